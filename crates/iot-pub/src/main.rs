@@ -1,0 +1,2 @@
+//! Receives.
+fn main() {}
