@@ -1,0 +1,57 @@
+//! How long to wait before the next try to connect.
+
+use std::time::Duration;
+
+use rand::RngExt;
+
+/// Delays that double from try to try, each between half and the whole of its step, so that clients
+/// that lost the same broker don't all come back at the same moment.
+#[derive(Debug, Clone)]
+pub(crate) struct Backoff {
+    shortest: Duration,
+    longest: Duration,
+    step: Duration,
+}
+
+impl Backoff {
+    pub(crate) fn new((shortest, longest): (Duration, Duration)) -> Self {
+        Self {
+            shortest,
+            longest: longest.max(shortest),
+            step: shortest,
+        }
+    }
+
+    /// The delay before the next try: `shortest` to begin with.
+    pub(crate) fn next(&mut self) -> Duration {
+        let step = self.step;
+        self.step = (step * 2).min(self.longest);
+        let jittered = step.mul_f64(rand::rng().random_range(0.5..=1.0));
+        jittered.max(self.shortest)
+    }
+
+    /// A connection stands: the next loss starts from the shortest delay again.
+    pub(crate) fn reset(&mut self) {
+        self.step = self.shortest;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_double_up_to_the_longest_with_jitter_and_start_anew() {
+        let seconds = Duration::from_secs;
+        let mut backoff = Backoff::new((seconds(1), seconds(120)));
+        for step in [1, 2, 4, 8, 16, 32, 64, 120, 120] {
+            let delay = backoff.next();
+            assert!(
+                delay >= seconds(step) / 2 && delay >= seconds(1) && delay <= seconds(step),
+                "{delay:?} in step {step}"
+            );
+        }
+        backoff.reset();
+        assert_eq!(backoff.next(), seconds(1));
+    }
+}

@@ -1,0 +1,590 @@
+//! Paho's calls and callbacks on a [`Connection`].
+//!
+//! # Which thread runs what
+//!
+//! Callbacks run on the thread that runs the loop: the one that [`Client::loop_start`] starts, or
+//! the one that calls [`Client::loop_forever`] or [`Client::loop_once`]. They never run at the same
+//! time as one another. All methods may be called from any thread and from inside callbacks; no
+//! lock is held while a callback runs. What would wait for the loop doesn't do so inside a
+//! callback: [`Client::connect`] and [`Client::reconnect`] return at once there and the loop
+//! connects when the callback has returned, [`Client::loop_stop`] takes effect then, and
+//! [`MessageInfo::wait_for_publish`] is an error.
+
+mod callbacks;
+mod delivery;
+mod driver;
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::config::ClientConfig;
+use crate::connection::{Connection, Handle};
+use crate::error::Error;
+use crate::message::{Message, PacketId, Payload, QoS};
+use crate::packet::Subscription;
+use crate::reason::ConnectCode;
+use crate::session::Event;
+use crate::topic::{TopicFilter, TopicName};
+use callbacks::{Callbacks, UserData};
+pub use callbacks::ConnectFlags;
+pub use delivery::MessageInfo;
+use delivery::Deliveries;
+use driver::Driver;
+
+/// An MQTT client with Paho's calls. `U` is the user data that every callback gets.
+///
+/// Clones are the same client.
+///
+/// ```no_run
+/// use iot_core::{Client, ClientConfig};
+/// use std::time::Duration;
+///
+/// # fn run() -> Result<(), iot_core::Error> {
+/// let client = Client::new(ClientConfig::default(), ())?;
+/// client.on_connect(|client, _userdata, _flags, rc| {
+///     if rc.is_accepted() {
+///         client.subscribe("iot/#", 0).expect("the filter is right");
+///     }
+/// });
+/// client.on_message(|_client, _userdata, message| {
+///     println!(" {} {:?}", message.topic, message.payload);
+/// });
+/// client.connect("localhost", 1883, Duration::from_secs(60), None)?;
+/// client.loop_forever()?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Client<U: Send + 'static = ()> {
+    inner: Arc<Inner<U>>,
+}
+
+impl<U: Send + 'static> Clone for Client<U> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+        }
+    }
+}
+
+impl<U: Send + 'static> std::fmt::Debug for Client<U> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client")
+            .field("client_id", &self.inner.handle.client_id())
+            .finish_non_exhaustive()
+    }
+}
+
+struct Inner<U: Send + 'static> {
+    /// Tells this client's loop from those of others.
+    number: u64,
+    handle: Handle,
+    /// Whoever holds it runs the loop.
+    driver: Mutex<Driver>,
+    control: Mutex<Control>,
+    /// Wakes the loop for what stands in `control`.
+    wake: Notify,
+    callbacks: Mutex<Callbacks<U>>,
+    userdata: UserData<U>,
+    deliveries: Deliveries,
+}
+
+/// What other threads and callbacks ask of the loop.
+#[derive(Default)]
+struct Control {
+    /// Broker and keep alive, to be used by the next connection.
+    config: ClientConfig,
+    /// [`Client::connect`] or [`Client::connect_async`] was called.
+    has_target: bool,
+    /// Connect now; the result goes to those who wait for it.
+    connect: Option<Vec<mpsc::SyncSender<Result<(), Error>>>>,
+    stop: bool,
+    thread: Option<JoinHandle<Result<(), Error>>>,
+}
+
+/// Says how a loop that runs ended its round.
+enum Round {
+    /// Something happened, or the time is over.
+    Done,
+    /// The connection is lost and this loop doesn't make it again, or the client has disconnected.
+    Over(Result<(), Error>),
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What these mutexes guard is never left half changed, so a panic elsewhere harms nothing.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<U: Send + 'static> Client<U> {
+    /// Returns a client that is not connected. Paho's `Client(client_id, clean_session, userdata,
+    /// protocol)`: the first two and the last are fields of `config`.
+    ///
+    /// # Errors
+    /// [`Error::EmptyClientId`] for an empty client id with clean session off, [`Error::Config`]
+    /// for a value out of its range.
+    pub fn new(config: ClientConfig, userdata: U) -> Result<Self, Error> {
+        static NUMBER: AtomicU64 = AtomicU64::new(1);
+        let connection = Connection::new(config)?;
+        let config = connection.config().clone();
+        Ok(Self {
+            inner: Arc::new(Inner {
+                number: NUMBER.fetch_add(1, Ordering::Relaxed),
+                handle: connection.handle(),
+                driver: Mutex::new(Driver::new(connection)?),
+                control: Mutex::new(Control {
+                    config,
+                    ..Control::default()
+                }),
+                wake: Notify::new(),
+                callbacks: Mutex::new(Callbacks::default()),
+                userdata: UserData::new(userdata),
+                deliveries: Deliveries::default(),
+            }),
+        })
+    }
+
+    /// Returns the client id: the configured one, a random one, or the one that the broker gave.
+    pub fn client_id(&self) -> String {
+        self.inner.handle.client_id()
+    }
+
+    /// Returns whether the broker has accepted the connection and it still stands.
+    pub fn is_connected(&self) -> bool {
+        self.inner.handle.is_connected()
+    }
+
+    /// Replaces the user data. Inside a callback the new data is what the next callback gets.
+    pub fn user_data_set(&self, userdata: U) {
+        self.inner.userdata.set(userdata);
+    }
+
+    // Connecting.
+
+    /// Connects to a broker: blocks until CONNECT is sent, whatever the loop does. `on_connect`
+    /// follows from the loop. `keep_alive` is in whole seconds, Paho's default is 60 s;
+    /// `bind_address` is the local address to connect from.
+    ///
+    /// # Errors
+    /// [`Error::Connect`] where the broker can't be reached, [`Error::Config`] for a keep alive
+    /// out of its range.
+    pub fn connect(
+        &self,
+        host: &str,
+        port: u16,
+        keep_alive: Duration,
+        bind_address: Option<IpAddr>,
+    ) -> Result<(), Error> {
+        self.connect_async(host, port, keep_alive, bind_address)?;
+        self.reconnect()
+    }
+
+    /// Remembers the broker; the loop connects, [`loop_start`](Self::loop_start) without blocking.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a keep alive out of its range.
+    pub fn connect_async(
+        &self,
+        host: &str,
+        port: u16,
+        keep_alive: Duration,
+        bind_address: Option<IpAddr>,
+    ) -> Result<(), Error> {
+        let mut control = lock(&self.inner.control);
+        let config = ClientConfig {
+            host: host.to_owned(),
+            port,
+            keep_alive,
+            bind_address,
+            ..control.config.clone()
+        };
+        control.config = config.checked()?;
+        control.has_target = true;
+        drop(control);
+        self.inner.wake.notify_one();
+        Ok(())
+    }
+
+    /// Connects to the same broker again, as [`connect`](Self::connect) does. Without an earlier
+    /// `connect` that is the broker of the configuration.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub fn reconnect(&self) -> Result<(), Error> {
+        let inner = &self.inner;
+        lock(&inner.control).has_target = true;
+        if driver::runs_here(inner.number) {
+            lock(&inner.control).connect.get_or_insert_default();
+            return Ok(());
+        }
+        // A loop that runs elsewhere connects for us; one that has just ended leaves it to us.
+        let (sender, result) = mpsc::sync_channel(1);
+        match inner.driver.try_lock() {
+            Ok(mut driver) => return self.connect_now(&mut driver),
+            Err(TryLockError::Poisoned(poisoned)) => {
+                return self.connect_now(&mut poisoned.into_inner());
+            }
+            Err(TryLockError::WouldBlock) => {}
+        }
+        lock(&inner.control)
+            .connect
+            .get_or_insert_default()
+            .push(sender);
+        inner.wake.notify_one();
+        loop {
+            match result.recv_timeout(Duration::from_millis(50)) {
+                Ok(result) => return result,
+                Err(mpsc::RecvTimeoutError::Disconnected) => return Err(Error::NotRunning),
+                Err(mpsc::RecvTimeoutError::Timeout) => {
+                    if let Ok(mut driver) = inner.driver.try_lock() {
+                        self.connect_requested(&mut driver);
+                    }
+                }
+            }
+        }
+    }
+
+    fn connect_now(&self, driver: &mut Driver) -> Result<(), Error> {
+        let config = lock(&self.inner.control).config.clone();
+        driver.connect(&config)
+    }
+
+    /// Does what [`reconnect`](Self::reconnect) asked the loop for.
+    fn connect_requested(&self, driver: &mut Driver) {
+        let waiting = lock(&self.inner.control).connect.take();
+        if let Some(waiting) = waiting {
+            let result = self.connect_now(driver);
+            if let (Err(error), true) = (&result, waiting.is_empty()) {
+                // Asked for by a callback, which didn't wait: the loop tries again by itself.
+                self.dispatch(Event::ConnectFailed(error.clone()));
+            }
+            for sender in waiting {
+                // Who no longer waits doesn't need to know.
+                let _ = sender.send(result.clone());
+            }
+        }
+    }
+
+    /// Ends the connection cleanly: what is queued to be sent is sent, then DISCONNECT; the broker
+    /// publishes no will. The loop then ends with `Ok`, Paho's 0.
+    ///
+    /// # Errors
+    /// [`Error::NotConnected`] where there is no connection to end; the loop ends all the same.
+    pub fn disconnect(&self) -> Result<(), Error> {
+        let connected = self.inner.handle.is_connected();
+        self.inner.handle.disconnect();
+        if connected {
+            Ok(())
+        } else {
+            Err(Error::NotConnected)
+        }
+    }
+
+    // The loop.
+
+    /// Does one round: waits for something to happen, `timeout` at most, and calls the callbacks
+    /// for it. Doesn't reconnect. (Paho's `loop`, which is a keyword here.)
+    ///
+    /// # Errors
+    /// Why the connection is lost, [`Error::NotConnected`] where there is none, and
+    /// [`Error::InCallback`] inside a callback.
+    pub fn loop_once(&self, timeout: Duration) -> Result<(), Error> {
+        let mut driver = self.own_driver()?;
+        driver.set_reconnects(false);
+        let round = self.round(&mut driver, Some(timeout));
+        match round {
+            Round::Done => Ok(()),
+            Round::Over(result) => result,
+        }
+    }
+
+    /// Runs the loop on this thread until [`disconnect`](Self::disconnect): connects where
+    /// [`connect_async`](Self::connect_async) has left that to the loop, and reconnects after a
+    /// delay that grows from 1 to 120 s, with jitter.
+    ///
+    /// # Errors
+    /// [`Error::NotConnected`] where no broker was named, [`Error::InCallback`] inside a callback.
+    pub fn loop_forever(&self) -> Result<(), Error> {
+        let mut driver = self.own_driver()?;
+        if !lock(&self.inner.control).has_target {
+            return Err(Error::NotConnected);
+        }
+        self.run(&mut driver)
+    }
+
+    /// Starts a thread that runs the loop, until [`disconnect`](Self::disconnect) or
+    /// [`loop_stop`](Self::loop_stop).
+    ///
+    /// # Errors
+    /// [`Error::Config`] where it is running already, [`Error::Io`] where no thread can be started.
+    pub fn loop_start(&self) -> Result<(), Error> {
+        let mut control = lock(&self.inner.control);
+        if control.thread.as_ref().is_some_and(|t| !t.is_finished()) {
+            return Err(Error::Config("the loop is running already".into()));
+        }
+        control.stop = false;
+        let client = self.clone();
+        let thread = std::thread::Builder::new().name("iot-core loop".into());
+        control.thread = Some(thread.spawn(move || {
+            let mut driver = client.own_driver()?;
+            client.run(&mut driver)
+        })?);
+        Ok(())
+    }
+
+    /// Stops the thread of [`loop_start`](Self::loop_start) and waits for its end; inside a
+    /// callback it only asks for it. The connection stays as it is; nothing serves it any more.
+    ///
+    /// # Errors
+    /// [`Error::NotRunning`] where no thread was started.
+    pub fn loop_stop(&self) -> Result<(), Error> {
+        let thread = {
+            let mut control = lock(&self.inner.control);
+            if control.thread.is_none() {
+                return Err(Error::NotRunning);
+            }
+            control.stop = true;
+            if driver::runs_here(self.inner.number) {
+                None
+            } else {
+                control.thread.take()
+            }
+        };
+        self.inner.wake.notify_one();
+        match thread.map(JoinHandle::join) {
+            None | Some(Ok(_)) => Ok(()),
+            Some(Err(panic)) => std::panic::resume_unwind(panic),
+        }
+    }
+
+    fn own_driver(&self) -> Result<MutexGuard<'_, Driver>, Error> {
+        if driver::runs_here(self.inner.number) {
+            return Err(Error::InCallback);
+        }
+        Ok(lock(&self.inner.driver))
+    }
+
+    fn run(&self, driver: &mut Driver) -> Result<(), Error> {
+        driver.set_reconnects(true);
+        loop {
+            if std::mem::take(&mut lock(&self.inner.control).stop) {
+                return Ok(());
+            }
+            if let Round::Over(result) = self.round(driver, None) {
+                return result;
+            }
+        }
+    }
+
+    /// Waits for events and calls the callbacks for them, outside of any lock.
+    fn round(&self, driver: &mut Driver, timeout: Option<Duration>) -> Round {
+        let inner = &self.inner;
+        self.connect_requested(driver);
+        let config = {
+            let control = lock(&inner.control);
+            control.has_target.then(|| control.config.clone())
+        };
+        let mut over = None;
+        let mut next = driver.wait(config.as_ref(), timeout, &inner.wake);
+        loop {
+            match next {
+                driver::Waited::Nothing => break,
+                driver::Waited::Ended => {
+                    over.get_or_insert(if driver.was_stopped() {
+                        Ok(())
+                    } else {
+                        Err(Error::NotConnected)
+                    });
+                    break;
+                }
+                driver::Waited::Event(event) => {
+                    if let Event::Disconnected(result) = &event
+                        && (result.is_ok() || !driver.reconnects())
+                    {
+                        over = Some(result.clone());
+                    }
+                    self.dispatch(event);
+                }
+            }
+            next = driver.try_next();
+        }
+        // A callback may have asked for another connection.
+        match over {
+            Some(result) if lock(&inner.control).connect.is_none() => Round::Over(result),
+            _ => Round::Done,
+        }
+    }
+
+    fn dispatch(&self, event: Event) {
+        let _here = driver::enter(self.inner.number);
+        let callbacks = &self.inner.callbacks;
+        match event {
+            Event::Connected(ack) | Event::Refused(ack) => {
+                let flags = ConnectFlags {
+                    session_present: ack.session_present,
+                };
+                Callbacks::call(callbacks, |c| &mut c.on_connect, |callback| {
+                    self.inner
+                        .userdata
+                        .with(|userdata| callback(self, userdata, flags, ack.code));
+                });
+            }
+            Event::Received { message, .. } => {
+                Callbacks::call(callbacks, |c| &mut c.on_message, |callback| {
+                    self.inner
+                        .userdata
+                        .with(|userdata| callback(self, userdata, &message));
+                });
+            }
+            Event::Disconnected(result) => {
+                Callbacks::call(callbacks, |c| &mut c.on_disconnect, |callback| {
+                    self.inner
+                        .userdata
+                        .with(|userdata| callback(self, userdata, &result));
+                });
+            }
+            Event::ConnectFailed(error) => {
+                Callbacks::call(callbacks, |c| &mut c.on_connect_fail, |callback| {
+                    self.inner
+                        .userdata
+                        .with(|userdata| callback(self, userdata, &error));
+                });
+            }
+            Event::Published { id, result } => self.inner.deliveries.finish(id, result),
+            _ => {}
+        }
+    }
+
+    // Publishing and subscribing.
+
+    /// Publishes a message. The payload is text, bytes, a number or nothing (`()` or `None`); the
+    /// QoS is a [`QoS`] or 0, 1, 2. QoS 1 and 2 are queued while there is no connection.
+    ///
+    /// # Errors
+    /// [`Error::Topic`] for a topic with a wildcard or none, [`Error::Config`] for another QoS,
+    /// [`Error::NotConnected`] (QoS 0 only), [`Error::QueueFull`], and what the broker's CONNACK
+    /// forbids.
+    pub fn publish(
+        &self,
+        topic: impl TryInto<TopicName, Error: Into<Error>>,
+        payload: impl Into<Payload>,
+        qos: impl TryInto<QoS, Error: Into<Error>>,
+        retain: bool,
+    ) -> Result<MessageInfo, Error> {
+        let topic = topic.try_into().map_err(Into::into)?;
+        let qos = qos.try_into().map_err(Into::into)?;
+        let message = Message::new(topic, payload)
+            .with_qos(qos)
+            .with_retain(retain);
+        let inner = &self.inner;
+        inner
+            .deliveries
+            .start(inner.number, || inner.handle.publish_tracked(message))
+    }
+
+    /// Subscribes to one topic filter with the highest QoS to receive with; returns the message
+    /// id. To be called in `on_connect`: the client does not renew subscriptions by itself.
+    ///
+    /// # Errors
+    /// [`Error::Topic`] for a bad filter, [`Error::Config`] for another QoS than 0, 1, 2,
+    /// [`Error::NotConnected`].
+    pub fn subscribe(
+        &self,
+        filter: impl TryInto<TopicFilter, Error: Into<Error>>,
+        qos: impl TryInto<QoS, Error: Into<Error>>,
+    ) -> Result<PacketId, Error> {
+        self.subscribe_many([(filter, qos)])
+    }
+
+    /// Subscribes to several topic filters in one packet, each with its QoS.
+    ///
+    /// # Errors
+    /// As [`subscribe`](Self::subscribe), and [`Error::NoFilter`] for none.
+    pub fn subscribe_many<F, Q>(
+        &self,
+        filters: impl IntoIterator<Item = (F, Q)>,
+    ) -> Result<PacketId, Error>
+    where
+        F: TryInto<TopicFilter, Error: Into<Error>>,
+        Q: TryInto<QoS, Error: Into<Error>>,
+    {
+        let subscriptions = filters
+            .into_iter()
+            .map(|(filter, qos)| {
+                let filter = filter.try_into().map_err(Into::into)?;
+                let qos = qos.try_into().map_err(Into::into)?;
+                Ok(Subscription::new(filter, qos))
+            })
+            .collect::<Result<Vec<_>, Error>>()?;
+        self.inner.handle.subscribe(subscriptions)
+    }
+
+    /// Unsubscribes from one topic filter; returns the message id.
+    ///
+    /// # Errors
+    /// [`Error::Topic`] for a bad filter, [`Error::NotConnected`].
+    pub fn unsubscribe(
+        &self,
+        filter: impl TryInto<TopicFilter, Error: Into<Error>>,
+    ) -> Result<PacketId, Error> {
+        self.unsubscribe_many([filter])
+    }
+
+    /// Unsubscribes from several topic filters in one packet.
+    ///
+    /// # Errors
+    /// As [`unsubscribe`](Self::unsubscribe), and [`Error::NoFilter`] for none.
+    pub fn unsubscribe_many(
+        &self,
+        filters: impl IntoIterator<Item = impl TryInto<TopicFilter, Error: Into<Error>>>,
+    ) -> Result<PacketId, Error> {
+        let filters = filters
+            .into_iter()
+            .map(|filter| filter.try_into().map_err(Into::into))
+            .collect::<Result<Vec<_>, Error>>()?;
+        self.inner.handle.unsubscribe(filters)
+    }
+
+    // Callbacks. Setting one replaces the one before, also from inside it.
+
+    /// Sets what is called when the broker has answered CONNECT: whether it still has the session,
+    /// and its code: 0 accepted, 1–5 refused (MQTT 3.1.1 §3.2.2.3), 6–127 unused, from 128 on
+    /// MQTT 5's reason codes.
+    pub fn on_connect(
+        &self,
+        callback: impl FnMut(&Client<U>, &mut U, ConnectFlags, ConnectCode) + Send + 'static,
+    ) {
+        lock(&self.inner.callbacks).on_connect.set(Box::new(callback));
+    }
+
+    /// Sets what is called when the loop could not reach the broker; it tries again.
+    pub fn on_connect_fail(
+        &self,
+        callback: impl FnMut(&Client<U>, &mut U, &Error) + Send + 'static,
+    ) {
+        let mut callbacks = lock(&self.inner.callbacks);
+        callbacks.on_connect_fail.set(Box::new(callback));
+    }
+
+    /// Sets what is called when the connection is over: `Ok` (Paho's 0) after
+    /// [`disconnect`](Self::disconnect), otherwise why; [`Error::rc`] gives it as a number.
+    pub fn on_disconnect(
+        &self,
+        callback: impl FnMut(&Client<U>, &mut U, &Result<(), Error>) + Send + 'static,
+    ) {
+        let mut callbacks = lock(&self.inner.callbacks);
+        callbacks.on_disconnect.set(Box::new(callback));
+    }
+
+    /// Sets what is called for each message that arrives. It is acknowledged after the callback
+    /// has returned.
+    pub fn on_message(
+        &self,
+        callback: impl FnMut(&Client<U>, &mut U, &Message) + Send + 'static,
+    ) {
+        lock(&self.inner.callbacks).on_message.set(Box::new(callback));
+    }
+}

@@ -1,0 +1,152 @@
+//! The connection and the runtime that it runs on, for one thread at a time.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::Notify;
+
+use crate::config::ClientConfig;
+use crate::connection::Connection;
+use crate::error::Error;
+use crate::session::Event;
+
+thread_local! {
+    /// The client whose callbacks this thread runs at present; 0 for none.
+    static RUNS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Whether this thread runs a callback of the client.
+pub(super) fn runs_here(client: u64) -> bool {
+    RUNS.get() == client
+}
+
+/// Marks this thread as the one that runs the client's callbacks, until the guard is dropped.
+pub(super) fn enter(client: u64) -> impl Drop {
+    struct Leave(u64);
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            RUNS.set(self.0);
+        }
+    }
+    Leave(RUNS.replace(client))
+}
+
+/// How a wait for the connection ended.
+pub(super) enum Waited {
+    Event(Event),
+    /// The time is over, or another thread wants something.
+    Nothing,
+    /// There is no connection, and none is to be made.
+    Ended,
+}
+
+pub(super) struct Driver {
+    /// `None` only while it is dropped.
+    runtime: Option<Runtime>,
+    connection: Connection,
+    reconnects: bool,
+}
+
+impl Driver {
+    pub(super) fn new(connection: Connection) -> Result<Self, Error> {
+        Ok(Self {
+            runtime: Some(Builder::new_current_thread().enable_all().build()?),
+            connection,
+            reconnects: true,
+        })
+    }
+
+    pub(super) fn set_reconnects(&mut self, reconnects: bool) {
+        self.reconnects = reconnects;
+        self.connection.set_reconnects(reconnects);
+    }
+
+    pub(super) fn reconnects(&self) -> bool {
+        self.reconnects
+    }
+
+    /// Whether the client has asked for the end.
+    pub(super) fn was_stopped(&self) -> bool {
+        self.connection.is_stopped()
+    }
+
+    pub(super) fn connect(&mut self, config: &ClientConfig) -> Result<(), Error> {
+        self.connection.configure(config);
+        let Self {
+            runtime,
+            connection,
+            ..
+        } = self;
+        block_on(runtime, connection.connect())
+    }
+
+    /// Waits for an event, `timeout` at most. Without `config` there is no broker to connect to.
+    pub(super) fn wait(
+        &mut self,
+        config: Option<&ClientConfig>,
+        timeout: Option<Duration>,
+        wake: &Notify,
+    ) -> Waited {
+        if let Some(config) = config {
+            self.connection.configure(config);
+        }
+        let Self {
+            runtime,
+            connection,
+            ..
+        } = self;
+        let wait = async {
+            let next = async {
+                if config.is_none() {
+                    std::future::pending::<()>().await;
+                }
+                connection.next().await
+            };
+            let sleep = async {
+                match timeout {
+                    Some(timeout) => tokio::time::sleep(timeout).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                event = next => event.map_or(Waited::Ended, Waited::Event),
+                () = wake.notified() => Waited::Nothing,
+                () = sleep => Waited::Nothing,
+            }
+        };
+        block_on(runtime, wait)
+    }
+
+    pub(super) fn try_next(&mut self) -> Waited {
+        self.connection
+            .try_next()
+            .map_or(Waited::Nothing, Waited::Event)
+    }
+}
+
+/// A runtime that is dropped inside another one must not wait for its threads; it has none.
+impl Drop for Driver {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Runs a future to its end. A thread that belongs to another runtime may not do so itself, so a
+/// thread is borrowed there: the calls of this client block, wherever they are made.
+fn block_on<T: Send>(runtime: &Option<Runtime>, future: impl Future<Output = T> + Send) -> T {
+    let runtime = runtime.as_ref().expect("present until it is dropped");
+    if Handle::try_current().is_err() {
+        return runtime.block_on(future);
+    }
+    std::thread::scope(|scope| {
+        match scope.spawn(|| runtime.block_on(future)).join() {
+            Ok(value) => value,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}

@@ -1,0 +1,284 @@
+//! What a client is configured with, all defaults in one place.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use rand::RngExt;
+
+use crate::error::Error;
+use crate::message::{Properties, QoS};
+use crate::topic::TopicName;
+
+/// The protocol version.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// MQTT 3.1.1 (protocol level 4).
+    #[default]
+    V311,
+    /// MQTT 5 (protocol level 5).
+    V5,
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V311 => "MQTT 3.1.1",
+            Self::V5 => "MQTT 5",
+        })
+    }
+}
+
+/// What the broker publishes when the connection is lost (MQTT 3.1.1 §3.1.2.5).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Will {
+    /// Where it is published.
+    pub topic: TopicName,
+    /// What it carries, at most 65,535 bytes.
+    pub payload: Bytes,
+    /// How it is delivered.
+    pub qos: QoS,
+    /// Whether the broker keeps it.
+    pub retain: bool,
+    /// MQTT 5 only.
+    pub properties: Option<Properties>,
+}
+
+/// A client's configuration. `ClientConfig::default()` is what Paho's `Client()` is; fields are set
+/// by name:
+///
+/// ```
+/// use iot_core::{ClientConfig, Protocol};
+///
+/// let config = ClientConfig {
+///     client_id: "greenhouse-1".into(),
+///     protocol: Protocol::V5,
+///     ..ClientConfig::default()
+/// };
+/// assert_eq!(config.port, 1883);
+/// ```
+#[derive(Clone, PartialEq)]
+pub struct ClientConfig {
+    /// Host name or address of the broker. Default `localhost`.
+    pub host: String,
+    /// TCP port of the broker. Default 1883.
+    pub port: u16,
+    /// Local address that the connection starts from. Default: the system's choice.
+    pub bind_address: Option<IpAddr>,
+    /// Client id; an empty one is replaced by a random one when the client is made. Default empty.
+    pub client_id: String,
+    /// Clean session (3.1.1): the broker forgets the session at the end of the connection. On
+    /// MQTT 5 `false` means clean start off and a session expiry of `0xFFFF_FFFF`. Default `true`.
+    pub clean_session: bool,
+    /// Protocol version. Default MQTT 3.1.1.
+    pub protocol: Protocol,
+    /// Longest silence on the connection, in whole seconds up to 65,535; 0 turns the check off.
+    /// Default 60 s (MQTT 3.1.1 §3.1.2.10).
+    pub keep_alive: Duration,
+    /// Who connects. Default nobody.
+    pub username: Option<String>,
+    /// The proof, at most 65,535 bytes. Default none.
+    pub password: Option<String>,
+    /// What the broker publishes when the connection is lost. Default nothing.
+    pub will: Option<Will>,
+    /// Longest wait for the connection and then for CONNACK. Default 10 s.
+    pub connect_timeout: Duration,
+    /// Shortest and longest delay before the next try to connect; it doubles from try to try.
+    /// Default 1 s and 120 s.
+    pub reconnect_delay: (Duration, Duration),
+    /// Messages with QoS 1 and 2 that are published and not yet acknowledged, at most; an MQTT 5
+    /// broker's receive maximum lowers it. Default 20, which mosquitto 2.0 needs: on 3.1.1 it
+    /// loses QoS 2 messages beyond.
+    pub max_inflight: u16,
+    /// Messages with QoS 1 and 2 that are accepted and not yet acknowledged, at most, those in
+    /// flight included. Default 65,000; the protocol's 65,535 packet ids are the upper limit.
+    pub max_queued: u16,
+    /// The bytes of those messages, at most; one message alone may be larger. Default 64 MiB.
+    pub max_queued_bytes: usize,
+    /// How many unacknowledged messages the broker may send (MQTT 5 §3.1.2.11.3). Default 2,000:
+    /// a broker that is told nothing sends 20 and waits.
+    pub receive_maximum: u16,
+    /// How many topics the broker may replace by a number (MQTT 5 §3.1.2.11.5). Default 0.
+    pub topic_alias_maximum: u16,
+    /// The largest packet taken, in bytes. Default 268,435,460, the protocol's own limit.
+    pub maximum_packet_size: u32,
+    /// How long the broker keeps the session after the connection, in seconds (MQTT 5
+    /// §3.1.2.11.2). Default: 0 with a clean session, else for ever (`0xFFFF_FFFF`).
+    pub session_expiry_interval: Option<u32>,
+    /// Whether the application acknowledges what it receives, by [`ack`](crate::Handle::ack).
+    /// Default `false`: a message is acknowledged once the application has taken the next.
+    pub manual_ack: bool,
+}
+
+impl Default for ClientConfig {
+    fn default() -> Self {
+        Self {
+            host: "localhost".into(),
+            port: 1883,
+            bind_address: None,
+            client_id: String::new(),
+            clean_session: true,
+            protocol: Protocol::V311,
+            keep_alive: Duration::from_secs(60),
+            username: None,
+            password: None,
+            will: None,
+            connect_timeout: Duration::from_secs(10),
+            reconnect_delay: (Duration::from_secs(1), Duration::from_secs(120)),
+            max_inflight: 20,
+            max_queued: 65_000,
+            max_queued_bytes: 64 * 1024 * 1024,
+            receive_maximum: 2_000,
+            topic_alias_maximum: 0,
+            maximum_packet_size: 268_435_460,
+            session_expiry_interval: None,
+            manual_ack: false,
+        }
+    }
+}
+
+impl ClientConfig {
+    /// Returns the default configuration with the given client id.
+    pub fn new(client_id: impl Into<String>) -> Self {
+        Self {
+            client_id: client_id.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Returns `HOST:PORT`, as messages name the broker.
+    pub fn address(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+
+    /// Checks the configuration and fills in the random client id.
+    ///
+    /// # Errors
+    /// [`Error::EmptyClientId`] for an empty client id with clean session off, and
+    /// [`Error::Config`] for a value out of its range.
+    pub fn checked(mut self) -> Result<Self, Error> {
+        if self.client_id.is_empty() {
+            if !self.clean_session {
+                return Err(Error::EmptyClientId);
+            }
+            self.client_id = random_client_id();
+        }
+        let will = self.will.as_ref().map_or(0, |will| will.payload.len());
+        for (name, len) in [
+            ("the client id", self.client_id.len()),
+            ("the user name", len(self.username.as_ref())),
+            ("the password", len(self.password.as_ref())),
+            ("the will's payload", will),
+        ] {
+            if len > 65_535 {
+                return Err(Error::Config(format!(
+                    "{name} has {len} bytes, at most 65,535 are allowed"
+                )));
+            }
+        }
+        if self.client_id.contains('\0') {
+            return Err(Error::Config("the client id holds a NUL character".into()));
+        }
+        if self.password.is_some() && self.username.is_none() && self.protocol != Protocol::V5 {
+            return Err(Error::Config(
+                "a password needs a user name (MQTT 3.1.1 [MQTT-3.1.2-22])".into(),
+            ));
+        }
+        if self.keep_alive.as_secs() > 65_535 {
+            return Err(Error::Config(format!(
+                "the keep alive is {} s, at most 65,535 s are allowed",
+                self.keep_alive.as_secs()
+            )));
+        }
+        for (name, value) in [
+            ("max_inflight", self.max_inflight),
+            ("max_queued", self.max_queued),
+            ("receive_maximum", self.receive_maximum),
+        ] {
+            if value == 0 {
+                return Err(Error::Config(format!("{name} is 0, at least 1 is needed")));
+            }
+        }
+        Ok(self)
+    }
+}
+
+fn len(text: Option<&String>) -> usize {
+    text.map_or(0, String::len)
+}
+
+/// A client id of 18 letters and digits, `iot-` first: every MQTT version takes it
+/// [MQTT-3.1.3-5].
+fn random_client_id() -> String {
+    let mut rng = rand::rng();
+    let random = (0..14).map(|_| char::from(rng.sample(rand::distr::Alphanumeric)));
+    "iot-".chars().chain(random).collect()
+}
+
+/// Everything but the password.
+impl fmt::Debug for ClientConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientConfig")
+            .field("address", &self.address())
+            .field("bind_address", &self.bind_address)
+            .field("client_id", &self.client_id)
+            .field("clean_session", &self.clean_session)
+            .field("protocol", &self.protocol)
+            .field("keep_alive", &self.keep_alive)
+            .field("username", &self.username)
+            .field("manual_ack", &self.manual_ack)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_client_id_becomes_a_random_one() {
+        let first = ClientConfig::default().checked().unwrap().client_id;
+        let second = ClientConfig::default().checked().unwrap().client_id;
+        assert_ne!(first, second);
+        assert!(first.len() <= 23 && first.starts_with("iot-"), "{first}");
+    }
+
+    #[test]
+    fn an_empty_client_id_with_clean_session_off_is_an_error_that_says_so() {
+        let config = ClientConfig {
+            clean_session: false,
+            ..ClientConfig::default()
+        };
+        assert_eq!(
+            config.checked().unwrap_err().to_string(),
+            "an empty client id needs clean session on: without an id the broker cannot find the session again"
+        );
+    }
+
+    #[test]
+    fn values_out_of_range_are_named() {
+        let config = ClientConfig {
+            keep_alive: Duration::from_secs(65_536),
+            ..ClientConfig::default()
+        };
+        assert_eq!(
+            config.checked().unwrap_err().to_string(),
+            "the keep alive is 65536 s, at most 65,535 s are allowed"
+        );
+    }
+
+    #[test]
+    fn debug_output_does_not_show_the_password() {
+        let config = ClientConfig {
+            username: Some("ada".into()),
+            password: Some("s3cret".into()),
+            ..ClientConfig::default()
+        };
+        assert!(!format!("{config:?}").contains("s3cret"));
+    }
+}

@@ -1,0 +1,632 @@
+//! Drives a [`Session`] over a [`Transport`]: reads as much as there is, hands it over, writes all
+//! that the session has to say in one call; waits and dials again when the connection is lost.
+
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep};
+
+use crate::backoff::Backoff;
+use crate::config::ClientConfig;
+use crate::error::Error;
+use crate::message::{Message, PacketId, QoS};
+use crate::packet::{Outgoing, Subscription};
+use crate::session::{AckToken, Event, ReleaseToken, Session};
+use crate::topic::TopicFilter;
+use crate::transport::Transport;
+
+/// Bytes that are gathered before they are written.
+const WRITE_CHUNK: usize = 64 * 1024;
+/// The read buffer's size at first, and the size it grows to while reads fill it.
+const READ_CHUNKS: (usize, usize) = (4 * 1024, 64 * 1024);
+/// How long the broker may take to close the stream after our DISCONNECT.
+const CLOSING: Duration = Duration::from_secs(2);
+
+/// What the connection and its handles share.
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    session: Session,
+    /// The task that drives the connection, while it waits.
+    waker: Option<Waker>,
+    /// No connection is wanted any more.
+    stopped: bool,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // The session has no state in between that a panic could leave behind.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Publishes, subscribes and acknowledges on a [`Connection`], from any thread, without waiting:
+/// what is asked for is queued, and the task that drives the connection sends it.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    shared: Arc<Shared>,
+}
+
+impl Handle {
+    fn with<R>(&self, act: impl FnOnce(&mut State) -> R) -> R {
+        let mut state = self.shared.lock();
+        let result = act(&mut state);
+        let waker = state.waker.take();
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        result
+    }
+
+    /// Accepts a message for the broker; [`Event::Published`] tells when one with QoS 1 or 2 is
+    /// acknowledged, by the packet id that is returned. QoS 0 has no id.
+    ///
+    /// # Errors
+    /// [`Error::NotConnected`] (QoS 0 only; QoS 1 and 2 wait for the connection),
+    /// [`Error::QueueFull`] ([`Event::Writable`] follows), and what the broker's CONNACK forbids.
+    pub fn publish(&self, message: Message) -> Result<Option<PacketId>, Error> {
+        self.with(|state| state.session.publish(message, false))
+    }
+
+    /// Accepts a message as [`publish`](Self::publish) does; one with QoS 0 gets an id too, and
+    /// [`Event::Published`] tells when it has left for the broker.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish).
+    pub fn publish_tracked(&self, message: Message) -> Result<PacketId, Error> {
+        let id = self.with(|state| state.session.publish(message, true))?;
+        Ok(id.expect("a tracked message has an id"))
+    }
+
+    /// Asks the broker for messages; [`Event::Subscribed`] brings its answer.
+    ///
+    /// # Errors
+    /// [`Error::NotConnected`], and [`Error::NoFilter`] for an empty list.
+    pub fn subscribe(
+        &self,
+        subscriptions: impl IntoIterator<Item = impl Into<Subscription>>,
+    ) -> Result<PacketId, Error> {
+        let subscriptions = subscriptions.into_iter().map(Into::into).collect();
+        self.with(|state| state.session.subscribe(subscriptions))
+    }
+
+    /// Asks the broker for no more messages; [`Event::Unsubscribed`] brings its answer.
+    ///
+    /// # Errors
+    /// [`Error::NotConnected`], and [`Error::NoFilter`] for an empty list.
+    pub fn unsubscribe(
+        &self,
+        filters: impl IntoIterator<Item = TopicFilter>,
+    ) -> Result<PacketId, Error> {
+        let filters = filters.into_iter().collect();
+        self.with(|state| state.session.unsubscribe(filters))
+    }
+
+    /// Acknowledges received messages, PUBACK for QoS 1 and PUBREC for QoS 2; see
+    /// [`Session::ack`].
+    pub fn ack<'a>(&self, tokens: impl IntoIterator<Item = &'a AckToken>) {
+        self.with(|state| {
+            for token in tokens {
+                state.session.ack(token);
+            }
+        });
+    }
+
+    /// Sends the PUBCOMP of a released QoS 2 message; see [`Session::release`].
+    pub fn release(&self, token: &ReleaseToken) {
+        self.with(|state| state.session.release(token));
+    }
+
+    /// Ends the connection cleanly: DISCONNECT follows what is queued to be sent, the stream is
+    /// read to its end, and [`Connection::next`] ends.
+    pub fn disconnect(&self) {
+        self.with(|state| {
+            state.stopped = true;
+            state.session.disconnect();
+        });
+    }
+
+    /// Returns whether the broker has accepted the connection and it still stands.
+    pub fn is_connected(&self) -> bool {
+        self.shared.lock().session.is_connected()
+    }
+
+    /// Returns the client id: the configured one, or the one that the broker gave.
+    pub fn client_id(&self) -> String {
+        self.shared.lock().session.client_id().to_owned()
+    }
+
+    /// Returns how many messages with QoS 1 and 2 are accepted and not yet acknowledged.
+    pub fn unacknowledged(&self) -> usize {
+        self.shared.lock().session.unacknowledged()
+    }
+}
+
+/// The network side of a connection.
+enum Link {
+    /// There is none, and none is under way.
+    Down,
+    /// One has been lost or refused; the next try follows.
+    Waiting(Pin<Box<Sleep>>),
+    Dialing(Pin<Box<dyn Future<Output = Result<Transport, Error>> + Send>>),
+    Up(Transport),
+    /// DISCONNECT is sent; what still arrives is read and dropped, to the end of the stream.
+    Closing(Transport, Pin<Box<Sleep>>),
+}
+
+/// A client's connection to its broker: the async face of the library.
+///
+/// One task drives it, by awaiting [`next`](Self::next); everything else goes through the
+/// [`Handle`], from that task or any other. A lost connection is made again by itself, after a
+/// delay that grows; what was accepted for QoS 1 and 2 is then sent again.
+///
+/// ```no_run
+/// use iot_core::{ClientConfig, Connection, Event, QoS, TopicFilter};
+///
+/// # async fn run() -> Result<(), iot_core::Error> {
+/// let mut connection = Connection::new(ClientConfig::default())?;
+/// let handle = connection.handle();
+/// while let Some(event) = connection.next().await {
+///     match event {
+///         Event::Connected(_) => {
+///             handle.subscribe([(TopicFilter::new("iot/#")?, QoS::AtLeastOnce)])?;
+///         }
+///         Event::Received { message, .. } => println!("{} {:?}", message.topic, message.payload),
+///         Event::Disconnected(Err(error)) => eprintln!("{error}"),
+///         _ => {}
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct Connection {
+    shared: Arc<Shared>,
+    config: Arc<ClientConfig>,
+    link: Link,
+    events: VecDeque<Event>,
+    input: BytesMut,
+    read_chunk: usize,
+    output: BytesMut,
+    /// Ids of the tracked QoS 0 messages in `output`.
+    leaving: Vec<PacketId>,
+    timer: Option<Pin<Box<Sleep>>>,
+    backoff: Backoff,
+    reading: bool,
+    reconnects: bool,
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Connection {
+    /// Returns a connection that [`next`](Self::next) will make. Nothing is dialled yet.
+    ///
+    /// # Errors
+    /// What [`ClientConfig::checked`] finds.
+    pub fn new(config: ClientConfig) -> Result<Self, Error> {
+        let config = Arc::new(config.checked()?);
+        let session = Session::new(Arc::clone(&config), Instant::now().into_std());
+        Ok(Self {
+            shared: Arc::new(Shared {
+                state: Mutex::new(State {
+                    session,
+                    waker: None,
+                    stopped: false,
+                }),
+            }),
+            link: Link::Down,
+            events: VecDeque::new(),
+            input: BytesMut::new(),
+            read_chunk: READ_CHUNKS.0,
+            output: BytesMut::new(),
+            leaving: Vec::new(),
+            timer: None,
+            backoff: Backoff::new(config.reconnect_delay),
+            reading: true,
+            reconnects: true,
+            config,
+        })
+    }
+
+    /// Returns a handle to publish, subscribe and acknowledge with.
+    pub fn handle(&self) -> Handle {
+        Handle {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+
+    /// Returns the configuration, with the client id that is used.
+    pub fn config(&self) -> &ClientConfig {
+        &self.config
+    }
+
+    /// Makes the connection now: returns when CONNECT is sent. A connection that stands is dropped
+    /// first. [`Event::Connected`] or [`Event::Refused`] follow from [`next`](Self::next).
+    ///
+    /// # Errors
+    /// [`Error::Connect`] where the broker can't be reached, [`Error::Io`] where CONNECT can't be
+    /// sent.
+    pub async fn connect(&mut self) -> Result<(), Error> {
+        if let Link::Up(_) | Link::Closing(..) = self.link {
+            self.lost(Err(Error::Closed));
+        }
+        self.shared.lock().stopped = false;
+        let transport = dial(Arc::clone(&self.config)).await?;
+        self.opened(transport);
+        poll_fn(|cx| {
+            let Link::Up(transport) = &mut self.link else {
+                return Poll::Ready(Ok(()));
+            };
+            let mut state = self.shared.lock();
+            encode(&mut state.session, &mut self.output, &mut self.leaving);
+            drop(state);
+            while !self.output.is_empty() {
+                match ready!(Pin::new(&mut *transport).poll_write(cx, &self.output)) {
+                    Ok(written) => self.output.advance(written),
+                    Err(error) => return Poll::Ready(Err(error.into())),
+                }
+            }
+            Poll::Ready(Ok(()))
+        })
+        .await
+        .inspect_err(|error: &Error| self.lost(Err(error.clone())))
+    }
+
+    /// Returns the next event, connecting and reconnecting as needed; `None` after
+    /// [`Handle::disconnect`], once the connection is closed. May be dropped at any await: nothing
+    /// is lost.
+    pub async fn next(&mut self) -> Option<Event> {
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// Returns the next event if there is one already.
+    pub fn try_next(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Stops or resumes reading from the broker. Meanwhile writing goes on, pings included, and the
+    /// broker's silence is not taken for its end.
+    pub fn set_reading(&mut self, reading: bool) {
+        self.reading = reading;
+        let now = Instant::now().into_std();
+        self.shared.lock().session.set_reading(reading, now);
+    }
+
+    /// Takes over broker, keep alive and local address for the next connection; the rest of the
+    /// configuration stays.
+    pub(crate) fn configure(&mut self, config: &ClientConfig) {
+        let same = self.config.host == config.host
+            && self.config.port == config.port
+            && self.config.keep_alive == config.keep_alive
+            && self.config.bind_address == config.bind_address;
+        if !same {
+            self.config = Arc::new(ClientConfig {
+                host: config.host.clone(),
+                port: config.port,
+                keep_alive: config.keep_alive,
+                bind_address: config.bind_address,
+                ..ClientConfig::clone(&self.config)
+            });
+            let config = Arc::clone(&self.config);
+            self.shared.lock().session.configure(config);
+        }
+    }
+
+    /// Returns whether [`Handle::disconnect`] was called since the last [`connect`](Self::connect).
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.shared.lock().stopped
+    }
+
+    /// Chooses whether [`next`](Self::next) makes a lost connection again (the default). If not,
+    /// it ends after [`Event::Disconnected`].
+    pub fn set_reconnects(&mut self, reconnects: bool) {
+        self.reconnects = reconnects;
+    }
+
+    /// Hands the session over events and bytes until there is an event for the application.
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Poll::Ready(Some(event));
+            }
+            let stopped = {
+                let mut state = self.shared.lock();
+                state.waker = Some(cx.waker().clone());
+                state.session.acknowledge_taken();
+                drain(&mut state.session, &mut self.events);
+                state.stopped
+            };
+            if !self.events.is_empty() {
+                continue;
+            }
+            match &mut self.link {
+                Link::Down | Link::Waiting(_) | Link::Dialing(_) if stopped => {
+                    self.link = Link::Down;
+                    return Poll::Ready(None);
+                }
+                Link::Down if !self.reconnects => return Poll::Ready(None),
+                Link::Down => self.link = Link::Dialing(Box::pin(dial(self.config.clone()))),
+                Link::Waiting(sleep) => {
+                    ready!(sleep.as_mut().poll(cx));
+                    self.link = Link::Down;
+                    if !self.reconnects {
+                        return Poll::Ready(None);
+                    }
+                }
+                Link::Dialing(dialling) => match ready!(dialling.as_mut().poll(cx)) {
+                    Ok(transport) => self.opened(transport),
+                    Err(error) => {
+                        self.wait();
+                        self.events.push_back(Event::ConnectFailed(error));
+                    }
+                },
+                Link::Up(_) => match ready!(self.poll_up(cx)) {
+                    Ok(()) => {}
+                    Err(error) => self.lost(Err(error)),
+                },
+                Link::Closing(transport, sleep) => {
+                    ready!(poll_drain(transport, sleep.as_mut(), cx));
+                    self.lost(Ok(()));
+                }
+            }
+        }
+    }
+
+    /// Writes, reads and keeps time on an open connection; ready when there are events, or when
+    /// the connection has changed.
+    fn poll_up(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        loop {
+            let Link::Up(transport) = &mut self.link else {
+                return Poll::Ready(Ok(()));
+            };
+            let now = Instant::now();
+            let (deadline, ending) = {
+                let mut state = self.shared.lock();
+                let session = &mut state.session;
+                session.tick(now.into_std())?;
+                encode(session, &mut self.output, &mut self.leaving);
+                drain(session, &mut self.events);
+                (session.deadline(), session.is_ending())
+            };
+            let mut wrote = false;
+            while !self.output.is_empty() {
+                match Pin::new(&mut *transport).poll_write(cx, &self.output) {
+                    Poll::Ready(Ok(0)) => return Poll::Ready(Err(Error::Closed)),
+                    Poll::Ready(Ok(written)) => {
+                        self.output.advance(written);
+                        wrote = true;
+                    }
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(self.broken(error))),
+                    Poll::Pending => break,
+                }
+            }
+            if self.output.is_empty() {
+                if wrote && self.output.capacity() > WRITE_CHUNK * 2 {
+                    self.output = BytesMut::new();
+                }
+                if !self.leaving.is_empty() {
+                    let mut state = self.shared.lock();
+                    for id in self.leaving.drain(..) {
+                        state.session.sent(id);
+                    }
+                    drain(&mut state.session, &mut self.events);
+                }
+                if ending && !wrote {
+                    self.start_closing();
+                    return Poll::Ready(Ok(()));
+                }
+            }
+            if !self.events.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            if wrote {
+                continue;
+            }
+            if self.reading {
+                match self.poll_read(cx) {
+                    Poll::Ready(Ok(())) => continue,
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                    Poll::Pending => {}
+                }
+            }
+            let Some(deadline) = deadline.map(Instant::from_std) else {
+                return Poll::Pending;
+            };
+            let timer = self
+                .timer
+                .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+            if timer.deadline() != deadline {
+                timer.as_mut().reset(deadline);
+            }
+            ready!(timer.as_mut().poll(cx));
+        }
+    }
+
+    /// Reads once and hands over every packet that is whole.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let Link::Up(transport) = &mut self.link else {
+            return Poll::Ready(Ok(()));
+        };
+        self.input.reserve(self.read_chunk);
+        let read = {
+            let mut reading = pin!(read_buf(transport, &mut self.input));
+            ready!(reading.as_mut().poll(cx))
+        };
+        let read = match read {
+            Ok(0) => return Poll::Ready(Err(Error::Closed)),
+            Ok(read) => read,
+            Err(error) => return Poll::Ready(Err(self.broken(error))),
+        };
+        self.read_chunk = if read >= self.read_chunk {
+            (self.read_chunk * 2).min(READ_CHUNKS.1)
+        } else if read < READ_CHUNKS.0 {
+            READ_CHUNKS.0
+        } else {
+            self.read_chunk
+        };
+        let now = Instant::now().into_std();
+        let mut state = self.shared.lock();
+        let session = &mut state.session;
+        let codec = session.codec();
+        let result = loop {
+            match codec.decode(&mut self.input) {
+                Ok(Some(packet)) => {
+                    if let Err(error) = session.handle(packet, now) {
+                        break Err(error);
+                    }
+                }
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error.into()),
+            }
+        };
+        if session.is_connected() {
+            self.backoff.reset();
+        }
+        drain(session, &mut self.events);
+        drop(state);
+        if self.input.is_empty() && self.read_chunk == READ_CHUNKS.0 {
+            // An idle connection keeps no buffer.
+            self.input = BytesMut::new();
+        }
+        Poll::Ready(result)
+    }
+
+    /// An error of the socket, as the session sees it: a broker that just closes is the commonest.
+    fn broken(&self, error: io::Error) -> Error {
+        match error.kind() {
+            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Error::Closed,
+            _ => error.into(),
+        }
+    }
+
+    fn opened(&mut self, transport: Transport) {
+        self.input.clear();
+        self.output.clear();
+        self.leaving.clear();
+        self.link = Link::Up(transport);
+        let now = Instant::now().into_std();
+        self.shared.lock().session.open(now);
+    }
+
+    /// All is written, DISCONNECT last. The stream is read to its end before it is closed: closing
+    /// with unread bytes would reset it, and the broker might lose our last messages.
+    fn start_closing(&mut self) {
+        if let Link::Up(transport) = std::mem::replace(&mut self.link, Link::Down) {
+            self.link = Link::Closing(transport, Box::pin(tokio::time::sleep(CLOSING)));
+        }
+    }
+
+    /// The connection is over, for the given reason.
+    fn lost(&mut self, result: Result<(), Error>) {
+        let mut state = self.shared.lock();
+        let session = &mut state.session;
+        let result = if session.is_ending() { Ok(()) } else { result };
+        if let (Err(error), Link::Up(transport)) = (&result, &mut self.link)
+            && let Some(farewell) = session.farewell(error)
+        {
+            // As much as the socket takes without waiting: the broker will find out anyway.
+            let mut bytes = BytesMut::new();
+            session.codec().encode(&farewell, &mut bytes);
+            if self.output.is_empty() {
+                let mut cx = Context::from_waker(Waker::noop());
+                let _ = Pin::new(transport).poll_write(&mut cx, &bytes);
+            }
+        }
+        let wait = result.is_err();
+        session.close(result);
+        drain(session, &mut self.events);
+        drop(state);
+        self.link = Link::Down;
+        self.input = BytesMut::new();
+        self.output = BytesMut::new();
+        self.leaving.clear();
+        if wait {
+            self.wait();
+        }
+    }
+
+    /// Waits before the next try.
+    fn wait(&mut self) {
+        let delay = self.backoff.next();
+        tracing::debug!(?delay, "next try to connect");
+        self.link = Link::Waiting(Box::pin(tokio::time::sleep(delay)));
+    }
+}
+
+async fn dial(config: Arc<ClientConfig>) -> Result<Transport, Error> {
+    let dialling = Transport::dial(&config);
+    match tokio::time::timeout(config.connect_timeout, dialling).await {
+        Ok(Ok(transport)) => Ok(transport),
+        Ok(Err(error)) => Err(error),
+        Err(_) => Err(io::ErrorKind::TimedOut.into()),
+    }
+    .map_err(|source| Error::Connect {
+        address: config.address(),
+        source: Arc::new(source),
+    })
+}
+
+/// Moves packets to the output, up to a chunk.
+fn encode(session: &mut Session, output: &mut BytesMut, leaving: &mut Vec<PacketId>) {
+    let codec = session.codec();
+    let now = Instant::now().into_std();
+    while output.len() < WRITE_CHUNK
+        && let Some(packet) = session.poll_transmit(now)
+    {
+        codec.encode(&packet, output);
+        if let Outgoing::Publish(message) = packet
+            && message.qos == QoS::AtMostOnce
+        {
+            leaving.extend(message.packet_id);
+        }
+    }
+}
+
+fn drain(session: &mut Session, events: &mut VecDeque<Event>) {
+    while let Some(event) = session.poll_event() {
+        events.push_back(event);
+    }
+}
+
+async fn read_buf(transport: &mut Transport, input: &mut BytesMut) -> io::Result<usize> {
+    use tokio::io::AsyncReadExt;
+    transport.read_buf(input).await
+}
+
+/// Reads and drops what still comes; ready at the end of the stream, or when the time is over.
+fn poll_drain(
+    transport: &mut Transport,
+    mut sleep: Pin<&mut Sleep>,
+    cx: &mut Context<'_>,
+) -> Poll<()> {
+    // Tells the broker that nothing more follows; it closes its side then.
+    if Pin::new(&mut *transport).poll_shutdown(cx).is_pending() {
+        return sleep.as_mut().poll(cx);
+    }
+    let mut bytes = [0; 4096];
+    loop {
+        let mut buffer = ReadBuf::new(&mut bytes);
+        match Pin::new(&mut *transport).poll_read(cx, &mut buffer) {
+            Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {}
+            Poll::Ready(_) => return Poll::Ready(()),
+            Poll::Pending => return sleep.as_mut().poll(cx),
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! What can go wrong, one variant for each cause that a caller can act on.
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+
+use crate::message::InvalidQoS;
+use crate::packet::DecodeError;
+use crate::reason::{ConnectCode, ReasonCode};
+use crate::topic::TopicError;
+
+/// An error of this library.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A value of the configuration is out of its range.
+    #[error("{0}")]
+    Config(String),
+    /// Clean session is off and there is no client id.
+    #[error(
+        "an empty client id needs clean session on: without an id the broker cannot find the session again"
+    )]
+    EmptyClientId,
+    /// A topic name or filter is not one.
+    #[error(transparent)]
+    Topic(#[from] TopicError),
+    /// No connection could be made.
+    #[error("cannot connect to broker `{address}`: {}", io_reason(source))]
+    Connect {
+        /// `HOST:PORT` of the broker.
+        address: String,
+        /// What the system says.
+        source: Arc<io::Error>,
+    },
+    /// The broker refuses the connection.
+    #[error("the broker refuses the connection: {code}{}", in_brackets(reason_string.as_ref()))]
+    Refused {
+        /// Why.
+        code: ConnectCode,
+        /// The broker's words (MQTT 5).
+        reason_string: Option<String>,
+    },
+    /// The broker has not answered CONNECT within `connect_timeout`.
+    #[error("the broker does not answer CONNECT")]
+    ConnectTimeout,
+    /// The broker closed the connection without a word.
+    #[error("the broker closed the connection")]
+    Closed,
+    /// The connection broke.
+    #[error("the connection broke: {}", io_reason(.0))]
+    Io(Arc<io::Error>),
+    /// The broker has not answered a PINGREQ within the keep alive.
+    #[error("the broker is silent for longer than the keep alive")]
+    KeepAlive,
+    /// The broker sent something that it may not send.
+    #[error("the broker sent what it may not: {0}")]
+    Decode(#[from] DecodeError),
+    /// The broker sent more unacknowledged messages than it was allowed, or an unknown topic alias.
+    #[error("the broker broke the protocol: {0}")]
+    Protocol(ReasonCode),
+    /// The broker ended the connection (MQTT 5).
+    #[error("the broker ended the connection: {reason}{}", in_brackets(reason_string.as_ref()))]
+    ServerDisconnect {
+        /// Why.
+        reason: ReasonCode,
+        /// The broker's words.
+        reason_string: Option<String>,
+    },
+    /// There is no connection, and what was asked for can't wait for one.
+    #[error("not connected to the broker")]
+    NotConnected,
+    /// So many messages wait for the broker that no further is taken now.
+    #[error("{messages} messages ({bytes} bytes) wait for the broker already")]
+    QueueFull {
+        /// How many with QoS 1 and 2 are accepted and not yet acknowledged.
+        messages: usize,
+        /// The bytes of all that is not yet sent or acknowledged.
+        bytes: usize,
+    },
+    /// A message is larger than the broker takes.
+    #[error("a PUBLISH of {size} bytes is larger than the broker's limit of {limit}")]
+    PacketTooLarge {
+        /// The packet's size in bytes.
+        size: usize,
+        /// The broker's limit in bytes.
+        limit: usize,
+    },
+    /// The broker doesn't take this QoS.
+    #[error("the broker takes QoS {maximum} at most")]
+    QosNotSupported {
+        /// The highest that it takes.
+        maximum: u8,
+    },
+    /// The broker doesn't retain messages.
+    #[error("the broker doesn't retain messages")]
+    RetainNotSupported,
+    /// SUBSCRIBE and UNSUBSCRIBE need at least one filter [MQTT-3.8.3-2, MQTT-3.10.3-2].
+    #[error("no topic filter is given")]
+    NoFilter,
+    /// The broker answered a message with a failure (MQTT 5).
+    #[error("the broker rejects the message: {0}")]
+    Rejected(ReasonCode),
+    /// The time to wait is over.
+    #[error("the time to wait is over")]
+    Timeout,
+    /// A callback waits for what only the loop can do that runs the callback.
+    #[error("a callback can't wait for the loop that runs it")]
+    InCallback,
+    /// The loop is stopped or was never started.
+    #[error("the loop is not running")]
+    NotRunning,
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::Io(Arc::new(error))
+    }
+}
+
+impl From<InvalidQoS> for Error {
+    fn from(error: InvalidQoS) -> Self {
+        Self::Config(error.to_string())
+    }
+}
+
+impl From<Infallible> for Error {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+impl Error {
+    /// Returns the number that Paho's callbacks would give: the broker's code where it has one,
+    /// else Paho's `MQTT_ERR_…`.
+    pub fn rc(&self) -> u8 {
+        match self {
+            Self::Refused { code, .. } => code.0,
+            Self::ServerDisconnect { reason, .. } | Self::Rejected(reason) => reason.0,
+            Self::Decode(_) | Self::Protocol(_) => 2,
+            Self::Config(_)
+            | Self::EmptyClientId
+            | Self::Topic(_)
+            | Self::NoFilter
+            | Self::QosNotSupported { .. }
+            | Self::RetainNotSupported => 3,
+            Self::NotConnected | Self::NotRunning => 4,
+            Self::Connect { .. } | Self::Io(_) => 14,
+            Self::QueueFull { .. } => 15,
+            Self::KeepAlive | Self::ConnectTimeout => 16,
+            Self::PacketTooLarge { .. } => 10,
+            Self::Closed => 7,
+            Self::Timeout | Self::InCallback => 1,
+        }
+    }
+}
+
+/// The system's reason in a few words: its kind where it has one, without `(os error 111)`.
+fn io_reason(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(_) if error.kind() != io::ErrorKind::Other => {
+            let kind = error.kind().to_string();
+            // Kinds that std has no stable name for read `uncategorized error`.
+            if kind.starts_with("uncategorized") {
+                without_number(&error.to_string())
+            } else {
+                kind
+            }
+        }
+        _ => without_number(&error.to_string()),
+    }
+}
+
+fn without_number(text: &str) -> String {
+    let end = text.find(" (os error").unwrap_or(text.len());
+    text[..end].to_owned()
+}
+
+fn in_brackets(text: Option<&String>) -> String {
+    text.map_or_else(String::new, |text| format!(" ({text})"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cause_stands_once_and_without_numbers() {
+        let error = Error::Connect {
+            address: "localhost:1883".into(),
+            source: Arc::new(io::Error::from_raw_os_error(111)),
+        };
+        assert_eq!(
+            error.to_string(),
+            "cannot connect to broker `localhost:1883`: connection refused"
+        );
+    }
+
+    #[test]
+    fn the_broker_s_words_follow_in_brackets() {
+        let error = Error::ServerDisconnect {
+            reason: ReasonCode::SESSION_TAKEN_OVER,
+            reason_string: Some("bye".into()),
+        };
+        assert_eq!(
+            error.to_string(),
+            "the broker ended the connection: session taken over (bye)"
+        );
+    }
+}

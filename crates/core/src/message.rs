@@ -1,0 +1,261 @@
+//! Messages and what they are made of: payloads, QoS, packet ids, MQTT 5 properties.
+
+use std::fmt;
+use std::num::NonZeroU16;
+use std::str::FromStr;
+
+use bytes::Bytes;
+
+use crate::topic::TopicName;
+
+/// Quality of service of a delivery (MQTT 3.1.1 §4.3).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum QoS {
+    /// QoS 0: sent once, never acknowledged.
+    #[default]
+    AtMostOnce = 0,
+    /// QoS 1: sent until it is acknowledged; may arrive more than once.
+    AtLeastOnce = 1,
+    /// QoS 2: arrives exactly once.
+    ExactlyOnce = 2,
+}
+
+impl TryFrom<u8> for QoS {
+    type Error = InvalidQoS;
+
+    fn try_from(number: u8) -> Result<Self, InvalidQoS> {
+        match number {
+            0 => Ok(Self::AtMostOnce),
+            1 => Ok(Self::AtLeastOnce),
+            2 => Ok(Self::ExactlyOnce),
+            _ => Err(InvalidQoS),
+        }
+    }
+}
+
+impl TryFrom<i32> for QoS {
+    type Error = InvalidQoS;
+
+    fn try_from(number: i32) -> Result<Self, InvalidQoS> {
+        u8::try_from(number).map_err(|_| InvalidQoS)?.try_into()
+    }
+}
+
+impl FromStr for QoS {
+    type Err = InvalidQoS;
+
+    fn from_str(text: &str) -> Result<Self, InvalidQoS> {
+        text.parse::<u8>().map_err(|_| InvalidQoS)?.try_into()
+    }
+}
+
+impl fmt::Display for QoS {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&(*self as u8), f)
+    }
+}
+
+/// A number that is not a QoS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("QoS is 0, 1 or 2")]
+pub struct InvalidQoS;
+
+/// The id of a packet that is acknowledged, 1–65,535 (MQTT 3.1.1 §2.3.1). Paho's `mid`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PacketId(pub NonZeroU16);
+
+impl PacketId {
+    /// Returns the id with the number `id`; `None` for 0.
+    pub fn new(id: u16) -> Option<Self> {
+        NonZeroU16::new(id).map(Self)
+    }
+
+    /// Returns the id as a number.
+    pub fn get(self) -> u16 {
+        self.0.get()
+    }
+}
+
+impl fmt::Display for PacketId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// What a message carries: text, bytes, a number or nothing, as bytes.
+///
+/// Numbers become decimal text, floats with at least one digit after the point (`25.0`).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Payload(pub Bytes);
+
+macro_rules! payload_from {
+    ($($type:ty => |$value:ident| $bytes:expr;)+) => {
+        $(impl From<$type> for Payload {
+            fn from($value: $type) -> Self {
+                Self($bytes)
+            }
+        })+
+    };
+}
+
+payload_from! {
+    () => |_nothing| Bytes::new();
+    Bytes => |bytes| bytes;
+    Vec<u8> => |bytes| bytes.into();
+    &[u8] => |bytes| Bytes::copy_from_slice(bytes);
+    String => |text| text.into();
+    &String => |text| Bytes::copy_from_slice(text.as_bytes());
+    &str => |text| Bytes::copy_from_slice(text.as_bytes());
+    f64 => |number| format!("{number:?}").into();
+    f32 => |number| format!("{number:?}").into();
+    i32 => |number| number.to_string().into();
+    i64 => |number| number.to_string().into();
+    u32 => |number| number.to_string().into();
+    u64 => |number| number.to_string().into();
+    usize => |number| number.to_string().into();
+}
+
+impl<const N: usize> From<&[u8; N]> for Payload {
+    fn from(bytes: &[u8; N]) -> Self {
+        Self(Bytes::copy_from_slice(bytes))
+    }
+}
+
+impl<T: Into<Payload>> From<Option<T>> for Payload {
+    fn from(payload: Option<T>) -> Self {
+        payload.map_or_else(Self::default, Into::into)
+    }
+}
+
+/// The MQTT 5 properties of a packet (§2.2.2.2). Each packet has its own selection; what doesn't
+/// belong to a packet is not sent with it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Properties {
+    /// 1 where the payload is UTF-8 text, 0 for unspecified bytes.
+    pub payload_format_indicator: Option<u8>,
+    /// Lifetime of the message, in seconds.
+    pub message_expiry_interval: Option<u32>,
+    /// What the payload is, often a MIME type.
+    pub content_type: Option<String>,
+    /// Where the answer to a request goes.
+    pub response_topic: Option<String>,
+    /// What tells the requester to which request an answer belongs.
+    pub correlation_data: Option<Bytes>,
+    /// The identifiers of the subscriptions that a message matched, 1–268,435,455.
+    pub subscription_identifiers: Vec<u32>,
+    /// How long the broker keeps the session after the connection, in seconds; `0xFFFF_FFFF` for
+    /// ever.
+    pub session_expiry_interval: Option<u32>,
+    /// The client id that the broker gave.
+    pub assigned_client_identifier: Option<String>,
+    /// The keep alive that the broker uses instead of ours, in seconds.
+    pub server_keep_alive: Option<u16>,
+    /// The method of enhanced authentication.
+    pub authentication_method: Option<String>,
+    /// The data of enhanced authentication.
+    pub authentication_data: Option<Bytes>,
+    /// Whether reason strings and user properties are wanted in case of failures.
+    pub request_problem_information: Option<u8>,
+    /// How long the broker waits before it publishes the will, in seconds.
+    pub will_delay_interval: Option<u32>,
+    /// Whether response information is wanted in CONNACK.
+    pub request_response_information: Option<u8>,
+    /// A base for response topics.
+    pub response_information: Option<String>,
+    /// Another server to use.
+    pub server_reference: Option<String>,
+    /// What went wrong, for people.
+    pub reason_string: Option<String>,
+    /// How many QoS 1 and 2 messages may be unacknowledged at a time.
+    pub receive_maximum: Option<u16>,
+    /// The highest topic alias that is taken.
+    pub topic_alias_maximum: Option<u16>,
+    /// The number that stands for the topic.
+    pub topic_alias: Option<u16>,
+    /// The highest QoS that the broker takes, 0 or 1; absent means 2.
+    pub maximum_qos: Option<u8>,
+    /// Whether the broker retains messages; absent means yes.
+    pub retain_available: Option<u8>,
+    /// Names and values of the application, in order.
+    pub user_properties: Vec<(String, String)>,
+    /// The largest packet that is taken, in bytes.
+    pub maximum_packet_size: Option<u32>,
+    /// Whether the broker takes wildcards in filters; absent means yes.
+    pub wildcard_subscription_available: Option<u8>,
+    /// Whether the broker takes subscription identifiers; absent means yes.
+    pub subscription_identifier_available: Option<u8>,
+    /// Whether the broker takes shared subscriptions; absent means yes.
+    pub shared_subscription_available: Option<u8>,
+}
+
+/// An application message, to publish or received (MQTT 3.1.1 §3.3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Where it is published.
+    pub topic: TopicName,
+    /// What it carries.
+    pub payload: Bytes,
+    /// How it is delivered.
+    pub qos: QoS,
+    /// To publish: the broker keeps it for later subscribers. Received: it was kept.
+    pub retain: bool,
+    /// It may have been delivered before; set by the sender of the packet.
+    pub dup: bool,
+    /// The packet id of a received message with QoS 1 or 2.
+    pub packet_id: Option<PacketId>,
+    /// MQTT 5 only; `None` where there are none.
+    pub properties: Option<Box<Properties>>,
+}
+
+impl Message {
+    /// Returns a message with QoS 0, not retained.
+    pub fn new(topic: TopicName, payload: impl Into<Payload>) -> Self {
+        Self {
+            topic,
+            payload: payload.into().0,
+            qos: QoS::AtMostOnce,
+            retain: false,
+            dup: false,
+            packet_id: None,
+            properties: None,
+        }
+    }
+
+    /// Returns the message with the given QoS.
+    #[must_use]
+    pub fn with_qos(mut self, qos: QoS) -> Self {
+        self.qos = qos;
+        self
+    }
+
+    /// Returns the message with the retain flag set or cleared.
+    #[must_use]
+    pub fn with_retain(mut self, retain: bool) -> Self {
+        self.retain = retain;
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn case(payload: impl Into<Payload>, expected: &str) {
+        assert_eq!(payload.into().0, expected.as_bytes());
+    }
+
+    #[test]
+    fn a_payload_is_text_bytes_a_number_or_nothing() {
+        case("25.3", "25.3");
+        case(String::from("ü"), "ü");
+        case(b"\x01\x02", "\u{1}\u{2}");
+        case(25.0, "25.0");
+        case(25.062_5_f32, "25.0625");
+        case(-7, "-7");
+        case((), "");
+        case(None::<&str>, "");
+        case(Some(1), "1");
+    }
+}

@@ -1,0 +1,502 @@
+//! The packets of MQTT 3.1.1 and 5 as the session sees them, and their bytes.
+//!
+//! rumqttc's codecs write what is rare: CONNECT, SUBSCRIBE and UNSUBSCRIBE (`control`). All that
+//! is read from the network is decoded here, for those codecs refuse or misread legal packets
+//! (several subscription identifiers, CONNACK codes above 5, the reason-only DISCONNECT, AUTH), and
+//! so is what is hot: PUBLISH and the four acknowledgements.
+
+mod control;
+mod properties;
+mod wire;
+
+use std::num::NonZeroU16;
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+use crate::config::{Protocol, Will};
+use crate::message::{Message, PacketId, Properties, QoS};
+use crate::reason::{ConnectCode, ReasonCode};
+use crate::topic::{TopicFilter, TopicName};
+use properties::PacketKind;
+use wire::Reader;
+
+/// Why bytes are not a packet that a broker may send.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// The bytes don't follow the packet's form.
+    #[error("malformed packet: {0}")]
+    Malformed(&'static str),
+    /// The form is right, the meaning is not allowed.
+    #[error("protocol error: {0}")]
+    Protocol(&'static str),
+    /// The packet is larger than this client takes; both in bytes.
+    #[error("a packet of {size} bytes is larger than the limit of {limit}")]
+    TooLarge {
+        /// The packet's size, with its fixed header.
+        size: usize,
+        /// The limit, `ClientConfig::maximum_packet_size`.
+        limit: usize,
+    },
+}
+
+impl DecodeError {
+    /// Returns the reason code that an MQTT 5 client ends the connection with.
+    pub fn reason(&self) -> ReasonCode {
+        match self {
+            Self::Malformed(_) => ReasonCode::MALFORMED_PACKET,
+            Self::Protocol(_) => ReasonCode::PROTOCOL_ERROR,
+            Self::TooLarge { .. } => ReasonCode::PACKET_TOO_LARGE,
+        }
+    }
+}
+
+/// One of the four acknowledgements: PUBACK, PUBREC, PUBREL, PUBCOMP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ack {
+    /// The packet that is acknowledged.
+    pub id: PacketId,
+    /// How it went; success on 3.1.1.
+    pub reason: ReasonCode,
+    /// MQTT 5 only.
+    pub properties: Option<Box<Properties>>,
+}
+
+impl Ack {
+    /// Returns an acknowledgement of success.
+    pub fn success(id: PacketId) -> Self {
+        Self::with_reason(id, ReasonCode::SUCCESS)
+    }
+
+    /// Returns an acknowledgement with a reason code.
+    pub fn with_reason(id: PacketId, reason: ReasonCode) -> Self {
+        Self {
+            id,
+            reason,
+            properties: None,
+        }
+    }
+}
+
+/// What opens a connection (§3.1).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Connect {
+    /// At least one character, or empty where the broker is to choose.
+    pub client_id: String,
+    /// Clean session (3.1.1), clean start (5).
+    pub clean_start: bool,
+    /// In seconds; 0 for none.
+    pub keep_alive: u16,
+    /// Who connects.
+    pub username: Option<String>,
+    /// The proof.
+    pub password: Option<String>,
+    /// What the broker publishes if the connection is lost.
+    pub will: Option<Will>,
+    /// MQTT 5 only.
+    pub properties: Properties,
+}
+
+/// The broker's answer to CONNECT (§3.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnAck {
+    /// The broker still has the session.
+    pub session_present: bool,
+    /// Accepted, or why not.
+    pub code: ConnectCode,
+    /// MQTT 5 only.
+    pub properties: Option<Box<Properties>>,
+}
+
+/// One filter of a SUBSCRIBE with its options; all but the QoS are MQTT 5's (§3.8.3.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscription {
+    /// What to receive.
+    pub filter: TopicFilter,
+    /// The highest QoS it is delivered with.
+    pub qos: QoS,
+    /// Not what this client itself publishes.
+    pub no_local: bool,
+    /// Keep the retain flag as it was published.
+    pub retain_as_published: bool,
+    /// 0: send retained messages, 1: only if the subscription is new, 2: never.
+    pub retain_handling: u8,
+}
+
+impl Subscription {
+    /// Returns a subscription with the options' defaults.
+    pub fn new(filter: TopicFilter, qos: QoS) -> Self {
+        Self {
+            filter,
+            qos,
+            no_local: false,
+            retain_as_published: false,
+            retain_handling: 0,
+        }
+    }
+}
+
+impl From<(TopicFilter, QoS)> for Subscription {
+    fn from((filter, qos): (TopicFilter, QoS)) -> Self {
+        Self::new(filter, qos)
+    }
+}
+
+/// The answer to SUBSCRIBE or UNSUBSCRIBE: one code for each filter, none for a 3.1.1 UNSUBACK.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubscribeAck {
+    /// The packet that is answered.
+    pub id: PacketId,
+    /// The granted QoS, or 128 and above for a refusal, in the order of the filters.
+    pub reasons: Vec<ReasonCode>,
+    /// MQTT 5 only.
+    pub properties: Option<Box<Properties>>,
+}
+
+/// The end of a connection, with its reason (MQTT 5 §3.14).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disconnect {
+    /// Why.
+    pub reason: ReasonCode,
+    /// MQTT 5 only.
+    pub properties: Option<Box<Properties>>,
+}
+
+/// A packet that a client sends.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs, reason = "the names are the standard's")]
+pub enum Outgoing {
+    Connect(Box<Connect>),
+    /// `packet_id` is sent where the QoS is 1 or 2.
+    Publish(Message),
+    PubAck(Ack),
+    PubRec(Ack),
+    PubRel(Ack),
+    PubComp(Ack),
+    Subscribe(PacketId, Vec<Subscription>),
+    Unsubscribe(PacketId, Vec<TopicFilter>),
+    PingReq,
+    Disconnect(Disconnect),
+}
+
+/// A packet that a broker sends.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs, reason = "the names are the standard's")]
+pub enum Incoming {
+    ConnAck(ConnAck),
+    Publish(Publish),
+    PubAck(Ack),
+    PubRec(Ack),
+    PubRel(Ack),
+    PubComp(Ack),
+    SubAck(SubscribeAck),
+    UnsubAck(SubscribeAck),
+    PingResp,
+    Disconnect(Disconnect),
+    /// Enhanced authentication, which this client doesn't ask for.
+    Auth,
+}
+
+/// A received PUBLISH: the topic may still be hidden behind an alias.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Publish {
+    /// `None` where a topic alias stands for it (MQTT 5 §3.3.2.3.4).
+    pub topic: Option<TopicName>,
+    /// What it carries.
+    pub payload: Bytes,
+    /// How it is delivered.
+    pub qos: QoS,
+    /// The broker had kept it.
+    pub retain: bool,
+    /// It may have been sent before.
+    pub dup: bool,
+    /// With QoS 1 and 2.
+    pub packet_id: Option<PacketId>,
+    /// MQTT 5 only.
+    pub properties: Option<Box<Properties>>,
+}
+
+/// Makes bytes of packets and packets of bytes, for one protocol version.
+#[derive(Debug, Clone, Copy)]
+pub struct Codec {
+    protocol: Protocol,
+    /// The largest packet taken, in bytes with its fixed header.
+    maximum_packet_size: usize,
+}
+
+const PUBLISH: u8 = 0x30;
+const PUBACK: u8 = 0x40;
+const PUBREC: u8 = 0x50;
+const PUBREL: u8 = 0x62;
+const PUBCOMP: u8 = 0x70;
+
+impl Codec {
+    /// Returns a codec that takes packets of at most `maximum_packet_size` bytes.
+    pub fn new(protocol: Protocol, maximum_packet_size: usize) -> Self {
+        Self {
+            protocol,
+            maximum_packet_size,
+        }
+    }
+
+    /// Appends the packet's bytes to `out`.
+    pub fn encode(self, packet: &Outgoing, out: &mut BytesMut) {
+        match packet {
+            Outgoing::Connect(connect) => control::connect(self.protocol, connect, out),
+            Outgoing::Publish(message) => self.publish(message, out),
+            Outgoing::PubAck(ack) => self.ack(PUBACK, ack, out),
+            Outgoing::PubRec(ack) => self.ack(PUBREC, ack, out),
+            Outgoing::PubRel(ack) => self.ack(PUBREL, ack, out),
+            Outgoing::PubComp(ack) => self.ack(PUBCOMP, ack, out),
+            Outgoing::Subscribe(id, list) => control::subscribe(self.protocol, *id, list, out),
+            Outgoing::Unsubscribe(id, list) => control::unsubscribe(self.protocol, *id, list, out),
+            Outgoing::PingReq => out.put_slice(&[0xc0, 0]),
+            Outgoing::Disconnect(disconnect) => self.disconnect(disconnect, out),
+        }
+    }
+
+    /// Returns how many bytes a PUBLISH of the message takes, its fixed header included.
+    pub fn publish_len(self, message: &Message) -> usize {
+        let remaining = self.publish_remaining(message);
+        1 + wire::varint_len(remaining) + remaining
+    }
+
+    fn publish_remaining(self, message: &Message) -> usize {
+        let id = if message.qos == QoS::AtMostOnce { 0 } else { 2 };
+        let properties = match self.protocol {
+            Protocol::V311 => 0,
+            Protocol::V5 => properties::len(message.properties.as_deref(), PacketKind::Publish),
+        };
+        2 + message.topic.as_str().len() + id + properties + message.payload.len()
+    }
+
+    fn publish(self, message: &Message, out: &mut BytesMut) {
+        let remaining = self.publish_remaining(message);
+        out.reserve(5 + remaining);
+        out.put_u8(
+            PUBLISH
+                | (u8::from(message.dup) << 3)
+                | ((message.qos as u8) << 1)
+                | u8::from(message.retain),
+        );
+        wire::put_varint(out, remaining);
+        wire::put_bytes(out, message.topic.as_str().as_bytes());
+        if message.qos != QoS::AtMostOnce {
+            out.put_u16(message.packet_id.map_or(0, PacketId::get));
+        }
+        if self.protocol == Protocol::V5 {
+            properties::put(out, message.properties.as_deref(), PacketKind::Publish);
+        }
+        out.put_slice(&message.payload);
+    }
+
+    fn ack(self, first: u8, ack: &Ack, out: &mut BytesMut) {
+        let id = ack.id.get().to_be_bytes();
+        // Success without properties is two bytes in both protocols (MQTT 5 §3.4.2.1).
+        if self.protocol == Protocol::V311
+            || (ack.reason == ReasonCode::SUCCESS && ack.properties.is_none())
+        {
+            out.put_slice(&[first, 2, id[0], id[1]]);
+            return;
+        }
+        let properties = ack.properties.as_deref();
+        out.put_u8(first);
+        wire::put_varint(out, 3 + properties::len(properties, PacketKind::Ack));
+        out.put_slice(&[id[0], id[1], ack.reason.0]);
+        properties::put(out, properties, PacketKind::Ack);
+    }
+
+    fn disconnect(self, disconnect: &Disconnect, out: &mut BytesMut) {
+        let properties = disconnect.properties.as_deref();
+        if self.protocol == Protocol::V311
+            || (disconnect.reason == ReasonCode::SUCCESS && properties.is_none())
+        {
+            out.put_slice(&[0xe0, 0]);
+        } else if properties.is_none() {
+            out.put_slice(&[0xe0, 1, disconnect.reason.0]);
+        } else {
+            out.put_u8(0xe0);
+            wire::put_varint(out, 1 + properties::len(properties, PacketKind::Disconnect));
+            out.put_u8(disconnect.reason.0);
+            properties::put(out, properties, PacketKind::Disconnect);
+        }
+    }
+
+    /// Takes the first packet from `buffer`, or returns `None` where it is not whole yet.
+    ///
+    /// # Errors
+    /// [`DecodeError`] where the bytes are no packet that a broker may send; the connection can't
+    /// be read any further then.
+    pub fn decode(self, buffer: &mut BytesMut) -> Result<Option<Incoming>, DecodeError> {
+        let Some((header, remaining)) = wire::fixed_header(buffer)? else {
+            return Ok(None);
+        };
+        let size = header + remaining;
+        if size > self.maximum_packet_size {
+            return Err(DecodeError::TooLarge {
+                size,
+                limit: self.maximum_packet_size,
+            });
+        }
+        if buffer.len() < size {
+            // Grows with what arrives, not with what the header promises: a promise costs nothing.
+            buffer.reserve((size - buffer.len()).min(64 * 1024));
+            return Ok(None);
+        }
+        let first = buffer[0];
+        if first & 0xf0 == PUBLISH {
+            return self.decode_publish(first, header, size, buffer).map(Some);
+        }
+        let frame = buffer.split_to(size);
+        if first & 0x0f != if first & 0xf0 == 0x60 { 2 } else { 0 } {
+            return Err(DecodeError::Malformed("reserved flags are set"));
+        }
+        let body = &frame[header..];
+        let packet = match first & 0xf0 {
+            0x20 => self.decode_connack(body)?,
+            0x40 => Incoming::PubAck(self.decode_ack(body)?),
+            0x50 => Incoming::PubRec(self.decode_ack(body)?),
+            0x60 => Incoming::PubRel(self.decode_ack(body)?),
+            0x70 => Incoming::PubComp(self.decode_ack(body)?),
+            0x90 => Incoming::SubAck(self.decode_suback(body)?),
+            0xb0 => Incoming::UnsubAck(self.decode_unsuback(body)?),
+            0xd0 if body.is_empty() => Incoming::PingResp,
+            0xd0 => return Err(DecodeError::Malformed("PINGRESP with a body")),
+            0xe0 if self.protocol == Protocol::V5 => self.decode_disconnect(body)?,
+            0xf0 if self.protocol == Protocol::V5 => Incoming::Auth,
+            0x00 | 0xf0 => return Err(DecodeError::Malformed("reserved packet type")),
+            _ => return Err(DecodeError::Protocol("a packet that only clients send")),
+        };
+        Ok(Some(packet))
+    }
+
+    fn decode_publish(
+        self,
+        first: u8,
+        header: usize,
+        size: usize,
+        buffer: &mut BytesMut,
+    ) -> Result<Incoming, DecodeError> {
+        let qos = QoS::try_from((first >> 1) & 3)
+            .map_err(|_| DecodeError::Malformed("PUBLISH with QoS 3"))?;
+        let mut reader = Reader::new(&buffer[header..size]);
+        let topic = reader.str()?;
+        let topic = if topic.is_empty() && self.protocol == Protocol::V5 {
+            None
+        } else {
+            let name = TopicName::new(topic)
+                .map_err(|_| DecodeError::Malformed("PUBLISH with an invalid topic name"))?;
+            Some(name)
+        };
+        let packet_id = match qos {
+            QoS::AtMostOnce => None,
+            _ => Some(reader.packet_id()?),
+        };
+        let properties = match self.protocol {
+            Protocol::V311 => None,
+            Protocol::V5 => properties::read(&mut reader, PacketKind::Publish)?,
+        };
+        let payload_len = reader.len();
+        buffer.advance(size - payload_len);
+        let payload = buffer.split_to(payload_len).freeze();
+        Ok(Incoming::Publish(Publish {
+            topic,
+            payload,
+            qos,
+            retain: first & 1 != 0,
+            dup: first & 8 != 0,
+            packet_id,
+            properties,
+        }))
+    }
+
+    fn decode_connack(self, body: &[u8]) -> Result<Incoming, DecodeError> {
+        let mut reader = Reader::new(body);
+        let flags = reader.u8()?;
+        if flags > 1 {
+            return Err(DecodeError::Malformed("CONNACK with reserved flags"));
+        }
+        let code = ConnectCode(reader.u8()?);
+        let properties = match self.protocol {
+            // A broker that doesn't speak MQTT 5 refuses it with 3.1.1's CONNACK, and some send
+            // theirs without properties.
+            _ if reader.is_empty() => None,
+            Protocol::V311 => return Err(DecodeError::Malformed("CONNACK is too long")),
+            Protocol::V5 => properties::read(&mut reader, PacketKind::ConnAck)?,
+        };
+        reader.end()?;
+        if flags == 1 && !code.is_accepted() {
+            return Err(DecodeError::Protocol(
+                "CONNACK refuses the connection and claims a session",
+            ));
+        }
+        Ok(Incoming::ConnAck(ConnAck {
+            session_present: flags == 1,
+            code,
+            properties,
+        }))
+    }
+
+    fn decode_ack(self, body: &[u8]) -> Result<Ack, DecodeError> {
+        let mut reader = Reader::new(body);
+        let id = reader.packet_id()?;
+        let mut ack = Ack::success(id);
+        if self.protocol == Protocol::V5 && !reader.is_empty() {
+            ack.reason = ReasonCode(reader.u8()?);
+            if !reader.is_empty() {
+                ack.properties = properties::read(&mut reader, PacketKind::Ack)?;
+            }
+        }
+        reader.end()?;
+        Ok(ack)
+    }
+
+    fn decode_suback(self, body: &[u8]) -> Result<SubscribeAck, DecodeError> {
+        let ack = self.decode_unsuback(body)?;
+        if ack.reasons.is_empty() {
+            return Err(DecodeError::Malformed("SUBACK without a code"));
+        }
+        Ok(ack)
+    }
+
+    fn decode_unsuback(self, body: &[u8]) -> Result<SubscribeAck, DecodeError> {
+        let mut reader = Reader::new(body);
+        let id = reader.packet_id()?;
+        let properties = match self.protocol {
+            Protocol::V311 => None,
+            Protocol::V5 => properties::read(&mut reader, PacketKind::Ack)?,
+        };
+        let reasons = reader.take(reader.len())?;
+        Ok(SubscribeAck {
+            id,
+            reasons: reasons.iter().copied().map(ReasonCode).collect(),
+            properties,
+        })
+    }
+
+    fn decode_disconnect(self, body: &[u8]) -> Result<Incoming, DecodeError> {
+        let mut reader = Reader::new(body);
+        let mut disconnect = Disconnect {
+            reason: ReasonCode::SUCCESS,
+            properties: None,
+        };
+        if !reader.is_empty() {
+            disconnect.reason = ReasonCode(reader.u8()?);
+        }
+        if !reader.is_empty() {
+            disconnect.properties = properties::read(&mut reader, PacketKind::Disconnect)?;
+        }
+        reader.end()?;
+        Ok(Incoming::Disconnect(disconnect))
+    }
+}
+
+impl Reader<'_> {
+    fn packet_id(&mut self) -> Result<PacketId, DecodeError> {
+        NonZeroU16::new(self.u16()?)
+            .map(PacketId)
+            .ok_or(DecodeError::Malformed("packet id 0"))
+    }
+}
+
+#[cfg(test)]
+mod tests;

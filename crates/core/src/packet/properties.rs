@@ -1,0 +1,189 @@
+//! MQTT 5 properties as bytes (§2.2.2): which there are, which belong to which packet.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use super::DecodeError;
+use super::wire::{self, Reader};
+use crate::message::Properties;
+
+/// The packet that the properties belong to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum PacketKind {
+    Publish,
+    ConnAck,
+    Ack,
+    Disconnect,
+}
+
+impl PacketKind {
+    /// Whether a property may stand in this packet (the table of §2.2.2.2).
+    fn allows(self, id: u8) -> bool {
+        match self {
+            Self::Publish => matches!(id, 0x01 | 0x02 | 0x03 | 0x08 | 0x09 | 0x0b | 0x23 | 0x26),
+            Self::ConnAck => matches!(
+                id,
+                0x11..=0x13 | 0x15 | 0x16 | 0x1a | 0x1c | 0x1f | 0x21 | 0x22 | 0x24..=0x2a
+            ),
+            Self::Ack => matches!(id, 0x1f | 0x26),
+            Self::Disconnect => matches!(id, 0x11 | 0x1c | 0x1f | 0x26),
+        }
+    }
+}
+
+/// How many bytes the properties take, their length included.
+pub(super) fn len(properties: Option<&Properties>, kind: PacketKind) -> usize {
+    match properties {
+        None => 1,
+        Some(properties) => {
+            let mut counter = BytesMut::new();
+            put_fields(&mut counter, properties, kind);
+            wire::varint_len(counter.len()) + counter.len()
+        }
+    }
+}
+
+/// Appends the length and the properties that belong to the packet.
+pub(super) fn put(out: &mut BytesMut, properties: Option<&Properties>, kind: PacketKind) {
+    match properties {
+        None => out.put_u8(0),
+        Some(properties) => {
+            let mut fields = BytesMut::new();
+            put_fields(&mut fields, properties, kind);
+            wire::put_varint(out, fields.len());
+            out.put_slice(&fields);
+        }
+    }
+}
+
+fn put_fields(out: &mut BytesMut, properties: &Properties, kind: PacketKind) {
+    let byte = |out: &mut BytesMut, id: u8, value: Option<u8>| {
+        if let Some(value) = value.filter(|_| kind.allows(id)) {
+            out.put_slice(&[id, value]);
+        }
+    };
+    let short = |out: &mut BytesMut, id: u8, value: Option<u16>| {
+        if let Some(value) = value.filter(|_| kind.allows(id)) {
+            out.put_u8(id);
+            out.put_u16(value);
+        }
+    };
+    let long = |out: &mut BytesMut, id: u8, value: Option<u32>| {
+        if let Some(value) = value.filter(|_| kind.allows(id)) {
+            out.put_u8(id);
+            out.put_u32(value);
+        }
+    };
+    let bytes = |out: &mut BytesMut, id: u8, value: Option<&[u8]>| {
+        if let Some(value) = value.filter(|_| kind.allows(id)) {
+            out.put_u8(id);
+            wire::put_bytes(out, value);
+        }
+    };
+    let text = |out: &mut BytesMut, id: u8, value: &Option<String>| {
+        bytes(out, id, value.as_ref().map(String::as_bytes));
+    };
+    let p = properties;
+    byte(out, 0x01, p.payload_format_indicator);
+    long(out, 0x02, p.message_expiry_interval);
+    text(out, 0x03, &p.content_type);
+    text(out, 0x08, &p.response_topic);
+    bytes(out, 0x09, p.correlation_data.as_deref());
+    // Only brokers send subscription identifiers in a PUBLISH [MQTT-3.3.4-6].
+    long(out, 0x11, p.session_expiry_interval);
+    text(out, 0x1c, &p.server_reference);
+    text(out, 0x1f, &p.reason_string);
+    short(out, 0x23, p.topic_alias);
+    if kind.allows(0x26) {
+        for (name, value) in &p.user_properties {
+            out.put_u8(0x26);
+            wire::put_bytes(out, name.as_bytes());
+            wire::put_bytes(out, value.as_bytes());
+        }
+    }
+}
+
+/// Takes the properties from a packet; `None` where there are none.
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    kind: PacketKind,
+) -> Result<Option<Box<Properties>>, DecodeError> {
+    let len = reader.varint()?;
+    if len == 0 {
+        return Ok(None);
+    }
+    let mut reader = Reader::new(reader.take(len)?);
+    let mut properties = Box::<Properties>::default();
+    let p = &mut *properties;
+    while !reader.is_empty() {
+        let id = reader.u8()?;
+        if !kind.allows(id) {
+            return Err(DecodeError::Malformed(
+                "a property that doesn't belong to the packet",
+            ));
+        }
+        match id {
+            0x01 => once(&mut p.payload_format_indicator, flag(&mut reader)?)?,
+            0x02 => once(&mut p.message_expiry_interval, reader.u32()?)?,
+            0x03 => once(&mut p.content_type, reader.str()?.into())?,
+            0x08 => once(&mut p.response_topic, reader.str()?.into())?,
+            0x09 => once(&mut p.correlation_data, binary(&mut reader)?)?,
+            0x0b => match u32::try_from(reader.varint()?) {
+                Ok(0) | Err(_) => {
+                    return Err(DecodeError::Protocol("subscription identifier 0"));
+                }
+                Ok(identifier) => p.subscription_identifiers.push(identifier),
+            },
+            0x11 => once(&mut p.session_expiry_interval, reader.u32()?)?,
+            0x12 => once(&mut p.assigned_client_identifier, reader.str()?.into())?,
+            0x13 => once(&mut p.server_keep_alive, reader.u16()?)?,
+            0x15 => once(&mut p.authentication_method, reader.str()?.into())?,
+            0x16 => once(&mut p.authentication_data, binary(&mut reader)?)?,
+            0x1a => once(&mut p.response_information, reader.str()?.into())?,
+            0x1c => once(&mut p.server_reference, reader.str()?.into())?,
+            0x1f => once(&mut p.reason_string, reader.str()?.into())?,
+            0x21 => match reader.u16()? {
+                0 => return Err(DecodeError::Protocol("receive maximum 0")),
+                value => once(&mut p.receive_maximum, value)?,
+            },
+            0x22 => once(&mut p.topic_alias_maximum, reader.u16()?)?,
+            0x23 => match reader.u16()? {
+                0 => return Err(DecodeError::Protocol("topic alias 0")),
+                value => once(&mut p.topic_alias, value)?,
+            },
+            0x24 => once(&mut p.maximum_qos, flag(&mut reader)?)?,
+            0x25 => once(&mut p.retain_available, flag(&mut reader)?)?,
+            0x26 => {
+                let name = reader.str()?.into();
+                p.user_properties.push((name, reader.str()?.into()));
+            }
+            0x27 => match reader.u32()? {
+                0 => return Err(DecodeError::Protocol("maximum packet size 0")),
+                value => once(&mut p.maximum_packet_size, value)?,
+            },
+            0x28 => once(&mut p.wildcard_subscription_available, flag(&mut reader)?)?,
+            0x29 => once(&mut p.subscription_identifier_available, flag(&mut reader)?)?,
+            0x2a => once(&mut p.shared_subscription_available, flag(&mut reader)?)?,
+            _ => return Err(DecodeError::Malformed("unknown property")),
+        }
+    }
+    Ok(Some(properties))
+}
+
+/// A property that may stand once only.
+fn once<T>(slot: &mut Option<T>, value: T) -> Result<(), DecodeError> {
+    match slot.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(DecodeError::Protocol("a property stands twice")),
+    }
+}
+
+fn flag(reader: &mut Reader<'_>) -> Result<u8, DecodeError> {
+    match reader.u8()? {
+        value @ (0 | 1) => Ok(value),
+        _ => Err(DecodeError::Protocol("a property that is neither 0 nor 1")),
+    }
+}
+
+fn binary(reader: &mut Reader<'_>) -> Result<Bytes, DecodeError> {
+    reader.bytes().map(Bytes::copy_from_slice)
+}

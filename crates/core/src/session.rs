@@ -1,0 +1,737 @@
+//! The protocol as a state machine: packets and the time go in; packets to send, events for the
+//! application and the next deadline come out. No socket, no clock, no await.
+//!
+//! A [`Session`] outlives connections. For each connection its owner calls [`Session::open`], feeds
+//! what arrives to [`Session::handle`], sends what [`Session::poll_transmit`] gives, calls
+//! [`Session::tick`] when [`Session::deadline`] has come, and [`Session::close`] at the end.
+
+mod ids;
+mod publishing;
+mod receiving;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::config::{ClientConfig, Protocol};
+use crate::error::Error;
+use crate::message::{Message, PacketId, Properties, QoS};
+use crate::packet::{
+    Ack, Codec, ConnAck, Connect, Disconnect, Incoming, Outgoing, Publish, SubscribeAck,
+    Subscription,
+};
+use crate::reason::ReasonCode;
+use crate::topic::{TopicFilter, TopicName};
+use ids::{PacketIds, Use};
+use publishing::Publishing;
+use receiving::Receiving;
+pub use receiving::{AckToken, ReleaseToken};
+
+/// Bytes of QoS 0 messages that wait to be written, at most; a message that is larger by itself
+/// waits alone.
+const MAX_UNSENT: usize = 1024 * 1024;
+
+/// What the session tells the application.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Event {
+    /// The broker accepted the connection; [`ConnAck::session_present`] tells whether it still has
+    /// the session. Subscribe now: the client does not renew subscriptions by itself.
+    Connected(ConnAck),
+    /// The broker refuses the connection, [`ConnAck::code`] says why.
+    Refused(ConnAck),
+    /// A message has arrived. The token is what [`Session::ack`] takes; QoS 0 has none.
+    Received {
+        /// The message.
+        message: Message,
+        /// With QoS 1 and 2.
+        token: Option<AckToken>,
+    },
+    /// A QoS 2 message that was delivered before has come again: it is acknowledged, and not to be
+    /// taken a second time.
+    Duplicate(Message),
+    /// The broker has seen our PUBREC and releases the message; [`Session::release`] sends the
+    /// PUBCOMP. Only with `manual_ack`.
+    Released(ReleaseToken),
+    /// A message is sent (QoS 0, where asked for), acknowledged (1, 2), or never will be.
+    Published {
+        /// Which one.
+        id: PacketId,
+        /// The broker's reason code, or why the message was given up.
+        result: Result<ReasonCode, Error>,
+    },
+    /// The broker's answer to a SUBSCRIBE.
+    Subscribed(SubscribeAck),
+    /// The broker's answer to an UNSUBSCRIBE.
+    Unsubscribed(SubscribeAck),
+    /// There is room again after [`Error::QueueFull`].
+    Writable,
+    /// The connection is over: `Ok` after [`Session::disconnect`], else why.
+    Disconnected(Result<(), Error>),
+    /// No connection could be made. From [`Connection`](crate::Connection) only.
+    ConnectFailed(Error),
+}
+
+/// Where the session stands with its present connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// There is no connection.
+    Offline,
+    /// CONNECT is sent, CONNACK has to come by then.
+    Connecting { until: Instant },
+    /// CONNACK has come.
+    Online,
+    /// DISCONNECT is the last packet sent.
+    Ending,
+}
+
+/// What the broker's CONNACK allows.
+#[derive(Debug, Clone)]
+struct Limits {
+    receive_maximum: u16,
+    maximum_qos: u8,
+    retain_available: bool,
+    maximum_packet_size: usize,
+    keep_alive: Duration,
+}
+
+/// The protocol's state, for one client id.
+#[derive(Debug)]
+pub struct Session {
+    config: Arc<ClientConfig>,
+    codec: Codec,
+    phase: Phase,
+    limits: Limits,
+    ids: PacketIds,
+    publishing: Publishing,
+    receiving: Receiving,
+    aliases: Vec<Option<TopicName>>,
+    outbox: VecDeque<Outgoing>,
+    /// Bytes of the PUBLISH packets with QoS 0 in the outbox.
+    unsent: usize,
+    /// A publish was refused for want of room.
+    starved: bool,
+    events: VecDeque<Event>,
+    last_sent: Instant,
+    last_received: Instant,
+    ping_sent: Option<Instant>,
+    reading: bool,
+    assigned_client_id: Option<String>,
+}
+
+impl Session {
+    /// Returns a session without a connection. `config` is a [`ClientConfig::checked`] one.
+    pub fn new(config: Arc<ClientConfig>, now: Instant) -> Self {
+        let codec = Codec::new(config.protocol, config.maximum_packet_size as usize);
+        Self {
+            codec,
+            phase: Phase::Offline,
+            limits: Limits {
+                receive_maximum: u16::MAX,
+                maximum_qos: 2,
+                retain_available: true,
+                maximum_packet_size: usize::MAX,
+                keep_alive: config.keep_alive,
+            },
+            ids: PacketIds::default(),
+            publishing: Publishing::default(),
+            receiving: Receiving::new(config.manual_ack),
+            aliases: Vec::new(),
+            outbox: VecDeque::new(),
+            unsent: 0,
+            starved: false,
+            events: VecDeque::new(),
+            last_sent: now,
+            last_received: now,
+            ping_sent: None,
+            reading: true,
+            assigned_client_id: None,
+            config,
+        }
+    }
+
+    /// Takes over QoS 2 packet ids that an earlier process received and did not see released:
+    /// messages that come again under them are duplicates.
+    pub fn hold(&mut self, ids: impl IntoIterator<Item = PacketId>) {
+        self.receiving.hold(ids);
+    }
+
+    /// Takes over another configuration, for the next connection.
+    pub(crate) fn configure(&mut self, config: Arc<ClientConfig>) {
+        self.config = config;
+    }
+
+    /// Returns the codec that fits this session's packets.
+    pub fn codec(&self) -> Codec {
+        self.codec
+    }
+
+    /// Returns the client id: the configured one, or the one that the broker gave.
+    pub fn client_id(&self) -> &str {
+        self.assigned_client_id
+            .as_deref()
+            .unwrap_or(&self.config.client_id)
+    }
+
+    /// Returns whether CONNACK has come and the connection still stands.
+    pub fn is_connected(&self) -> bool {
+        self.phase == Phase::Online
+    }
+
+    /// Returns whether [`disconnect`](Self::disconnect) was called on the present connection.
+    pub fn is_ending(&self) -> bool {
+        self.phase == Phase::Ending
+    }
+
+    /// Returns how many messages with QoS 1 and 2 are accepted and not yet acknowledged.
+    pub fn unacknowledged(&self) -> usize {
+        self.publishing.len()
+    }
+
+    // The connection's side.
+
+    /// Starts a connection: CONNECT is the first packet to send.
+    pub fn open(&mut self, now: Instant) {
+        self.phase = Phase::Connecting {
+            until: now + self.config.connect_timeout,
+        };
+        self.outbox.clear();
+        self.unsent = 0;
+        self.ping_sent = None;
+        self.last_sent = now;
+        self.last_received = now;
+        self.aliases.clear();
+        self.aliases
+            .resize(self.config.topic_alias_maximum.into(), None);
+        self.receiving.reconnected();
+        let config = &self.config;
+        let properties = match config.protocol {
+            Protocol::V311 => Properties::default(),
+            Protocol::V5 => Properties {
+                session_expiry_interval: match (
+                    config.session_expiry_interval,
+                    config.clean_session,
+                ) {
+                    (Some(seconds), _) => Some(seconds),
+                    (None, true) => None,
+                    (None, false) => Some(u32::MAX),
+                },
+                receive_maximum: Some(config.receive_maximum),
+                topic_alias_maximum: Some(config.topic_alias_maximum).filter(|n| *n > 0),
+                maximum_packet_size: (config.maximum_packet_size < 268_435_460)
+                    .then_some(config.maximum_packet_size),
+                ..Properties::default()
+            },
+        };
+        let connect = Connect {
+            client_id: self.client_id().to_owned(),
+            clean_start: config.clean_session,
+            #[expect(clippy::cast_possible_truncation, reason = "checked by the configuration")]
+            keep_alive: config.keep_alive.as_secs() as u16,
+            username: config.username.clone(),
+            password: config.password.clone(),
+            will: config.will.clone(),
+            properties,
+        };
+        self.outbox.push_back(Outgoing::Connect(Box::new(connect)));
+    }
+
+    /// Takes a packet that has arrived.
+    ///
+    /// # Errors
+    /// [`Error::Decode`] or [`Error::Protocol`] where the broker may not send it now,
+    /// [`Error::ServerDisconnect`] and [`Error::Refused`] where it ends the connection. The
+    /// connection is to be closed then, with that error.
+    pub fn handle(&mut self, packet: Incoming, now: Instant) -> Result<(), Error> {
+        self.last_received = now;
+        // Any packet shows that the broker lives, and frees the way for the next PINGREQ.
+        self.ping_sent = None;
+        match (self.phase, packet) {
+            (Phase::Connecting { .. }, Incoming::ConnAck(ack)) => return self.connack(ack),
+            (Phase::Connecting { .. }, Incoming::Disconnect(_)) | (Phase::Offline, _) => {
+                return Err(Error::Closed);
+            }
+            (Phase::Connecting { .. }, _) => return Err(protocol("a packet before CONNACK")),
+            (Phase::Ending, _) => {}
+            (Phase::Online, packet) => self.online(packet)?,
+        }
+        Ok(())
+    }
+
+    fn online(&mut self, packet: Incoming) -> Result<(), Error> {
+        match packet {
+            Incoming::ConnAck(_) => return Err(protocol("a second CONNACK")),
+            Incoming::Publish(publish) => self.publish_received(publish)?,
+            Incoming::PubAck(ack) => self.acknowledged(ack.id, QoS::AtLeastOnce, ack.reason),
+            Incoming::PubRec(ack) => self.pubrec(&ack),
+            Incoming::PubRel(ack) => {
+                let mut out = Answers::new(&mut self.outbox, &mut self.events);
+                self.receiving.pubrel(ack.id, &mut out);
+            }
+            Incoming::PubComp(ack) => self.acknowledged(ack.id, QoS::ExactlyOnce, ack.reason),
+            Incoming::SubAck(ack) => {
+                if self.ids.free_if(ack.id, Use::Subscribe) {
+                    self.events.push_back(Event::Subscribed(ack));
+                }
+            }
+            Incoming::UnsubAck(ack) => {
+                if self.ids.free_if(ack.id, Use::Unsubscribe) {
+                    self.events.push_back(Event::Unsubscribed(ack));
+                }
+            }
+            Incoming::PingResp => {}
+            Incoming::Disconnect(Disconnect { reason, properties }) => {
+                return Err(Error::ServerDisconnect {
+                    reason,
+                    reason_string: reason_string(properties.as_deref()),
+                });
+            }
+            Incoming::Auth => {
+                return Err(protocol("AUTH, though no authentication method was named"));
+            }
+        }
+        Ok(())
+    }
+
+    fn connack(&mut self, ack: ConnAck) -> Result<(), Error> {
+        if !ack.code.is_accepted() {
+            let error = Error::Refused {
+                code: ack.code,
+                reason_string: reason_string(ack.properties.as_deref()),
+            };
+            self.events.push_back(Event::Refused(ack));
+            return Err(error);
+        }
+        if ack.session_present && self.config.clean_session {
+            return Err(protocol("a session is present after a clean start"));
+        }
+        let none = Properties::default();
+        let given = ack.properties.as_deref().unwrap_or(&none);
+        self.limits = Limits {
+            receive_maximum: given.receive_maximum.unwrap_or(u16::MAX),
+            maximum_qos: given.maximum_qos.unwrap_or(2),
+            retain_available: given.retain_available != Some(0),
+            maximum_packet_size: given.maximum_packet_size.map_or(usize::MAX, |n| n as usize),
+            keep_alive: given.server_keep_alive.map_or(self.config.keep_alive, |s| {
+                Duration::from_secs(s.into())
+            }),
+        };
+        if let Some(id) = &given.assigned_client_identifier {
+            self.assigned_client_id = Some(id.clone());
+        }
+        self.phase = Phase::Online;
+        if !ack.session_present {
+            self.receiving.session_lost();
+        }
+        let done = self.publishing.resume(ack.session_present);
+        self.events.push_back(Event::Connected(ack));
+        for id in done {
+            self.finish(id, Ok(ReasonCode::SUCCESS));
+        }
+        self.pump();
+        Ok(())
+    }
+
+    /// Returns the next packet to send.
+    pub fn poll_transmit(&mut self, now: Instant) -> Option<Outgoing> {
+        let packet = self.outbox.pop_front()?;
+        self.last_sent = now;
+        if let Outgoing::Publish(message) = &packet
+            && message.qos == QoS::AtMostOnce
+        {
+            self.unsent = self.unsent.saturating_sub(self.codec.publish_len(message));
+            self.feed();
+        }
+        Some(packet)
+    }
+
+    /// Is told that a QoS 0 message with a packet id has left for the broker.
+    pub fn sent(&mut self, id: PacketId) {
+        if self.ids.free_if(id, Use::Sending) {
+            let result = Ok(ReasonCode::SUCCESS);
+            self.events.push_back(Event::Published { id, result });
+        }
+    }
+
+    /// Returns the next event. With automatic acknowledgement, what is returned counts as taken at
+    /// the next [`acknowledge_taken`](Self::acknowledge_taken).
+    pub fn poll_event(&mut self) -> Option<Event> {
+        let event = self.events.pop_front()?;
+        if let Event::Received { token: Some(token), .. } = &event {
+            self.receiving.taken(*token);
+        }
+        Some(event)
+    }
+
+    /// Acknowledges what the application has taken, unless it acknowledges by itself.
+    pub fn acknowledge_taken(&mut self) {
+        let mut out = Answers::new(&mut self.outbox, &mut self.events);
+        self.receiving.acknowledge_taken(&mut out);
+    }
+
+    /// Returns when [`tick`](Self::tick) is to be called next.
+    pub fn deadline(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Connecting { until } => Some(until),
+            Phase::Online if !self.limits.keep_alive.is_zero() => match self.ping_sent {
+                // Who does not read can't tell whether the broker is silent.
+                Some(_) if !self.reading => None,
+                Some(sent) => Some(sent + self.limits.keep_alive),
+                None => Some(self.last_sent.min(self.last_received) + self.limits.keep_alive),
+            },
+            _ => None,
+        }
+    }
+
+    /// Does what is due: a PINGREQ, or the end of a silent connection.
+    ///
+    /// # Errors
+    /// [`Error::ConnectTimeout`] or [`Error::KeepAlive`] where the broker is silent for too long.
+    pub fn tick(&mut self, now: Instant) -> Result<(), Error> {
+        if self.deadline().is_none_or(|deadline| now < deadline) {
+            return Ok(());
+        }
+        if let Phase::Connecting { .. } = self.phase {
+            return Err(Error::ConnectTimeout);
+        }
+        if self.ping_sent.is_some() {
+            return Err(Error::KeepAlive);
+        }
+        self.ping_sent = Some(now);
+        self.outbox.push_back(Outgoing::PingReq);
+        Ok(())
+    }
+
+    /// Is told whether the connection reads at present. While it doesn't, a silent broker is not
+    /// taken for a dead one.
+    pub fn set_reading(&mut self, reading: bool, now: Instant) {
+        if reading && !self.reading && self.ping_sent.is_some() {
+            self.ping_sent = Some(now);
+        }
+        self.reading = reading;
+    }
+
+    /// Ends the connection. What is queued for the broker stays for the next one.
+    pub fn close(&mut self, result: Result<(), Error>) {
+        self.phase = Phase::Offline;
+        self.outbox.clear();
+        self.unsent = 0;
+        self.publishing.disconnected();
+        for id in self.ids.free_unsent() {
+            let result = Err(result.clone().err().unwrap_or(Error::Closed));
+            self.events.push_back(Event::Published { id, result });
+        }
+        self.feed();
+        self.events.push_back(Event::Disconnected(result));
+    }
+
+    // The application's side.
+
+    /// Accepts a message: QoS 0 to be sent at once, QoS 1 and 2 to be delivered even if the
+    /// connection or the session is lost in between. Returns the packet id of a message with QoS 1
+    /// or 2, and of one with QoS 0 where `tracked` asks to be told when it is sent.
+    ///
+    /// # Errors
+    /// [`Error::NotConnected`] (QoS 0 only), [`Error::QueueFull`] ([`Event::Writable`] follows),
+    /// and what the broker's CONNACK forbids: [`Error::PacketTooLarge`],
+    /// [`Error::QosNotSupported`], [`Error::RetainNotSupported`].
+    pub fn publish(
+        &mut self,
+        mut message: Message,
+        tracked: bool,
+    ) -> Result<Option<PacketId>, Error> {
+        let size = self.codec.publish_len(&message);
+        if self.phase == Phase::Online {
+            self.limits.check(&message, size)?;
+        }
+        message.dup = false;
+        message.packet_id = None;
+        if message.qos == QoS::AtMostOnce {
+            if self.phase != Phase::Online {
+                return Err(Error::NotConnected);
+            }
+            if self.unsent > 0 && self.unsent + size > MAX_UNSENT {
+                return Err(self.refuse());
+            }
+            if tracked {
+                message.packet_id = self.ids.take(Use::Sending);
+                if message.packet_id.is_none() {
+                    return Err(self.refuse());
+                }
+            }
+            let id = message.packet_id;
+            self.unsent += size;
+            self.outbox.push_back(Outgoing::Publish(message));
+            return Ok(id);
+        }
+        if !self.has_room(size) {
+            return Err(self.refuse());
+        }
+        let Some(id) = self.ids.take(Use::Publish) else {
+            return Err(self.refuse());
+        };
+        message.packet_id = Some(id);
+        self.publishing.accept(id, message, size);
+        self.pump();
+        Ok(Some(id))
+    }
+
+    fn has_room(&self, size: usize) -> bool {
+        let publishing = &self.publishing;
+        publishing.len() < usize::from(self.config.max_queued)
+            && (publishing.len() == 0
+                || publishing.bytes() + size <= self.config.max_queued_bytes)
+    }
+
+    fn refuse(&mut self) -> Error {
+        self.starved = true;
+        Error::QueueFull {
+            messages: self.publishing.len(),
+            bytes: self.unsent + self.publishing.bytes(),
+        }
+    }
+
+    /// Tells a publisher that was refused when half of the room is free again.
+    fn feed(&mut self) {
+        if self.starved
+            && self.unsent <= MAX_UNSENT / 2
+            && self.publishing.len() <= usize::from(self.config.max_queued) / 2
+            && self.publishing.bytes() <= self.config.max_queued_bytes / 2
+        {
+            self.starved = false;
+            self.events.push_back(Event::Writable);
+        }
+    }
+
+    /// Asks the broker for messages; [`Event::Subscribed`] brings its answer.
+    ///
+    /// # Errors
+    /// [`Error::NotConnected`], and [`Error::NoFilter`] for an empty list.
+    pub fn subscribe(&mut self, subscriptions: Vec<Subscription>) -> Result<PacketId, Error> {
+        if subscriptions.is_empty() {
+            return Err(Error::NoFilter);
+        }
+        let id = self.request(Use::Subscribe)?;
+        self.outbox.push_back(Outgoing::Subscribe(id, subscriptions));
+        Ok(id)
+    }
+
+    /// Asks the broker for no more messages; [`Event::Unsubscribed`] brings its answer.
+    ///
+    /// # Errors
+    /// [`Error::NotConnected`], and [`Error::NoFilter`] for an empty list.
+    pub fn unsubscribe(&mut self, filters: Vec<TopicFilter>) -> Result<PacketId, Error> {
+        if filters.is_empty() {
+            return Err(Error::NoFilter);
+        }
+        let id = self.request(Use::Unsubscribe)?;
+        self.outbox.push_back(Outgoing::Unsubscribe(id, filters));
+        Ok(id)
+    }
+
+    fn request(&mut self, used_for: Use) -> Result<PacketId, Error> {
+        if self.phase != Phase::Online {
+            return Err(Error::NotConnected);
+        }
+        self.ids.take(used_for).ok_or_else(|| self.refuse())
+    }
+
+    /// Acknowledges a received message: PUBACK for QoS 1, PUBREC for QoS 2 (Paho's manual `ack`
+    /// sends the PUBCOMP there). They are sent in the order in which the messages arrived
+    /// [MQTT-4.6.0-2], so one that is withheld holds up those after it. A token of an earlier
+    /// connection sends nothing: the broker will send that message again.
+    pub fn ack(&mut self, token: &AckToken) {
+        let mut out = Answers::new(&mut self.outbox, &mut self.events);
+        self.receiving.ack(token, &mut out);
+    }
+
+    /// Forgets a released QoS 2 message and sends its PUBCOMP.
+    pub fn release(&mut self, token: &ReleaseToken) {
+        let mut out = Answers::new(&mut self.outbox, &mut self.events);
+        self.receiving.release(token, &mut out);
+    }
+
+    /// Ends the connection cleanly: DISCONNECT is the last packet to send. Returns whether there is
+    /// a connection to end.
+    pub fn disconnect(&mut self) -> bool {
+        match self.phase {
+            Phase::Online => {
+                self.outbox.push_back(Outgoing::Disconnect(Disconnect {
+                    reason: ReasonCode::SUCCESS,
+                    properties: None,
+                }));
+                self.phase = Phase::Ending;
+                true
+            }
+            Phase::Connecting { .. } => {
+                // Nothing but CONNECT may precede CONNACK, so there is no one to say goodbye to.
+                self.outbox.clear();
+                self.phase = Phase::Ending;
+                true
+            }
+            Phase::Offline => false,
+            Phase::Ending => true,
+        }
+    }
+
+    /// Returns the packet that tells an MQTT 5 broker why the connection ends, where it is to be
+    /// told.
+    pub fn farewell(&self, error: &Error) -> Option<Outgoing> {
+        let reason = match error {
+            Error::Decode(error) => error.reason(),
+            Error::Protocol(reason) => *reason,
+            Error::KeepAlive => ReasonCode::KEEP_ALIVE_TIMEOUT,
+            _ => return None,
+        };
+        (self.config.protocol == Protocol::V5).then_some(Outgoing::Disconnect(Disconnect {
+            reason,
+            properties: None,
+        }))
+    }
+
+    // Publishing.
+
+    fn pump(&mut self) {
+        if self.phase != Phase::Online {
+            return;
+        }
+        let window = self.config.max_inflight.min(self.limits.receive_maximum);
+        while let Some(next) = self.publishing.next(window.into()) {
+            if let Outgoing::Publish(message) = &next {
+                let size = self.codec.publish_len(message);
+                if let Err(error) = self.limits.check(message, size) {
+                    if let Some(id) = message.packet_id {
+                        self.publishing.finish(id);
+                        self.finish(id, Err(error));
+                    }
+                    continue;
+                }
+            }
+            self.outbox.push_back(next);
+        }
+    }
+
+    fn acknowledged(&mut self, id: PacketId, qos: QoS, reason: ReasonCode) {
+        if !self.publishing.acknowledge(id, qos) {
+            tracing::debug!(%id, "an acknowledgement that nobody waits for");
+            return;
+        }
+        let result = if reason.is_error() && reason != ReasonCode::PACKET_ID_NOT_FOUND {
+            Err(Error::Rejected(reason))
+        } else {
+            Ok(reason)
+        };
+        self.finish(id, result);
+        self.pump();
+    }
+
+    fn pubrec(&mut self, ack: &Ack) {
+        if ack.reason.is_error() {
+            if self.publishing.finish(ack.id) {
+                self.finish(ack.id, Err(Error::Rejected(ack.reason)));
+                self.pump();
+            }
+        } else {
+            // An id that isn't ours is answered too: the broker would wait for ever otherwise.
+            let answer = if self.publishing.received(ack.id) {
+                Ack::success(ack.id)
+            } else {
+                Ack::with_reason(ack.id, ReasonCode::PACKET_ID_NOT_FOUND)
+            };
+            self.outbox.push_back(Outgoing::PubRel(answer));
+        }
+    }
+
+    fn finish(&mut self, id: PacketId, result: Result<ReasonCode, Error>) {
+        self.ids.free_if(id, Use::Publish);
+        self.events.push_back(Event::Published { id, result });
+        self.feed();
+    }
+
+    // Receiving.
+
+    fn publish_received(&mut self, publish: Publish) -> Result<(), Error> {
+        let alias = publish.properties.as_ref().and_then(|p| p.topic_alias);
+        let topic = self.resolve(publish.topic, alias)?;
+        let message = Message {
+            topic,
+            payload: publish.payload,
+            qos: publish.qos,
+            retain: publish.retain,
+            dup: publish.dup,
+            packet_id: publish.packet_id,
+            properties: publish.properties,
+        };
+        let limit = match self.config.protocol {
+            Protocol::V311 => usize::from(u16::MAX),
+            Protocol::V5 => self.config.receive_maximum.into(),
+        };
+        let mut out = Answers::new(&mut self.outbox, &mut self.events);
+        self.receiving.publish(message, limit, &mut out)
+    }
+
+    /// The topic that a PUBLISH means. An alias above the maximum that we announced is the broker's
+    /// fault [MQTT-3.1.2-26].
+    fn resolve(
+        &mut self,
+        topic: Option<TopicName>,
+        alias: Option<u16>,
+    ) -> Result<TopicName, Error> {
+        let slot = match alias {
+            None => None,
+            Some(alias) => {
+                let slot = self.aliases.get_mut(usize::from(alias) - 1);
+                Some(slot.ok_or(Error::Protocol(ReasonCode::TOPIC_ALIAS_INVALID))?)
+            }
+        };
+        match (topic, slot) {
+            (Some(topic), None) => Ok(topic),
+            (Some(topic), Some(slot)) => Ok(slot.insert(topic).clone()),
+            (None, Some(Some(topic))) => Ok(topic.clone()),
+            (None, Some(None)) => Err(Error::Protocol(ReasonCode::PROTOCOL_ERROR)),
+            (None, None) => Err(protocol("a PUBLISH without a topic")),
+        }
+    }
+}
+
+impl Limits {
+    fn check(&self, message: &Message, size: usize) -> Result<(), Error> {
+        if message.qos as u8 > self.maximum_qos {
+            Err(Error::QosNotSupported {
+                maximum: self.maximum_qos,
+            })
+        } else if message.retain && !self.retain_available {
+            Err(Error::RetainNotSupported)
+        } else if size > self.maximum_packet_size {
+            Err(Error::PacketTooLarge {
+                size,
+                limit: self.maximum_packet_size,
+            })
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Where the parts of the session put what they have to say.
+struct Answers<'a> {
+    outbox: &'a mut VecDeque<Outgoing>,
+    events: &'a mut VecDeque<Event>,
+}
+
+impl<'a> Answers<'a> {
+    fn new(outbox: &'a mut VecDeque<Outgoing>, events: &'a mut VecDeque<Event>) -> Self {
+        Self { outbox, events }
+    }
+}
+
+fn protocol(what: &'static str) -> Error {
+    Error::Decode(crate::packet::DecodeError::Protocol(what))
+}
+
+fn reason_string(properties: Option<&Properties>) -> Option<String> {
+    properties.and_then(|properties| properties.reason_string.clone())
+}
+
+#[cfg(test)]
+mod tests;

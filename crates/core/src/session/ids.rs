@@ -1,0 +1,89 @@
+//! Which packet ids are in use, and for what: none stands for two things at a time [MQTT-2.2.1-3].
+
+use std::collections::HashMap;
+
+use crate::message::PacketId;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    /// A message with QoS 1 or 2, until it is acknowledged.
+    Publish,
+    /// A message with QoS 0 whose sender wants to know when it is sent. The id stays with us.
+    Sending,
+    Subscribe,
+    Unsubscribe,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct PacketIds {
+    used: HashMap<PacketId, Use>,
+    last: u16,
+}
+
+impl PacketIds {
+    /// Returns the next free id, or `None` where all 65,535 are in use.
+    pub(super) fn take(&mut self, used_for: Use) -> Option<PacketId> {
+        if self.used.len() >= usize::from(u16::MAX) {
+            return None;
+        }
+        loop {
+            self.last = self.last.wrapping_add(1);
+            if let Some(id) = PacketId::new(self.last)
+                && !self.used.contains_key(&id)
+            {
+                self.used.insert(id, used_for);
+                return Some(id);
+            }
+        }
+    }
+
+    /// Frees the id if it is used for this. Returns whether it was.
+    pub(super) fn free_if(&mut self, id: PacketId, used_for: Use) -> bool {
+        let is_so = self.used.get(&id) == Some(&used_for);
+        if is_so {
+            self.used.remove(&id);
+        }
+        is_so
+    }
+
+    /// Frees what ends with the connection, and returns the ids of messages that may not have
+    /// been sent.
+    pub(super) fn free_unsent(&mut self) -> Vec<PacketId> {
+        let mut unsent = Vec::new();
+        self.used.retain(|id, used_for| {
+            if *used_for == Use::Sending {
+                unsent.push(*id);
+            }
+            *used_for == Use::Publish
+        });
+        unsent
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_wrap_past_zero_and_skip_what_is_in_use() {
+        let mut ids = PacketIds::default();
+        let first = ids.take(Use::Publish).unwrap();
+        assert_eq!(first.get(), 1);
+        for _ in 2..=65_535_u16 {
+            let id = ids.take(Use::Subscribe).unwrap();
+            assert!(ids.free_if(id, Use::Subscribe));
+        }
+        assert_eq!(ids.take(Use::Publish).unwrap().get(), 2);
+    }
+
+    #[test]
+    fn when_all_are_in_use_there_is_none() {
+        let mut ids = PacketIds::default();
+        for _ in 0..65_535 {
+            ids.take(Use::Publish).unwrap();
+        }
+        assert_eq!(ids.take(Use::Publish), None);
+        assert!(ids.free_if(PacketId::new(7).unwrap(), Use::Publish));
+        assert_eq!(ids.take(Use::Publish), PacketId::new(7));
+    }
+}

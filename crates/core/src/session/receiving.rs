@@ -1,0 +1,273 @@
+//! Messages with QoS 1 and 2 on their way from the broker: what waits for its acknowledgement, in
+//! the order of arrival, and which QoS 2 packet ids are held until the broker releases them.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::{Answers, Event};
+use crate::error::Error;
+use crate::message::{Message, PacketId, QoS};
+use crate::packet::{Ack, Outgoing};
+use crate::reason::ReasonCode;
+
+/// What [`Session::ack`](super::Session::ack) takes: names one delivery of one message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AckToken {
+    connection: u64,
+    number: u64,
+    id: PacketId,
+    qos: QoS,
+}
+
+/// What [`Session::release`](super::Session::release) takes: names one PUBREL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReleaseToken {
+    connection: u64,
+    id: PacketId,
+}
+
+impl ReleaseToken {
+    /// Returns the packet id that the broker releases.
+    pub fn id(&self) -> PacketId {
+        self.id
+    }
+}
+
+/// A PUBLISH of this connection that is not acknowledged.
+#[derive(Debug)]
+struct Arrival {
+    id: PacketId,
+    qos: QoS,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Waiting,
+    Ready,
+    /// Released before it was acknowledged; nothing is sent for it.
+    Void,
+}
+
+/// A QoS 2 message between its first PUBLISH and its PUBREL.
+#[derive(Debug)]
+struct Held {
+    /// The token that takes it; `None` once it is taken.
+    waits_for: Option<AckToken>,
+    /// The number of its PUBLISH on the present connection.
+    arrival: Option<u64>,
+}
+
+#[derive(Debug)]
+pub(super) struct Receiving {
+    manual: bool,
+    /// Counts the connections, so that a token tells which one it belongs to.
+    connection: u64,
+    arrivals: VecDeque<Arrival>,
+    /// The number of the first arrival; numbers count from the session's start.
+    first: u64,
+    /// What the application has got and automatic acknowledgement has not yet marked.
+    taken: Vec<AckToken>,
+    held: HashMap<PacketId, Held>,
+    /// How many messages of this connection count against the receive maximum: those with QoS 1
+    /// until their PUBACK, those with QoS 2 until their PUBCOMP (MQTT 5 §4.9).
+    open: usize,
+}
+
+impl Receiving {
+    pub(super) fn new(manual: bool) -> Self {
+        Self {
+            manual,
+            connection: 0,
+            arrivals: VecDeque::new(),
+            first: 0,
+            taken: Vec::new(),
+            held: HashMap::new(),
+            open: 0,
+        }
+    }
+
+    pub(super) fn hold(&mut self, ids: impl IntoIterator<Item = PacketId>) {
+        self.held.extend(ids.into_iter().map(|id| {
+            let held = Held {
+                waits_for: None,
+                arrival: None,
+            };
+            (id, held)
+        }));
+    }
+
+    /// A new connection begins: no acknowledgement of the last one may be sent on it.
+    pub(super) fn reconnected(&mut self) {
+        self.connection += 1;
+        self.first += self.arrivals.len() as u64;
+        self.arrivals.clear();
+        self.open = 0;
+        for held in self.held.values_mut() {
+            held.arrival = None;
+        }
+    }
+
+    /// The broker has forgotten the session: its packet ids start anew.
+    pub(super) fn session_lost(&mut self) {
+        self.held.clear();
+    }
+
+    /// Takes a PUBLISH; `limit` is the receive maximum that the broker was told.
+    pub(super) fn publish(
+        &mut self,
+        message: Message,
+        limit: usize,
+        out: &mut Answers<'_>,
+    ) -> Result<(), Error> {
+        let Some(id) = message.packet_id else {
+            out.events.push_back(Event::Received {
+                message,
+                token: None,
+            });
+            return Ok(());
+        };
+        let number = self.first + self.arrivals.len() as u64;
+        let token = AckToken {
+            connection: self.connection,
+            number,
+            id,
+            qos: message.qos,
+        };
+        let mut state = State::Waiting;
+        let mut duplicate = false;
+        if message.qos == QoS::AtLeastOnce {
+            self.open += 1;
+        } else {
+            if let Some(held) = self.held.get_mut(&id) {
+                duplicate = true;
+                if held.waits_for.is_none() {
+                    state = State::Ready;
+                }
+                if held.arrival.replace(number).is_none() {
+                    self.open += 1;
+                }
+            } else {
+                self.open += 1;
+                let held = Held {
+                    waits_for: Some(token),
+                    arrival: Some(number),
+                };
+                self.held.insert(id, held);
+            }
+        }
+        self.arrivals.push_back(Arrival {
+            id,
+            qos: message.qos,
+            state,
+        });
+        if self.open > limit {
+            return Err(Error::Protocol(ReasonCode::RECEIVE_MAXIMUM_EXCEEDED));
+        }
+        if duplicate {
+            out.events.push_back(Event::Duplicate(message));
+            self.send_ready(out);
+        } else {
+            let token = Some(token);
+            out.events.push_back(Event::Received { message, token });
+        }
+        Ok(())
+    }
+
+    /// The application has got the message: with automatic acknowledgement, the next
+    /// [`acknowledge_taken`](Self::acknowledge_taken) sends what is due.
+    pub(super) fn taken(&mut self, token: AckToken) {
+        if !self.manual {
+            self.taken.push(token);
+        }
+    }
+
+    pub(super) fn acknowledge_taken(&mut self, out: &mut Answers<'_>) {
+        if self.taken.is_empty() {
+            return;
+        }
+        for token in std::mem::take(&mut self.taken) {
+            self.mark(&token);
+        }
+        self.send_ready(out);
+    }
+
+    pub(super) fn ack(&mut self, token: &AckToken, out: &mut Answers<'_>) {
+        self.mark(token);
+        self.send_ready(out);
+    }
+
+    fn mark(&mut self, token: &AckToken) {
+        let number = match token.qos {
+            // The message itself is known by its id as long as the session lasts: an
+            // acknowledgement that was under way when the connection broke answers the PUBLISH
+            // that came again.
+            QoS::ExactlyOnce => match self.held.get_mut(&token.id) {
+                Some(held) if held.waits_for.as_ref() == Some(token) => {
+                    held.waits_for = None;
+                    held.arrival
+                }
+                _ => None,
+            },
+            _ => (token.connection == self.connection).then_some(token.number),
+        };
+        let at = number.and_then(|number| usize::try_from(number.checked_sub(self.first)?).ok());
+        if let Some(arrival) = at.and_then(|at| self.arrivals.get_mut(at))
+            && arrival.state == State::Waiting
+        {
+            arrival.state = State::Ready;
+        }
+    }
+
+    /// Sends what may be sent: in the order of arrival, up to the first that still waits.
+    fn send_ready(&mut self, out: &mut Answers<'_>) {
+        while let Some(arrival) = self.arrivals.front() {
+            let ack = Ack::success(arrival.id);
+            match (arrival.state, arrival.qos) {
+                (State::Waiting, _) => break,
+                (State::Void, _) => {}
+                (State::Ready, QoS::ExactlyOnce) => out.outbox.push_back(Outgoing::PubRec(ack)),
+                (State::Ready, _) => {
+                    self.open -= 1;
+                    out.outbox.push_back(Outgoing::PubAck(ack));
+                }
+            }
+            self.arrivals.pop_front();
+            self.first += 1;
+        }
+    }
+
+    pub(super) fn pubrel(&mut self, id: PacketId, out: &mut Answers<'_>) {
+        let token = ReleaseToken {
+            connection: self.connection,
+            id,
+        };
+        if self.manual && self.held.contains_key(&id) {
+            out.events.push_back(Event::Released(token));
+        } else {
+            self.release(&token, out);
+        }
+    }
+
+    pub(super) fn release(&mut self, token: &ReleaseToken, out: &mut Answers<'_>) {
+        let reason = match self.held.remove(&token.id) {
+            None => ReasonCode::PACKET_ID_NOT_FOUND,
+            Some(Held { arrival, .. }) => {
+                if let Some(number) = arrival {
+                    self.open -= 1;
+                    let at = number.checked_sub(self.first).map(usize::try_from);
+                    if let Some(Ok(at)) = at
+                        && let Some(arrival) = self.arrivals.get_mut(at)
+                    {
+                        arrival.state = State::Void;
+                        self.send_ready(out);
+                    }
+                }
+                ReasonCode::SUCCESS
+            }
+        };
+        if token.connection == self.connection {
+            let ack = Ack::with_reason(token.id, reason);
+            out.outbox.push_back(Outgoing::PubComp(ack));
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! Topic names and topic filters, checked when they are made, so that later code can trust them.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// Largest length of a UTF-8 string in a packet, in bytes (MQTT 3.1.1 §1.5.3).
+const MAX_LEN: usize = 65_535;
+
+/// Why a text is not a topic name or not a topic filter.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TopicError {
+    /// The text has no characters [MQTT-4.7.3-1].
+    #[error("a topic must have at least one character")]
+    Empty,
+    /// The text is longer than 65,535 bytes [MQTT-4.7.3-3].
+    #[error("a topic has at most 65,535 bytes, this one has {0}")]
+    TooLong(usize),
+    /// The text holds a NUL character [MQTT-4.7.3-2].
+    #[error("topic `{0}` holds a NUL character")]
+    Nul(String),
+    /// A topic name holds `+` or `#`, which only filters may [MQTT-3.3.2-2].
+    #[error("topic name `{0}` holds the wildcard `{1}`, which only a topic filter may")]
+    Wildcard(String, char),
+    /// `#` stands elsewhere than in the last level [MQTT-4.7.1-2].
+    #[error("`#` must be the last level of topic filter `{0}`")]
+    HashNotLast(String),
+    /// `#` or `+` shares its level with other characters [MQTT-4.7.1-2, -3].
+    #[error("`{1}` must be a whole level of topic filter `{0}`")]
+    NotAWholeLevel(String, char),
+    /// `$share/GROUP/FILTER` lacks its group or its filter, or the group holds a wildcard
+    /// (MQTT 5 §4.8.2).
+    #[error("shared subscription `{0}` must read `$share/GROUP/FILTER`, no wildcard in GROUP")]
+    Share(String),
+}
+
+/// A topic to publish to: at least one character, at most 65,535 bytes, no wildcard, no NUL
+/// (MQTT 3.1.1 §4.7).
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TopicName(Arc<str>);
+
+impl TopicName {
+    /// Returns the name, checked.
+    ///
+    /// # Errors
+    /// [`TopicError`] where the text is not a topic name.
+    pub fn new(name: impl AsRef<str> + Into<Arc<str>>) -> Result<Self, TopicError> {
+        let text = name.as_ref();
+        if let Some(wildcard) = text.chars().find(|c| matches!(c, '+' | '#')) {
+            return Err(TopicError::Wildcard(shown(text), wildcard));
+        }
+        check_text(text)?;
+        Ok(Self(name.into()))
+    }
+
+    /// Returns the name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A filter to subscribe with: `+` stands for one level, a final `#` for all that follow;
+/// `$share/GROUP/FILTER` shares the messages among the members of a group
+/// (MQTT 3.1.1 §4.7.1, MQTT 5 §4.8.2).
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TopicFilter(Arc<str>);
+
+impl TopicFilter {
+    /// Returns the filter, checked.
+    ///
+    /// # Errors
+    /// [`TopicError`] where the text is not a topic filter.
+    pub fn new(filter: impl AsRef<str> + Into<Arc<str>>) -> Result<Self, TopicError> {
+        let text = filter.as_ref();
+        check_text(text)?;
+        let pattern = match text.strip_prefix("$share/") {
+            None => text,
+            Some(rest) => match rest.split_once('/') {
+                Some((group, pattern))
+                    if !group.is_empty()
+                        && !group.contains(['+', '#'])
+                        && !pattern.is_empty() =>
+                {
+                    pattern
+                }
+                _ => return Err(TopicError::Share(shown(text))),
+            },
+        };
+        let mut levels = pattern.split('/').peekable();
+        while let Some(level) = levels.next() {
+            match level {
+                "+" => {}
+                "#" if levels.peek().is_some() => {
+                    return Err(TopicError::HashNotLast(shown(text)));
+                }
+                "#" => {}
+                _ => {
+                    if let Some(wildcard) = level.chars().find(|c| matches!(c, '+' | '#')) {
+                        return Err(TopicError::NotAWholeLevel(shown(text), wildcard));
+                    }
+                }
+            }
+        }
+        Ok(Self(filter.into()))
+    }
+
+    /// Returns the filter as text, `$share/GROUP/` included.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns whether the filter belongs to a shared subscription.
+    pub fn is_shared(&self) -> bool {
+        self.0.starts_with("$share/")
+    }
+
+    /// Returns whether a message published to `topic` matches. A leading wildcard doesn't match
+    /// topics that begin with `$` [MQTT-4.7.2-1].
+    pub fn matches(&self, topic: &str) -> bool {
+        let pattern = match self.0.strip_prefix("$share/") {
+            Some(rest) => rest.split_once('/').map_or("", |(_, pattern)| pattern),
+            None => &self.0,
+        };
+        if topic.starts_with('$') && pattern.starts_with(['+', '#']) {
+            return false;
+        }
+        let mut levels = topic.split('/');
+        for wanted in pattern.split('/') {
+            match (wanted, levels.next()) {
+                // `a/#` matches `a` too: the parent is included.
+                ("#", _) => return true,
+                ("+", Some(_)) => {}
+                (wanted, Some(level)) if wanted == level => {}
+                _ => return false,
+            }
+        }
+        levels.next().is_none()
+    }
+}
+
+fn check_text(text: &str) -> Result<(), TopicError> {
+    if text.is_empty() {
+        Err(TopicError::Empty)
+    } else if text.len() > MAX_LEN {
+        Err(TopicError::TooLong(text.len()))
+    } else if text.contains('\0') {
+        Err(TopicError::Nul(shown(text)))
+    } else {
+        Ok(())
+    }
+}
+
+/// The text as an error message shows it: escaped, and not longer than a line.
+fn shown(text: &str) -> String {
+    let mut shown: String = text.chars().take(200).flat_map(char::escape_debug).collect();
+    if text.chars().nth(200).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+macro_rules! text_type {
+    ($type:ident) => {
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&self.0, f)
+            }
+        }
+
+        impl AsRef<str> for $type {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = TopicError;
+
+            fn from_str(text: &str) -> Result<Self, TopicError> {
+                Self::new(text)
+            }
+        }
+
+        impl TryFrom<&str> for $type {
+            type Error = TopicError;
+
+            fn try_from(text: &str) -> Result<Self, TopicError> {
+                Self::new(text)
+            }
+        }
+
+        impl TryFrom<String> for $type {
+            type Error = TopicError;
+
+            fn try_from(text: String) -> Result<Self, TopicError> {
+                Self::new(text)
+            }
+        }
+
+        impl From<$type> for Arc<str> {
+            fn from(topic: $type) -> Self {
+                topic.0
+            }
+        }
+    };
+}
+
+text_type!(TopicName);
+text_type!(TopicFilter);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn filter_error(filter: &str, expected: &str) {
+        assert_eq!(TopicFilter::new(filter).unwrap_err().to_string(), expected);
+    }
+
+    #[track_caller]
+    fn case(filter: &str, topic: &str, expected: bool) {
+        let filter = TopicFilter::new(filter).unwrap();
+        assert_eq!(filter.matches(topic), expected, "{filter} on {topic}");
+    }
+
+    #[test]
+    fn a_name_has_no_wildcard() {
+        assert_eq!(
+            TopicName::new("a/+/b").unwrap_err().to_string(),
+            "topic name `a/+/b` holds the wildcard `+`, which only a topic filter may"
+        );
+        assert!(TopicName::new("a/b c/ü").is_ok());
+        assert!(TopicName::new("/").is_ok());
+        assert_eq!(TopicName::new(""), Err(TopicError::Empty));
+        assert_eq!(
+            TopicName::new("a\0").unwrap_err().to_string(),
+            "topic `a\\0` holds a NUL character"
+        );
+        assert!(TopicName::new("x".repeat(65_535)).is_ok());
+        assert_eq!(
+            TopicName::new("x".repeat(65_536)),
+            Err(TopicError::TooLong(65_536))
+        );
+    }
+
+    #[test]
+    fn a_filter_is_refused_with_its_reason() {
+        filter_error("a/#/b", "`#` must be the last level of topic filter `a/#/b`");
+        filter_error("a#", "`#` must be a whole level of topic filter `a#`");
+        filter_error("a/b+", "`+` must be a whole level of topic filter `a/b+`");
+        for bad in ["$share/g", "$share//a", "$share/g/", "$share/g+/a"] {
+            filter_error(
+                bad,
+                &format!(
+                    "shared subscription `{bad}` must read `$share/GROUP/FILTER`, no wildcard in GROUP"
+                ),
+            );
+        }
+    }
+
+    #[test]
+    fn matching_follows_the_standard() {
+        case("iot/#", "iot/home2/temp", true);
+        case("iot/#", "iot", true);
+        case("iot/#", "iota", false);
+        case("iot/+/temp", "iot/home2/temp", true);
+        case("iot/+/temp", "iot/home2/x/temp", false);
+        case("iot/+", "iot", false);
+        case("iot/+", "iot/", true);
+        case("+/+", "/finance", true);
+        case("/+", "/finance", true);
+        case("+", "/finance", false);
+        case("#", "a/b/c", true);
+        case("#", "$SYS/uptime", false);
+        case("+/uptime", "$SYS/uptime", false);
+        case("$SYS/#", "$SYS/uptime", true);
+        case("$share/g/iot/#", "iot/a", true);
+        case("$share/g/#", "$SYS/a", false);
+    }
+}
