@@ -167,6 +167,7 @@ impl Kind for Mosquitto {
     const LINES_TO_SHOW: usize = 100;
     const PATIENCE: Duration = Duration::from_secs(10);
 
+    #[track_caller]
     fn command(&self, folder: &Path, port: u16) -> Command {
         let passwords = folder.join("passwords");
         // Without `user root`, a mosquitto that root starts becomes user `mosquitto`, who can't read our folder.

@@ -18,6 +18,8 @@ mod broker;
 mod capture;
 mod install;
 mod mongo;
+mod net;
+mod peer;
 mod ports;
 mod program;
 mod server;
@@ -25,5 +27,7 @@ mod wait;
 
 pub use broker::{Broker, BrokerBuilder};
 pub use mongo::{Mongo, MongoBuilder};
+pub use net::{FaultyNet, Way};
+pub use peer::{Conversation, ScriptedPeer};
 pub use program::{Program, Running, program};
 pub use wait::{Condition, DEADLINE, eventually};

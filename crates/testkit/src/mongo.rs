@@ -135,6 +135,7 @@ impl Kind for Mongod {
     const LINES_TO_SHOW: usize = 20;
     const PATIENCE: Duration = Duration::from_mins(1);
 
+    #[track_caller]
     fn command(&self, folder: &Path, port: u16) -> Command {
         let data = folder.join("data");
         fs::create_dir_all(&data).expect("the data folder can be made");

@@ -30,6 +30,7 @@ pub(crate) trait Kind {
     const LINES_TO_SHOW: usize;
 
     /// Returns the command that runs it on `port`, with all its files in `folder`.
+    #[track_caller]
     fn command(&self, folder: &Path, port: u16) -> Command;
 }
 
@@ -195,7 +196,8 @@ impl<K: Kind> Drop for Server<K> {
     fn drop(&mut self) {
         self.kill();
         // The test fails, and this may say why.
-        if thread::panicking() && !self.shown.load(Ordering::Relaxed) {
+        let silent = self.log().is_empty() || self.shown.load(Ordering::Relaxed);
+        if thread::panicking() && !silent {
             eprintln!("{}", self.end_of_log());
         }
     }
