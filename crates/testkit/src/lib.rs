@@ -1,1 +1,33 @@
-//! For tests only.
+//! For tests only: real servers, our own programs, and the network in between.
+//!
+//! Everything here is synchronous, so any test can use it, with or without a runtime. Each test starts what it needs and
+//! shares nothing; what was started ends when its value is dropped. Whatever is missing, or doesn't come in time, is a
+//! panic at the test's own line that shows what had been written or logged by then.
+//!
+//! ```
+//! use testkit::Broker;
+//!
+//! let broker = Broker::start();
+//! let subscriber = broker.mosquitto_sub(["-t", "iot/#", "-C", "1"]);
+//! broker.wait_for_log("Received SUBSCRIBE", testkit::DEADLINE);
+//! broker.mosquitto_pub(["-t", "iot/home2/temp", "-m", "25.5"]);
+//! subscriber.wait_for_stdout("25.5");
+//! ```
+
+mod broker;
+mod capture;
+mod install;
+mod mongo;
+mod net;
+mod peer;
+mod ports;
+mod program;
+mod server;
+mod wait;
+
+pub use broker::{Broker, BrokerBuilder};
+pub use mongo::{Mongo, MongoBuilder};
+pub use net::{FaultyNet, Way};
+pub use peer::{Conversation, ScriptedPeer};
+pub use program::{Program, Running, program};
+pub use wait::{Condition, DEADLINE, eventually};

@@ -1,0 +1,56 @@
+//! Where readings are committed before they are acknowledged.
+//!
+//! A journal is a local file; what is delivered to a database afterwards is [`store`](crate::store)'s.
+
+pub(crate) mod sqlite;
+
+use std::fmt;
+
+use crate::reading::Entry;
+
+/// Commits what was received, so that it can be acknowledged.
+///
+/// Calls block until the disk has answered: make them on a thread of their own.
+pub(crate) trait Journal: Send {
+    /// Commits `entries`, all or none of them. When it returns they are on disk, also through a loss of power.
+    ///
+    /// An entry that is there already (the same id) is left as it is, so a call can be repeated.
+    ///
+    /// # Errors
+    ///
+    /// Nothing of this call is committed and all from before is kept. A [`Retryable`] cause (find it with
+    /// `downcast_ref`) may pass, so try again later. Any other is fatal: after a failed fsync nobody knows what the disk
+    /// holds, so acknowledge nothing and exit.
+    fn commit(&mut self, entries: &[Entry]) -> anyhow::Result<Committed>;
+}
+
+/// What one commit did; the sum is the number of its entries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Committed {
+    /// Readings that are new.
+    pub(crate) stored: u64,
+    /// Rejections that are new.
+    pub(crate) rejected: u64,
+    /// Entries that were there already.
+    pub(crate) duplicates: u64,
+}
+
+/// A cause that can pass by itself, after which the same commit succeeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Retryable {
+    /// No room on the disk.
+    Full,
+    /// Another program is writing to the file, or holds it open to write, for longer than we waited.
+    Locked,
+}
+
+impl fmt::Display for Retryable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "the disk is full",
+            Self::Locked => "another program has locked it",
+        })
+    }
+}
+
+impl std::error::Error for Retryable {}

@@ -1,0 +1,322 @@
+//! What a payload means: a number, JSON, text, or nothing that can be stored.
+
+use clap::ValueEnum;
+use serde_json::Value as Json;
+use std::fmt;
+
+use super::Value;
+
+/// Deepest nesting of arrays and objects that is stored.
+const DEPTH_LIMIT: usize = 100;
+
+/// Which payloads are readings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PayloadMode {
+    /// A number, or else JSON; anything else is rejected
+    #[default]
+    Auto,
+    /// A number only
+    Number,
+    /// JSON only (so `.5`, `+5` and `5.` are rejected)
+    Json,
+    /// A number, JSON, or any other UTF-8 text, which is stored as it is
+    Text,
+}
+
+/// Why a payload is not a reading.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// No bytes, or nothing but white space
+    Empty,
+    NotUtf8,
+    NotANumber,
+    NotANumberOrJson,
+    /// It begins as JSON; holds what is wrong with it and where
+    NotJson(String),
+    /// A number too large for a double
+    OutOfRange,
+    /// BSON can't hold it
+    NulInKey,
+    TooDeep,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("empty payload"),
+            Self::NotUtf8 => f.write_str("not UTF-8"),
+            Self::NotANumber => f.write_str("not a number"),
+            Self::NotANumberOrJson => f.write_str("not a number or JSON"),
+            Self::NotJson(why) => write!(f, "not JSON: {why}"),
+            Self::OutOfRange => f.write_str("number out of range"),
+            Self::NulInKey => f.write_str("object key with a NUL"),
+            Self::TooDeep => write!(f, "nested deeper than {DEPTH_LIMIT} levels"),
+        }
+    }
+}
+
+impl PayloadMode {
+    /// Returns the value of `payload`.
+    ///
+    /// White space around a number doesn't count. JSON keeps the order of its keys; of two equal keys in one object the
+    /// last counts. A number alone is a double, in JSON too. Inside JSON a whole number stays one as long as it fits 64
+    /// bits; beyond that it is the nearest double, as any number with a fraction is.
+    ///
+    /// An empty payload is rejected in every mode: it is how a retained message is removed, and no value.
+    pub(super) fn value(self, payload: &[u8]) -> Result<Value, Reason> {
+        match self {
+            Self::Auto => number_or_json(payload),
+            Self::Number => number(payload),
+            Self::Json => json(payload),
+            Self::Text => number_or_json(payload).or_else(|reason| text(payload, reason)),
+        }
+    }
+}
+
+fn number_or_json(payload: &[u8]) -> Result<Value, Reason> {
+    match number(payload) {
+        Err(Reason::NotANumber) => {}
+        decided => return decided,
+    }
+    json(payload).map_err(|reason| match reason {
+        // What doesn't even begin as JSON was hardly meant to be: where a parser gave up on it helps nobody.
+        Reason::NotJson(_) if !matches!(payload.trim_ascii().first(), Some(b'{' | b'[' | b'"')) => {
+            Reason::NotANumberOrJson
+        }
+        reason => reason,
+    })
+}
+
+/// Returns the ASCII decimal number that `payload` is: sign, digits with or without a point, exponent.
+fn number(payload: &[u8]) -> Result<Value, Reason> {
+    let digits = payload.trim_ascii();
+    if digits.is_empty() {
+        return Err(Reason::Empty);
+    }
+    // Rust's own parser would also take `inf`, `infinity` and `nan`: none of them is made of these characters.
+    let decimal = |byte: &u8| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
+    if !digits.iter().all(decimal) {
+        return match std::str::from_utf8(payload) {
+            Ok(_) => Err(Reason::NotANumber),
+            Err(_) => Err(Reason::NotUtf8),
+        };
+    }
+    match std::str::from_utf8(digits).map(str::parse::<f64>) {
+        Ok(Ok(number)) if number.is_finite() => Ok(Value::Number(number)),
+        Ok(Ok(_)) => Err(Reason::OutOfRange),
+        _ => Err(Reason::NotANumber),
+    }
+}
+
+fn json(payload: &[u8]) -> Result<Value, Reason> {
+    if payload.trim_ascii().is_empty() {
+        return Err(Reason::Empty);
+    }
+    let text = std::str::from_utf8(payload).map_err(|_| Reason::NotUtf8)?;
+    // The parser stops at 128 levels by itself, so no payload can exhaust the stack, here or in `check`.
+    let json: Json = serde_json::from_str(text).map_err(|error| {
+        let why = error.to_string();
+        if why.starts_with("recursion limit exceeded") {
+            Reason::TooDeep
+        } else if why.starts_with("number out of range") {
+            Reason::OutOfRange
+        } else {
+            Reason::NotJson(why)
+        }
+    })?;
+    if let Some(number) = json.as_f64() {
+        return Ok(Value::Number(number));
+    }
+    check(&json, 0)?;
+    Ok(Value::Json(json))
+}
+
+/// Checks what JSON allows and a store doesn't.
+fn check(json: &Json, depth: usize) -> Result<(), Reason> {
+    let depth = depth + 1;
+    match json {
+        Json::Array(_) | Json::Object(_) if depth > DEPTH_LIMIT => Err(Reason::TooDeep),
+        Json::Array(items) => items.iter().try_for_each(|item| check(item, depth)),
+        Json::Object(fields) => fields.iter().try_for_each(|(key, item)| {
+            if key.contains('\0') {
+                return Err(Reason::NulInKey);
+            }
+            check(item, depth)
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn text(payload: &[u8], reason: Reason) -> Result<Value, Reason> {
+    match std::str::from_utf8(payload) {
+        Ok("") => Err(reason),
+        Ok(text) => Ok(Value::Text(text.to_owned())),
+        Err(_) => Err(Reason::NotUtf8),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use PayloadMode::{Auto, Json as JsonOnly, Number, Text};
+
+    /// Each mode's verdict on one payload: `n` and the number as printed, `j` and JSON, `t` and text, `!` and the reason.
+    #[track_caller]
+    fn case(mode: PayloadMode, payload: impl AsRef<[u8]>, expected: &str) {
+        let found = match mode.value(payload.as_ref()) {
+            Ok(value @ Value::Number(_)) => format!("n {value}"),
+            Ok(value @ Value::Json(_)) => format!("j {value}"),
+            Ok(value @ Value::Text(_)) => format!("t {value}"),
+            Err(reason) => format!("! {reason}"),
+        };
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn numbers() {
+        for mode in [Auto, Number, Text] {
+            case(mode, "10", "n 10.0");
+            case(mode, " \t-5.2\r\n", "n -5.2");
+            case(mode, "+3", "n 3.0");
+            case(mode, ".5", "n 0.5");
+            case(mode, "5.", "n 5.0");
+            case(mode, "-.5e+1", "n -5.0");
+            case(mode, "5.E-1", "n 0.5");
+            case(mode, "007", "n 7.0");
+            case(mode, "-0", "n -0.0");
+            case(mode, "1e-400", "n 0.0");
+            case(mode, "9007199254740993", "n 9007199254740992.0");
+            case(
+                mode,
+                "123456789012345678901234567890",
+                "n 1.2345678901234568e+29",
+            );
+            case(
+                mode,
+                "1".repeat(308),
+                &format!("n 1.{}e+307", "1".repeat(16)),
+            );
+        }
+        for mode in [Auto, Number, JsonOnly] {
+            case(mode, "1e309", "! number out of range");
+            case(mode, "-1e309", "! number out of range");
+            case(mode, "1".repeat(1_000_000), "! number out of range");
+        }
+    }
+
+    #[test]
+    fn what_is_no_number() {
+        for payload in [
+            "hello",
+            "1_000",
+            "0x10",
+            "inf",
+            "-Infinity",
+            "NaN",
+            "nan",
+            "1,5",
+            "1 2",
+            "e5",
+            ".",
+            "-",
+            "+-1",
+            "1e",
+            "--1",
+            "1.2.3",
+            "٣",
+            "１",
+            "2026-11-23",
+            "True",
+            "\u{a0}1",
+            "\u{feff}1",
+        ] {
+            case(Auto, payload, "! not a number or JSON");
+            case(Number, payload, "! not a number");
+            case(Text, payload, &format!("t {payload}"));
+        }
+        case(Auto, b"\xff\xfe", "! not UTF-8");
+        case(Number, b"1\xff", "! not UTF-8");
+        case(Text, b"\xff", "! not UTF-8");
+        case(JsonOnly, b"\"\xff\"", "! not UTF-8");
+        for mode in [Auto, Number, JsonOnly, Text] {
+            case(mode, "", "! empty payload");
+        }
+        for mode in [Auto, Number, JsonOnly] {
+            case(mode, " \n", "! empty payload");
+        }
+        case(Text, " \n", "t  \n");
+        case(Number, "{\"t\":1}", "! not a number");
+        case(Number, "true", "! not a number");
+    }
+
+    #[test]
+    fn json_stays_the_same_value() {
+        for mode in [Auto, JsonOnly, Text] {
+            case(mode, "{\"z\": 1, \"a\": 2.50}", "j {\"z\":1,\"a\":2.5}");
+            case(mode, " [1, -2, 3.0] ", "j [1,-2,3.0]");
+            case(mode, "true", "j true");
+            case(mode, "null", "j null");
+            case(mode, "\"hello\"", "j \"hello\"");
+            case(mode, "[18446744073709551615]", "j [18446744073709551615]");
+            case(mode, "[-9223372036854775808]", "j [-9223372036854775808]");
+            case(mode, "[18446744073709551616]", "j [1.8446744073709552e+19]");
+            // Its last digit is lost by a parser that is content with nearly.
+            case(mode, "[51.248178375505404]", "j [51.248178375505404]");
+            case(mode, "{\"a\":1,\"a\":2}", "j {\"a\":2}");
+            case(mode, "10", "n 10.0");
+            case(mode, "-0", "n -0.0");
+        }
+        case(
+            JsonOnly,
+            "123456789012345678901234567890",
+            "n 1.2345678901234568e+29",
+        );
+    }
+
+    #[test]
+    fn what_is_no_json() {
+        for payload in [".5", "5.", "+5", "01", "hello", "NaN", "'a'"] {
+            let Err(Reason::NotJson(_)) = JsonOnly.value(payload.as_bytes()) else {
+                panic!("taken for JSON: {payload}");
+            };
+        }
+        case(
+            Auto,
+            "{\"t\":1",
+            "! not JSON: EOF while parsing an object at line 1 column 6",
+        );
+        case(
+            Auto,
+            "[1,]",
+            "! not JSON: trailing comma at line 1 column 4",
+        );
+        case(
+            Auto,
+            "{\"t\":NaN}",
+            "! not JSON: expected value at line 1 column 6",
+        );
+        case(Auto, "{\"t\":1e400}", "! number out of range");
+        case(Text, "{\"t\":1e400}", "t {\"t\":1e400}");
+        case(Auto, "[{\"a\\u0000b\":1}]", "! object key with a NUL");
+        case(Auto, "[\"a\\u0000b\"]", "j [\"a\\u0000b\"]");
+    }
+
+    #[test]
+    fn nesting_ends_at_100_levels_and_never_exhausts_the_stack() {
+        let nested = |levels| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        case(Auto, nested(100), &format!("j {}", nested(100)));
+        for levels in [101, 127, 128, 129, 100_000] {
+            case(Auto, nested(levels), "! nested deeper than 100 levels");
+        }
+        case(
+            Auto,
+            "[".repeat(10_000_000),
+            "! nested deeper than 100 levels",
+        );
+        case(
+            JsonOnly,
+            "{\"a\":".repeat(1_000_000),
+            "! nested deeper than 100 levels",
+        );
+    }
+}
