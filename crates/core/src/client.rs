@@ -30,10 +30,10 @@ use crate::packet::Subscription;
 use crate::reason::ConnectCode;
 use crate::session::Event;
 use crate::topic::{TopicFilter, TopicName};
-use callbacks::{Callbacks, UserData};
 pub use callbacks::ConnectFlags;
-pub use delivery::MessageInfo;
+use callbacks::{Callbacks, UserData};
 use delivery::Deliveries;
+pub use delivery::MessageInfo;
 use driver::Driver;
 
 /// An MQTT client with Paho's calls. `U` is the user data that every callback gets.
@@ -426,32 +426,48 @@ impl<U: Send + 'static> Client<U> {
                 let flags = ConnectFlags {
                     session_present: ack.session_present,
                 };
-                Callbacks::call(callbacks, |c| &mut c.on_connect, |callback| {
-                    self.inner
-                        .userdata
-                        .with(|userdata| callback(self, userdata, flags, ack.code));
-                });
+                Callbacks::call(
+                    callbacks,
+                    |c| &mut c.on_connect,
+                    |callback| {
+                        self.inner
+                            .userdata
+                            .with(|userdata| callback(self, userdata, flags, ack.code));
+                    },
+                );
             }
             Event::Received { message, .. } => {
-                Callbacks::call(callbacks, |c| &mut c.on_message, |callback| {
-                    self.inner
-                        .userdata
-                        .with(|userdata| callback(self, userdata, &message));
-                });
+                Callbacks::call(
+                    callbacks,
+                    |c| &mut c.on_message,
+                    |callback| {
+                        self.inner
+                            .userdata
+                            .with(|userdata| callback(self, userdata, &message));
+                    },
+                );
             }
             Event::Disconnected(result) => {
-                Callbacks::call(callbacks, |c| &mut c.on_disconnect, |callback| {
-                    self.inner
-                        .userdata
-                        .with(|userdata| callback(self, userdata, &result));
-                });
+                Callbacks::call(
+                    callbacks,
+                    |c| &mut c.on_disconnect,
+                    |callback| {
+                        self.inner
+                            .userdata
+                            .with(|userdata| callback(self, userdata, &result));
+                    },
+                );
             }
             Event::ConnectFailed(error) => {
-                Callbacks::call(callbacks, |c| &mut c.on_connect_fail, |callback| {
-                    self.inner
-                        .userdata
-                        .with(|userdata| callback(self, userdata, &error));
-                });
+                Callbacks::call(
+                    callbacks,
+                    |c| &mut c.on_connect_fail,
+                    |callback| {
+                        self.inner
+                            .userdata
+                            .with(|userdata| callback(self, userdata, &error));
+                    },
+                );
             }
             Event::Published { id, result } => self.inner.deliveries.finish(id, result),
             _ => {}
@@ -557,7 +573,9 @@ impl<U: Send + 'static> Client<U> {
         &self,
         callback: impl FnMut(&Client<U>, &mut U, ConnectFlags, ConnectCode) + Send + 'static,
     ) {
-        lock(&self.inner.callbacks).on_connect.set(Box::new(callback));
+        lock(&self.inner.callbacks)
+            .on_connect
+            .set(Box::new(callback));
     }
 
     /// Sets what is called when the loop could not reach the broker; it tries again.
@@ -581,10 +599,9 @@ impl<U: Send + 'static> Client<U> {
 
     /// Sets what is called for each message that arrives. It is acknowledged after the callback
     /// has returned.
-    pub fn on_message(
-        &self,
-        callback: impl FnMut(&Client<U>, &mut U, &Message) + Send + 'static,
-    ) {
-        lock(&self.inner.callbacks).on_message.set(Box::new(callback));
+    pub fn on_message(&self, callback: impl FnMut(&Client<U>, &mut U, &Message) + Send + 'static) {
+        lock(&self.inner.callbacks)
+            .on_message
+            .set(Box::new(callback));
     }
 }

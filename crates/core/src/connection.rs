@@ -577,9 +577,9 @@ async fn dial(config: Arc<ClientConfig>) -> Result<Transport, Error> {
         Ok(Err(error)) => Err(error),
         Err(_) => Err(io::ErrorKind::TimedOut.into()),
     }
-    .map_err(|source| Error::Connect {
+    .map_err(|error| Error::Connect {
         address: config.address(),
-        source: Arc::new(source),
+        reason: Arc::new(error),
     })
 }
 

@@ -25,12 +25,16 @@ pub enum Error {
     #[error(transparent)]
     Topic(#[from] TopicError),
     /// No connection could be made.
-    #[error("cannot connect to broker `{address}`: {}", io_reason(source))]
+    #[error(
+        "cannot connect to broker `{address}`: {}{}",
+        io_reason(reason),
+        hint(reason)
+    )]
     Connect {
         /// `HOST:PORT` of the broker.
         address: String,
         /// What the system says.
-        source: Arc<io::Error>,
+        reason: Arc<io::Error>,
     },
     /// The broker refuses the connection.
     #[error("the broker refuses the connection: {code}{}", in_brackets(reason_string.as_ref()))]
@@ -130,6 +134,12 @@ impl From<Infallible> for Error {
 }
 
 impl Error {
+    /// Returns whether trying again changes nothing: the broker refuses the connection for a reason
+    /// that lies with the client.
+    pub fn is_permanent(&self) -> bool {
+        matches!(self, Self::Refused { code, .. } if !code.is_temporary())
+    }
+
     /// Returns the number that Paho's callbacks would give: the broker's code where it has one,
     /// else Paho's `MQTT_ERR_…`.
     pub fn rc(&self) -> u8 {
@@ -154,25 +164,23 @@ impl Error {
     }
 }
 
-/// The system's reason in a few words: its kind where it has one, without `(os error 111)`.
-fn io_reason(error: &io::Error) -> String {
-    match error.raw_os_error() {
-        Some(_) if error.kind() != io::ErrorKind::Other => {
-            let kind = error.kind().to_string();
-            // Kinds that std has no stable name for read `uncategorized error`.
-            if kind.starts_with("uncategorized") {
-                without_number(&error.to_string())
-            } else {
-                kind
-            }
-        }
-        _ => without_number(&error.to_string()),
+/// The system's reason in a few words, without its number: `connection refused`.
+pub(crate) fn io_reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    if error.raw_os_error().is_none() {
+        return text;
     }
+    let end = text.find(" (os error").unwrap_or(text.len());
+    let (first, rest) = text[..end].split_at(1);
+    first.to_lowercase() + rest
 }
 
-fn without_number(text: &str) -> String {
-    let end = text.find(" (os error").unwrap_or(text.len());
-    text[..end].to_owned()
+/// What may help, where a broker can't be reached.
+pub(crate) fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => " (is a broker running there?)",
+        _ => "",
+    }
 }
 
 fn in_brackets(text: Option<&String>) -> String {
@@ -187,11 +195,11 @@ mod tests {
     fn the_cause_stands_once_and_without_numbers() {
         let error = Error::Connect {
             address: "localhost:1883".into(),
-            source: Arc::new(io::Error::from_raw_os_error(111)),
+            reason: Arc::new(io::Error::from_raw_os_error(111)),
         };
         assert_eq!(
             error.to_string(),
-            "cannot connect to broker `localhost:1883`: connection refused"
+            "cannot connect to broker `localhost:1883`: connection refused (is a broker running there?)"
         );
     }
 

@@ -1,6 +1,8 @@
 //! MQTT for sensor programs: a client with Paho's calls, and the async connection under it.
 
 mod backoff;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod client;
 pub mod config;
 pub mod connection;

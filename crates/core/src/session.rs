@@ -226,7 +226,10 @@ impl Session {
         let connect = Connect {
             client_id: self.client_id().to_owned(),
             clean_start: config.clean_session,
-            #[expect(clippy::cast_possible_truncation, reason = "checked by the configuration")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "checked by the configuration"
+            )]
             keep_alive: config.keep_alive.as_secs() as u16,
             username: config.username.clone(),
             password: config.password.clone(),
@@ -312,9 +315,9 @@ impl Session {
             maximum_qos: given.maximum_qos.unwrap_or(2),
             retain_available: given.retain_available != Some(0),
             maximum_packet_size: given.maximum_packet_size.map_or(usize::MAX, |n| n as usize),
-            keep_alive: given.server_keep_alive.map_or(self.config.keep_alive, |s| {
-                Duration::from_secs(s.into())
-            }),
+            keep_alive: given
+                .server_keep_alive
+                .map_or(self.config.keep_alive, |s| Duration::from_secs(s.into())),
         };
         if let Some(id) = &given.assigned_client_identifier {
             self.assigned_client_id = Some(id.clone());
@@ -357,7 +360,10 @@ impl Session {
     /// the next [`acknowledge_taken`](Self::acknowledge_taken).
     pub fn poll_event(&mut self) -> Option<Event> {
         let event = self.events.pop_front()?;
-        if let Event::Received { token: Some(token), .. } = &event {
+        if let Event::Received {
+            token: Some(token), ..
+        } = &event
+        {
             self.receiving.taken(*token);
         }
         Some(event)
@@ -479,8 +485,7 @@ impl Session {
     fn has_room(&self, size: usize) -> bool {
         let publishing = &self.publishing;
         publishing.len() < usize::from(self.config.max_queued)
-            && (publishing.len() == 0
-                || publishing.bytes() + size <= self.config.max_queued_bytes)
+            && (publishing.len() == 0 || publishing.bytes() + size <= self.config.max_queued_bytes)
     }
 
     fn refuse(&mut self) -> Error {
@@ -512,7 +517,8 @@ impl Session {
             return Err(Error::NoFilter);
         }
         let id = self.request(Use::Subscribe)?;
-        self.outbox.push_back(Outgoing::Subscribe(id, subscriptions));
+        self.outbox
+            .push_back(Outgoing::Subscribe(id, subscriptions));
         Ok(id)
     }
 

@@ -77,9 +77,7 @@ impl TopicFilter {
             None => text,
             Some(rest) => match rest.split_once('/') {
                 Some((group, pattern))
-                    if !group.is_empty()
-                        && !group.contains(['+', '#'])
-                        && !pattern.is_empty() =>
+                    if !group.is_empty() && !group.contains(['+', '#']) && !pattern.is_empty() =>
                 {
                     pattern
                 }
@@ -152,7 +150,11 @@ fn check_text(text: &str) -> Result<(), TopicError> {
 
 /// The text as an error message shows it: escaped, and not longer than a line.
 fn shown(text: &str) -> String {
-    let mut shown: String = text.chars().take(200).flat_map(char::escape_debug).collect();
+    let mut shown: String = text
+        .chars()
+        .take(200)
+        .flat_map(char::escape_debug)
+        .collect();
     if text.chars().nth(200).is_some() {
         shown.push('…');
     }
@@ -251,7 +253,10 @@ mod tests {
 
     #[test]
     fn a_filter_is_refused_with_its_reason() {
-        filter_error("a/#/b", "`#` must be the last level of topic filter `a/#/b`");
+        filter_error(
+            "a/#/b",
+            "`#` must be the last level of topic filter `a/#/b`",
+        );
         filter_error("a#", "`#` must be a whole level of topic filter `a#`");
         filter_error("a/b+", "`+` must be a whole level of topic filter `a/b+`");
         for bad in ["$share/g", "$share//a", "$share/g/", "$share/g+/a"] {

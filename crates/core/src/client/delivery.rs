@@ -53,7 +53,9 @@ impl MessageInfo {
             }
             let finished = &self.delivery.finished;
             result = match deadline {
-                None => finished.wait(result).unwrap_or_else(PoisonError::into_inner),
+                None => finished
+                    .wait(result)
+                    .unwrap_or_else(PoisonError::into_inner),
                 Some(deadline) => {
                     let left = deadline.saturating_duration_since(Instant::now());
                     if left.is_zero() {

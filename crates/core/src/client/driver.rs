@@ -143,10 +143,10 @@ fn block_on<T: Send>(runtime: &Option<Runtime>, future: impl Future<Output = T> 
     if Handle::try_current().is_err() {
         return runtime.block_on(future);
     }
-    std::thread::scope(|scope| {
-        match scope.spawn(|| runtime.block_on(future)).join() {
+    std::thread::scope(
+        |scope| match scope.spawn(|| runtime.block_on(future)).join() {
             Ok(value) => value,
             Err(panic) => std::panic::resume_unwind(panic),
-        }
-    })
+        },
+    )
 }

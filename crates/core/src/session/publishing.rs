@@ -56,7 +56,8 @@ impl Publishing {
     }
 
     pub(super) fn accept(&mut self, id: PacketId, message: Message, size: usize) {
-        self.numbers.insert(id, self.first + self.queue.len() as u64);
+        self.numbers
+            .insert(id, self.first + self.queue.len() as u64);
         self.bytes += size;
         self.queue.push_back(Entry {
             id,
@@ -140,7 +141,10 @@ impl Publishing {
         if number < self.next {
             self.in_flight -= 1;
         }
-        while let Some(Entry { stage: Stage::Done, .. }) = self.queue.front() {
+        while let Some(Entry {
+            stage: Stage::Done, ..
+        }) = self.queue.front()
+        {
             self.queue.pop_front();
             self.first += 1;
         }

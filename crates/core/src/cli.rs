@@ -1,0 +1,277 @@
+//! What both programs share on the command line: the options of the connection, what is told about
+//! it, and the signals that end a program.
+
+mod duration;
+mod notices;
+mod printer;
+mod report;
+mod signals;
+
+use std::fs;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{ArgAction, Args};
+
+use crate::config::{ClientConfig, Protocol};
+use crate::error::Error;
+
+pub use duration::parse_duration;
+pub use notices::Notices;
+pub use printer::Printer;
+pub use report::report;
+pub use signals::Signals;
+
+/// The options of the connection, with mosquitto's names and letters.
+#[derive(Debug, Args)]
+pub struct ConnectArgs {
+    /// Connect to broker HOST
+    #[arg(short = 'h', long, env = "IOT_HOST", hide_env_values = true)]
+    #[arg(default_value = "localhost", value_name = "HOST")]
+    pub host: String,
+
+    /// Connect to TCP port PORT
+    #[arg(short, long, env = "IOT_PORT", hide_env_values = true)]
+    #[arg(default_value_t = 1883, value_name = "PORT")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: u16,
+
+    /// Be client ID to the broker [default: a random one]
+    #[arg(short, long, env = "IOT_ID", hide_env_values = true, value_name = "ID")]
+    pub id: Option<String>,
+
+    /// Have the broker keep the session when the connection ends (needs --id)
+    #[arg(
+        short = 'c',
+        long,
+        env = "IOT_DISABLE_CLEAN_SESSION",
+        hide_env_values = true
+    )]
+    pub disable_clean_session: bool,
+
+    /// Let the connection be silent for SECONDS at most: 5 to 65535, or 0 for no check
+    #[arg(short, long, env = "IOT_KEEPALIVE", hide_env_values = true)]
+    #[arg(default_value = "60", value_name = "SECONDS", value_parser = keep_alive)]
+    pub keepalive: u16,
+
+    /// Speak protocol VERSION
+    #[arg(
+        short = 'V',
+        long,
+        env = "IOT_PROTOCOL_VERSION",
+        hide_env_values = true
+    )]
+    #[arg(default_value = "mqttv311", value_name = "VERSION")]
+    #[arg(value_parser = PossibleValuesParser::new(["mqttv311", "mqttv5", "311", "5"])
+        .map(|version| protocol(&version)))]
+    pub protocol_version: Protocol,
+
+    /// Connect from local ADDRESS
+    #[arg(
+        short = 'A',
+        long,
+        env = "IOT_BIND",
+        hide_env_values = true,
+        value_name = "ADDRESS"
+    )]
+    pub bind: Option<IpAddr>,
+
+    /// Connect as user NAME
+    #[arg(
+        short,
+        long,
+        env = "IOT_USERNAME",
+        hide_env_values = true,
+        value_name = "NAME"
+    )]
+    pub username: Option<String>,
+
+    /// Prove it with PASSWORD (others on this machine can see it: prefer the variable or the file)
+    #[arg(short = 'P', long, env = "IOT_PASSWORD", hide_env_values = true)]
+    #[arg(value_name = "PASSWORD", allow_hyphen_values = true)]
+    pub pw: Option<String>,
+
+    /// Read the password from the first line of FILE; used unless --pw gives one
+    #[arg(
+        long,
+        env = "IOT_PASSWORD_FILE",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    pub password_file: Option<PathBuf>,
+
+    /// Exit with 1 where a broker or a store is away, instead of waiting for it
+    #[arg(long, env = "IOT_FAIL_FAST", hide_env_values = true)]
+    pub fail_fast: bool,
+
+    /// Print the version
+    #[arg(long, action = ArgAction::Version)]
+    version: Option<bool>,
+
+    /// Print this help
+    #[arg(long, action = ArgAction::Help)]
+    help: Option<bool>,
+}
+
+fn protocol(version: &str) -> Protocol {
+    match version {
+        "mqttv5" | "5" => Protocol::V5,
+        _ => Protocol::V311,
+    }
+}
+
+/// mosquitto's range: less than 5 s would be lost in the round trip.
+fn keep_alive(text: &str) -> Result<u16, String> {
+    match text.parse() {
+        Ok(seconds @ (0 | 5..=65_535)) => Ok(seconds),
+        _ => Err("a keep alive is 0, or 5 to 65535 seconds".into()),
+    }
+}
+
+impl ConnectArgs {
+    /// Returns the configuration that the options mean, and reads the password file.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a file that can't be read, and what [`ClientConfig::checked`] finds.
+    pub fn config(&self) -> Result<ClientConfig, Error> {
+        if self.disable_clean_session && self.id.as_deref().unwrap_or("").is_empty() {
+            return Err(Error::Config(
+                "--disable-clean-session needs a client id, for the broker to find the session by: give --id ID".into(),
+            ));
+        }
+        let config = ClientConfig {
+            host: self.host.clone(),
+            port: self.port,
+            bind_address: self.bind,
+            client_id: self.id.clone().unwrap_or_default(),
+            clean_session: !self.disable_clean_session,
+            protocol: self.protocol_version,
+            keep_alive: Duration::from_secs(self.keepalive.into()),
+            username: self.username.clone(),
+            password: self.password()?,
+            ..ClientConfig::default()
+        };
+        if config.password.is_some() && config.username.is_none() && config.protocol != Protocol::V5
+        {
+            return Err(Error::Config(
+                "a password needs a user name on MQTT 3.1.1: give --username NAME".into(),
+            ));
+        }
+        config.checked()
+    }
+
+    fn password(&self) -> Result<Option<String>, Error> {
+        match (&self.pw, &self.password_file) {
+            (Some(password), _) => Ok(Some(password.clone())),
+            (None, Some(path)) => {
+                let text = fs::read_to_string(path).map_err(|error| {
+                    Error::Config(format!(
+                        "cannot read password file `{}`: {}",
+                        path.display(),
+                        crate::error::io_reason(&error)
+                    ))
+                })?;
+                Ok(Some(text.lines().next().unwrap_or("").to_owned()))
+            }
+            (None, None) => Ok(None),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::*;
+
+    #[derive(Parser)]
+    #[command(disable_help_flag = true, disable_version_flag = true, version = "1")]
+    #[command(args_override_self = true)]
+    struct Program {
+        #[command(flatten)]
+        connect: ConnectArgs,
+    }
+
+    fn config(arguments: &str) -> ClientConfig {
+        let arguments = ["program"].into_iter().chain(arguments.split_whitespace());
+        Program::try_parse_from(arguments)
+            .unwrap()
+            .connect
+            .config()
+            .unwrap()
+    }
+
+    #[track_caller]
+    fn refused(arguments: &str, expected: &str) {
+        let arguments = ["program"].into_iter().chain(arguments.split_whitespace());
+        let message = match Program::try_parse_from(arguments) {
+            Err(error) => error.to_string(),
+            Ok(program) => program.connect.config().unwrap_err().to_string(),
+        };
+        let first = message.lines().next().unwrap_or("");
+        assert_eq!(first, expected);
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Program::command().debug_assert();
+    }
+
+    #[test]
+    fn letters_and_names_are_mosquitto_s() {
+        let by_letter = config("-h b -p 7 -i x -c -k 9 -V 5 -A 127.0.0.2 -u ada -P -secret");
+        let by_name = config(
+            "--host b --port 7 --id x --disable-clean-session --keepalive 9 \
+             --protocol-version mqttv5 --bind 127.0.0.2 --username ada --pw -secret",
+        );
+        assert!(by_letter == by_name);
+        assert_eq!(by_letter.address(), "b:7");
+        assert_eq!(by_letter.client_id, "x");
+        assert!(!by_letter.clean_session);
+        assert_eq!(by_letter.keep_alive, Duration::from_secs(9));
+        assert_eq!(by_letter.protocol, Protocol::V5);
+        assert_eq!(by_letter.bind_address, Some([127, 0, 0, 2].into()));
+        assert_eq!(by_letter.username.as_deref(), Some("ada"));
+        assert_eq!(by_letter.password.as_deref(), Some("-secret"));
+    }
+
+    #[test]
+    fn the_last_of_a_repeated_option_wins() {
+        assert_eq!(config("-p 1 -p 2").port, 2);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_before_anything_connects() {
+        refused(
+            "-k 4",
+            "error: invalid value '4' for '--keepalive <SECONDS>': a keep alive is 0, or 5 to 65535 seconds",
+        );
+        refused(
+            "-p 0",
+            "error: invalid value '0' for '--port <PORT>': 0 is not in 1..=65535",
+        );
+        refused(
+            "-c",
+            "--disable-clean-session needs a client id, for the broker to find the session by: give --id ID",
+        );
+        refused(
+            "-P x",
+            "a password needs a user name on MQTT 3.1.1: give --username NAME",
+        );
+        refused(
+            "-u ada --password-file does-not-exist",
+            "cannot read password file `does-not-exist`: no such file or directory",
+        );
+    }
+
+    #[test]
+    fn the_password_file_s_first_line_is_the_password() {
+        let file = std::env::temp_dir().join(format!("iot-password-{}", std::process::id()));
+        fs::write(&file, "s3cret \r\nsecond line\n").unwrap();
+        let config = config(&format!("-u ada --password-file {}", file.display()));
+        fs::remove_file(&file).unwrap();
+        assert_eq!(config.password.as_deref(), Some("s3cret "));
+    }
+}

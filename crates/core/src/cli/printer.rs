@@ -1,0 +1,200 @@
+//! Prints without holding up: lines go into a bounded buffer that a thread of its own writes out.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+/// Bytes that wait to be written, at most, but for the one line that goes beyond.
+const LIMIT: usize = 1024 * 1024;
+
+/// Writes lines from a thread of its own. What comes while the thread writes is gathered and goes
+/// out with the next call, so a slow reader costs one call for many lines.
+#[derive(Debug)]
+pub struct Printer {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    /// Something is to be written, or nothing more will come.
+    work: Condvar,
+    /// All is written, or the reader has gone.
+    idle: Condvar,
+    /// There is room again, or the reader has gone.
+    room: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: Vec<u8>,
+    writing: bool,
+    closed: bool,
+    left_out: u64,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Printer {
+    /// Returns a printer that writes to `out`.
+    ///
+    /// # Errors
+    /// The system's, where no thread can be started.
+    pub fn new(mut out: impl Write + Send + 'static) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            state: Mutex::default(),
+            work: Condvar::new(),
+            idle: Condvar::new(),
+            room: Notify::new(),
+        });
+        let own = Arc::clone(&shared);
+        thread::Builder::new()
+            .name("printer".into())
+            .spawn(move || write_out(&own, &mut out))?;
+        Ok(Self { shared })
+    }
+
+    /// Adds what `line` appends, a whole line with its end. Returns `false`, and counts the line as
+    /// left out, where there is no room for it or nobody reads any more.
+    pub fn print(&self, line: impl FnOnce(&mut Vec<u8>)) -> bool {
+        let mut state = self.shared.lock();
+        if state.closed || state.waiting.len() >= LIMIT {
+            state.left_out += 1;
+            return false;
+        }
+        line(&mut state.waiting);
+        let wake = !state.writing;
+        drop(state);
+        if wake {
+            self.shared.work.notify_one();
+        }
+        true
+    }
+
+    /// Returns whether the reader has gone, as `head` does.
+    pub fn is_closed(&self) -> bool {
+        self.shared.lock().closed
+    }
+
+    /// Returns whether the next line would be left out.
+    pub fn is_full(&self) -> bool {
+        let state = self.shared.lock();
+        !state.closed && state.waiting.len() >= LIMIT
+    }
+
+    /// Waits until something was written or the reader has gone. May be dropped at the await.
+    pub async fn progress(&self) {
+        self.shared.room.notified().await;
+    }
+
+    /// Waits until all is written, for `patience` at most, and returns how many lines were left
+    /// out before.
+    pub fn finish(self, patience: Duration) -> u64 {
+        let deadline = Instant::now() + patience;
+        let mut state = self.shared.lock();
+        while !state.closed && (state.writing || !state.waiting.is_empty()) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            let waited = self.shared.idle.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state.left_out
+    }
+}
+
+fn write_out(shared: &Shared, out: &mut impl Write) {
+    let mut bytes = Vec::new();
+    loop {
+        let mut state = shared.lock();
+        state.writing = false;
+        while state.waiting.is_empty() {
+            shared.idle.notify_all();
+            let waited = shared.work.wait(state);
+            state = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+        state.writing = true;
+        std::mem::swap(&mut state.waiting, &mut bytes);
+        drop(state);
+        let written = out.write_all(&bytes).and_then(|()| out.flush());
+        bytes.clear();
+        if written.is_err() {
+            let mut state = shared.lock();
+            state.closed = true;
+            state.waiting = Vec::new();
+            drop(state);
+            shared.idle.notify_all();
+            shared.room.notify_one();
+            return;
+        }
+        shared.room.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    /// Takes what is written only when the test lets it.
+    struct Gate(mpsc::Receiver<()>, mpsc::Sender<Vec<u8>>);
+
+    impl Write for Gate {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0
+                .recv()
+                .map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
+            self.1.send(bytes.to_vec()).unwrap();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn gate() -> (Printer, mpsc::Sender<()>, mpsc::Receiver<Vec<u8>>) {
+        let (open, opened) = mpsc::channel();
+        let (sender, written) = mpsc::channel();
+        (Printer::new(Gate(opened, sender)).unwrap(), open, written)
+    }
+
+    #[test]
+    fn a_stuck_reader_holds_up_nobody_and_what_is_left_out_is_counted() {
+        let (printer, open, written) = gate();
+        let line = [b'x'; 1024];
+        let mut taken = 0;
+        while printer.print(|out| out.extend_from_slice(&line)) {
+            taken += 1;
+        }
+        assert!(printer.is_full());
+        assert!(!printer.print(|out| out.push(b'x')));
+        let mut arrived = 0;
+        while arrived < taken * line.len() {
+            open.send(()).unwrap();
+            arrived += written.recv().unwrap().len();
+        }
+        assert_eq!(printer.finish(Duration::from_secs(10)), 2);
+    }
+
+    #[test]
+    fn a_reader_that_has_gone_ends_the_printing() {
+        let (printer, open, _written) = gate();
+        drop(open);
+        assert!(printer.print(|out| out.push(b'x')));
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        runtime.unwrap().block_on(printer.progress());
+        assert!(printer.is_closed());
+        assert!(!printer.print(|out| out.push(b'x')));
+        assert_eq!(printer.finish(Duration::from_secs(10)), 1);
+    }
+}

@@ -1,0 +1,148 @@
+//! What was typed, and what it means.
+
+use std::num::NonZeroU64;
+use std::time::Duration;
+
+use anyhow::Result;
+use bytes::Bytes;
+use clap::Parser;
+use iot_core::cli::{ConnectArgs, parse_duration};
+use iot_core::{ClientConfig, QoS, TopicName};
+
+use crate::payload::Source;
+
+/// Publish sensor readings over MQTT
+///
+/// Without options: every 2 seconds a number from 25 up to 26 to iot/home2/temp, until Ctrl-C.
+#[derive(Debug, Parser)]
+#[command(
+    name = "iot-pub",
+    version,
+    disable_help_flag = true,
+    disable_version_flag = true
+)]
+#[command(args_override_self = true, max_term_width = 100)]
+pub(crate) struct Args {
+    /// Publish to topic TOPIC
+    #[arg(short, long, env = "IOT_TOPIC", hide_env_values = true)]
+    #[arg(default_value = "iot/home2/temp", value_name = "TOPIC")]
+    topic: TopicName,
+
+    /// Publish with QoS 0, 1 or 2
+    #[arg(short, long, env = "IOT_QOS", hide_env_values = true)]
+    #[arg(default_value_t = QoS::AtMostOnce, value_name = "QOS")]
+    qos: QoS,
+
+    /// Have the broker keep the last message for later subscribers
+    #[arg(short, long, env = "IOT_RETAIN", hide_env_values = true)]
+    retain: bool,
+
+    /// Publish TEXT instead of simulated readings; once, unless --interval or --count is given
+    #[arg(short, long, env = "IOT_MESSAGE", hide_env_values = true)]
+    #[arg(value_name = "TEXT", allow_hyphen_values = true)]
+    message: Option<String>,
+
+    /// Publish every DURATION: 500ms, 2s, 1m [default: 2s]
+    #[arg(long, env = "IOT_INTERVAL", hide_env_values = true)]
+    #[arg(value_name = "DURATION", value_parser = parse_duration)]
+    interval: Option<Duration>,
+
+    /// Publish COUNT messages and exit [default: go on until Ctrl-C]
+    #[arg(long, env = "IOT_COUNT", hide_env_values = true, value_name = "COUNT")]
+    count: Option<NonZeroU64>,
+
+    /// Let COUNT messages with QoS 1 or 2 wait for the broker at most, then wait before the next
+    #[arg(long, env = "IOT_MAX_QUEUED", hide_env_values = true)]
+    #[arg(default_value_t = 10_000, value_name = "COUNT")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=65_000))]
+    max_queued: u16,
+
+    #[command(flatten)]
+    connect: ConnectArgs,
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) config: ClientConfig,
+    pub(crate) topic: TopicName,
+    pub(crate) qos: QoS,
+    pub(crate) retain: bool,
+    pub(crate) source: Source,
+    pub(crate) interval: Duration,
+    /// How many messages; `None` goes on until Ctrl-C.
+    pub(crate) count: Option<u64>,
+    pub(crate) fail_fast: bool,
+}
+
+impl Args {
+    /// Returns what the options mean together.
+    pub(crate) fn plan(self) -> Result<Plan> {
+        let config = ClientConfig {
+            max_queued: self.max_queued,
+            ..self.connect.config()?
+        };
+        let once = self.message.is_some() && self.interval.is_none();
+        let count = match self.count {
+            Some(count) => Some(count.get()),
+            None if once => Some(1),
+            None => None,
+        };
+        Ok(Plan {
+            config,
+            topic: self.topic,
+            qos: self.qos,
+            retain: self.retain,
+            source: match self.message {
+                Some(text) => Source::Message(Bytes::from(text)),
+                None => Source::Uniform(25.0..26.0),
+            },
+            interval: self.interval.unwrap_or(Duration::from_secs(2)),
+            count,
+            fail_fast: self.connect.fail_fast,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn plan(arguments: &[&str]) -> Plan {
+        let arguments = ["iot-pub"].iter().chain(arguments);
+        Args::try_parse_from(arguments).unwrap().plan().unwrap()
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn without_options_it_simulates_for_ever() {
+        let plan = plan(&[]);
+        assert_eq!(plan.topic.as_str(), "iot/home2/temp");
+        assert_eq!(plan.interval, Duration::from_secs(2));
+        assert_eq!(plan.count, None);
+    }
+
+    #[test]
+    fn a_message_alone_is_sent_once_and_otherwise_repeated() {
+        assert_eq!(plan(&["-m", "-5.2"]).count, Some(1));
+        assert_eq!(plan(&["-m", "x", "--interval", "1s"]).count, None);
+        assert_eq!(plan(&["-m", "x", "--count", "3"]).count, Some(3));
+    }
+
+    #[test]
+    fn a_topic_with_a_wildcard_is_refused() {
+        let error = Args::try_parse_from(["iot-pub", "-t", "a/+"]).unwrap_err();
+        assert_eq!(
+            error.to_string().lines().next(),
+            Some(
+                "error: invalid value 'a/+' for '--topic <TOPIC>': topic name `a/+` holds the wildcard `+`, which only a topic filter may"
+            )
+        );
+    }
+}
