@@ -1,9 +1,102 @@
-//! Receives.
-#![allow(dead_code, unused_imports, reason = "not every room is used yet")]
+//! Receives sensor readings over MQTT and stores them.
 
+mod args;
 #[cfg(feature = "embedded")]
 mod broker;
+mod commit;
 mod journal;
+mod output;
+mod pipeline;
+mod queue;
 mod reading;
+mod store;
 
-fn main() {}
+use std::process::ExitCode;
+
+use anyhow::Result;
+use iot_core::Connection;
+use iot_core::cli::Signals;
+
+use args::{Args, Plan, StoreUrl};
+use commit::Target;
+use journal::sqlite::SqliteStore;
+use pipeline::Pipeline;
+
+fn main() -> ExitCode {
+    match run(Args::read()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => iot_core::cli::report("iot-sub", &error),
+    }
+}
+
+fn run(args: Args) -> Result<()> {
+    let plan = args.plan()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    let result = runtime.block_on(receive(plan));
+    // A thread that still waits for a store must not keep the program.
+    runtime.shutdown_background();
+    result
+}
+
+async fn receive(mut plan: Plan) -> Result<()> {
+    let mut signals = Signals::listen()?;
+    let Some(target) = open(&plan, &mut signals).await? else {
+        return Ok(());
+    };
+    #[cfg(feature = "embedded")]
+    let broker = match plan.embedded {
+        None => None,
+        Some(listen) => Some(start_broker(&mut plan, listen).await?),
+    };
+    let pipeline = Pipeline::new(
+        Connection::new(plan.config)?,
+        plan.subscriptions,
+        plan.payload,
+        plan.fail_fast,
+        target,
+    )?;
+    let result = pipeline.run(signals).await;
+    #[cfg(feature = "embedded")]
+    if let Some(broker) = broker {
+        broker.shutdown().await?;
+    }
+    result
+}
+
+/// Opens the store, waiting for one that is away; `None` where a signal came first.
+async fn open(plan: &Plan, _signals: &mut Signals) -> Result<Option<Option<(Target, String)>>> {
+    let target = match &plan.store {
+        StoreUrl::Nowhere => None,
+        StoreUrl::Sqlite(path) => {
+            let store = SqliteStore::open(path)?;
+            Some((Target::Journal(Box::new(store)), path.display().to_string()))
+        }
+        StoreUrl::MongoDb(_) => anyhow::bail!("to come"),
+    };
+    Ok(Some(target))
+}
+
+/// Starts the embedded broker, its files beside the store's, and points the connection to it.
+#[cfg(feature = "embedded")]
+async fn start_broker(
+    plan: &mut Plan,
+    listen: std::net::SocketAddr,
+) -> Result<broker::EmbeddedBroker> {
+    let files = match &plan.store {
+        StoreUrl::Sqlite(path) => {
+            let mut name = path.clone().into_os_string();
+            name.push(".broker");
+            name.into()
+        }
+        _ => std::path::PathBuf::from("iot.broker"),
+    };
+    let broker = broker::EmbeddedBroker::start(listen, &files).await?;
+    let address = broker.address();
+    plan.config.host = address.ip().to_string();
+    plan.config.port = address.port();
+    eprintln!("iot-sub: broker listens on {address}");
+    Ok(broker)
+}

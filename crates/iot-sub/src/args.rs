@@ -1,0 +1,254 @@
+//! What was typed, and what it means.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use anyhow::Result;
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
+use iot_core::cli::ConnectArgs;
+use iot_core::{ClientConfig, QoS, Subscription, TopicFilter};
+
+use crate::reading::PayloadMode;
+
+/// Receive sensor readings over MQTT and store them
+///
+/// Without options: subscribes to iot/# at the broker on localhost, prints each reading, and stores it in MongoDB on
+/// localhost, as {topic, value, reg_date} in the collection iot_service.sensors.
+#[derive(Debug, Parser)]
+#[command(
+    name = "iot-sub",
+    version,
+    disable_help_flag = true,
+    disable_version_flag = true
+)]
+#[command(args_override_self = true, max_term_width = 100)]
+pub(crate) struct Args {
+    /// Subscribe to topic filter FILTER (can be repeated)
+    #[arg(short, long, env = "IOT_TOPIC", hide_env_values = true)]
+    #[arg(default_value = "iot/#", value_name = "FILTER")]
+    topic: Vec<TopicFilter>,
+
+    /// Receive with QoS 0, 1 or 2 at most
+    #[arg(short, long, env = "IOT_QOS", hide_env_values = true)]
+    #[arg(default_value_t = QoS::AtMostOnce, value_name = "QOS")]
+    qos: QoS,
+
+    /// Store readings in mongodb://…, in the file of sqlite:PATH, or nowhere: none
+    /// [default: mongodb://localhost:27017, with --embedded sqlite:iot.db]
+    #[arg(long, env = "IOT_STORE", hide_env_values = true, value_name = "STORE")]
+    store: Option<StoreUrl>,
+
+    /// Store in MongoDB collection NAME, and what is not a reading in NAME_rejected
+    #[arg(long, env = "IOT_COLLECTION", hide_env_values = true)]
+    #[arg(default_value = "sensors", value_name = "NAME", value_parser = collection)]
+    collection: String,
+
+    /// Take as a reading
+    #[arg(long, env = "IOT_PAYLOAD", hide_env_values = true)]
+    #[arg(value_enum, default_value_t, value_name = "KIND")]
+    payload: PayloadMode,
+
+    /// Run a broker inside this process, and store in a file: nothing else is needed. Its acknowledgement
+    /// promises that a message is in its memory; what a clean end leaves over is on disk
+    #[cfg(feature = "embedded")]
+    #[arg(long, env = "IOT_EMBEDDED", hide_env_values = true)]
+    embedded: bool,
+
+    /// Let the embedded broker listen on ADDRESS:PORT [default: 127.0.0.1:1883]
+    #[cfg(feature = "embedded")]
+    #[arg(
+        long,
+        env = "IOT_LISTEN",
+        hide_env_values = true,
+        value_name = "ADDRESS:PORT"
+    )]
+    listen: Option<SocketAddr>,
+
+    #[command(flatten)]
+    connect: ConnectArgs,
+}
+
+/// Where readings are stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum StoreUrl {
+    /// Only printed.
+    Nowhere,
+    /// An SQLite file.
+    Sqlite(PathBuf),
+    /// A connection string, password and all.
+    MongoDb(String),
+}
+
+impl FromStr for StoreUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "none" {
+            return Ok(Self::Nowhere);
+        }
+        match text.split_once(':') {
+            Some(("sqlite", "")) => Err("sqlite: needs the path of a file, as in sqlite:iot.db".into()),
+            Some(("sqlite", path)) => Ok(Self::Sqlite(path.into())),
+            Some(("mongodb", _)) => Ok(Self::MongoDb(text.into())),
+            Some(("mongodb+srv", _)) => Err(
+                "mongodb+srv:// is not supported: name the hosts, as in mongodb://HOST1,HOST2/?tls=true"
+                    .into(),
+            ),
+            _ => Err("a store is mongodb://…, sqlite:PATH or none".into()),
+        }
+    }
+}
+
+/// MongoDB's rules for names of collections.
+fn collection(name: &str) -> Result<String, String> {
+    if name.is_empty() || name.contains(['$', '\0']) || name.starts_with("system.") {
+        return Err(
+            "a collection's name is not empty, has no `$`, and doesn't begin with `system.`".into(),
+        );
+    }
+    Ok(name.to_owned())
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) config: ClientConfig,
+    pub(crate) subscriptions: Vec<Subscription>,
+    pub(crate) store: StoreUrl,
+    pub(crate) collection: String,
+    pub(crate) payload: PayloadMode,
+    /// Where the embedded broker listens, if it is to run.
+    pub(crate) embedded: Option<SocketAddr>,
+    pub(crate) fail_fast: bool,
+}
+
+impl Args {
+    /// Returns what was typed; ends the program where that is wrong or asks for help.
+    pub(crate) fn read() -> Self {
+        let mut command = Self::command();
+        let matches = command.get_matches_mut();
+        match Self::from_arg_matches(&matches) {
+            Ok(args) => match args.contradiction(&matches) {
+                Some(line) => command.error(ErrorKind::ArgumentConflict, line).exit(),
+                None => args,
+            },
+            Err(error) => error.format(&mut command).exit(),
+        }
+    }
+
+    /// What excludes what. Not left to clap, for which a value from the environment counts as typed.
+    #[cfg(feature = "embedded")]
+    fn contradiction(&self, matches: &ArgMatches) -> Option<String> {
+        let typed = |name: &&str| matches.value_source(name) == Some(ValueSource::CommandLine);
+        if self.embedded {
+            let name = ["host", "port", "bind"].into_iter().find(typed)?;
+            return Some(format!(
+                "--{name} can't be used with --embedded, which brings its own broker; --listen ADDRESS:PORT says where"
+            ));
+        }
+        typed(&"listen")
+            .then(|| "--listen needs --embedded: it says where that broker listens".into())
+    }
+
+    #[cfg(not(feature = "embedded"))]
+    #[expect(clippy::unused_self, reason = "the other build has something to check")]
+    fn contradiction(&self, _matches: &ArgMatches) -> Option<String> {
+        None
+    }
+
+    /// Returns what the options mean together.
+    pub(crate) fn plan(self) -> Result<Plan> {
+        #[cfg(feature = "embedded")]
+        let embedded = self
+            .embedded
+            .then(|| self.listen.unwrap_or(([127, 0, 0, 1], 1883).into()));
+        #[cfg(not(feature = "embedded"))]
+        let embedded = None;
+        let store = self.store.unwrap_or_else(|| match embedded {
+            Some(_) => StoreUrl::Sqlite("iot.db".into()),
+            None => StoreUrl::MongoDb("mongodb://localhost:27017".into()),
+        });
+        let qos = self.qos;
+        Ok(Plan {
+            config: ClientConfig {
+                manual_ack: true,
+                ..self.connect.config()?
+            },
+            subscriptions: self
+                .topic
+                .into_iter()
+                .map(|filter| Subscription::new(filter, qos))
+                .collect(),
+            store,
+            collection: self.collection,
+            payload: self.payload,
+            embedded,
+            fail_fast: self.connect.fail_fast,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(arguments: &[&str]) -> Plan {
+        let arguments = ["iot-sub"].iter().chain(arguments);
+        Args::try_parse_from(arguments).unwrap().plan().unwrap()
+    }
+
+    #[track_caller]
+    fn refused(arguments: &[&str], expected: &str) {
+        let arguments = ["iot-sub"].iter().chain(arguments);
+        let error = Args::try_parse_from(arguments).unwrap_err().to_string();
+        assert_eq!(error.lines().next(), Some(expected));
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn without_options_it_is_the_tutorial_s_subscriber() {
+        let plan = plan(&[]);
+        assert_eq!(plan.config.address(), "localhost:1883");
+        assert_eq!(plan.subscriptions.len(), 1);
+        assert_eq!(plan.subscriptions[0].filter.as_str(), "iot/#");
+        assert_eq!(
+            plan.store,
+            StoreUrl::MongoDb("mongodb://localhost:27017".into())
+        );
+        assert_eq!(plan.collection, "sensors");
+    }
+
+    #[test]
+    #[cfg(feature = "embedded")]
+    fn embedded_stores_in_a_file_unless_told_otherwise() {
+        let plan = plan(&["--embedded"]);
+        assert_eq!(plan.store, StoreUrl::Sqlite("iot.db".into()));
+        assert_eq!(plan.embedded, Some(([127, 0, 0, 1], 1883).into()));
+        let plan = super::tests::plan(&["--embedded", "--store", "none", "--listen", "[::1]:0"]);
+        assert_eq!(plan.store, StoreUrl::Nowhere);
+        assert_eq!(plan.embedded.unwrap().to_string(), "[::1]:0");
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        refused(
+            &["-t", "a/#/b"],
+            "error: invalid value 'a/#/b' for '--topic <FILTER>': `#` must be the last level of topic filter `a/#/b`",
+        );
+        refused(
+            &["--store", "redis://x"],
+            "error: invalid value 'redis://x' for '--store <STORE>': a store is mongodb://…, sqlite:PATH or none",
+        );
+        refused(
+            &["-q", "3"],
+            "error: invalid value '3' for '--qos <QOS>': QoS is 0, 1 or 2",
+        );
+    }
+}

@@ -1,0 +1,132 @@
+//! Commits what was received and acknowledges it afterwards, in that order: the second half of the pipeline, on a
+//! thread of its own.
+//!
+//! It is a group commit without a timer: whenever the last commit is done, the next takes all that has arrived.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use iot_core::{AckToken, Handle};
+
+use crate::journal::{Committed, Journal, Retryable};
+use crate::queue::{Item, Queue};
+use crate::reading::Entry;
+use crate::store::Store;
+
+/// Entries in one commit, at most: a reply of MongoDB's about more could exceed what its protocol carries.
+const BATCH: usize = 5_000;
+/// Delays between retries: the first, and the longest they double to.
+const DELAYS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// Where readings are committed.
+pub(crate) enum Target {
+    /// A local file.
+    Journal(Box<dyn Journal>),
+    /// A database, on the runtime that drives its connections.
+    Store(Box<dyn Store>, tokio::runtime::Handle),
+}
+
+/// What became of the messages so far; each is received, and later in exactly one of the others.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) received: AtomicU64,
+    pub(crate) stored: AtomicU64,
+    pub(crate) rejected: AtomicU64,
+    pub(crate) duplicates: AtomicU64,
+}
+
+impl Counts {
+    /// How many messages are on their way to the store.
+    pub(crate) fn under_way(&self) -> u64 {
+        let done = [&self.stored, &self.rejected, &self.duplicates];
+        let done: u64 = done.iter().map(|count| count.load(Ordering::Acquire)).sum();
+        self.received.load(Ordering::Acquire).saturating_sub(done)
+    }
+}
+
+/// The thread's work.
+pub(crate) struct Committer {
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) target: Target,
+    /// What messages call the store.
+    pub(crate) name: String,
+    pub(crate) counts: Arc<Counts>,
+    pub(crate) handle: Handle,
+}
+
+impl Committer {
+    /// Commits and acknowledges until the queue is closed and empty.
+    ///
+    /// # Errors
+    /// A failure after which nobody knows what is on disk: nothing of that commit is acknowledged.
+    pub(crate) fn run(mut self) -> Result<()> {
+        while let Some(items) = self.queue.take(BATCH) {
+            let (entries, tokens): (Vec<Entry>, Vec<Option<AckToken>>) = items
+                .into_iter()
+                .map(|Item { entry, token }| (entry, token))
+                .unzip();
+            let committed = self.commit(&entries)?;
+            self.handle.ack(tokens.iter().flatten());
+            let Counts {
+                stored,
+                rejected,
+                duplicates,
+                ..
+            } = &*self.counts;
+            stored.fetch_add(committed.stored, Ordering::AcqRel);
+            rejected.fetch_add(committed.rejected, Ordering::AcqRel);
+            duplicates.fetch_add(committed.duplicates, Ordering::AcqRel);
+        }
+        Ok(())
+    }
+
+    /// Tries until the entries are committed, and says so once where that takes a while.
+    fn commit(&mut self, entries: &[Entry]) -> Result<Committed> {
+        let (mut delay, longest) = DELAYS;
+        let mut told: Option<String> = None;
+        loop {
+            let problem = match self.attempt(entries)? {
+                Ok(committed) => {
+                    if told.is_some() {
+                        eprintln!("iot-sub: store `{}` is back", self.name);
+                    }
+                    return Ok(committed);
+                }
+                Err(problem) => problem,
+            };
+            if told.as_ref() != Some(&problem) {
+                eprintln!(
+                    "iot-sub: waiting for store `{}`: {problem}; what comes meanwhile is not acknowledged, and the \
+                     broker keeps as much as its own queue limit allows",
+                    self.name
+                );
+                told = Some(problem);
+            }
+            self.queue.pause(delay);
+            delay = (delay * 2).min(longest);
+        }
+    }
+
+    /// One try: what was committed, or why it is to be tried again.
+    fn attempt(&mut self, entries: &[Entry]) -> Result<Result<Committed, String>> {
+        match &mut self.target {
+            Target::Journal(journal) => match journal.commit(entries) {
+                Ok(committed) => Ok(Ok(committed)),
+                Err(error) => match error.downcast_ref::<Retryable>() {
+                    Some(problem) => Ok(Err(problem.to_string())),
+                    None => Err(error).with_context(|| format!("cannot store in `{}`", self.name)),
+                },
+            },
+            Target::Store(store, runtime) => match runtime.block_on(store.insert(entries)) {
+                Ok(done) => Ok(Ok(Committed {
+                    stored: done.stored,
+                    rejected: done.rejected,
+                    duplicates: 0,
+                })),
+                Err(failure) => Ok(Err(failure.to_string())),
+            },
+        }
+    }
+}
