@@ -326,6 +326,7 @@ impl Session {
         if !ack.session_present {
             self.receiving.session_lost();
         }
+        self.recheck_unsent();
         let done = self.publishing.resume(ack.session_present);
         self.events.push_back(Event::Connected(ack));
         for id in done {
@@ -335,8 +336,39 @@ impl Session {
         Ok(())
     }
 
+    /// Gives up the QoS 0 messages, accepted before CONNACK, that the broker turns out not to take.
+    fn recheck_unsent(&mut self) {
+        let (limits, codec) = (&self.limits, self.codec);
+        let (unsent, events, ids) = (&mut self.unsent, &mut self.events, &mut self.ids);
+        self.outbox.retain(|packet| {
+            let Outgoing::Publish(message) = packet else {
+                return true;
+            };
+            let size = codec.publish_len(message);
+            let Err(error) = limits.check(message, size) else {
+                return true;
+            };
+            *unsent -= size;
+            if let Some(id) = message.packet_id
+                && ids.free_if(id, Use::Sending)
+            {
+                events.push_back(Event::Published {
+                    id,
+                    result: Err(error),
+                });
+            }
+            false
+        });
+    }
+
     /// Returns the next packet to send.
     pub fn poll_transmit(&mut self, now: Instant) -> Option<Outgoing> {
+        // What was accepted since CONNECT waits for CONNACK, which says what the broker takes.
+        if let Phase::Connecting { .. } = self.phase
+            && !matches!(self.outbox.front(), Some(Outgoing::Connect(_)))
+        {
+            return None;
+        }
         let packet = self.outbox.pop_front()?;
         self.last_sent = now;
         if let Outgoing::Publish(message) = &packet
@@ -453,7 +485,7 @@ impl Session {
         message.dup = false;
         message.packet_id = None;
         if message.qos == QoS::AtMostOnce {
-            if self.phase != Phase::Online {
+            if !self.is_up() {
                 return Err(Error::NotConnected);
             }
             if self.unsent > 0 && self.unsent + size > MAX_UNSENT {
@@ -480,6 +512,11 @@ impl Session {
         self.publishing.accept(id, message, size);
         self.pump();
         Ok(Some(id))
+    }
+
+    /// Whether there is a connection, accepted or about to be.
+    fn is_up(&self) -> bool {
+        matches!(self.phase, Phase::Connecting { .. } | Phase::Online)
     }
 
     fn has_room(&self, size: usize) -> bool {
@@ -536,7 +573,7 @@ impl Session {
     }
 
     fn request(&mut self, used_for: Use) -> Result<PacketId, Error> {
-        if self.phase != Phase::Online {
+        if !self.is_up() {
             return Err(Error::NotConnected);
         }
         self.ids.take(used_for).ok_or_else(|| self.refuse())
