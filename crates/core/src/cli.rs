@@ -114,7 +114,7 @@ pub struct ConnectArgs {
     version: Option<bool>,
 
     /// Print this help
-    #[arg(long, action = ArgAction::Help)]
+    #[arg(long, action = ArgAction::HelpShort)]
     help: Option<bool>,
 }
 

@@ -12,8 +12,6 @@ use iot_core::{ClientConfig, QoS, TopicName};
 use crate::payload::Source;
 
 /// Publish sensor readings over MQTT
-///
-/// Without options: every 2 seconds a number from 25 up to 26 to iot/home2/temp, until Ctrl-C.
 #[derive(Debug, Parser)]
 #[command(
     name = "iot-pub",
@@ -22,6 +20,9 @@ use crate::payload::Source;
     disable_version_flag = true
 )]
 #[command(args_override_self = true, max_term_width = 100)]
+#[command(
+    after_help = "Without options: every 2 seconds a number from 25 up to 26 to iot/home2/temp, until Ctrl-C."
+)]
 pub(crate) struct Args {
     /// Publish to topic TOPIC
     #[arg(short, long, env = "IOT_TOPIC", hide_env_values = true)]
