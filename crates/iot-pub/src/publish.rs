@@ -214,12 +214,15 @@ impl Publisher {
 
     fn connected(&mut self, again: bool) -> Result<()> {
         if again {
-            let mut line = format!("connected to broker `{}` again", self.plan.config.address());
-            let dropped = self.counts.dropped - self.dropped_before;
-            if dropped > 0 {
-                line += &format!("; {} dropped meanwhile", messages_were(dropped));
-            }
-            tell(NAME, &line);
+            let address = self.plan.config.address();
+            let meanwhile = match self.counts.dropped - self.dropped_before {
+                0 => String::new(),
+                dropped => format!("; {} dropped meanwhile", messages_were(dropped)),
+            };
+            tell(
+                NAME,
+                &format!("connected to broker `{address}` again{meanwhile}"),
+            );
         }
         self.dropped_before = self.counts.dropped;
         self.told_full = false;
