@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Inbox, ends_with, iot_pub, lines, wait_for_lines};
+use common::{Inbox, at_once, ends_with, iot_pub, lines, wait_for_lines};
 use testkit::{Broker, DEADLINE, FaultyNet, Running, ScriptedPeer, Way, eventually};
 
 const ACCEPTED: &[u8] = b"\x20\x02\x00\x00";
@@ -180,7 +180,7 @@ fn the_queue_holds_as_many_as_it_may_and_then_the_schedule_waits() {
 
 #[test]
 fn everything_accepted_arrives_when_the_broker_is_back() {
-    for version in ["-V 311", "-V 5"] {
+    at_once(["-V 311", "-V 5"], |version| {
         let inbox = Inbox::open();
         let net = inbox.net();
         net.drop_after(Way::ToServer, 300);
@@ -193,7 +193,7 @@ fn everything_accepted_arrives_when_the_broker_is_back() {
         let publisher = ends_with(publisher, 0);
         assert_eq!(publisher.stdout().lines().count(), 30);
         assert_eq!(inbox.arrived(), lines(&publisher.stdout()));
-    }
+    });
 }
 
 #[test]

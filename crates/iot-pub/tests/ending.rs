@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Inbox, ends_well, ends_with, iot_pub, wait_for_lines};
+use common::{Inbox, at_once, ends_well, ends_with, iot_pub, wait_for_lines};
 use testkit::{Broker, FaultyNet, Program, Running, Way};
 
 /// A publisher that has been asked to end while the broker no longer answers.
@@ -30,7 +30,7 @@ fn interrupted_in_silence(net: &FaultyNet, qos: &str) -> Running {
 #[test]
 fn a_second_ctrl_c_ends_it_now_and_says_how_many_are_missing() {
     let broker = Broker::start();
-    for qos in ["1", "2"] {
+    at_once(["1", "2"], |qos| {
         let net = FaultyNet::to(broker.port());
         let mut publisher = interrupted_in_silence(&net, qos);
         publisher.interrupt();
@@ -43,7 +43,7 @@ fn a_second_ctrl_c_ends_it_now_and_says_how_many_are_missing() {
         let missing: usize = missing["iot-pub: ".len()..].parse().expect(last);
         assert!((1..=sent).contains(&missing), "{last}");
         assert_eq!(stderr.lines().count(), 2, "{stderr}");
-    }
+    });
 }
 
 #[test]
@@ -86,11 +86,11 @@ fn redirected(port: u16, args: &str, to: &str) -> Program {
 #[test]
 fn outputs_that_can_not_be_written_end_nothing() {
     let inbox = Inbox::open();
-    for to in [">&- 2>&-", ">/dev/full 2>/dev/full"] {
+    at_once([">&- 2>&-", ">/dev/full 2>/dev/full"], |to| {
         // The first attempt fails, so that there is something to tell.
         let net = inbox.net();
         net.drop_after(Way::ToClient, 2);
         ends_well(redirected(net.port(), "-q 1 --count 2 --interval 1ms", to).spawn());
-    }
+    });
     assert_eq!(inbox.arrived().len(), 4);
 }

@@ -2,9 +2,7 @@
 
 mod common;
 
-use std::thread;
-
-use common::{Inbox, ends_with, iot_pub, lines, wait_for_lines};
+use common::{Inbox, at_once, ends_with, iot_pub, lines, wait_for_lines};
 use testkit::{DEADLINE, FaultyNet, Running, Way};
 
 /// The first loss that iot-pub tells, and that it is over: nothing else may be on stderr.
@@ -51,18 +49,18 @@ fn cut_in_the_middle(qos_and_version: &str) -> (Inbox, Running) {
 
 #[test]
 fn qos_1_arrives_across_a_cut() {
-    for version in ["-V 311", "-V 5"] {
+    at_once(["-V 311", "-V 5"], |version| {
         let (inbox, publisher) = cut_in_the_middle(&format!("-q 1 {version}"));
         assert_arrived_at_least_once(&inbox, &publisher);
-    }
+    });
 }
 
 #[test]
 fn qos_2_arrives_exactly_once_across_a_cut() {
-    for version in ["-V 311", "-V 5"] {
+    at_once(["-V 311", "-V 5"], |version| {
         let (inbox, publisher) = cut_in_the_middle(&format!("-q 2 {version}"));
         assert_arrived_exactly_once(&inbox, &publisher);
-    }
+    });
 }
 
 /// Publishes three messages; the connection breaks after so many bytes from the broker.
@@ -102,13 +100,9 @@ fn a_puback_lost_at_the_very_end_is_fetched_from_the_broker() {
 #[test]
 fn a_lost_pubrec_or_pubcomp_brings_nothing_twice() {
     // Whichever of the six answers is torn.
-    thread::scope(|scope| {
-        for answer in 0..6 {
-            scope.spawn(move || {
-                let (inbox, _net, publisher) = answer_lost("2", FIRST_ANSWER + 4 * answer);
-                assert_arrived_exactly_once(&inbox, &publisher);
-            });
-        }
+    at_once(0..6, |answer| {
+        let (inbox, _net, publisher) = answer_lost("2", FIRST_ANSWER + 4 * answer);
+        assert_arrived_exactly_once(&inbox, &publisher);
     });
 }
 

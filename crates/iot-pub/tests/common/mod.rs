@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "no test needs all of it")]
 
+use std::thread;
+
 use testkit::{Broker, DEADLINE, FaultyNet, Program, Running, eventually};
 
 /// Prepares iot-pub for the broker on `port` of 127.0.0.1, with further arguments: words between spaces.
@@ -87,4 +89,15 @@ impl Inbox {
 /// Returns the lines of a text.
 pub(crate) fn lines(text: &str) -> Vec<String> {
     text.lines().map(String::from).collect()
+}
+
+/// Runs all cases at the same time: most of their time they wait for the next attempt to connect.
+#[track_caller]
+pub(crate) fn at_once<T: Send>(cases: impl IntoIterator<Item = T>, case: impl Fn(T) + Sync) {
+    let case = &case;
+    thread::scope(|scope| {
+        for input in cases {
+            scope.spawn(move || case(input));
+        }
+    });
 }
