@@ -10,6 +10,7 @@ mod pipeline;
 mod queue;
 mod reading;
 mod store;
+mod target;
 
 use std::process::ExitCode;
 
@@ -17,10 +18,9 @@ use anyhow::Result;
 use iot_core::Connection;
 use iot_core::cli::Signals;
 
-use args::{Args, Plan, StoreUrl};
-use commit::Target;
-use journal::sqlite::SqliteStore;
+use args::{Args, Plan};
 use pipeline::Pipeline;
+use target::Opened;
 
 fn main() -> ExitCode {
     match run(Args::read()) {
@@ -43,7 +43,8 @@ fn run(args: Args) -> Result<()> {
 
 async fn receive(mut plan: Plan) -> Result<()> {
     let mut signals = Signals::listen()?;
-    let Some(target) = open(&plan, &mut signals).await? else {
+    let opened = target::open(&plan.store, &plan.collection, plan.fail_fast, &mut signals);
+    let Opened::Open(target) = opened.await? else {
         return Ok(());
     };
     #[cfg(feature = "embedded")]
@@ -66,19 +67,6 @@ async fn receive(mut plan: Plan) -> Result<()> {
     result
 }
 
-/// Opens the store, waiting for one that is away; `None` where a signal came first.
-async fn open(plan: &Plan, _signals: &mut Signals) -> Result<Option<Option<(Target, String)>>> {
-    let target = match &plan.store {
-        StoreUrl::Nowhere => None,
-        StoreUrl::Sqlite(path) => {
-            let store = SqliteStore::open(path)?;
-            Some((Target::Journal(Box::new(store)), path.display().to_string()))
-        }
-        StoreUrl::MongoDb(_) => anyhow::bail!("to come"),
-    };
-    Ok(Some(target))
-}
-
 /// Starts the embedded broker, its files beside the store's, and points the connection to it.
 #[cfg(feature = "embedded")]
 async fn start_broker(
@@ -86,7 +74,7 @@ async fn start_broker(
     listen: std::net::SocketAddr,
 ) -> Result<broker::EmbeddedBroker> {
     let files = match &plan.store {
-        StoreUrl::Sqlite(path) => {
+        args::StoreUrl::Sqlite(path) => {
             let mut name = path.clone().into_os_string();
             name.push(".broker");
             name.into()

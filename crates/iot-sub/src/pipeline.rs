@@ -15,10 +15,11 @@ use iot_core::cli::{Notices, Signals};
 use iot_core::{AckToken, Connection, Event, Handle, Message, SubscribeAck, Subscription};
 use tokio::sync::oneshot;
 
-use crate::commit::{Committer, Counts, Target};
+use crate::commit::{Committer, Counts};
 use crate::output::Output;
 use crate::queue::{Item, Queue};
 use crate::reading::{self, Entry, IdGenerator, PayloadMode};
+use crate::target::Target;
 
 /// How long what was received may take to be stored after Ctrl-C.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -59,24 +60,24 @@ enum End {
 }
 
 impl Pipeline {
-    /// Returns a pipeline into `target`, whose name is used in messages; `None` only prints.
+    /// Returns a pipeline into `target`; without one it only prints.
     pub(crate) fn new(
         connection: Connection,
         subscriptions: Vec<Subscription>,
         payload: PayloadMode,
         fail_fast: bool,
-        target: Option<(Target, String)>,
+        target: Option<Target>,
     ) -> Result<Self> {
         let handle = connection.handle();
         let counts = Arc::new(Counts::default());
         let store = match target {
             None => None,
-            Some((target, name)) => {
+            Some(target) => {
                 let queue = Arc::new(Queue::default());
                 let committer = Committer {
                     queue: Arc::clone(&queue),
                     target,
-                    name,
+                    runtime: tokio::runtime::Handle::current(),
                     counts: Arc::clone(&counts),
                     handle: handle.clone(),
                 };
