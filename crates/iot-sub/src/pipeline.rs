@@ -306,6 +306,12 @@ impl Pipeline {
             return Ok(());
         };
         store.queue.close();
+        if self.counts.under_way() > 0 {
+            eprintln!(
+                "iot-sub: storing what was received, for {} s at most; Ctrl-C again ends at once",
+                PATIENCE.as_secs()
+            );
+        }
         let patience = tokio::time::sleep(PATIENCE);
         tokio::pin!(patience);
         loop {
