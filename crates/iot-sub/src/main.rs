@@ -5,5 +5,6 @@
 mod broker;
 mod journal;
 mod reading;
+mod store;
 
 fn main() {}

@@ -94,6 +94,22 @@ impl Entry {
         }
     }
 
+    /// Returns the reading, if it is one.
+    pub(crate) fn as_reading(&self) -> Option<&Reading> {
+        match self {
+            Self::Reading(reading) => Some(reading),
+            Self::Rejection(_) => None,
+        }
+    }
+
+    /// Returns the rejection, if it is one.
+    pub(crate) fn as_rejection(&self) -> Option<&Rejection> {
+        match self {
+            Self::Reading(_) => None,
+            Self::Rejection(rejection) => Some(rejection),
+        }
+    }
+
     /// Returns the topic name of the message.
     pub(crate) fn topic(&self) -> &Arc<str> {
         match self {

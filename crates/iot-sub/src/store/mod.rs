@@ -1,0 +1,64 @@
+//! Where readings are delivered: a database that may be away for hours.
+//!
+//! What was received is on disk before it comes here ([`journal`](crate::journal)), and it comes again, with the same
+//! ids, until the store has it. When to try again is the caller's.
+
+pub(crate) mod mongodb;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::pin::Pin;
+
+use crate::reading::Entry;
+
+/// A future that can be called through `dyn`.
+pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A database that readings are delivered to.
+pub(crate) trait Store: Send + Sync {
+    /// Returns what a person calls it: its URL without password, with database and collection.
+    fn name(&self) -> &str;
+
+    /// Returns once the store has answered, or why it can't.
+    fn ping(&self) -> BoxFuture<'_, Result<(), Failure>>;
+
+    /// Stores `entries`: readings in the collection, rejections in the one for them. When it succeeds, each is on the
+    /// disks of the server's majority, exactly once, however often the call was repeated.
+    ///
+    /// A reading that the store refuses for its own sake becomes a rejection. After a failure nobody knows how many
+    /// entries are stored: repeat the call with the same ones. Several calls may run at once.
+    fn insert<'a>(&'a self, entries: &'a [Entry]) -> BoxFuture<'a, Result<Stored, Failure>>;
+}
+
+/// What became of the entries of a successful [`insert`](Store::insert); the sum is their number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Stored {
+    pub(crate) stored: u64,
+    /// Rejections, and readings that the store refused.
+    pub(crate) rejected: u64,
+}
+
+/// Why an attempt was not a success; both texts are one line, without the store's name or its password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// The store is away, or nobody knows what it did: try again, with growing delay.
+    Unknown(String),
+    /// The store answers, but not to us: trying again helps only after somebody has changed something.
+    NotAllowed {
+        reason: String,
+        /// What that somebody can do.
+        advice: String,
+    },
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown(reason) => f.write_str(reason),
+            Self::NotAllowed { reason, advice } => write!(f, "{reason} ({advice})"),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
