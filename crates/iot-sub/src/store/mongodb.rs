@@ -185,8 +185,8 @@ impl MongoStore {
             Ok(Err(error)) => self.refused(&error, &of),
             Err(failure) => Err(failure),
         };
-        // A server closes the connection rather than send a reply that is too long. Nothing says so, but a smaller batch
-        // gets through.
+        // A server that is too slow for a batch, or closes the connection as its reply would be too long, doesn't say so;
+        // a smaller batch gets through in the end.
         let batch = match &result {
             Ok(_) => self.limit().saturating_mul(2).min(BATCH_DOCUMENTS),
             Err(_) => (self.limit() / 2).max(1),
