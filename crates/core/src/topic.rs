@@ -22,6 +22,10 @@ pub enum TopicError {
     /// A topic name holds `+` or `#`, which only filters may [MQTT-3.3.2-2].
     #[error("topic name `{0}` holds the wildcard `{1}`, which only a topic filter may")]
     Wildcard(String, char),
+    /// The text holds a control character, which a broker may end the connection for
+    /// (MQTT 5 §1.5.4).
+    #[error("topic `{0}` holds a control character")]
+    Control(String),
     /// `#` stands elsewhere than in the last level [MQTT-4.7.1-2].
     #[error("`#` must be the last level of topic filter `{0}`")]
     HashNotLast(String),
@@ -35,7 +39,7 @@ pub enum TopicError {
 }
 
 /// A topic to publish to: at least one character, at most 65,535 bytes, no wildcard, no NUL
-/// (MQTT 3.1.1 §4.7).
+/// and no other control character (MQTT 3.1.1 §4.7, §1.5.3).
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TopicName(Arc<str>);
 
@@ -45,6 +49,13 @@ impl TopicName {
     /// # Errors
     /// [`TopicError`] where the text is not a topic name.
     pub fn new(name: impl AsRef<str> + Into<Arc<str>>) -> Result<Self, TopicError> {
+        check_control(name.as_ref())?;
+        Self::received(name)
+    }
+
+    /// Returns the name as a broker may send it: one that is not so strict hands on control
+    /// characters.
+    pub(crate) fn received(name: impl AsRef<str> + Into<Arc<str>>) -> Result<Self, TopicError> {
         let text = name.as_ref();
         if let Some(wildcard) = text.chars().find(|c| matches!(c, '+' | '#')) {
             return Err(TopicError::Wildcard(shown(text), wildcard));
@@ -73,6 +84,7 @@ impl TopicFilter {
     pub fn new(filter: impl AsRef<str> + Into<Arc<str>>) -> Result<Self, TopicError> {
         let text = filter.as_ref();
         check_text(text)?;
+        check_control(text)?;
         let pattern = match text.strip_prefix("$share/") {
             None => text,
             Some(rest) => match rest.split_once('/') {
@@ -87,11 +99,10 @@ impl TopicFilter {
         let mut levels = pattern.split('/').peekable();
         while let Some(level) = levels.next() {
             match level {
-                "+" => {}
                 "#" if levels.peek().is_some() => {
                     return Err(TopicError::HashNotLast(shown(text)));
                 }
-                "#" => {}
+                "+" | "#" => {}
                 _ => {
                     if let Some(wildcard) = level.chars().find(|c| matches!(c, '+' | '#')) {
                         return Err(TopicError::NotAWholeLevel(shown(text), wildcard));
@@ -143,6 +154,14 @@ fn check_text(text: &str) -> Result<(), TopicError> {
         Err(TopicError::TooLong(text.len()))
     } else if text.contains('\0') {
         Err(TopicError::Nul(shown(text)))
+    } else {
+        Ok(())
+    }
+}
+
+fn check_control(text: &str) -> Result<(), TopicError> {
+    if text.contains(|c: char| c != '\0' && c.is_control()) {
+        Err(TopicError::Control(shown(text)))
     } else {
         Ok(())
     }
