@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use anyhow::Result;
+use clap::builder::BoolishValueParser;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
@@ -55,6 +56,7 @@ pub(crate) struct Args {
     /// promises that a message is in its memory; what a clean end leaves over is on disk
     #[cfg(feature = "embedded")]
     #[arg(long, env = "IOT_EMBEDDED", hide_env_values = true)]
+    #[arg(value_parser = BoolishValueParser::new())]
     embedded: bool,
 
     /// Let the embedded broker listen on ADDRESS:PORT [default: 127.0.0.1:1883]

@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 use iot_core::{AckToken, Handle};
 
 use crate::journal::{Committed, Retryable};
+use crate::output::Messages;
 use crate::queue::{Item, Queue};
 use crate::reading::Entry;
 use crate::target::Target;
@@ -45,6 +46,7 @@ pub(crate) struct Committer {
     pub(crate) runtime: tokio::runtime::Handle,
     pub(crate) counts: Arc<Counts>,
     pub(crate) handle: Handle,
+    pub(crate) messages: Messages,
 }
 
 impl Committer {
@@ -81,18 +83,19 @@ impl Committer {
             let problem = match self.attempt(entries)? {
                 Ok(committed) => {
                     if told.is_some() {
-                        eprintln!("iot-sub: store `{}` is back", self.target.name());
+                        let name = self.target.name();
+                        self.messages.say(&format_args!("store `{name}` is back"));
                     }
                     return Ok(committed);
                 }
                 Err(problem) => problem,
             };
             if told.as_ref() != Some(&problem) {
-                eprintln!(
-                    "iot-sub: waiting for store `{}`: {problem}; what comes meanwhile is not acknowledged, and the \
-                     broker keeps as much as its own queue limit allows",
+                self.messages.say(&format_args!(
+                    "waiting for store `{}`: {problem}; what comes meanwhile is not acknowledged, and the broker keeps \
+                     as much as its own queue limit allows",
                     self.target.name()
-                );
+                ));
                 told = Some(problem);
             }
             self.queue.pause(delay);

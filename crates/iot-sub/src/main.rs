@@ -19,6 +19,7 @@ use iot_core::Connection;
 use iot_core::cli::Signals;
 
 use args::{Args, Plan};
+use output::Messages;
 use pipeline::Pipeline;
 use target::Opened;
 
@@ -35,22 +36,24 @@ fn run(args: Args) -> Result<()> {
         .worker_threads(2)
         .enable_all()
         .build()?;
-    let result = runtime.block_on(receive(plan));
+    let messages = Messages::new()?;
+    let result = runtime.block_on(receive(plan, &messages));
     // A thread that still waits for a store must not keep the program.
     runtime.shutdown_background();
+    messages.finish();
     result
 }
 
-async fn receive(mut plan: Plan) -> Result<()> {
+async fn receive(mut plan: Plan, messages: &Messages) -> Result<()> {
     let mut signals = Signals::listen()?;
-    let opened = target::open(&plan.store, &plan.collection, plan.fail_fast, &mut signals);
+    let opened = target::open(&plan, &mut signals, messages);
     let Opened::Open(target) = opened.await? else {
         return Ok(());
     };
     #[cfg(feature = "embedded")]
     let broker = match plan.embedded {
         None => None,
-        Some(listen) => Some(start_broker(&mut plan, listen).await?),
+        Some(listen) => Some(start_broker(&mut plan, listen, messages).await?),
     };
     let pipeline = Pipeline::new(
         Connection::new(plan.config)?,
@@ -58,6 +61,7 @@ async fn receive(mut plan: Plan) -> Result<()> {
         plan.payload,
         plan.fail_fast,
         target,
+        messages.clone(),
     )?;
     let result = pipeline.run(signals).await;
     #[cfg(feature = "embedded")]
@@ -72,6 +76,7 @@ async fn receive(mut plan: Plan) -> Result<()> {
 async fn start_broker(
     plan: &mut Plan,
     listen: std::net::SocketAddr,
+    messages: &Messages,
 ) -> Result<broker::EmbeddedBroker> {
     let files = match &plan.store {
         args::StoreUrl::Sqlite(path) => {
@@ -85,6 +90,6 @@ async fn start_broker(
     let address = broker.address();
     plan.config.host = address.ip().to_string();
     plan.config.port = address.port();
-    eprintln!("iot-sub: broker listens on {address}");
+    messages.say(&format_args!("broker listens on {address}"));
     Ok(broker)
 }

@@ -5,18 +5,18 @@
 //! committer ([`crate::commit`]).
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use chrono::Utc;
 use iot_core::cli::{Notices, Signals};
-use iot_core::{AckToken, Connection, Event, Handle, Message, SubscribeAck, Subscription};
+use iot_core::{AckToken, Connection, Error, Event, Handle, Message, SubscribeAck, Subscription};
 use tokio::sync::oneshot;
 
 use crate::commit::{Committer, Counts};
-use crate::output::Output;
+use crate::output::{Messages, Output};
 use crate::queue::{Item, Queue};
 use crate::reading::{self, Entry, IdGenerator, PayloadMode};
 use crate::target::Target;
@@ -36,6 +36,9 @@ pub(crate) struct Pipeline {
     fail_fast: bool,
     ids: IdGenerator,
     output: Output,
+    messages: Messages,
+    /// The broker has accepted a connection.
+    connected: bool,
     counts: Arc<Counts>,
     /// The way to the committer; none where nothing is stored.
     store: Option<ToStore>,
@@ -67,6 +70,7 @@ impl Pipeline {
         payload: PayloadMode,
         fail_fast: bool,
         target: Option<Target>,
+        messages: Messages,
     ) -> Result<Self> {
         let handle = connection.handle();
         let counts = Arc::new(Counts::default());
@@ -80,6 +84,7 @@ impl Pipeline {
                     runtime: tokio::runtime::Handle::current(),
                     counts: Arc::clone(&counts),
                     handle: handle.clone(),
+                    messages: messages.clone(),
                 };
                 let (sender, ended) = oneshot::channel();
                 std::thread::Builder::new()
@@ -100,6 +105,8 @@ impl Pipeline {
             fail_fast,
             ids: IdGenerator::new(),
             output: Output::new()?,
+            messages,
+            connected: false,
             counts,
             store,
             batch: Vec::new(),
@@ -123,28 +130,28 @@ impl Pipeline {
             while self.connection.next().await.is_some() {}
         })
         .await;
-        self.output.finish();
-        let Counts {
-            received: taken,
-            stored: kept,
-            rejected,
-            duplicates,
-            ..
-        } = &*self.counts;
-        let count = |count: &std::sync::atomic::AtomicU64| count.load(Ordering::Acquire);
-        let mut totals = format!("received {}", count(taken));
-        if self.store.is_some() {
-            totals += &format!(", stored {}", count(kept));
+        self.output.finish(&self.messages);
+        if self.connected {
+            self.messages.say(&self.totals());
         }
-        totals += &format!(", rejected {}", count(rejected));
-        if count(duplicates) > 0 {
-            totals += &format!(", duplicates {}", count(duplicates));
-        }
-        eprintln!("iot-sub: {totals}");
         match received? {
             End::Asked => stored,
             End::Committer(result) => result,
         }
+    }
+
+    fn totals(&self) -> String {
+        let count = |count: &AtomicU64| count.load(Ordering::Acquire);
+        let counts = &self.counts;
+        let mut totals = format!("received {}", count(&counts.received));
+        if self.store.is_some() {
+            totals += &format!(", stored {}", count(&counts.stored));
+        }
+        totals += &format!(", rejected {}", count(&counts.rejected));
+        if count(&counts.duplicates) > 0 {
+            totals += &format!(", duplicates {}", count(&counts.duplicates));
+        }
+        totals
     }
 
     async fn receive(&mut self, signals: &mut Signals) -> Result<End> {
@@ -215,13 +222,18 @@ impl Pipeline {
                 _ => false,
             };
             if !is_final {
-                eprintln!("iot-sub: {notice}");
+                self.messages.say(&notice);
             }
         }
         match event {
             Event::Connected(ack) => {
-                eprintln!("Connected with result code {}", ack.code.0);
-                self.handle.subscribe(self.subscriptions.iter().cloned())?;
+                self.connected = true;
+                self.messages.connected(ack.code.0);
+                match self.handle.subscribe(self.subscriptions.iter().cloned()) {
+                    // The connection is lost already: the next one subscribes.
+                    Ok(_) | Err(Error::NotConnected) => {}
+                    Err(error) => return Err(error.into()),
+                }
             }
             Event::Subscribed(ack) => self.subscribed(&ack)?,
             Event::Received { message, token } => self.message(&message, token),
@@ -251,10 +263,10 @@ impl Pipeline {
                 0x80 => "no reason given".to_owned(),
                 _ => reason.to_string(),
             };
-            eprintln!(
-                "iot-sub: the broker refuses the subscription to `{}`: {reason}",
-                subscription.filter
-            );
+            let filter = &subscription.filter;
+            self.messages.say(&format_args!(
+                "the broker refuses the subscription to `{filter}`: {reason}"
+            ));
         }
         if refused().count() == self.subscriptions.len() {
             bail!("the broker refuses every subscription");
@@ -270,7 +282,7 @@ impl Pipeline {
         match &entry {
             Entry::Reading(reading) => self.output.reading(reading),
             Entry::Rejection(rejection) => {
-                self.output.rejection(rejection);
+                self.messages.rejection(rejection);
                 if self.store.is_none() {
                     self.counts.rejected.fetch_add(1, Ordering::AcqRel);
                 }
@@ -307,10 +319,10 @@ impl Pipeline {
         };
         store.queue.close();
         if self.counts.under_way() > 0 {
-            eprintln!(
-                "iot-sub: storing what was received, for {} s at most; Ctrl-C again ends at once",
+            self.messages.say(&format_args!(
+                "storing what was received, for {} s at most; Ctrl-C again ends at once",
                 PATIENCE.as_secs()
-            );
+            ));
         }
         let patience = tokio::time::sleep(PATIENCE);
         tokio::pin!(patience);

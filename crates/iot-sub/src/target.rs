@@ -5,9 +5,10 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use iot_core::cli::Signals;
 
-use crate::args::StoreUrl;
+use crate::args::{Plan, StoreUrl};
 use crate::journal::Journal;
 use crate::journal::sqlite::SqliteStore;
+use crate::output::Messages;
 use crate::store::mongodb::MongoStore;
 use crate::store::{Failure, Store};
 
@@ -47,23 +48,22 @@ pub(crate) enum Opened {
 /// Opens the store; waits for a database that is away, and says so once.
 ///
 /// # Errors
-/// A store that can't be used as it is named; with `fail_fast` also one that is away.
+/// A store that can't be used as it is named; with `--fail-fast` also one that is away.
 pub(crate) async fn open(
-    store: &StoreUrl,
-    collection: &str,
-    fail_fast: bool,
+    plan: &Plan,
     signals: &mut Signals,
+    messages: &Messages,
 ) -> Result<Opened> {
-    let target = match store {
+    let target = match &plan.store {
         StoreUrl::Nowhere => None,
         StoreUrl::Sqlite(path) => Some(Target::Journal {
             journal: Box::new(SqliteStore::open(path)?),
             name: path.display().to_string(),
         }),
         StoreUrl::MongoDb(url) => {
-            let store = MongoStore::open(url, collection).await?;
+            let store = MongoStore::open(url, &plan.collection).await?;
             tokio::select! {
-                answered = wait_for(&store, fail_fast) => answered?,
+                answered = wait_for(&store, plan.fail_fast, messages) => answered?,
                 () = signals.next() => return Ok(Opened::Interrupted),
             }
             Some(Target::Store(Box::new(store)))
@@ -73,7 +73,7 @@ pub(crate) async fn open(
 }
 
 /// Waits until the store answers.
-async fn wait_for(store: &dyn Store, fail_fast: bool) -> Result<()> {
+async fn wait_for(store: &dyn Store, fail_fast: bool, messages: &Messages) -> Result<()> {
     let mut told: Option<Failure> = None;
     while let Err(failure) = store.ping().await {
         let away = matches!(failure, Failure::Unknown(_));
@@ -81,7 +81,10 @@ async fn wait_for(store: &dyn Store, fail_fast: bool) -> Result<()> {
             bail!("cannot use store `{}`: {failure}", store.name());
         }
         if told.as_ref() != Some(&failure) {
-            eprintln!("iot-sub: waiting for store `{}`: {failure}", store.name());
+            messages.say(&format_args!(
+                "waiting for store `{}`: {failure}",
+                store.name()
+            ));
             told = Some(failure);
         }
         tokio::time::sleep(DELAY).await;
