@@ -87,6 +87,7 @@ pub(crate) enum Entry {
 
 impl Entry {
     /// Returns the id given when the message was read.
+    #[cfg(test)]
     pub(crate) fn id(&self) -> ReadingId {
         match self {
             Self::Reading(reading) => reading.id,
@@ -107,14 +108,6 @@ impl Entry {
         match self {
             Self::Reading(_) => None,
             Self::Rejection(rejection) => Some(rejection),
-        }
-    }
-
-    /// Returns the topic name of the message.
-    pub(crate) fn topic(&self) -> &Arc<str> {
-        match self {
-            Self::Reading(reading) => &reading.topic,
-            Self::Rejection(rejection) => &rejection.topic,
         }
     }
 

@@ -31,8 +31,6 @@ use self::url::Url;
 use super::{BoxFuture, Failure, Store, Stored};
 use crate::reading::{Entry, Reading, Rejection};
 
-pub(crate) use self::url::redact;
-
 /// Most documents in one command: the answer to 100,000 that are all there already would exceed what a reply may hold.
 const BATCH_DOCUMENTS: usize = 5_000;
 /// Most bytes in one command, but for a single document that is larger.

@@ -12,7 +12,7 @@ use testkit::Mongo;
 use tokio::runtime::Runtime;
 
 use super::*;
-use crate::reading::{ReadingId, Value};
+use crate::reading::Value;
 use crate::store::tests::{Source, StoredRejection, Subject, contract, shown};
 
 /// A store on a server, and a client that looks at what is in there.

@@ -72,7 +72,7 @@ pub(super) fn check_collection(name: &str) -> anyhow::Result<()> {
 
 /// Returns `url` as it may be shown: scheme, user, hosts and database. Nothing but the scheme of one that can't be
 /// parsed, for then nobody knows where its password ends.
-pub(crate) fn redact(url: &str) -> String {
+fn redact(url: &str) -> String {
     match ConnectionString::parse(url) {
         Ok(connection) => match &connection.default_database {
             Some(database) => format!("{}/{database}", shown(&connection)),
