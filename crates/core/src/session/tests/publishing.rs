@@ -49,8 +49,50 @@ fn qos_0_needs_a_connection() {
     let mut bench = Bench::offline(v311());
     let error = Err("not connected to the broker".into());
     assert_eq!(bench.try_publish(message(0, "1")), error);
+}
+
+#[test]
+fn qos_0_that_is_published_after_connect_is_sent_after_connack() {
+    let mut bench = Bench::offline(v311());
     bench.session.open(bench.now);
-    assert_eq!(bench.try_publish(message(0, "1")), error);
+    bench.publish(0, "1");
+    assert_eq!(bench.sent(), ["CONNECT"]);
+    bench.take(Incoming::ConnAck(connack(false))).unwrap();
+    assert_eq!(bench.sent(), ["PUBLISH q0 t=1"]);
+}
+
+#[test]
+fn qos_0_that_is_published_after_connect_is_given_up_where_connack_forbids_it() {
+    let mut bench = Bench::offline(v5());
+    bench.session.open(bench.now);
+    let retained = message(0, "1").with_retain(true);
+    bench.session.publish(retained, true).unwrap();
+    bench.publish(0, "2");
+    assert_eq!(bench.sent(), ["CONNECT"]);
+    let ack = ConnAck {
+        properties: Some(Box::new(Properties {
+            retain_available: Some(0),
+            ..Properties::default()
+        })),
+        ..connack(false)
+    };
+    bench.take(Incoming::ConnAck(ack)).unwrap();
+    assert_eq!(bench.sent(), ["PUBLISH q0 t=2"]);
+    let told = bench.told();
+    assert!(
+        told.contains(&"given up #1: the broker doesn't retain messages".to_owned()),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn qos_0_that_is_published_before_connack_is_sent_before_a_disconnect() {
+    let mut bench = Bench::offline(v311());
+    bench.session.open(bench.now);
+    assert_eq!(bench.sent(), ["CONNECT"]);
+    bench.publish(0, "1");
+    bench.session.disconnect();
+    assert_eq!(bench.sent(), ["PUBLISH q0 t=1", "DISCONNECT 0x00"]);
 }
 
 #[test]
