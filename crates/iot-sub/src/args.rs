@@ -13,6 +13,7 @@ use iot_core::cli::ConnectArgs;
 use iot_core::{ClientConfig, QoS, Subscription, TopicFilter};
 
 use crate::reading::PayloadMode;
+use crate::store::mongodb::check_collection;
 
 /// Receive sensor readings over MQTT and store them
 ///
@@ -92,25 +93,21 @@ impl FromStr for StoreUrl {
             return Ok(Self::Nowhere);
         }
         match text.split_once(':') {
-            Some(("sqlite", "")) => Err("sqlite: needs the path of a file, as in sqlite:iot.db".into()),
+            Some(("sqlite", "")) => {
+                Err("sqlite: needs the path of a file, as in sqlite:iot.db".into())
+            }
             Some(("sqlite", path)) => Ok(Self::Sqlite(path.into())),
-            Some(("mongodb", _)) => Ok(Self::MongoDb(text.into())),
-            Some(("mongodb+srv", _)) => Err(
-                "mongodb+srv:// is not supported: name the hosts, as in mongodb://HOST1,HOST2/?tls=true"
-                    .into(),
-            ),
+            // Whatever else is wrong with it: clap would show it as it is, password and all.
+            Some((scheme, _)) if scheme.to_ascii_lowercase().starts_with("mongodb") => {
+                Ok(Self::MongoDb(text.into()))
+            }
             _ => Err("a store is mongodb://…, sqlite:PATH or none".into()),
         }
     }
 }
 
-/// MongoDB's rules for names of collections.
-fn collection(name: &str) -> Result<String, String> {
-    if name.is_empty() || name.contains(['$', '\0']) || name.starts_with("system.") {
-        return Err(
-            "a collection's name is not empty, has no `$`, and doesn't begin with `system.`".into(),
-        );
-    }
+fn collection(name: &str) -> Result<String> {
+    check_collection(name)?;
     Ok(name.to_owned())
 }
 

@@ -302,10 +302,41 @@ fn the_url_chooses_the_database_and_must_not_weaken_the_write_concern() {
 #[test]
 fn the_url_s_password_is_never_printed() {
     let mongo = Mongo::reserve();
-    let url = format!("mongodb://ada:s3cret@127.0.0.1:{}/", mongo.port());
-    let mut program = sub(&["--store", &url, "--fail-fast"]).spawn();
+    let host = format!("127.0.0.1:{}", mongo.port());
+    for (url, expected) in [
+        (
+            format!("mongodb://ada:s3cret@{host}/"),
+            "connection refused",
+        ),
+        (
+            format!("mongodb+srv://ada:s3cret@{host}/"),
+            "`mongodb+srv` is not supported",
+        ),
+        (
+            format!("MongoDB://ada:s3cret@{host}/"),
+            "must begin with `mongodb://`",
+        ),
+        (
+            format!("mongodb://ada:s3cret@{host}:x/"),
+            "check its hosts and ports",
+        ),
+    ] {
+        let mut program = sub(&["--store", &url, "--fail-fast"]).spawn();
+        assert_eq!(program.wait().code(), Some(1));
+        let stderr = program.stderr();
+        assert!(stderr.contains(expected), "{stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        assert!(!stderr.contains("s3cret"), "{stderr}");
+    }
+}
+
+#[test]
+fn a_mongodb_that_wants_to_know_who_we_are_ends_the_program_at_the_start() {
+    let mongo = Mongo::builder().args(["--auth"]).start();
+    let mut program = sub(&["--store", &mongo.url()]).spawn();
     assert_eq!(program.wait().code(), Some(1));
     let stderr = program.stderr();
-    assert!(stderr.contains("connection refused"), "{stderr}");
-    assert!(!stderr.contains("s3cret"), "{stderr}");
+    assert!(stderr.starts_with("iot-sub: cannot use store"), "{stderr}");
+    assert!(stderr.contains("requires authentication"), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
 }

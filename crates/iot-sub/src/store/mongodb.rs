@@ -28,6 +28,7 @@ use tokio::time::timeout;
 
 use self::failure::{Monitor, Refused, refused};
 use self::url::Url;
+pub(crate) use self::url::check_collection;
 use super::{BoxFuture, Failure, Store, Stored};
 use crate::reading::{Entry, Reading, Rejection};
 
@@ -70,7 +71,6 @@ impl MongoStore {
     /// this name. No error shows the URL's password.
     pub(crate) async fn open(url: &str, collection: &str) -> anyhow::Result<Self> {
         let url = Url::parse(url)?;
-        url::check_collection(collection)?;
         let name = url.name(collection);
         let cannot_use = || format!("cannot use store `{name}`");
 
@@ -111,7 +111,9 @@ impl MongoStore {
 
     async fn ping(&self) -> Result<(), Failure> {
         let database = self.database.clone();
-        let ping = tokio::spawn(async move { database.run_command(doc! {"ping": 1}).await });
+        // Unlike the command `ping`, it needs a user where the server has users, and no more than that.
+        let command = doc! {"listCollections": 1, "nameOnly": true, "authorizedCollections": true};
+        let ping = tokio::spawn(async move { database.run_command(command).await });
         match answer(ping).await? {
             Ok(_) => Ok(()),
             Err(error) => Err(self.monitor.failure(&error, self.database.name())),

@@ -60,7 +60,7 @@ impl Url {
 }
 
 /// Checks that `name` can be a collection's.
-pub(super) fn check_collection(name: &str) -> anyhow::Result<()> {
+pub(crate) fn check_collection(name: &str) -> anyhow::Result<()> {
     if name.is_empty() {
         bail!("a collection needs a name");
     }
