@@ -1,13 +1,10 @@
 //! What was typed, and what it means.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use anyhow::Result;
-use clap::builder::BoolishValueParser;
 use clap::error::ErrorKind;
-use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
 use iot_core::cli::ConnectArgs;
 use iot_core::{ClientConfig, QoS, Subscription, TopicFilter};
@@ -15,6 +12,7 @@ use iot_core::{ClientConfig, QoS, Subscription, TopicFilter};
 use crate::reading::PayloadMode;
 use crate::store::mongodb::check_collection;
 
+#[expect(clippy::doc_markdown, reason = "the documentation is the help text")]
 /// Receive sensor readings over MQTT and store them
 ///
 /// Without options: subscribes to iot/# at the broker on localhost, prints each reading, and stores it in MongoDB on
@@ -57,7 +55,7 @@ pub(crate) struct Args {
     /// promises that a message is in its memory; what a clean end leaves over is on disk
     #[cfg(feature = "embedded")]
     #[arg(long, env = "IOT_EMBEDDED", hide_env_values = true)]
-    #[arg(value_parser = BoolishValueParser::new())]
+    #[arg(value_parser = clap::builder::BoolishValueParser::new())]
     embedded: bool,
 
     /// Let the embedded broker listen on ADDRESS:PORT [default: 127.0.0.1:1883]
@@ -68,7 +66,7 @@ pub(crate) struct Args {
         hide_env_values = true,
         value_name = "ADDRESS:PORT"
     )]
-    listen: Option<SocketAddr>,
+    listen: Option<std::net::SocketAddr>,
 
     #[command(flatten)]
     connect: ConnectArgs,
@@ -120,7 +118,8 @@ pub(crate) struct Plan {
     pub(crate) collection: String,
     pub(crate) payload: PayloadMode,
     /// Where the embedded broker listens, if it is to run.
-    pub(crate) embedded: Option<SocketAddr>,
+    #[cfg(feature = "embedded")]
+    pub(crate) embedded: Option<std::net::SocketAddr>,
     pub(crate) fail_fast: bool,
 }
 
@@ -141,7 +140,8 @@ impl Args {
     /// What excludes what. Not left to clap, for which a value from the environment counts as typed.
     #[cfg(feature = "embedded")]
     fn contradiction(&self, matches: &ArgMatches) -> Option<String> {
-        let typed = |name: &&str| matches.value_source(name) == Some(ValueSource::CommandLine);
+        use clap::parser::ValueSource::CommandLine;
+        let typed = |name: &&str| matches.value_source(name) == Some(CommandLine);
         if self.embedded {
             let name = ["host", "port", "bind"].into_iter().find(typed)?;
             return Some(format!(
@@ -165,7 +165,7 @@ impl Args {
             .embedded
             .then(|| self.listen.unwrap_or(([127, 0, 0, 1], 1883).into()));
         #[cfg(not(feature = "embedded"))]
-        let embedded = None;
+        let embedded: Option<std::net::SocketAddr> = None;
         let store = self.store.unwrap_or_else(|| match embedded {
             Some(_) => StoreUrl::Sqlite("iot.db".into()),
             None => StoreUrl::MongoDb("mongodb://localhost:27017".into()),
@@ -184,6 +184,7 @@ impl Args {
             store,
             collection: self.collection,
             payload: self.payload,
+            #[cfg(feature = "embedded")]
             embedded,
             fail_fast: self.connect.fail_fast,
         })

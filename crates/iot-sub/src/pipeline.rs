@@ -4,6 +4,7 @@
 //! committer is full, it stops reading from the broker until there is room. What is committed is acknowledged by the
 //! committer ([`crate::commit`]).
 
+use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -15,6 +16,7 @@ use iot_core::cli::{Notices, Signals};
 use iot_core::{AckToken, Connection, Error, Event, Handle, Message, SubscribeAck, Subscription};
 use tokio::sync::oneshot;
 
+use crate::args::Plan;
 use crate::commit::{Committer, Counts};
 use crate::output::{Messages, Output};
 use crate::queue::{Item, Queue};
@@ -64,14 +66,11 @@ enum End {
 
 impl Pipeline {
     /// Returns a pipeline into `target`; without one it only prints.
-    pub(crate) fn new(
-        connection: Connection,
-        subscriptions: Vec<Subscription>,
-        payload: PayloadMode,
-        fail_fast: bool,
-        target: Option<Target>,
-        messages: Messages,
-    ) -> Result<Self> {
+    ///
+    /// # Errors
+    /// What is wrong with the configuration, and a thread that can't be started.
+    pub(crate) fn new(plan: Plan, target: Option<Target>, messages: &Messages) -> Result<Self> {
+        let connection = Connection::new(plan.config)?;
         let handle = connection.handle();
         let counts = Arc::new(Counts::default());
         let store = match target {
@@ -100,12 +99,12 @@ impl Pipeline {
             notices: Notices::new(connection.config().address()),
             handle,
             connection,
-            subscriptions,
-            payload,
-            fail_fast,
+            subscriptions: plan.subscriptions,
+            payload: plan.payload,
+            fail_fast: plan.fail_fast,
             ids: IdGenerator::new(),
             output: Output::new()?,
-            messages,
+            messages: messages.clone(),
             connected: false,
             counts,
             store,
@@ -145,11 +144,11 @@ impl Pipeline {
         let counts = &self.counts;
         let mut totals = format!("received {}", count(&counts.received));
         if self.store.is_some() {
-            totals += &format!(", stored {}", count(&counts.stored));
+            let _ = write!(totals, ", stored {}", count(&counts.stored));
         }
-        totals += &format!(", rejected {}", count(&counts.rejected));
+        let _ = write!(totals, ", rejected {}", count(&counts.rejected));
         if count(&counts.duplicates) > 0 {
-            totals += &format!(", duplicates {}", count(&counts.duplicates));
+            let _ = write!(totals, ", duplicates {}", count(&counts.duplicates));
         }
         totals
     }
