@@ -12,11 +12,12 @@ use iot_core::{ClientConfig, QoS, Subscription, TopicFilter};
 use crate::reading::PayloadMode;
 use crate::store::mongodb::check_collection;
 
+const WITHOUT_OPTIONS: &str = "Without options: subscribes to iot/# at the broker on localhost, prints each reading, and \
+                               stores it in MongoDB on localhost, as {topic, value, reg_date} in the collection \
+                               sensors of the database iot_service.";
+
 #[expect(clippy::doc_markdown, reason = "the documentation is the help text")]
 /// Receive sensor readings over MQTT and store them
-///
-/// Without options: subscribes to iot/# at the broker on localhost, prints each reading, and stores it in MongoDB on
-/// localhost, as {topic, value, reg_date} in the collection iot_service.sensors.
 #[derive(Debug, Parser)]
 #[command(
     name = "iot-sub",
@@ -24,7 +25,7 @@ use crate::store::mongodb::check_collection;
     disable_help_flag = true,
     disable_version_flag = true
 )]
-#[command(args_override_self = true, max_term_width = 100)]
+#[command(args_override_self = true, max_term_width = 100, after_help = WITHOUT_OPTIONS)]
 pub(crate) struct Args {
     /// Subscribe to topic filter FILTER (can be repeated)
     #[arg(short, long, env = "IOT_TOPIC", hide_env_values = true)]
@@ -46,13 +47,13 @@ pub(crate) struct Args {
     #[arg(default_value = "sensors", value_name = "NAME", value_parser = collection)]
     collection: String,
 
-    /// Take as a reading
+    /// Take as a reading: a number or else JSON (auto), one of them only, or other text too (text)
     #[arg(long, env = "IOT_PAYLOAD", hide_env_values = true)]
     #[arg(value_enum, default_value_t, value_name = "KIND")]
     payload: PayloadMode,
 
-    /// Run a broker inside this process, and store in a file: nothing else is needed. Its acknowledgement
-    /// promises that a message is in its memory; what a clean end leaves over is on disk
+    /// Run a broker inside this process, and store in a file: nothing else is needed. It acknowledges what is in its
+    /// memory; a clean end writes that to disk, a crash may lose it
     #[cfg(feature = "embedded")]
     #[arg(long, env = "IOT_EMBEDDED", hide_env_values = true)]
     #[arg(value_parser = clap::builder::BoolishValueParser::new())]
