@@ -95,7 +95,7 @@ pub struct ConnectArgs {
     #[arg(value_name = "PASSWORD", allow_hyphen_values = true)]
     pub pw: Option<String>,
 
-    /// Read the password from the first line of FILE, unless --pw or IOT_PASSWORD gives one
+    /// Read the password from the first line of FILE, unless --pw or its variable gives one
     #[arg(
         long,
         env = "IOT_PASSWORD_FILE",

@@ -144,13 +144,9 @@ impl Publisher {
                 self.print(&payload);
             }
             Err(Error::NotConnected) => self.counts.dropped += 1,
-            Err(error @ Error::QueueFull { .. }) => {
+            Err(Error::QueueFull { .. }) => {
                 self.held = Some(payload);
-                // With a connection that is nothing to tell: there is room again soon.
-                if !self.handle.is_connected() && !self.told_full {
-                    self.told_full = true;
-                    tell(NAME, &format!("{error}; the next one waits for room"));
-                }
+                self.tell_full();
                 return Ok(());
             }
             Err(error) => {
@@ -161,6 +157,21 @@ impl Publisher {
             schedule.advance(Instant::now());
         }
         Ok(())
+    }
+
+    /// Tells that the schedule waits. With a connection that is no news: there is room again soon.
+    fn tell_full(&mut self) {
+        if self.held.is_some() && !self.handle.is_connected() && !self.told_full {
+            self.told_full = true;
+            let wait = match self.counts.pending {
+                1 => "1 message waits".to_owned(),
+                count => format!("{count} messages wait"),
+            };
+            tell(
+                NAME,
+                &format!("{wait} for the broker; the next one waits until there is room"),
+            );
+        }
     }
 
     fn print(&self, payload: &[u8]) {
@@ -197,17 +208,21 @@ impl Publisher {
         if let Some(notice) = notice {
             tell(NAME, &notice);
         }
+        self.tell_full();
         Ok(())
     }
 
     fn connected(&mut self, again: bool) -> Result<()> {
         if again {
-            let mut line = format!("connected to broker `{}` again", self.plan.config.address());
-            let dropped = self.counts.dropped - self.dropped_before;
-            if dropped > 0 {
-                line += &format!("; {} dropped meanwhile", messages_were(dropped));
-            }
-            tell(NAME, &line);
+            let address = self.plan.config.address();
+            let meanwhile = match self.counts.dropped - self.dropped_before {
+                0 => String::new(),
+                dropped => format!("; {} dropped meanwhile", messages_were(dropped)),
+            };
+            tell(
+                NAME,
+                &format!("connected to broker `{address}` again{meanwhile}"),
+            );
         }
         self.dropped_before = self.counts.dropped;
         self.told_full = false;

@@ -22,22 +22,22 @@ impl Counts {
             QoS::AtMostOnce => "not sent",
             QoS::AtLeastOnce | QoS::ExactlyOnce => "not acknowledged by the broker",
         };
-        let mut missing = String::new();
+        let all = self.messages;
+        let mut missing: Vec<String> = Vec::new();
         for (count, what) in [
             (self.pending, pending),
             (self.rejected, "rejected by the broker"),
             (self.dropped, "dropped while the broker was away"),
         ] {
-            if count == 0 {
-                continue;
+            let were = were(count);
+            match (count, missing.is_empty()) {
+                (0, _) => {}
+                (_, true) if all == 1 => missing.push(format!("the message was {what}")),
+                (_, true) => missing.push(format!("{count} of {all} messages {were} {what}")),
+                (_, false) => missing.push(format!("{count} {were} {what}")),
             }
-            missing += &match (missing.is_empty(), self.messages) {
-                (true, 1) => format!("the message was {what}"),
-                (true, all) => format!("{count} of {all} messages {} {what}", were(count)),
-                (false, _) => format!(", {count} {} {what}", were(count)),
-            };
         }
-        (!missing.is_empty()).then_some(missing)
+        (!missing.is_empty()).then(|| missing.join(", "))
     }
 }
 

@@ -12,8 +12,7 @@ fn sent(args: &str, message: &str) -> Vec<String> {
     let program = iot_pub(inbox.port(), args).args(["-m", message]);
     let publisher = ends_well(program.spawn());
     let arrived = inbox.arrived();
-    let printed: String = arrived.iter().map(|line| format!("{line}\n")).collect();
-    assert_eq!(publisher.stdout(), printed);
+    assert_eq!(publisher.stdout(), arrived.join("\n") + "\n");
     arrived
 }
 
