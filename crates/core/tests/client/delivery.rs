@@ -4,51 +4,64 @@ use testkit::{FaultyNet, Way};
 
 use super::*;
 
-/// Publishes numbers from 1 to `count` and waits for all of them, while `disturb` does its worst.
-fn publish_all(client: &Client, count: u32, qos: i32, mut disturb: impl FnMut(u32)) {
-    let sent: Vec<_> = (1..=count)
-        .map(|number| {
-            disturb(number);
-            client.publish("t", number, qos, false).unwrap()
-        })
+/// Messages of a round, and how many rounds there are, each with its cut.
+const ROUND: u32 = 20;
+const ROUNDS: u32 = 12;
+
+/// Publishes the numbers of a round and waits for all of them.
+fn publish_round(client: &Client, round: u32, qos: i32) {
+    let sent: Vec<_> = (round * ROUND..(round + 1) * ROUND)
+        .map(|number| client.publish("t", number, qos, false).unwrap())
         .collect();
     for sent in sent {
         sent.wait_for_publish(Some(DEADLINE)).unwrap();
     }
 }
 
-/// The numbers that arrive up to and with `last`, in their order.
-fn numbers(witness: &Watched, last: u32) -> Vec<u32> {
+/// Cuts the connection of this round somewhere, mostly within a packet.
+fn cut(net: &FaultyNet, round: u32) {
+    let way = [Way::ToServer, Way::ToClient][round as usize % 2];
+    net.drop_after(way, u64::from(round * 37 % 120));
+}
+
+/// The numbers that arrive, in their order, up to and with the last of a round.
+fn numbers(witness: &Watched, round: u32) -> Vec<u32> {
     let mut numbers = Vec::new();
-    while numbers.last() != Some(&last) {
+    while numbers.last() != Some(&((round + 1) * ROUND - 1)) {
         if let Seen::Message(message) = witness.next() {
-            numbers.push(
-                std::str::from_utf8(&message.payload)
-                    .unwrap()
-                    .parse()
-                    .unwrap(),
-            );
+            let text = std::str::from_utf8(&message.payload).unwrap();
+            numbers.push(text.parse().unwrap());
         }
     }
     numbers
 }
 
+fn all() -> Vec<u32> {
+    (0..ROUNDS * ROUND).collect()
+}
+
+#[track_caller]
+fn at_least_once(mut arrived: Vec<u32>) {
+    arrived.sort_unstable();
+    arrived.dedup();
+    assert_eq!(arrived, all());
+}
+
 #[test]
-fn qos_1_survives_a_broker_restart() {
+fn qos_1_survives_broker_restarts() {
     for protocol in BOTH {
         let mut broker = Broker::builder().persistent().start();
         let witness = Watched::subscribed(kept(protocol, "witness"), &broker, "t", 1);
         let watched = Watched::connected(kept(protocol, "a"), broker.port());
-        publish_all(&watched.client, 300, 1, |number| {
-            if number == 100 {
+        for round in 0..ROUNDS {
+            let client = watched.client.clone();
+            let publisher = std::thread::spawn(move || publish_round(&client, round, 1));
+            if round % 4 == 1 {
                 broker.restart();
             }
-        });
-        let mut arrived = numbers(&witness, 300);
-        arrived.dedup();
-        arrived.sort_unstable();
-        arrived.dedup();
-        assert_eq!(arrived, (1..=300).collect::<Vec<_>>(), "{protocol}");
+            in_time(move || publisher.join()).unwrap();
+        }
+        at_least_once(numbers(&witness, ROUNDS - 1));
     }
 }
 
@@ -59,18 +72,12 @@ fn qos_1_survives_cuts_in_the_middle_of_packets() {
         let witness = Watched::subscribed(config_of(protocol, "witness"), &broker, "t", 1);
         let net = FaultyNet::to(broker.port());
         let watched = Watched::connected(config_of(protocol, "a"), net.port());
-        publish_all(&watched.client, 200, 1, |number| {
-            if number % 40 == 0 {
-                net.drop_after(Way::ToServer, u64::from(number) + 3);
-            } else if number % 40 == 20 {
-                net.drop_after(Way::ToClient, u64::from(number) % 7);
-            }
-        });
-        assert!(net.connections() > 3, "{}", net.connections());
-        let mut arrived = numbers(&witness, 200);
-        arrived.sort_unstable();
-        arrived.dedup();
-        assert_eq!(arrived, (1..=200).collect::<Vec<_>>(), "{protocol}");
+        for round in 0..ROUNDS {
+            cut(&net, round);
+            publish_round(&watched.client, round, 1);
+        }
+        assert!(net.connections() > 6, "{}", net.connections());
+        at_least_once(numbers(&witness, ROUNDS - 1));
     }
 }
 
@@ -81,19 +88,12 @@ fn qos_2_is_published_exactly_once_and_in_order_over_cuts() {
         let witness = Watched::subscribed(kept(protocol, "witness"), &broker, "t", 2);
         let net = FaultyNet::to(broker.port());
         let watched = Watched::connected(kept(protocol, "a"), net.port());
-        publish_all(&watched.client, 200, 2, |number| {
-            if number % 40 == 0 {
-                net.drop_after(Way::ToServer, u64::from(number) + 3);
-            } else if number % 40 == 20 {
-                net.drop_after(Way::ToClient, u64::from(number) % 7);
-            }
-        });
-        assert!(net.connections() > 3, "{}", net.connections());
-        assert_eq!(
-            numbers(&witness, 200),
-            (1..=200).collect::<Vec<_>>(),
-            "{protocol}"
-        );
+        for round in 0..ROUNDS {
+            cut(&net, round);
+            publish_round(&watched.client, round, 2);
+        }
+        assert!(net.connections() > 6, "{}", net.connections());
+        assert_eq!(numbers(&witness, ROUNDS - 1), all(), "{protocol}");
     }
 }
 
@@ -102,25 +102,17 @@ fn qos_2_is_received_exactly_once_and_in_order_over_cuts() {
     for protocol in BOTH {
         let broker = Broker::start();
         let net = FaultyNet::to(broker.port());
-        let witness = Watched::new(kept(protocol, "witness"));
-        witness.connect(net.port());
-        witness.client.loop_start().unwrap();
-        assert_eq!(witness.connect_seen().1, 0);
+        let witness = Watched::connected(kept(protocol, "witness"), net.port());
         witness.client.subscribe("t", 2).unwrap();
         broker.wait_for_log("Sending SUBACK to witness", DEADLINE);
         let watched = Watched::connected(kept(protocol, "a"), broker.port());
-        publish_all(&watched.client, 200, 2, |number| {
-            if number % 40 == 0 {
-                net.drop_after(Way::ToClient, u64::from(number) + 3);
-            } else if number % 40 == 20 {
-                net.drop_after(Way::ToServer, u64::from(number) % 7);
-            }
-        });
-        assert_eq!(
-            numbers(&witness, 200),
-            (1..=200).collect::<Vec<_>>(),
-            "{protocol}"
-        );
-        assert!(net.connections() > 3, "{}", net.connections());
+        let mut arrived = Vec::new();
+        for round in 0..ROUNDS {
+            cut(&net, round);
+            publish_round(&watched.client, round, 2);
+            arrived.extend(numbers(&witness, round));
+        }
+        assert_eq!(arrived, all(), "{protocol}");
+        assert!(net.connections() > 6, "{}", net.connections());
     }
 }

@@ -48,7 +48,7 @@ fn loop_once_says_why_the_connection_is_lost_and_does_not_reconnect() {
     };
     assert!(matches!(error, Error::Closed), "{error}");
     for _ in 0..3 {
-        let result = watched.client.loop_once(Duration::from_secs(60));
+        let result = watched.client.loop_once(LONG);
         assert!(matches!(result, Err(Error::NotConnected)), "{result:?}");
     }
     assert_eq!(net.connections(), 1);
@@ -69,14 +69,14 @@ fn loop_once_ends_with_ok_after_disconnect_and_then_has_no_connection() {
         watched.client.loop_once(Duration::from_millis(50)).unwrap();
         assert!(Instant::now() < end);
     }
-    let result = watched.client.loop_once(Duration::from_secs(60));
+    let result = watched.client.loop_once(LONG);
     assert!(matches!(result, Err(Error::NotConnected)), "{result:?}");
 }
 
 #[test]
 fn loop_once_and_loop_forever_need_a_broker_s_name() {
     let watched = Watched::new(config("a"));
-    let result = watched.client.loop_once(Duration::from_secs(60));
+    let result = watched.client.loop_once(LONG);
     assert!(matches!(result, Err(Error::NotConnected)));
     let result = watched.client.loop_forever();
     assert!(matches!(result, Err(Error::NotConnected)));
@@ -84,7 +84,7 @@ fn loop_once_and_loop_forever_need_a_broker_s_name() {
         .client
         .connect_async(HOST, 1, KEEP_ALIVE, None)
         .unwrap();
-    let result = watched.client.loop_once(Duration::from_secs(60));
+    let result = watched.client.loop_once(LONG);
     assert!(matches!(result, Err(Error::NotConnected)));
 }
 
@@ -110,10 +110,7 @@ fn only_one_loop_runs_at_a_time() {
     let client = &watched.client;
     assert!(matches!(client.loop_start(), Err(Error::Running)));
     assert!(matches!(client.loop_forever(), Err(Error::Running)));
-    assert!(matches!(
-        client.loop_once(Duration::from_secs(60)),
-        Err(Error::Running)
-    ));
+    assert!(matches!(client.loop_once(LONG), Err(Error::Running)));
     client.loop_stop().unwrap();
     client.loop_once(Duration::ZERO).unwrap();
 }
@@ -165,7 +162,7 @@ fn loop_stop_inside_a_callback_takes_effect_after_it() {
 fn loop_stop_while_the_loop_dials_or_waits() {
     let broker = Broker::reserve();
     let watched = Watched::new(ClientConfig {
-        reconnect_delay: (Duration::from_secs(60), Duration::from_secs(60)),
+        reconnect_delay: (LONG, LONG),
         ..config("a")
     });
     watched
@@ -198,9 +195,7 @@ fn a_loop_inside_a_callback_is_refused() {
     let watched = Watched::new(config("a"));
     let (report, results) = mpsc::channel();
     watched.client.on_connect(move |client, (), _, _| {
-        report
-            .send(client.loop_once(Duration::from_secs(60)))
-            .unwrap();
+        report.send(client.loop_once(LONG)).unwrap();
         report.send(client.loop_forever()).unwrap();
     });
     watched.connect(broker.port());
@@ -220,9 +215,7 @@ fn a_loop_inside_another_client_s_callback_is_fine_and_not_nested() {
     let (report, results) = mpsc::channel();
     let again = outer.client.clone();
     inner.client.on_connect(move |_, (), _, _| {
-        report
-            .send(again.loop_once(Duration::from_secs(60)))
-            .unwrap();
+        report.send(again.loop_once(LONG)).unwrap();
     });
     let client = inner.client.clone();
     outer.client.on_connect(move |_, (), _, _| {
@@ -238,20 +231,16 @@ fn a_loop_inside_another_client_s_callback_is_fine_and_not_nested() {
 fn a_callback_that_panics_ends_its_loop_and_not_the_client() {
     let broker = Broker::start();
     let watched = Watched::new(config("a"));
-    watched
-        .client
-        .on_connect(|_, (), _, _| panic!("on purpose"));
+    let (report, called) = mpsc::channel();
+    watched.client.on_connect(move |_, (), _, _| {
+        report.send(()).unwrap();
+        panic!("on purpose");
+    });
     watched.connect(broker.port());
     watched.client.loop_start().unwrap();
+    called.recv_timeout(DEADLINE).unwrap();
     let client = watched.client.clone();
-    let thread = std::thread::spawn(move || {
-        loop {
-            // The thread may be on its way still.
-            if client.publish("t", "x", 0, false).is_ok() {
-                break client.loop_stop();
-            }
-        }
-    });
+    let thread = std::thread::spawn(move || client.loop_stop());
     let panic = in_time(move || thread.join()).unwrap_err();
     assert_eq!(panic.downcast_ref(), Some(&"on purpose"));
     watched.client.loop_start().unwrap();

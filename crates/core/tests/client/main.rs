@@ -17,7 +17,9 @@ use iot_core::{Client, ClientConfig, ConnectCode, Error, Message, Protocol};
 use testkit::{Broker, DEADLINE};
 
 const BOTH: [Protocol; 2] = [Protocol::V311, Protocol::V5];
-const KEEP_ALIVE: Duration = Duration::from_secs(60);
+const KEEP_ALIVE: Duration = LONG;
+/// Longer than any wait of a test may last.
+const LONG: Duration = Duration::from_mins(1);
 const HOST: &str = "127.0.0.1";
 /// A CONNACK of 3.1.1 that accepts, without a session.
 const CONNACK: &[u8] = b"\x20\x02\x00\x00";

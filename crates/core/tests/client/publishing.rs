@@ -118,15 +118,11 @@ fn what_can_t_be_published_is_refused_at_once() {
 /// mosquitto ends the connection of who publishes to such a topic, again and again.
 #[test]
 fn a_topic_with_a_control_character_is_refused_at_once() {
-    let broker = Broker::start();
-    let watched = Watched::connected(config("a"), broker.port());
-    let error = watched
-        .client
-        .publish("a\u{1}b", "x", 1, false)
-        .unwrap_err();
+    let watched = Watched::new(config("a"));
+    let error = watched.client.publish("a\u{1}", "x", 1, false).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "topic `a\\u{1}b` holds a control character"
+        "topic `a\\u{1}` holds U+0001, which brokers may refuse"
     );
 }
 
@@ -235,7 +231,7 @@ fn an_mqtt_5_broker_s_limits_are_kept() {
     assert_eq!(error("x", 1, true), "the broker doesn't retain messages");
     assert_eq!(
         error(&"x".repeat(200), 0, false),
-        "a packet of 208 bytes is larger than the limit of 100"
+        "a packet of 207 bytes is larger than the limit of 100"
     );
     let sent = watched.client.publish("t", "x", 1, false).unwrap();
     sent.wait_for_publish(Some(DEADLINE)).unwrap();

@@ -71,7 +71,7 @@ fn a_packet_out_of_place_ends_the_connection_with_0x82() {
 fn the_farewell_reaches_a_broker_that_goes_on_sending() {
     let (_peer, _watched, mut broker) = scripted(config_of(Protocol::V5, "a"));
     let mut bytes = b"\x36".to_vec();
-    bytes.extend([0; 100_000]);
+    bytes.resize(100_000, 0);
     broker.send(&bytes);
     broker.expect(b"\xe0\x01\x81");
 }
