@@ -169,11 +169,13 @@ fn disconnect_before_connack_says_goodbye_too() {
     watched.connect(peer.port());
     let mut broker = peer.accept();
     broker.read_packet();
-    watched.client.loop_start().unwrap();
-    watched.client.disconnect().unwrap();
+    // It closes the stream only when we have seen the end of it.
+    let client = watched.client.clone();
+    let ending = std::thread::spawn(move || client.disconnect());
     broker.expect(b"\xe0\x00");
     broker.expect_end();
     broker.close();
+    in_time(move || ending.join()).unwrap().unwrap();
     assert!(watched.disconnect_seen().is_ok());
 }
 

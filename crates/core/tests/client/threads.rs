@@ -85,7 +85,8 @@ fn every_call_from_other_threads_while_callbacks_run() {
 
 #[test]
 fn a_callback_answers_every_message() {
-    let broker = Broker::start();
+    // Or mosquitto waits 40 ms for each second packet to be taken.
+    let broker = Broker::builder().config("set_tcp_nodelay true").start();
     let watched = Watched::new(config("a"));
     let (report, done) = mpsc::channel();
     watched.client.on_connect(|client, (), _, _| {
