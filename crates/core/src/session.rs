@@ -337,6 +337,7 @@ impl Session {
             self.receiving.session_lost();
         }
         self.recheck_unsent();
+        self.feed();
         let done = self.publishing.resume(ack.session_present);
         self.events.push_back(Event::Connected(ack));
         for id in done {
