@@ -25,7 +25,7 @@ impl Backoff {
     /// The delay before the next try: `shortest` to begin with.
     pub(crate) fn next(&mut self) -> Duration {
         let step = self.step;
-        self.step = (step * 2).min(self.longest);
+        self.step = step.saturating_mul(2).min(self.longest);
         let jittered = step.mul_f64(rand::rng().random_range(0.5..=1.0));
         jittered.max(self.shortest)
     }

@@ -4,7 +4,8 @@
 //!
 //! Callbacks run on the thread that runs the loop: the one that [`Client::loop_start`] starts, or
 //! the one that calls [`Client::loop_forever`] or [`Client::loop_once`]. They never run at the same
-//! time as one another. All methods may be called from any thread and from inside callbacks; no
+//! time as one another. Where no loop runs, [`Client::disconnect`] ends the connection itself, and
+//! calls the callbacks for what that brings. All methods may be called from any thread and from inside callbacks; no
 //! lock is held while a callback runs. What would wait for the loop doesn't do so inside a
 //! callback: [`Client::connect`] and [`Client::reconnect`] return at once there and the loop
 //! connects when the callback has returned, [`Client::loop_stop`] takes effect then, and
@@ -102,8 +103,20 @@ struct Control {
     has_target: bool,
     /// Connect now; the result goes to those who wait for it.
     connect: Option<Vec<mpsc::SyncSender<Result<(), Error>>>>,
+    /// [`Client::loop_start`], [`Client::loop_forever`] or [`Client::loop_once`] runs.
+    running: bool,
+    /// The thread of `loop_start` is to end.
     stop: bool,
     thread: Option<JoinHandle<Result<(), Error>>>,
+}
+
+/// Marks the loop as running.
+struct Running<U: Send + 'static>(Client<U>);
+
+impl<U: Send + 'static> Drop for Running<U> {
+    fn drop(&mut self) {
+        lock(&self.0.inner.control).running = false;
+    }
 }
 
 /// Says how a loop that runs ended its round.
@@ -204,6 +217,8 @@ impl<U: Send + 'static> Client<U> {
         control.config = config.checked()?;
         control.has_target = true;
         drop(control);
+        // A `disconnect` from before is over.
+        self.inner.handle.want();
         self.inner.wake.notify_one();
         Ok(())
     }
@@ -221,14 +236,10 @@ impl<U: Send + 'static> Client<U> {
             return Ok(());
         }
         // A loop that runs elsewhere connects for us; one that has just ended leaves it to us.
-        let (sender, result) = mpsc::sync_channel(1);
-        match inner.driver.try_lock() {
-            Ok(mut driver) => return self.connect_now(&mut driver),
-            Err(TryLockError::Poisoned(poisoned)) => {
-                return self.connect_now(&mut poisoned.into_inner());
-            }
-            Err(TryLockError::WouldBlock) => {}
+        if let Some(mut driver) = self.try_driver() {
+            return self.connect_now(&mut driver);
         }
+        let (sender, result) = mpsc::sync_channel(1);
         lock(&inner.control)
             .connect
             .get_or_insert_default()
@@ -239,11 +250,19 @@ impl<U: Send + 'static> Client<U> {
                 Ok(result) => return result,
                 Err(mpsc::RecvTimeoutError::Disconnected) => return Err(Error::NotRunning),
                 Err(mpsc::RecvTimeoutError::Timeout) => {
-                    if let Ok(mut driver) = inner.driver.try_lock() {
+                    if let Some(mut driver) = self.try_driver() {
                         self.connect_requested(&mut driver);
                     }
                 }
             }
+        }
+    }
+
+    fn try_driver(&self) -> Option<MutexGuard<'_, Driver>> {
+        match self.inner.driver.try_lock() {
+            Ok(driver) => Some(driver),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
         }
     }
 
@@ -269,14 +288,24 @@ impl<U: Send + 'static> Client<U> {
     }
 
     /// Ends the connection cleanly: what is queued to be sent is sent, then DISCONNECT; the broker
-    /// publishes no will. The loop then ends with `Ok`, Paho's 0.
+    /// publishes no will. The loop then ends with `Ok`, Paho's 0. Where no loop runs, the
+    /// connection is brought to its end here; the broker is given five seconds.
     ///
     /// # Errors
     /// [`Error::NotConnected`] where there is no connection to end; the loop ends all the same.
     pub fn disconnect(&self) -> Result<(), Error> {
-        let connected = self.inner.handle.is_connected();
-        self.inner.handle.disconnect();
-        if connected {
+        let inner = &self.inner;
+        let ended = inner.handle.disconnect();
+        inner.wake.notify_one();
+        if !driver::runs_here(inner.number)
+            && let Some(mut driver) = self.try_driver()
+        {
+            driver.finish();
+            while let driver::Waited::Event(event) = driver.try_next() {
+                self.dispatch(event);
+            }
+        }
+        if ended {
             Ok(())
         } else {
             Err(Error::NotConnected)
@@ -289,13 +318,16 @@ impl<U: Send + 'static> Client<U> {
     /// for it. Doesn't reconnect. (Paho's `loop`, which is a keyword here.)
     ///
     /// # Errors
-    /// Why the connection is lost, [`Error::NotConnected`] where there is none, and
-    /// [`Error::InCallback`] inside a callback.
+    /// Why the connection is lost, [`Error::NotConnected`] where there is none,
+    /// [`Error::InCallback`] inside a callback, and [`Error::Running`] where a loop runs already.
     pub fn loop_once(&self, timeout: Duration) -> Result<(), Error> {
-        let mut driver = self.own_driver()?;
+        let _running = self.start_running()?;
+        if !lock(&self.inner.control).has_target {
+            return Err(Error::NotConnected);
+        }
+        let mut driver = lock(&self.inner.driver);
         driver.set_reconnects(false);
-        let round = self.round(&mut driver, Some(timeout));
-        match round {
+        match self.round(&mut driver, Some(timeout)) {
             Round::Done => Ok(()),
             Round::Over(result) => result,
         }
@@ -306,47 +338,60 @@ impl<U: Send + 'static> Client<U> {
     /// delay that grows from 1 to 120 s, with jitter.
     ///
     /// # Errors
-    /// [`Error::NotConnected`] where no broker was named, [`Error::InCallback`] inside a callback.
+    /// [`Error::NotConnected`] where no broker was named, [`Error::InCallback`] inside a callback,
+    /// and [`Error::Running`] where a loop runs already.
     pub fn loop_forever(&self) -> Result<(), Error> {
-        let mut driver = self.own_driver()?;
+        let _running = self.start_running()?;
         if !lock(&self.inner.control).has_target {
             return Err(Error::NotConnected);
         }
-        self.run(&mut driver)
+        self.run()
     }
 
     /// Starts a thread that runs the loop, until [`disconnect`](Self::disconnect) or
-    /// [`loop_stop`](Self::loop_stop).
+    /// [`loop_stop`](Self::loop_stop). The thread has a clone of the client: dropping the others
+    /// does not end it.
     ///
     /// # Errors
-    /// [`Error::Config`] where it is running already, [`Error::Io`] where no thread can be started.
+    /// [`Error::Running`] where a loop runs already, [`Error::Io`] where no thread can be started.
     pub fn loop_start(&self) -> Result<(), Error> {
-        let mut control = lock(&self.inner.control);
-        if control.thread.as_ref().is_some_and(|t| !t.is_finished()) {
-            return Err(Error::Config("the loop is running already".into()));
+        if !driver::runs_here(self.inner.number) {
+            // One that a callback has stopped, or that has ended by itself, may still be at it.
+            let ending = {
+                let mut control = lock(&self.inner.control);
+                let over = |thread: &JoinHandle<_>| control.stop || thread.is_finished();
+                let over = control.thread.as_ref().is_some_and(over);
+                control.thread.take_if(|_| over)
+            };
+            self.join(ending);
         }
-        control.stop = false;
+        let running = self.start_running_here()?;
         let client = self.clone();
         let thread = std::thread::Builder::new().name("iot-core loop".into());
-        control.thread = Some(thread.spawn(move || {
-            let mut driver = client.own_driver()?;
-            client.run(&mut driver)
-        })?);
+        let thread = thread.spawn(move || {
+            let _running = running;
+            client.run()
+        })?;
+        lock(&self.inner.control).thread = Some(thread);
         Ok(())
     }
 
     /// Stops the thread of [`loop_start`](Self::loop_start) and waits for its end; inside a
-    /// callback it only asks for it. The connection stays as it is; nothing serves it any more.
+    /// callback it only asks for it. The connection stays as it is, and nothing serves it any more;
+    /// one that [`disconnect`](Self::disconnect) is ending comes to its end first.
     ///
     /// # Errors
     /// [`Error::NotRunning`] where no thread was started.
+    ///
+    /// # Panics
+    /// Where a callback has panicked, with that panic.
     pub fn loop_stop(&self) -> Result<(), Error> {
         let thread = {
             let mut control = lock(&self.inner.control);
-            if control.thread.is_none() {
+            let Some(thread) = &control.thread else {
                 return Err(Error::NotRunning);
-            }
-            control.stop = true;
+            };
+            control.stop = !thread.is_finished();
             if driver::runs_here(self.inner.number) {
                 None
             } else {
@@ -354,26 +399,46 @@ impl<U: Send + 'static> Client<U> {
             }
         };
         self.inner.wake.notify_one();
-        match thread.map(JoinHandle::join) {
-            None | Some(Ok(_)) => Ok(()),
-            Some(Err(panic)) => std::panic::resume_unwind(panic),
+        self.join(thread);
+        Ok(())
+    }
+
+    fn join(&self, thread: Option<JoinHandle<Result<(), Error>>>) {
+        let result = thread.map(JoinHandle::join);
+        if result.is_some() {
+            lock(&self.inner.control).stop = false;
+        }
+        if let Some(Err(panic)) = result {
+            std::panic::resume_unwind(panic);
         }
     }
 
-    fn own_driver(&self) -> Result<MutexGuard<'_, Driver>, Error> {
+    /// Claims the loop for this thread, until the guard is dropped.
+    fn start_running(&self) -> Result<Running<U>, Error> {
         if driver::runs_here(self.inner.number) {
             return Err(Error::InCallback);
         }
-        Ok(lock(&self.inner.driver))
+        self.start_running_here()
     }
 
-    fn run(&self, driver: &mut Driver) -> Result<(), Error> {
+    fn start_running_here(&self) -> Result<Running<U>, Error> {
+        let mut control = lock(&self.inner.control);
+        if std::mem::replace(&mut control.running, true) {
+            return Err(Error::Running);
+        }
+        control.stop = false;
+        Ok(Running(self.clone()))
+    }
+
+    fn run(&self) -> Result<(), Error> {
+        let mut driver = lock(&self.inner.driver);
         driver.set_reconnects(true);
         loop {
-            if std::mem::take(&mut lock(&self.inner.control).stop) {
+            // What `disconnect` has begun is brought to its end, which it finds by itself.
+            if lock(&self.inner.control).stop && !driver.is_ending() {
                 return Ok(());
             }
-            if let Round::Over(result) = self.round(driver, None) {
+            if let Round::Over(result) = self.round(&mut driver, None) {
                 return result;
             }
         }
@@ -392,17 +457,18 @@ impl<U: Send + 'static> Client<U> {
         loop {
             match next {
                 driver::Waited::Nothing => break,
+                // A loop that reconnects ends for want of a connection only if it was told to.
+                driver::Waited::Ended if driver.reconnects() => {
+                    over = Some(Ok(()));
+                    break;
+                }
                 driver::Waited::Ended => {
-                    over.get_or_insert(if driver.was_stopped() {
-                        Ok(())
-                    } else {
-                        Err(Error::NotConnected)
-                    });
+                    over.get_or_insert(Err(Error::NotConnected));
                     break;
                 }
                 driver::Waited::Event(event) => {
                     if let Event::Disconnected(result) = &event
-                        && (result.is_ok() || !driver.reconnects())
+                        && !driver.reconnects()
                     {
                         over = Some(result.clone());
                     }
@@ -411,10 +477,11 @@ impl<U: Send + 'static> Client<U> {
             }
             next = driver.try_next();
         }
-        // A callback may have asked for another connection.
         match over {
-            Some(result) if lock(&inner.control).connect.is_none() => Round::Over(result),
-            _ => Round::Done,
+            // Another connection stands already, or a callback has asked for one.
+            Some(_) if driver.is_up() || lock(&inner.control).connect.is_some() => Round::Done,
+            Some(result) => Round::Over(result),
+            None => Round::Done,
         }
     }
 
@@ -573,9 +640,10 @@ impl<U: Send + 'static> Client<U> {
         &self,
         callback: impl FnMut(&Client<U>, &mut U, ConnectFlags, ConnectCode) + Send + 'static,
     ) {
-        lock(&self.inner.callbacks)
+        let before = lock(&self.inner.callbacks)
             .on_connect
             .set(Box::new(callback));
+        drop(before);
     }
 
     /// Sets what is called when the loop could not reach the broker; it tries again.
@@ -583,8 +651,10 @@ impl<U: Send + 'static> Client<U> {
         &self,
         callback: impl FnMut(&Client<U>, &mut U, &Error) + Send + 'static,
     ) {
-        let mut callbacks = lock(&self.inner.callbacks);
-        callbacks.on_connect_fail.set(Box::new(callback));
+        let before = lock(&self.inner.callbacks)
+            .on_connect_fail
+            .set(Box::new(callback));
+        drop(before);
     }
 
     /// Sets what is called when the connection is over: `Ok` (Paho's 0) after
@@ -593,15 +663,18 @@ impl<U: Send + 'static> Client<U> {
         &self,
         callback: impl FnMut(&Client<U>, &mut U, &Result<(), Error>) + Send + 'static,
     ) {
-        let mut callbacks = lock(&self.inner.callbacks);
-        callbacks.on_disconnect.set(Box::new(callback));
+        let before = lock(&self.inner.callbacks)
+            .on_disconnect
+            .set(Box::new(callback));
+        drop(before);
     }
 
     /// Sets what is called for each message that arrives. It is acknowledged after the callback
     /// has returned.
     pub fn on_message(&self, callback: impl FnMut(&Client<U>, &mut U, &Message) + Send + 'static) {
-        lock(&self.inner.callbacks)
+        let before = lock(&self.inner.callbacks)
             .on_message
             .set(Box::new(callback));
+        drop(before);
     }
 }

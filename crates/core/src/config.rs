@@ -120,12 +120,12 @@ impl Default for ClientConfig {
             client_id: String::new(),
             clean_session: true,
             protocol: Protocol::V311,
-            keep_alive: Duration::from_secs(60),
+            keep_alive: Duration::from_mins(1),
             username: None,
             password: None,
             will: None,
             connect_timeout: Duration::from_secs(10),
-            reconnect_delay: (Duration::from_secs(1), Duration::from_secs(120)),
+            reconnect_delay: (Duration::from_secs(1), Duration::from_mins(2)),
             max_inflight: 20,
             max_queued: 65_000,
             max_queued_bytes: 64 * 1024 * 1024,
@@ -181,13 +181,27 @@ impl ClientConfig {
                 )));
             }
         }
-        if self.client_id.contains('\0') {
-            return Err(Error::Config("the client id holds a NUL character".into()));
+        for (name, text) in [
+            ("the client id", Some(&self.client_id)),
+            ("the user name", self.username.as_ref()),
+        ] {
+            if text.is_some_and(|text| text.contains('\0')) {
+                return Err(Error::Config(format!("{name} holds a NUL character")));
+            }
+        }
+        if let Some(properties) = self.will.as_ref().and_then(|will| will.properties.as_ref()) {
+            properties.check()?;
         }
         if self.password.is_some() && self.username.is_none() && self.protocol != Protocol::V5 {
             return Err(Error::Config(
                 "a password needs a user name (MQTT 3.1.1 [MQTT-3.1.2-22])".into(),
             ));
+        }
+        if self.keep_alive.subsec_nanos() > 0 {
+            return Err(Error::Config(format!(
+                "the keep alive is {:?}, whole seconds are wanted",
+                self.keep_alive
+            )));
         }
         if self.keep_alive.as_secs() > 65_535 {
             return Err(Error::Config(format!(
@@ -196,9 +210,10 @@ impl ClientConfig {
             )));
         }
         for (name, value) in [
-            ("max_inflight", self.max_inflight),
-            ("max_queued", self.max_queued),
-            ("receive_maximum", self.receive_maximum),
+            ("max_inflight", self.max_inflight.into()),
+            ("max_queued", self.max_queued.into()),
+            ("receive_maximum", self.receive_maximum.into()),
+            ("maximum_packet_size", self.maximum_packet_size),
         ] {
             if value == 0 {
                 return Err(Error::Config(format!("{name} is 0, at least 1 is needed")));

@@ -1,4 +1,4 @@
-//! Drives a [`Session`] over a [`Transport`]: reads as much as there is, hands it over, writes all
+//! Drives a [`Session`] over a byte stream: reads as much as there is, hands it over, writes all
 //! that the session has to say in one call; waits and dials again when the connection is lost.
 
 use std::collections::VecDeque;
@@ -26,8 +26,14 @@ use crate::transport::Transport;
 const WRITE_CHUNK: usize = 64 * 1024;
 /// The read buffer's size at first, and the size it grows to while reads fill it.
 const READ_CHUNKS: (usize, usize) = (4 * 1024, 64 * 1024);
-/// How long the broker may take to close the stream after our DISCONNECT.
-const CLOSING: Duration = Duration::from_secs(2);
+/// How long the end of a connection may make no progress: the broker doesn't take what is left to
+/// be written, or doesn't close the stream after our DISCONNECT.
+const CLOSING: Duration = Duration::from_secs(5);
+/// An output buffer that is larger is not kept for the next time.
+const KEPT_OUTPUT: usize = 8 * 1024;
+/// Packets that wait to be sent, at most, for more to be read: who doesn't take our answers can't
+/// make us hoard them.
+const MAX_BACKLOG: usize = 100_000;
 
 /// What the connection and its handles share.
 #[derive(Debug)]
@@ -129,13 +135,19 @@ impl Handle {
         self.with(|state| state.session.release(token));
     }
 
-    /// Ends the connection cleanly: DISCONNECT follows what is queued to be sent, the stream is
-    /// read to its end, and [`Connection::next`] ends.
-    pub fn disconnect(&self) {
+    /// Ends the connection cleanly: what is queued to be sent and the acknowledgements of what has
+    /// arrived go first, then DISCONNECT; the stream is read to its end, and [`Connection::next`]
+    /// ends. Returns whether there was a connection to end.
+    pub fn disconnect(&self) -> bool {
         self.with(|state| {
             state.stopped = true;
-            state.session.disconnect();
-        });
+            state.session.disconnect()
+        })
+    }
+
+    /// Takes [`disconnect`](Self::disconnect) back for the next connection.
+    pub(crate) fn want(&self) {
+        self.with(|state| state.stopped = false);
     }
 
     /// Returns whether the broker has accepted the connection and it still stands.
@@ -203,8 +215,20 @@ pub struct Connection {
     leaving: Vec<PacketId>,
     timer: Option<Pin<Box<Sleep>>>,
     backoff: Backoff,
+    /// When an end without progress is given up.
+    patience: Option<Instant>,
+    /// The socket takes nothing any more; what the broker had said before is still to be read.
+    write_error: Option<Error>,
     reading: bool,
     reconnects: bool,
+}
+
+/// What the session says about a moment.
+struct Situation {
+    deadline: Option<std::time::Instant>,
+    ending: bool,
+    connecting: bool,
+    backlog: usize,
 }
 
 impl std::fmt::Debug for Connection {
@@ -238,6 +262,8 @@ impl Connection {
             output: BytesMut::new(),
             leaving: Vec::new(),
             timer: None,
+            patience: None,
+            write_error: None,
             backoff: Backoff::new(config.reconnect_delay),
             reading: true,
             reconnects: true,
@@ -258,19 +284,21 @@ impl Connection {
     }
 
     /// Makes the connection now: returns when CONNECT is sent. A connection that stands is dropped
-    /// first. [`Event::Connected`] or [`Event::Refused`] follow from [`next`](Self::next).
+    /// first, one that [`Handle::disconnect`] ends is brought to its end. [`Event::Connected`] or
+    /// [`Event::Refused`] follow from [`next`](Self::next).
     ///
     /// # Errors
     /// [`Error::Connect`] where the broker can't be reached, [`Error::Io`] where CONNECT can't be
     /// sent.
     pub async fn connect(&mut self) -> Result<(), Error> {
-        if let Link::Up(_) | Link::Closing(..) = self.link {
-            self.lost(Err(Error::Closed));
+        self.finish().await;
+        if let Link::Up(_) = self.link {
+            self.lost(Err(Error::Replaced));
         }
         self.shared.lock().stopped = false;
         let transport = dial(Arc::clone(&self.config)).await?;
         self.opened(transport);
-        poll_fn(|cx| {
+        let written = poll_fn(|cx| {
             let Link::Up(transport) = &mut self.link else {
                 return Poll::Ready(Ok(()));
             };
@@ -278,15 +306,51 @@ impl Connection {
             encode(&mut state.session, &mut self.output, &mut self.leaving);
             drop(state);
             while !self.output.is_empty() {
-                match ready!(Pin::new(&mut *transport).poll_write(cx, &self.output)) {
-                    Ok(written) => self.output.advance(written),
-                    Err(error) => return Poll::Ready(Err(error.into())),
+                match ready!(Pin::new(&mut *transport).poll_write(cx, &self.output))? {
+                    0 => return Poll::Ready(Err(Error::Closed)),
+                    written => self.output.advance(written),
                 }
             }
             Poll::Ready(Ok(()))
+        });
+        let written = match tokio::time::timeout(self.config.connect_timeout, written).await {
+            Ok(result) => result,
+            Err(_) => Err(Error::ConnectTimeout),
+        };
+        written.inspect_err(|error| self.lost(Err(error.clone())))
+    }
+
+    /// Brings a connection that [`Handle::disconnect`] ends to its end. The events are kept for
+    /// [`next`](Self::next).
+    pub(crate) async fn finish(&mut self) {
+        poll_fn(|cx| {
+            loop {
+                let ending = {
+                    let mut state = self.shared.lock();
+                    state.waker = Some(cx.waker().clone());
+                    if self.events.is_empty() {
+                        state.session.acknowledge_taken();
+                    }
+                    if state.stopped {
+                        state.session.disconnect();
+                    }
+                    state.session.is_ending()
+                };
+                match &self.link {
+                    Link::Up(_) if ending => match ready!(self.poll_up(cx)) {
+                        Ok(()) => {}
+                        Err(error) => self.lost(Err(error)),
+                    },
+                    Link::Closing(..) => {
+                        if ready!(self.poll_closing(cx)) {
+                            self.lost(Ok(()));
+                        }
+                    }
+                    _ => return Poll::Ready(()),
+                }
+            }
         })
-        .await
-        .inspect_err(|error: &Error| self.lost(Err(error.clone())))
+        .await;
     }
 
     /// Returns the next event, connecting and reconnecting as needed; `None` after
@@ -334,6 +398,11 @@ impl Connection {
         self.shared.lock().stopped
     }
 
+    /// Returns whether there is a connection, or one that comes to its end.
+    pub(crate) fn is_up(&self) -> bool {
+        matches!(self.link, Link::Up(_) | Link::Closing(..))
+    }
+
     /// Chooses whether [`next`](Self::next) makes a lost connection again (the default). If not,
     /// it ends after [`Event::Disconnected`].
     pub fn set_reconnects(&mut self, reconnects: bool) {
@@ -350,6 +419,10 @@ impl Connection {
                 let mut state = self.shared.lock();
                 state.waker = Some(cx.waker().clone());
                 state.session.acknowledge_taken();
+                if state.stopped {
+                    // Also where the connection was made in the very moment of `disconnect`.
+                    state.session.disconnect();
+                }
                 drain(&mut state.session, &mut self.events);
                 state.stopped
             };
@@ -361,14 +434,11 @@ impl Connection {
                     self.link = Link::Down;
                     return Poll::Ready(None);
                 }
-                Link::Down if !self.reconnects => return Poll::Ready(None),
+                Link::Down | Link::Waiting(_) if !self.reconnects => return Poll::Ready(None),
                 Link::Down => self.link = Link::Dialing(Box::pin(dial(self.config.clone()))),
                 Link::Waiting(sleep) => {
                     ready!(sleep.as_mut().poll(cx));
                     self.link = Link::Down;
-                    if !self.reconnects {
-                        return Poll::Ready(None);
-                    }
                 }
                 Link::Dialing(dialling) => match ready!(dialling.as_mut().poll(cx)) {
                     Ok(transport) => self.opened(transport),
@@ -381,73 +451,82 @@ impl Connection {
                     Ok(()) => {}
                     Err(error) => self.lost(Err(error)),
                 },
-                Link::Closing(transport, sleep) => {
-                    ready!(poll_drain(transport, sleep.as_mut(), cx));
-                    self.lost(Ok(()));
+                Link::Closing(..) => {
+                    if ready!(self.poll_closing(cx)) {
+                        self.lost(Ok(()));
+                    }
                 }
             }
         }
     }
 
-    /// Writes, reads and keeps time on an open connection; ready when there are events, or when
+    /// Writes, reads and keeps time on an open connection; ready when there are new events, or when
     /// the connection has changed.
     fn poll_up(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let known = self.events.len();
         loop {
-            let Link::Up(transport) = &mut self.link else {
-                return Poll::Ready(Ok(()));
-            };
             let now = Instant::now();
-            let (deadline, ending) = {
+            let situation = {
                 let mut state = self.shared.lock();
                 let session = &mut state.session;
                 session.tick(now.into_std())?;
                 encode(session, &mut self.output, &mut self.leaving);
                 drain(session, &mut self.events);
-                (session.deadline(), session.is_ending())
+                Situation {
+                    deadline: session.deadline(),
+                    ending: session.is_ending(),
+                    connecting: session.is_connecting(),
+                    backlog: session.backlog(),
+                }
             };
-            let mut wrote = false;
-            while !self.output.is_empty() {
-                match Pin::new(&mut *transport).poll_write(cx, &self.output) {
-                    Poll::Ready(Ok(0)) => return Poll::Ready(Err(Error::Closed)),
-                    Poll::Ready(Ok(written)) => {
-                        self.output.advance(written);
-                        wrote = true;
-                    }
-                    Poll::Ready(Err(error)) => return Poll::Ready(Err(self.broken(error))),
-                    Poll::Pending => break,
+            let wrote = match self.write(cx) {
+                Ok(wrote) => wrote,
+                Err(error) => {
+                    self.write_error = Some(error);
+                    self.output.clear();
+                    false
                 }
+            };
+            let broken = self.write_error.is_some();
+            if broken && situation.ending {
+                return Poll::Ready(Err(Error::Closed));
             }
-            if self.output.is_empty() {
-                if wrote && self.output.capacity() > WRITE_CHUNK * 2 {
-                    self.output = BytesMut::new();
-                }
-                if !self.leaving.is_empty() {
-                    let mut state = self.shared.lock();
-                    for id in self.leaving.drain(..) {
-                        state.session.sent(id);
-                    }
-                    drain(&mut state.session, &mut self.events);
-                }
-                if ending && !wrote {
-                    self.start_closing();
-                    return Poll::Ready(Ok(()));
-                }
+            if situation.ending && !wrote && self.output.is_empty() {
+                self.start_closing();
+                return Poll::Ready(Ok(()));
             }
-            if !self.events.is_empty() {
+            if self.events.len() > known {
                 return Poll::Ready(Ok(()));
             }
             if wrote {
+                self.patience = None;
                 continue;
             }
-            if self.reading {
+            // Who is not reading still wants to get to know whether it is connected.
+            let reads = self.reading || situation.connecting || broken;
+            if reads && situation.backlog < MAX_BACKLOG {
                 match self.poll_read(cx) {
                     Poll::Ready(Ok(())) => continue,
+                    // Why writing fails may tell more than that there is nothing to read.
+                    Poll::Ready(Err(Error::Closed)) if broken => {
+                        let error = self.write_error.take().unwrap_or(Error::Closed);
+                        return Poll::Ready(Err(error));
+                    }
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                     Poll::Pending => {}
                 }
             }
-            let Some(deadline) = deadline.map(Instant::from_std) else {
-                return Poll::Pending;
+            let deadline = if situation.ending || broken {
+                let until = *self.patience.get_or_insert(now + CLOSING);
+                if now >= until {
+                    return Poll::Ready(Err(self.write_error.take().unwrap_or(Error::Timeout)));
+                }
+                until
+            } else {
+                match situation.deadline {
+                    Some(deadline) => Instant::from_std(deadline),
+                    None => return Poll::Pending,
+                }
             };
             let timer = self
                 .timer
@@ -459,9 +538,65 @@ impl Connection {
         }
     }
 
+    /// Writes as much of the output as the socket takes; returns whether it took any.
+    fn write(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
+        let Link::Up(transport) = &mut self.link else {
+            return Ok(false);
+        };
+        if self.write_error.is_some() {
+            self.output.clear();
+            return Ok(false);
+        }
+        let mut wrote = false;
+        while !self.output.is_empty() {
+            match Pin::new(&mut *transport).poll_write(cx, &self.output) {
+                Poll::Ready(Ok(0)) => return Err(Error::Closed),
+                Poll::Ready(Ok(written)) => {
+                    self.output.advance(written);
+                    wrote = true;
+                }
+                Poll::Ready(Err(error)) => return Err(broken(error)),
+                Poll::Pending => return Ok(wrote),
+            }
+        }
+        if self.output.capacity() > KEPT_OUTPUT {
+            self.output = BytesMut::new();
+        }
+        if !self.leaving.is_empty() {
+            let mut state = self.shared.lock();
+            for id in self.leaving.drain(..) {
+                state.session.sent(id);
+            }
+            drain(&mut state.session, &mut self.events);
+        }
+        Ok(wrote)
+    }
+
+    /// Reads to the end of the stream, for `CLOSING` at most, and hands over the answers that still
+    /// come; ready with `true` at the end, with `false` when there are new events.
+    fn poll_closing(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        let known = self.events.len();
+        loop {
+            let Link::Closing(transport, sleep) = &mut self.link else {
+                return Poll::Ready(true);
+            };
+            // Tells the broker that nothing more follows; it closes its side then.
+            let closed = Pin::new(transport).poll_shutdown(cx);
+            if sleep.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(true);
+            }
+            ready!(closed).ok();
+            match ready!(self.poll_read(cx)) {
+                Ok(()) if self.events.len() > known => return Poll::Ready(false),
+                Ok(()) => {}
+                Err(_) => return Poll::Ready(true),
+            }
+        }
+    }
+
     /// Reads once and hands over every packet that is whole.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let Link::Up(transport) = &mut self.link else {
+        let (Link::Up(transport) | Link::Closing(transport, _)) = &mut self.link else {
             return Poll::Ready(Ok(()));
         };
         self.input.reserve(self.read_chunk);
@@ -472,7 +607,7 @@ impl Connection {
         let read = match read {
             Ok(0) => return Poll::Ready(Err(Error::Closed)),
             Ok(read) => read,
-            Err(error) => return Poll::Ready(Err(self.broken(error))),
+            Err(error) => return Poll::Ready(Err(broken(error))),
         };
         self.read_chunk = if read >= self.read_chunk {
             (self.read_chunk * 2).min(READ_CHUNKS.1)
@@ -508,18 +643,12 @@ impl Connection {
         Poll::Ready(result)
     }
 
-    /// An error of the socket, as the session sees it: a broker that just closes is the commonest.
-    fn broken(&self, error: io::Error) -> Error {
-        match error.kind() {
-            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Error::Closed,
-            _ => error.into(),
-        }
-    }
-
     fn opened(&mut self, transport: Transport) {
         self.input.clear();
         self.output.clear();
         self.leaving.clear();
+        self.patience = None;
+        self.write_error = None;
         self.link = Link::Up(transport);
         let now = Instant::now().into_std();
         self.shared.lock().session.open(now);
@@ -541,12 +670,10 @@ impl Connection {
         if let (Err(error), Link::Up(transport)) = (&result, &mut self.link)
             && let Some(farewell) = session.farewell(error)
         {
-            // As much as the socket takes without waiting: the broker will find out anyway.
             let mut bytes = BytesMut::new();
             session.codec().encode(&farewell, &mut bytes);
             if self.output.is_empty() {
-                let mut cx = Context::from_waker(Waker::noop());
-                let _ = Pin::new(transport).poll_write(&mut cx, &bytes);
+                part(Pin::new(transport), &bytes);
             }
         }
         let wait = result.is_err();
@@ -610,23 +737,27 @@ async fn read_buf(transport: &mut Transport, input: &mut BytesMut) -> io::Result
     transport.read_buf(input).await
 }
 
-/// Reads and drops what still comes; ready at the end of the stream, or when the time is over.
-fn poll_drain(
-    transport: &mut Transport,
-    mut sleep: Pin<&mut Sleep>,
-    cx: &mut Context<'_>,
-) -> Poll<()> {
-    // Tells the broker that nothing more follows; it closes its side then.
-    if Pin::new(&mut *transport).poll_shutdown(cx).is_pending() {
-        return sleep.as_mut().poll(cx);
+/// An error of the socket, as the session sees it: a broker that just closes is the commonest.
+fn broken(error: io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Error::Closed,
+        _ => error.into(),
     }
+}
+
+/// Sends the last packet, as far as the socket takes it without waiting: the broker will find out
+/// anyway.
+fn part(mut transport: Pin<&mut Transport>, farewell: &[u8]) {
+    let mut cx = Context::from_waker(Waker::noop());
+    let _ = transport.as_mut().poll_write(&mut cx, farewell);
+    let _ = transport.as_mut().poll_shutdown(&mut cx);
+    // Closing with unread bytes would reset the stream, and the packet might be lost.
     let mut bytes = [0; 4096];
-    loop {
+    for _ in 0..256 {
         let mut buffer = ReadBuf::new(&mut bytes);
-        match Pin::new(&mut *transport).poll_read(cx, &mut buffer) {
+        match transport.as_mut().poll_read(&mut cx, &mut buffer) {
             Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {}
-            Poll::Ready(_) => return Poll::Ready(()),
-            Poll::Pending => return sleep.as_mut().poll(cx),
+            _ => return,
         }
     }
 }

@@ -50,6 +50,9 @@ pub enum Error {
     /// The broker closed the connection without a word.
     #[error("the broker closed the connection")]
     Closed,
+    /// The client itself gave the connection up for another one.
+    #[error("the client connects anew")]
+    Replaced,
     /// The connection broke.
     #[error("the connection broke: {}", io_reason(.0))]
     Io(Arc<io::Error>),
@@ -81,12 +84,12 @@ pub enum Error {
         /// The bytes of all that is not yet sent or acknowledged.
         bytes: usize,
     },
-    /// A message is larger than the broker takes.
-    #[error("a PUBLISH of {size} bytes is larger than the broker's limit of {limit}")]
+    /// A packet is larger than the broker takes, or than the protocol allows.
+    #[error("a packet of {size} bytes is larger than the limit of {limit}")]
     PacketTooLarge {
         /// The packet's size in bytes.
         size: usize,
-        /// The broker's limit in bytes.
+        /// The limit in bytes.
         limit: usize,
     },
     /// The broker doesn't take this QoS.
@@ -110,6 +113,9 @@ pub enum Error {
     /// A callback waits for what only the loop can do that runs the callback.
     #[error("a callback can't wait for the loop that runs it")]
     InCallback,
+    /// Another thread runs the loop.
+    #[error("the loop is running already")]
+    Running,
     /// The loop is stopped or was never started.
     #[error("the loop is not running")]
     NotRunning,
@@ -158,8 +164,8 @@ impl Error {
             Self::QueueFull { .. } => 15,
             Self::KeepAlive | Self::ConnectTimeout => 16,
             Self::PacketTooLarge { .. } => 10,
-            Self::Closed => 7,
-            Self::Timeout | Self::InCallback => 1,
+            Self::Closed | Self::Replaced => 7,
+            Self::Timeout | Self::InCallback | Self::Running => 1,
         }
     }
 }

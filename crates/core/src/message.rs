@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use bytes::Bytes;
 
+use crate::error::Error;
 use crate::topic::TopicName;
 
 /// Quality of service of a delivery (MQTT 3.1.1 §4.3).
@@ -187,6 +188,49 @@ pub struct Properties {
     pub subscription_identifier_available: Option<u8>,
     /// Whether the broker takes shared subscriptions; absent means yes.
     pub shared_subscription_available: Option<u8>,
+}
+
+impl Properties {
+    /// Checks what a broker would end the connection for, and what has no form on the wire.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let texts = [
+            ("content type", &self.content_type),
+            ("response topic", &self.response_topic),
+        ];
+        let texts = texts
+            .iter()
+            .filter_map(|(name, text)| Some((*name, text.as_ref()?)));
+        let users = self.user_properties.iter();
+        let users =
+            users.flat_map(|(name, value)| [name, value].map(|text| ("user property", text)));
+        for (name, text) in texts.chain(users) {
+            check_len(name, text.len())?;
+            if text.contains('\0') {
+                return Err(Error::Config(format!("a {name} holds a NUL character")));
+            }
+        }
+        if let Some(data) = &self.correlation_data {
+            check_len("correlation data", data.len())?;
+        }
+        if let Some(topic) = &self.response_topic {
+            TopicName::new(topic.as_str())?;
+        }
+        match self.payload_format_indicator {
+            None | Some(0 | 1) => Ok(()),
+            Some(other) => Err(Error::Config(format!(
+                "the payload format indicator is {other}, 0 or 1 are allowed"
+            ))),
+        }
+    }
+}
+
+fn check_len(name: &str, len: usize) -> Result<(), Error> {
+    if len > 65_535 {
+        return Err(Error::Config(format!(
+            "a {name} has {len} bytes, at most 65,535 are allowed"
+        )));
+    }
+    Ok(())
 }
 
 /// An application message, to publish or received (MQTT 3.1.1 §3.3).

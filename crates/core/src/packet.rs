@@ -260,6 +260,22 @@ impl Codec {
         1 + wire::varint_len(remaining) + remaining
     }
 
+    /// Returns how many bytes a SUBSCRIBE takes, its fixed header included.
+    pub fn subscribe_len(self, list: &[Subscription]) -> usize {
+        self.request_len(list.iter().map(|s| s.filter.as_str().len() + 3))
+    }
+
+    /// Returns how many bytes an UNSUBSCRIBE takes, its fixed header included.
+    pub fn unsubscribe_len(self, filters: &[TopicFilter]) -> usize {
+        self.request_len(filters.iter().map(|filter| filter.as_str().len() + 2))
+    }
+
+    fn request_len(self, entries: impl Iterator<Item = usize>) -> usize {
+        let properties = usize::from(self.protocol == Protocol::V5);
+        let remaining = 2 + properties + entries.sum::<usize>();
+        1 + wire::varint_len(remaining) + remaining
+    }
+
     fn publish_remaining(self, message: &Message) -> usize {
         let id = if message.qos == QoS::AtMostOnce { 0 } else { 2 };
         let properties = match self.protocol {
@@ -327,6 +343,9 @@ impl Codec {
     /// [`DecodeError`] where the bytes are no packet that a broker may send; the connection can't
     /// be read any further then.
     pub fn decode(self, buffer: &mut BytesMut) -> Result<Option<Incoming>, DecodeError> {
+        if let Some(first) = buffer.first() {
+            self.check_first(*first)?;
+        }
         let Some((header, remaining)) = wire::fixed_header(buffer)? else {
             return Ok(None);
         };
@@ -347,9 +366,6 @@ impl Codec {
             return self.decode_publish(first, header, size, buffer).map(Some);
         }
         let frame = buffer.split_to(size);
-        if first & 0x0f != if first & 0xf0 == 0x60 { 2 } else { 0 } {
-            return Err(DecodeError::Malformed("reserved flags are set"));
-        }
         let body = &frame[header..];
         let packet = match first & 0xf0 {
             0x20 => self.decode_connack(body)?,
@@ -361,12 +377,36 @@ impl Codec {
             0xb0 => Incoming::UnsubAck(self.decode_unsuback(body)?),
             0xd0 if body.is_empty() => Incoming::PingResp,
             0xd0 => return Err(DecodeError::Malformed("PINGRESP with a body")),
-            0xe0 if self.protocol == Protocol::V5 => self.decode_disconnect(body)?,
-            0xf0 if self.protocol == Protocol::V5 => Incoming::Auth,
-            0x00 | 0xf0 => return Err(DecodeError::Malformed("reserved packet type")),
-            _ => return Err(DecodeError::Protocol("a packet that only clients send")),
+            0xe0 => decode_disconnect(body)?,
+            _ => Incoming::Auth,
         };
         Ok(Some(packet))
+    }
+
+    /// Checks type and flags, as soon as they are there: the rest may be long in coming.
+    fn check_first(self, first: u8) -> Result<(), DecodeError> {
+        let flags = first & 0x0f;
+        match first & 0xf0 {
+            PUBLISH if flags & 6 == 6 => Err(DecodeError::Malformed("PUBLISH with QoS 3")),
+            PUBLISH if flags & 0xe == 8 => {
+                Err(DecodeError::Malformed("PUBLISH with DUP and QoS 0"))
+            }
+            PUBLISH => Ok(()),
+            0x00 => Err(DecodeError::Malformed("reserved packet type")),
+            0xf0 if self.protocol == Protocol::V311 => {
+                Err(DecodeError::Malformed("reserved packet type"))
+            }
+            0x10 | 0x80 | 0xa0 | 0xc0 => {
+                Err(DecodeError::Protocol("a packet that only clients send"))
+            }
+            0xe0 if self.protocol == Protocol::V311 => {
+                Err(DecodeError::Protocol("a packet that only clients send"))
+            }
+            kind if flags != if kind == 0x60 { 2 } else { 0 } => {
+                Err(DecodeError::Malformed("reserved flags are set"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn decode_publish(
@@ -383,7 +423,7 @@ impl Codec {
         let topic = if topic.is_empty() && self.protocol == Protocol::V5 {
             None
         } else {
-            let name = TopicName::new(topic)
+            let name = TopicName::received(topic)
                 .map_err(|_| DecodeError::Malformed("PUBLISH with an invalid topic name"))?;
             Some(name)
         };
@@ -451,7 +491,7 @@ impl Codec {
     }
 
     fn decode_suback(self, body: &[u8]) -> Result<SubscribeAck, DecodeError> {
-        let ack = self.decode_unsuback(body)?;
+        let ack = self.decode_answer(body)?;
         if ack.reasons.is_empty() {
             return Err(DecodeError::Malformed("SUBACK without a code"));
         }
@@ -459,6 +499,14 @@ impl Codec {
     }
 
     fn decode_unsuback(self, body: &[u8]) -> Result<SubscribeAck, DecodeError> {
+        let ack = self.decode_answer(body)?;
+        if ack.reasons.is_empty() != (self.protocol == Protocol::V311) {
+            return Err(DecodeError::Malformed("UNSUBACK of the wrong length"));
+        }
+        Ok(ack)
+    }
+
+    fn decode_answer(self, body: &[u8]) -> Result<SubscribeAck, DecodeError> {
         let mut reader = Reader::new(body);
         let id = reader.packet_id()?;
         let properties = match self.protocol {
@@ -472,22 +520,22 @@ impl Codec {
             properties,
         })
     }
+}
 
-    fn decode_disconnect(self, body: &[u8]) -> Result<Incoming, DecodeError> {
-        let mut reader = Reader::new(body);
-        let mut disconnect = Disconnect {
-            reason: ReasonCode::SUCCESS,
-            properties: None,
-        };
-        if !reader.is_empty() {
-            disconnect.reason = ReasonCode(reader.u8()?);
-        }
-        if !reader.is_empty() {
-            disconnect.properties = properties::read(&mut reader, PacketKind::Disconnect)?;
-        }
-        reader.end()?;
-        Ok(Incoming::Disconnect(disconnect))
+fn decode_disconnect(body: &[u8]) -> Result<Incoming, DecodeError> {
+    let mut reader = Reader::new(body);
+    let mut disconnect = Disconnect {
+        reason: ReasonCode::SUCCESS,
+        properties: None,
+    };
+    if !reader.is_empty() {
+        disconnect.reason = ReasonCode(reader.u8()?);
     }
+    if !reader.is_empty() {
+        disconnect.properties = properties::read(&mut reader, PacketKind::Disconnect)?;
+    }
+    reader.end()?;
+    Ok(Incoming::Disconnect(disconnect))
 }
 
 impl Reader<'_> {

@@ -31,6 +31,12 @@ pub use receiving::{AckToken, ReleaseToken};
 /// waits alone.
 const MAX_UNSENT: usize = 1024 * 1024;
 
+/// The largest packet that the protocol knows: five bytes of header, 268,435,455 that follow.
+const MAX_PACKET: usize = 268_435_460;
+
+/// A time that no wait exceeds, so that adding it to a moment can't overflow.
+const LONGEST: Duration = Duration::from_hours(24 * 365);
+
 /// What the session tells the application.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -81,8 +87,8 @@ enum Phase {
     Connecting { until: Instant },
     /// CONNACK has come.
     Online,
-    /// DISCONNECT is the last packet sent.
-    Ending,
+    /// DISCONNECT is the last packet to send, or is sent.
+    Ending { said: bool },
 }
 
 /// What the broker's CONNACK allows.
@@ -126,13 +132,7 @@ impl Session {
         Self {
             codec,
             phase: Phase::Offline,
-            limits: Limits {
-                receive_maximum: u16::MAX,
-                maximum_qos: 2,
-                retain_available: true,
-                maximum_packet_size: usize::MAX,
-                keep_alive: config.keep_alive,
-            },
+            limits: Limits::new(None, config.keep_alive),
             ids: PacketIds::default(),
             publishing: Publishing::default(),
             receiving: Receiving::new(config.manual_ack),
@@ -180,7 +180,17 @@ impl Session {
 
     /// Returns whether [`disconnect`](Self::disconnect) was called on the present connection.
     pub fn is_ending(&self) -> bool {
-        self.phase == Phase::Ending
+        matches!(self.phase, Phase::Ending { .. })
+    }
+
+    /// Returns whether CONNECT is under way and its answer has not come.
+    pub(crate) fn is_connecting(&self) -> bool {
+        matches!(self.phase, Phase::Connecting { .. })
+    }
+
+    /// Returns how many packets wait to be sent.
+    pub(crate) fn backlog(&self) -> usize {
+        self.outbox.len()
     }
 
     /// Returns how many messages with QoS 1 and 2 are accepted and not yet acknowledged.
@@ -193,7 +203,7 @@ impl Session {
     /// Starts a connection: CONNECT is the first packet to send.
     pub fn open(&mut self, now: Instant) {
         self.phase = Phase::Connecting {
-            until: now + self.config.connect_timeout,
+            until: now + self.config.connect_timeout.min(LONGEST),
         };
         self.outbox.clear();
         self.unsent = 0;
@@ -250,15 +260,22 @@ impl Session {
         // Any packet shows that the broker lives, and frees the way for the next PINGREQ.
         self.ping_sent = None;
         match (self.phase, packet) {
-            (Phase::Connecting { .. }, Incoming::ConnAck(ack)) => return self.connack(ack),
-            (Phase::Connecting { .. }, Incoming::Disconnect(_)) | (Phase::Offline, _) => {
-                return Err(Error::Closed);
-            }
-            (Phase::Connecting { .. }, _) => return Err(protocol("a packet before CONNACK")),
-            (Phase::Ending, _) => {}
-            (Phase::Online, packet) => self.online(packet)?,
+            (Phase::Connecting { .. }, Incoming::ConnAck(ack)) => self.connack(ack),
+            (Phase::Connecting { .. }, packet @ Incoming::Disconnect(_))
+            | (Phase::Online, packet)
+            // Answers are of use to the last; nothing else is taken any more.
+            | (
+                Phase::Ending { .. },
+                packet @ (Incoming::PubAck(_)
+                | Incoming::PubRec(_)
+                | Incoming::PubComp(_)
+                | Incoming::SubAck(_)
+                | Incoming::UnsubAck(_)),
+            ) => self.online(packet),
+            (Phase::Connecting { .. }, _) => Err(protocol("a packet before CONNACK")),
+            (Phase::Offline, _) => Err(Error::Closed),
+            (Phase::Ending { .. }, _) => Ok(()),
         }
-        Ok(())
     }
 
     fn online(&mut self, packet: Incoming) -> Result<(), Error> {
@@ -275,11 +292,13 @@ impl Session {
             Incoming::SubAck(ack) => {
                 if self.ids.free_if(ack.id, Use::Subscribe) {
                     self.events.push_back(Event::Subscribed(ack));
+                    self.feed();
                 }
             }
             Incoming::UnsubAck(ack) => {
                 if self.ids.free_if(ack.id, Use::Unsubscribe) {
                     self.events.push_back(Event::Unsubscribed(ack));
+                    self.feed();
                 }
             }
             Incoming::PingResp => {}
@@ -308,18 +327,9 @@ impl Session {
         if ack.session_present && self.config.clean_session {
             return Err(protocol("a session is present after a clean start"));
         }
-        let none = Properties::default();
-        let given = ack.properties.as_deref().unwrap_or(&none);
-        self.limits = Limits {
-            receive_maximum: given.receive_maximum.unwrap_or(u16::MAX),
-            maximum_qos: given.maximum_qos.unwrap_or(2),
-            retain_available: given.retain_available != Some(0),
-            maximum_packet_size: given.maximum_packet_size.map_or(usize::MAX, |n| n as usize),
-            keep_alive: given
-                .server_keep_alive
-                .map_or(self.config.keep_alive, |s| Duration::from_secs(s.into())),
-        };
-        if let Some(id) = &given.assigned_client_identifier {
+        let given = ack.properties.as_deref();
+        self.limits = Limits::new(given, self.config.keep_alive);
+        if let Some(id) = given.and_then(|given| given.assigned_client_identifier.as_ref()) {
             self.assigned_client_id = Some(id.clone());
         }
         self.phase = Phase::Online;
@@ -327,6 +337,7 @@ impl Session {
             self.receiving.session_lost();
         }
         self.recheck_unsent();
+        self.feed();
         let done = self.publishing.resume(ack.session_present);
         self.events.push_back(Event::Connected(ack));
         for id in done {
@@ -369,7 +380,17 @@ impl Session {
         {
             return None;
         }
-        let packet = self.outbox.pop_front()?;
+        let packet = match &mut self.phase {
+            Phase::Ending { said: true } => return None,
+            Phase::Ending { said } if self.outbox.is_empty() => {
+                *said = true;
+                Outgoing::Disconnect(Disconnect {
+                    reason: ReasonCode::SUCCESS,
+                    properties: None,
+                })
+            }
+            _ => self.outbox.pop_front()?,
+        };
         self.last_sent = now;
         if let Outgoing::Publish(message) = &packet
             && message.qos == QoS::AtMostOnce
@@ -385,6 +406,7 @@ impl Session {
         if self.ids.free_if(id, Use::Sending) {
             let result = Ok(ReasonCode::SUCCESS);
             self.events.push_back(Event::Published { id, result });
+            self.feed();
         }
     }
 
@@ -411,12 +433,10 @@ impl Session {
     pub fn deadline(&self) -> Option<Instant> {
         match self.phase {
             Phase::Connecting { until } => Some(until),
-            Phase::Online if !self.limits.keep_alive.is_zero() => match self.ping_sent {
-                // Who does not read can't tell whether the broker is silent.
-                Some(_) if !self.reading => None,
-                Some(sent) => Some(sent + self.limits.keep_alive),
-                None => Some(self.last_sent.min(self.last_received) + self.limits.keep_alive),
-            },
+            Phase::Online if !self.limits.keep_alive.is_zero() => {
+                let silent_since = self.last_sent.min(self.last_received);
+                Some(self.ping_sent.unwrap_or(silent_since) + self.limits.keep_alive)
+            }
             _ => None,
         }
     }
@@ -432,7 +452,8 @@ impl Session {
         if let Phase::Connecting { .. } = self.phase {
             return Err(Error::ConnectTimeout);
         }
-        if self.ping_sent.is_some() {
+        // Who does not read can't tell whether the broker is silent, and goes on pinging.
+        if self.ping_sent.is_some() && self.reading {
             return Err(Error::KeepAlive);
         }
         self.ping_sent = Some(now);
@@ -471,19 +492,28 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::NotConnected`] (QoS 0 only), [`Error::QueueFull`] ([`Event::Writable`] follows),
-    /// and what the broker's CONNACK forbids: [`Error::PacketTooLarge`],
-    /// [`Error::QosNotSupported`], [`Error::RetainNotSupported`].
+    /// [`Error::Config`] for a property out of its range, and what the broker's CONNACK forbids:
+    /// [`Error::PacketTooLarge`], [`Error::QosNotSupported`], [`Error::RetainNotSupported`].
     pub fn publish(
         &mut self,
         mut message: Message,
         tracked: bool,
     ) -> Result<Option<PacketId>, Error> {
+        message.dup = false;
+        message.packet_id = None;
+        if self.config.protocol == Protocol::V5
+            && let Some(properties) = &mut message.properties
+        {
+            // An alias is a matter of one connection; that of a received message isn't ours.
+            properties.topic_alias = None;
+            properties.check()?;
+        }
         let size = self.codec.publish_len(&message);
         if self.phase == Phase::Online {
             self.limits.check(&message, size)?;
+        } else {
+            check_size(size, MAX_PACKET)?;
         }
-        message.dup = false;
-        message.packet_id = None;
         if message.qos == QoS::AtMostOnce {
             if !self.is_up() {
                 return Err(Error::NotConnected);
@@ -536,6 +566,7 @@ impl Session {
     /// Tells a publisher that was refused when half of the room is free again.
     fn feed(&mut self) {
         if self.starved
+            && !self.ids.is_full()
             && self.unsent <= MAX_UNSENT / 2
             && self.publishing.len() <= usize::from(self.config.max_queued) / 2
             && self.publishing.bytes() <= self.config.max_queued_bytes / 2
@@ -548,12 +579,14 @@ impl Session {
     /// Asks the broker for messages; [`Event::Subscribed`] brings its answer.
     ///
     /// # Errors
-    /// [`Error::NotConnected`], and [`Error::NoFilter`] for an empty list.
+    /// [`Error::NotConnected`], [`Error::NoFilter`] for an empty list, and
+    /// [`Error::PacketTooLarge`], [`Error::QueueFull`] for more than fits.
     pub fn subscribe(&mut self, subscriptions: Vec<Subscription>) -> Result<PacketId, Error> {
         if subscriptions.is_empty() {
             return Err(Error::NoFilter);
         }
-        let id = self.request(Use::Subscribe)?;
+        let size = self.codec.subscribe_len(&subscriptions);
+        let id = self.request(Use::Subscribe, size)?;
         self.outbox
             .push_back(Outgoing::Subscribe(id, subscriptions));
         Ok(id)
@@ -562,20 +595,23 @@ impl Session {
     /// Asks the broker for no more messages; [`Event::Unsubscribed`] brings its answer.
     ///
     /// # Errors
-    /// [`Error::NotConnected`], and [`Error::NoFilter`] for an empty list.
+    /// [`Error::NotConnected`], [`Error::NoFilter`] for an empty list, and
+    /// [`Error::PacketTooLarge`], [`Error::QueueFull`] for more than fits.
     pub fn unsubscribe(&mut self, filters: Vec<TopicFilter>) -> Result<PacketId, Error> {
         if filters.is_empty() {
             return Err(Error::NoFilter);
         }
-        let id = self.request(Use::Unsubscribe)?;
+        let size = self.codec.unsubscribe_len(&filters);
+        let id = self.request(Use::Unsubscribe, size)?;
         self.outbox.push_back(Outgoing::Unsubscribe(id, filters));
         Ok(id)
     }
 
-    fn request(&mut self, used_for: Use) -> Result<PacketId, Error> {
+    fn request(&mut self, used_for: Use, size: usize) -> Result<PacketId, Error> {
         if !self.is_up() {
             return Err(Error::NotConnected);
         }
+        check_size(size, self.limits.maximum_packet_size)?;
         self.ids.take(used_for).ok_or_else(|| self.refuse())
     }
 
@@ -594,27 +630,26 @@ impl Session {
         self.receiving.release(token, &mut out);
     }
 
-    /// Ends the connection cleanly: DISCONNECT is the last packet to send. Returns whether there is
-    /// a connection to end.
+    /// Ends the connection cleanly: what is queued to be sent is sent, DISCONNECT last, so that the
+    /// broker publishes no will. Until then messages that have arrived can be acknowledged. Returns
+    /// whether there is a connection to end.
     pub fn disconnect(&mut self) -> bool {
-        match self.phase {
-            Phase::Online => {
-                self.outbox.push_back(Outgoing::Disconnect(Disconnect {
-                    reason: ReasonCode::SUCCESS,
-                    properties: None,
-                }));
-                self.phase = Phase::Ending;
-                true
-            }
+        let said = match self.phase {
+            Phase::Offline => return false,
+            Phase::Ending { .. } => return true,
+            Phase::Online => false,
+            // A client need not wait for CONNACK [MQTT 3.1.1 §3.1.4]; but who has not said hello
+            // has nothing to say goodbye for.
             Phase::Connecting { .. } => {
-                // Nothing but CONNECT may precede CONNACK, so there is no one to say goodbye to.
-                self.outbox.clear();
-                self.phase = Phase::Ending;
-                true
+                let unsent = matches!(self.outbox.front(), Some(Outgoing::Connect(_)));
+                if unsent {
+                    self.outbox.clear();
+                }
+                unsent
             }
-            Phase::Offline => false,
-            Phase::Ending => true,
-        }
+        };
+        self.phase = Phase::Ending { said };
+        true
     }
 
     /// Returns the packet that tells an MQTT 5 broker why the connection ends, where it is to be
@@ -623,7 +658,6 @@ impl Session {
         let reason = match error {
             Error::Decode(error) => error.reason(),
             Error::Protocol(reason) => *reason,
-            Error::KeepAlive => ReasonCode::KEEP_ALIVE_TIMEOUT,
             _ => return None,
         };
         (self.config.protocol == Protocol::V5).then_some(Outgoing::Disconnect(Disconnect {
@@ -670,7 +704,7 @@ impl Session {
 
     fn pubrec(&mut self, ack: &Ack) {
         if ack.reason.is_error() {
-            if self.publishing.finish(ack.id) {
+            if self.publishing.refused(ack.id) {
                 self.finish(ack.id, Err(Error::Rejected(ack.reason)));
                 self.pump();
             }
@@ -723,7 +757,9 @@ impl Session {
         let slot = match alias {
             None => None,
             Some(alias) => {
-                let slot = self.aliases.get_mut(usize::from(alias) - 1);
+                let slot = usize::from(alias)
+                    .checked_sub(1)
+                    .and_then(|at| self.aliases.get_mut(at));
                 Some(slot.ok_or(Error::Protocol(ReasonCode::TOPIC_ALIAS_INVALID))?)
             }
         };
@@ -738,6 +774,23 @@ impl Session {
 }
 
 impl Limits {
+    /// What a CONNACK with these properties allows; without, all that the protocol does.
+    fn new(given: Option<&Properties>, keep_alive: Duration) -> Self {
+        let none = Properties::default();
+        let given = given.unwrap_or(&none);
+        Self {
+            receive_maximum: given.receive_maximum.unwrap_or(u16::MAX),
+            maximum_qos: given.maximum_qos.unwrap_or(2),
+            retain_available: given.retain_available != Some(0),
+            maximum_packet_size: given
+                .maximum_packet_size
+                .map_or(MAX_PACKET, |n| MAX_PACKET.min(n as usize)),
+            keep_alive: given
+                .server_keep_alive
+                .map_or(keep_alive, |seconds| Duration::from_secs(seconds.into())),
+        }
+    }
+
     fn check(&self, message: &Message, size: usize) -> Result<(), Error> {
         if message.qos as u8 > self.maximum_qos {
             Err(Error::QosNotSupported {
@@ -745,14 +798,17 @@ impl Limits {
             })
         } else if message.retain && !self.retain_available {
             Err(Error::RetainNotSupported)
-        } else if size > self.maximum_packet_size {
-            Err(Error::PacketTooLarge {
-                size,
-                limit: self.maximum_packet_size,
-            })
         } else {
-            Ok(())
+            check_size(size, self.maximum_packet_size)
         }
+    }
+}
+
+fn check_size(size: usize, limit: usize) -> Result<(), Error> {
+    if size > limit {
+        Err(Error::PacketTooLarge { size, limit })
+    } else {
+        Ok(())
     }
 }
 

@@ -1,22 +1,23 @@
 //! What was typed, and what it means.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use anyhow::Result;
 use clap::error::ErrorKind;
-use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
 use iot_core::cli::ConnectArgs;
 use iot_core::{ClientConfig, QoS, Subscription, TopicFilter};
 
 use crate::reading::PayloadMode;
+use crate::store::mongodb::check_collection;
 
+const WITHOUT_OPTIONS: &str = "Without options: subscribes to iot/# at the broker on localhost, prints each reading, and \
+                               stores it in MongoDB on localhost, as {topic, value, reg_date} in the collection \
+                               sensors of the database iot_service.";
+
+#[expect(clippy::doc_markdown, reason = "the documentation is the help text")]
 /// Receive sensor readings over MQTT and store them
-///
-/// Without options: subscribes to iot/# at the broker on localhost, prints each reading, and stores it in MongoDB on
-/// localhost, as {topic, value, reg_date} in the collection iot_service.sensors.
 #[derive(Debug, Parser)]
 #[command(
     name = "iot-sub",
@@ -24,7 +25,7 @@ use crate::reading::PayloadMode;
     disable_help_flag = true,
     disable_version_flag = true
 )]
-#[command(args_override_self = true, max_term_width = 100)]
+#[command(args_override_self = true, max_term_width = 100, after_help = WITHOUT_OPTIONS)]
 pub(crate) struct Args {
     /// Subscribe to topic filter FILTER (can be repeated)
     #[arg(short, long, env = "IOT_TOPIC", hide_env_values = true)]
@@ -46,15 +47,16 @@ pub(crate) struct Args {
     #[arg(default_value = "sensors", value_name = "NAME", value_parser = collection)]
     collection: String,
 
-    /// Take as a reading
+    /// Take as a reading: a number or else JSON (auto), one of them only, or other text too (text)
     #[arg(long, env = "IOT_PAYLOAD", hide_env_values = true)]
     #[arg(value_enum, default_value_t, value_name = "KIND")]
     payload: PayloadMode,
 
-    /// Run a broker inside this process, and store in a file: nothing else is needed. Its acknowledgement
-    /// promises that a message is in its memory; what a clean end leaves over is on disk
+    /// Run a broker inside this process, and store in a file: nothing else is needed. It acknowledges what is in its
+    /// memory; a clean end writes that to disk, a crash may lose it
     #[cfg(feature = "embedded")]
     #[arg(long, env = "IOT_EMBEDDED", hide_env_values = true)]
+    #[arg(value_parser = clap::builder::BoolishValueParser::new())]
     embedded: bool,
 
     /// Let the embedded broker listen on ADDRESS:PORT [default: 127.0.0.1:1883]
@@ -65,7 +67,7 @@ pub(crate) struct Args {
         hide_env_values = true,
         value_name = "ADDRESS:PORT"
     )]
-    listen: Option<SocketAddr>,
+    listen: Option<std::net::SocketAddr>,
 
     #[command(flatten)]
     connect: ConnectArgs,
@@ -90,25 +92,21 @@ impl FromStr for StoreUrl {
             return Ok(Self::Nowhere);
         }
         match text.split_once(':') {
-            Some(("sqlite", "")) => Err("sqlite: needs the path of a file, as in sqlite:iot.db".into()),
+            Some(("sqlite", "")) => {
+                Err("sqlite: needs the path of a file, as in sqlite:iot.db".into())
+            }
             Some(("sqlite", path)) => Ok(Self::Sqlite(path.into())),
-            Some(("mongodb", _)) => Ok(Self::MongoDb(text.into())),
-            Some(("mongodb+srv", _)) => Err(
-                "mongodb+srv:// is not supported: name the hosts, as in mongodb://HOST1,HOST2/?tls=true"
-                    .into(),
-            ),
+            // Whatever else is wrong with it: clap would show it as it is, password and all.
+            Some((scheme, _)) if scheme.to_ascii_lowercase().starts_with("mongodb") => {
+                Ok(Self::MongoDb(text.into()))
+            }
             _ => Err("a store is mongodb://…, sqlite:PATH or none".into()),
         }
     }
 }
 
-/// MongoDB's rules for names of collections.
-fn collection(name: &str) -> Result<String, String> {
-    if name.is_empty() || name.contains(['$', '\0']) || name.starts_with("system.") {
-        return Err(
-            "a collection's name is not empty, has no `$`, and doesn't begin with `system.`".into(),
-        );
-    }
+fn collection(name: &str) -> Result<String> {
+    check_collection(name)?;
     Ok(name.to_owned())
 }
 
@@ -121,7 +119,8 @@ pub(crate) struct Plan {
     pub(crate) collection: String,
     pub(crate) payload: PayloadMode,
     /// Where the embedded broker listens, if it is to run.
-    pub(crate) embedded: Option<SocketAddr>,
+    #[cfg(feature = "embedded")]
+    pub(crate) embedded: Option<std::net::SocketAddr>,
     pub(crate) fail_fast: bool,
 }
 
@@ -142,7 +141,8 @@ impl Args {
     /// What excludes what. Not left to clap, for which a value from the environment counts as typed.
     #[cfg(feature = "embedded")]
     fn contradiction(&self, matches: &ArgMatches) -> Option<String> {
-        let typed = |name: &&str| matches.value_source(name) == Some(ValueSource::CommandLine);
+        use clap::parser::ValueSource::CommandLine;
+        let typed = |name: &&str| matches.value_source(name) == Some(CommandLine);
         if self.embedded {
             let name = ["host", "port", "bind"].into_iter().find(typed)?;
             return Some(format!(
@@ -166,7 +166,7 @@ impl Args {
             .embedded
             .then(|| self.listen.unwrap_or(([127, 0, 0, 1], 1883).into()));
         #[cfg(not(feature = "embedded"))]
-        let embedded = None;
+        let embedded: Option<std::net::SocketAddr> = None;
         let store = self.store.unwrap_or_else(|| match embedded {
             Some(_) => StoreUrl::Sqlite("iot.db".into()),
             None => StoreUrl::MongoDb("mongodb://localhost:27017".into()),
@@ -185,6 +185,7 @@ impl Args {
             store,
             collection: self.collection,
             payload: self.payload,
+            #[cfg(feature = "embedded")]
             embedded,
             fail_fast: self.connect.fail_fast,
         })

@@ -7,6 +7,9 @@
 //! 1,000 unacknowledged messages. A loss of power can take more of the queue, which is written without fsync. Retained
 //! messages and sessions are synced to disk before the acknowledgement.
 //!
+//! Its limits, as tried: MQTT 3.1 is refused without a word; a client id with a `/` is refused; a retained message whose
+//! topic is too long for a file name stays in memory only.
+//!
 //! It logs through `tracing` with targets that begin with `mqtt5`, and writes nothing by itself.
 
 use std::io;

@@ -10,23 +10,16 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use iot_core::{AckToken, Handle};
 
-use crate::journal::{Committed, Journal, Retryable};
+use crate::journal::{Committed, Retryable};
+use crate::output::Messages;
 use crate::queue::{Item, Queue};
 use crate::reading::Entry;
-use crate::store::Store;
+use crate::target::Target;
 
 /// Entries in one commit, at most: a reply of MongoDB's about more could exceed what its protocol carries.
 const BATCH: usize = 5_000;
 /// Delays between retries: the first, and the longest they double to.
 const DELAYS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
-
-/// Where readings are committed.
-pub(crate) enum Target {
-    /// A local file.
-    Journal(Box<dyn Journal>),
-    /// A database, on the runtime that drives its connections.
-    Store(Box<dyn Store>, tokio::runtime::Handle),
-}
 
 /// What became of the messages so far; each is received, and later in exactly one of the others.
 #[derive(Debug, Default)]
@@ -50,10 +43,10 @@ impl Counts {
 pub(crate) struct Committer {
     pub(crate) queue: Arc<Queue>,
     pub(crate) target: Target,
-    /// What messages call the store.
-    pub(crate) name: String,
+    pub(crate) runtime: tokio::runtime::Handle,
     pub(crate) counts: Arc<Counts>,
     pub(crate) handle: Handle,
+    pub(crate) messages: Messages,
 }
 
 impl Committer {
@@ -90,18 +83,19 @@ impl Committer {
             let problem = match self.attempt(entries)? {
                 Ok(committed) => {
                     if told.is_some() {
-                        eprintln!("iot-sub: store `{}` is back", self.name);
+                        let name = self.target.name();
+                        self.messages.say(&format_args!("store `{name}` is back"));
                     }
                     return Ok(committed);
                 }
                 Err(problem) => problem,
             };
             if told.as_ref() != Some(&problem) {
-                eprintln!(
-                    "iot-sub: waiting for store `{}`: {problem}; what comes meanwhile is not acknowledged, and the \
-                     broker keeps as much as its own queue limit allows",
-                    self.name
-                );
+                self.messages.say(&format_args!(
+                    "waiting for store `{}`: {problem}; what comes meanwhile is not acknowledged, and the broker keeps \
+                     as much as its own queue limit allows",
+                    self.target.name()
+                ));
                 told = Some(problem);
             }
             self.queue.pause(delay);
@@ -112,14 +106,14 @@ impl Committer {
     /// One try: what was committed, or why it is to be tried again.
     fn attempt(&mut self, entries: &[Entry]) -> Result<Result<Committed, String>> {
         match &mut self.target {
-            Target::Journal(journal) => match journal.commit(entries) {
+            Target::Journal { journal, name } => match journal.commit(entries) {
                 Ok(committed) => Ok(Ok(committed)),
                 Err(error) => match error.downcast_ref::<Retryable>() {
                     Some(problem) => Ok(Err(problem.to_string())),
-                    None => Err(error).with_context(|| format!("cannot store in `{}`", self.name)),
+                    None => Err(error).with_context(|| format!("cannot store in `{name}`")),
                 },
             },
-            Target::Store(store, runtime) => match runtime.block_on(store.insert(entries)) {
+            Target::Store(store) => match self.runtime.block_on(store.insert(entries)) {
                 Ok(done) => Ok(Ok(Committed {
                     stored: done.stored,
                     rejected: done.rejected,

@@ -10,17 +10,19 @@ mod pipeline;
 mod queue;
 mod reading;
 mod store;
+mod target;
 
 use std::process::ExitCode;
 
 use anyhow::Result;
-use iot_core::Connection;
 use iot_core::cli::Signals;
+#[cfg(feature = "embedded")]
+use {args::StoreUrl, broker::EmbeddedBroker, iot_core::ClientConfig, std::path::PathBuf};
 
-use args::{Args, Plan, StoreUrl};
-use commit::Target;
-use journal::sqlite::SqliteStore;
+use args::{Args, Plan};
+use output::Messages;
 use pipeline::Pipeline;
+use target::Opened;
 
 fn main() -> ExitCode {
     match run(Args::read()) {
@@ -35,68 +37,45 @@ fn run(args: Args) -> Result<()> {
         .worker_threads(2)
         .enable_all()
         .build()?;
-    let result = runtime.block_on(receive(plan));
+    let messages = Messages::new()?;
+    let result = runtime.block_on(receive(plan, &messages));
     // A thread that still waits for a store must not keep the program.
     runtime.shutdown_background();
+    messages.finish();
     result
 }
 
-async fn receive(mut plan: Plan) -> Result<()> {
+async fn receive(plan: Plan, messages: &Messages) -> Result<()> {
     let mut signals = Signals::listen()?;
-    let Some(target) = open(&plan, &mut signals).await? else {
+    let opened = target::open(&plan, &mut signals, messages).await?;
+    let Opened::Open(target) = opened else {
         return Ok(());
     };
     #[cfg(feature = "embedded")]
-    let broker = match plan.embedded {
-        None => None,
-        Some(listen) => Some(start_broker(&mut plan, listen).await?),
-    };
-    let pipeline = Pipeline::new(
-        Connection::new(plan.config)?,
-        plan.subscriptions,
-        plan.payload,
-        plan.fail_fast,
-        target,
-    )?;
-    let result = pipeline.run(signals).await;
-    #[cfg(feature = "embedded")]
-    if let Some(broker) = broker {
+    if let Some(listen) = plan.embedded {
+        let broker = EmbeddedBroker::start(listen, &broker_files(&plan.store)).await?;
+        let address = broker.address();
+        messages.say(&format_args!("broker listens on {address}"));
+        let config = ClientConfig {
+            host: address.ip().to_string(),
+            port: address.port(),
+            ..plan.config
+        };
+        let pipeline = Pipeline::new(Plan { config, ..plan }, target, messages)?;
+        let result = pipeline.run(signals).await;
         broker.shutdown().await?;
+        return result;
     }
-    result
+    Pipeline::new(plan, target, messages)?.run(signals).await
 }
 
-/// Opens the store, waiting for one that is away; `None` where a signal came first.
-async fn open(plan: &Plan, _signals: &mut Signals) -> Result<Option<Option<(Target, String)>>> {
-    let target = match &plan.store {
-        StoreUrl::Nowhere => None,
-        StoreUrl::Sqlite(path) => {
-            let store = SqliteStore::open(path)?;
-            Some((Target::Journal(Box::new(store)), path.display().to_string()))
-        }
-        StoreUrl::MongoDb(_) => anyhow::bail!("to come"),
-    };
-    Ok(Some(target))
-}
-
-/// Starts the embedded broker, its files beside the store's, and points the connection to it.
+/// The embedded broker's own files lie beside the store's.
 #[cfg(feature = "embedded")]
-async fn start_broker(
-    plan: &mut Plan,
-    listen: std::net::SocketAddr,
-) -> Result<broker::EmbeddedBroker> {
-    let files = match &plan.store {
-        StoreUrl::Sqlite(path) => {
-            let mut name = path.clone().into_os_string();
-            name.push(".broker");
-            name.into()
-        }
-        _ => std::path::PathBuf::from("iot.broker"),
+fn broker_files(store: &StoreUrl) -> PathBuf {
+    let mut name = match store {
+        StoreUrl::Sqlite(path) => path.clone().into_os_string(),
+        _ => "iot".into(),
     };
-    let broker = broker::EmbeddedBroker::start(listen, &files).await?;
-    let address = broker.address();
-    plan.config.host = address.ip().to_string();
-    plan.config.port = address.port();
-    eprintln!("iot-sub: broker listens on {address}");
-    Ok(broker)
+    name.push(".broker");
+    name.into()
 }

@@ -1,6 +1,8 @@
-//! What is printed: readings on stdout, rejections on stderr. Neither holds up what is stored.
+//! What is printed: readings on stdout, everything for people on stderr. Neither holds up what is stored.
 
+use std::fmt::Display;
 use std::io::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -11,18 +13,16 @@ use crate::reading::{Reading, Rejection};
 /// How long the last lines may take.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Both streams, each with a thread of its own.
+/// Readings on stdout.
 #[derive(Debug)]
 pub(crate) struct Output {
     readings: Printer,
-    rejections: Printer,
 }
 
 impl Output {
     pub(crate) fn new() -> Result<Self> {
         Ok(Self {
             readings: Printer::new(std::io::stdout())?,
-            rejections: Printer::new(std::io::stderr())?,
         })
     }
 
@@ -31,13 +31,6 @@ impl Output {
         self.readings.print(|out| {
             // Writing to memory doesn't fail.
             let _ = writeln!(out, " {} {}", reading.topic, reading.value);
-        });
-    }
-
-    pub(crate) fn rejection(&self, rejection: &Rejection) {
-        self.rejections.print(|out| {
-            let Rejection { topic, reason, .. } = rejection;
-            let _ = writeln!(out, "iot-sub: rejected a message on `{topic}`: {reason}");
         });
     }
 
@@ -57,12 +50,50 @@ impl Output {
     }
 
     /// Prints what waits, and says how much was left out because the reader was too slow.
-    pub(crate) fn finish(self) {
-        let was_closed = self.readings.is_closed();
+    pub(crate) fn finish(&self, messages: &Messages) {
         let left_out = self.readings.finish(PATIENCE);
-        self.rejections.finish(PATIENCE);
-        if left_out > 0 && !was_closed {
-            eprintln!("iot-sub: {left_out} readings were not printed: stdout was too slow");
+        if left_out > 0 && !self.readings.is_closed() {
+            messages.say(&format_args!(
+                "{left_out} readings were not printed: stdout was too slow"
+            ));
         }
+    }
+}
+
+/// Lines for people, on stderr. Clones write to the same place.
+#[derive(Debug, Clone)]
+pub(crate) struct Messages {
+    lines: Arc<Printer>,
+}
+
+impl Messages {
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self {
+            lines: Arc::new(Printer::new(std::io::stderr())?),
+        })
+    }
+
+    /// Prints a line with the program's name before it.
+    pub(crate) fn say(&self, line: &dyn Display) {
+        self.lines.print(|out| {
+            let _ = writeln!(out, "iot-sub: {line}");
+        });
+    }
+
+    /// Prints what the tutorial's subscriber prints once it is connected.
+    pub(crate) fn connected(&self, code: u8) {
+        self.lines.print(|out| {
+            let _ = writeln!(out, "Connected with result code {code}");
+        });
+    }
+
+    pub(crate) fn rejection(&self, rejection: &Rejection) {
+        let Rejection { topic, reason, .. } = rejection;
+        self.say(&format_args!("rejected a message on `{topic}`: {reason}"));
+    }
+
+    /// Prints what waits.
+    pub(crate) fn finish(&self) {
+        self.lines.finish(PATIENCE);
     }
 }

@@ -4,21 +4,24 @@
 //! committer is full, it stops reading from the broker until there is room. What is committed is acknowledged by the
 //! committer ([`crate::commit`]).
 
+use std::fmt::Write;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use chrono::Utc;
 use iot_core::cli::{Notices, Signals};
-use iot_core::{AckToken, Connection, Event, Handle, Message, SubscribeAck, Subscription};
+use iot_core::{AckToken, Connection, Error, Event, Handle, Message, SubscribeAck, Subscription};
 use tokio::sync::oneshot;
 
-use crate::commit::{Committer, Counts, Target};
-use crate::output::Output;
+use crate::args::Plan;
+use crate::commit::{Committer, Counts};
+use crate::output::{Messages, Output};
 use crate::queue::{Item, Queue};
 use crate::reading::{self, Entry, IdGenerator, PayloadMode};
+use crate::target::Target;
 
 /// How long what was received may take to be stored after Ctrl-C.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -35,6 +38,9 @@ pub(crate) struct Pipeline {
     fail_fast: bool,
     ids: IdGenerator,
     output: Output,
+    messages: Messages,
+    /// The broker has accepted a connection.
+    connected: bool,
     counts: Arc<Counts>,
     /// The way to the committer; none where nothing is stored.
     store: Option<ToStore>,
@@ -59,26 +65,25 @@ enum End {
 }
 
 impl Pipeline {
-    /// Returns a pipeline into `target`, whose name is used in messages; `None` only prints.
-    pub(crate) fn new(
-        connection: Connection,
-        subscriptions: Vec<Subscription>,
-        payload: PayloadMode,
-        fail_fast: bool,
-        target: Option<(Target, String)>,
-    ) -> Result<Self> {
+    /// Returns a pipeline into `target`; without one it only prints.
+    ///
+    /// # Errors
+    /// What is wrong with the configuration, and a thread that can't be started.
+    pub(crate) fn new(plan: Plan, target: Option<Target>, messages: &Messages) -> Result<Self> {
+        let connection = Connection::new(plan.config)?;
         let handle = connection.handle();
         let counts = Arc::new(Counts::default());
         let store = match target {
             None => None,
-            Some((target, name)) => {
+            Some(target) => {
                 let queue = Arc::new(Queue::default());
                 let committer = Committer {
                     queue: Arc::clone(&queue),
                     target,
-                    name,
+                    runtime: tokio::runtime::Handle::current(),
                     counts: Arc::clone(&counts),
                     handle: handle.clone(),
+                    messages: messages.clone(),
                 };
                 let (sender, ended) = oneshot::channel();
                 std::thread::Builder::new()
@@ -94,11 +99,13 @@ impl Pipeline {
             notices: Notices::new(connection.config().address()),
             handle,
             connection,
-            subscriptions,
-            payload,
-            fail_fast,
+            subscriptions: plan.subscriptions,
+            payload: plan.payload,
+            fail_fast: plan.fail_fast,
             ids: IdGenerator::new(),
             output: Output::new()?,
+            messages: messages.clone(),
+            connected: false,
             counts,
             store,
             batch: Vec::new(),
@@ -122,28 +129,28 @@ impl Pipeline {
             while self.connection.next().await.is_some() {}
         })
         .await;
-        self.output.finish();
-        let Counts {
-            received: taken,
-            stored: kept,
-            rejected,
-            duplicates,
-            ..
-        } = &*self.counts;
-        let count = |count: &std::sync::atomic::AtomicU64| count.load(Ordering::Acquire);
-        let mut totals = format!("received {}", count(taken));
-        if self.store.is_some() {
-            totals += &format!(", stored {}", count(kept));
+        self.output.finish(&self.messages);
+        if self.connected {
+            self.messages.say(&self.totals());
         }
-        totals += &format!(", rejected {}", count(rejected));
-        if count(duplicates) > 0 {
-            totals += &format!(", duplicates {}", count(duplicates));
-        }
-        eprintln!("iot-sub: {totals}");
         match received? {
             End::Asked => stored,
             End::Committer(result) => result,
         }
+    }
+
+    fn totals(&self) -> String {
+        let count = |count: &AtomicU64| count.load(Ordering::Acquire);
+        let counts = &self.counts;
+        let mut totals = format!("received {}", count(&counts.received));
+        if self.store.is_some() {
+            let _ = write!(totals, ", stored {}", count(&counts.stored));
+        }
+        let _ = write!(totals, ", rejected {}", count(&counts.rejected));
+        if count(&counts.duplicates) > 0 {
+            let _ = write!(totals, ", duplicates {}", count(&counts.duplicates));
+        }
+        totals
     }
 
     async fn receive(&mut self, signals: &mut Signals) -> Result<End> {
@@ -214,13 +221,18 @@ impl Pipeline {
                 _ => false,
             };
             if !is_final {
-                eprintln!("iot-sub: {notice}");
+                self.messages.say(&notice);
             }
         }
         match event {
             Event::Connected(ack) => {
-                eprintln!("Connected with result code {}", ack.code.0);
-                self.handle.subscribe(self.subscriptions.iter().cloned())?;
+                self.connected = true;
+                self.messages.connected(ack.code.0);
+                match self.handle.subscribe(self.subscriptions.iter().cloned()) {
+                    // The connection is lost already: the next one subscribes.
+                    Ok(_) | Err(Error::NotConnected) => {}
+                    Err(error) => return Err(error.into()),
+                }
             }
             Event::Subscribed(ack) => self.subscribed(&ack)?,
             Event::Received { message, token } => self.message(&message, token),
@@ -250,10 +262,10 @@ impl Pipeline {
                 0x80 => "no reason given".to_owned(),
                 _ => reason.to_string(),
             };
-            eprintln!(
-                "iot-sub: the broker refuses the subscription to `{}`: {reason}",
-                subscription.filter
-            );
+            let filter = &subscription.filter;
+            self.messages.say(&format_args!(
+                "the broker refuses the subscription to `{filter}`: {reason}"
+            ));
         }
         if refused().count() == self.subscriptions.len() {
             bail!("the broker refuses every subscription");
@@ -269,7 +281,7 @@ impl Pipeline {
         match &entry {
             Entry::Reading(reading) => self.output.reading(reading),
             Entry::Rejection(rejection) => {
-                self.output.rejection(rejection);
+                self.messages.rejection(rejection);
                 if self.store.is_none() {
                     self.counts.rejected.fetch_add(1, Ordering::AcqRel);
                 }
@@ -305,6 +317,12 @@ impl Pipeline {
             return Ok(());
         };
         store.queue.close();
+        if self.counts.under_way() > 0 {
+            self.messages.say(&format_args!(
+                "storing what was received, for {} s at most; Ctrl-C again ends at once",
+                PATIENCE.as_secs()
+            ));
+        }
         let patience = tokio::time::sleep(PATIENCE);
         tokio::pin!(patience);
         loop {

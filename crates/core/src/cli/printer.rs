@@ -96,7 +96,7 @@ impl Printer {
 
     /// Waits until all is written, for `patience` at most, and returns how many lines were left
     /// out before.
-    pub fn finish(self, patience: Duration) -> u64 {
+    pub fn finish(&self, patience: Duration) -> u64 {
         let deadline = Instant::now() + patience;
         let mut state = self.shared.lock();
         while !state.closed && (state.writing || !state.waiting.is_empty()) {

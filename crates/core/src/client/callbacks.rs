@@ -20,6 +20,7 @@ type OnConnectFail<U> = dyn FnMut(&Client<U>, &mut U, &Error) + Send;
 type OnDisconnect<U> = dyn FnMut(&Client<U>, &mut U, &Result<(), Error>) + Send;
 type OnMessage<U> = dyn FnMut(&Client<U>, &mut U, &Message) + Send;
 
+#[expect(clippy::struct_field_names, reason = "the names are Paho's")]
 pub(super) struct Callbacks<U: Send + 'static> {
     pub(super) on_connect: Slot<OnConnect<U>>,
     pub(super) on_connect_fail: Slot<OnConnectFail<U>>,
@@ -42,8 +43,9 @@ impl<U: Send + 'static> Default for Callbacks<U> {
 pub(super) struct Slot<F: ?Sized>(Option<Box<F>>);
 
 impl<F: ?Sized> Slot<F> {
-    pub(super) fn set(&mut self, callback: Box<F>) {
-        self.0 = Some(callback);
+    /// Returns the callback before this one, which is to be dropped outside of any lock.
+    pub(super) fn set(&mut self, callback: Box<F>) -> Option<Box<F>> {
+        self.0.replace(callback)
     }
 }
 
@@ -57,8 +59,18 @@ impl<U: Send + 'static> Callbacks<U> {
         let callback = slot(&mut lock(callbacks)).0.take();
         if let Some(mut callback) = callback {
             call(&mut callback);
-            // Back to its place, unless it was replaced meanwhile.
-            slot(&mut lock(callbacks)).0.get_or_insert(callback);
+            // Back to its place, unless it was replaced meanwhile; then it is dropped, after the
+            // lock.
+            let mut callbacks = lock(callbacks);
+            let place = &mut slot(&mut callbacks).0;
+            let replaced = if place.is_some() {
+                Some(callback)
+            } else {
+                *place = Some(callback);
+                None
+            };
+            drop(callbacks);
+            drop(replaced);
         }
     }
 }
@@ -88,7 +100,7 @@ impl<U> UserData<U> {
                 }
             }
         }
-        let mut lent = Lent(self, lock(&self.0).take());
-        lend(lent.1.as_mut().expect("one thread at a time runs the loop"));
+        let mut loan = Lent(self, lock(&self.0).take());
+        lend(loan.1.as_mut().expect("one thread at a time runs the loop"));
     }
 }

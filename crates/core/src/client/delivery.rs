@@ -1,6 +1,6 @@
 //! What `publish` returns: the message id, and the way to wait until the message is delivered.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -71,9 +71,16 @@ impl MessageInfo {
     }
 }
 
-/// The messages on their way, by their ids.
+/// The messages on their way, by their ids, and by age: an id may be in use again before the end of
+/// the message that had it is told.
 #[derive(Debug, Default)]
-pub(super) struct Deliveries(Mutex<HashMap<PacketId, Arc<Delivery>>>);
+pub(super) struct Deliveries(Mutex<Open>);
+
+#[derive(Debug, Default)]
+struct Open {
+    deliveries: BTreeMap<(PacketId, u64), Arc<Delivery>>,
+    started: u64,
+}
 
 impl Deliveries {
     /// Publishes and remembers the message, before its end can be told.
@@ -82,10 +89,12 @@ impl Deliveries {
         client: u64,
         publish: impl FnOnce() -> Result<PacketId, Error>,
     ) -> Result<MessageInfo, Error> {
-        let mut deliveries = lock(&self.0);
+        let mut open = lock(&self.0);
         let mid = publish()?;
         let delivery = Arc::<Delivery>::default();
-        deliveries.insert(mid, Arc::clone(&delivery));
+        let number = open.started;
+        open.started += 1;
+        open.deliveries.insert((mid, number), Arc::clone(&delivery));
         Ok(MessageInfo {
             mid,
             client,
@@ -93,8 +102,15 @@ impl Deliveries {
         })
     }
 
+    /// Tells the end of the oldest message with this id.
     pub(super) fn finish(&self, mid: PacketId, result: Result<ReasonCode, Error>) {
-        if let Some(delivery) = lock(&self.0).remove(&mid) {
+        let delivery = {
+            let mut open = lock(&self.0);
+            let mut range = open.deliveries.range((mid, 0)..=(mid, u64::MAX));
+            let oldest = range.next().map(|(key, _)| *key);
+            oldest.and_then(|key| open.deliveries.remove(&key))
+        };
+        if let Some(delivery) = delivery {
             *lock(&delivery.result) = Some(result);
             delivery.finished.notify_all();
         }

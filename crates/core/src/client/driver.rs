@@ -1,6 +1,6 @@
 //! The connection and the runtime that it runs on, for one thread at a time.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::future::Future;
 use std::time::Duration;
 
@@ -13,24 +13,25 @@ use crate::error::Error;
 use crate::session::Event;
 
 thread_local! {
-    /// The client whose callbacks this thread runs at present; 0 for none.
-    static RUNS: Cell<u64> = const { Cell::new(0) };
+    /// The clients whose callbacks this thread runs at present, one inside the other.
+    static RUNS: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Whether this thread runs a callback of the client.
 pub(super) fn runs_here(client: u64) -> bool {
-    RUNS.get() == client
+    RUNS.with_borrow(|runs| runs.contains(&client))
 }
 
 /// Marks this thread as the one that runs the client's callbacks, until the guard is dropped.
 pub(super) fn enter(client: u64) -> impl Drop {
-    struct Leave(u64);
+    struct Leave;
     impl Drop for Leave {
         fn drop(&mut self) {
-            RUNS.set(self.0);
+            RUNS.with_borrow_mut(Vec::pop);
         }
     }
-    Leave(RUNS.replace(client))
+    RUNS.with_borrow_mut(|runs| runs.push(client));
+    Leave
 }
 
 /// How a wait for the connection ended.
@@ -67,9 +68,24 @@ impl Driver {
         self.reconnects
     }
 
-    /// Whether the client has asked for the end.
-    pub(super) fn was_stopped(&self) -> bool {
-        self.connection.is_stopped()
+    /// Whether there is a connection, or one that comes to its end.
+    pub(super) fn is_up(&self) -> bool {
+        self.connection.is_up()
+    }
+
+    /// Whether a connection comes to its end because the client has asked for it.
+    pub(super) fn is_ending(&self) -> bool {
+        self.connection.is_stopped() && self.connection.is_up()
+    }
+
+    /// Brings a connection that the client has asked the end of to its end.
+    pub(super) fn finish(&mut self) {
+        let Self {
+            runtime,
+            connection,
+            ..
+        } = self;
+        block_on(runtime.as_ref(), connection.finish());
     }
 
     pub(super) fn connect(&mut self, config: &ClientConfig) -> Result<(), Error> {
@@ -79,7 +95,7 @@ impl Driver {
             connection,
             ..
         } = self;
-        block_on(runtime, connection.connect())
+        block_on(runtime.as_ref(), connection.connect())
     }
 
     /// Waits for an event, `timeout` at most. Without `config` there is no broker to connect to.
@@ -100,6 +116,9 @@ impl Driver {
         let wait = async {
             let next = async {
                 if config.is_none() {
+                    if connection.is_stopped() {
+                        return None;
+                    }
                     std::future::pending::<()>().await;
                 }
                 connection.next().await
@@ -117,7 +136,7 @@ impl Driver {
                 () = sleep => Waited::Nothing,
             }
         };
-        block_on(runtime, wait)
+        block_on(runtime.as_ref(), wait)
     }
 
     pub(super) fn try_next(&mut self) -> Waited {
@@ -138,8 +157,8 @@ impl Drop for Driver {
 
 /// Runs a future to its end. A thread that belongs to another runtime may not do so itself, so a
 /// thread is borrowed there: the calls of this client block, wherever they are made.
-fn block_on<T: Send>(runtime: &Option<Runtime>, future: impl Future<Output = T> + Send) -> T {
-    let runtime = runtime.as_ref().expect("present until it is dropped");
+fn block_on<T: Send>(runtime: Option<&Runtime>, future: impl Future<Output = T> + Send) -> T {
+    let runtime = runtime.expect("present until it is dropped");
     if Handle::try_current().is_err() {
         return runtime.block_on(future);
     }

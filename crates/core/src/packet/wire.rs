@@ -116,6 +116,7 @@ pub(super) fn varint_len(value: usize) -> usize {
 /// Appends a variable byte integer; `value` is at most 268,435,455.
 pub(super) fn put_varint(out: &mut BytesMut, mut value: usize) {
     loop {
+        #[expect(clippy::cast_possible_truncation, reason = "seven bits")]
         let byte = (value & 0x7f) as u8;
         value >>= 7;
         if value == 0 {

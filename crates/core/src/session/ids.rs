@@ -23,7 +23,7 @@ pub(super) struct PacketIds {
 impl PacketIds {
     /// Returns the next free id, or `None` where all 65,535 are in use.
     pub(super) fn take(&mut self, used_for: Use) -> Option<PacketId> {
-        if self.used.len() >= usize::from(u16::MAX) {
+        if self.is_full() {
             return None;
         }
         loop {
@@ -35,6 +35,11 @@ impl PacketIds {
                 return Some(id);
             }
         }
+    }
+
+    /// Whether all 65,535 are in use.
+    pub(super) fn is_full(&self) -> bool {
+        self.used.len() >= usize::from(u16::MAX)
     }
 
     /// Frees the id if it is used for this. Returns whether it was.

@@ -1,6 +1,6 @@
 //! Messages with QoS 1 and 2 on their way to the broker: what is queued, in flight, received.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 
 use crate::message::{Message, PacketId, QoS};
 use crate::packet::{Ack, Outgoing};
@@ -18,8 +18,6 @@ enum Stage {
     },
     /// QoS 2: PUBREC has come, so the broker has it; PUBREL is what is sent from now on.
     Release,
-    /// Acknowledged; the place is kept until those before it are.
-    Done,
 }
 
 #[derive(Debug)]
@@ -32,12 +30,13 @@ struct Entry {
 /// sent, on every connection anew [MQTT-4.6.0-1].
 #[derive(Debug, Default)]
 pub(super) struct Publishing {
-    queue: VecDeque<Entry>,
-    /// The number of the first entry; numbers count from the session's start.
-    first: u64,
-    /// The number of the first entry that was not sent on this connection.
+    /// By their numbers, which count from the session's start.
+    queue: BTreeMap<u64, Entry>,
+    /// The number that the next message gets.
+    last: u64,
+    /// Entries from this number on were not sent on this connection.
     next: u64,
-    /// Entries that were sent on this connection and are not done.
+    /// Entries that were sent on this connection and are not finished.
     in_flight: usize,
     /// The bytes of all that may have to be sent yet.
     bytes: usize,
@@ -47,7 +46,7 @@ pub(super) struct Publishing {
 impl Publishing {
     /// How many messages are accepted and not acknowledged.
     pub(super) fn len(&self) -> usize {
-        self.numbers.len()
+        self.queue.len()
     }
 
     /// The bytes of the messages that the broker doesn't have for sure.
@@ -56,76 +55,78 @@ impl Publishing {
     }
 
     pub(super) fn accept(&mut self, id: PacketId, message: Message, size: usize) {
-        self.numbers
-            .insert(id, self.first + self.queue.len() as u64);
+        let stage = Stage::Publish {
+            message,
+            sent: false,
+            size,
+        };
+        self.numbers.insert(id, self.last);
+        self.queue.insert(self.last, Entry { id, stage });
+        self.last += 1;
         self.bytes += size;
-        self.queue.push_back(Entry {
-            id,
-            stage: Stage::Publish {
-                message,
-                sent: false,
-                size,
-            },
-        });
     }
 
     /// The next packet to send, if fewer than `window` messages are in flight.
     pub(super) fn next(&mut self, window: usize) -> Option<Outgoing> {
-        while self.in_flight < window {
-            let at = index(self.next, self.first);
-            let entry = self.queue.get_mut(at)?;
-            self.next += 1;
-            match &mut entry.stage {
-                Stage::Done => {}
-                Stage::Release => {
-                    self.in_flight += 1;
-                    return Some(Outgoing::PubRel(Ack::success(entry.id)));
-                }
-                Stage::Publish { message, sent, .. } => {
-                    self.in_flight += 1;
-                    let mut copy = message.clone();
-                    copy.dup = *sent;
-                    *sent = true;
-                    return Some(Outgoing::Publish(copy));
-                }
-            }
+        if self.in_flight >= window {
+            return None;
         }
-        None
+        let (number, entry) = self.queue.range_mut(self.next..).next()?;
+        self.next = number + 1;
+        self.in_flight += 1;
+        Some(match &mut entry.stage {
+            Stage::Release => Outgoing::PubRel(Ack::success(entry.id)),
+            Stage::Publish { message, sent, .. } => {
+                let mut copy = message.clone();
+                copy.dup = *sent;
+                *sent = true;
+                Outgoing::Publish(copy)
+            }
+        })
     }
 
     /// A PUBACK (QoS 1) or PUBCOMP (QoS 2) has come. Returns whether it finishes a message.
     pub(super) fn acknowledge(&mut self, id: PacketId, qos: QoS) -> bool {
-        let fits = match self.sent(id).map(|entry| &entry.stage) {
-            Some(Stage::Publish { message, .. }) => qos == message.qos && qos == QoS::AtLeastOnce,
-            Some(Stage::Release) => qos == QoS::ExactlyOnce,
-            Some(Stage::Done) | None => false,
+        let fits = match self.stage(id) {
+            // Only an answer to what was sent on this connection is one.
+            Some((number, Stage::Publish { message, .. })) => {
+                number < self.next && message.qos == qos && qos == QoS::AtLeastOnce
+            }
+            Some((_, Stage::Release)) => qos == QoS::ExactlyOnce,
+            None => false,
         };
         fits && self.finish(id)
     }
 
     /// A PUBREC has come. Returns whether the id is one of ours that waits for it.
+    ///
+    /// It counts even where the message was sent on an earlier connection of the session and not
+    /// yet again on this one: the broker has it, and would take it a second time otherwise.
     pub(super) fn received(&mut self, id: PacketId) -> bool {
-        let Some(entry) = self.sent(id) else {
-            return false;
+        let size = match self.stage(id) {
+            Some((_, Stage::Release)) => return true,
+            Some((_, stage)) if waits_for_pubrec(stage) => stage.size(),
+            _ => return false,
         };
-        let size = match &entry.stage {
-            Stage::Publish { message, size, .. } if message.qos == QoS::ExactlyOnce => *size,
-            Stage::Release => 0,
-            Stage::Publish { .. } | Stage::Done => return false,
-        };
-        // The broker has the message: its payload is not needed any more.
-        entry.stage = Stage::Release;
-        self.bytes -= size;
+        if let Some(entry) = self.numbers.get(&id).and_then(|n| self.queue.get_mut(n)) {
+            // The broker has the message: its payload is not needed any more.
+            entry.stage = Stage::Release;
+            self.bytes -= size;
+        }
         true
     }
 
-    /// The entry, if it was sent on this connection: an answer to anything else is not one.
-    fn sent(&mut self, id: PacketId) -> Option<&mut Entry> {
+    /// A PUBREC has come that refuses the message. Returns whether that finishes one.
+    pub(super) fn refused(&mut self, id: PacketId) -> bool {
+        let fits = self
+            .stage(id)
+            .is_some_and(|(_, stage)| waits_for_pubrec(stage));
+        fits && self.finish(id)
+    }
+
+    fn stage(&self, id: PacketId) -> Option<(u64, &Stage)> {
         let number = *self.numbers.get(&id)?;
-        if number >= self.next {
-            return None;
-        }
-        self.queue.get_mut(index(number, self.first))
+        self.queue.get(&number).map(|entry| (number, &entry.stage))
     }
 
     /// Ends a message, whatever its stage. Returns whether there was one.
@@ -133,28 +134,18 @@ impl Publishing {
         let Some(number) = self.numbers.remove(&id) else {
             return false;
         };
-        let entry = &mut self.queue[index(number, self.first)];
-        if let Stage::Publish { size, .. } = entry.stage {
-            self.bytes -= size;
+        if let Some(entry) = self.queue.remove(&number) {
+            self.bytes -= entry.stage.size();
         }
-        entry.stage = Stage::Done;
         if number < self.next {
             self.in_flight -= 1;
         }
-        while let Some(Entry {
-            stage: Stage::Done, ..
-        }) = self.queue.front()
-        {
-            self.queue.pop_front();
-            self.first += 1;
-        }
-        self.next = self.next.max(self.first);
         true
     }
 
     /// The connection is over: nothing is in flight, and all is to be sent again from the start.
     pub(super) fn disconnected(&mut self) {
-        self.next = self.first;
+        self.next = 0;
         self.in_flight = 0;
     }
 
@@ -166,11 +157,10 @@ impl Publishing {
             return Vec::new();
         }
         let mut done = Vec::new();
-        for entry in &mut self.queue {
+        for entry in self.queue.values_mut() {
             match &mut entry.stage {
                 Stage::Publish { sent, .. } => *sent = false,
                 Stage::Release => done.push(entry.id),
-                Stage::Done => {}
             }
         }
         for id in &done {
@@ -180,7 +170,16 @@ impl Publishing {
     }
 }
 
-/// An entry's place in the queue. Numbers never run so far ahead that the difference would not fit.
-fn index(number: u64, first: u64) -> usize {
-    usize::try_from(number - first).unwrap_or(usize::MAX)
+impl Stage {
+    /// The bytes that may have to be sent yet.
+    fn size(&self) -> usize {
+        match self {
+            Self::Publish { size, .. } => *size,
+            Self::Release => 0,
+        }
+    }
+}
+
+fn waits_for_pubrec(stage: &Stage) -> bool {
+    matches!(stage, Stage::Publish { message, sent: true, .. } if message.qos == QoS::ExactlyOnce)
 }

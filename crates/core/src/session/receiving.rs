@@ -1,7 +1,7 @@
 //! Messages with QoS 1 and 2 on their way from the broker: what waits for its acknowledgement, in
 //! the order of arrival, and which QoS 2 packet ids are held until the broker releases them.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::{Answers, Event};
 use crate::error::Error;
@@ -22,6 +22,8 @@ pub struct AckToken {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReleaseToken {
     connection: u64,
+    /// Tells the message from a later one under the same id.
+    serial: u64,
     id: PacketId,
 }
 
@@ -51,6 +53,7 @@ enum State {
 /// A QoS 2 message between its first PUBLISH and its PUBREL.
 #[derive(Debug)]
 struct Held {
+    serial: u64,
     /// The token that takes it; `None` once it is taken.
     waits_for: Option<AckToken>,
     /// The number of its PUBLISH on the present connection.
@@ -68,6 +71,10 @@ pub(super) struct Receiving {
     /// What the application has got and automatic acknowledgement has not yet marked.
     taken: Vec<AckToken>,
     held: HashMap<PacketId, Held>,
+    /// How many messages were ever held.
+    serial: u64,
+    /// The PUBRELs of this connection that the application has not answered.
+    releases: HashSet<PacketId>,
     /// How many messages of this connection count against the receive maximum: those with QoS 1
     /// until their PUBACK, those with QoS 2 until their PUBCOMP (MQTT 5 §4.9).
     open: usize,
@@ -82,18 +89,21 @@ impl Receiving {
             first: 0,
             taken: Vec::new(),
             held: HashMap::new(),
+            serial: 0,
+            releases: HashSet::new(),
             open: 0,
         }
     }
 
     pub(super) fn hold(&mut self, ids: impl IntoIterator<Item = PacketId>) {
-        self.held.extend(ids.into_iter().map(|id| {
-            let held = Held {
+        for id in ids {
+            self.serial += 1;
+            self.held.entry(id).or_insert(Held {
+                serial: self.serial,
                 waits_for: None,
                 arrival: None,
-            };
-            (id, held)
-        }));
+            });
+        }
     }
 
     /// A new connection begins: no acknowledgement of the last one may be sent on it.
@@ -101,6 +111,7 @@ impl Receiving {
         self.connection += 1;
         self.first += self.arrivals.len() as u64;
         self.arrivals.clear();
+        self.releases.clear();
         self.open = 0;
         for held in self.held.values_mut() {
             held.arrival = None;
@@ -133,43 +144,52 @@ impl Receiving {
             id,
             qos: message.qos,
         };
-        let mut state = State::Waiting;
-        let mut duplicate = false;
-        if message.qos == QoS::AtLeastOnce {
+        let duplicate = match message.qos {
+            QoS::ExactlyOnce => self.held.get_mut(&id),
+            _ => None,
+        };
+        let Some(held) = duplicate else {
             self.open += 1;
-        } else {
-            if let Some(held) = self.held.get_mut(&id) {
-                duplicate = true;
-                if held.waits_for.is_none() {
-                    state = State::Ready;
-                }
-                if held.arrival.replace(number).is_none() {
-                    self.open += 1;
-                }
-            } else {
-                self.open += 1;
+            if self.open > limit {
+                return Err(Error::Protocol(ReasonCode::RECEIVE_MAXIMUM_EXCEEDED));
+            }
+            if message.qos == QoS::ExactlyOnce {
+                self.serial += 1;
                 let held = Held {
+                    serial: self.serial,
                     waits_for: Some(token),
                     arrival: Some(number),
                 };
                 self.held.insert(id, held);
             }
-        }
-        self.arrivals.push_back(Arrival {
-            id,
-            qos: message.qos,
-            state,
-        });
-        if self.open > limit {
-            return Err(Error::Protocol(ReasonCode::RECEIVE_MAXIMUM_EXCEEDED));
-        }
-        if duplicate {
-            out.events.push_back(Event::Duplicate(message));
-            self.send_ready(out);
-        } else {
+            self.arrivals.push_back(Arrival {
+                id,
+                qos: message.qos,
+                state: State::Waiting,
+            });
             let token = Some(token);
             out.events.push_back(Event::Received { message, token });
+            return Ok(());
+        };
+        // One PUBREC answers it, however often it comes before that.
+        if held.arrival.is_none_or(|arrival| arrival < self.first) {
+            if held.arrival.replace(number).is_none() {
+                self.open += 1;
+                if self.open > limit {
+                    return Err(Error::Protocol(ReasonCode::RECEIVE_MAXIMUM_EXCEEDED));
+                }
+            }
+            self.arrivals.push_back(Arrival {
+                id,
+                qos: message.qos,
+                state: match held.waits_for {
+                    None => State::Ready,
+                    Some(_) => State::Waiting,
+                },
+            });
         }
+        out.events.push_back(Event::Duplicate(message));
+        self.send_ready(out);
         Ok(())
     }
 
@@ -237,11 +257,22 @@ impl Receiving {
     }
 
     pub(super) fn pubrel(&mut self, id: PacketId, out: &mut Answers<'_>) {
+        // One PUBCOMP answers it, however often it comes before that.
+        if self.releases.contains(&id) {
+            return;
+        }
+        let Some(held) = self.held.get(&id) else {
+            let ack = Ack::with_reason(id, ReasonCode::PACKET_ID_NOT_FOUND);
+            out.outbox.push_back(Outgoing::PubComp(ack));
+            return;
+        };
         let token = ReleaseToken {
             connection: self.connection,
+            serial: held.serial,
             id,
         };
-        if self.manual && self.held.contains_key(&id) {
+        self.releases.insert(id);
+        if self.manual {
             out.events.push_back(Event::Released(token));
         } else {
             self.release(&token, out);
@@ -249,25 +280,28 @@ impl Receiving {
     }
 
     pub(super) fn release(&mut self, token: &ReleaseToken, out: &mut Answers<'_>) {
-        let reason = match self.held.remove(&token.id) {
-            None => ReasonCode::PACKET_ID_NOT_FOUND,
-            Some(Held { arrival, .. }) => {
-                if let Some(number) = arrival {
-                    self.open -= 1;
-                    let at = number.checked_sub(self.first).map(usize::try_from);
-                    if let Some(Ok(at)) = at
-                        && let Some(arrival) = self.arrivals.get_mut(at)
-                    {
-                        arrival.state = State::Void;
-                        self.send_ready(out);
-                    }
-                }
-                ReasonCode::SUCCESS
-            }
-        };
-        if token.connection == self.connection {
-            let ack = Ack::with_reason(token.id, reason);
+        let held = self.held.get(&token.id);
+        if held.is_some_and(|held| held.serial == token.serial) {
+            self.forget(token.id, out);
+        }
+        // A second PUBCOMP might meet the next message that the broker sends under this id.
+        if token.connection == self.connection && self.releases.remove(&token.id) {
+            let ack = Ack::success(token.id);
             out.outbox.push_back(Outgoing::PubComp(ack));
+        }
+    }
+
+    fn forget(&mut self, id: PacketId, out: &mut Answers<'_>) {
+        let Some(number) = self.held.remove(&id).and_then(|held| held.arrival) else {
+            return;
+        };
+        self.open -= 1;
+        let at = number.checked_sub(self.first).map(usize::try_from);
+        if let Some(Ok(at)) = at
+            && let Some(arrival) = self.arrivals.get_mut(at)
+        {
+            arrival.state = State::Void;
+            self.send_ready(out);
         }
     }
 }

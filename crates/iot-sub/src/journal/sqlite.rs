@@ -42,13 +42,6 @@ pub(crate) struct SqliteStore {
     topics: HashMap<Arc<str>, i64>,
 }
 
-/// How much is in the store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stored {
-    pub(crate) readings: u64,
-    pub(crate) rejections: u64,
-}
-
 impl SqliteStore {
     /// Opens the store at `path`, or makes it.
     ///
@@ -64,24 +57,6 @@ impl SqliteStore {
             path: name,
             topics: HashMap::new(),
         })
-    }
-
-    /// Returns how much is stored; reads the whole file for it.
-    pub(crate) fn stored(&self) -> anyhow::Result<Stored> {
-        let count = |table| -> rusqlite::Result<u64> {
-            let query = format!("SELECT count(*) FROM {table}");
-            let count: i64 = self.connection.query_row(&query, [], |row| row.get(0))?;
-            Ok(count.unsigned_abs())
-        };
-        let stored = || {
-            Ok(Stored {
-                readings: count("readings")?,
-                rejections: count("sensors_rejected")?,
-            })
-        };
-        stored()
-            .map_err(explain)
-            .with_context(|| format!("cannot count what is in store `{}`", self.path))
     }
 
     fn commit_all(&mut self, entries: &[Entry]) -> rusqlite::Result<Committed> {
@@ -420,13 +395,6 @@ mod tests {
                 "a|text|1e400|2026-11-23T10:00:00.999Z",
                 "a|text|\u{feff}10 °C|2026-11-23T10:01:00.000Z",
             ]
-        );
-        assert_eq!(
-            store.stored().unwrap(),
-            Stored {
-                readings: 8,
-                rejections: 0
-            }
         );
     }
 

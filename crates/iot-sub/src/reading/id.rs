@@ -18,6 +18,7 @@ impl ReadingId {
     }
 
     /// Returns the seconds since 1970 that the id begins with.
+    #[cfg(test)]
     pub(crate) fn seconds(self) -> u32 {
         let [a, b, c, d, ..] = self.0;
         u32::from_be_bytes([a, b, c, d])

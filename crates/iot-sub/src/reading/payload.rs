@@ -23,6 +23,9 @@ pub(crate) enum PayloadMode {
     Text,
 }
 
+/// Longest payload that is read, in bytes: no document of MongoDB's is longer, and JSON takes thirty times as much memory.
+const LENGTH_LIMIT: usize = 16 << 20;
+
 /// Why a payload is not a reading.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reason {
@@ -35,6 +38,7 @@ pub(crate) enum Reason {
     NotJson(String),
     /// A number too large for a double
     OutOfRange,
+    TooLong,
     /// BSON can't hold it
     NulInKey,
     TooDeep,
@@ -49,6 +53,7 @@ impl fmt::Display for Reason {
             Self::NotANumberOrJson => f.write_str("not a number or JSON"),
             Self::NotJson(why) => write!(f, "not JSON: {why}"),
             Self::OutOfRange => f.write_str("number out of range"),
+            Self::TooLong => write!(f, "longer than {} MiB", LENGTH_LIMIT >> 20),
             Self::NulInKey => f.write_str("object key with a NUL"),
             Self::TooDeep => write!(f, "nested deeper than {DEPTH_LIMIT} levels"),
         }
@@ -64,6 +69,9 @@ impl PayloadMode {
     ///
     /// An empty payload is rejected in every mode: it is how a retained message is removed, and no value.
     pub(super) fn value(self, payload: &[u8]) -> Result<Value, Reason> {
+        if payload.len() > LENGTH_LIMIT {
+            return Err(Reason::TooLong);
+        }
         match self {
             Self::Auto => number_or_json(payload),
             Self::Number => number(payload),

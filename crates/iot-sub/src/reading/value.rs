@@ -1,7 +1,6 @@
 //! The value of a reading, and how it is printed.
 
-use std::fmt;
-use std::io::Write;
+use std::fmt::{self, Write};
 
 use serde_json::Value as Json;
 
@@ -58,26 +57,79 @@ fn json_heap_size(json: &Json) -> usize {
 /// Writes `number` exactly as `repr(float)` of Python does: the fewest digits that read back as the same double, in
 /// fixed notation from 0.0001 up to below 1e16.
 fn repr(number: f64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let size = number.abs();
-    if size == 0.0 || (1e-4..1e16).contains(&size) {
-        // Rust's own shortest form agrees here; only its borders are others.
+    if number == 0.0 || !number.is_finite() {
         return write!(f, "{number:?}");
     }
-    if !number.is_finite() {
-        return write!(f, "{number}");
+    let size = number.abs();
+    if number.is_sign_negative() {
+        f.write_str("-")?;
     }
-    // The longest is `-2.2250738585072014e-308`.
-    let mut buffer = [0; 32];
-    let mut rest = &mut buffer[..];
-    write!(rest, "{number:e}").map_err(|_| fmt::Error)?;
-    let unused = rest.len();
-    let text = &buffer[..buffer.len() - unused];
-    let text = std::str::from_utf8(text).map_err(|_| fmt::Error)?;
-    let (digits, exponent) = text.split_once('e').ok_or(fmt::Error)?;
-    let (sign, exponent) = exponent
-        .strip_prefix('-')
-        .map_or(('+', exponent), |e| ('-', e));
-    write!(f, "{digits}e{sign}{exponent:0>2}")
+    let mut shortest = Buffer::default();
+    write!(shortest, "{size:e}")?;
+    // With 16 digits or more the number can lie halfway between two such decimals. Python takes the even one, Rust's
+    // shortest form the larger; rounded to so many digits, Rust takes the even one too.
+    let mut even = Buffer::default();
+    let decimals = shortest.decimals();
+    if decimals >= 15 {
+        write!(even, "{size:.decimals$e}")?;
+        if even.text().parse() == Ok(size) {
+            shortest = even;
+        }
+    }
+
+    let (digits, exponent) = shortest.text().split_once('e').ok_or(fmt::Error)?;
+    let exponent: i32 = exponent.parse().map_err(|_| fmt::Error)?;
+    let (first, rest) = digits.split_at(1);
+    let rest = rest.strip_prefix('.').unwrap_or_default();
+    match exponent {
+        -4..0 => write!(
+            f,
+            "0.{:0>zeros$}{first}{rest}",
+            "",
+            zeros = exponent.unsigned_abs() as usize - 1
+        ),
+        0..16 => {
+            let whole = exponent.unsigned_abs() as usize;
+            match rest.split_at_checked(whole) {
+                Some((whole, "")) => write!(f, "{first}{whole}.0"),
+                Some((whole, fraction)) => write!(f, "{first}{whole}.{fraction}"),
+                None => write!(f, "{first}{rest:0<whole$}.0"),
+            }
+        }
+        _ => {
+            let sign = if exponent < 0 { '-' } else { '+' };
+            write!(f, "{digits}e{sign}{:02}", exponent.unsigned_abs())
+        }
+    }
+}
+
+/// Text on the stack, long enough for `2.2250738585072014e-308`: readings are printed by the million.
+#[derive(Default)]
+struct Buffer {
+    bytes: [u8; 32],
+    length: usize,
+}
+
+impl Buffer {
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..self.length]).unwrap_or_default()
+    }
+
+    /// Returns how many digits there are behind the point.
+    fn decimals(&self) -> usize {
+        let digits = self.text().split('e').next().unwrap_or_default();
+        digits.len().saturating_sub(2)
+    }
+}
+
+impl Write for Buffer {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let end = self.length + text.len();
+        let free = self.bytes.get_mut(self.length..end).ok_or(fmt::Error)?;
+        free.copy_from_slice(text.as_bytes());
+        self.length = end;
+        Ok(())
+    }
 }
 
 #[cfg(test)]

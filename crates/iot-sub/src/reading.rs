@@ -87,6 +87,7 @@ pub(crate) enum Entry {
 
 impl Entry {
     /// Returns the id given when the message was read.
+    #[cfg(test)]
     pub(crate) fn id(&self) -> ReadingId {
         match self {
             Self::Reading(reading) => reading.id,
@@ -94,11 +95,19 @@ impl Entry {
         }
     }
 
-    /// Returns the topic name of the message.
-    pub(crate) fn topic(&self) -> &Arc<str> {
+    /// Returns the reading, if it is one.
+    pub(crate) fn as_reading(&self) -> Option<&Reading> {
         match self {
-            Self::Reading(reading) => &reading.topic,
-            Self::Rejection(rejection) => &rejection.topic,
+            Self::Reading(reading) => Some(reading),
+            Self::Rejection(_) => None,
+        }
+    }
+
+    /// Returns the rejection, if it is one.
+    pub(crate) fn as_rejection(&self) -> Option<&Rejection> {
+        match self {
+            Self::Reading(_) => None,
+            Self::Rejection(rejection) => Some(rejection),
         }
     }
 

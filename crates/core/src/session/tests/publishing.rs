@@ -1,0 +1,426 @@
+//! Messages on their way to the broker.
+
+use super::*;
+
+#[test]
+fn qos_0_is_sent_once_without_an_id() {
+    let mut bench = Bench::online(v311());
+    assert_eq!(bench.publish(0, "1"), None);
+    assert_eq!(bench.sent(), ["PUBLISH q0 t=1"]);
+    bench.reconnect(true);
+    assert_eq!(bench.sent(), NOTHING);
+}
+
+#[test]
+fn qos_0_that_is_tracked_is_told_when_it_has_left_and_its_id_stays_here() {
+    let mut bench = Bench::online(v311());
+    let id = bench.session.publish(message(0, "1"), true).unwrap();
+    let Some(Outgoing::Publish(sent)) = bench.session.poll_transmit(bench.now) else {
+        panic!("no PUBLISH");
+    };
+    assert_eq!(sent.packet_id, id);
+    let mut bytes = bytes::BytesMut::new();
+    bench
+        .session
+        .codec()
+        .encode(&Outgoing::Publish(sent), &mut bytes);
+    assert_eq!(&bytes[..], b"\x30\x04\x00\x01t1");
+    assert_eq!(bench.told(), NOTHING);
+    bench.session.sent(id.unwrap());
+    assert_eq!(bench.told(), ["published #1"]);
+}
+
+#[test]
+fn qos_0_that_is_tracked_is_given_up_when_the_connection_is_lost_before() {
+    let mut bench = Bench::online(v311());
+    bench.session.publish(message(0, "1"), true).unwrap();
+    bench.session.close(Err(Error::Closed));
+    assert_eq!(
+        bench.told(),
+        [
+            "given up #1: the broker closed the connection",
+            "disconnected: the broker closed the connection"
+        ]
+    );
+}
+
+#[test]
+fn qos_0_needs_a_connection() {
+    let mut bench = Bench::offline(v311());
+    let error = Err("not connected to the broker".into());
+    assert_eq!(bench.try_publish(message(0, "1")), error);
+}
+
+#[test]
+fn qos_0_that_is_published_after_connect_is_sent_after_connack() {
+    let mut bench = Bench::offline(v311());
+    bench.session.open(bench.now);
+    bench.publish(0, "1");
+    assert_eq!(bench.sent(), ["CONNECT"]);
+    bench.take(Incoming::ConnAck(connack(false))).unwrap();
+    assert_eq!(bench.sent(), ["PUBLISH q0 t=1"]);
+}
+
+#[test]
+fn qos_0_that_is_published_after_connect_is_given_up_where_connack_forbids_it() {
+    let mut bench = Bench::offline(v5());
+    bench.session.open(bench.now);
+    let retained = message(0, "1").with_retain(true);
+    bench.session.publish(retained, true).unwrap();
+    bench.publish(0, "2");
+    assert_eq!(bench.sent(), ["CONNECT"]);
+    let ack = ConnAck {
+        properties: Some(Box::new(Properties {
+            retain_available: Some(0),
+            ..Properties::default()
+        })),
+        ..connack(false)
+    };
+    bench.take(Incoming::ConnAck(ack)).unwrap();
+    assert_eq!(bench.sent(), ["PUBLISH q0 t=2"]);
+    let told = bench.told();
+    assert!(
+        told.contains(&"given up #1: the broker doesn't retain messages".to_owned()),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn qos_0_that_is_published_before_connack_is_sent_before_a_disconnect() {
+    let mut bench = Bench::offline(v311());
+    bench.session.open(bench.now);
+    assert_eq!(bench.sent(), ["CONNECT"]);
+    bench.publish(0, "1");
+    bench.session.disconnect();
+    assert_eq!(bench.sent(), ["PUBLISH q0 t=1", "DISCONNECT 0x00"]);
+}
+
+#[test]
+fn qos_1_is_done_with_its_puback() {
+    let mut bench = Bench::online(v311());
+    assert_eq!(bench.publish(1, "1"), Some(1));
+    assert_eq!(bench.sent(), ["PUBLISH q1 #1 t=1"]);
+    assert_eq!(bench.session.unacknowledged(), 1);
+    bench.puback(1);
+    assert_eq!(bench.told(), ["published #1"]);
+    assert_eq!(bench.session.unacknowledged(), 0);
+    bench.puback(1);
+    assert_eq!(bench.told(), NOTHING);
+}
+
+#[test]
+fn qos_2_is_done_with_its_pubcomp() {
+    let mut bench = Bench::online(v311());
+    bench.publish(2, "1");
+    assert_eq!(bench.sent(), ["PUBLISH q2 #1 t=1"]);
+    bench.pubrec(1);
+    assert_eq!(bench.sent(), ["PUBREL #1"]);
+    assert_eq!(bench.told(), NOTHING);
+    bench.pubcomp(1);
+    assert_eq!(bench.told(), ["published #1"]);
+    assert_eq!(bench.sent(), NOTHING);
+}
+
+#[test]
+fn answers_of_the_other_qos_finish_nothing() {
+    let mut bench = Bench::online(v311());
+    bench.publish(1, "1");
+    bench.publish(2, "2");
+    bench.sent();
+    bench.puback(2);
+    bench.pubcomp(1);
+    bench.pubcomp(2);
+    assert_eq!(bench.told(), NOTHING);
+    bench.pubrec(1);
+    assert_eq!(bench.sent(), ["PUBREL #1 packet identifier not found"]);
+    bench.puback(1);
+    assert_eq!(bench.told(), ["published #1"]);
+}
+
+#[test]
+fn what_is_accepted_offline_is_sent_after_connack_in_order() {
+    let mut bench = Bench::offline(v311());
+    bench.publish(1, "a");
+    bench.publish(2, "b");
+    bench.session.open(bench.now);
+    bench.publish(1, "c");
+    assert_eq!(bench.sent(), ["CONNECT"]);
+    bench.take(Incoming::ConnAck(connack(false))).unwrap();
+    assert_eq!(
+        bench.sent(),
+        [
+            "PUBLISH q1 #1 t=a",
+            "PUBLISH q2 #2 t=b",
+            "PUBLISH q1 #3 t=c"
+        ]
+    );
+}
+
+#[test]
+fn a_resumed_session_sends_again_with_dup_in_the_original_order() {
+    let mut bench = Bench::online(v311());
+    bench.publish(1, "a");
+    bench.publish(2, "b");
+    bench.publish(1, "c");
+    bench.publish(2, "d");
+    bench.sent();
+    bench.pubrec(2);
+    bench.puback(1);
+    bench.lose();
+    bench.publish(1, "e");
+    bench.connect(true);
+    assert_eq!(
+        bench.sent(),
+        [
+            "PUBREL #2",
+            "PUBLISH q1 #3 dup t=c",
+            "PUBLISH q2 #4 dup t=d",
+            "PUBLISH q1 #5 t=e"
+        ]
+    );
+}
+
+#[test]
+fn a_lost_session_sends_qos_1_as_new_and_takes_a_pubrec_for_delivered() {
+    let mut bench = Bench::online(v311());
+    bench.publish(1, "a");
+    bench.publish(2, "b");
+    bench.publish(2, "c");
+    bench.sent();
+    bench.pubrec(2);
+    bench.reconnect(false);
+    assert_eq!(bench.told(), ["published #2"]);
+    assert_eq!(bench.sent(), ["PUBLISH q1 #1 t=a", "PUBLISH q2 #3 t=c"]);
+}
+
+#[test]
+fn nothing_is_forgotten_over_many_connections() {
+    let mut bench = Bench::online(v311());
+    bench.publish_many(1, 50);
+    bench.sent();
+    for session_present in [true, false, true] {
+        bench.reconnect(session_present);
+        assert_eq!(bench.sent().len(), 20);
+    }
+    for number in 1..=50 {
+        bench.puback(number);
+    }
+    assert_eq!(bench.told().len(), 50);
+    assert_eq!(bench.session.unacknowledged(), 0);
+}
+
+#[test]
+fn no_more_than_max_inflight_are_under_way() {
+    let mut bench = Bench::online(ClientConfig {
+        max_inflight: 2,
+        ..v311()
+    });
+    bench.publish_many(1, 4);
+    assert_eq!(bench.sent(), ["PUBLISH q1 #1 t=1", "PUBLISH q1 #2 t=2"]);
+    bench.puback(2);
+    assert_eq!(bench.sent(), ["PUBLISH q1 #3 t=3"]);
+    bench.puback(1);
+    assert_eq!(bench.sent(), ["PUBLISH q1 #4 t=4"]);
+}
+
+#[test]
+fn qos_2_is_under_way_until_its_pubcomp() {
+    let mut bench = Bench::online(ClientConfig {
+        max_inflight: 1,
+        ..v311()
+    });
+    bench.publish_many(2, 2);
+    bench.sent();
+    bench.pubrec(1);
+    assert_eq!(bench.sent(), ["PUBREL #1"]);
+    bench.pubcomp(1);
+    assert_eq!(bench.sent(), ["PUBLISH q2 #2 t=2"]);
+}
+
+#[test]
+fn the_broker_s_receive_maximum_lowers_the_window_for_its_connection() {
+    let mut bench = Bench::offline(v5());
+    bench.publish_many(1, 5);
+    bench.connect_given(Properties {
+        receive_maximum: Some(1),
+        ..Properties::default()
+    });
+    assert_eq!(bench.sent(), ["PUBLISH q1 #1 t=1"]);
+    bench.puback(1);
+    assert_eq!(bench.sent(), ["PUBLISH q1 #2 t=2"]);
+    bench.reconnect(true);
+    assert_eq!(bench.sent().len(), 4);
+}
+
+#[test]
+fn the_window_counts_anew_on_each_connection() {
+    let mut bench = Bench::online(ClientConfig {
+        max_inflight: 3,
+        ..v311()
+    });
+    bench.publish_many(2, 5);
+    bench.sent();
+    bench.pubrec(1);
+    bench.reconnect(true);
+    assert_eq!(
+        bench.sent(),
+        [
+            "PUBREL #1",
+            "PUBLISH q2 #2 dup t=2",
+            "PUBLISH q2 #3 dup t=3"
+        ]
+    );
+    bench.pubcomp(1);
+    assert_eq!(bench.sent(), ["PUBLISH q2 #4 t=4"]);
+}
+
+#[test]
+fn a_puback_for_what_was_not_sent_on_this_connection_is_no_answer() {
+    let mut bench = Bench::online(ClientConfig {
+        max_inflight: 1,
+        ..v311()
+    });
+    bench.publish_many(1, 2);
+    bench.sent();
+    bench.puback(2);
+    assert_eq!(bench.told(), NOTHING);
+    assert_eq!(bench.session.unacknowledged(), 2);
+}
+
+/// Answered with "not found" the broker would forget the id, and take the message a second time.
+#[test]
+fn a_pubrec_counts_for_a_message_of_the_session_that_is_not_sent_again_yet() {
+    let mut bench = Bench::online(ClientConfig {
+        max_inflight: 2,
+        ..v5()
+    });
+    bench.publish_many(2, 2);
+    bench.sent();
+    bench.lose();
+    bench.connect_given(Properties {
+        receive_maximum: Some(1),
+        ..Properties::default()
+    });
+    assert_eq!(bench.sent(), ["PUBLISH q2 #1 dup t=1"]);
+    bench.pubrec(2);
+    assert_eq!(bench.sent(), ["PUBREL #2"]);
+    bench.pubcomp(2);
+    assert_eq!(bench.told(), ["published #2"]);
+    bench.pubrec(1);
+    bench.pubcomp(1);
+    assert_eq!(bench.sent(), ["PUBREL #1"]);
+}
+
+#[test]
+fn a_pubrec_that_nobody_waits_for_is_answered() {
+    let mut bench = Bench::online(v5());
+    bench.pubrec(9);
+    assert_eq!(bench.sent(), ["PUBREL #9 packet identifier not found"]);
+    bench.pubcomp(9);
+    assert_eq!(bench.told(), NOTHING);
+}
+
+#[test]
+fn a_second_pubrec_is_answered_with_a_second_pubrel() {
+    let mut bench = Bench::online(v311());
+    bench.publish(2, "1");
+    bench.sent();
+    bench.pubrec(1);
+    bench.pubrec(1);
+    assert_eq!(bench.sent(), ["PUBREL #1", "PUBREL #1"]);
+    bench.pubcomp(1);
+    bench.pubcomp(1);
+    assert_eq!(bench.told(), ["published #1"]);
+}
+
+#[test]
+fn a_puback_with_a_failure_gives_the_message_up() {
+    let mut bench = Bench::online(v5());
+    bench.publish(1, "1");
+    let refusal = Ack::with_reason(id(1), ReasonCode(0x97));
+    bench.take(Incoming::PubAck(refusal)).unwrap();
+    assert_eq!(
+        bench.told(),
+        ["given up #1: the broker rejects the message: quota exceeded"]
+    );
+}
+
+#[test]
+fn a_puback_with_another_success_is_one() {
+    let mut bench = Bench::online(v5());
+    bench.publish(1, "1");
+    let nobody = Ack::with_reason(id(1), ReasonCode(0x10));
+    bench.take(Incoming::PubAck(nobody)).unwrap();
+    assert_eq!(bench.told(), ["published #1"]);
+}
+
+#[test]
+fn a_pubrec_with_a_failure_gives_the_message_up_without_a_pubrel() {
+    let mut bench = Bench::online(ClientConfig {
+        max_inflight: 1,
+        ..v5()
+    });
+    bench.publish_many(2, 2);
+    bench.sent();
+    let refusal = Ack::with_reason(id(1), ReasonCode(0x87));
+    bench.take(Incoming::PubRec(refusal)).unwrap();
+    assert_eq!(
+        bench.told(),
+        ["given up #1: the broker rejects the message: not authorized"]
+    );
+    assert_eq!(bench.sent(), ["PUBLISH q2 #2 t=2"]);
+}
+
+#[test]
+fn a_pubrec_with_a_failure_ends_no_message_that_doesn_t_wait_for_one() {
+    let mut bench = Bench::online(v5());
+    bench.publish(1, "qos 1");
+    bench.publish(2, "released");
+    bench.sent();
+    bench.pubrec(2);
+    for number in [1, 2, 3] {
+        let refusal = Ack::with_reason(id(number), ReasonCode(0x80));
+        bench.take(Incoming::PubRec(refusal)).unwrap();
+    }
+    assert_eq!(bench.told(), NOTHING);
+    assert_eq!(bench.session.unacknowledged(), 2);
+}
+
+#[test]
+fn a_pubcomp_of_a_broker_that_has_forgotten_the_id_is_the_end_too() {
+    let mut bench = Bench::online(v5());
+    bench.publish(2, "1");
+    bench.pubrec(1);
+    let forgotten = Ack::with_reason(id(1), ReasonCode::PACKET_ID_NOT_FOUND);
+    bench.take(Incoming::PubComp(forgotten)).unwrap();
+    assert_eq!(bench.told(), ["published #1"]);
+}
+
+#[test]
+fn an_id_is_not_used_again_before_its_message_is_done() {
+    let mut bench = Bench::online(v311());
+    assert_eq!(bench.publish(1, "slow"), Some(1));
+    let mut last = 0;
+    for _ in 0..65_535 {
+        last = bench.publish(1, "quick").unwrap();
+        assert_ne!(last, 1);
+        bench.puback(last);
+    }
+    assert_eq!(last, 2);
+}
+
+/// The places of what is done were kept behind an unanswered message once, for ever.
+#[test]
+fn one_message_that_is_never_acknowledged_makes_nothing_grow() {
+    let mut bench = Bench::online(v311());
+    bench.publish(1, "stuck");
+    for _ in 0..10_000 {
+        let number = bench.publish(1, "x").unwrap();
+        bench.sent();
+        bench.puback(number);
+        bench.told();
+    }
+    assert_eq!(bench.session.unacknowledged(), 1);
+    bench.reconnect(true);
+    assert_eq!(bench.sent(), ["PUBLISH q1 #1 dup t=stuck"]);
+}

@@ -1,0 +1,117 @@
+//! How much is accepted, and when there is room again.
+
+use super::*;
+
+#[test]
+fn no_more_messages_than_max_queued_are_accepted() {
+    let mut bench = Bench::online(ClientConfig {
+        max_queued: 4,
+        ..v311()
+    });
+    bench.publish_many(1, 4);
+    assert_eq!(
+        bench.try_publish(message(1, "5")),
+        Err("4 messages (32 bytes) wait for the broker already".into())
+    );
+    bench.sent();
+    bench.puback(1);
+    assert_eq!(bench.told(), ["published #1"]);
+    bench.puback(2);
+    assert_eq!(bench.told(), ["published #2", "writable"]);
+    bench.puback(3);
+    assert_eq!(bench.told(), ["published #3"]);
+}
+
+#[test]
+fn no_more_bytes_than_max_queued_bytes_are_accepted() {
+    let mut bench = Bench::offline(ClientConfig {
+        max_queued_bytes: 100,
+        ..v311()
+    });
+    let thirty = "x".repeat(30);
+    bench.publish(1, &thirty);
+    bench.publish(2, &thirty);
+    assert!(bench.try_publish(message(1, &thirty)).is_err());
+    bench.connect(false);
+    bench.sent();
+    // The broker has the second one: its bytes are not ours to keep any more.
+    bench.pubrec(2);
+    assert_eq!(bench.told(), NOTHING);
+    bench.publish(1, &thirty);
+}
+
+#[test]
+fn one_message_alone_may_be_larger() {
+    let mut bench = Bench::online(ClientConfig {
+        max_queued_bytes: 100,
+        ..v311()
+    });
+    let large = "x".repeat(1000);
+    bench.publish(1, &large);
+    assert!(bench.try_publish(message(1, &large)).is_err());
+    bench.puback(1);
+    assert_eq!(bench.told(), ["published #1", "writable"]);
+    bench.publish(1, &large);
+}
+
+#[test]
+fn qos_0_that_is_not_written_is_bounded_too() {
+    let mut bench = Bench::online(v311());
+    let chunk = "x".repeat(300_000);
+    for _ in 0..3 {
+        bench.publish(0, &chunk);
+    }
+    assert_eq!(
+        bench.try_publish(message(0, &chunk)),
+        Err("0 messages (900021 bytes) wait for the broker already".into())
+    );
+    assert_eq!(bench.told(), NOTHING);
+    bench.session.poll_transmit(bench.now);
+    assert_eq!(bench.told(), NOTHING);
+    bench.session.poll_transmit(bench.now);
+    assert_eq!(bench.told(), ["writable"]);
+}
+
+#[test]
+fn a_lost_connection_makes_room_for_qos_0() {
+    let mut bench = Bench::online(v311());
+    let chunk = "x".repeat(1_000_000);
+    bench.publish(0, &chunk);
+    assert!(bench.try_publish(message(0, &chunk)).is_err());
+    bench.session.close(Err(Error::Closed));
+    assert_eq!(
+        bench.told(),
+        ["writable", "disconnected: the broker closed the connection"]
+    );
+}
+
+/// A publisher that waits for room waited for ever, for ids that were already free.
+#[test]
+fn ids_that_are_free_again_are_told() {
+    let mut bench = Bench::online(v311());
+    let mut ids = Vec::new();
+    let error = loop {
+        match bench.session.publish(message(0, ""), true) {
+            Ok(id) => ids.extend(id),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, Error::QueueFull { .. }));
+    assert_eq!(ids.len(), 65_535);
+    bench.sent();
+    assert_eq!(bench.told(), NOTHING);
+    bench.session.sent(ids[0]);
+    assert_eq!(bench.told(), ["published #1", "writable"]);
+}
+
+#[test]
+fn nothing_is_told_to_who_was_not_refused() {
+    let mut bench = Bench::online(ClientConfig {
+        max_queued: 2,
+        ..v311()
+    });
+    bench.publish_many(1, 2);
+    bench.puback(1);
+    bench.puback(2);
+    assert_eq!(bench.told(), ["published #1", "published #2"]);
+}

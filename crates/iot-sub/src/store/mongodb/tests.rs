@@ -1,0 +1,491 @@
+//! On a real server.
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use mongodb::bson::{Bson, Document};
+use serde_json::Value as Json;
+use testkit::Mongo;
+use tokio::runtime::Runtime;
+
+use super::*;
+use crate::reading::Value;
+use crate::store::tests::{Source, StoredRejection, Subject, contract, shown};
+
+/// A store on a server, and a client that looks at what is in there.
+struct Fixture {
+    runtime: Arc<Runtime>,
+    store: MongoStore,
+    database: Database,
+    collection: String,
+}
+
+impl Fixture {
+    fn new(mongo: &Mongo) -> Self {
+        Self::with(&mongo.url(), "sensors", runtime())
+    }
+
+    fn with(url: &str, collection: &str, runtime: Arc<Runtime>) -> Self {
+        let (store, client) = runtime.block_on(async {
+            let store = MongoStore::open(url, collection).await.unwrap();
+            (store, Client::with_uri_str(url).await.unwrap())
+        });
+        Self {
+            runtime,
+            store,
+            database: client.database("iot_service"),
+            collection: collection.to_owned(),
+        }
+    }
+
+    fn insert(&self, entries: &[Entry]) -> Result<Stored, Failure> {
+        self.runtime.block_on(self.store.insert(entries))
+    }
+
+    fn ping(&self) -> Result<(), Failure> {
+        self.runtime.block_on(self.store.ping())
+    }
+
+    fn command(&self, command: Document) -> Document {
+        self.runtime
+            .block_on(async { self.database.run_command(command).await.unwrap() })
+    }
+
+    /// Everything in a collection, in order of its ids; unlike the store itself it waits for a server as long as it takes.
+    fn documents(&self, collection: &str) -> Vec<Document> {
+        self.runtime.block_on(async {
+            let collection = self.database.collection::<Document>(collection);
+            let mut found = collection
+                .find(doc! {})
+                .sort(doc! {"_id": 1})
+                .await
+                .unwrap();
+            let mut documents = Vec::new();
+            while found.advance().await.unwrap() {
+                documents.push(found.deserialize_current().unwrap());
+            }
+            documents
+        })
+    }
+
+    fn stored(&self) -> Vec<Document> {
+        self.documents(&self.collection)
+    }
+
+    fn rejected(&self) -> Vec<Document> {
+        self.documents(&format!("{}_rejected", self.collection))
+    }
+}
+
+fn runtime() -> Arc<Runtime> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
+    Arc::new(runtime.unwrap())
+}
+
+const fn stored(stored: u64, rejected: u64) -> Stored {
+    Stored { stored, rejected }
+}
+
+/// A reading that no payload makes, with a text of `length` bytes.
+fn text(source: &mut Source, length: usize) -> Entry {
+    let Entry::Reading(mut reading) = source.entry("iot/text", "x") else {
+        unreachable!("it is text");
+    };
+    reading.value = Value::Text("x".repeat(length));
+    Entry::Reading(reading)
+}
+
+impl Subject for Fixture {
+    fn insert(&mut self, entries: &[Entry]) -> Stored {
+        Fixture::insert(self, entries).unwrap()
+    }
+
+    fn readings(&mut self) -> Vec<(String, Json, String)> {
+        let row = |document: Document| {
+            (
+                document.get_str("topic").unwrap().to_owned(),
+                serde_json::to_value(document.get("value").unwrap()).unwrap(),
+                shown(
+                    document
+                        .get_datetime("reg_date")
+                        .unwrap()
+                        .timestamp_millis(),
+                ),
+            )
+        };
+        self.stored().into_iter().map(row).collect()
+    }
+
+    fn rejections(&mut self) -> Vec<StoredRejection> {
+        let row = |document: Document| StoredRejection {
+            topic: document.get_str("topic").unwrap().to_owned(),
+            payload: document.get_binary_generic("payload").unwrap().clone(),
+            length: document.get_i64("length").unwrap(),
+            sha256: document.get_str("sha256").unwrap().to_owned(),
+            reason: document.get_str("reason").unwrap().to_owned(),
+            reg_date: shown(
+                document
+                    .get_datetime("reg_date")
+                    .unwrap()
+                    .timestamp_millis(),
+            ),
+        };
+        self.rejected().into_iter().map(row).collect()
+    }
+}
+
+#[test]
+fn mongodb_keeps_the_contract() {
+    let mongo = Mongo::start();
+    let runtime = runtime();
+    let mut number = 0;
+    contract(|| {
+        number += 1;
+        Fixture::with(
+            &mongo.url(),
+            &format!("sensors{number}"),
+            Arc::clone(&runtime),
+        )
+    });
+}
+
+#[test]
+fn a_document_has_the_four_fields_and_the_id_given_before() {
+    let mongo = Mongo::start();
+    let fixture = Fixture::new(&mongo);
+    let entry = Source::new().entry("iot/home2/temp", "10");
+    let id = entry.id();
+    assert_eq!(fixture.insert(&[entry]), Ok(stored(1, 0)));
+    let stored = fixture.stored();
+    assert_eq!(stored.len(), 1);
+    let fields: Vec<_> = stored[0].iter().collect();
+    let name = |field: &(&String, &Bson)| field.0.clone();
+    assert_eq!(
+        fields.iter().map(name).collect::<Vec<_>>(),
+        ["_id", "topic", "value", "reg_date"]
+    );
+    let Bson::ObjectId(found) = fields[0].1 else {
+        panic!("no ObjectId: {:?}", fields[0]);
+    };
+    assert_eq!(found.bytes(), id.bytes());
+    assert_eq!(found.to_hex(), id.to_string());
+    assert_eq!(fields[1].1, &Bson::String("iot/home2/temp".into()));
+    assert_eq!(fields[2].1, &Bson::Double(10.0));
+    assert!(matches!(fields[3].1, Bson::DateTime(_)));
+}
+
+#[test]
+fn every_write_waits_for_majority_and_journal() {
+    let mongo = Mongo::start();
+    let fixture = Fixture::with(
+        &format!("{}/?wtimeoutMS=1", mongo.url()),
+        "sensors",
+        runtime(),
+    );
+    fixture.command(doc! {"profile": 2});
+    let mut source = Source::new();
+    let entries = [source.entry("iot/a", "1"), source.entry("iot/a", "")];
+    assert_eq!(fixture.insert(&entries), Ok(stored(1, 1)));
+    let inserts: Vec<_> = fixture
+        .documents("system.profile")
+        .into_iter()
+        .filter(|operation| operation.get_str("op").is_ok_and(|op| op == "insert"))
+        .collect();
+    assert_eq!(inserts.len(), 2);
+    for insert in inserts {
+        let concern = insert
+            .get_document("command")
+            .unwrap()
+            .get_document("writeConcern")
+            .unwrap();
+        assert_eq!(
+            concern,
+            &doc! {"w": "majority", "j": true, "wtimeout": 20_000}
+        );
+    }
+}
+
+#[test]
+fn what_a_validator_refuses_is_kept_as_rejected_once() {
+    let mongo = Mongo::start();
+    let fixture = Fixture::new(&mongo);
+    fixture.command(doc! {"create": "sensors", "validator": {"value": {"$lt": 100}}});
+    let mut source = Source::new();
+    let entries = [
+        source.entry("iot/a", "1"),
+        source.entry("iot/a", "123"),
+        source.entry("iot/b", "{\"t\": 200}"),
+        source.entry("iot/a", "2"),
+    ];
+    for _ in 0..2 {
+        assert_eq!(fixture.insert(&entries), Ok(stored(2, 2)));
+    }
+    assert_eq!(fixture.stored().len(), 2);
+    let rejected = fixture.rejected();
+    assert_eq!(rejected.len(), 2);
+    assert_eq!(
+        rejected[0].get_object_id("_id").unwrap().bytes(),
+        entries[1].id().bytes()
+    );
+    assert_eq!(rejected[0].get_binary_generic("payload").unwrap(), b"123.0");
+    assert_eq!(
+        rejected[0].get_str("reason").unwrap(),
+        "Document failed validation"
+    );
+    assert_eq!(
+        rejected[1].get_binary_generic("payload").unwrap(),
+        b"{\"t\":200}"
+    );
+}
+
+#[test]
+fn a_unique_index_of_the_user_is_no_retry_of_ours() {
+    let mongo = Mongo::start();
+    let fixture = Fixture::new(&mongo);
+    let index = doc! {"key": {"topic": 1}, "name": "mine", "unique": true};
+    fixture.command(doc! {"createIndexes": "sensors", "indexes": [index]});
+    let mut source = Source::new();
+    // The topic reads like the message of a duplicate id.
+    let topic = "E11000 index: _id_ dup key: { _id: 1 }";
+    let entries = [source.entry(topic, "1"), source.entry(topic, "2")];
+    for _ in 0..2 {
+        assert_eq!(fixture.insert(&entries), Ok(stored(1, 1)));
+    }
+    let rejected = fixture.rejected();
+    assert_eq!(rejected.len(), 1);
+    let reason = rejected[0].get_str("reason").unwrap();
+    assert!(reason.contains(" index: mine dup key: "), "{reason}");
+}
+
+#[test]
+fn a_rejection_that_cannot_be_kept_is_an_alarm_and_never_dropped() {
+    let mongo = Mongo::start();
+    let fixture = Fixture::new(&mongo);
+    fixture.command(doc! {"create": "sensors_rejected", "validator": {"mine": true}});
+    let entry = Source::new().entry("iot/a", "");
+    assert_eq!(
+        fixture.insert(&[entry]).unwrap_err().to_string(),
+        "`sensors_rejected` refuses a rejection: Document failed validation (remove the validator or the unique index of that collection)"
+    );
+}
+
+#[test]
+fn a_value_above_the_size_of_a_document_is_rejected_and_large_ones_are_not() {
+    let mongo = Mongo::start();
+    let fixture = Fixture::new(&mongo);
+    let mut source = Source::new();
+    let mut entries = vec![
+        source.entry("iot/a", "1"),
+        text(&mut source, 17 << 20),
+        text(&mut source, (16 << 20) - 200),
+    ];
+    entries.extend((0..20).map(|_| text(&mut source, 1 << 20)));
+    assert_eq!(fixture.insert(&entries), Ok(stored(22, 1)));
+    assert_eq!(fixture.stored().len(), 22);
+    let rejected = fixture.rejected();
+    assert_eq!(rejected.len(), 1);
+    assert_eq!(
+        rejected[0].get_binary_generic("payload").unwrap().len(),
+        1 << 20
+    );
+    assert_eq!(rejected[0].get_i64("length").unwrap(), 17 << 20);
+    let reason = rejected[0].get_str("reason").unwrap();
+    assert!(
+        reason.ends_with("is above MongoDB's limit of 16777216"),
+        "{reason}"
+    );
+}
+
+/// Repeats an insert until it succeeds.
+#[track_caller]
+fn insert_in_the_end(fixture: &Fixture, entries: &[Entry]) -> Stored {
+    testkit::eventually(Duration::from_mins(1), "the insert succeeds", || {
+        fixture.insert(entries).ok()
+    })
+}
+
+#[test]
+fn thousands_refused_at_once_are_counted_each() {
+    let mongo = Mongo::start();
+    let fixture = Fixture::new(&mongo);
+    let index = doc! {"key": {"topic": 1}, "name": "mine", "unique": true};
+    fixture.command(doc! {"createIndexes": "sensors", "indexes": [index]});
+    // Each refusal holds the topic twice: 8 MB of documents, and at least as much of reply.
+    let topic = "t".repeat(1_500);
+    let mut source = Source::new();
+    let entries: Vec<_> = (0..5_000).map(|_| source.entry(&topic, "1")).collect();
+    assert_eq!(fixture.insert(&entries), Ok(stored(1, 4_999)));
+    assert_eq!(fixture.stored().len(), 1);
+    assert_eq!(fixture.rejected().len(), 4_999);
+}
+
+#[test]
+fn a_frozen_server_is_noticed_within_seconds_and_nothing_is_stored_twice() {
+    let mut mongo = Mongo::start();
+    let fixture = Fixture::new(&mongo);
+    let entries = Source::new().numbers(1_000);
+    fixture.insert(&entries[..10]).unwrap();
+    mongo.freeze();
+    for _ in 0..2 {
+        let started = Instant::now();
+        let failure = fixture.insert(&entries).unwrap_err();
+        assert!(
+            started.elapsed() < Duration::from_secs(12),
+            "{:?}",
+            started.elapsed()
+        );
+        assert_eq!(failure, Failure::Unknown("no answer in time".into()));
+    }
+    assert_eq!(
+        fixture.ping().unwrap_err(),
+        Failure::Unknown("no answer in time".into())
+    );
+    mongo.thaw();
+    assert_eq!(insert_in_the_end(&fixture, &entries), stored(1_000, 0));
+    assert_eq!(fixture.stored().len(), 1_000);
+    assert_eq!(fixture.ping(), Ok(()));
+}
+
+#[test]
+fn a_server_that_is_away_comes_back_with_what_it_had_acknowledged() {
+    let mut mongo = Mongo::reserve();
+    let fixture = Fixture::new(&mongo);
+    let refused = Failure::Unknown("connection refused".into());
+    assert_eq!(fixture.ping().unwrap_err(), refused);
+    mongo.start_again();
+    let entries = Source::new().numbers(2_000);
+    insert_in_the_end(&fixture, &entries[..1_000]);
+    mongo.kill();
+    assert!(matches!(fixture.insert(&entries), Err(Failure::Unknown(_))));
+    assert_eq!(fixture.insert(&entries).unwrap_err(), refused);
+    assert!(fixture.store.limit() < BATCH_DOCUMENTS);
+    mongo.start_again();
+    assert_eq!(fixture.stored().len(), 1_000);
+    assert_eq!(insert_in_the_end(&fixture, &entries), stored(2_000, 0));
+    assert_eq!(fixture.stored().len(), 2_000);
+}
+
+#[test]
+fn a_server_that_knows_us_not_is_an_alarm_that_shows_no_password() {
+    let mongo = Mongo::builder().args(["--auth"]).start();
+    let entry = [Source::new().entry("iot/a", "1")];
+    let address = mongo.url().replace("mongodb://", "");
+    let runtime = runtime();
+    let fixture = |user: &str, options: &str| {
+        let url = format!("mongodb://{user}{address}/?{options}");
+        Fixture::with(&url, "sensors", Arc::clone(&runtime))
+    };
+
+    // The first user can be made without one.
+    let first = fixture("", "");
+    runtime.block_on(async {
+        let admin = Client::with_uri_str(mongo.url())
+            .await
+            .unwrap()
+            .database("admin");
+        let user = doc! {"createUser": "root", "pwd": "s%cret:@/", "roles": ["root"]};
+        admin.run_command(user).await.unwrap();
+    });
+    assert_eq!(
+        first.insert(&entry).unwrap_err().to_string(),
+        "not authorized to write to database `iot_service` (give a user in the URL, one with the role readWrite on that database)"
+    );
+
+    let root = fixture("root:s%25cret%3A%40%2F@", "");
+    assert_eq!(root.insert(&entry), Ok(stored(1, 0)));
+    assert_eq!(
+        root.store.name(),
+        format!("mongodb://root@{address}/iot_service.sensors")
+    );
+
+    for (user, options) in [
+        ("root:WRONG@", ""),
+        ("root:WRONG@", "authMechanism=SCRAM-SHA-1"),
+        ("nobody:WRONG@", ""),
+        ("root:s%25cret%3A%40%2F@", "authSource=elsewhere"),
+    ] {
+        let fixture = fixture(user, options);
+        for failure in [
+            fixture.insert(&entry).unwrap_err(),
+            fixture.ping().unwrap_err(),
+        ] {
+            assert_eq!(
+                failure.to_string(),
+                "authentication failed (check user, password and authSource in the URL)",
+                "{user} {options}"
+            );
+        }
+    }
+}
+
+#[test]
+fn tls_that_fails_is_an_alarm() {
+    // A server that answers, but not in TLS.
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = server.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in server.incoming() {
+            // Fails where the client is gone already.
+            let _ = stream
+                .unwrap()
+                .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        }
+    });
+    let fixture = Fixture::with(
+        &format!("mongodb://{address}/?tls=true"),
+        "sensors",
+        runtime(),
+    );
+    assert_eq!(
+        fixture.ping().unwrap_err().to_string(),
+        "TLS failed: received corrupt message of type InvalidContentType (check tls, tlsCAFile and tlsCertificateKeyFile in the URL)"
+    );
+}
+
+#[test]
+fn a_view_is_no_place_to_write_to() {
+    let mongo = Mongo::start();
+    let fixture = Fixture::new(&mongo);
+    fixture.command(doc! {"create": "sensors", "viewOn": "others", "pipeline": []});
+    let entry = Source::new().entry("iot/a", "1");
+    let failure = fixture.insert(&[entry]).unwrap_err();
+    assert_eq!(
+        failure.to_string(),
+        "Namespace iot_service.sensors is a view, not a collection (choose another collection with --collection, or another database in the URL)"
+    );
+}
+
+#[test]
+fn a_host_nobody_knows_is_told_in_few_words() {
+    let fixture = Fixture::with("mongodb://u:secret@nowhere.invalid", "sensors", runtime());
+    assert_eq!(
+        fixture.ping().unwrap_err(),
+        Failure::Unknown("host not found".into())
+    );
+}
+
+#[test]
+fn an_error_of_opening_names_the_store_and_the_cause_once() {
+    let open = |url: &str, collection: &str| {
+        let opened = runtime().block_on(MongoStore::open(url, collection));
+        format!("{:#}", opened.err().unwrap())
+    };
+    assert_eq!(
+        check_collection("a$b").unwrap_err().to_string(),
+        "`a$b` can't be a collection: no `$`, no NUL, not beginning with `system.`"
+    );
+    assert_eq!(
+        open("mongodb://u:secret@h/?tls=true&tlsCAFile=/none", "s"),
+        "cannot use store `mongodb://u@h:27017/iot_service.s`: TLS failed: Unable to parse PEM-encoded root certificate from /none: I/O error: No such file or directory (os error 2) (check tls, tlsCAFile and tlsCertificateKeyFile in the URL)"
+    );
+    assert_eq!(
+        open("mongodb://u:secret@h/?heartbeatFrequencyMS=1", "s"),
+        "cannot use store `mongodb://u@h:27017/iot_service.s`: 'heartbeat_freq' must be at least 500ms, but 1ms was given"
+    );
+}

@@ -1,0 +1,328 @@
+//! A MongoDB URL: what it asks for, and what of it may be shown.
+
+use anyhow::{anyhow, bail};
+use mongodb::options::{Acknowledgment, ConnectionString, HostInfo, ServerAddress};
+
+/// Database where the URL names none.
+const DEFAULT_DATABASE: &str = "iot_service";
+const SCHEME: &str = "mongodb://";
+
+/// A URL that was understood.
+pub(super) struct Url {
+    pub(super) connection: ConnectionString,
+    pub(super) database: String,
+    /// The URL as it may be shown: no password, no options.
+    shown: String,
+}
+
+impl Url {
+    /// Parses `url`.
+    ///
+    /// # Errors
+    ///
+    /// It is malformed or weakens the write concern. The error shows no part that could hold a password.
+    pub(super) fn parse(url: &str) -> anyhow::Result<Self> {
+        // Before the parser, which refuses some of these in other words.
+        if let Some(option) = weakening_option(url) {
+            return Err(weakened(&redact(url), &option));
+        }
+        let connection = ConnectionString::parse(url).map_err(|_| {
+            let why = fault(url);
+            anyhow!("`{}` is not a valid MongoDB URL: {why}", redact(url))
+        })?;
+        let shown = shown(&connection);
+        if let Some(concern) = &connection.write_concern {
+            let weak = match &concern.w {
+                None | Some(Acknowledgment::Majority) => concern.journal == Some(false),
+                Some(Acknowledgment::Custom(name)) => !name.eq_ignore_ascii_case("majority"),
+                Some(_) => true,
+            };
+            if weak {
+                return Err(weakened(&shown, "w"));
+            }
+        }
+        let database = connection.default_database.clone();
+        // The parser lets this pass, the server doesn't.
+        if database.as_ref().is_some_and(|name| name.contains('.')) {
+            bail!("`{shown}` is not a valid MongoDB URL: check its database");
+        }
+        Ok(Self {
+            connection,
+            database: database.unwrap_or_else(|| DEFAULT_DATABASE.to_owned()),
+            shown,
+        })
+    }
+
+    /// Returns the name of a collection as people see it: `mongodb://user@host:27017/database.collection`.
+    pub(super) fn name(&self, collection: &str) -> String {
+        format!("{}/{}.{collection}", self.shown, self.database)
+    }
+}
+
+/// Checks that `name` can be a collection's.
+pub(crate) fn check_collection(name: &str) -> anyhow::Result<()> {
+    if name.is_empty() {
+        bail!("a collection needs a name");
+    }
+    if name.contains(['$', '\0']) || name.starts_with("system.") {
+        bail!("`{name}` can't be a collection: no `$`, no NUL, not beginning with `system.`");
+    }
+    Ok(())
+}
+
+/// Returns `url` as it may be shown: scheme, user, hosts and database. Nothing but the scheme of one that can't be
+/// parsed, for then nobody knows where its password ends.
+fn redact(url: &str) -> String {
+    match ConnectionString::parse(url) {
+        Ok(connection) => match &connection.default_database {
+            Some(database) => format!("{}/{database}", shown(&connection)),
+            None => shown(&connection),
+        },
+        Err(_) => format!("{SCHEME}…"),
+    }
+}
+
+fn shown(connection: &ConnectionString) -> String {
+    let user = connection
+        .credential
+        .as_ref()
+        .and_then(|credential| credential.username.as_ref());
+    let user = user.map(|user| format!("{user}@")).unwrap_or_default();
+    let hosts = match &connection.host_info {
+        HostInfo::HostIdentifiers(hosts) => {
+            let hosts: Vec<_> = hosts.iter().map(host).collect();
+            hosts.join(",")
+        }
+        HostInfo::DnsRecord(name) => name.clone(),
+        _ => String::new(),
+    };
+    format!("{SCHEME}{user}{hosts}")
+}
+
+/// The driver shows an IPv6 address without its brackets.
+fn host(address: &ServerAddress) -> String {
+    match address {
+        ServerAddress::Tcp { host, port } if host.contains(':') => {
+            format!("[{host}]:{}", port.unwrap_or(27017))
+        }
+        address => address.to_string(),
+    }
+}
+
+fn weakened(shown: &str, option: &str) -> anyhow::Error {
+    anyhow!(
+        "the URL of `{shown}` weakens what is stored by its option `{option}`: readings are written with w=majority and journal=true (remove the option)"
+    )
+}
+
+/// Returns the name of an option that asks for less than majority and journal.
+fn weakening_option(url: &str) -> Option<String> {
+    let (_, options) = url.split_once('?')?;
+    options.split('&').find_map(|option| {
+        let (key, value) = option.split_once('=')?;
+        let weak = match key.to_ascii_lowercase().as_str() {
+            "w" => !value.eq_ignore_ascii_case("majority"),
+            "journal" | "j" => !value.eq_ignore_ascii_case("true"),
+            _ => false,
+        };
+        weak.then(|| key.to_owned())
+    })
+}
+
+/// Returns what is wrong with a URL that can't be parsed. The parser's own text can't be shown: it quotes parts of the
+/// URL, and with a `?` or `@` in the password it takes parts of that for a host.
+fn fault(url: &str) -> String {
+    let fails = |rest: &str| ConnectionString::parse(format!("{SCHEME}{rest}")).is_err();
+    let Some(rest) = url.strip_prefix(SCHEME) else {
+        return if url.starts_with("mongodb+srv://") {
+            "`mongodb+srv` is not supported (name the hosts: `mongodb://HOST1,HOST2/?replicaSet=NAME`)"
+                .to_owned()
+        } else {
+            format!("it must begin with `{SCHEME}`")
+        };
+    };
+    // After the last `@` there is nothing of user and password, whatever is wrong with them.
+    let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
+    if !fails(rest) {
+        return "check its user and password (in them `@` is written `%40`, `:` `%3A`, `/` `%2F`, `?` `%3F`, `%` `%25`)"
+            .to_owned();
+    }
+    let (place, options) = rest.split_once('?').unwrap_or((rest, ""));
+    let hosts = place.split('/').next().unwrap_or_default();
+    if fails(hosts) {
+        return "check its hosts and ports".to_owned();
+    }
+    if fails(place) {
+        return "check its database".to_owned();
+    }
+    let wrong = options
+        .split('&')
+        .find(|option| fails(&format!("localhost/?{option}")));
+    match wrong.and_then(|option| option.split('=').next()) {
+        Some(key) => format!("check its option `{key}`"),
+        None => "its options contradict each other".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn name(url: &str, expected: &str) {
+        assert_eq!(Url::parse(url).unwrap().name("sensors"), expected);
+    }
+
+    #[track_caller]
+    fn refused(url: &str, expected: &str) {
+        let error = Url::parse(url)
+            .err()
+            .unwrap_or_else(|| panic!("not refused: {url}"));
+        assert_eq!(format!("{error:#}"), expected);
+    }
+
+    #[test]
+    fn a_name_has_no_password_and_the_database_it_means() {
+        name(
+            "mongodb://localhost",
+            "mongodb://localhost:27017/iot_service.sensors",
+        );
+        name(
+            "mongodb://localhost:1/home",
+            "mongodb://localhost:1/home.sensors",
+        );
+        name(
+            "mongodb://u:secret@h1,h2:2/?replicaSet=rs",
+            "mongodb://u@h1:27017,h2:2/iot_service.sensors",
+        );
+        name(
+            "mongodb://u:se%40cr%3Aet@h",
+            "mongodb://u@h:27017/iot_service.sensors",
+        );
+        name(
+            "mongodb://u@h/db?authMechanism=MONGODB-X509",
+            "mongodb://u@h:27017/db.sensors",
+        );
+        name(
+            "mongodb://u:p@h/?appName=a@b",
+            "mongodb://u@h:27017/iot_service.sensors",
+        );
+        name(
+            "mongodb://[::1]:5/",
+            "mongodb://[::1]:5/iot_service.sensors",
+        );
+        name(
+            "mongodb://%2Ftmp%2Fm.sock",
+            "mongodb:///tmp/m.sock/iot_service.sensors",
+        );
+    }
+
+    #[test]
+    fn what_is_redacted_has_no_password_and_no_option() {
+        assert_eq!(
+            redact("mongodb://u:secret@h/db?tlsCertificateKeyFilePassword=secret"),
+            "mongodb://…"
+        );
+        assert_eq!(
+            redact("mongodb://u:secret@h/db?appName=secret"),
+            "mongodb://u@h:27017/db"
+        );
+        assert_eq!(redact("mongodb://localhost"), "mongodb://localhost:27017");
+        for url in [
+            "mongodb://u:secret",
+            "secret",
+            "mongodb://u:sec@ret@h",
+            "mongodb://u:sec?ret@h",
+            "mongodb://u:s/e@h",
+        ] {
+            assert_eq!(redact(url), "mongodb://…");
+        }
+    }
+
+    #[test]
+    fn a_weaker_write_concern_is_refused() {
+        let concerns = [
+            "w=0",
+            "w=1",
+            "W=2",
+            "w=mine",
+            "w=",
+            "journal=false",
+            "JOURNAL=False",
+            "Journal=0",
+            "j=false",
+            "w=majority&journal=false",
+            "w=0&journal=true",
+            "w=majority&w=1",
+            "w=MAJORITY&w=0",
+            "%77=1",
+        ];
+        for concern in concerns {
+            let url = format!("mongodb://u:secret@h/?appName=a&{concern}");
+            let error = Url::parse(&url)
+                .err()
+                .unwrap_or_else(|| panic!("not refused: {concern}"));
+            let error = error.to_string();
+            assert!(!error.contains("secret"), "{error}");
+            assert!(!error.contains('\n'), "{error}");
+        }
+        refused(
+            "mongodb://u:secret@h/?W=1",
+            "the URL of `mongodb://u@h:27017` weakens what is stored by its option `W`: readings are written with w=majority and journal=true (remove the option)",
+        );
+        for concern in [
+            "w=majority",
+            "W=Majority",
+            "journal=true",
+            "Journal=true",
+            "wtimeoutMS=5",
+        ] {
+            assert!(
+                Url::parse(&format!("mongodb://h/?{concern}")).is_ok(),
+                "{concern}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_without_the_password() {
+        let parts = "check its user and password (in them `@` is written `%40`, `:` `%3A`, `/` `%2F`, `?` `%3F`, `%` `%25`)";
+        for url in [
+            "mongodb://u:sec@ret@host",
+            "mongodb://u:sec/ret@host",
+            "mongodb://u:sec?ret@host",
+            "mongodb://u:sec:ret@host",
+            "mongodb://u:sec%ret@host",
+            "mongodb://:secret@host",
+        ] {
+            refused(
+                url,
+                &format!("`mongodb://…` is not a valid MongoDB URL: {parts}"),
+            );
+        }
+        for (url, expected) in [
+            ("localhost:27017", "it must begin with `mongodb://`"),
+            (
+                "mongodb+srv://u:p@host",
+                "`mongodb+srv` is not supported (name the hosts: `mongodb://HOST1,HOST2/?replicaSet=NAME`)",
+            ),
+            ("mongodb://", "check its hosts and ports"),
+            ("mongodb://user:secret", "check its hosts and ports"),
+            ("mongodb://u:secret@host:99999", "check its hosts and ports"),
+            ("mongodb://u:secret@host/a$b", "check its database"),
+            (
+                "mongodb://u:secret@host/?connectTimeoutMS=secret",
+                "check its option `connectTimeoutMS`",
+            ),
+            (
+                "mongodb://u:secret@host/?nonsense=secret",
+                "check its option `nonsense`",
+            ),
+        ] {
+            refused(
+                url,
+                &format!("`mongodb://…` is not a valid MongoDB URL: {expected}"),
+            );
+        }
+    }
+}

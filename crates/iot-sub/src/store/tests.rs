@@ -1,0 +1,265 @@
+//! The contract of all stores, run on each: SQLite as well, which is a journal and a store at once.
+
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use chrono::{DateTime, SecondsFormat, Utc};
+use rusqlite::types::ValueRef;
+use serde_json::{Value as Json, json};
+use tempfile::TempDir;
+
+use crate::journal::Journal;
+use crate::journal::sqlite::SqliteStore;
+use crate::reading::{Entry, IdGenerator, PayloadMode, read};
+use crate::store::Stored;
+
+/// A store of its own for each rule.
+pub(super) trait Subject {
+    /// Stores `entries`; those that were there already count as stored.
+    fn insert(&mut self, entries: &[Entry]) -> Stored;
+
+    /// Returns what is in it in order of its ids: topic, value and time.
+    fn readings(&mut self) -> Vec<(String, Json, String)>;
+
+    /// Returns the rejections likewise.
+    fn rejections(&mut self) -> Vec<StoredRejection>;
+}
+
+#[derive(Debug, PartialEq)]
+pub(super) struct StoredRejection {
+    pub(super) topic: String,
+    pub(super) payload: Vec<u8>,
+    pub(super) length: i64,
+    pub(super) sha256: String,
+    pub(super) reason: String,
+    pub(super) reg_date: String,
+}
+
+/// Runs every rule on a new subject.
+pub(super) fn contract<S: Subject>(mut new: impl FnMut() -> S) {
+    stores_every_kind_of_value(&mut new());
+    keeps_rejections_whole(&mut new());
+    stores_nothing_twice(&mut new());
+    takes_any_number_at_once(&mut new());
+}
+
+/// Makes entries of one process, a millisecond apart.
+#[derive(Debug)]
+pub(super) struct Source {
+    ids: IdGenerator,
+    now: DateTime<Utc>,
+}
+
+impl Source {
+    pub(super) fn new() -> Self {
+        Self {
+            ids: IdGenerator::new(),
+            now: DateTime::from_timestamp_millis(1_795_428_000_123).expect("a time"),
+        }
+    }
+
+    pub(super) fn entry(&mut self, topic: &str, payload: impl AsRef<[u8]>) -> Entry {
+        let payload = Bytes::copy_from_slice(payload.as_ref());
+        let entry = read(PayloadMode::Text, topic, &payload, self.now, &mut self.ids);
+        self.now += chrono::Duration::milliseconds(1);
+        entry
+    }
+
+    pub(super) fn numbers(&mut self, count: u32) -> Vec<Entry> {
+        (0..count)
+            .map(|i| self.entry("iot/number", i.to_string()))
+            .collect()
+    }
+}
+
+fn stored(stored: u64, rejected: u64) -> Stored {
+    Stored { stored, rejected }
+}
+
+fn stores_every_kind_of_value(subject: &mut impl Subject) {
+    let deep = format!("{}1{}", "[".repeat(100), "]".repeat(100));
+    let values = [
+        ("10", json!(10.0)),
+        ("-0.1", json!(-0.1)),
+        ("1.7976931348623157e308", json!(f64::MAX)),
+        ("5e-324", json!(5e-324)),
+        (
+            "{\"t\": 1, \"a\": [2.5, true, null, \"x\"]}",
+            json!({"t": 1, "a": [2.5, true, null, "x"]}),
+        ),
+        ("[9007199254740993]", json!([9_007_199_254_740_993_i64])),
+        (
+            "{\"$set\": {\"a.b\": 1}, \"\": 2}",
+            json!({"$set": {"a.b": 1}, "": 2}),
+        ),
+        ("\"a string\"", json!("a string")),
+        ("false", json!(false)),
+        ("null", json!(null)),
+        ("text °C", json!("text °C")),
+        (&deep, serde_json::from_str(&deep).expect("JSON")),
+    ];
+    let topic = "iot/'ü\"/$x y";
+    let mut source = Source::new();
+    let entries: Vec<_> = values
+        .iter()
+        .map(|(payload, _)| source.entry(topic, payload))
+        .collect();
+    assert_eq!(subject.insert(&entries), stored(12, 0));
+    let found = subject.readings();
+    assert_eq!(found.len(), values.len());
+    for (i, ((payload, expected), found)) in values.into_iter().zip(found).enumerate() {
+        let reg_date = format!("2026-11-23T10:00:00.{}Z", 123 + i);
+        assert_eq!(found, (topic.to_owned(), expected, reg_date), "{payload}");
+    }
+}
+
+fn keeps_rejections_whole(subject: &mut impl Subject) {
+    let mut source = Source::new();
+    let long = vec![0xff; (1 << 20) + 1];
+    let entries = [
+        source.entry("iot/a", [0xff, 0]),
+        source.entry("iot/b", "25"),
+        source.entry("iot/c", ""),
+        source.entry("iot/d", &long),
+    ];
+    assert_eq!(subject.insert(&entries), stored(1, 3));
+    let rejection =
+        |topic: &str, payload: &[u8], length, sha256: &str, reason: &str, millis| StoredRejection {
+            topic: topic.to_owned(),
+            payload: payload.to_vec(),
+            length,
+            sha256: sha256.to_owned(),
+            reason: reason.to_owned(),
+            reg_date: format!("2026-11-23T10:00:00.{millis}Z"),
+        };
+    let hashes = [
+        "ea5dbf9596d187e9500f23e9a680109475341cf4e81f7e043f7d97152c10772f",
+        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        "97f1b26601b4e889c9c1fa0c9fbffccd15eb2900e3a326f53715dd578c72b0a7",
+    ];
+    let found = subject.rejections();
+    assert_eq!(found.len(), 3);
+    assert_eq!(
+        found[0],
+        rejection("iot/a", &[0xff, 0], 2, hashes[0], "not UTF-8", 123)
+    );
+    assert_eq!(
+        found[1],
+        rejection("iot/c", &[], 0, hashes[1], "empty payload", 125)
+    );
+    let kept = &long[..1 << 20];
+    assert_eq!(
+        found[2],
+        rejection("iot/d", kept, (1 << 20) + 1, hashes[2], "not UTF-8", 126)
+    );
+}
+
+fn stores_nothing_twice(subject: &mut impl Subject) {
+    let mut source = Source::new();
+    // Equal readings are two, for their ids differ.
+    let mut entries = vec![
+        source.entry("iot/a", "1"),
+        source.entry("iot/a", "1"),
+        source.entry("iot/a", ""),
+    ];
+    for _ in 0..2 {
+        assert_eq!(subject.insert(&entries), stored(2, 1));
+    }
+    entries.push(source.entry("iot/a", "2"));
+    entries.push(source.entry("iot/a", [0xff]));
+    assert_eq!(subject.insert(&entries), stored(3, 2));
+    assert_eq!(subject.readings().len(), 3);
+    assert_eq!(subject.rejections().len(), 2);
+}
+
+fn takes_any_number_at_once(subject: &mut impl Subject) {
+    assert_eq!(subject.insert(&[]), stored(0, 0));
+    let entries = Source::new().numbers(12_345);
+    subject.insert(&entries[5_000..6_000]);
+    // Most commands now hold some that are there, and some hold nothing else.
+    for _ in 0..2 {
+        assert_eq!(subject.insert(&entries), stored(12_345, 0));
+    }
+    let found = subject.readings();
+    assert_eq!(found.len(), entries.len());
+    for (i, (_, value, _)) in (0_u32..).zip(found) {
+        assert_eq!(value, json!(f64::from(i)));
+    }
+}
+
+#[test]
+fn sqlite_keeps_the_contract() {
+    struct Sqlite {
+        store: SqliteStore,
+        path: PathBuf,
+        _folder: TempDir,
+    }
+
+    impl Sqlite {
+        fn rows<T>(
+            &self,
+            query: &str,
+            row: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+        ) -> Vec<T> {
+            let connection = rusqlite::Connection::open(&self.path).unwrap();
+            let mut query = connection.prepare(query).unwrap();
+            query
+                .query_map([], row)
+                .unwrap()
+                .map(Result::unwrap)
+                .collect()
+        }
+    }
+
+    impl Subject for Sqlite {
+        fn insert(&mut self, entries: &[Entry]) -> Stored {
+            let committed = self.store.commit(entries).unwrap();
+            let rejected = entries.iter().filter_map(Entry::as_rejection).count() as u64;
+            let total = committed.stored + committed.rejected + committed.duplicates;
+            assert_eq!(total, entries.len() as u64);
+            stored(total - rejected, rejected)
+        }
+
+        fn readings(&mut self) -> Vec<(String, Json, String)> {
+            self.rows("SELECT topic, value, reg_date FROM sensors", |row| {
+                let value = match row.get_ref(1)? {
+                    ValueRef::Real(number) => json!(number),
+                    value => {
+                        let text = value.as_str()?;
+                        serde_json::from_str(text).unwrap_or_else(|_| json!(text))
+                    }
+                };
+                Ok((row.get(0)?, value, row.get(2)?))
+            })
+        }
+
+        fn rejections(&mut self) -> Vec<StoredRejection> {
+            self.rows("SELECT * FROM sensors_rejected ORDER BY uid", |row| {
+                Ok(StoredRejection {
+                    topic: row.get("topic")?,
+                    payload: row.get("payload")?,
+                    length: row.get("length")?,
+                    sha256: row.get("sha256")?,
+                    reason: row.get("reason")?,
+                    reg_date: row.get("reg_date")?,
+                })
+            })
+        }
+    }
+
+    contract(|| {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("iot.db");
+        Sqlite {
+            store: SqliteStore::open(&path).unwrap(),
+            path,
+            _folder: folder,
+        }
+    });
+}
+
+/// Returns a time as the stores are asked to show it.
+pub(super) fn shown(millis: i64) -> String {
+    let date = DateTime::from_timestamp_millis(millis).expect("a time");
+    date.to_rfc3339_opts(SecondsFormat::Millis, true)
+}

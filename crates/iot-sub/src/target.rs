@@ -1,0 +1,93 @@
+//! Where readings are committed: opened before the broker is connected, and waited for where it is away.
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use iot_core::cli::Signals;
+
+use crate::args::{Plan, StoreUrl};
+use crate::journal::Journal;
+use crate::journal::sqlite::SqliteStore;
+use crate::output::Messages;
+use crate::store::mongodb::MongoStore;
+use crate::store::{Failure, Store};
+
+/// Delay between two tries to reach a store, beside what a try takes itself.
+const DELAY: Duration = Duration::from_secs(1);
+
+/// An open store.
+pub(crate) enum Target {
+    /// A local file.
+    Journal {
+        journal: Box<dyn Journal>,
+        /// What messages call it.
+        name: String,
+    },
+    /// A database.
+    Store(Box<dyn Store>),
+}
+
+impl Target {
+    /// Returns what messages call the store: never with a password.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Journal { name, .. } => name,
+            Self::Store(store) => store.name(),
+        }
+    }
+}
+
+/// What became of [`open`].
+pub(crate) enum Opened {
+    /// The store answers; `None` where nothing is stored.
+    Open(Option<Target>),
+    /// A signal came first.
+    Interrupted,
+}
+
+/// Opens the store; waits for a database that is away, and says so once.
+///
+/// # Errors
+/// A store that can't be used as it is named; with `--fail-fast` also one that is away.
+pub(crate) async fn open(
+    plan: &Plan,
+    signals: &mut Signals,
+    messages: &Messages,
+) -> Result<Opened> {
+    let target = match &plan.store {
+        StoreUrl::Nowhere => None,
+        StoreUrl::Sqlite(path) => Some(Target::Journal {
+            journal: Box::new(SqliteStore::open(path)?),
+            name: path.display().to_string(),
+        }),
+        StoreUrl::MongoDb(url) => {
+            let store = MongoStore::open(url, &plan.collection).await?;
+            tokio::select! {
+                answered = wait_for(&store, plan.fail_fast, messages) => answered?,
+                () = signals.next() => return Ok(Opened::Interrupted),
+            }
+            Some(Target::Store(Box::new(store)))
+        }
+    };
+    Ok(Opened::Open(target))
+}
+
+/// Waits until the store answers.
+async fn wait_for(store: &dyn Store, fail_fast: bool, messages: &Messages) -> Result<()> {
+    let mut told: Option<Failure> = None;
+    while let Err(failure) = store.ping().await {
+        let away = matches!(failure, Failure::Unknown(_));
+        if !away || fail_fast {
+            bail!("cannot use store `{}`: {failure}", store.name());
+        }
+        if told.as_ref() != Some(&failure) {
+            messages.say(&format_args!(
+                "waiting for store `{}`: {failure}",
+                store.name()
+            ));
+            told = Some(failure);
+        }
+        tokio::time::sleep(DELAY).await;
+    }
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! What is printed, and that printing holds up nothing.
+
+mod common;
+
+use common::{interrupt, publish, sqlite, start, sub};
+use testkit::{Broker, DEADLINE, eventually};
+
+#[test]
+fn readings_are_printed_as_the_tutorial_prints_them() {
+    let broker = Broker::start();
+    let program = start(&broker, "none", &[]);
+    assert_eq!(program.stderr(), "Connected with result code 0\n");
+    for payload in ["10", "-5.25", "1e16", "0.00001", " 7 ", "true"] {
+        broker.mosquitto_pub(["-t", "iot/x", "-m", payload]);
+    }
+    program.wait_for_stdout("true");
+    assert_eq!(
+        program.stdout(),
+        " iot/x 10.0\n iot/x -5.25\n iot/x 1e+16\n iot/x 1e-05\n iot/x 7.0\n iot/x true\n"
+    );
+    assert_eq!(interrupt(program), "iot-sub: received 6, rejected 0");
+}
+
+#[test]
+fn several_filters_can_be_named() {
+    let broker = Broker::start();
+    let program = start(&broker, "none", &["-t", "a/#", "-t", "b/+/c"]);
+    for topic in ["iot/x", "a", "b/x/c", "b/x", "a/b/c"] {
+        broker.mosquitto_pub(["-t", topic, "-m", "1"]);
+    }
+    program.wait_for_stdout(" a/b/c 1.0");
+    assert_eq!(program.stdout(), " a 1.0\n b/x/c 1.0\n a/b/c 1.0\n");
+}
+
+#[test]
+fn a_closed_stdout_ends_the_printing_not_the_storing() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("iot.db");
+    let port = broker.port().to_string();
+    let program = sub(&[
+        "-p",
+        &port,
+        "--store",
+        &format!("sqlite:{}", file.display()),
+    ])
+    .close_stdout_after("1.0")
+    .spawn();
+    broker.wait_for_log("Sending SUBACK", DEADLINE);
+    for value in ["1", "2", "3", "4"] {
+        publish(broker.port(), &["-m", value]);
+    }
+    eventually(DEADLINE, "all four are stored", || {
+        sqlite(&file, "select count(*) from sensors") == "4\n"
+    });
+    assert_eq!(
+        interrupt(program),
+        "iot-sub: received 4, stored 4, rejected 0"
+    );
+}
+
+#[test]
+fn a_closed_stdout_ends_a_program_that_only_prints() {
+    let broker = Broker::start();
+    let port = broker.port().to_string();
+    let mut program = sub(&["-p", &port, "--store", "none"])
+        .close_stdout_after("1.0")
+        .spawn();
+    broker.wait_for_log("Sending SUBACK", DEADLINE);
+    publish(broker.port(), &["-m", "1"]);
+    program.wait_for_stdout("1.0");
+    // The next lines meet a closed pipe.
+    eventually(DEADLINE, "the program ends", || {
+        broker.mosquitto_pub(["-t", "iot/x", "-m", "2"]);
+        !program.is_running()
+    });
+    assert_eq!(program.wait().code(), Some(0), "{}", program.stderr());
+}
