@@ -110,7 +110,18 @@ struct Control {
     thread: Option<JoinHandle<Result<(), Error>>>,
 }
 
-/// Marks the loop as running.
+impl Control {
+    /// Claims the loop for one thread.
+    fn start_running(&mut self) -> Result<(), Error> {
+        if std::mem::replace(&mut self.running, true) {
+            return Err(Error::Running);
+        }
+        self.stop = false;
+        Ok(())
+    }
+}
+
+/// Gives the loop free again.
 struct Running<U: Send + 'static>(Client<U>);
 
 impl<U: Send + 'static> Drop for Running<U> {
@@ -365,15 +376,25 @@ impl<U: Send + 'static> Client<U> {
             };
             self.join(ending);
         }
-        let running = self.start_running_here()?;
+        let mut control = lock(&self.inner.control);
+        control.start_running()?;
         let client = self.clone();
         let thread = std::thread::Builder::new().name("iot-core loop".into());
+        // Under the lock, so that a callback which stops the loop finds its thread.
         let thread = thread.spawn(move || {
-            let _running = running;
+            let _running = Running(client.clone());
             client.run()
-        })?;
-        lock(&self.inner.control).thread = Some(thread);
-        Ok(())
+        });
+        match thread {
+            Ok(thread) => {
+                control.thread = Some(thread);
+                Ok(())
+            }
+            Err(error) => {
+                control.running = false;
+                Err(error.into())
+            }
+        }
     }
 
     /// Stops the thread of [`loop_start`](Self::loop_start) and waits for its end; inside a
@@ -418,15 +439,7 @@ impl<U: Send + 'static> Client<U> {
         if driver::runs_here(self.inner.number) {
             return Err(Error::InCallback);
         }
-        self.start_running_here()
-    }
-
-    fn start_running_here(&self) -> Result<Running<U>, Error> {
-        let mut control = lock(&self.inner.control);
-        if std::mem::replace(&mut control.running, true) {
-            return Err(Error::Running);
-        }
-        control.stop = false;
+        lock(&self.inner.control).start_running()?;
         Ok(Running(self.clone()))
     }
 

@@ -179,6 +179,17 @@ impl Watched {
     }
 }
 
+/// A loop that is left to itself would go on dialling, and find the broker of another test.
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.client.on_connect(|client, (), _, _| {
+            let _ = client.disconnect();
+        });
+        self.client.on_disconnect(|_, (), _| {});
+        let _ = self.client.disconnect();
+    }
+}
+
 /// Runs `act` on a thread; panics where it doesn't end in time.
 #[track_caller]
 fn in_time<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) -> T {
