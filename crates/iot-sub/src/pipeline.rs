@@ -244,7 +244,7 @@ impl Pipeline {
             Event::ConnectFailed(error) | Event::Disconnected(Err(error))
                 if self.fail_fast || error.is_permanent() =>
             {
-                return Err(error.into());
+                return Err(self.notices.failure(error));
             }
             _ => {}
         }
