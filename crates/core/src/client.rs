@@ -297,7 +297,7 @@ impl<U: Send + 'static> Client<U> {
         }
     }
 
-    /// Does what [`request_connect`](Self::request_connect) asked for. Returns the broker, once one
+    /// Does what `request_connect` asked for. Returns the broker, once one
     /// is named.
     fn connect_requested(&self, driver: &mut Driver) -> Option<ClientConfig> {
         let (waiting, config) = {
