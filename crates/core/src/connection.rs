@@ -1,4 +1,4 @@
-//! Drives a [`Session`] over a [`Transport`]: reads as much as there is, hands it over, writes all
+//! Drives a [`Session`] over a `Transport`: reads as much as there is, hands it over, writes all
 //! that the session has to say in one call; waits and dials again when the connection is lost.
 
 use std::collections::VecDeque;
