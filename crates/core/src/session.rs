@@ -338,11 +338,8 @@ impl Session {
         }
         self.recheck_unsent();
         self.feed();
-        let done = self.publishing.resume(ack.session_present);
+        self.publishing.resume(ack.session_present);
         self.events.push_back(Event::Connected(ack));
-        for id in done {
-            self.finish(id, Ok(ReasonCode::SUCCESS));
-        }
         self.pump();
         Ok(())
     }

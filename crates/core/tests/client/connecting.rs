@@ -97,13 +97,17 @@ fn connect_async_leaves_it_to_the_loop_which_waits_for_the_broker() {
 }
 
 #[test]
-fn a_loop_that_was_started_first_serves_a_later_connect() {
+fn a_loop_that_was_started_first_serves_a_later_connect_and_connects_once() {
     let broker = Broker::start();
-    let watched = Watched::new(config("a"));
-    watched.client.loop_start().unwrap();
-    watched.connect(broker.port());
-    assert_eq!(watched.connect_seen(), (false, 0));
-    watched.end();
+    for _ in 0..20 {
+        let watched = Watched::new(config("a"));
+        watched.client.loop_start().unwrap();
+        watched.connect(broker.port());
+        assert_eq!(watched.connect_seen(), (false, 0));
+        watched.end();
+        assert!(watched.disconnect_seen().is_ok());
+    }
+    assert_eq!(broker.log().matches("as a (p2").count(), 20);
 }
 
 #[test]

@@ -111,6 +111,13 @@ fn qos_2_is_received_exactly_once_and_in_order_over_cuts() {
             cut(&net, round);
             publish_round(&watched.client, round, 2);
             arrived.extend(numbers(&witness, round));
+            // mosquitto 2.0.11 that is cut off twice while it sends PUBRELs again sends the rest of
+            // those messages again as PUBLISH: so the next cut waits for the end of this round.
+            let last = (round + 1) * ROUND;
+            broker.wait_for_log(
+                &format!("Received PUBCOMP from witness (Mid: {last},"),
+                DEADLINE,
+            );
         }
         assert_eq!(arrived, all(), "{protocol}");
         assert!(net.connections() > 6, "{}", net.connections());
