@@ -2,6 +2,7 @@
 //!
 //! A journal is a local file; what is delivered to a database afterwards is [`store`](crate::store)'s.
 
+mod file;
 pub(crate) mod sqlite;
 
 use std::fmt;
