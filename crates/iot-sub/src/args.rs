@@ -8,11 +8,12 @@ use anyhow::Result;
 use clap::builder::BoolishValueParser;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use iot_core::cli::ConnectArgs;
 use iot_core::{ClientConfig, QoS, Subscription, TopicFilter};
 
 use crate::reading::PayloadMode;
+use crate::size::Size;
 use crate::store::mongodb::check_collection;
 
 /// Receive sensor readings over MQTT and store them
@@ -52,6 +53,21 @@ pub(crate) struct Args {
     #[arg(long, env = "IOT_PAYLOAD", hide_env_values = true)]
     #[arg(value_enum, default_value_t, value_name = "KIND")]
     payload: PayloadMode,
+
+    /// Acknowledge a message once it is there
+    #[arg(long, env = "IOT_ACK_AFTER", hide_env_values = true)]
+    #[arg(value_enum, value_name = "PLACE")]
+    ack_after: Option<AckAfter>,
+
+    /// Keep what is acknowledged and not yet in MongoDB in the file PATH; implies --ack-after spool [default: a file
+    /// for this broker, client ID and store in $XDG_STATE_HOME/iot-sub or ~/.local/state/iot-sub]
+    #[arg(long, env = "IOT_SPOOL", hide_env_values = true, value_name = "PATH")]
+    spool: Option<PathBuf>,
+
+    /// Let the spool grow to SIZE, then stop reading from the broker until there is room
+    #[arg(long, env = "IOT_SPOOL_LIMIT", hide_env_values = true)]
+    #[arg(default_value = "1GiB", value_name = "SIZE", value_parser = spool_limit)]
+    spool_limit: Size,
 
     /// Run a broker inside this process, and store in a file: nothing else is needed. Its acknowledgement
     /// promises that a message is in its memory; what a clean end leaves over is on disk
@@ -106,6 +122,23 @@ impl FromStr for StoreUrl {
     }
 }
 
+/// Where a message has to be before it is acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum AckAfter {
+    /// On this machine's disk, in the spool: MongoDB gets it from there, also if it is away for hours
+    Spool,
+    /// In the store itself: on the disks of MongoDB's majority, or in the SQLite file [default]
+    Store,
+}
+
+fn spool_limit(text: &str) -> Result<Size, String> {
+    let limit: Size = text.parse()?;
+    if limit.bytes() < Size::mib(1).bytes() {
+        return Err("a spool needs 1MiB at least".into());
+    }
+    Ok(limit)
+}
+
 fn collection(name: &str) -> Result<String> {
     check_collection(name)?;
     Ok(name.to_owned())
@@ -119,9 +152,21 @@ pub(crate) struct Plan {
     pub(crate) store: StoreUrl,
     pub(crate) collection: String,
     pub(crate) payload: PayloadMode,
+    /// Set where readings go to a spool first.
+    pub(crate) spool: Option<SpoolPlan>,
     /// Where the embedded broker listens, if it is to run.
     pub(crate) embedded: Option<SocketAddr>,
     pub(crate) fail_fast: bool,
+}
+
+/// Which spool, and how large.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct SpoolPlan {
+    /// By default the one for broker, client id and store.
+    pub(crate) path: Option<PathBuf>,
+    pub(crate) limit: Size,
+    /// The client id that was given, else empty: the random one is another each time.
+    pub(crate) client_id: String,
 }
 
 impl Args {
@@ -130,7 +175,7 @@ impl Args {
         let mut command = Self::command();
         let matches = command.get_matches_mut();
         match Self::from_arg_matches(&matches) {
-            Ok(args) => match args.contradiction(&matches) {
+            Ok(args) => match args.contradictions(&matches) {
                 Some(line) => command.error(ErrorKind::ArgumentConflict, line).exit(),
                 None => args,
             },
@@ -139,6 +184,53 @@ impl Args {
     }
 
     /// What excludes what. Not left to clap, for which a value from the environment counts as typed.
+    fn contradictions(&self, matches: &ArgMatches) -> Option<String> {
+        let typed = |name: &str| matches.value_source(name) == Some(ValueSource::CommandLine);
+        if typed("spool") && typed("ack_after") && self.ack_after == Some(AckAfter::Store) {
+            return Some(
+                "--spool can't be used with --ack-after store, which goes without a spool".into(),
+            );
+        }
+        let spool = match self.ack_after {
+            Some(AckAfter::Spool) if typed("ack_after") => Some("--ack-after spool"),
+            _ if typed("spool") => Some("--spool"),
+            _ => None,
+        };
+        if let Some(spool) = spool
+            && !matches!(self.store(), StoreUrl::MongoDb(_))
+        {
+            return Some(format!(
+                "{spool} needs a MongoDB store; what goes into a file is on this disk already"
+            ));
+        }
+        if typed("spool_limit") && !self.spools() {
+            return Some("--spool-limit needs --spool PATH or --ack-after spool".into());
+        }
+        self.contradiction(matches)
+    }
+
+    /// Where to store: as told, or what fits.
+    fn store(&self) -> StoreUrl {
+        #[cfg(feature = "embedded")]
+        let embedded = self.embedded;
+        #[cfg(not(feature = "embedded"))]
+        let embedded = false;
+        match &self.store {
+            Some(store) => store.clone(),
+            None if embedded => StoreUrl::Sqlite("iot.db".into()),
+            None => StoreUrl::MongoDb("mongodb://localhost:27017".into()),
+        }
+    }
+
+    /// Whether readings go to a spool first.
+    fn spools(&self) -> bool {
+        let asked = match self.ack_after {
+            Some(place) => place == AckAfter::Spool,
+            None => self.spool.is_some(),
+        };
+        asked && matches!(self.store(), StoreUrl::MongoDb(_))
+    }
+
     #[cfg(feature = "embedded")]
     fn contradiction(&self, matches: &ArgMatches) -> Option<String> {
         let typed = |name: &&str| matches.value_source(name) == Some(ValueSource::CommandLine);
@@ -166,9 +258,11 @@ impl Args {
             .then(|| self.listen.unwrap_or(([127, 0, 0, 1], 1883).into()));
         #[cfg(not(feature = "embedded"))]
         let embedded = None;
-        let store = self.store.unwrap_or_else(|| match embedded {
-            Some(_) => StoreUrl::Sqlite("iot.db".into()),
-            None => StoreUrl::MongoDb("mongodb://localhost:27017".into()),
+        let store = self.store();
+        let spool = self.spools().then(|| SpoolPlan {
+            path: self.spool.clone(),
+            limit: self.spool_limit,
+            client_id: self.connect.id.clone().unwrap_or_default(),
         });
         let qos = self.qos;
         Ok(Plan {
@@ -184,6 +278,7 @@ impl Args {
             store,
             collection: self.collection,
             payload: self.payload,
+            spool,
             embedded,
             fail_fast: self.connect.fail_fast,
         })

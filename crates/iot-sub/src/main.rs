@@ -1,14 +1,21 @@
 //! Receives sensor readings over MQTT and stores them.
 
 mod args;
+mod backlog;
 #[cfg(feature = "embedded")]
 mod broker;
 mod commit;
+mod counts;
+mod deliver;
 mod journal;
 mod output;
 mod pipeline;
 mod queue;
 mod reading;
+mod sink;
+mod size;
+mod spooler;
+mod state_file;
 mod store;
 mod target;
 
@@ -47,7 +54,7 @@ fn run(args: Args) -> Result<()> {
 async fn receive(mut plan: Plan, messages: &Messages) -> Result<()> {
     let mut signals = Signals::listen()?;
     let opened = target::open(&plan, &mut signals, messages);
-    let Opened::Open(target) = opened.await? else {
+    let Opened::Open(destination) = opened.await? else {
         return Ok(());
     };
     #[cfg(feature = "embedded")]
@@ -60,7 +67,7 @@ async fn receive(mut plan: Plan, messages: &Messages) -> Result<()> {
         plan.subscriptions,
         plan.payload,
         plan.fail_fast,
-        target,
+        destination,
         messages.clone(),
     )?;
     let result = pipeline.run(signals).await;
