@@ -12,7 +12,8 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use anyhow::{Context, anyhow};
+use clap::builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args};
 
 use crate::config::{ClientConfig, Protocol};
@@ -21,7 +22,7 @@ use crate::error::Error;
 pub use duration::parse_duration;
 pub use notices::Notices;
 pub use printer::Printer;
-pub use report::report;
+pub use report::{report, tell};
 pub use signals::Signals;
 
 /// The options of the connection, with mosquitto's names and letters.
@@ -49,6 +50,7 @@ pub struct ConnectArgs {
         env = "IOT_DISABLE_CLEAN_SESSION",
         hide_env_values = true
     )]
+    #[arg(value_parser = BoolishValueParser::new())]
     pub disable_clean_session: bool,
 
     /// Let the connection be silent for SECONDS at most: 5 to 65535, or 0 for no check
@@ -93,7 +95,7 @@ pub struct ConnectArgs {
     #[arg(value_name = "PASSWORD", allow_hyphen_values = true)]
     pub pw: Option<String>,
 
-    /// Read the password from the first line of FILE; used unless --pw gives one
+    /// Read the password from the first line of FILE, unless --pw or its variable gives one
     #[arg(
         long,
         env = "IOT_PASSWORD_FILE",
@@ -104,6 +106,7 @@ pub struct ConnectArgs {
 
     /// Exit with 1 where a broker or a store is away, instead of waiting for it
     #[arg(long, env = "IOT_FAIL_FAST", hide_env_values = true)]
+    #[arg(value_parser = BoolishValueParser::new())]
     pub fail_fast: bool,
 
     /// Print the version
@@ -111,7 +114,7 @@ pub struct ConnectArgs {
     version: Option<bool>,
 
     /// Print this help
-    #[arg(long, action = ArgAction::Help)]
+    #[arg(long, action = ArgAction::HelpShort)]
     help: Option<bool>,
 }
 
@@ -134,12 +137,14 @@ impl ConnectArgs {
     /// Returns the configuration that the options mean, and reads the password file.
     ///
     /// # Errors
-    /// [`Error::Config`] for a file that can't be read, and what [`ClientConfig::checked`] finds.
-    pub fn config(&self) -> Result<ClientConfig, Error> {
+    /// [`Error::Config`] and what else [`ClientConfig::checked`] finds, for options that don't go
+    /// together; the system's for a file that can't be read.
+    pub fn config(&self) -> anyhow::Result<ClientConfig> {
         if self.disable_clean_session && self.id.as_deref().unwrap_or("").is_empty() {
             return Err(Error::Config(
                 "--disable-clean-session needs a client id, for the broker to find the session by: give --id ID".into(),
-            ));
+            )
+            .into());
         }
         let config = ClientConfig {
             host: self.host.clone(),
@@ -157,26 +162,23 @@ impl ConnectArgs {
         {
             return Err(Error::Config(
                 "a password needs a user name on MQTT 3.1.1: give --username NAME".into(),
-            ));
+            )
+            .into());
         }
-        config.checked()
+        Ok(config.checked()?)
     }
 
-    fn password(&self) -> Result<Option<String>, Error> {
-        match (&self.pw, &self.password_file) {
-            (Some(password), _) => Ok(Some(password.clone())),
-            (None, Some(path)) => {
-                let text = fs::read_to_string(path).map_err(|error| {
-                    Error::Config(format!(
-                        "cannot read password file `{}`: {}",
-                        path.display(),
-                        crate::error::io_reason(&error)
-                    ))
-                })?;
-                Ok(Some(text.lines().next().unwrap_or("").to_owned()))
-            }
-            (None, None) => Ok(None),
+    fn password(&self) -> anyhow::Result<Option<String>> {
+        if self.pw.is_some() {
+            return Ok(self.pw.clone());
         }
+        let Some(path) = &self.password_file else {
+            return Ok(None);
+        };
+        let text = fs::read_to_string(path)
+            .map_err(|error| anyhow!(crate::error::io_reason(&error)))
+            .with_context(|| format!("cannot read password file `{}`", path.display()))?;
+        Ok(Some(text.lines().next().unwrap_or("").to_owned()))
     }
 }
 
@@ -208,7 +210,7 @@ mod tests {
         let arguments = ["program"].into_iter().chain(arguments.split_whitespace());
         let message = match Program::try_parse_from(arguments) {
             Err(error) => error.to_string(),
-            Ok(program) => program.connect.config().unwrap_err().to_string(),
+            Ok(program) => format!("{:#}", program.connect.config().unwrap_err()),
         };
         let first = message.lines().next().unwrap_or("");
         assert_eq!(first, expected);

@@ -110,7 +110,18 @@ struct Control {
     thread: Option<JoinHandle<Result<(), Error>>>,
 }
 
-/// Marks the loop as running.
+impl Control {
+    /// Claims the loop for one thread.
+    fn start_running(&mut self) -> Result<(), Error> {
+        if std::mem::replace(&mut self.running, true) {
+            return Err(Error::Running);
+        }
+        self.stop = false;
+        Ok(())
+    }
+}
+
+/// Gives the loop free again.
 struct Running<U: Send + 'static>(Client<U>);
 
 impl<U: Send + 'static> Drop for Running<U> {
@@ -191,8 +202,7 @@ impl<U: Send + 'static> Client<U> {
         keep_alive: Duration,
         bind_address: Option<IpAddr>,
     ) -> Result<(), Error> {
-        self.connect_async(host, port, keep_alive, bind_address)?;
-        self.reconnect()
+        self.request_connect(|config| Self::aimed(config, host, port, keep_alive, bind_address))
     }
 
     /// Remembers the broker; the loop connects, [`loop_start`](Self::loop_start) without blocking.
@@ -207,14 +217,7 @@ impl<U: Send + 'static> Client<U> {
         bind_address: Option<IpAddr>,
     ) -> Result<(), Error> {
         let mut control = lock(&self.inner.control);
-        let config = ClientConfig {
-            host: host.to_owned(),
-            port,
-            keep_alive,
-            bind_address,
-            ..control.config.clone()
-        };
-        control.config = config.checked()?;
+        control.config = Self::aimed(&control.config, host, port, keep_alive, bind_address)?;
         control.has_target = true;
         drop(control);
         // A `disconnect` from before is over.
@@ -223,37 +226,65 @@ impl<U: Send + 'static> Client<U> {
         Ok(())
     }
 
+    /// The configuration with this broker in it.
+    fn aimed(
+        config: &ClientConfig,
+        host: &str,
+        port: u16,
+        keep_alive: Duration,
+        bind_address: Option<IpAddr>,
+    ) -> Result<ClientConfig, Error> {
+        let config = ClientConfig {
+            host: host.to_owned(),
+            port,
+            keep_alive,
+            bind_address,
+            ..config.clone()
+        };
+        config.checked()
+    }
+
     /// Connects to the same broker again, as [`connect`](Self::connect) does. Without an earlier
     /// `connect` that is the broker of the configuration.
     ///
     /// # Errors
     /// As [`connect`](Self::connect).
     pub fn reconnect(&self) -> Result<(), Error> {
+        self.request_connect(|config| Ok(config.clone()))
+    }
+
+    /// Connects now, to the broker that `aim` makes of the present one.
+    fn request_connect(
+        &self,
+        aim: impl FnOnce(&ClientConfig) -> Result<ClientConfig, Error>,
+    ) -> Result<(), Error> {
         let inner = &self.inner;
-        lock(&inner.control).has_target = true;
-        if driver::runs_here(inner.number) {
-            lock(&inner.control).connect.get_or_insert_default();
+        let (sender, result) = mpsc::sync_channel(1);
+        let in_callback = driver::runs_here(inner.number);
+        {
+            // Broker and request at once: a loop that saw the one without the other would connect
+            // by itself, and then once more.
+            let mut control = lock(&inner.control);
+            control.config = aim(&control.config)?;
+            control.has_target = true;
+            let waiting = control.connect.get_or_insert_default();
+            if !in_callback {
+                waiting.push(sender);
+            }
+        }
+        if in_callback {
             return Ok(());
         }
-        // A loop that runs elsewhere connects for us; one that has just ended leaves it to us.
-        if let Some(mut driver) = self.try_driver() {
-            return self.connect_now(&mut driver);
-        }
-        let (sender, result) = mpsc::sync_channel(1);
-        lock(&inner.control)
-            .connect
-            .get_or_insert_default()
-            .push(sender);
         inner.wake.notify_one();
         loop {
+            // A loop that runs elsewhere connects for us; where none does, it is left to us.
+            if let Some(mut driver) = self.try_driver() {
+                self.connect_requested(&mut driver);
+            }
             match result.recv_timeout(Duration::from_millis(50)) {
                 Ok(result) => return result,
                 Err(mpsc::RecvTimeoutError::Disconnected) => return Err(Error::NotRunning),
-                Err(mpsc::RecvTimeoutError::Timeout) => {
-                    if let Some(mut driver) = self.try_driver() {
-                        self.connect_requested(&mut driver);
-                    }
-                }
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
             }
         }
     }
@@ -266,16 +297,16 @@ impl<U: Send + 'static> Client<U> {
         }
     }
 
-    fn connect_now(&self, driver: &mut Driver) -> Result<(), Error> {
-        let config = lock(&self.inner.control).config.clone();
-        driver.connect(&config)
-    }
-
-    /// Does what [`reconnect`](Self::reconnect) asked the loop for.
-    fn connect_requested(&self, driver: &mut Driver) {
-        let waiting = lock(&self.inner.control).connect.take();
-        if let Some(waiting) = waiting {
-            let result = self.connect_now(driver);
+    /// Does what `request_connect` asked for. Returns the broker, once one
+    /// is named.
+    fn connect_requested(&self, driver: &mut Driver) -> Option<ClientConfig> {
+        let (waiting, config) = {
+            let mut control = lock(&self.inner.control);
+            let config = control.has_target.then(|| control.config.clone());
+            (control.connect.take(), config)
+        };
+        if let (Some(waiting), Some(config)) = (waiting, &config) {
+            let result = driver.connect(config);
             if let (Err(error), true) = (&result, waiting.is_empty()) {
                 // Asked for by a callback, which didn't wait: the loop tries again by itself.
                 self.dispatch(Event::ConnectFailed(error.clone()));
@@ -285,6 +316,7 @@ impl<U: Send + 'static> Client<U> {
                 let _ = sender.send(result.clone());
             }
         }
+        config
     }
 
     /// Ends the connection cleanly: what is queued to be sent is sent, then DISCONNECT; the broker
@@ -365,15 +397,25 @@ impl<U: Send + 'static> Client<U> {
             };
             self.join(ending);
         }
-        let running = self.start_running_here()?;
+        let mut control = lock(&self.inner.control);
+        control.start_running()?;
         let client = self.clone();
         let thread = std::thread::Builder::new().name("iot-core loop".into());
+        // Under the lock, so that a callback which stops the loop finds its thread.
         let thread = thread.spawn(move || {
-            let _running = running;
+            let _running = Running(client.clone());
             client.run()
-        })?;
-        lock(&self.inner.control).thread = Some(thread);
-        Ok(())
+        });
+        match thread {
+            Ok(thread) => {
+                control.thread = Some(thread);
+                Ok(())
+            }
+            Err(error) => {
+                control.running = false;
+                Err(error.into())
+            }
+        }
     }
 
     /// Stops the thread of [`loop_start`](Self::loop_start) and waits for its end; inside a
@@ -418,15 +460,7 @@ impl<U: Send + 'static> Client<U> {
         if driver::runs_here(self.inner.number) {
             return Err(Error::InCallback);
         }
-        self.start_running_here()
-    }
-
-    fn start_running_here(&self) -> Result<Running<U>, Error> {
-        let mut control = lock(&self.inner.control);
-        if std::mem::replace(&mut control.running, true) {
-            return Err(Error::Running);
-        }
-        control.stop = false;
+        lock(&self.inner.control).start_running()?;
         Ok(Running(self.clone()))
     }
 
@@ -447,11 +481,7 @@ impl<U: Send + 'static> Client<U> {
     /// Waits for events and calls the callbacks for them, outside of any lock.
     fn round(&self, driver: &mut Driver, timeout: Option<Duration>) -> Round {
         let inner = &self.inner;
-        self.connect_requested(driver);
-        let config = {
-            let control = lock(&inner.control);
-            control.has_target.then(|| control.config.clone())
-        };
+        let config = self.connect_requested(driver);
         let mut over = None;
         let mut next = driver.wait(config.as_ref(), timeout, &inner.wake);
         loop {

@@ -277,13 +277,61 @@ mod tests {
 
     #[test]
     fn values_out_of_range_are_named() {
-        let config = ClientConfig {
-            keep_alive: Duration::from_secs(65_536),
-            ..ClientConfig::default()
-        };
-        assert_eq!(
-            config.checked().unwrap_err().to_string(),
-            "the keep alive is 65536 s, at most 65,535 s are allowed"
+        #[track_caller]
+        fn case(config: ClientConfig, expected: &str) {
+            assert_eq!(config.checked().unwrap_err().to_string(), expected);
+        }
+        let default = ClientConfig::default;
+        case(
+            ClientConfig {
+                keep_alive: Duration::from_secs(65_536),
+                ..default()
+            },
+            "the keep alive is 65536 s, at most 65,535 s are allowed",
+        );
+        case(
+            ClientConfig {
+                keep_alive: Duration::from_millis(1_500),
+                ..default()
+            },
+            "the keep alive is 1.5s, whole seconds are wanted",
+        );
+        case(
+            ClientConfig {
+                username: Some("a\0".into()),
+                ..default()
+            },
+            "the user name holds a NUL character",
+        );
+        case(
+            ClientConfig {
+                password: Some("s3cret".into()),
+                ..default()
+            },
+            "a password needs a user name (MQTT 3.1.1 [MQTT-3.1.2-22])",
+        );
+        case(
+            ClientConfig {
+                maximum_packet_size: 0,
+                ..default()
+            },
+            "maximum_packet_size is 0, at least 1 is needed",
+        );
+        case(
+            ClientConfig {
+                will: Some(Will {
+                    topic: TopicName::new("t").unwrap(),
+                    payload: Bytes::new(),
+                    qos: QoS::AtMostOnce,
+                    retain: false,
+                    properties: Some(Properties {
+                        content_type: Some("\0".into()),
+                        ..Properties::default()
+                    }),
+                }),
+                ..default()
+            },
+            "a content type holds a NUL character",
         );
     }
 

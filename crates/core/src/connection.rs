@@ -1,4 +1,4 @@
-//! Drives a [`Session`] over a [`Transport`]: reads as much as there is, hands it over, writes all
+//! Drives a [`Session`] over a byte stream: reads as much as there is, hands it over, writes all
 //! that the session has to say in one call; waits and dials again when the connection is lost.
 
 use std::collections::VecDeque;
@@ -217,6 +217,8 @@ pub struct Connection {
     backoff: Backoff,
     /// When an end without progress is given up.
     patience: Option<Instant>,
+    /// The socket takes nothing any more; what the broker had said before is still to be read.
+    write_error: Option<Error>,
     reading: bool,
     reconnects: bool,
 }
@@ -261,6 +263,7 @@ impl Connection {
             leaving: Vec::new(),
             timer: None,
             patience: None,
+            write_error: None,
             backoff: Backoff::new(config.reconnect_delay),
             reading: true,
             reconnects: true,
@@ -478,13 +481,16 @@ impl Connection {
             };
             let wrote = match self.write(cx) {
                 Ok(wrote) => wrote,
-                // What the broker said before it closed tells more: why, and what it has got.
-                Err(error) => match self.poll_read(cx) {
-                    Poll::Ready(Ok(())) => continue,
-                    Poll::Ready(Err(why)) => return Poll::Ready(Err(why)),
-                    Poll::Pending => return Poll::Ready(Err(error)),
-                },
+                Err(error) => {
+                    self.write_error = Some(error);
+                    self.output.clear();
+                    false
+                }
             };
+            let broken = self.write_error.is_some();
+            if broken && situation.ending {
+                return Poll::Ready(Err(Error::Closed));
+            }
             if situation.ending && !wrote && self.output.is_empty() {
                 self.start_closing();
                 return Poll::Ready(Ok(()));
@@ -497,17 +503,23 @@ impl Connection {
                 continue;
             }
             // Who is not reading still wants to get to know whether it is connected.
-            if (self.reading || situation.connecting) && situation.backlog < MAX_BACKLOG {
+            let reads = self.reading || situation.connecting || broken;
+            if reads && situation.backlog < MAX_BACKLOG {
                 match self.poll_read(cx) {
                     Poll::Ready(Ok(())) => continue,
+                    // Why writing fails may tell more than that there is nothing to read.
+                    Poll::Ready(Err(Error::Closed)) if broken => {
+                        let error = self.write_error.take().unwrap_or(Error::Closed);
+                        return Poll::Ready(Err(error));
+                    }
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                     Poll::Pending => {}
                 }
             }
-            let deadline = if situation.ending {
+            let deadline = if situation.ending || broken {
                 let until = *self.patience.get_or_insert(now + CLOSING);
                 if now >= until {
-                    return Poll::Ready(Err(Error::Timeout));
+                    return Poll::Ready(Err(self.write_error.take().unwrap_or(Error::Timeout)));
                 }
                 until
             } else {
@@ -531,6 +543,10 @@ impl Connection {
         let Link::Up(transport) = &mut self.link else {
             return Ok(false);
         };
+        if self.write_error.is_some() {
+            self.output.clear();
+            return Ok(false);
+        }
         let mut wrote = false;
         while !self.output.is_empty() {
             match Pin::new(&mut *transport).poll_write(cx, &self.output) {
@@ -632,6 +648,7 @@ impl Connection {
         self.output.clear();
         self.leaving.clear();
         self.patience = None;
+        self.write_error = None;
         self.link = Link::Up(transport);
         let now = Instant::now().into_std();
         self.shared.lock().session.open(now);

@@ -23,3 +23,8 @@ pub use packet::{ConnAck, SubscribeAck, Subscription};
 pub use reason::{ConnectCode, ReasonCode};
 pub use session::{AckToken, Event, ReleaseToken};
 pub use topic::{TopicFilter, TopicName};
+
+/// The README's examples compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

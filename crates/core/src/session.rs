@@ -337,11 +337,9 @@ impl Session {
             self.receiving.session_lost();
         }
         self.recheck_unsent();
-        let done = self.publishing.resume(ack.session_present);
+        self.feed();
+        self.publishing.resume(ack.session_present);
         self.events.push_back(Event::Connected(ack));
-        for id in done {
-            self.finish(id, Ok(ReasonCode::SUCCESS));
-        }
         self.pump();
         Ok(())
     }

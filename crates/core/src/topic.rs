@@ -22,10 +22,10 @@ pub enum TopicError {
     /// A topic name holds `+` or `#`, which only filters may [MQTT-3.3.2-2].
     #[error("topic name `{0}` holds the wildcard `{1}`, which only a topic filter may")]
     Wildcard(String, char),
-    /// The text holds a control character, which a broker may end the connection for
-    /// (MQTT 5 §1.5.4).
-    #[error("topic `{0}` holds a control character")]
-    Control(String),
+    /// The text holds a control character or a non-character of Unicode, which a broker may end the
+    /// connection for (MQTT 5 §1.5.4); mosquitto does.
+    #[error("topic `{0}` holds U+{1:04X}, which brokers may refuse")]
+    Disallowed(String, u32),
     /// `#` stands elsewhere than in the last level [MQTT-4.7.1-2].
     #[error("`#` must be the last level of topic filter `{0}`")]
     HashNotLast(String),
@@ -39,7 +39,7 @@ pub enum TopicError {
 }
 
 /// A topic to publish to: at least one character, at most 65,535 bytes, no wildcard, no NUL
-/// and no other control character (MQTT 3.1.1 §4.7, §1.5.3).
+/// and no other disallowed code point (MQTT 3.1.1 §4.7, §1.5.3).
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TopicName(Arc<str>);
 
@@ -49,12 +49,12 @@ impl TopicName {
     /// # Errors
     /// [`TopicError`] where the text is not a topic name.
     pub fn new(name: impl AsRef<str> + Into<Arc<str>>) -> Result<Self, TopicError> {
-        check_control(name.as_ref())?;
+        check_code_points(name.as_ref())?;
         Self::received(name)
     }
 
-    /// Returns the name as a broker may send it: one that is not so strict hands on control
-    /// characters.
+    /// Returns the name as a broker may send it: one that is not so strict hands on disallowed code
+    /// points.
     pub(crate) fn received(name: impl AsRef<str> + Into<Arc<str>>) -> Result<Self, TopicError> {
         let text = name.as_ref();
         if let Some(wildcard) = text.chars().find(|c| matches!(c, '+' | '#')) {
@@ -84,7 +84,7 @@ impl TopicFilter {
     pub fn new(filter: impl AsRef<str> + Into<Arc<str>>) -> Result<Self, TopicError> {
         let text = filter.as_ref();
         check_text(text)?;
-        check_control(text)?;
+        check_code_points(text)?;
         let pattern = match text.strip_prefix("$share/") {
             None => text,
             Some(rest) => match rest.split_once('/') {
@@ -159,11 +159,15 @@ fn check_text(text: &str) -> Result<(), TopicError> {
     }
 }
 
-fn check_control(text: &str) -> Result<(), TopicError> {
-    if text.contains(|c: char| c != '\0' && c.is_control()) {
-        Err(TopicError::Control(shown(text)))
-    } else {
-        Ok(())
+fn check_code_points(text: &str) -> Result<(), TopicError> {
+    let disallowed = |c: char| {
+        let code = u32::from(c);
+        c.is_control() || matches!(code, 0xfdd0..=0xfdef) || code & 0xfffe == 0xfffe
+    };
+    // NUL has an error of its own.
+    match text.chars().find(|c| *c != '\0' && disallowed(*c)) {
+        Some(c) => Err(TopicError::Disallowed(shown(text), c.into())),
+        None => Ok(()),
     }
 }
 
@@ -268,6 +272,33 @@ mod tests {
             TopicName::new("x".repeat(65_536)),
             Err(TopicError::TooLong(65_536))
         );
+    }
+
+    #[test]
+    fn what_brokers_may_refuse_is_not_published() {
+        for (bad, expected) in [
+            (
+                "a\u{1}",
+                "topic `a\\u{1}` holds U+0001, which brokers may refuse",
+            ),
+            (
+                "\u{85}",
+                "topic `\\u{85}` holds U+0085, which brokers may refuse",
+            ),
+            (
+                "\u{fdd0}",
+                "topic `\\u{fdd0}` holds U+FDD0, which brokers may refuse",
+            ),
+            (
+                "\u{1ffff}",
+                "topic `\\u{1ffff}` holds U+1FFFF, which brokers may refuse",
+            ),
+        ] {
+            assert_eq!(TopicName::new(bad).unwrap_err().to_string(), expected);
+            filter_error(bad, expected);
+            assert!(TopicName::received(bad).is_ok());
+        }
+        assert!(TopicName::new("a/ü/漢/🌡/\u{fffd}").is_ok());
     }
 
     #[test]

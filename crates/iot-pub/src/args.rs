@@ -1,19 +1,17 @@
 //! What was typed, and what it means.
 
-use std::num::NonZeroU64;
+use std::ffi::OsString;
 use std::time::Duration;
 
 use anyhow::Result;
-use bytes::Bytes;
 use clap::Parser;
+use clap::builder::BoolishValueParser;
 use iot_core::cli::{ConnectArgs, parse_duration};
 use iot_core::{ClientConfig, QoS, TopicName};
 
 use crate::payload::Source;
 
 /// Publish sensor readings over MQTT
-///
-/// Without options: every 2 seconds a number from 25 up to 26 to iot/home2/temp, until Ctrl-C.
 #[derive(Debug, Parser)]
 #[command(
     name = "iot-pub",
@@ -22,6 +20,9 @@ use crate::payload::Source;
     disable_version_flag = true
 )]
 #[command(args_override_self = true, max_term_width = 100)]
+#[command(
+    after_help = "Without options: every 2 seconds a number from 25 up to 26 to iot/home2/temp, until Ctrl-C."
+)]
 pub(crate) struct Args {
     /// Publish to topic TOPIC
     #[arg(short, long, env = "IOT_TOPIC", hide_env_values = true)]
@@ -35,21 +36,23 @@ pub(crate) struct Args {
 
     /// Have the broker keep the last message for later subscribers
     #[arg(short, long, env = "IOT_RETAIN", hide_env_values = true)]
+    #[arg(value_parser = BoolishValueParser::new())]
     retain: bool,
 
     /// Publish TEXT instead of simulated readings; once, unless --interval or --count is given
     #[arg(short, long, env = "IOT_MESSAGE", hide_env_values = true)]
     #[arg(value_name = "TEXT", allow_hyphen_values = true)]
-    message: Option<String>,
+    message: Option<OsString>,
 
     /// Publish every DURATION: 500ms, 2s, 1m [default: 2s]
     #[arg(long, env = "IOT_INTERVAL", hide_env_values = true)]
-    #[arg(value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(value_name = "DURATION", value_parser = parse_duration, allow_hyphen_values = true)]
     interval: Option<Duration>,
 
     /// Publish COUNT messages and exit [default: go on until Ctrl-C]
-    #[arg(long, env = "IOT_COUNT", hide_env_values = true, value_name = "COUNT")]
-    count: Option<NonZeroU64>,
+    #[arg(long, env = "IOT_COUNT", hide_env_values = true)]
+    #[arg(value_name = "COUNT", value_parser = count, allow_hyphen_values = true)]
+    count: Option<u64>,
 
     /// Let COUNT messages with QoS 1 or 2 wait for the broker at most, then wait before the next
     #[arg(long, env = "IOT_MAX_QUEUED", hide_env_values = true)]
@@ -59,6 +62,13 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     connect: ConnectArgs,
+}
+
+fn count(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(count @ 1..) => Ok(count),
+        _ => Err(format!("a count is a whole number from 1 to {}", u64::MAX)),
+    }
 }
 
 /// What is to be done.
@@ -83,22 +93,17 @@ impl Args {
             ..self.connect.config()?
         };
         let once = self.message.is_some() && self.interval.is_none();
-        let count = match self.count {
-            Some(count) => Some(count.get()),
-            None if once => Some(1),
-            None => None,
-        };
         Ok(Plan {
             config,
             topic: self.topic,
             qos: self.qos,
             retain: self.retain,
             source: match self.message {
-                Some(text) => Source::Message(Bytes::from(text)),
+                Some(text) => Source::Message(text.into_encoded_bytes().into()),
                 None => Source::Uniform(25.0..26.0),
             },
             interval: self.interval.unwrap_or(Duration::from_secs(2)),
-            count,
+            count: self.count.or(once.then_some(1)),
             fail_fast: self.connect.fail_fast,
         })
     }

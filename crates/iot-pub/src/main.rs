@@ -1,8 +1,10 @@
 //! Publishes sensor readings over MQTT.
 
+mod alarm;
 mod args;
 mod payload;
 mod publish;
+mod report;
 mod schedule;
 
 use std::process::ExitCode;
@@ -10,17 +12,23 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser;
 
+/// How messages on stderr begin.
+const NAME: &str = "iot-pub";
+
 fn main() -> ExitCode {
     match run(args::Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => iot_core::cli::report("iot-pub", &error),
+        Err(error) => iot_core::cli::report(NAME, &error),
     }
 }
 
 fn run(args: args::Args) -> Result<()> {
     let plan = args.plan()?;
-    tokio::runtime::Builder::new_current_thread()
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .build()?
-        .block_on(publish::run(plan))
+        .build()?;
+    let result = runtime.block_on(publish::run(plan));
+    // A thread that still asks for the address of a host must not keep the program.
+    runtime.shutdown_background();
+    result
 }

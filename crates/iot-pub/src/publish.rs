@@ -2,18 +2,25 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use bytes::Bytes;
-use iot_core::cli::{Notices, Printer, Signals};
+use iot_core::cli::{Notices, Printer, Signals, tell};
 use iot_core::{Connection, Error, Event, Handle, Message, QoS};
 
+use crate::NAME;
+use crate::alarm::Alarm;
 use crate::args::Plan;
+use crate::report::{Counts, messages_were};
 use crate::schedule::Schedule;
 
 /// How long acknowledgements are waited for after Ctrl-C.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long the broker may take to close the connection.
+/// After how much of that it is said what is waited for.
+const SILENCE: Duration = Duration::from_secs(1);
+/// How long the broker may take to close the connection, and the reader of stdout to read the rest.
 const GOODBYE: Duration = Duration::from_secs(3);
+/// The same after a second Ctrl-C.
+const SHORT_GOODBYE: Duration = Duration::from_millis(200);
 
 /// Publishes as planned.
 pub(crate) async fn run(plan: Plan) -> Result<()> {
@@ -26,14 +33,25 @@ pub(crate) async fn run(plan: Plan) -> Result<()> {
         notices: Notices::new(plan.config.address()),
         printer,
         schedule: None,
+        alarm: Alarm::new(),
         held: None,
-        ticks: 0,
-        dropped: 0,
-        failed: 0,
+        counts: Counts::default(),
+        dropped_before: 0,
+        told_full: false,
+        told_rejection: None,
         plan,
     };
-    let sent = publisher.send(&mut signals).await;
-    publisher.end(sent).await
+    let end = publisher.send(&mut signals).await;
+    publisher.end(end, &mut signals).await
+}
+
+/// Why nothing more is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// All is done, or a signal asked for the end.
+    InPeace,
+    /// A second signal asks to end now.
+    Now,
 }
 
 struct Publisher {
@@ -44,175 +62,244 @@ struct Publisher {
     printer: Printer,
     /// Starts with the first connection.
     schedule: Option<Schedule>,
+    alarm: Alarm,
     /// A payload that found no room; the schedule waits for it.
     held: Option<Bytes>,
-    /// Messages that were due so far.
-    ticks: u64,
-    /// QoS 0 messages that were due while the broker was away.
-    dropped: u64,
-    /// Messages that the broker rejected.
-    failed: u64,
+    counts: Counts,
+    /// How many were dropped when the connection last stood.
+    dropped_before: u64,
+    /// It was said, since the connection last stood, that the schedule waits.
+    told_full: bool,
+    /// Why messages are rejected, as it was said last.
+    told_rejection: Option<String>,
 }
 
 impl Publisher {
     /// Sends until all is sent and acknowledged, or a signal asks for the end.
-    async fn send(&mut self, signals: &mut Signals) -> Result<()> {
+    async fn send(&mut self, signals: &mut Signals) -> Result<End> {
         while !self.is_done() {
-            let due = match &self.schedule {
-                Some(schedule) if self.has_more() && self.held.is_none() => Some(schedule.due()),
-                _ => None,
-            };
-            let tick = async {
-                match due {
-                    Some(due) => tokio::time::sleep_until(due.into()).await,
-                    None => std::future::pending().await,
-                }
-            };
+            self.alarm.set(self.next_tick());
             tokio::select! {
-                event = self.connection.next() => match event {
-                    Some(event) => self.handle_event(&event)?,
-                    None => bail!("the connection has ended"),
-                },
-                () = tick => self.tick()?,
-                () = signals.next() => return self.acknowledged(signals).await,
+                event = self.connection.next() => self.event(event)?,
+                () = self.alarm.ring() => self.tick()?,
+                () = signals.next() => return self.finish(signals).await,
             }
         }
-        Ok(())
+        Ok(End::InPeace)
     }
 
     fn has_more(&self) -> bool {
-        self.plan.count.is_none_or(|count| self.ticks < count)
+        self.plan
+            .count
+            .is_none_or(|count| self.counts.messages < count)
     }
 
     fn is_done(&self) -> bool {
-        !self.has_more() && self.held.is_none() && self.handle.unacknowledged() == 0
+        !self.has_more() && self.held.is_none() && self.counts.pending == 0
+    }
+
+    fn next_tick(&self) -> Option<Instant> {
+        let waits = self.held.is_some() || !self.has_more();
+        self.schedule.as_ref().filter(|_| !waits)?.due()
     }
 
     /// After a signal: nothing new is sent, and what was sent gets its time.
-    async fn acknowledged(&mut self, signals: &mut Signals) -> Result<()> {
+    async fn finish(&mut self, signals: &mut Signals) -> Result<End> {
+        if self.held.take().is_some() {
+            self.counts.messages -= 1;
+        }
+        let silence = tokio::time::sleep(SILENCE);
         let patience = tokio::time::sleep(PATIENCE);
-        tokio::pin!(patience);
-        self.held = None;
-        while self.handle.unacknowledged() > 0 {
+        tokio::pin!(silence, patience);
+        while self.counts.pending > 0 {
             tokio::select! {
-                event = self.connection.next() => match event {
-                    Some(event) => self.handle_event(&event)?,
-                    None => break,
-                },
+                event = self.connection.next() => self.event(event)?,
+                () = &mut silence, if !silence.is_elapsed() => {
+                    let waits = messages_were(self.counts.pending);
+                    tell(NAME, &format!(
+                        "{waits} not acknowledged yet: waiting for the broker, up to {} s; Ctrl-C again ends now",
+                        PATIENCE.as_secs()
+                    ));
+                }
                 () = &mut patience => break,
-                () = signals.next() => break,
+                () = signals.next() => return Ok(End::Now),
             }
         }
-        Ok(())
+        Ok(End::InPeace)
     }
 
     fn tick(&mut self) -> Result<()> {
-        let payload = self.plan.source.next(&mut rand::rng());
-        self.ticks += 1;
-        self.publish(payload)?;
+        self.counts.messages += 1;
+        self.publish(self.plan.source.next(&mut rand::rng()))
+    }
+
+    /// Publishes the message of the tick that is due, or holds it where there is no room.
+    fn publish(&mut self, payload: Bytes) -> Result<()> {
+        let message = Message::new(self.plan.topic.clone(), payload.clone())
+            .with_qos(self.plan.qos)
+            .with_retain(self.plan.retain);
+        match self.handle.publish_tracked(message) {
+            Ok(_) => {
+                self.counts.pending += 1;
+                self.print(&payload);
+            }
+            Err(Error::NotConnected) => self.counts.dropped += 1,
+            Err(Error::QueueFull { .. }) => {
+                self.held = Some(payload);
+                self.tell_full();
+                return Ok(());
+            }
+            Err(error) => {
+                return Err(error).with_context(|| self.cannot_publish());
+            }
+        }
         if let Some(schedule) = &mut self.schedule {
             schedule.advance(Instant::now());
         }
         Ok(())
     }
 
-    fn publish(&mut self, payload: Bytes) -> Result<()> {
-        let message = Message::new(self.plan.topic.clone(), payload.clone())
-            .with_qos(self.plan.qos)
-            .with_retain(self.plan.retain);
-        match self.handle.publish(message) {
-            Ok(_) => {
-                let topic = &self.plan.topic;
-                self.printer.print(|out| {
-                    out.extend_from_slice(topic.as_str().as_bytes());
-                    out.push(b' ');
-                    out.extend_from_slice(&payload);
-                    out.push(b'\n');
-                });
-                Ok(())
-            }
-            Err(Error::NotConnected) => {
-                self.dropped += 1;
-                Ok(())
-            }
-            Err(Error::QueueFull { .. }) => {
-                self.held = Some(payload);
-                Ok(())
-            }
-            Err(error) => Err(error.into()),
+    /// Tells that the schedule waits. With a connection that is no news: there is room again soon.
+    fn tell_full(&mut self) {
+        if self.held.is_some() && !self.handle.is_connected() && !self.told_full {
+            self.told_full = true;
+            let wait = match self.counts.pending {
+                1 => "1 message waits".to_owned(),
+                count => format!("{count} messages wait"),
+            };
+            tell(
+                NAME,
+                &format!("{wait} for the broker; the next one waits until there is room"),
+            );
         }
     }
 
-    fn handle_event(&mut self, event: &Event) -> Result<()> {
-        let notice = self.notices.line(event);
+    fn print(&self, payload: &[u8]) {
+        let topic = self.plan.topic.as_str().as_bytes();
+        self.printer.print(|out| {
+            out.extend_from_slice(topic);
+            out.push(b' ');
+            out.extend_from_slice(payload);
+            out.push(b'\n');
+        });
+    }
+
+    fn cannot_publish(&self) -> String {
+        format!("cannot publish to topic `{}`", self.plan.topic.as_str())
+    }
+
+    fn event(&mut self, event: Option<Event>) -> Result<()> {
+        let Some(event) = event else {
+            bail!("the connection has ended");
+        };
+        let was_lost = self.notices.is_lost();
+        let notice = self.notices.line(&event);
         match event {
-            Event::Connected(_) => {
-                let interval = self.plan.interval;
-                self.schedule
-                    .get_or_insert_with(|| Schedule::new(Instant::now(), interval));
-                self.send_held()?;
-            }
+            Event::Connected(_) => self.connected(was_lost)?,
             Event::Writable => self.send_held()?,
-            Event::Published {
-                result: Err(error), ..
-            } => {
-                self.failed += 1;
-                eprintln!("iot-pub: a message was not accepted: {error}");
-            }
+            Event::Published { result, .. } => self.published(result),
             Event::ConnectFailed(error) | Event::Disconnected(Err(error))
                 if self.plan.fail_fast || error.is_permanent() =>
             {
-                return Err(error.clone().into());
+                return Err(self.notices.failure(error));
             }
             _ => {}
         }
         if let Some(notice) = notice {
-            eprintln!("iot-pub: {notice}");
+            tell(NAME, &notice);
         }
+        self.tell_full();
         Ok(())
+    }
+
+    fn connected(&mut self, again: bool) -> Result<()> {
+        if again {
+            let address = self.plan.config.address();
+            let meanwhile = match self.counts.dropped - self.dropped_before {
+                0 => String::new(),
+                dropped => format!("; {} dropped meanwhile", messages_were(dropped)),
+            };
+            tell(
+                NAME,
+                &format!("connected to broker `{address}` again{meanwhile}"),
+            );
+        }
+        self.dropped_before = self.counts.dropped;
+        self.told_full = false;
+        let interval = self.plan.interval;
+        self.schedule
+            .get_or_insert_with(|| Schedule::new(Instant::now(), interval));
+        self.send_held()
     }
 
     /// The message that found no room, and then the schedule from now on.
     fn send_held(&mut self) -> Result<()> {
-        if let Some(payload) = self.held.take() {
-            self.publish(payload)?;
-            if let (None, Some(schedule)) = (&self.held, &mut self.schedule) {
-                schedule.advance(Instant::now());
-            }
+        match self.held.take() {
+            Some(payload) => self.publish(payload),
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    fn published<T>(&mut self, result: Result<T, Error>) {
+        self.counts.pending -= 1;
+        let Err(error) = result else { return };
+        match error {
+            Error::Rejected(_)
+            | Error::PacketTooLarge { .. }
+            | Error::QosNotSupported { .. }
+            | Error::RetainNotSupported => {
+                self.counts.rejected += 1;
+                // One line for all that are rejected for the same reason.
+                let reason = error.to_string();
+                if self.told_rejection.as_ref() != Some(&reason) {
+                    tell(NAME, &format!("{}: {reason}", self.cannot_publish()));
+                    self.told_rejection = Some(reason);
+                }
+            }
+            // QoS 0: the connection was lost before the message was written.
+            _ => self.counts.dropped += 1,
+        }
     }
 
     /// Says goodbye to the broker, and what is missing.
-    async fn end(mut self, sent: Result<()>) -> Result<()> {
-        let missing = u64::try_from(self.handle.unacknowledged())?;
+    async fn end(mut self, end: Result<End>, signals: &mut Signals) -> Result<()> {
+        let patience = match end {
+            Ok(End::Now) => SHORT_GOODBYE,
+            _ => GOODBYE,
+        };
         self.handle.disconnect();
         // A broker that doesn't answer the goodbye changes nothing.
-        let _ = tokio::time::timeout(GOODBYE, async {
-            while self.connection.next().await.is_some() {}
-        })
-        .await;
-        self.printer.finish(GOODBYE);
-        sent?;
-        let mut problems = Vec::new();
-        if missing > 0 {
-            problems.push(format!("{missing} not acknowledged by the broker"));
+        let goodbye = async { while self.connection.next().await.is_some() {} };
+        tokio::select! {
+            () = goodbye => {}
+            () = tokio::time::sleep(patience) => {}
+            () = signals.next() => {}
         }
-        if self.failed > 0 {
-            problems.push(format!("{} rejected by the broker", self.failed));
+        let reader_has_gone = self.printer.is_closed();
+        let left_out = self.printer.finish(patience);
+        if left_out > 0 && !reader_has_gone {
+            let lines = messages_were(left_out);
+            tell(
+                NAME,
+                &format!("{lines} not printed: the reader of stdout is too slow"),
+            );
         }
-        if self.dropped > 0 {
-            let dropped = format!("{} dropped while the broker was away", self.dropped);
-            if problems.is_empty() && self.plan.count.is_none() && self.plan.qos == QoS::AtMostOnce
-            {
-                eprintln!("iot-pub: of {} messages {dropped}", self.ticks);
-            } else {
-                problems.push(dropped);
+        let missing = self.counts.missing(self.plan.qos);
+        match (end, missing) {
+            (Err(error), None) => Err(error),
+            (Err(error), Some(missing)) => Err(error.context(missing)),
+            (Ok(_), None) => Ok(()),
+            (Ok(_), Some(missing)) => {
+                // QoS 0 promises nothing to a publisher that just goes on.
+                let is_allowed = self.plan.qos == QoS::AtMostOnce
+                    && self.plan.count.is_none()
+                    && self.counts.rejected == 0;
+                if !is_allowed {
+                    bail!(missing);
+                }
+                tell(NAME, &missing);
+                Ok(())
             }
         }
-        if !problems.is_empty() {
-            bail!("of {} messages {}", self.ticks, problems.join(", "));
-        }
-        Ok(())
     }
 }

@@ -1,11 +1,9 @@
 //! What was typed, and what it means.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use anyhow::Result;
-use clap::builder::BoolishValueParser;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, ValueEnum};
@@ -16,10 +14,12 @@ use crate::reading::PayloadMode;
 use crate::size::Size;
 use crate::store::mongodb::check_collection;
 
+const WITHOUT_OPTIONS: &str = "Without options: subscribes to iot/# at the broker on localhost, prints each reading, and \
+                               stores it in MongoDB on localhost, as {topic, value, reg_date} in the collection \
+                               sensors of the database iot_service.";
+
+#[expect(clippy::doc_markdown, reason = "the documentation is the help text")]
 /// Receive sensor readings over MQTT and store them
-///
-/// Without options: subscribes to iot/# at the broker on localhost, prints each reading, and stores it in MongoDB on
-/// localhost, as {topic, value, reg_date} in the collection iot_service.sensors.
 #[derive(Debug, Parser)]
 #[command(
     name = "iot-sub",
@@ -27,7 +27,7 @@ use crate::store::mongodb::check_collection;
     disable_help_flag = true,
     disable_version_flag = true
 )]
-#[command(args_override_self = true, max_term_width = 100)]
+#[command(args_override_self = true, max_term_width = 100, after_help = WITHOUT_OPTIONS)]
 pub(crate) struct Args {
     /// Subscribe to topic filter FILTER (can be repeated)
     #[arg(short, long, env = "IOT_TOPIC", hide_env_values = true)]
@@ -49,31 +49,32 @@ pub(crate) struct Args {
     #[arg(default_value = "sensors", value_name = "NAME", value_parser = collection)]
     collection: String,
 
-    /// Take as a reading
+    /// Take as a reading: a number or else JSON (auto), one of them only, or other text too (text)
     #[arg(long, env = "IOT_PAYLOAD", hide_env_values = true)]
     #[arg(value_enum, default_value_t, value_name = "KIND")]
     payload: PayloadMode,
 
-    /// Acknowledge a message once it is there
+    /// Acknowledge a message once it is in the store, or already in the spool, a file on this machine's disk from which
+    /// MongoDB is supplied, also when it was away for hours [default: store]
     #[arg(long, env = "IOT_ACK_AFTER", hide_env_values = true)]
     #[arg(value_enum, value_name = "PLACE")]
     ack_after: Option<AckAfter>,
 
-    /// Keep what is acknowledged and not yet in MongoDB in the file PATH; implies --ack-after spool [default: a file
-    /// for this broker, client ID and store in $XDG_STATE_HOME/iot-sub or ~/.local/state/iot-sub]
+    /// Have the spool in the file PATH (implies --ack-after spool) [default: one for this broker, client ID and store
+    /// in $XDG_STATE_HOME/iot-sub, or in ~/.local/state/iot-sub]
     #[arg(long, env = "IOT_SPOOL", hide_env_values = true, value_name = "PATH")]
     spool: Option<PathBuf>,
 
-    /// Let the spool grow to SIZE, then stop reading from the broker until there is room
+    /// Let the spool take SIZE on the disk, such as 512MiB, and read no more until there is room again
     #[arg(long, env = "IOT_SPOOL_LIMIT", hide_env_values = true)]
     #[arg(default_value = "1GiB", value_name = "SIZE", value_parser = spool_limit)]
     spool_limit: Size,
 
-    /// Run a broker inside this process, and store in a file: nothing else is needed. Its acknowledgement
-    /// promises that a message is in its memory; what a clean end leaves over is on disk
+    /// Run a broker inside this process, and store in a file: nothing else is needed. It acknowledges what is in its
+    /// memory; a clean end writes that to disk, a crash may lose it
     #[cfg(feature = "embedded")]
     #[arg(long, env = "IOT_EMBEDDED", hide_env_values = true)]
-    #[arg(value_parser = BoolishValueParser::new())]
+    #[arg(value_parser = clap::builder::BoolishValueParser::new())]
     embedded: bool,
 
     /// Let the embedded broker listen on ADDRESS:PORT [default: 127.0.0.1:1883]
@@ -84,7 +85,7 @@ pub(crate) struct Args {
         hide_env_values = true,
         value_name = "ADDRESS:PORT"
     )]
-    listen: Option<SocketAddr>,
+    listen: Option<std::net::SocketAddr>,
 
     #[command(flatten)]
     connect: ConnectArgs,
@@ -125,9 +126,9 @@ impl FromStr for StoreUrl {
 /// Where a message has to be before it is acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum AckAfter {
-    /// On this machine's disk, in the spool: MongoDB gets it from there, also if it is away for hours
+    /// On this machine's disk, from where MongoDB gets it.
     Spool,
-    /// In the store itself: on the disks of MongoDB's majority, or in the SQLite file [default]
+    /// In the store itself: on the disks of MongoDB's majority, or in the SQLite file.
     Store,
 }
 
@@ -155,7 +156,8 @@ pub(crate) struct Plan {
     /// Set where readings go to a spool first.
     pub(crate) spool: Option<SpoolPlan>,
     /// Where the embedded broker listens, if it is to run.
-    pub(crate) embedded: Option<SocketAddr>,
+    #[cfg(feature = "embedded")]
+    pub(crate) embedded: Option<std::net::SocketAddr>,
     pub(crate) fail_fast: bool,
 }
 
@@ -233,7 +235,8 @@ impl Args {
 
     #[cfg(feature = "embedded")]
     fn contradiction(&self, matches: &ArgMatches) -> Option<String> {
-        let typed = |name: &&str| matches.value_source(name) == Some(ValueSource::CommandLine);
+        use clap::parser::ValueSource::CommandLine;
+        let typed = |name: &&str| matches.value_source(name) == Some(CommandLine);
         if self.embedded {
             let name = ["host", "port", "bind"].into_iter().find(typed)?;
             return Some(format!(
@@ -256,8 +259,6 @@ impl Args {
         let embedded = self
             .embedded
             .then(|| self.listen.unwrap_or(([127, 0, 0, 1], 1883).into()));
-        #[cfg(not(feature = "embedded"))]
-        let embedded = None;
         let store = self.store();
         let spool = self.spools().then(|| SpoolPlan {
             path: self.spool.clone(),
@@ -279,6 +280,7 @@ impl Args {
             collection: self.collection,
             payload: self.payload,
             spool,
+            #[cfg(feature = "embedded")]
             embedded,
             fail_fast: self.connect.fail_fast,
         })

@@ -22,8 +22,9 @@ mod target;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use iot_core::Connection;
 use iot_core::cli::Signals;
+#[cfg(feature = "embedded")]
+use {args::StoreUrl, broker::EmbeddedBroker, iot_core::ClientConfig, std::path::PathBuf};
 
 use args::{Args, Plan};
 use output::Messages;
@@ -51,52 +52,39 @@ fn run(args: Args) -> Result<()> {
     result
 }
 
-async fn receive(mut plan: Plan, messages: &Messages) -> Result<()> {
+async fn receive(plan: Plan, messages: &Messages) -> Result<()> {
     let mut signals = Signals::listen()?;
-    let opened = target::open(&plan, &mut signals, messages);
-    let Opened::Open(destination) = opened.await? else {
+    let opened = target::open(&plan, &mut signals, messages).await?;
+    let Opened::Open(destination) = opened else {
         return Ok(());
     };
     #[cfg(feature = "embedded")]
-    let broker = match plan.embedded {
-        None => None,
-        Some(listen) => Some(start_broker(&mut plan, listen, messages).await?),
-    };
-    let pipeline = Pipeline::new(
-        Connection::new(plan.config)?,
-        plan.subscriptions,
-        plan.payload,
-        plan.fail_fast,
-        destination,
-        messages.clone(),
-    )?;
-    let result = pipeline.run(signals).await;
-    #[cfg(feature = "embedded")]
-    if let Some(broker) = broker {
+    if let Some(listen) = plan.embedded {
+        let broker = EmbeddedBroker::start(listen, &broker_files(&plan.store)).await?;
+        let address = broker.address();
+        messages.say(&format_args!("broker listens on {address}"));
+        let config = ClientConfig {
+            host: address.ip().to_string(),
+            port: address.port(),
+            ..plan.config
+        };
+        let pipeline = Pipeline::new(Plan { config, ..plan }, destination, messages)?;
+        let result = pipeline.run(signals).await;
         broker.shutdown().await?;
+        return result;
     }
-    result
+    Pipeline::new(plan, destination, messages)?
+        .run(signals)
+        .await
 }
 
-/// Starts the embedded broker, its files beside the store's, and points the connection to it.
+/// The embedded broker's own files lie beside the store's.
 #[cfg(feature = "embedded")]
-async fn start_broker(
-    plan: &mut Plan,
-    listen: std::net::SocketAddr,
-    messages: &Messages,
-) -> Result<broker::EmbeddedBroker> {
-    let files = match &plan.store {
-        args::StoreUrl::Sqlite(path) => {
-            let mut name = path.clone().into_os_string();
-            name.push(".broker");
-            name.into()
-        }
-        _ => std::path::PathBuf::from("iot.broker"),
+fn broker_files(store: &StoreUrl) -> PathBuf {
+    let mut name = match store {
+        StoreUrl::Sqlite(path) => path.clone().into_os_string(),
+        _ => "iot".into(),
     };
-    let broker = broker::EmbeddedBroker::start(listen, &files).await?;
-    let address = broker.address();
-    plan.config.host = address.ip().to_string();
-    plan.config.port = address.port();
-    messages.say(&format_args!("broker listens on {address}"));
-    Ok(broker)
+    name.push(".broker");
+    name.into()
 }

@@ -14,6 +14,7 @@ use iot_core::cli::{Notices, Signals};
 use iot_core::{AckToken, Connection, Error, Event, Handle, Message, SubscribeAck, Subscription};
 use tokio::time::Instant;
 
+use crate::args::Plan;
 use crate::counts::Counts;
 use crate::journal::Committed;
 use crate::output::{Messages, Output};
@@ -61,27 +62,24 @@ enum End {
 
 impl Pipeline {
     /// Returns a pipeline to `destination`.
-    pub(crate) fn new(
-        connection: Connection,
-        subscriptions: Vec<Subscription>,
-        payload: PayloadMode,
-        fail_fast: bool,
-        destination: Destination,
-        messages: Messages,
-    ) -> Result<Self> {
+    ///
+    /// # Errors
+    /// What is wrong with the configuration, a spool that can't be read, and a thread that can't be started.
+    pub(crate) fn new(plan: Plan, destination: Destination, messages: &Messages) -> Result<Self> {
+        let connection = Connection::new(plan.config)?;
         let handle = connection.handle();
         let counts = Arc::new(Counts::default());
-        let store = Sink::start(destination, handle.clone(), &counts, &messages)?;
+        let store = Sink::start(destination, handle.clone(), &counts, messages)?;
         Ok(Self {
             notices: Notices::new(connection.config().address()),
             handle,
             connection,
-            subscriptions,
-            payload,
-            fail_fast,
+            subscriptions: plan.subscriptions,
+            payload: plan.payload,
+            fail_fast: plan.fail_fast,
             ids: IdGenerator::new(),
             output: Output::new()?,
-            messages,
+            messages: messages.clone(),
             connected: false,
             counts,
             store,
@@ -216,7 +214,7 @@ impl Pipeline {
             Event::ConnectFailed(error) | Event::Disconnected(Err(error))
                 if self.fail_fast || error.is_permanent() =>
             {
-                return Err(error.into());
+                return Err(self.notices.failure(error));
             }
             _ => {}
         }

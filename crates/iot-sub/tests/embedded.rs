@@ -44,7 +44,8 @@ fn the_embedded_pair_prints_and_stores_what_is_published() {
     eventually(DEADLINE, "three readings", || {
         printed(&program).lines().count() == 3
     });
-    let expected: String = published.lines().map(|line| format!(" {line}\n")).collect();
+    let lines = published.lines();
+    let expected: String = lines.flat_map(|line| [" ", line, "\n"]).collect();
     assert_eq!(printed(&program), expected);
     let file = program.folder().join("iot.db");
     let store = tempfile::tempdir().unwrap();

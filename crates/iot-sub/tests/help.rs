@@ -6,7 +6,10 @@ use common::sub;
 
 #[test]
 fn help_and_version_exit_with_0() {
-    let mut program = sub(&["--help"]).env("IOT_PASSWORD", "s3cret").spawn();
+    let mut program = sub(&["--help"])
+        .env("IOT_PASSWORD", "s3cret")
+        .env("COLUMNS", "100")
+        .spawn();
     assert_eq!(program.wait().code(), Some(0));
     let help = program.stdout();
     assert!(!help.contains("s3cret"));

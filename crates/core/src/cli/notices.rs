@@ -7,8 +7,18 @@ use crate::session::Event;
 #[derive(Debug)]
 pub struct Notices {
     address: String,
-    /// What was said last of a broker that is away.
-    away: Option<String>,
+    state: State,
+    /// What was said of a broker that is away, since it last was there.
+    said: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// There was no connection yet.
+    Waiting,
+    Connected,
+    /// There was one.
+    Lost,
 }
 
 impl Notices {
@@ -16,37 +26,60 @@ impl Notices {
     pub fn new(address: String) -> Self {
         Self {
             address,
-            away: None,
+            state: State::Waiting,
+            said: Vec::new(),
         }
+    }
+
+    /// Returns whether there was a connection, and it is lost.
+    pub fn is_lost(&self) -> bool {
+        self.state == State::Lost
     }
 
     /// Returns the line that the event is worth.
     pub fn line(&mut self, event: &Event) -> Option<String> {
-        let line = match event {
+        let error = match event {
             Event::Connected(_) => {
-                self.away = None;
+                self.state = State::Connected;
+                self.said.clear();
                 return None;
             }
-            Event::ConnectFailed(Error::Connect { reason, .. }) => format!(
-                "waiting for broker `{}`: {}{}",
-                self.address,
-                io_reason(reason),
-                hint(reason),
-            ),
-            Event::ConnectFailed(error) | Event::Disconnected(Err(error)) => match error {
-                Error::Refused { .. } => {
-                    format!("waiting for broker `{}`: {error}", self.address)
-                }
-                _ => format!("lost broker `{}`: {error}; connecting again", self.address),
-            },
+            Event::ConnectFailed(error) | Event::Disconnected(Err(error)) => error,
             _ => return None,
         };
-        // The same state again is no news; neither is a refused connection after a loss was told.
-        if self.away.as_ref() == Some(&line) {
+        let address = &self.address;
+        if self.state == State::Connected {
+            self.state = State::Lost;
+            return Some(format!(
+                "lost broker `{address}`: {error}; connecting again"
+            ));
+        }
+        let reason = match error {
+            Error::Refused { .. } => error.to_string(),
+            // That a lost broker can't be reached is no news.
+            _ if self.state == State::Lost => return None,
+            Error::Connect { reason, .. } => format!("{}{}", io_reason(reason), hint(reason)),
+            _ => error.to_string(),
+        };
+        if self.said.contains(&reason) {
             return None;
         }
-        self.away = Some(line.clone());
+        let line = format!("waiting for broker `{address}`: {reason}");
+        self.said.push(reason);
         Some(line)
+    }
+
+    /// Returns the error that ends the program, with what could not be done: for an event that
+    /// [`line`](Self::line) has seen, and that is not to be waited out.
+    pub fn failure(&self, error: Error) -> anyhow::Error {
+        let what = match error {
+            // It says so itself.
+            Error::Connect { .. } => return error.into(),
+            Error::Refused { .. } | Error::ConnectTimeout => "cannot connect to",
+            _ if self.state == State::Lost => "lost",
+            _ => "cannot connect to",
+        };
+        anyhow::Error::from(error).context(format!("{what} broker `{}`", self.address))
     }
 }
 
@@ -56,26 +89,103 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::packet::ConnAck;
+    use crate::reason::ConnectCode;
 
-    fn refused() -> Event {
+    const WAITING: &str =
+        "waiting for broker `b:1883`: connection refused (is a broker running there?)";
+    const UNAVAILABLE: &str =
+        "waiting for broker `b:1883`: the broker refuses the connection: server unavailable";
+    const LOST: &str = "lost broker `b:1883`: the broker closed the connection; connecting again";
+
+    fn away() -> Event {
         Event::ConnectFailed(Error::Connect {
             address: "b:1883".into(),
             reason: Arc::new(io::ErrorKind::ConnectionRefused.into()),
         })
     }
 
-    #[test]
-    fn a_broker_that_is_away_is_told_once() {
+    fn connected() -> Event {
+        Event::Connected(ConnAck {
+            session_present: false,
+            code: ConnectCode::ACCEPTED,
+            properties: None,
+        })
+    }
+
+    fn unavailable() -> Error {
+        Error::Refused {
+            code: ConnectCode(3),
+            reason_string: None,
+        }
+    }
+
+    fn ended(error: Error) -> Event {
+        Event::Disconnected(Err(error))
+    }
+
+    #[track_caller]
+    fn case(events: &[(Event, Option<&str>)]) {
         let mut notices = Notices::new("b:1883".into());
+        for (event, expected) in events {
+            assert_eq!(notices.line(event).as_deref(), *expected, "{event:?}");
+        }
+    }
+
+    #[test]
+    fn a_broker_that_is_not_there_yet_is_told_once() {
+        case(&[(away(), Some(WAITING)), (away(), None), (away(), None)]);
+    }
+
+    #[test]
+    fn each_loss_is_told_and_what_follows_from_it_is_not() {
+        let lost = || ended(Error::Closed);
+        case(&[
+            (connected(), None),
+            (lost(), Some(LOST)),
+            (away(), None),
+            (lost(), None),
+            (connected(), None),
+            (lost(), Some(LOST)),
+        ]);
+    }
+
+    #[test]
+    fn a_broker_that_is_there_and_unavailable_is_told_once_too() {
+        case(&[
+            (away(), Some(WAITING)),
+            (ended(unavailable()), Some(UNAVAILABLE)),
+            (away(), None),
+            (ended(unavailable()), None),
+            (connected(), None),
+            (ended(Error::Closed), Some(LOST)),
+            (ended(unavailable()), Some(UNAVAILABLE)),
+            (ended(unavailable()), None),
+        ]);
+    }
+
+    #[test]
+    fn a_connection_that_never_stood_is_not_lost() {
+        let line = "waiting for broker `b:1883`: the broker does not answer CONNECT";
+        case(&[(ended(Error::ConnectTimeout), Some(line))]);
+    }
+
+    #[test]
+    fn the_end_says_what_could_not_be_done() {
+        let mut notices = Notices::new("b:1883".into());
+        let text = |notices: &Notices, error| format!("{:#}", notices.failure(error));
+        let cannot = "cannot connect to broker `b:1883`: the broker refuses the connection: server unavailable";
+        assert_eq!(text(&notices, unavailable()), cannot);
         assert_eq!(
-            notices.line(&refused()).as_deref(),
-            Some("waiting for broker `b:1883`: connection refused (is a broker running there?)")
+            text(&notices, Error::Closed),
+            "cannot connect to broker `b:1883`: the broker closed the connection"
         );
-        assert_eq!(notices.line(&refused()), None);
-        let lost = Event::Disconnected(Err(Error::Closed));
+        notices.line(&connected());
+        notices.line(&ended(Error::Closed));
         assert_eq!(
-            notices.line(&lost).as_deref(),
-            Some("lost broker `b:1883`: the broker closed the connection; connecting again")
+            text(&notices, Error::Closed),
+            "lost broker `b:1883`: the broker closed the connection"
         );
+        assert_eq!(text(&notices, unavailable()), cannot);
     }
 }

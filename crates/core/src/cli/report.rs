@@ -1,27 +1,89 @@
-//! How a program ends that failed: one line, and the exit code.
+//! What a program tells a person on stderr, and the exit code of one that failed.
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use crate::error::Error;
 
+/// clap's own for wrong usage.
+const WRONG_USAGE: u8 = 2;
+
+/// Prints `NAME: LINE` on stderr. Where nobody reads that any more the line is lost, and the program
+/// goes on.
+pub fn tell(name: &str, line: &str) {
+    // One call for the whole line: others may write there too.
+    let _ = io::stderr().write_all(format!("{name}: {line}\n").as_bytes());
+}
+
 /// Prints `NAME: what failed: why` on stderr, each cause once, and returns the exit code: the
-/// broker's code where it refuses the connection, else 1.
+/// broker's code where it refuses the connection, 2 for wrong usage, else 1.
 pub fn report(name: &str, error: &anyhow::Error) -> ExitCode {
-    let mut line = String::from(name);
+    tell(name, &line(error));
+    ExitCode::from(code(error))
+}
+
+fn line(error: &anyhow::Error) -> String {
+    let mut line = String::new();
     let mut last = String::new();
     for cause in error.chain() {
         let text = cause.to_string();
         // Some libraries show their cause and hand it on as well.
-        if !last.ends_with(&text) {
-            line.push_str(": ");
-            line.push_str(&text);
-            last = text;
+        if last.ends_with(&text) {
+            continue;
         }
+        if !line.is_empty() {
+            line.push_str(": ");
+        }
+        line.push_str(&text);
+        last = text;
     }
-    eprintln!("{line}");
-    let refused = error.chain().find_map(|cause| match cause.downcast_ref() {
-        Some(Error::Refused { code, .. }) => Some(code.0),
-        _ => None,
-    });
-    ExitCode::from(refused.unwrap_or(1))
+    line
+}
+
+fn code(error: &anyhow::Error) -> u8 {
+    let ours = error.chain().find_map(|cause| cause.downcast_ref());
+    match ours {
+        Some(Error::Refused { code, .. }) => code.0,
+        Some(Error::Config(_) | Error::EmptyClientId) => WRONG_USAGE,
+        _ => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::*;
+    use crate::reason::ConnectCode;
+
+    #[track_caller]
+    fn case(error: &anyhow::Error, expected_line: &str, expected_code: u8) {
+        assert_eq!(line(error), expected_line);
+        assert_eq!(code(error), expected_code, "{expected_line}");
+    }
+
+    #[test]
+    fn each_cause_stands_once() {
+        let error = anyhow!("disk full").context("cannot write: disk full");
+        case(
+            &error.context("cannot store"),
+            "cannot store: cannot write: disk full",
+            1,
+        );
+    }
+
+    #[test]
+    fn the_code_is_the_broker_s_or_that_of_wrong_usage() {
+        let refused = Error::Refused {
+            code: ConnectCode(5),
+            reason_string: None,
+        };
+        case(
+            &anyhow::Error::from(refused).context("cannot connect to broker `b:1883`"),
+            "cannot connect to broker `b:1883`: the broker refuses the connection: not authorized",
+            5,
+        );
+        case(&Error::Config("no".into()).into(), "no", 2);
+        case(&Error::Closed.into(), "the broker closed the connection", 1);
+    }
 }

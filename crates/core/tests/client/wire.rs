@@ -1,0 +1,176 @@
+//! What goes over the wire when the other side misbehaves.
+
+use testkit::{Conversation, FaultyNet, ScriptedPeer};
+
+use super::*;
+
+/// A client that is connected to a scripted broker, its loop running.
+fn scripted(config: ClientConfig) -> (ScriptedPeer, Watched, Conversation) {
+    let peer = ScriptedPeer::listen();
+    let watched = Watched::new(config);
+    watched.connect(peer.port());
+    let mut broker = peer.accept();
+    broker.read_packet();
+    broker.send(CONNACK);
+    watched.client.loop_start().unwrap();
+    assert_eq!(watched.connect_seen(), (false, 0));
+    (peer, watched, broker)
+}
+
+#[track_caller]
+fn misbehave(bytes: &[u8], reason: u8, why: &str) {
+    for protocol in BOTH {
+        let (peer, watched, mut broker) = scripted(config_of(protocol, "a"));
+        broker.send(bytes);
+        if protocol == Protocol::V5 {
+            broker.expect(&[0xe0, 1, reason]);
+        }
+        broker.expect_end();
+        let error = watched.disconnect_seen().unwrap_err();
+        assert_eq!(error.to_string(), why);
+        assert_eq!(error.rc(), 2);
+        // It comes again.
+        peer.accept().read_packet();
+    }
+}
+
+#[test]
+fn a_malformed_packet_ends_the_connection_with_0x81() {
+    misbehave(
+        b"\x32\x05\x00\x01t\x00\x00",
+        0x81,
+        "the broker sent what it may not: malformed packet: packet id 0",
+    );
+    misbehave(
+        b"\x36",
+        0x81,
+        "the broker sent what it may not: malformed packet: PUBLISH with QoS 3",
+    );
+    misbehave(
+        b"\x30\x02\x00\x09",
+        0x81,
+        "the broker sent what it may not: malformed packet: a field reaches past the end",
+    );
+}
+
+#[test]
+fn a_packet_out_of_place_ends_the_connection_with_0x82() {
+    misbehave(
+        CONNACK,
+        0x82,
+        "the broker sent what it may not: protocol error: a second CONNACK",
+    );
+    misbehave(
+        b"\xc0\x00",
+        0x82,
+        "the broker sent what it may not: protocol error: a packet that only clients send",
+    );
+}
+
+#[test]
+fn the_farewell_reaches_a_broker_that_goes_on_sending() {
+    let (_peer, _watched, mut broker) = scripted(config_of(Protocol::V5, "a"));
+    let mut bytes = b"\x36".to_vec();
+    bytes.resize(100_000, 0);
+    broker.send(&bytes);
+    broker.expect(b"\xe0\x01\x81");
+}
+
+#[test]
+fn a_packet_larger_than_we_take_ends_the_connection_with_0x95() {
+    let (_peer, watched, mut broker) = scripted(ClientConfig {
+        maximum_packet_size: 100,
+        ..config_of(Protocol::V5, "a")
+    });
+    broker.send(b"\x30\x80\x01");
+    broker.expect(b"\xe0\x01\x95");
+    assert_eq!(
+        watched.disconnect_seen().unwrap_err().to_string(),
+        "the broker sent what it may not: a packet of 131 bytes is larger than the limit of 100"
+    );
+}
+
+#[test]
+fn a_broker_that_breaks_off_is_told_as_closed() {
+    let (_peer, watched, broker) = scripted(config("a"));
+    broker.close();
+    let error = watched.disconnect_seen().unwrap_err();
+    assert_eq!(error.to_string(), "the broker closed the connection");
+    assert_eq!(error.rc(), 7);
+}
+
+#[test]
+fn an_answer_that_is_not_mqtt_is_found_out_at_once() {
+    let peer = ScriptedPeer::listen();
+    let watched = Watched::new(config("a"));
+    watched.connect(peer.port());
+    let mut broker = peer.accept();
+    broker.read_packet();
+    broker.send(b"HTTP/1.1 400 Bad Request\r\n");
+    watched.client.loop_start().unwrap();
+    assert!(matches!(watched.disconnect_seen(), Err(Error::Decode(_))));
+}
+
+#[test]
+fn the_reason_of_an_mqtt_5_broker_is_told() {
+    let (_peer, watched, mut broker) = scripted(config_of(Protocol::V5, "a"));
+    broker.send(b"\xe0\x08\x8b\x06\x1f\x00\x03bye");
+    broker.close();
+    assert_eq!(
+        watched.disconnect_seen().unwrap_err().to_string(),
+        "the broker ended the connection: server shutting down (bye)"
+    );
+}
+
+/// What is written meets a closed socket; what was sent before the close is still to be read.
+#[test]
+fn the_reason_of_a_broker_that_has_closed_is_not_lost_to_a_failing_write() {
+    for _ in 0..10 {
+        let (_peer, watched, mut broker) = scripted(config_of(Protocol::V5, "a"));
+        watched.client.loop_stop().unwrap();
+        broker.send(b"\xe0\x01\x8b");
+        broker.close();
+        for _ in 0..10 {
+            watched
+                .client
+                .publish("t", vec![0; 50_000], 0, false)
+                .unwrap();
+        }
+        watched.client.loop_start().unwrap();
+        let error = watched.disconnect_seen().unwrap_err();
+        assert_eq!(error.rc(), 0x8b, "{error}");
+    }
+}
+
+#[test]
+fn a_silent_broker_is_given_up_after_the_keep_alive() {
+    let broker = Broker::start();
+    let net = FaultyNet::to(broker.port());
+    let watched = Watched::new(config("a"));
+    watched
+        .client
+        .connect(HOST, net.port(), Duration::from_secs(1), None)
+        .unwrap();
+    watched.client.loop_start().unwrap();
+    assert_eq!(watched.connect_seen(), (false, 0));
+    net.freeze();
+    assert!(matches!(watched.disconnect_seen(), Err(Error::KeepAlive)));
+    net.thaw();
+    while let Seen::ConnectFail(_) | Seen::Disconnect(_) = watched.next() {}
+}
+
+#[test]
+fn an_idle_client_pings_and_is_kept() {
+    let broker = Broker::start();
+    let watched = Watched::new(config("a"));
+    watched
+        .client
+        .connect(HOST, broker.port(), Duration::from_secs(1), None)
+        .unwrap();
+    watched.client.loop_start().unwrap();
+    assert_eq!(watched.connect_seen(), (false, 0));
+    testkit::eventually(DEADLINE, "three pings", || {
+        broker.log().matches("Received PINGREQ from a").count() == 3
+    });
+    assert!(watched.seen.try_recv().is_err());
+}

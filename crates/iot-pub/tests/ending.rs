@@ -1,0 +1,96 @@
+//! The end: what was sent gets its time to be acknowledged, and what is missing is told. Outputs that nobody reads
+//! change nothing.
+
+mod common;
+
+use common::{Inbox, at_once, ends_well, ends_with, iot_pub, wait_for_lines};
+use testkit::{Broker, FaultyNet, Program, Running, Way};
+
+/// A publisher that has been asked to end while the broker no longer answers.
+#[track_caller]
+fn interrupted_in_silence(net: &FaultyNet, qos: &str) -> Running {
+    let args = format!("-q {qos} --interval 10ms");
+    let mut publisher = iot_pub(net.port(), &args).spawn();
+    wait_for_lines(&publisher, 3);
+    net.freeze();
+    let before = publisher.stdout().lines().count();
+    // Some that came after the freeze for certain.
+    wait_for_lines(&publisher, before + 10);
+    publisher.interrupt();
+    let line = publisher.wait_for_stderr("not acknowledged yet");
+    assert!(
+        line.ends_with(
+            " were not acknowledged yet: waiting for the broker, up to 10 s; Ctrl-C again ends now"
+        ),
+        "{line}"
+    );
+    publisher
+}
+
+#[test]
+fn a_second_ctrl_c_ends_it_now_and_says_how_many_are_missing() {
+    let broker = Broker::start();
+    at_once(["1", "2"], |qos| {
+        let net = FaultyNet::to(broker.port());
+        let mut publisher = interrupted_in_silence(&net, qos);
+        publisher.interrupt();
+        let publisher = ends_with(publisher, 1);
+        let sent = publisher.stdout().lines().count();
+        let stderr = publisher.stderr();
+        let last = stderr.lines().last().expect("two lines");
+        let end = format!(" of {sent} messages were not acknowledged by the broker");
+        let missing = last.strip_suffix(&end).expect(last);
+        let missing: usize = missing["iot-pub: ".len()..].parse().expect(last);
+        assert!((1..=sent).contains(&missing), "{last}");
+        assert_eq!(stderr.lines().count(), 2, "{stderr}");
+    });
+}
+
+#[test]
+fn acknowledgements_that_come_late_are_waited_for() {
+    let inbox = Inbox::open();
+    let net = inbox.net();
+    let publisher = interrupted_in_silence(&net, "2");
+    net.thaw();
+    let publisher = ends_with(publisher, 0);
+    assert_eq!(publisher.stderr().lines().count(), 1);
+    assert_eq!(inbox.arrived(), common::lines(&publisher.stdout()));
+}
+
+#[test]
+fn a_signal_ends_a_count_early() {
+    let broker = Broker::start();
+    for qos in ["0", "1", "2"] {
+        let args = format!("-q {qos} --count 1000000 --interval 5ms");
+        let mut publisher = iot_pub(broker.port(), &args).spawn();
+        wait_for_lines(&publisher, 3);
+        publisher.terminate();
+        ends_well(publisher);
+    }
+}
+
+#[test]
+fn publishing_goes_on_where_nobody_reads_stdout() {
+    let inbox = Inbox::open();
+    let program = iot_pub(inbox.port(), "-q 1 --count 50 --interval 5ms");
+    ends_well(program.close_stdout_after("iot/home2/temp").spawn());
+    assert_eq!(inbox.arrived().len(), 50);
+}
+
+/// Runs iot-pub in a shell that sends its outputs elsewhere.
+fn redirected(port: u16, args: &str, to: &str) -> Program {
+    let script = format!("exec \"$0\" -h 127.0.0.1 -p {port} {args} {to}");
+    Program::new("sh").args(["-c", &script, env!("CARGO_BIN_EXE_iot-pub")])
+}
+
+#[test]
+fn outputs_that_can_not_be_written_end_nothing() {
+    let inbox = Inbox::open();
+    at_once([">&- 2>&-", ">/dev/full 2>/dev/full"], |to| {
+        // The first attempt fails, so that there is something to tell.
+        let net = inbox.net();
+        net.drop_after(Way::ToClient, 2);
+        ends_well(redirected(net.port(), "-q 1 --count 2 --interval 1ms", to).spawn());
+    });
+    assert_eq!(inbox.arrived().len(), 4);
+}

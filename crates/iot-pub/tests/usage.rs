@@ -1,0 +1,177 @@
+//! Help, version, and what is said of a command line that is wrong: before anything connects.
+
+mod common;
+
+use common::{bare, ends_with};
+use testkit::Program;
+
+/// Wrong usage: exit code 2, nothing on stdout, and this first line on stderr.
+#[track_caller]
+fn refused(program: Program, first_line: &str) {
+    let ended = ends_with(program.spawn(), 2);
+    assert_eq!(ended.stderr().lines().next(), Some(first_line));
+    assert_eq!(ended.stdout(), "");
+}
+
+#[track_caller]
+fn case(args: &str, first_line: &str) {
+    refused(bare(args), first_line);
+}
+
+#[test]
+fn help_fits_on_a_screen() {
+    let ended = ends_with(bare("--help").env("COLUMNS", "100").spawn(), 0);
+    assert_eq!(ended.stderr(), "");
+    insta::assert_snapshot!(ended.stdout());
+}
+
+#[test]
+fn help_shows_no_value_of_a_variable() {
+    let program = bare("--help").env("IOT_PASSWORD", "s3cret");
+    let ended = ends_with(program.env("IOT_HOST", "set-host").spawn(), 0);
+    let help = ended.stdout();
+    assert!(!help.contains("s3cret") && !help.contains("set-host"));
+    assert!(help.contains("IOT_PASSWORD") && help.contains("IOT_HOST"));
+}
+
+#[test]
+fn version() {
+    let ended = ends_with(bare("--version").spawn(), 0);
+    let expected = format!("iot-pub {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(ended.stdout(), expected);
+    assert_eq!(ended.stderr(), "");
+}
+
+#[test]
+fn intervals() {
+    const WANTED: &str = "a duration is a positive number and its unit: 500ms, 2s, 1m or 1h";
+    for bad in [
+        "0",
+        "0s",
+        "-1s",
+        "2d",
+        "s",
+        "1e400h",
+        "NaN",
+        "inf",
+        "1s2",
+        "0.0000001ms",
+    ] {
+        let line = format!("error: invalid value '{bad}' for '--interval <DURATION>': {WANTED}");
+        case(&format!("--interval {bad}"), &line);
+    }
+    case(
+        "--interval",
+        "error: a value is required for '--interval <DURATION>' but none was supplied",
+    );
+}
+
+#[test]
+fn counts() {
+    for bad in ["0", "-1", "1.5", "many", "18446744073709551616"] {
+        let line = format!(
+            "error: invalid value '{bad}' for '--count <COUNT>': \
+             a count is a whole number from 1 to 18446744073709551615"
+        );
+        case(&format!("--count {bad}"), &line);
+    }
+}
+
+#[test]
+fn values_out_of_their_range() {
+    for (args, line) in [
+        ("-q 3", "'3' for '--qos <QOS>': QoS is 0, 1 or 2"),
+        ("-p 0", "'0' for '--port <PORT>': 0 is not in 1..=65535"),
+        (
+            "-p 65536",
+            "'65536' for '--port <PORT>': 65536 is not in 1..=65535",
+        ),
+        (
+            "-k 4",
+            "'4' for '--keepalive <SECONDS>': a keep alive is 0, or 5 to 65535 seconds",
+        ),
+        (
+            "--max-queued 0",
+            "'0' for '--max-queued <COUNT>': 0 is not in 1..=65000",
+        ),
+        ("-V 4", "'4' for '--protocol-version <VERSION>'"),
+        (
+            "-A here",
+            "'here' for '--bind <ADDRESS>': invalid IP address syntax",
+        ),
+        (
+            "-t a/+",
+            "'a/+' for '--topic <TOPIC>': topic name `a/+` holds the wildcard `+`, which only a topic filter may",
+        ),
+        (
+            "-t=",
+            "'' for '--topic <TOPIC>': a topic must have at least one character",
+        ),
+    ] {
+        case(args, &format!("error: invalid value {line}"));
+    }
+}
+
+#[test]
+fn unknown_words() {
+    case("foo", "error: unexpected argument 'foo' found");
+    case(
+        "--nonsense",
+        "error: unexpected argument '--nonsense' found",
+    );
+    case(
+        "-h",
+        "error: a value is required for '--host <HOST>' but none was supplied",
+    );
+}
+
+#[test]
+fn a_variable_is_checked_like_its_option() {
+    refused(
+        bare("").env("IOT_QOS", "3"),
+        "error: invalid value '3' for '--qos <QOS>': QoS is 0, 1 or 2",
+    );
+    refused(
+        bare("").env("IOT_RETAIN", "perhaps"),
+        "error: invalid value 'perhaps' for '--retain': value was not a boolean",
+    );
+}
+
+#[test]
+fn options_that_do_not_go_together() {
+    for args in ["-c", "-c -i="] {
+        case(
+            args,
+            "iot-pub: --disable-clean-session needs a client id, for the broker to find the session by: give --id ID",
+        );
+    }
+    case(
+        "-P x",
+        "iot-pub: a password needs a user name on MQTT 3.1.1: give --username NAME",
+    );
+}
+
+#[test]
+fn a_password_file_that_can_not_be_read() {
+    let ended = ends_with(bare("-u ada --password-file nowhere").spawn(), 1);
+    assert_eq!(
+        ended.stderr(),
+        "iot-pub: cannot read password file `nowhere`: no such file or directory\n"
+    );
+}
+
+#[test]
+fn a_password_is_never_shown() {
+    for args in [
+        "-P s3cret",
+        "-u ada -P s3cret -q 3",
+        "-u ada --pw=s3cret --nonsense",
+        "-u ada -Ps3cret foo",
+        "-u ada -P s3cret -P",
+        "-u ada -P s3cret -p 1 -h 127.0.0.1 --fail-fast",
+    ] {
+        let mut program = bare(args).spawn();
+        assert!(!program.wait().success(), "{args}");
+        assert!(!program.stderr().contains("s3cret"), "{}", program.stderr());
+    }
+}
