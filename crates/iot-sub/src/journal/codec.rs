@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! "iot1"  4 bytes: what this is, and the version of the format
-//! length  4 bytes: of the body
-//! crc     4 bytes: CRC-32 of the body
+//! length  4 bytes: of what follows the checksum
+//! crc     4 bytes: CRC-32 of what follows
+//! seq     8 bytes: its number in the spool, by which a salvage finds its place
 //! body    kind (1), id (12), reg_date in ms (8), length of the topic (4), topic, and then by kind:
 //!         number     the double's bits (8)
 //!         JSON       its text
@@ -19,11 +20,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chrono::DateTime;
 
+use super::spool::Seq;
 use crate::reading::{Entry, Reading, ReadingId, Rejection, Value};
 
 /// What an encoded entry begins with.
 pub(super) const MAGIC: [u8; 4] = *b"iot1";
 const HEADER: usize = 12;
+
+/// An entry and its number.
+pub(super) type Numbered = (Seq, Entry);
 
 const NUMBER: u8 = 0;
 const JSON: u8 = 1;
@@ -40,14 +45,15 @@ impl fmt::Display for NotAnEntry {
     }
 }
 
-/// Writes `entry` to the end of `out`.
+/// Writes `entry`, which has the number `seq`, to the end of `out`.
 ///
 /// # Panics
 /// An entry of 4 GiB or more; MQTT's messages are smaller.
-pub(super) fn encode(entry: &Entry, out: &mut Vec<u8>) {
+pub(super) fn encode(seq: Seq, entry: &Entry, out: &mut Vec<u8>) {
     let start = out.len();
     out.extend(MAGIC);
     out.extend([0; HEADER - MAGIC.len()]);
+    out.extend(seq.to_le_bytes());
     match entry {
         Entry::Reading(Reading {
             id,
@@ -104,22 +110,22 @@ fn len(bytes: &[u8]) -> u32 {
     u32::try_from(bytes.len()).expect("less than 4 GiB")
 }
 
-/// Returns the entry that `bytes` are.
+/// Returns the entry that `bytes` are, and its number.
 ///
 /// # Errors
 /// They are not an entry as a whole and unchanged.
-pub(super) fn decode(bytes: &[u8]) -> Result<Entry, NotAnEntry> {
+pub(super) fn decode(bytes: &[u8]) -> Result<Numbered, NotAnEntry> {
     match decode_first(bytes)? {
-        (entry, length) if length == bytes.len() => Ok(entry),
+        (numbered, length) if length == bytes.len() => Ok(numbered),
         _ => Err(NotAnEntry),
     }
 }
 
-/// Returns the entry that `bytes` begin with, and how many of them it takes.
+/// Returns the entry that `bytes` begin with and its number, and how many of them it takes.
 ///
 /// # Errors
 /// They begin with no entry that is whole and unchanged.
-pub(super) fn decode_first(bytes: &[u8]) -> Result<(Entry, usize), NotAnEntry> {
+pub(super) fn decode_first(bytes: &[u8]) -> Result<(Numbered, usize), NotAnEntry> {
     let mut rest = Rest(bytes);
     if rest.array()? != MAGIC {
         return Err(NotAnEntry);
@@ -130,7 +136,9 @@ pub(super) fn decode_first(bytes: &[u8]) -> Result<(Entry, usize), NotAnEntry> {
     if crc32fast::hash(body) != crc {
         return Err(NotAnEntry);
     }
-    Ok((self::body(Rest(body))?, HEADER + length))
+    let mut rest = Rest(body);
+    let seq = Seq::from_le_bytes(rest.array()?);
+    Ok(((seq, self::body(rest)?), HEADER + length))
 }
 
 fn body(mut rest: Rest<'_>) -> Result<Entry, NotAnEntry> {
@@ -215,7 +223,7 @@ mod tests {
 
     fn encoded(entry: &Entry) -> Vec<u8> {
         let mut bytes = Vec::new();
-        encode(entry, &mut bytes);
+        encode(7, entry, &mut bytes);
         bytes
     }
 
@@ -274,16 +282,16 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_is_read(entry in entries()) {
-            prop_assert_eq!(decode(&encoded(&entry)), Ok(entry));
+            prop_assert_eq!(decode(&encoded(&entry)), Ok((7, entry)));
         }
 
         #[test]
         fn one_after_the_other(first in entries(), second in entries()) {
             let mut bytes = encoded(&first);
             let length = bytes.len();
-            encode(&second, &mut bytes);
-            prop_assert_eq!(decode_first(&bytes), Ok((first, length)));
-            prop_assert_eq!(decode(&bytes[length..]), Ok(second));
+            encode(8, &second, &mut bytes);
+            prop_assert_eq!(decode_first(&bytes), Ok(((7, first), length)));
+            prop_assert_eq!(decode(&bytes[length..]), Ok((8, second)));
             prop_assert_eq!(decode(&bytes), Err(NotAnEntry));
         }
 
@@ -316,7 +324,7 @@ mod tests {
     #[test]
     fn a_number_takes_few_bytes() {
         let entry = entry(PayloadMode::Auto, "iot/home2/temp", b"25.5");
-        assert_eq!(encoded(&entry).len(), 59);
+        assert_eq!(encoded(&entry).len(), 67);
     }
 
     #[test]
@@ -324,6 +332,6 @@ mod tests {
         let deep = format!("{}1{}", "[".repeat(100), "]".repeat(100));
         let entry = entry(PayloadMode::Auto, "iot", deep.as_bytes());
         assert!(entry.as_reading().is_some());
-        assert_eq!(decode(&encoded(&entry)), Ok(entry));
+        assert_eq!(decode(&encoded(&entry)), Ok((7, entry)));
     }
 }

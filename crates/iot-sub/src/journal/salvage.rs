@@ -3,9 +3,9 @@
 //! Nothing is lost where this ends halfway: the new file is made under a name of its own (`.salvage`) and whole before the
 //! damaged one is renamed, and [`finish`] does the rest at the next start.
 
-use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -16,7 +16,6 @@ use rusqlite::{Connection, OptionalExtension};
 use super::file::{self, explain};
 use super::spool::{Seq, connect, keep_log_at_end};
 use super::{beside, codec};
-use crate::reading::ReadingId;
 
 /// Replaces the damaged spool at `path` by a new one with all that can be read of it.
 ///
@@ -107,29 +106,33 @@ fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
 }
 
-/// Writes what can be read of the spool at `from` into a new one, and returns how many entries that is.
+/// Writes what can be read of the spool at `from` into a new one, under the same numbers, and returns how many entries
+/// that is.
 fn salvage(from: &Path, to: &Path) -> anyhow::Result<u64> {
     let mut new = connect(to)?;
     let transaction = new.transaction().map_err(explain)?;
     let mut count = 0;
     {
         let mut insert = transaction
-            .prepare("INSERT INTO entries (entry) VALUES (?)")
+            .prepare("INSERT INTO entries (seq, entry) VALUES (?, ?) ON CONFLICT DO NOTHING")
             .map_err(explain)?;
-        let mut keep = |blob: &[u8]| -> anyhow::Result<()> {
-            insert.execute([blob]).map_err(explain)?;
-            count += 1;
+        let mut keep = |seq: Seq, blob: &[u8]| -> anyhow::Result<()> {
+            count += insert.execute((seq, blob)).map_err(explain)? as u64;
             Ok(())
         };
-        match Rows::open(from) {
+        let gaps = match Rows::open(from) {
             Some(rows) => rows.each(&mut keep)?,
-            None => scan(from, &mut keep)?,
-        }
+            None => vec![1..=Seq::MAX],
+        };
+        scan(from, &gaps, &mut keep)?;
     }
     transaction.commit().map_err(explain)?;
     new.close().map_err(|(_, error)| explain(error))?;
     Ok(count)
 }
+
+/// Takes an entry that was read, with its number.
+type Keep<'a> = &'a mut dyn FnMut(Seq, &[u8]) -> anyhow::Result<()>;
 
 /// The rows of a damaged table, as far as SQLite finds them.
 struct Rows {
@@ -150,29 +153,28 @@ impl Rows {
         Some(Self { connection })
     }
 
-    /// Hands on all rows that can be reached, in their order.
-    fn each(&self, keep: &mut dyn FnMut(&[u8]) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    /// Hands on all rows that can be reached, in their order, and returns which numbers could not.
+    fn each(&self, keep: Keep<'_>) -> anyhow::Result<Vec<RangeInclusive<Seq>>> {
+        let mut gaps = Vec::new();
         let mut next = 1;
         while let Some(damaged) = self.run(next, keep)? {
-            match self.behind(damaged) {
-                Some(behind) => next = behind,
-                None => break,
-            }
+            let Some(behind) = self.behind(damaged) else {
+                gaps.push(damaged..=Seq::MAX);
+                break;
+            };
+            gaps.push(damaged..=behind - 1);
+            next = behind;
         }
-        Ok(())
+        Ok(gaps)
     }
 
-    /// Hands on the rows from number `from` up to the first that can't be read; returns the number behind the last one
-    /// that can, or nothing where there are no more.
-    fn run(
-        &self,
-        from: Seq,
-        keep: &mut dyn FnMut(&[u8]) -> anyhow::Result<()>,
-    ) -> anyhow::Result<Option<Seq>> {
-        let mut next = from;
+    /// Hands on the rows from number `from` on. Returns the first number that can't be read, or nothing where that was
+    /// all.
+    fn run(&self, from: Seq, keep: Keep<'_>) -> anyhow::Result<Option<Seq>> {
         let select = "SELECT seq, entry FROM entries WHERE seq >= ? ORDER BY seq";
-        let Ok(mut select) = self.connection.prepare(select) else {
-            return Ok(None);
+        let mut next = from;
+        let Ok(mut select) = self.connection.prepare_cached(select) else {
+            return Ok(Some(next));
         };
         let Ok(mut rows) = select.query([from]) else {
             return Ok(Some(next));
@@ -183,7 +185,7 @@ impl Rows {
                     if let (Ok(seq), Ok(ValueRef::Blob(blob))) =
                         (row.get::<_, Seq>(0), row.get_ref(1))
                     {
-                        keep(blob)?;
+                        keep(seq, blob)?;
                         next = seq.saturating_add(1);
                     }
                 }
@@ -222,14 +224,14 @@ impl Rows {
     }
 }
 
-/// Hands on what looks like an entry, wherever it stands in the file and its log: for a file of which SQLite can't read
-/// even the beginning. That finds some that were delivered and deleted; the store has them already, under their ids. It
-/// doesn't find those that are spread over several pages.
-fn scan(path: &Path, keep: &mut dyn FnMut(&[u8]) -> anyhow::Result<()>) -> anyhow::Result<()> {
-    let mut seen = HashSet::new();
+/// Hands on what is an entry by its checksum and has one of these numbers, wherever it stands in the file or its log: for
+/// pages to which no way leads any more. Where the beginning of the table is lost, that finds some that were delivered and
+/// deleted; the store has them already, under their ids. It doesn't find those that are spread over several pages.
+fn scan(path: &Path, numbers: &[RangeInclusive<Seq>], keep: Keep<'_>) -> anyhow::Result<()> {
     for file in [path.to_owned(), beside(path, "-wal")] {
         match File::open(&file) {
-            Ok(file) => scan_file(file, &mut seen, keep)?,
+            Ok(open) => scan_file(open, numbers, keep)
+                .with_context(|| format!("cannot read `{}`", file.display()))?,
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => {
                 return Err(error).with_context(|| format!("cannot read `{}`", file.display()));
@@ -241,8 +243,8 @@ fn scan(path: &Path, keep: &mut dyn FnMut(&[u8]) -> anyhow::Result<()>) -> anyho
 
 fn scan_file(
     mut file: impl Read,
-    seen: &mut HashSet<ReadingId>,
-    keep: &mut dyn FnMut(&[u8]) -> anyhow::Result<()>,
+    numbers: &[RangeInclusive<Seq>],
+    keep: Keep<'_>,
 ) -> anyhow::Result<()> {
     const CHUNK: u64 = 1 << 20;
     /// More than a page: no entry stands in one piece across a page's end.
@@ -256,17 +258,16 @@ fn scan_file(
         };
         let mut at = 0;
         while at < end {
-            match codec::decode_first(&window[at..]) {
-                Ok((entry, length)) => {
-                    if seen.insert(entry.id()) {
-                        keep(&window[at..at + length])?;
-                    }
-                    at += length;
-                }
-                Err(_) => at += 1,
+            let Ok(((seq, _), length)) = codec::decode_first(&window[at..]) else {
+                at += 1;
+                continue;
+            };
+            if numbers.iter().any(|numbers| numbers.contains(&seq)) {
+                keep(seq, &window[at..at + length])?;
             }
+            at += length;
         }
-        window.drain(..at.min(window.len()));
+        window.drain(..at);
         if read == 0 {
             return Ok(());
         }
