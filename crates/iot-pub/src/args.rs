@@ -9,6 +9,7 @@ use clap::builder::BoolishValueParser;
 use iot_core::cli::{ConnectArgs, parse_duration};
 use iot_core::{ClientConfig, QoS, TopicName};
 
+use crate::device::Device;
 use crate::payload::Source;
 
 /// Publish sensor readings over MQTT
@@ -75,11 +76,8 @@ fn count(text: &str) -> Result<u64, String> {
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) config: ClientConfig,
-    pub(crate) topic: TopicName,
-    pub(crate) qos: QoS,
-    pub(crate) retain: bool,
-    pub(crate) source: Source,
-    pub(crate) interval: Duration,
+    /// At least one.
+    pub(crate) devices: Vec<Device>,
     /// How many messages; `None` goes on until Ctrl-C.
     pub(crate) count: Option<u64>,
     pub(crate) fail_fast: bool,
@@ -95,14 +93,18 @@ impl Args {
         let once = self.message.is_some() && self.interval.is_none();
         Ok(Plan {
             config,
-            topic: self.topic,
-            qos: self.qos,
-            retain: self.retain,
-            source: match self.message {
-                Some(text) => Source::Message(text.into_encoded_bytes().into()),
-                None => Source::Uniform(25.0..26.0),
-            },
-            interval: self.interval.unwrap_or(Duration::from_secs(2)),
+            devices: vec![Device {
+                name: "1".into(),
+                topic: self.topic,
+                qos: self.qos,
+                retain: self.retain,
+                source: match self.message {
+                    Some(text) => Source::Message(text.into_encoded_bytes().into()),
+                    None => Source::Uniform(25.0..26.0),
+                },
+                interval: self.interval.unwrap_or(Duration::from_secs(2)),
+                jitter: Duration::ZERO,
+            }],
             count: self.count.or(once.then_some(1)),
             fail_fast: self.connect.fail_fast,
         })
@@ -128,8 +130,8 @@ mod tests {
     #[test]
     fn without_options_it_simulates_for_ever() {
         let plan = plan(&[]);
-        assert_eq!(plan.topic.as_str(), "iot/home2/temp");
-        assert_eq!(plan.interval, Duration::from_secs(2));
+        assert_eq!(plan.devices[0].topic.as_str(), "iot/home2/temp");
+        assert_eq!(plan.devices[0].interval, Duration::from_secs(2));
         assert_eq!(plan.count, None);
     }
 

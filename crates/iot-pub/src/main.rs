@@ -2,6 +2,8 @@
 
 mod alarm;
 mod args;
+mod device;
+mod fleet;
 mod payload;
 mod publish;
 mod report;
