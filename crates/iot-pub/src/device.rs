@@ -1,21 +1,21 @@
 //! One simulated device: what it publishes, where and how often.
-
 #![allow(
     dead_code,
-    clippy::unused_self,
     clippy::unnecessary_wraps,
-    clippy::unused_async,
-    reason = "sensor models and recordings will use the rest"
+    reason = "recordings will use the rest"
 )]
 
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Local, Utc};
 use iot_core::{QoS, TopicName};
 
+use crate::clock::Simulation;
 use crate::payload::Source;
+use crate::payload::model::At;
+use crate::payload::random::Random;
 
 /// One device. Several may share a connection.
 #[derive(Debug)]
@@ -30,8 +30,16 @@ pub(crate) struct Device {
     pub(crate) source: Source,
     /// From tick to tick; not zero.
     pub(crate) interval: Duration,
-    /// Each tick is late by up to this, evenly distributed; it never adds up.
+    /// Each tick is late by up to this, evenly distributed; it never adds up. At most the interval.
     pub(crate) jitter: Duration,
+    /// Without one, time is the machine's.
+    pub(crate) simulation: Option<Simulation>,
+    /// Of the jitter, so that jitter changes no reading.
+    pub(crate) random: Random,
+    /// How many ticks are done.
+    pub(crate) ticks: u64,
+    /// By how much the next tick is late, once that is drawn.
+    pub(crate) late: Option<Duration>,
 }
 
 /// When a message is made.
@@ -67,8 +75,11 @@ pub(crate) enum Next {
 /// When a device's next tick is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pace {
-    /// By its interval and jitter; ticks that were missed are skipped.
-    ByInterval,
+    /// By its interval; ticks that were missed are skipped.
+    ByInterval {
+        /// By how much this one is late: jitter.
+        late: Duration,
+    },
     /// By a clock of its own, a simulated or a recorded one: none is skipped, late ones follow at once, and those of
     /// several devices in the order of `simulated`.
     At {
@@ -86,10 +97,25 @@ pub(crate) enum Pace {
 impl Device {
     /// Returns when the next tick is. The same until [`next`](Self::next) is called, but for [`Pace::Later`].
     pub(crate) fn pace(&mut self) -> Pace {
-        Pace::ByInterval
+        let late = self.late();
+        match self.simulation {
+            None => Pace::ByInterval { late },
+            Some(simulation) => {
+                let simulated = self.simulated();
+                Pace::At {
+                    due: simulation.speed.real(simulated),
+                    simulated,
+                }
+            }
+        }
     }
 
     /// Waits until [`pace`](Self::pace) is no longer [`Pace::Later`]. May be dropped at the await.
+    #[allow(
+        clippy::unused_async,
+        clippy::unused_self,
+        reason = "recordings will wait"
+    )]
     pub(crate) async fn ready(&mut self) {}
 
     /// Does the tick that is due.
@@ -97,8 +123,45 @@ impl Device {
     /// # Errors
     /// A bad line of a recording, where that is to end the run.
     pub(crate) fn next(&mut self, at: Moment) -> Result<Next> {
-        let payload = self.source.next(at);
+        let (elapsed, time, time_of_day) = match self.simulation {
+            None => {
+                let local = at.time.with_timezone(&Local);
+                (at.elapsed, at.time, local.time())
+            }
+            Some(simulation) => {
+                let elapsed = self.simulated();
+                let time = simulation.time(elapsed);
+                (elapsed, time.to_utc(), time.time())
+            }
+        };
+        self.ticks += 1;
+        self.late = None;
+        let at = At {
+            elapsed,
+            time_of_day,
+        };
+        let payload = match &mut self.source {
+            Source::Message(text) => Some(text.clone()),
+            Source::Sensor(sensor) => sensor.next(at, time, &self.name),
+        };
         let topic = self.topic.clone();
         Ok(payload.map_or(Next::Silent, |payload| Next::Message { topic, payload }))
+    }
+
+    fn late(&mut self) -> Duration {
+        let (jitter, random) = (self.jitter, &mut self.random);
+        *self.late.get_or_insert_with(|| {
+            if jitter.is_zero() {
+                return Duration::ZERO;
+            }
+            jitter.mul_f64(random.unit())
+        })
+    }
+
+    /// When the next tick is, in simulated time since its start.
+    fn simulated(&mut self) -> Duration {
+        let ticks = self.interval.as_nanos().saturating_mul(self.ticks.into());
+        let limit = Duration::MAX.as_nanos();
+        Duration::from_nanos_u128(ticks.min(limit)).saturating_add(self.late())
     }
 }

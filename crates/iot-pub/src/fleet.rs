@@ -15,8 +15,8 @@ use crate::schedule::Schedule;
 pub(crate) struct Fleet {
     devices: Vec<Device>,
     start: Option<Instant>,
-    /// By device; made at the start.
-    schedules: Vec<Schedule>,
+    /// By device; made at the start. With each, by how much the next tick is late.
+    schedules: Vec<(Schedule, Duration)>,
     /// The ticks that are known, the first on top.
     ticks: BinaryHeap<Reverse<Tick>>,
     /// Devices that don't know their next tick yet.
@@ -52,7 +52,7 @@ impl Fleet {
             return;
         }
         self.start = Some(now);
-        let schedule = |device: &Device| Schedule::new(now, device.interval);
+        let schedule = |device: &Device| (Schedule::new(now, device.interval), Duration::ZERO);
         self.schedules = self.devices.iter().map(schedule).collect();
         for device in 0..self.devices.len() {
             self.plan(device);
@@ -66,7 +66,7 @@ impl Fleet {
 
     /// Whether no device publishes any more.
     pub(crate) fn is_over(&self) -> bool {
-        let beyond = |schedule: &Schedule| schedule.due().is_none();
+        let beyond = |(schedule, _): &(Schedule, Duration)| schedule.due().is_none();
         self.start.is_some()
             && self.ticks.is_empty()
             && self.later.is_empty()
@@ -107,14 +107,19 @@ impl Fleet {
 
     /// The device's message has left at `now`: its next tick is the one after that.
     pub(crate) fn advance(&mut self, device: usize, now: Instant) {
-        self.schedules[device].advance(now);
+        let (schedule, late) = &mut self.schedules[device];
+        schedule.advance(now.checked_sub(*late).unwrap_or(now));
         self.plan(device);
     }
 
     fn plan(&mut self, device: usize) {
         let Some(start) = self.start else { return };
         let (due, simulated) = match self.devices[device].pace() {
-            Pace::ByInterval => (self.schedules[device].due(), Duration::ZERO),
+            Pace::ByInterval { late } => {
+                self.schedules[device].1 = late;
+                let due = self.schedules[device].0.due();
+                (due.and_then(|due| due.checked_add(late)), Duration::ZERO)
+            }
             Pace::At { due, simulated } => (start.checked_add(due), simulated),
             Pace::Later => return self.later.push(device),
             Pace::Never => return,
