@@ -8,6 +8,7 @@ mod fleet;
 mod payload;
 mod publish;
 mod report;
+mod scenario;
 mod schedule;
 mod what;
 

@@ -1,6 +1,7 @@
 //! What is published: the options for it, and the devices they mean.
 
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use crate::payload::Source;
 use crate::payload::random::Random;
 use crate::payload::sensor::{Kind, NamedModel};
 use crate::payload::template::{TOPIC, Template};
+use crate::scenario::{self, Wanted};
 
 #[expect(clippy::doc_markdown, reason = "the documentation is the help text")]
 #[derive(Debug, Args)]
@@ -48,6 +50,11 @@ pub(crate) struct WhatArgs {
     #[arg(long, env = "IOT_MODEL", hide_env_values = true)]
     #[arg(value_name = "MODEL")]
     model: Vec<NamedModel>,
+
+    /// Simulate the devices that FILE describes; see examples/*.toml
+    #[arg(long, env = "IOT_SCENARIO", hide_env_values = true)]
+    #[arg(value_name = "FILE")]
+    scenario: Option<PathBuf>,
 
     /// Round readings to DIGITS after the point [default: all digits]
     #[arg(long, env = "IOT_PRECISION", hide_env_values = true)]
@@ -126,7 +133,12 @@ struct Use {
 }
 
 /// The first of them that is typed counts, else the first that a variable gives.
-const USES: [Use; 2] = [
+const USES: [Use; 3] = [
+    Use {
+        option: "scenario",
+        without: &["topic", "payload_template", "model", "message"],
+        why: "whose file says what each device publishes",
+    },
     Use {
         option: "message",
         without: &["model", "precision", "payload_template", "start", "speed"],
@@ -186,7 +198,9 @@ impl WhatArgs {
 
     fn forget(&mut self, option: &str) {
         match option {
+            "topic" => self.topic = None,
             "message" => self.message = None,
+            "scenario" => self.scenario = None,
             "model" => self.model = Vec::new(),
             "precision" => self.precision = None,
             "payload_template" => self.payload_template = None,
@@ -205,11 +219,14 @@ impl WhatArgs {
         self.message.is_some() && self.interval.is_none()
     }
 
-    /// Returns `count` devices, named from 1 on.
+    /// Returns `count` devices, named from 1 on, or those of the scenario.
     ///
     /// # Errors
     /// One line, for options that make no sense together.
-    pub(crate) fn devices(self, count: usize) -> Result<Vec<Device>> {
+    pub(crate) fn devices(&self, count: usize) -> Result<Vec<Device>> {
+        if let Some(path) = &self.scenario {
+            return self.fleet(path);
+        }
         let kind = Kind::new(
             self.model.clone(),
             self.payload_template.as_deref(),
@@ -220,21 +237,25 @@ impl WhatArgs {
             Some(topic) => topic.clone(),
             None => "iot/home2/temp".parse().map_err(Error::Config)?,
         };
-        let message = self.message.clone();
-        let message: Option<bytes::Bytes> = message.map(|text| text.into_encoded_bytes().into());
-        let seed = self.seed.unwrap_or_else(|| rand::rng().next_u64());
+        let message = self.message.as_ref().map(|text| {
+            let bytes = text.clone().into_encoded_bytes();
+            bytes::Bytes::from(bytes)
+        });
+        let seed = self.seed();
         (0..count)
             .map(|index| {
                 let name = (index + 1).to_string();
+                let topic = topic.topic(&name).map_err(Error::Config)?;
+                let source = match &message {
+                    Some(text) => Source::Message(text.clone()),
+                    None => Source::Sensor(Box::new(kind.sensor(readings_of(seed, index)))),
+                };
                 Ok(Device {
-                    topic: topic.topic(&name).map_err(Error::Config)?,
                     name,
+                    topic,
                     qos: self.qos,
                     retain: self.retain,
-                    source: match &message {
-                        Some(text) => Source::Message(text.clone()),
-                        None => Source::Sensor(Box::new(kind.sensor(readings_of(seed, index)))),
-                    },
+                    source,
                     interval: self.interval(),
                     jitter: self.jitter.unwrap_or_default(),
                     simulation: self.simulation(),
@@ -244,6 +265,39 @@ impl WhatArgs {
                 })
             })
             .collect()
+    }
+
+    /// Returns the devices of a scenario.
+    fn fleet(&self, path: &Path) -> Result<Vec<Device>> {
+        let defaults = scenario::Defaults {
+            qos: self.qos,
+            retain: self.retain,
+            precision: self.precision.map(usize::from),
+            interval: self.interval(),
+            jitter: self.jitter,
+        };
+        let seed = self.seed();
+        let simulation = self.simulation();
+        let wanted = scenario::read(path, &defaults)?.into_iter().enumerate();
+        let device = |(index, wanted): (usize, Wanted)| Device {
+            name: wanted.name,
+            topic: wanted.topic,
+            qos: wanted.qos,
+            retain: wanted.retain,
+            source: Source::Sensor(Box::new(wanted.kind.sensor(readings_of(seed, index)))),
+            interval: wanted.interval,
+            jitter: wanted.jitter,
+            simulation,
+            random: jitter_of(seed, index),
+            ticks: 0,
+            late: None,
+        };
+        Ok(wanted.map(device).collect())
+    }
+
+    /// The one that is given, or a random one.
+    fn seed(&self) -> u64 {
+        self.seed.unwrap_or_else(|| rand::rng().next_u64())
     }
 
     fn simulation(&self) -> Option<Simulation> {
