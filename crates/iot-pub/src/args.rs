@@ -1,15 +1,15 @@
 //! What was typed, and what it means.
 
 use std::ffi::OsString;
-use std::time::Duration;
 
 use anyhow::Result;
-use clap::Parser;
-use clap::builder::BoolishValueParser;
-use iot_core::cli::{ConnectArgs, parse_duration};
-use iot_core::{ClientConfig, QoS, TopicName};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches, Parser};
+use iot_core::ClientConfig;
+use iot_core::cli::ConnectArgs;
 
-use crate::payload::Source;
+use crate::device::Device;
+use crate::what::WhatArgs;
 
 /// Publish sensor readings over MQTT
 #[derive(Debug, Parser)]
@@ -24,30 +24,8 @@ use crate::payload::Source;
     after_help = "Without options: every 2 seconds a number from 25 up to 26 to iot/home2/temp, until Ctrl-C."
 )]
 pub(crate) struct Args {
-    /// Publish to topic TOPIC
-    #[arg(short, long, env = "IOT_TOPIC", hide_env_values = true)]
-    #[arg(default_value = "iot/home2/temp", value_name = "TOPIC")]
-    topic: TopicName,
-
-    /// Publish with QoS 0, 1 or 2
-    #[arg(short, long, env = "IOT_QOS", hide_env_values = true)]
-    #[arg(default_value_t = QoS::AtMostOnce, value_name = "QOS")]
-    qos: QoS,
-
-    /// Have the broker keep the last message for later subscribers
-    #[arg(short, long, env = "IOT_RETAIN", hide_env_values = true)]
-    #[arg(value_parser = BoolishValueParser::new())]
-    retain: bool,
-
-    /// Publish TEXT instead of simulated readings; once, unless --interval or --count is given
-    #[arg(short, long, env = "IOT_MESSAGE", hide_env_values = true)]
-    #[arg(value_name = "TEXT", allow_hyphen_values = true)]
-    message: Option<OsString>,
-
-    /// Publish every DURATION: 500ms, 2s, 1m [default: 2s]
-    #[arg(long, env = "IOT_INTERVAL", hide_env_values = true)]
-    #[arg(value_name = "DURATION", value_parser = parse_duration, allow_hyphen_values = true)]
-    interval: Option<Duration>,
+    #[command(flatten)]
+    what: WhatArgs,
 
     /// Publish COUNT messages and exit [default: go on until Ctrl-C]
     #[arg(long, env = "IOT_COUNT", hide_env_values = true)]
@@ -75,34 +53,41 @@ fn count(text: &str) -> Result<u64, String> {
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) config: ClientConfig,
-    pub(crate) topic: TopicName,
-    pub(crate) qos: QoS,
-    pub(crate) retain: bool,
-    pub(crate) source: Source,
-    pub(crate) interval: Duration,
+    /// At least one.
+    pub(crate) devices: Vec<Device>,
     /// How many messages; `None` goes on until Ctrl-C.
     pub(crate) count: Option<u64>,
     pub(crate) fail_fast: bool,
 }
 
 impl Args {
+    /// Returns what was typed; ends the program where that is wrong or asks for help.
+    pub(crate) fn read() -> Self {
+        Self::from(std::env::args_os()).unwrap_or_else(|error| error.exit())
+    }
+
+    fn from(
+        words: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    ) -> Result<Self, clap::Error> {
+        let mut command = Self::command();
+        let matches = command.try_get_matches_from_mut(words)?;
+        let mut args =
+            Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+        let settled = args.what.settle(&matches);
+        settled.map_err(|line| command.error(ErrorKind::ArgumentConflict, line))?;
+        Ok(args)
+    }
+
     /// Returns what the options mean together.
     pub(crate) fn plan(self) -> Result<Plan> {
         let config = ClientConfig {
             max_queued: self.max_queued,
             ..self.connect.config()?
         };
-        let once = self.message.is_some() && self.interval.is_none();
+        let once = self.what.is_once();
         Ok(Plan {
             config,
-            topic: self.topic,
-            qos: self.qos,
-            retain: self.retain,
-            source: match self.message {
-                Some(text) => Source::Message(text.into_encoded_bytes().into()),
-                None => Source::Uniform(25.0..26.0),
-            },
-            interval: self.interval.unwrap_or(Duration::from_secs(2)),
+            devices: self.what.devices(1)?,
             count: self.count.or(once.then_some(1)),
             fail_fast: self.connect.fail_fast,
         })
@@ -111,13 +96,13 @@ impl Args {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use std::time::Duration;
 
     use super::*;
 
     fn plan(arguments: &[&str]) -> Plan {
         let arguments = ["iot-pub"].iter().chain(arguments);
-        Args::try_parse_from(arguments).unwrap().plan().unwrap()
+        Args::from(arguments).unwrap().plan().unwrap()
     }
 
     #[test]
@@ -128,8 +113,8 @@ mod tests {
     #[test]
     fn without_options_it_simulates_for_ever() {
         let plan = plan(&[]);
-        assert_eq!(plan.topic.as_str(), "iot/home2/temp");
-        assert_eq!(plan.interval, Duration::from_secs(2));
+        assert_eq!(plan.devices[0].topic.as_str(), "iot/home2/temp");
+        assert_eq!(plan.devices[0].interval, Duration::from_secs(2));
         assert_eq!(plan.count, None);
     }
 
@@ -142,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_topic_with_a_wildcard_is_refused() {
-        let error = Args::try_parse_from(["iot-pub", "-t", "a/+"]).unwrap_err();
+        let error = Args::from(["iot-pub", "-t", "a/+"]).unwrap_err();
         assert_eq!(
             error.to_string().lines().next(),
             Some(

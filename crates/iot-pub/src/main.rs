@@ -2,21 +2,25 @@
 
 mod alarm;
 mod args;
+mod clock;
+mod device;
+mod fleet;
 mod payload;
 mod publish;
 mod report;
+mod scenario;
 mod schedule;
+mod what;
 
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::Parser;
 
 /// How messages on stderr begin.
 const NAME: &str = "iot-pub";
 
 fn main() -> ExitCode {
-    match run(args::Args::parse()) {
+    match run(args::Args::read()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => iot_core::cli::report(NAME, &error),
     }

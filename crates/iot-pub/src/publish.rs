@@ -3,15 +3,14 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use bytes::Bytes;
 use iot_core::cli::{Notices, Printer, Signals, tell};
 use iot_core::{Connection, Error, Event, Handle, Message, QoS};
 
 use crate::NAME;
 use crate::alarm::Alarm;
 use crate::args::Plan;
+use crate::fleet::Fleet;
 use crate::report::{Counts, messages_were};
-use crate::schedule::Schedule;
 
 /// How long acknowledgements are waited for after Ctrl-C.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -23,7 +22,7 @@ const GOODBYE: Duration = Duration::from_secs(3);
 const SHORT_GOODBYE: Duration = Duration::from_millis(200);
 
 /// Publishes as planned.
-pub(crate) async fn run(plan: Plan) -> Result<()> {
+pub(crate) async fn run(mut plan: Plan) -> Result<()> {
     let mut signals = Signals::listen()?;
     let connection = Connection::new(plan.config.clone())?;
     let printer = Printer::new(std::io::stdout())?;
@@ -32,7 +31,7 @@ pub(crate) async fn run(plan: Plan) -> Result<()> {
         connection,
         notices: Notices::new(plan.config.address()),
         printer,
-        schedule: None,
+        fleet: Fleet::new(std::mem::take(&mut plan.devices)),
         alarm: Alarm::new(),
         held: None,
         counts: Counts::default(),
@@ -61,10 +60,10 @@ struct Publisher {
     notices: Notices,
     printer: Printer,
     /// Starts with the first connection.
-    schedule: Option<Schedule>,
+    fleet: Fleet,
     alarm: Alarm,
-    /// A payload that found no room; the schedule waits for it.
-    held: Option<Bytes>,
+    /// A message that found no room, and its device; all schedules wait for it.
+    held: Option<(usize, Message)>,
     counts: Counts,
     /// How many were dropped when the connection last stood.
     dropped_before: u64,
@@ -82,6 +81,7 @@ impl Publisher {
             tokio::select! {
                 event = self.connection.next() => self.event(event)?,
                 () = self.alarm.ring() => self.tick()?,
+                () = self.fleet.ready() => {}
                 () = signals.next() => return self.finish(signals).await,
             }
         }
@@ -89,9 +89,8 @@ impl Publisher {
     }
 
     fn has_more(&self) -> bool {
-        self.plan
-            .count
-            .is_none_or(|count| self.counts.messages < count)
+        let count = self.plan.count;
+        !self.fleet.is_over() && count.is_none_or(|count| self.counts.messages < count)
     }
 
     fn is_done(&self) -> bool {
@@ -100,7 +99,7 @@ impl Publisher {
 
     fn next_tick(&self) -> Option<Instant> {
         let waits = self.held.is_some() || !self.has_more();
-        self.schedule.as_ref().filter(|_| !waits)?.due()
+        self.fleet.due().filter(|_| !waits)
     }
 
     /// After a signal: nothing new is sent, and what was sent gets its time.
@@ -129,33 +128,32 @@ impl Publisher {
     }
 
     fn tick(&mut self) -> Result<()> {
+        let Some((device, message)) = self.fleet.next()? else {
+            return Ok(());
+        };
         self.counts.messages += 1;
-        self.publish(self.plan.source.next(&mut rand::rng()))
+        self.publish(device, message)
     }
 
     /// Publishes the message of the tick that is due, or holds it where there is no room.
-    fn publish(&mut self, payload: Bytes) -> Result<()> {
-        let message = Message::new(self.plan.topic.clone(), payload.clone())
-            .with_qos(self.plan.qos)
-            .with_retain(self.plan.retain);
-        match self.handle.publish_tracked(message) {
+    fn publish(&mut self, device: usize, message: Message) -> Result<()> {
+        match self.handle.publish_tracked(message.clone()) {
             Ok(_) => {
                 self.counts.pending += 1;
-                self.print(&payload);
+                self.print(&message);
             }
             Err(Error::NotConnected) => self.counts.dropped += 1,
             Err(Error::QueueFull { .. }) => {
-                self.held = Some(payload);
+                self.held = Some((device, message));
                 self.tell_full();
                 return Ok(());
             }
             Err(error) => {
-                return Err(error).with_context(|| self.cannot_publish());
+                return Err(error)
+                    .with_context(|| format!("cannot publish to topic `{}`", message.topic));
             }
         }
-        if let Some(schedule) = &mut self.schedule {
-            schedule.advance(Instant::now());
-        }
+        self.fleet.advance(device, Instant::now());
         Ok(())
     }
 
@@ -174,18 +172,26 @@ impl Publisher {
         }
     }
 
-    fn print(&self, payload: &[u8]) {
-        let topic = self.plan.topic.as_str().as_bytes();
+    fn print(&self, message: &Message) {
         self.printer.print(|out| {
-            out.extend_from_slice(topic);
+            out.extend_from_slice(message.topic.as_str().as_bytes());
             out.push(b' ');
-            out.extend_from_slice(payload);
+            out.extend_from_slice(&message.payload);
             out.push(b'\n');
         });
     }
 
     fn cannot_publish(&self) -> String {
-        format!("cannot publish to topic `{}`", self.plan.topic.as_str())
+        match self.fleet.devices() {
+            [device] => format!("cannot publish to topic `{}`", device.topic),
+            _ => "cannot publish".into(),
+        }
+    }
+
+    /// The highest QoS of all devices.
+    fn qos(&self) -> QoS {
+        let devices = self.fleet.devices().iter();
+        devices.map(|device| device.qos).max().unwrap_or_default()
     }
 
     fn event(&mut self, event: Option<Event>) -> Result<()> {
@@ -226,16 +232,14 @@ impl Publisher {
         }
         self.dropped_before = self.counts.dropped;
         self.told_full = false;
-        let interval = self.plan.interval;
-        self.schedule
-            .get_or_insert_with(|| Schedule::new(Instant::now(), interval));
+        self.fleet.start(Instant::now());
         self.send_held()
     }
 
     /// The message that found no room, and then the schedule from now on.
     fn send_held(&mut self) -> Result<()> {
         match self.held.take() {
-            Some(payload) => self.publish(payload),
+            Some((device, message)) => self.publish(device, message),
             None => Ok(()),
         }
     }
@@ -284,14 +288,14 @@ impl Publisher {
                 &format!("{lines} not printed: the reader of stdout is too slow"),
             );
         }
-        let missing = self.counts.missing(self.plan.qos);
+        let missing = self.counts.missing(self.qos());
         match (end, missing) {
             (Err(error), None) => Err(error),
             (Err(error), Some(missing)) => Err(error.context(missing)),
             (Ok(_), None) => Ok(()),
             (Ok(_), Some(missing)) => {
                 // QoS 0 promises nothing to a publisher that just goes on.
-                let is_allowed = self.plan.qos == QoS::AtMostOnce
+                let is_allowed = self.qos() == QoS::AtMostOnce
                     && self.plan.count.is_none()
                     && self.counts.rejected == 0;
                 if !is_allowed {
