@@ -3,10 +3,10 @@
 //! A journal is a local file; what is delivered to a database afterwards is [`store`](crate::store)'s.
 
 mod codec;
+mod disk;
 mod file;
 mod lock;
 mod salvage;
-mod spare;
 pub(crate) mod spool;
 pub(crate) mod sqlite;
 

@@ -44,7 +44,9 @@ pub(crate) struct Work {
     pub(crate) items: Vec<Item>,
     /// The patience was over.
     pub(crate) idle: bool,
-    /// Nothing else is in the queue, and nothing will come.
+    /// Nothing more will come.
+    pub(crate) closed: bool,
+    /// And nothing else is in the queue.
     pub(crate) ended: bool,
 }
 
@@ -130,6 +132,7 @@ impl Queue {
         let items = self.take_out(state, most, bytes);
         Work {
             idle,
+            closed,
             ended: closed && items.len() == before,
             items,
         }

@@ -16,8 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::file::{self, Damaged, Format, explain};
 use super::lock::Lock;
-use super::spare::Spare;
-use super::{beside, codec, salvage};
+use super::{beside, codec, disk, salvage};
 use crate::reading::{Entry, ReadingId, Rejection};
 
 /// The number of an entry: ascending, never given twice, beginning with 1.
@@ -32,7 +31,7 @@ const FORMAT: Format = Format {
     version: 1,
     schema: include_str!("spool.sql"),
     settings: &[
-        // In pages. With a log of that size and one transaction, [`Spare`] is enough to fold it in.
+        // In pages. Together with one transaction that is half of [`RESERVE`], which has to do for folding it in.
         ("wal_autocheckpoint", 1_000),
         ("journal_size_limit", 4 << 20),
         // In KiB: only the two ends of the table are in use.
@@ -45,7 +44,6 @@ const FORMAT: Format = Format {
 pub(crate) struct Spool {
     connection: Connection,
     path: PathBuf,
-    spare: Spare,
     /// All entries up to this one are deleted.
     trimmed: Seq,
     /// The last number that was given.
@@ -62,6 +60,21 @@ pub(crate) struct Fetched {
     /// There are more behind them.
     pub(crate) more: bool,
 }
+
+/// Bytes around a spool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Space {
+    /// In its pages that are in use, and in the write-ahead log.
+    pub(crate) used: u64,
+    /// In its other pages: a DELETE never makes the file smaller.
+    pub(crate) unused: u64,
+    /// Free on the disk, where the system tells.
+    pub(crate) disk: Option<u64>,
+}
+
+/// What should stay free on the disk. Even a DELETE needs room first, in the write-ahead log, and what is in that log needs
+/// room in the file: a spool that had filled its disk to the last byte could never be emptied.
+pub(crate) const RESERVE: u64 = 16 << 20;
 
 impl Spool {
     /// Opens the spool at `path`, or makes it. A damaged one is set aside under another name, and what can be read of it
@@ -84,8 +97,6 @@ impl Spool {
             }
             connection => connection?,
         };
-        let spare = Spare::of(path);
-        spare.take();
         let first: Option<Seq> = connection
             .query_row("SELECT min(seq) FROM entries", [], |row| row.get(0))
             .map_err(explain)?;
@@ -94,7 +105,6 @@ impl Spool {
         Ok(Self {
             connection,
             path: path.to_owned(),
-            spare,
             trimmed,
             last,
             buffer: Vec::new(),
@@ -197,16 +207,20 @@ impl Spool {
         Ok(fetched)
     }
 
-    /// Returns how many bytes of disk it uses: its pages without the free ones, for the file never shrinks by a DELETE,
-    /// and the write-ahead log.
-    pub(crate) fn usage(&self) -> anyhow::Result<u64> {
+    /// Returns how much room it takes and has.
+    pub(crate) fn space(&self) -> anyhow::Result<Space> {
         let pragma = |name| {
             let result = self.connection.pragma_query_value(None, name, unsigned);
             result.map_err(|error| self.failed(error))
         };
-        let pages = pragma("page_count")? - pragma("freelist_count")?;
+        let page = pragma("page_size")?;
+        let unused = pragma("freelist_count")? * page;
         let log = fs::metadata(beside(&self.path, "-wal")).map_or(0, |log| log.len());
-        Ok(pages * pragma("page_size")? + log)
+        Ok(Space {
+            used: pragma("page_count")? * page - unused + log,
+            unused,
+            disk: disk::free(&self.path),
+        })
     }
 
     /// Folds the write-ahead log into the file, which leaves the log empty.
@@ -225,26 +239,17 @@ impl Spool {
         Ok(())
     }
 
-    /// Gives free what was kept back for a full disk.
-    pub(crate) fn give_spare(&self) {
-        self.spare.give();
-    }
-
-    /// For when nothing is in it and nothing is to be done: makes the file small again, where a backlog has made it large.
+    /// For when nothing is in it and nothing is to be done: makes the file small again, where it is larger than `size`.
     ///
     /// # Errors
     /// As [`commit`](Self::commit).
-    pub(crate) fn tidy(&self) -> anyhow::Result<()> {
-        /// In bytes.
-        const LARGE: u64 = 16 << 20;
-        let size = fs::metadata(&self.path).map_or(0, |file| file.len());
-        if size > LARGE {
+    pub(crate) fn shrink(&self, size: u64) -> anyhow::Result<()> {
+        if fs::metadata(&self.path).map_or(0, |file| file.len()) > size {
             self.connection
                 .execute_batch("VACUUM")
                 .map_err(|error| self.failed(error))?;
             self.fold()?;
         }
-        self.spare.take();
         Ok(())
     }
 
@@ -320,7 +325,7 @@ fn unreadable(seq: Seq, blob: &[u8]) -> Entry {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::cell::RefCell;
     use std::io::{Seek, SeekFrom, Write};
     use std::ops::Range;
@@ -424,7 +429,8 @@ mod tests {
         }
     }
 
-    fn limit_pages(spool: &Spool, pages: i64) {
+    /// Makes the disk full once the file has so many pages.
+    pub(crate) fn limit_pages(spool: &Spool, pages: i64) {
         spool
             .connection
             .pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
@@ -444,7 +450,7 @@ mod tests {
         assert_eq!(all(&spool), entries);
         assert_eq!(*fixture.lines.borrow(), [""; 0]);
         drop(spool);
-        assert_eq!(fixture.files(), ["spool", "spool.lock", "spool.spare"]);
+        assert_eq!(fixture.files(), ["spool", "spool.lock"]);
     }
 
     #[test]
@@ -554,17 +560,17 @@ mod tests {
         let mut fixture = Fixture::new();
         let mut spool = fixture.open();
         let entries = fixture.entries(0..5_000, 100);
-        let empty = spool.usage().unwrap();
+        let empty = spool.space().unwrap().used;
         spool.commit(&entries, 0).unwrap();
-        let before = spool.usage().unwrap();
+        let before = spool.space().unwrap().used;
         assert!(before > empty + 2 * 5_000 * 100, "{before}");
         spool.fold().unwrap();
-        let folded = spool.usage().unwrap();
+        let folded = spool.space().unwrap().used;
         assert!((700_000..1_000_000).contains(&folded), "{folded}");
         assert_eq!(folded, fs::metadata(fixture.path()).unwrap().len());
         spool.trim(5_000).unwrap();
         spool.fold().unwrap();
-        assert!(spool.usage().unwrap() < 50_000);
+        assert!(spool.space().unwrap().used < 50_000);
         assert_eq!(fs::metadata(fixture.path()).unwrap().len(), folded);
     }
 
@@ -576,7 +582,7 @@ mod tests {
         spool.commit(&entries, 0).unwrap();
         spool.fold().unwrap();
         spool.trim(2_000).unwrap();
-        spool.tidy().unwrap();
+        spool.shrink(1 << 20).unwrap();
         assert!(fs::metadata(fixture.path()).unwrap().len() < 100_000);
         assert_eq!(spool.commit(&entries[..1], 0).unwrap(), 2_001);
     }
@@ -716,8 +722,7 @@ mod tests {
                 "spool",
                 "spool.damaged-TIME",
                 "spool.damaged-TIME-wal",
-                "spool.lock",
-                "spool.spare"
+                "spool.lock"
             ]
         );
     }
