@@ -311,6 +311,7 @@ impl Publisher {
                 // QoS 0 promises nothing to a publisher that just goes on.
                 let is_allowed = self.qos() == QoS::AtMostOnce
                     && self.plan.count.is_none()
+                    && !self.fleet.is_over()
                     && self.counts.rejected == 0;
                 if !is_allowed {
                     bail!(missing);
