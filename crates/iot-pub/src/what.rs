@@ -18,14 +18,18 @@ use crate::clock::{Simulation, Speed, parse_start};
 use crate::device::Device;
 use crate::payload::Source;
 use crate::payload::random::Random;
+use crate::payload::recording::{Recording, Replay};
 use crate::payload::sensor::{Kind, NamedModel};
 use crate::payload::template::{TOPIC, Template};
 use crate::scenario::{self, Wanted};
 
+const DEFAULT_TOPIC: &str = "iot/home2/temp";
+
 #[expect(clippy::doc_markdown, reason = "the documentation is the help text")]
 #[derive(Debug, Args)]
 pub(crate) struct WhatArgs {
-    /// Publish to topic TOPIC; {device} in it is the device's number [default: iot/home2/temp]
+    /// Publish to topic TOPIC; {device} in it is the device's number, {topic} the recorded one
+    /// [default: iot/home2/temp, with --replay the recorded one]
     #[arg(short, long, env = "IOT_TOPIC", hide_env_values = true)]
     #[arg(value_name = "TOPIC")]
     topic: Option<TopicTemplate>,
@@ -56,6 +60,21 @@ pub(crate) struct WhatArgs {
     #[arg(value_name = "FILE")]
     scenario: Option<PathBuf>,
 
+    /// Publish what FILE has recorded, at its pace: CSV with a header topic,value,time, or JSON lines; - is standard input
+    #[arg(long, env = "IOT_REPLAY", hide_env_values = true)]
+    #[arg(value_name = "FILE")]
+    replay: Option<PathBuf>,
+
+    /// Replay FILE from the start again at its end
+    #[arg(id = "loop", long = "loop", env = "IOT_LOOP", hide_env_values = true)]
+    #[arg(value_parser = BoolishValueParser::new())]
+    repeat: bool,
+
+    /// Exit with 1 at the first bad line of a recording, instead of skipping and counting it
+    #[arg(long, env = "IOT_STRICT", hide_env_values = true)]
+    #[arg(value_parser = BoolishValueParser::new())]
+    strict: bool,
+
     /// Round readings to DIGITS after the point [default: all digits]
     #[arg(long, env = "IOT_PRECISION", hide_env_values = true)]
     #[arg(value_name = "DIGITS", value_parser = clap::value_parser!(u8).range(0..=15))]
@@ -76,7 +95,7 @@ pub(crate) struct WhatArgs {
     #[arg(value_name = "TIME", value_parser = parse_start)]
     start: Option<DateTime<FixedOffset>>,
 
-    /// Let simulated time pass SPEED times as fast, or as fast as can be: 10x, max [default: 1x]
+    /// Let simulated or recorded time pass SPEED times as fast, or as fast as can be: 10x, max [default: 1x]
     #[arg(long, env = "IOT_SPEED", hide_env_values = true)]
     #[arg(value_name = "SPEED", allow_hyphen_values = true)]
     speed: Option<Speed>,
@@ -96,6 +115,8 @@ pub(crate) struct WhatArgs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TopicGap {
     Device,
+    /// The recorded topic.
+    Topic,
 }
 
 /// `iot/home{device}/temp`
@@ -106,18 +127,22 @@ impl FromStr for TopicTemplate {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let template = Template::new(text, TOPIC, &[("device".into(), TopicGap::Device)])?;
-        let template = Self(template);
-        template.topic("1")?;
+        let gaps = [
+            ("device".into(), TopicGap::Device),
+            ("topic".into(), TopicGap::Topic),
+        ];
+        let template = Self(Template::new(text, TOPIC, &gaps)?);
+        template.topic("1", "topic")?;
         Ok(template)
     }
 }
 
 impl TopicTemplate {
-    /// Returns the topic of a device.
-    fn topic(&self, device: &str) -> Result<TopicName, String> {
+    /// Returns the topic of a device, for a recorded one.
+    fn topic(&self, device: &str, recorded: &str) -> Result<TopicName, String> {
         let topic = self.0.fill(|gap, text| match gap {
             TopicGap::Device => text.push_str(device),
+            TopicGap::Topic => text.push_str(recorded),
         });
         TopicName::new(topic).map_err(|error| error.to_string())
     }
@@ -133,11 +158,25 @@ struct Use {
 }
 
 /// The first of them that is typed counts, else the first that a variable gives.
-const USES: [Use; 3] = [
+const USES: [Use; 4] = [
     Use {
         option: "scenario",
-        without: &["topic", "payload_template", "model", "message"],
+        without: &["topic", "payload_template", "model", "message", "replay"],
         why: "whose file says what each device publishes",
+    },
+    Use {
+        option: "replay",
+        without: &[
+            "model",
+            "message",
+            "precision",
+            "payload_template",
+            "seed",
+            "start",
+            "interval",
+            "jitter",
+        ],
+        why: "which publishes what was recorded, when it was",
     },
     Use {
         option: "message",
@@ -175,13 +214,35 @@ impl WhatArgs {
                 self.forget(other.option);
             }
         }
-        if self.speed.is_some() && self.start.is_none() && self.seed.is_none() {
+        let is_simulated = self.start.is_some() || self.seed.is_some();
+        if self.speed.is_some() && self.replay.is_none() && !is_simulated {
             if typed("speed") {
-                return Err(
-                    "--speed needs a time to start from: give --start TIME, or --seed SEED".into(),
-                );
+                return Err("--speed needs a time to start from: give --start TIME, --seed SEED or --replay FILE".into());
             }
             self.speed = None;
+        }
+        let is_standard_input = self.replay.as_deref() == Some(Path::new("-"));
+        for (name, is_possible, why) in [
+            ("loop", self.replay.is_some(), "needs --replay FILE"),
+            ("strict", self.replay.is_some(), "needs --replay FILE"),
+            (
+                "loop",
+                !is_standard_input,
+                "needs a file: standard input can't be read again",
+            ),
+        ] {
+            if !is_possible {
+                if typed(name) && matches.get_flag(name) {
+                    return Err(format!("--{name} {why}"));
+                }
+                self.forget(name);
+            }
+        }
+        if let Some(topic) = &self.topic
+            && self.replay.is_none()
+            && topic.0.has(&TopicGap::Topic)
+        {
+            return Err("--topic: {topic} is the recorded one, and needs --replay FILE".into());
         }
         if let (Some(jitter), interval) = (self.jitter, self.interval())
             && jitter > interval
@@ -201,6 +262,12 @@ impl WhatArgs {
             "topic" => self.topic = None,
             "message" => self.message = None,
             "scenario" => self.scenario = None,
+            "replay" => self.replay = None,
+            "loop" => self.repeat = false,
+            "strict" => self.strict = false,
+            "seed" => self.seed = None,
+            "interval" => self.interval = None,
+            "jitter" => self.jitter = None,
             "model" => self.model = Vec::new(),
             "precision" => self.precision = None,
             "payload_template" => self.payload_template = None,
@@ -219,13 +286,16 @@ impl WhatArgs {
         self.message.is_some() && self.interval.is_none()
     }
 
-    /// Returns `count` devices, named from 1 on, or those of the scenario.
+    /// Returns `count` devices, named from 1 on, or those of the scenario, or the one that replays.
     ///
     /// # Errors
     /// One line, for options that make no sense together.
     pub(crate) fn devices(&self, count: usize) -> Result<Vec<Device>> {
         if let Some(path) = &self.scenario {
             return self.fleet(path);
+        }
+        if let Some(path) = &self.replay {
+            return Ok(vec![self.recorder(path)?]);
         }
         let kind = Kind::new(
             self.model.clone(),
@@ -235,7 +305,7 @@ impl WhatArgs {
         let kind = kind.map_err(Error::Config)?;
         let topic = match &self.topic {
             Some(topic) => topic.clone(),
-            None => "iot/home2/temp".parse().map_err(Error::Config)?,
+            None => DEFAULT_TOPIC.parse().map_err(Error::Config)?,
         };
         let message = self.message.as_ref().map(|text| {
             let bytes = text.clone().into_encoded_bytes();
@@ -245,7 +315,7 @@ impl WhatArgs {
         (0..count)
             .map(|index| {
                 let name = (index + 1).to_string();
-                let topic = topic.topic(&name).map_err(Error::Config)?;
+                let topic = topic.topic(&name, "").map_err(Error::Config)?;
                 let source = match &message {
                     Some(text) => Source::Message(text.clone()),
                     None => Source::Sensor(Box::new(kind.sensor(readings_of(seed, index)))),
@@ -293,6 +363,36 @@ impl WhatArgs {
             late: None,
         };
         Ok(wanted.map(device).collect())
+    }
+
+    /// Returns the device that replays a recording.
+    fn recorder(&self, path: &Path) -> Result<Device> {
+        let name = "1";
+        let topic = self.topic.clone();
+        let map = move |recorded: &str| match &topic {
+            Some(topic) => topic.topic(name, recorded),
+            None => TopicName::new(recorded).map_err(|error| error.to_string()),
+        };
+        let replay = Replay {
+            path: path.to_owned(),
+            map: Box::new(map),
+            speed: self.speed.unwrap_or(Speed::NORMAL),
+            repeat: self.repeat,
+            strict: self.strict,
+        };
+        Ok(Device {
+            name: name.into(),
+            topic: TopicName::new(DEFAULT_TOPIC).map_err(Error::from)?,
+            qos: self.qos,
+            retain: self.retain,
+            source: Source::Recording(Box::new(Recording::open(replay)?)),
+            interval: self.interval(),
+            jitter: Duration::ZERO,
+            simulation: None,
+            random: jitter_of(0, 0),
+            ticks: 0,
+            late: None,
+        })
     }
 
     /// The one that is given, or a random one.
