@@ -266,33 +266,33 @@ fn whatever_is_killed_nothing_that_was_published_is_missing() {
 
 #[test]
 fn replies_that_are_lost_lead_to_retries_that_store_nothing_twice() {
-    const COUNT: u32 = 3_000;
-    let (broker, mongo) = (Broker::start(), Mongo::start());
+    // mosquitto's own limit of 1,000 would drop what the flood brings faster than it is taken.
+    let broker = Broker::builder().config("max_queued_messages 0").start();
+    let mongo = Mongo::start();
     let net = FaultyNet::to(mongo.port());
     let url = format!("mongodb://127.0.0.1:{}", net.port());
     let program = start(&broker, &url, &["-q", "1", "--spool", "s"]);
     let flood = Flood::start(broker.port());
-    for number in 0..COUNT {
-        flood.publish(number.to_string());
-        if number % 500 == 250 {
-            // The request goes through, its reply gets lost.
-            net.drop_after(Way::ToClient, 40);
+    let mut published = 0_u32;
+    // The request goes through, its reply gets lost. Some cuts hit the driver's own questions instead, so there are many.
+    eventually(DEADLINE, "a lost reply is noticed", || {
+        for _ in 0..500 {
+            flood.publish(published.to_string());
+            published += 1;
         }
-    }
+        net.drop_after(Way::ToClient, 40);
+        program.stderr().contains("waiting for store")
+    });
     flood.finish();
     eventually(DEADLINE, "all are stored", || {
-        values(&mongo).len() == COUNT as usize
+        values(&mongo).len() == published as usize
     });
-    program.wait_for_stderr("waiting for store");
     program.wait_for_stderr("is back");
-    eventually(DEADLINE, "the spool is empty", || {
-        count(&mongo) == u64::from(COUNT)
-    });
     assert_eq!(
         totals(program),
-        format!("iot-sub: received {COUNT}, stored {COUNT}, rejected 0, spooled 0")
+        format!("iot-sub: received {published}, stored {published}, rejected 0, spooled 0")
     );
-    assert_eq!(count(&mongo), u64::from(COUNT));
+    assert_eq!(count(&mongo), u64::from(published));
 }
 
 #[test]
