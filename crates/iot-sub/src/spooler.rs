@@ -119,7 +119,7 @@ impl Spooler {
                 self.backlog.close();
             }
             if self.backlog.has_ended() {
-                if !self.ending {
+                if !self.closing {
                     bail!("the task that delivers has broken down");
                 }
                 break;
@@ -172,9 +172,9 @@ impl Spooler {
     }
 
     fn written(&mut self, first: Seq) -> Result<()> {
-        self.handle.ack(&self.tokens);
-        self.tokens.clear();
         if !self.entries.is_empty() {
+            self.handle.ack(&self.tokens);
+            self.tokens.clear();
             self.counts.spooled(self.entries.len() as u64);
             self.backlog.add(first, mem::take(&mut self.entries));
         }

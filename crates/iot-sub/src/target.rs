@@ -81,10 +81,10 @@ pub(crate) async fn open(
         StoreUrl::MongoDb(url) => {
             let store = MongoStore::open(url, &plan.collection).await?;
             let spool = match &plan.spool {
-                Some(spool) => Some((
-                    open_spool(spool, plan, store.name(), messages)?,
-                    spool.limit,
-                )),
+                Some(spool) => tokio::select! {
+                    open = open_spool(spool, plan, store.name(), messages) => Some((open?, spool.limit)),
+                    () = signals.next() => return Ok(Opened::Interrupted),
+                },
                 None => None,
             };
             // With a spool it may be away.
@@ -108,12 +108,25 @@ pub(crate) async fn open(
     Ok(Opened::Open(destination))
 }
 
-fn open_spool(spool: &SpoolPlan, plan: &Plan, store: &str, messages: &Messages) -> Result<Spool> {
+/// Opens the spool: on a thread of its own, for looking through a large one takes seconds, and salvaging a damaged one
+/// longer.
+async fn open_spool(
+    spool: &SpoolPlan,
+    plan: &Plan,
+    store: &str,
+    messages: &Messages,
+) -> Result<Spool> {
     let path = match &spool.path {
         Some(path) => path.clone(),
         None => state_file::spool(&plan.config.address(), &spool.client_id, store)?,
     };
-    Spool::open(&path, &|line| messages.say(&line))
+    let (store, messages) = (store.to_owned(), messages.clone());
+    let open = move || {
+        let spool = Spool::open(&path, &|line| messages.say(&line))?;
+        spool.supply(&store)?;
+        Ok(spool)
+    };
+    tokio::task::spawn_blocking(open).await?
 }
 
 /// Waits until the store answers.

@@ -121,7 +121,14 @@ fn salvage(from: &Path, to: &Path) -> anyhow::Result<u64> {
             Ok(())
         };
         let gaps = match Rows::open(from) {
-            Some(rows) => rows.each(&mut keep)?,
+            Some(rows) => {
+                if let Some(store) = rows.store() {
+                    transaction
+                        .execute("INSERT INTO about VALUES ('store', ?)", [store])
+                        .map_err(explain)?;
+                }
+                rows.each(&mut keep)?
+            }
             None => vec![1..=Seq::MAX],
         };
         scan(from, &gaps, &mut keep)?;
@@ -151,6 +158,12 @@ impl Rows {
         }
         connection.prepare("SELECT seq, entry FROM entries").ok()?;
         Some(Self { connection })
+    }
+
+    /// Returns which store the entries are for, where that can be read.
+    fn store(&self) -> Option<String> {
+        let store = "SELECT value FROM about WHERE name = 'store'";
+        self.connection.query_row(store, [], |row| row.get(0)).ok()
     }
 
     /// Hands on all rows that can be reached, in their order, and returns which numbers could not.

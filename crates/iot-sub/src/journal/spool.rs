@@ -112,6 +112,35 @@ impl Spool {
         })
     }
 
+    /// Takes the spool for the store of this name.
+    ///
+    /// # Errors
+    /// There are entries in it that were received for another one.
+    pub(crate) fn supply(&self, store: &str) -> anyhow::Result<()> {
+        let name = self.name();
+        let other = self.other(store).map_err(|error| self.failed(error))?;
+        if let Some(other) = other {
+            bail!(
+                "cannot use spool `{name}`: it holds readings for store `{other}` (give another --spool; or to send them to \
+                 this store, run: sqlite3 '{name}' 'DELETE FROM about')"
+            );
+        }
+        // Nothing is written where nothing changes: it must start on a full disk too.
+        let about = "INSERT INTO about VALUES ('store', ?1) ON CONFLICT DO UPDATE SET value = ?1 WHERE value <> ?1";
+        self.connection
+            .execute(about, [store])
+            .map_err(|error| self.failed(error))?;
+        Ok(())
+    }
+
+    /// Returns for which other store there are entries in it.
+    fn other(&self, store: &str) -> rusqlite::Result<Option<String>> {
+        let other = "SELECT value FROM about WHERE name = 'store' AND value <> ? AND EXISTS (SELECT 1 FROM entries)";
+        self.connection
+            .query_row(other, [store], |row| row.get(0))
+            .optional()
+    }
+
     /// Returns what messages call it.
     pub(crate) fn name(&self) -> String {
         self.path.display().to_string()
@@ -511,6 +540,26 @@ pub(crate) mod tests {
             fixture.refusal(),
             "cannot use spool `PATH`: another iot-sub uses it (give this one another --id or --spool)"
         );
+    }
+
+    #[test]
+    fn what_is_for_one_store_is_not_sent_to_another() {
+        let mut fixture = Fixture::new();
+        let mut spool = fixture.open();
+        spool.supply("a").unwrap();
+        spool.supply("b").unwrap();
+        let entries = fixture.entries(0..1, 10);
+        spool.commit(&entries, 0).unwrap();
+        drop(spool);
+        let mut spool = fixture.open();
+        spool.supply("b").unwrap();
+        let error = spool.supply("a").unwrap_err().to_string();
+        assert!(
+            error.contains("it holds readings for store `b` (give"),
+            "{error}"
+        );
+        spool.trim(1).unwrap();
+        spool.supply("a").unwrap();
     }
 
     #[test]

@@ -12,3 +12,9 @@ CREATE TABLE held (
     packet_id INTEGER PRIMARY KEY,
     hash      BLOB NOT NULL
 ) STRICT;
+
+-- `store`: which one the entries are for.
+CREATE TABLE about (
+    name  TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
