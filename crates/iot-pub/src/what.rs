@@ -1,5 +1,7 @@
 //! What is published: the options for it, and the devices they mean.
 
+mod settle;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -7,9 +9,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 use chrono::{DateTime, FixedOffset};
+use clap::Args;
 use clap::builder::BoolishValueParser;
-use clap::parser::ValueSource;
-use clap::{ArgMatches, Args};
 use iot_core::cli::parse_duration;
 use iot_core::{Error, QoS, TopicName};
 use rand::Rng;
@@ -148,135 +149,7 @@ impl TopicTemplate {
     }
 }
 
-/// What excludes what; also what excludes the default, which is to simulate.
-struct Use {
-    /// The option that decides what is published.
-    option: &'static str,
-    /// What can't be used with it, and why.
-    without: &'static [&'static str],
-    why: &'static str,
-}
-
-/// The first of them that is typed counts, else the first that a variable gives.
-const USES: [Use; 4] = [
-    Use {
-        option: "scenario",
-        without: &["topic", "payload_template", "model", "message", "replay"],
-        why: "whose file says what each device publishes",
-    },
-    Use {
-        option: "replay",
-        without: &[
-            "model",
-            "message",
-            "precision",
-            "payload_template",
-            "seed",
-            "start",
-            "interval",
-            "jitter",
-        ],
-        why: "which publishes what was recorded, when it was",
-    },
-    Use {
-        option: "message",
-        without: &["model", "precision", "payload_template", "start", "speed"],
-        why: "which publishes a text as it is",
-    },
-    Use {
-        option: "model",
-        without: &[],
-        why: "",
-    },
-];
-
 impl WhatArgs {
-    /// Judges what excludes what, and forgets variables that the command line overrules. Not left to clap, for which a
-    /// value from the environment counts as typed.
-    ///
-    /// # Errors
-    /// One line, for two options that don't go together.
-    pub(crate) fn settle(&mut self, matches: &ArgMatches) -> Result<(), String> {
-        let is_from = |source| move |name: &str| matches.value_source(name) == Some(source);
-        let typed = is_from(ValueSource::CommandLine);
-        let set = is_from(ValueSource::EnvVariable);
-        let first = |given: &dyn Fn(&str) -> bool| USES.iter().find(|other| given(other.option));
-        if let Some(chosen) = first(&typed).or_else(|| first(&set)) {
-            for name in chosen.without {
-                if typed(name) {
-                    let (name, option) = (name.replace('_', "-"), chosen.option);
-                    let why = chosen.why;
-                    return Err(format!("--{name} can't be used with --{option}, {why}"));
-                }
-                self.forget(name);
-            }
-            for other in USES.iter().filter(|other| other.option != chosen.option) {
-                self.forget(other.option);
-            }
-        }
-        let is_simulated = self.start.is_some() || self.seed.is_some();
-        if self.speed.is_some() && self.replay.is_none() && !is_simulated {
-            if typed("speed") {
-                return Err("--speed needs a time to start from: give --start TIME, --seed SEED or --replay FILE".into());
-            }
-            self.speed = None;
-        }
-        let is_standard_input = self.replay.as_deref() == Some(Path::new("-"));
-        for (name, is_possible, why) in [
-            ("loop", self.replay.is_some(), "needs --replay FILE"),
-            ("strict", self.replay.is_some(), "needs --replay FILE"),
-            (
-                "loop",
-                !is_standard_input,
-                "needs a file: standard input can't be read again",
-            ),
-        ] {
-            if !is_possible {
-                if typed(name) && matches.get_flag(name) {
-                    return Err(format!("--{name} {why}"));
-                }
-                self.forget(name);
-            }
-        }
-        if let Some(topic) = &self.topic
-            && self.replay.is_none()
-            && topic.0.has(&TopicGap::Topic)
-        {
-            return Err("--topic: {topic} is the recorded one, and needs --replay FILE".into());
-        }
-        if let (Some(jitter), interval) = (self.jitter, self.interval())
-            && jitter > interval
-        {
-            if typed("jitter") {
-                return Err(format!(
-                    "--jitter {jitter:?} is longer than the interval of {interval:?}"
-                ));
-            }
-            self.jitter = None;
-        }
-        Ok(())
-    }
-
-    fn forget(&mut self, option: &str) {
-        match option {
-            "topic" => self.topic = None,
-            "message" => self.message = None,
-            "scenario" => self.scenario = None,
-            "replay" => self.replay = None,
-            "loop" => self.repeat = false,
-            "strict" => self.strict = false,
-            "seed" => self.seed = None,
-            "interval" => self.interval = None,
-            "jitter" => self.jitter = None,
-            "model" => self.model = Vec::new(),
-            "precision" => self.precision = None,
-            "payload_template" => self.payload_template = None,
-            "start" => self.start = None,
-            "speed" => self.speed = None,
-            _ => unreachable!("`{option}` excludes nothing"),
-        }
-    }
-
     fn interval(&self) -> Duration {
         self.interval.unwrap_or(Duration::from_secs(2))
     }

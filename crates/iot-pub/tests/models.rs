@@ -263,3 +263,31 @@ fn a_variable_never_makes_a_command_line_fail() {
         .spawn();
     assert_eq!(ends_well(publisher).stdout(), "iot/home2/temp alone\n");
 }
+
+#[test]
+fn each_has_a_variable() {
+    let broker = Broker::start();
+    let publisher = iot_pub(broker.port(), "--count 2")
+        .env("IOT_MODEL", "t=counter(0.5)")
+        .env("IOT_PRECISION", "2")
+        .env("IOT_PAYLOAD_TEMPLATE", "{{t}} {{now}}")
+        .env("IOT_SEED", "1")
+        .env("IOT_START", "2026-06-21")
+        .env("IOT_SPEED", "max")
+        .env("IOT_INTERVAL", "1h")
+        .spawn();
+    assert_eq!(
+        ends_well(publisher).stdout(),
+        "iot/home2/temp 0.50 2026-06-21T00:00:00.000Z\n\
+         iot/home2/temp 1.50 2026-06-21T01:00:00.000Z\n"
+    );
+    let program = bare("").env("IOT_SCENARIO", "nowhere");
+    let ended = ends_with(program.spawn(), 1);
+    assert!(ended.stderr().contains("cannot read scenario `nowhere`"));
+    let program = bare("").env("IOT_REPLAY", "nowhere");
+    let ended = ends_with(
+        program.env("IOT_LOOP", "1").env("IOT_STRICT", "1").spawn(),
+        1,
+    );
+    assert!(ended.stderr().contains("cannot read recording `nowhere`"));
+}
