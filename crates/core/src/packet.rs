@@ -1,9 +1,9 @@
-//! The packets of MQTT 3.1.1 and 5 as the session sees them, and their bytes.
+//! The packets of MQTT 3.1, 3.1.1 and 5 as the session sees them, and their bytes.
 //!
-//! rumqttc's codecs write what is rare: CONNECT, SUBSCRIBE and UNSUBSCRIBE (`control`). All that
-//! is read from the network is decoded here, for those codecs refuse or misread legal packets
-//! (several subscription identifiers, CONNACK codes above 5, the reason-only DISCONNECT, AUTH), and
-//! so is what is hot: PUBLISH and the four acknowledgements.
+//! All is written and read here, for the codecs at hand refuse or misread legal packets (several
+//! subscription identifiers, CONNACK codes above 5, the reason-only DISCONNECT, AUTH), know no
+//! MQTT 3.1, and leave out properties of SUBSCRIBE and UNSUBSCRIBE. The tests compare the bytes with
+//! rumqttc's, where that one is right.
 
 mod control;
 mod properties;
@@ -99,7 +99,7 @@ pub struct Connect {
 /// The broker's answer to CONNECT (§3.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnAck {
-    /// The broker still has the session.
+    /// The broker still has the session. Always `false` on MQTT 3.1, which has no such flag.
     pub session_present: bool,
     /// Accepted, or why not.
     pub code: ConnectCode,
@@ -172,8 +172,8 @@ pub enum Outgoing {
     PubRec(Ack),
     PubRel(Ack),
     PubComp(Ack),
-    Subscribe(PacketId, Vec<Subscription>),
-    Unsubscribe(PacketId, Vec<TopicFilter>),
+    Subscribe(PacketId, Vec<Subscription>, Option<Box<Properties>>),
+    Unsubscribe(PacketId, Vec<TopicFilter>, Option<Box<Properties>>),
     PingReq,
     Disconnect(Disconnect),
 }
@@ -247,8 +247,12 @@ impl Codec {
             Outgoing::PubRec(ack) => self.ack(PUBREC, ack, out),
             Outgoing::PubRel(ack) => self.ack(PUBREL, ack, out),
             Outgoing::PubComp(ack) => self.ack(PUBCOMP, ack, out),
-            Outgoing::Subscribe(id, list) => control::subscribe(self.protocol, *id, list, out),
-            Outgoing::Unsubscribe(id, list) => control::unsubscribe(self.protocol, *id, list, out),
+            Outgoing::Subscribe(id, list, properties) => {
+                control::subscribe(self.protocol, *id, list, properties.as_deref(), out);
+            }
+            Outgoing::Unsubscribe(id, list, properties) => {
+                control::unsubscribe(self.protocol, *id, list, properties.as_deref(), out);
+            }
             Outgoing::PingReq => out.put_slice(&[0xc0, 0]),
             Outgoing::Disconnect(disconnect) => self.disconnect(disconnect, out),
         }
@@ -261,25 +265,39 @@ impl Codec {
     }
 
     /// Returns how many bytes a SUBSCRIBE takes, its fixed header included.
-    pub fn subscribe_len(self, list: &[Subscription]) -> usize {
-        self.request_len(list.iter().map(|s| s.filter.as_str().len() + 3))
+    pub fn subscribe_len(self, list: &[Subscription], properties: Option<&Properties>) -> usize {
+        let entries = list.iter().map(|s| s.filter.as_str().len() + 3).sum();
+        self.request_len(entries, properties, PacketKind::Subscribe)
     }
 
     /// Returns how many bytes an UNSUBSCRIBE takes, its fixed header included.
-    pub fn unsubscribe_len(self, filters: &[TopicFilter]) -> usize {
-        self.request_len(filters.iter().map(|filter| filter.as_str().len() + 2))
+    pub fn unsubscribe_len(
+        self,
+        filters: &[TopicFilter],
+        properties: Option<&Properties>,
+    ) -> usize {
+        let entries = filters.iter().map(|filter| filter.as_str().len() + 2).sum();
+        self.request_len(entries, properties, PacketKind::Unsubscribe)
     }
 
-    fn request_len(self, entries: impl Iterator<Item = usize>) -> usize {
-        let properties = usize::from(self.protocol == Protocol::V5);
-        let remaining = 2 + properties + entries.sum::<usize>();
+    fn request_len(
+        self,
+        entries: usize,
+        properties: Option<&Properties>,
+        kind: PacketKind,
+    ) -> usize {
+        let properties = match self.protocol {
+            Protocol::V31 | Protocol::V311 => 0,
+            Protocol::V5 => properties::len(properties, kind),
+        };
+        let remaining = 2 + properties + entries;
         1 + wire::varint_len(remaining) + remaining
     }
 
     fn publish_remaining(self, message: &Message) -> usize {
         let id = if message.qos == QoS::AtMostOnce { 0 } else { 2 };
         let properties = match self.protocol {
-            Protocol::V311 => 0,
+            Protocol::V31 | Protocol::V311 => 0,
             Protocol::V5 => properties::len(message.properties.as_deref(), PacketKind::Publish),
         };
         2 + message.topic.as_str().len() + id + properties + message.payload.len()
@@ -308,8 +326,7 @@ impl Codec {
     fn ack(self, first: u8, ack: &Ack, out: &mut BytesMut) {
         let id = ack.id.get().to_be_bytes();
         // Success without properties is two bytes in both protocols (MQTT 5 §3.4.2.1).
-        if self.protocol == Protocol::V311
-            || (ack.reason == ReasonCode::SUCCESS && ack.properties.is_none())
+        if !self.protocol.is_v5() || (ack.reason == ReasonCode::SUCCESS && ack.properties.is_none())
         {
             out.put_slice(&[first, 2, id[0], id[1]]);
             return;
@@ -323,7 +340,7 @@ impl Codec {
 
     fn disconnect(self, disconnect: &Disconnect, out: &mut BytesMut) {
         let properties = disconnect.properties.as_deref();
-        if self.protocol == Protocol::V311
+        if !self.protocol.is_v5()
             || (disconnect.reason == ReasonCode::SUCCESS && properties.is_none())
         {
             out.put_slice(&[0xe0, 0]);
@@ -393,15 +410,15 @@ impl Codec {
             }
             PUBLISH => Ok(()),
             0x00 => Err(DecodeError::Malformed("reserved packet type")),
-            0xf0 if self.protocol == Protocol::V311 => {
-                Err(DecodeError::Malformed("reserved packet type"))
-            }
+            0xf0 if !self.protocol.is_v5() => Err(DecodeError::Malformed("reserved packet type")),
             0x10 | 0x80 | 0xa0 | 0xc0 => {
                 Err(DecodeError::Protocol("a packet that only clients send"))
             }
-            0xe0 if self.protocol == Protocol::V311 => {
+            0xe0 if !self.protocol.is_v5() => {
                 Err(DecodeError::Protocol("a packet that only clients send"))
             }
+            // A PUBREL that comes again may say so on MQTT 3.1 (§3.6).
+            0x60 if flags == 0xa && self.protocol == Protocol::V31 => Ok(()),
             kind if flags != if kind == 0x60 { 2 } else { 0 } => {
                 Err(DecodeError::Malformed("reserved flags are set"))
             }
@@ -432,7 +449,7 @@ impl Codec {
             _ => Some(reader.packet_id()?),
         };
         let properties = match self.protocol {
-            Protocol::V311 => None,
+            Protocol::V31 | Protocol::V311 => None,
             Protocol::V5 => properties::read(&mut reader, PacketKind::Publish)?,
         };
         let payload_len = reader.len();
@@ -451,7 +468,11 @@ impl Codec {
 
     fn decode_connack(self, body: &[u8]) -> Result<Incoming, DecodeError> {
         let mut reader = Reader::new(body);
-        let flags = reader.u8()?;
+        let mut flags = reader.u8()?;
+        if self.protocol == Protocol::V31 {
+            // Reserved: MQTT 3.1 knows no session-present flag (§3.2).
+            flags = 0;
+        }
         if flags > 1 {
             return Err(DecodeError::Malformed("CONNACK with reserved flags"));
         }
@@ -460,7 +481,9 @@ impl Codec {
             // A broker that doesn't speak MQTT 5 refuses it with 3.1.1's CONNACK, and some send
             // theirs without properties.
             _ if reader.is_empty() => None,
-            Protocol::V311 => return Err(DecodeError::Malformed("CONNACK is too long")),
+            Protocol::V31 | Protocol::V311 => {
+                return Err(DecodeError::Malformed("CONNACK is too long"));
+            }
             Protocol::V5 => properties::read(&mut reader, PacketKind::ConnAck)?,
         };
         reader.end()?;
@@ -500,7 +523,7 @@ impl Codec {
 
     fn decode_unsuback(self, body: &[u8]) -> Result<SubscribeAck, DecodeError> {
         let ack = self.decode_answer(body)?;
-        if ack.reasons.is_empty() != (self.protocol == Protocol::V311) {
+        if ack.reasons.is_empty() == self.protocol.is_v5() {
             return Err(DecodeError::Malformed("UNSUBACK of the wrong length"));
         }
         Ok(ack)
@@ -510,7 +533,7 @@ impl Codec {
         let mut reader = Reader::new(body);
         let id = reader.packet_id()?;
         let properties = match self.protocol {
-            Protocol::V311 => None,
+            Protocol::V31 | Protocol::V311 => None,
             Protocol::V5 => properties::read(&mut reader, PacketKind::Ack)?,
         };
         let reasons = reader.take(reader.len())?;

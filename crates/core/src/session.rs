@@ -91,6 +91,15 @@ enum Phase {
     Ending { said: bool },
 }
 
+/// Whether the broker still has the session, as far as its CONNACK tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    Yes,
+    No,
+    /// MQTT 3.1 doesn't say.
+    Unknown,
+}
+
 /// What the broker's CONNACK allows.
 #[derive(Debug, Clone)]
 struct Limits {
@@ -216,7 +225,7 @@ impl Session {
         self.receiving.reconnected();
         let config = &self.config;
         let properties = match config.protocol {
-            Protocol::V311 => Properties::default(),
+            Protocol::V31 | Protocol::V311 => Properties::default(),
             Protocol::V5 => Properties {
                 session_expiry_interval: match (
                     config.session_expiry_interval,
@@ -333,12 +342,19 @@ impl Session {
             self.assigned_client_id = Some(id.clone());
         }
         self.phase = Phase::Online;
-        if !ack.session_present {
+        let kept = match (self.config.protocol, self.config.clean_session) {
+            (Protocol::V31, false) => Kept::Unknown,
+            _ if ack.session_present => Kept::Yes,
+            _ => Kept::No,
+        };
+        // What an unknown session's ids stand for is not known either: better a message twice than
+        // a new one taken for an old one.
+        if kept != Kept::Yes {
             self.receiving.session_lost();
         }
         self.recheck_unsent();
         self.feed();
-        self.publishing.resume(ack.session_present);
+        self.publishing.resume(kept);
         self.events.push_back(Event::Connected(ack));
         self.pump();
         Ok(())
@@ -498,7 +514,7 @@ impl Session {
     ) -> Result<Option<PacketId>, Error> {
         message.dup = false;
         message.packet_id = None;
-        if self.config.protocol == Protocol::V5
+        if self.config.protocol.is_v5()
             && let Some(properties) = &mut message.properties
         {
             // An alias is a matter of one connection; that of a received message isn't ours.
@@ -582,10 +598,10 @@ impl Session {
         if subscriptions.is_empty() {
             return Err(Error::NoFilter);
         }
-        let size = self.codec.subscribe_len(&subscriptions);
+        let size = self.codec.subscribe_len(&subscriptions, None);
         let id = self.request(Use::Subscribe, size)?;
         self.outbox
-            .push_back(Outgoing::Subscribe(id, subscriptions));
+            .push_back(Outgoing::Subscribe(id, subscriptions, None));
         Ok(id)
     }
 
@@ -598,9 +614,10 @@ impl Session {
         if filters.is_empty() {
             return Err(Error::NoFilter);
         }
-        let size = self.codec.unsubscribe_len(&filters);
+        let size = self.codec.unsubscribe_len(&filters, None);
         let id = self.request(Use::Unsubscribe, size)?;
-        self.outbox.push_back(Outgoing::Unsubscribe(id, filters));
+        self.outbox
+            .push_back(Outgoing::Unsubscribe(id, filters, None));
         Ok(id)
     }
 
@@ -657,7 +674,7 @@ impl Session {
             Error::Protocol(reason) => *reason,
             _ => return None,
         };
-        (self.config.protocol == Protocol::V5).then_some(Outgoing::Disconnect(Disconnect {
+        (self.config.protocol.is_v5()).then_some(Outgoing::Disconnect(Disconnect {
             reason,
             properties: None,
         }))
@@ -737,7 +754,7 @@ impl Session {
             properties: publish.properties,
         };
         let limit = match self.config.protocol {
-            Protocol::V311 => usize::from(u16::MAX),
+            Protocol::V31 | Protocol::V311 => usize::from(u16::MAX),
             Protocol::V5 => self.config.receive_maximum.into(),
         };
         let mut out = Answers::new(&mut self.outbox, &mut self.events);

@@ -13,6 +13,7 @@ mod queueing;
 mod receiving;
 mod releasing;
 mod requests;
+mod version_31;
 
 use std::fmt::Write as _;
 
@@ -31,6 +32,13 @@ fn v311() -> ClientConfig {
         client_id: "bench".into(),
         clean_session: false,
         ..ClientConfig::default()
+    }
+}
+
+fn v31() -> ClientConfig {
+    ClientConfig {
+        protocol: Protocol::V31,
+        ..v311()
     }
 }
 
@@ -233,8 +241,8 @@ fn packet_text(packet: &Outgoing) -> String {
         Outgoing::PubRec(ack) => ack_text("PUBREC", ack),
         Outgoing::PubRel(ack) => ack_text("PUBREL", ack),
         Outgoing::PubComp(ack) => ack_text("PUBCOMP", ack),
-        Outgoing::Subscribe(id, list) => format!("SUBSCRIBE #{id} {}", list[0].filter),
-        Outgoing::Unsubscribe(id, list) => format!("UNSUBSCRIBE #{id} {}", list[0]),
+        Outgoing::Subscribe(id, list, _) => format!("SUBSCRIBE #{id} {}", list[0].filter),
+        Outgoing::Unsubscribe(id, list, _) => format!("UNSUBSCRIBE #{id} {}", list[0]),
         Outgoing::PingReq => "PINGREQ".into(),
         Outgoing::Disconnect(disconnect) => {
             format!("DISCONNECT {:#04x}", disconnect.reason.0)
