@@ -70,6 +70,7 @@ pub struct Will {
 /// assert_eq!(config.port, 1883);
 /// ```
 #[derive(Clone, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a matter of its own")]
 pub struct ClientConfig {
     /// Host name or address of the broker. Default `localhost`.
     pub host: String,
@@ -118,6 +119,14 @@ pub struct ClientConfig {
     /// How long the broker keeps the session after the connection, in seconds (MQTT 5
     /// §3.1.2.11.2). Default: 0 with a clean session, else for ever (`0xFFFF_FFFF`).
     pub session_expiry_interval: Option<u32>,
+    /// Whether the broker is asked for a base of response topics, which it names in CONNACK as
+    /// `response_information` (MQTT 5 §3.1.2.11.6). Default `false`.
+    pub request_response_information: bool,
+    /// Whether the broker may explain failures, with reason strings and user properties (MQTT 5
+    /// §3.1.2.11.7). Default `true`.
+    pub request_problem_information: bool,
+    /// Names and values that are sent with CONNECT (MQTT 5 §3.1.2.11.8). Default none.
+    pub user_properties: Vec<(String, String)>,
     /// Whether the application acknowledges what it receives, by [`ack`](crate::Handle::ack).
     /// Default `false`: a message is acknowledged once the application has taken the next.
     pub manual_ack: bool,
@@ -145,6 +154,9 @@ impl Default for ClientConfig {
             topic_alias_maximum: 0,
             maximum_packet_size: 268_435_460,
             session_expiry_interval: None,
+            request_response_information: false,
+            request_problem_information: true,
+            user_properties: Vec::new(),
             manual_ack: false,
         }
     }
@@ -156,6 +168,25 @@ impl ClientConfig {
         Self {
             client_id: client_id.into(),
             ..Self::default()
+        }
+    }
+
+    /// The properties of CONNECT (MQTT 5 §3.1.2.11).
+    pub(crate) fn connect_properties(&self) -> Properties {
+        Properties {
+            session_expiry_interval: match (self.session_expiry_interval, self.clean_session) {
+                (Some(seconds), _) => Some(seconds),
+                (None, true) => None,
+                (None, false) => Some(u32::MAX),
+            },
+            receive_maximum: Some(self.receive_maximum),
+            topic_alias_maximum: Some(self.topic_alias_maximum).filter(|n| *n > 0),
+            maximum_packet_size: (self.maximum_packet_size < 268_435_460)
+                .then_some(self.maximum_packet_size),
+            request_response_information: self.request_response_information.then_some(1),
+            request_problem_information: (!self.request_problem_information).then_some(0),
+            user_properties: self.user_properties.clone(),
+            ..Properties::default()
         }
     }
 
@@ -207,6 +238,7 @@ impl ClientConfig {
                 return Err(Error::Config(format!("{name} holds a NUL character")));
             }
         }
+        self.connect_properties().check()?;
         if let Some(properties) = self.will.as_ref().and_then(|will| will.properties.as_ref()) {
             properties.check()?;
         }

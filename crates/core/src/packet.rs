@@ -114,7 +114,7 @@ pub struct Subscription {
     pub filter: TopicFilter,
     /// The highest QoS it is delivered with.
     pub qos: QoS,
-    /// Not what this client itself publishes.
+    /// Not what this client itself publishes; not to be had with a shared subscription.
     pub no_local: bool,
     /// Keep the retain flag as it was published.
     pub retain_as_published: bool,
@@ -152,6 +152,16 @@ pub struct SubscribeAck {
     pub properties: Option<Box<Properties>>,
 }
 
+impl SubscribeAck {
+    /// Returns what each filter of a SUBSCRIBE was granted, in their order: the highest QoS, or
+    /// why it was refused.
+    pub fn granted(&self) -> impl Iterator<Item = Result<QoS, ReasonCode>> {
+        self.reasons
+            .iter()
+            .map(|reason| QoS::try_from(reason.0).map_err(|_| *reason))
+    }
+}
+
 /// The end of a connection, with its reason (MQTT 5 §3.14).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Disconnect {
@@ -168,6 +178,13 @@ pub enum Outgoing {
     Connect(Box<Connect>),
     /// `packet_id` is sent where the QoS is 1 or 2.
     Publish(Message),
+    /// A PUBLISH whose topic has a number (MQTT 5 §3.3.2.3.4).
+    PublishAliased {
+        message: Message,
+        alias: u16,
+        /// The broker knows the number: the topic is left out.
+        known: bool,
+    },
     PubAck(Ack),
     PubRec(Ack),
     PubRel(Ack),
@@ -243,6 +260,11 @@ impl Codec {
         match packet {
             Outgoing::Connect(connect) => control::connect(self.protocol, connect, out),
             Outgoing::Publish(message) => self.publish(message, out),
+            Outgoing::PublishAliased {
+                message,
+                alias,
+                known,
+            } => publish_aliased(message, *alias, *known, out),
             Outgoing::PubAck(ack) => self.ack(PUBACK, ack, out),
             Outgoing::PubRec(ack) => self.ack(PUBREC, ack, out),
             Outgoing::PubRel(ack) => self.ack(PUBREL, ack, out),
@@ -543,6 +565,33 @@ impl Codec {
             properties,
         })
     }
+}
+
+/// A PUBLISH of MQTT 5 with the number of its topic, which is left out where it is known.
+fn publish_aliased(message: &Message, alias: u16, known: bool, out: &mut BytesMut) {
+    let mut properties = message.properties.as_deref().cloned().unwrap_or_default();
+    properties.topic_alias = Some(alias);
+    let topic = if known { "" } else { message.topic.as_str() };
+    let id = message.packet_id.filter(|_| message.qos != QoS::AtMostOnce);
+    let remaining = 2
+        + topic.len()
+        + 2 * usize::from(id.is_some())
+        + properties::len(Some(&properties), PacketKind::Publish)
+        + message.payload.len();
+    out.reserve(5 + remaining);
+    out.put_u8(
+        PUBLISH
+            | (u8::from(message.dup) << 3)
+            | ((message.qos as u8) << 1)
+            | u8::from(message.retain),
+    );
+    wire::put_varint(out, remaining);
+    wire::put_bytes(out, topic.as_bytes());
+    if let Some(id) = id {
+        out.put_u16(id.get());
+    }
+    properties::put(out, Some(&properties), PacketKind::Publish);
+    out.put_slice(&message.payload);
 }
 
 fn decode_disconnect(body: &[u8]) -> Result<Incoming, DecodeError> {

@@ -14,6 +14,7 @@ mod receiving;
 mod releasing;
 mod requests;
 mod version_31;
+mod version_5;
 
 use std::fmt::Write as _;
 
@@ -237,6 +238,14 @@ fn packet_text(packet: &Outgoing) -> String {
     match packet {
         Outgoing::Connect(_) => "CONNECT".into(),
         Outgoing::Publish(message) => format!("PUBLISH {}", message_text(message)),
+        Outgoing::PublishAliased {
+            message,
+            alias,
+            known,
+        } => {
+            let topic = if *known { "known" } else { "new" };
+            format!("PUBLISH {} alias {alias} {topic}", message_text(message))
+        }
         Outgoing::PubAck(ack) => ack_text("PUBACK", ack),
         Outgoing::PubRec(ack) => ack_text("PUBREC", ack),
         Outgoing::PubRel(ack) => ack_text("PUBREL", ack),
@@ -277,16 +286,20 @@ fn event_text(event: &Event) -> String {
         Event::Received { message, .. } => format!("message {}", message_text(message)),
         Event::Duplicate(message) => format!("duplicate {}", message_text(message)),
         Event::Released(token) => format!("released #{}", token.id()),
-        Event::Published { id, result: Ok(_) } => format!("published #{id}"),
+        Event::Published {
+            id, result: Ok(_), ..
+        } => format!("published #{id}"),
         Event::Published {
             id,
             result: Err(error),
+            ..
         } => format!("given up #{id}: {error}"),
         Event::Subscribed(ack) => format!("subscribed #{}", ack.id),
         Event::Unsubscribed(ack) => format!("unsubscribed #{}", ack.id),
         Event::Writable => "writable".into(),
         Event::Disconnected(Ok(())) => "disconnected".into(),
         Event::Disconnected(Err(error)) => format!("disconnected: {error}"),
+        Event::Log { level, text } => format!("{level}: {text}"),
         Event::ConnectFailed(error) => format!("connect failed: {error}"),
     }
 }

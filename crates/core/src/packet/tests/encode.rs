@@ -176,6 +176,25 @@ fn publish_with_properties() {
 }
 
 #[test]
+fn publish_with_an_alias() {
+    let aliased = |qos, known| Outgoing::PublishAliased {
+        message: message(qos),
+        alias: 7,
+        known,
+    };
+    case(
+        Protocol::V5,
+        &aliased(QoS::AtMostOnce, false),
+        b"\x30\x0d\x00\x03a/b\x03\x23\x00\x0725.5",
+    );
+    case(
+        Protocol::V5,
+        &aliased(QoS::AtLeastOnce, true),
+        b"\x32\x0c\x00\x00\x01\x02\x03\x23\x00\x0725.5",
+    );
+}
+
+#[test]
 fn publish_len_is_the_length_on_the_wire() {
     for protocol in BOTH {
         for payload in [0, 1, 100, 121, 122, 123, 16_371, 16_372, 16_380, 2_097_150] {
