@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::Kept;
 use crate::message::{Message, PacketId, QoS};
 use crate::packet::{Ack, Outgoing};
 
@@ -149,12 +150,16 @@ impl Publishing {
     }
 
     /// A connection stands. Where the broker has lost the session, all is sent as new: QoS 2 may
-    /// then arrive twice, if the broker had delivered it at its PUBLISH.
-    pub(super) fn resume(&mut self, session_present: bool) {
+    /// then arrive twice, if the broker had delivered it at its PUBLISH. Where it doesn't say,
+    /// messages are sent again and not released: a broker that has the session knows their ids, and
+    /// one that has not would answer the PUBREL of a message that it has lost.
+    pub(super) fn resume(&mut self, kept: Kept) {
         self.disconnected();
-        if !session_present {
-            for entry in self.queue.values_mut() {
-                entry.stage = Stage::Publish { sent: false };
+        for entry in self.queue.values_mut() {
+            match (kept, entry.stage) {
+                (Kept::No, _) => entry.stage = Stage::Publish { sent: false },
+                (Kept::Unknown, Stage::Release) => entry.stage = Stage::Publish { sent: true },
+                (Kept::Unknown | Kept::Yes, _) => {}
             }
         }
     }
