@@ -64,7 +64,7 @@ impl Pipeline {
     /// Returns a pipeline to `destination`.
     ///
     /// # Errors
-    /// What is wrong with the configuration, a spool that can't be read, and a thread that can't be started.
+    /// What is wrong with the configuration, and a thread that can't be started.
     pub(crate) fn new(plan: Plan, destination: Destination, messages: &Messages) -> Result<Self> {
         let connection = Connection::new(plan.config)?;
         let handle = connection.handle();

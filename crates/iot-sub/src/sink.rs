@@ -36,7 +36,7 @@ impl Sink {
     /// Starts what leads to `destination`, if that is anywhere. Must be called on a Tokio runtime.
     ///
     /// # Errors
-    /// The spool can't be read, or no thread can be started.
+    /// No thread can be started.
     pub(crate) fn start(
         destination: Destination,
         handle: Handle,
@@ -63,7 +63,7 @@ impl Sink {
                 limit,
                 store,
             } => {
-                let found = spool.len()?;
+                let found = spool.len();
                 if found > 0 {
                     counts.found(found);
                     messages.say(&format_args!("found in the spool: {found}"));

@@ -3,6 +3,7 @@
 //! Nothing is lost where this ends halfway: the new file is made under a name of its own (`.salvage`) and whole before the
 //! damaged one is renamed, and [`finish`] does the rest at the next start.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
 use std::ops::RangeInclusive;
@@ -106,18 +107,26 @@ fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
 }
 
-/// Writes what can be read of the spool at `from` into a new one, under the same numbers, and returns how many entries
+/// Writes what can be read of the spool at `from` into a new one, numbered anew without a gap, and returns how many entries
 /// that is.
 fn salvage(from: &Path, to: &Path) -> anyhow::Result<u64> {
-    let mut new = connect(to)?;
+    let mut new = connect(to, 0)?;
     let transaction = new.transaction().map_err(explain)?;
-    let mut count = 0;
+    let mut last: Seq = 0;
     {
         let mut insert = transaction
-            .prepare("INSERT INTO entries (seq, entry) VALUES (?, ?) ON CONFLICT DO NOTHING")
+            .prepare("INSERT INTO entries (seq, entry) VALUES (?, ?)")
             .map_err(explain)?;
-        let mut keep = |seq: Seq, blob: &[u8]| -> anyhow::Result<()> {
-            count += insert.execute((seq, blob)).map_err(explain)? as u64;
+        let mut buffer = Vec::new();
+        let mut keep = |blob: &[u8]| -> anyhow::Result<()> {
+            last += 1;
+            buffer.clear();
+            match codec::decode(blob) {
+                Ok((_, entry)) => codec::encode(last, &entry, &mut buffer),
+                // It is told apart from the others when it is delivered.
+                Err(_) => buffer.extend(blob),
+            }
+            insert.execute((last, &buffer[..])).map_err(explain)?;
             Ok(())
         };
         let gaps = match Rows::open(from) {
@@ -135,11 +144,11 @@ fn salvage(from: &Path, to: &Path) -> anyhow::Result<u64> {
     }
     transaction.commit().map_err(explain)?;
     new.close().map_err(|(_, error)| explain(error))?;
-    Ok(count)
+    Ok(last.unsigned_abs())
 }
 
-/// Takes an entry that was read, with its number.
-type Keep<'a> = &'a mut dyn FnMut(Seq, &[u8]) -> anyhow::Result<()>;
+/// Takes the bytes of an entry that was read.
+type Keep<'a> = &'a mut dyn FnMut(&[u8]) -> anyhow::Result<()>;
 
 /// The rows of a damaged table, as far as SQLite finds them.
 struct Rows {
@@ -198,7 +207,7 @@ impl Rows {
                     if let (Ok(seq), Ok(ValueRef::Blob(blob))) =
                         (row.get::<_, Seq>(0), row.get_ref(1))
                     {
-                        keep(seq, blob)?;
+                        keep(blob)?;
                         next = seq.saturating_add(1);
                     }
                 }
@@ -241,9 +250,11 @@ impl Rows {
 /// pages to which no way leads any more. Where the beginning of the table is lost, that finds some that were delivered and
 /// deleted; the store has them already, under their ids. It doesn't find those that are spread over several pages.
 fn scan(path: &Path, numbers: &[RangeInclusive<Seq>], keep: Keep<'_>) -> anyhow::Result<()> {
+    // A page may be in the log and in the file.
+    let mut seen = HashSet::new();
     for file in [path.to_owned(), beside(path, "-wal")] {
         match File::open(&file) {
-            Ok(open) => scan_file(open, numbers, keep)
+            Ok(open) => scan_file(open, numbers, &mut seen, keep)
                 .with_context(|| format!("cannot read `{}`", file.display()))?,
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => {
@@ -257,6 +268,7 @@ fn scan(path: &Path, numbers: &[RangeInclusive<Seq>], keep: Keep<'_>) -> anyhow:
 fn scan_file(
     mut file: impl Read,
     numbers: &[RangeInclusive<Seq>],
+    seen: &mut HashSet<Seq>,
     keep: Keep<'_>,
 ) -> anyhow::Result<()> {
     const CHUNK: u64 = 1 << 20;
@@ -275,8 +287,8 @@ fn scan_file(
                 at += 1;
                 continue;
             };
-            if numbers.iter().any(|numbers| numbers.contains(&seq)) {
-                keep(seq, &window[at..at + length])?;
+            if numbers.iter().any(|numbers| numbers.contains(&seq)) && seen.insert(seq) {
+                keep(&window[at..at + length])?;
             }
             at += length;
         }

@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use chrono::{SubsecRound, Utc};
 use rusqlite::config::DbConfig;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use sha2::{Digest, Sha256};
 
 use super::file::{self, Damaged, Format, explain};
@@ -39,7 +39,11 @@ const FORMAT: Format = Format {
     ],
 };
 
-/// An open spool; nobody else has it open.
+/// A file with more bytes in use is not looked through at the start, for that would take a while and nothing could be
+/// received meanwhile: damage is found when it is read.
+const LOOKED_THROUGH: u64 = 64 << 20;
+
+/// An open spool; nobody else has it open. Its entries are numbered without a gap.
 #[derive(Debug)]
 pub(crate) struct Spool {
     connection: Connection,
@@ -90,13 +94,21 @@ impl Spool {
     fn open_here(path: &Path, tell: &dyn Fn(String)) -> anyhow::Result<Self> {
         let lock = Lock::take(path)?;
         salvage::finish(path)?;
-        let connection = match connect(path) {
+        let suspect = suspect(path);
+        let most = if suspect.exists() {
+            u64::MAX
+        } else {
+            LOOKED_THROUGH
+        };
+        let connection = match connect(path, most) {
             Err(error) if error.is::<Damaged>() => {
                 salvage::replace(path, tell)?;
-                connect(path)?
+                connect(path, LOOKED_THROUGH)?
             }
             connection => connection?,
         };
+        // It is whole, or another one by now.
+        let _ = fs::remove_file(suspect);
         let first: Option<Seq> = connection
             .query_row("SELECT min(seq) FROM entries", [], |row| row.get(0))
             .map_err(explain)?;
@@ -147,11 +159,8 @@ impl Spool {
     }
 
     /// Returns how many entries are in it.
-    pub(crate) fn len(&self) -> anyhow::Result<u64> {
-        let count = self
-            .connection
-            .query_row("SELECT count(*) FROM entries", [], unsigned);
-        count.map_err(|error| self.failed(error))
+    pub(crate) fn len(&self) -> u64 {
+        self.last.abs_diff(self.trimmed)
     }
 
     /// Returns the number before that of the first entry.
@@ -238,15 +247,17 @@ impl Spool {
 
     /// Returns how much room it takes and has.
     pub(crate) fn space(&self) -> anyhow::Result<Space> {
-        let pragma = |name| {
-            let result = self.connection.pragma_query_value(None, name, unsigned);
-            result.map_err(|error| self.failed(error))
+        let pages = || {
+            let unused = pragma(&self.connection, "freelist_count")?;
+            Ok((
+                used(&self.connection)?,
+                unused * pragma(&self.connection, "page_size")?,
+            ))
         };
-        let page = pragma("page_size")?;
-        let unused = pragma("freelist_count")? * page;
+        let (pages, unused) = pages().map_err(|error| self.failed(error))?;
         let log = fs::metadata(beside(&self.path, "-wal")).map_or(0, |log| log.len());
         Ok(Space {
-            used: pragma("page_count")? * page - unused + log,
+            used: pages + log,
             unused,
             disk: disk::free(&self.path),
         })
@@ -286,6 +297,8 @@ impl Spool {
         let explained = explain(error);
         let path = self.path.display();
         if explained.is::<Damaged>() {
+            // If that fails, it is found again.
+            let _ = fs::write(suspect(&self.path), "");
             return explained.context(format!(
                 "spool `{path}` (start iot-sub again: it takes over what can be read of it)"
             ));
@@ -294,8 +307,14 @@ impl Spool {
     }
 }
 
-/// Opens the file, sees that it is whole, and takes care that nobody else opens it.
-pub(super) fn connect(path: &Path) -> anyhow::Result<Connection> {
+/// Returns the path of a file that is there when the spool at `path` has turned out to be damaged.
+fn suspect(path: &Path) -> PathBuf {
+    beside(path, ".suspect")
+}
+
+/// Opens the file, takes care that nobody else opens it, and sees that it is whole, if no more than so many bytes of it
+/// are in use.
+pub(super) fn connect(path: &Path, most: u64) -> anyhow::Result<Connection> {
     let mut connection = file::open(path)?;
     // A damaged file is not to be written to, not even at the end.
     keep_log_at_end(&connection, true)?;
@@ -303,11 +322,13 @@ pub(super) fn connect(path: &Path) -> anyhow::Result<Connection> {
         .pragma_update_and_check(None, "locking_mode", "EXCLUSIVE", |_| Ok(()))
         .map_err(explain)?;
     file::prepare(&mut connection, &FORMAT)?;
-    let verdict: String = connection
-        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
-        .map_err(explain)?;
-    if verdict != "ok" {
-        bail!(Damaged::Corrupt);
+    if used(&connection).map_err(explain)? <= most {
+        let verdict: String = connection
+            .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+            .map_err(explain)?;
+        if verdict != "ok" {
+            bail!(Damaged::Corrupt);
+        }
     }
     keep_log_at_end(&connection, false)?;
     Ok(connection)
@@ -330,9 +351,16 @@ fn last(connection: &Connection) -> rusqlite::Result<Seq> {
     Ok(last.unwrap_or(0))
 }
 
-/// Returns a row's only number, which is never negative.
-fn unsigned(row: &Row<'_>) -> rusqlite::Result<u64> {
-    row.get::<_, i64>(0).map(i64::unsigned_abs)
+/// Returns how many bytes of the file are in use.
+fn used(connection: &Connection) -> rusqlite::Result<u64> {
+    let pages = pragma(connection, "page_count")? - pragma(connection, "freelist_count")?;
+    Ok(pages * pragma(connection, "page_size")?)
+}
+
+/// Returns a pragma's number, which is never negative.
+fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<u64> {
+    let number = connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0))?;
+    Ok(number.unsigned_abs())
 }
 
 /// Returns what becomes of an entry whose bytes have changed on the disk: it is kept where bad messages are.
@@ -475,7 +503,7 @@ pub(crate) mod tests {
         assert_eq!(spool.commit(&entries[1_000..], 0).unwrap(), 1_001);
         drop(spool);
         let spool = fixture.open();
-        assert_eq!(spool.len().unwrap(), 2_500);
+        assert_eq!(spool.len(), 2_500);
         assert_eq!(all(&spool), entries);
         assert_eq!(*fixture.lines.borrow(), [""; 0]);
         drop(spool);
@@ -490,14 +518,14 @@ pub(crate) mod tests {
         assert_eq!(spool.commit(&entries, 0).unwrap(), 1);
         assert_eq!(spool.commit(&entries, 3).unwrap(), 4);
         spool.trim(6).unwrap();
-        assert_eq!(spool.len().unwrap(), 0);
+        assert_eq!(spool.len(), 0);
         drop(spool);
         let mut spool = fixture.open();
         assert_eq!(spool.trimmed(), 6);
         assert_eq!(spool.commit(&entries, 0).unwrap(), 7);
         // One that comes late deletes nothing new.
         spool.trim(6).unwrap();
-        assert_eq!(spool.len().unwrap(), 3);
+        assert_eq!(spool.len(), 3);
     }
 
     #[test]
@@ -508,7 +536,7 @@ pub(crate) mod tests {
         spool.commit(&entries, 0).unwrap();
         for left in [15_000, 5_000, 1] {
             spool.trim(24_999).unwrap();
-            assert_eq!(spool.len().unwrap(), left);
+            assert_eq!(spool.len(), left);
         }
         assert_eq!(all(&spool), entries[24_999..]);
     }
@@ -567,7 +595,7 @@ pub(crate) mod tests {
         let fixture = Fixture::new();
         let spool = fixture.open();
         let pragma = |name: &str| {
-            let value = |row: &Row<'_>| row.get::<_, rusqlite::types::Value>(0);
+            let value = |row: &rusqlite::Row<'_>| row.get::<_, rusqlite::types::Value>(0);
             spool
                 .connection
                 .pragma_query_value(None, name, value)
@@ -597,11 +625,11 @@ pub(crate) mod tests {
             "{error:#}"
         );
         // All or nothing, and what was there is there.
-        assert_eq!(spool.len().unwrap(), count);
+        assert_eq!(spool.len(), count);
         assert!(count > 0);
         // Also in one with the trim that makes the room.
         assert!(spool.commit(&entries, 1_000).is_ok());
-        assert_eq!(spool.len().unwrap(), count);
+        assert_eq!(spool.len(), count);
     }
 
     #[test]
@@ -662,7 +690,7 @@ pub(crate) mod tests {
         damage(fixture);
         let spool = fixture.open();
         let found = all(&spool);
-        assert_eq!(spool.len().unwrap(), found.len() as u64);
+        assert_eq!(spool.len(), found.len() as u64);
         let lines = fixture.lines.take();
         assert_eq!(lines.len(), 2, "{lines:?}");
         assert!(
@@ -707,6 +735,44 @@ pub(crate) mod tests {
         // Some 38 to a page.
         assert_all_but(5 * 45, &entries, &found);
         assert!(found.is_sorted_by_key(Entry::id));
+    }
+
+    #[test]
+    fn a_large_file_is_not_looked_through_at_the_start_but_after_damage_was_found() {
+        let mut fixture = Fixture::new();
+        let mut spool = fixture.open();
+        for number in 0..7 {
+            let entries = fixture.entries(number * 1_000..(number + 1) * 1_000, 10_000);
+            spool.commit(&entries, 0).unwrap();
+        }
+        drop(spool);
+        fixture.write_at(SeekFrom::Start(5_000 * 4_096), &vec![0xa5; 1_000 * 4_096]);
+        let spool = fixture.open();
+        assert_eq!(spool.len(), 7_000);
+        assert_eq!(*fixture.lines.borrow(), [""; 0]);
+        let error = loop_to_error(&spool);
+        assert!(error.is::<Damaged>());
+        let error = format!("{error:#}");
+        assert!(
+            error.contains("(start iot-sub again: it takes over"),
+            "{error}"
+        );
+        drop(spool);
+
+        let spool = fixture.open();
+        assert_eq!(fixture.lines.take().len(), 2);
+        assert!((5_000..7_000).contains(&spool.len()), "{}", spool.len());
+        assert_eq!(all(&spool).len() as u64, spool.len());
+    }
+
+    fn loop_to_error(spool: &Spool) -> anyhow::Error {
+        let mut after = 0;
+        loop {
+            match spool.fetch(after, 1_000, usize::MAX) {
+                Ok(fetched) => after = fetched.entries.last().unwrap().0,
+                Err(error) => return error,
+            }
+        }
     }
 
     #[test]
