@@ -1,4 +1,91 @@
 //! MQTT for sensor programs: a client with Paho's calls, and the async connection under it.
+//!
+//! MQTT 3.1, 3.1.1 and 5 over TCP; QoS 0, 1 and 2 in both directions. What is accepted for QoS 1 and 2
+//! is kept until the broker has acknowledged it, whatever happens to connection and session.
+//!
+//! There are three floors, each usable by itself:
+//!
+//! - [`Client`]: Paho's calls and callbacks. The loop runs on a thread of its own or on yours.
+//! - [`Connection`]: async; events come from [`Connection::next`], everything else goes through a
+//!   [`Handle`].
+//! - [`session::Session`]: the protocol as a state machine, without sockets and clocks.
+//!
+//! # From Paho
+//!
+//! Names and meanings are those of Paho's Python client (1.6); what the compiler can check, it
+//! checks: topics, filters and QoS are types, made from text and numbers where they are given.
+//! What fails is a [`Result`] with an [`Error`], never a number to be looked at;
+//! [`Error::rc`] gives Paho's.
+//!
+//! ## Client, connection, loop
+//!
+//! | Paho | here | what differs, and why |
+//! |---|---|---|
+//! | `Client(client_id, clean_session, userdata, protocol)` | [`Client::new`]`(config, userdata)` | all but the user data are fields of [`ClientConfig`], with defaults; user data has a type |
+//! | `reinitialise` | a new [`Client`] | |
+//! | `connect`, `connect_async`, `reconnect` | [`connect`](Client::connect), [`connect_async`](Client::connect_async), [`reconnect`](Client::reconnect) | `bind_address` is an address, `keep_alive` a `Duration` |
+//! | `connect_srv` | none | look the record up, and `connect` |
+//! | `disconnect(reasoncode, properties)` | [`disconnect`](Client::disconnect), [`disconnect_with`](Client::disconnect_with) | what is queued to be sent is sent first; the socket is read to its end |
+//! | `loop_start`, `loop_stop`, `loop_forever` | [`loop_start`](Client::loop_start), [`loop_stop`](Client::loop_stop), [`loop_forever`](Client::loop_forever) | the delay between tries grows, with jitter |
+//! | `loop` | [`loop_once`](Client::loop_once) | `loop` is a keyword |
+//! | `loop_read`, `loop_write`, `loop_misc`, `socket`, `want_write`, `on_socket_…` | [`Connection`] | for a loop of your own: the async connection, or the [`Session`](session::Session) on any transport |
+//! | `is_connected` | [`is_connected`](Client::is_connected) | |
+//! | `reconnect_delay_set` | [`reconnect_delay_set`](Client::reconnect_delay_set) | |
+//! | `username_pw_set` | [`username_pw_set`](Client::username_pw_set) | a wrong combination is an error here already |
+//! | `will_set`, `will_clear` | [`will_set`](Client::will_set), [`will_set_with`](Client::will_set_with) (properties), [`will_clear`](Client::will_clear) | |
+//! | `user_data_set` | [`user_data_set`](Client::user_data_set) | callbacks get it as `&mut`, so it needs no lock |
+//! | `max_inflight_messages_set` | [`max_inflight_messages_set`](Client::max_inflight_messages_set) | an MQTT 5 broker's receive maximum lowers it |
+//! | `max_queued_messages_set` | [`max_queued_messages_set`](Client::max_queued_messages_set) | not unlimited by default; [`max_queued_bytes`](ClientConfig::max_queued_bytes) counts too; when full, [`publish`](Client::publish) is [`Error::QueueFull`] |
+//! | `message_retry_set` | none | messages are sent again on a new connection only [MQTT-4.4.0-1] |
+//! | `tls_set`, `ws_set_options`, `proxy_set` | none yet | |
+//! | `enable_logger` | [`on_log`](Client::on_log), and `tracing` | |
+//!
+//! ## Messages
+//!
+//! | Paho | here | what differs, and why |
+//! |---|---|---|
+//! | `publish(topic, payload, qos, retain)` | [`publish`](Client::publish) | payloads are text, bytes, numbers or nothing, by [`Payload`]; QoS 1 and 2 survive a lost session |
+//! | … `properties` | [`publish_message`](Client::publish_message) | a [`Message`] with [`Properties`]; topic aliases are the client's business |
+//! | `MQTTMessageInfo`: `mid`, `is_published`, `wait_for_publish` | [`MessageInfo`] | waiting inside a callback is an error, not a deadlock |
+//! | `subscribe(topic, qos)`, `subscribe([(topic, qos), …])` | [`subscribe`](Client::subscribe), [`subscribe_many`](Client::subscribe_many) | |
+//! | `subscribe(options, properties)` | [`subscribe_with`](Client::subscribe_with) | options are fields of a [`Subscription`] |
+//! | `unsubscribe` | [`unsubscribe`](Client::unsubscribe), [`unsubscribe_many`](Client::unsubscribe_many), [`unsubscribe_with`](Client::unsubscribe_with) | |
+//! | `manual_ack_set`, `ack(mid, qos)` | [`manual_ack_set`](Client::manual_ack_set), [`ack`](Client::ack), [`ack_with`](Client::ack_with) (reason and properties) | for QoS 2 it sends the PUBREC, by which the application takes the message over; Paho's sends the PUBCOMP, when the broker holds it no more. The order of arrival is kept |
+//! | `topic_matches_sub` | [`TopicFilter::matches`] | knows `$share` |
+//! | `publish.single`, `subscribe.simple` | the programs `iot-pub` and `iot-sub` | |
+//!
+//! ## Callbacks
+//!
+//! A callback gets the client, the user data, and what has happened. It may call anything, set
+//! callbacks included; see [`client`] for the threads.
+//!
+//! | Paho | here | what differs, and why |
+//! |---|---|---|
+//! | `on_connect(flags, rc, properties)` | [`on_connect`](Client::on_connect) | [`ConnectFlags`] holds flags and properties; [`ConnectCode`] says what its number means |
+//! | `on_connect_fail` | [`on_connect_fail`](Client::on_connect_fail) | with the reason, and wherever the loop dials |
+//! | `on_disconnect(rc, properties)` | [`on_disconnect`](Client::on_disconnect) | a result; [`Error::ServerDisconnect`] holds the broker's reason and properties |
+//! | `on_message` | [`on_message`](Client::on_message) | the topic is text already |
+//! | `message_callback_add`, `_remove` | [`message_callback_add`](Client::message_callback_add), [`message_callback_remove`](Client::message_callback_remove) | as there: all that match are called, `on_message` where none does |
+//! | `on_publish(mid, reason, properties)` | [`on_publish`](Client::on_publish) | [`Published`] tells of failures too |
+//! | `on_subscribe(mid, granted_qos)`, `on_unsubscribe` | [`on_subscribe`](Client::on_subscribe), [`on_unsubscribe`](Client::on_unsubscribe) | [`SubscribeAck::granted`] gives QoS or refusal for each filter |
+//! | `on_log(level, buf)` | [`on_log`](Client::on_log) | [`LogLevel`]; off until it is set |
+//! | `on_pre_connect` | none | the setters may be called at any time |
+//!
+//! As in Paho, the client doesn't renew subscriptions by itself: [`subscribe`](Client::subscribe) in
+//! `on_connect`.
+//!
+//! # MQTT 5
+//!
+//! [`Properties`] has one field for each property; what doesn't belong to a packet isn't sent with
+//! it. CONNECT's are fields of [`ClientConfig`]. The broker's limits are obeyed: what breaks them is
+//! refused where it is asked for, or given up and told when they get known after the message was
+//! accepted. Enhanced authentication (AUTH) is not offered; a broker that tries it all the same is
+//! left with reason code 0x82.
+//!
+//! # MQTT 3.1
+//!
+//! The broker doesn't say whether it still has the session. So a QoS 2 message whose connection is
+//! lost is sent and taken again: it may arrive twice, and is never lost. Subscribe at each connect.
 
 mod backoff;
 #[cfg(feature = "cli")]

@@ -1,13 +1,17 @@
 //! Paho's calls and callbacks against a real mosquitto, a faulty network, and scripted peers.
 
+mod acknowledging;
+mod answers;
 mod callbacks;
 mod connecting;
 mod delivery;
 mod ending;
 mod looping;
 mod publishing;
+mod settings;
 mod subscribing;
 mod threads;
+mod version_5;
 mod wire;
 
 use std::sync::mpsc;
