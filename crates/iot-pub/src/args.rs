@@ -7,8 +7,10 @@ use anyhow::Result;
 use clap::Parser;
 use clap::builder::BoolishValueParser;
 use iot_core::cli::{ConnectArgs, parse_duration};
-use iot_core::{ClientConfig, QoS, TopicName};
+use iot_core::{ClientConfig, Error, QoS, TopicName};
 
+use crate::device::Device;
+use crate::how::{How, HowArgs};
 use crate::payload::Source;
 
 /// Publish sensor readings over MQTT
@@ -62,6 +64,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     connect: ConnectArgs,
+
+    #[command(flatten, next_help_heading = "Many devices and load")]
+    how: HowArgs,
 }
 
 fn count(text: &str) -> Result<u64, String> {
@@ -75,38 +80,75 @@ fn count(text: &str) -> Result<u64, String> {
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) config: ClientConfig,
-    pub(crate) topic: TopicName,
-    pub(crate) qos: QoS,
-    pub(crate) retain: bool,
-    pub(crate) source: Source,
-    pub(crate) interval: Duration,
-    /// How many messages; `None` goes on until Ctrl-C.
+    pub(crate) devices: Vec<Device>,
+    /// How many messages, all devices together; `None` goes on until Ctrl-C.
     pub(crate) count: Option<u64>,
     pub(crate) fail_fast: bool,
+    pub(crate) how: How,
 }
 
 impl Args {
     /// Returns what the options mean together.
-    pub(crate) fn plan(self) -> Result<Plan> {
+    pub(crate) fn plan(mut self) -> Result<Plan> {
+        self.how.check(&mut self.connect)?;
+        if self.how.rate.is_some() && self.interval.is_some() {
+            return Err(usage(
+                "--rate and --interval both say when: give one of them",
+            ));
+        }
+        if self.how.verify && self.message.is_some() {
+            return Err(usage(
+                "--verify needs to number the messages, which --message fixes: leave one of them out",
+            ));
+        }
         let config = ClientConfig {
             max_queued: self.max_queued,
+            max_inflight: self.how.max_inflight,
             ..self.connect.config()?
         };
-        let once = self.message.is_some() && self.interval.is_none();
+        let goes_on =
+            self.interval.is_some() || self.how.rate.is_some() || self.how.duration.is_some();
+        let once = self.message.is_some() && !goes_on;
+        let devices = self.devices()?;
         Ok(Plan {
             config,
-            topic: self.topic,
-            qos: self.qos,
-            retain: self.retain,
-            source: match self.message {
-                Some(text) => Source::Message(text.into_encoded_bytes().into()),
-                None => Source::Uniform(25.0..26.0),
-            },
-            interval: self.interval.unwrap_or(Duration::from_secs(2)),
-            count: self.count.or(once.then_some(1)),
+            count: self.count.or(once.then_some(devices.len() as u64)),
+            devices,
             fail_fast: self.connect.fail_fast,
+            how: self.how.how(),
         })
     }
+
+    fn devices(&self) -> Result<Vec<Device>> {
+        let source = match &self.message {
+            Some(text) => Source::Message(text.clone().into_encoded_bytes().into()),
+            None => Source::Uniform(25.0..26.0),
+        };
+        let device = |number: u32| {
+            let name = number.to_string();
+            let topic = self.topic.as_str();
+            let topic = if topic.contains("{device}") {
+                TopicName::new(topic.replace("{device}", &name))?
+            } else {
+                self.topic.clone()
+            };
+            Ok(Device {
+                name,
+                topic,
+                qos: self.qos,
+                retain: self.retain,
+                source: source.clone(),
+                interval: self.interval.unwrap_or(Duration::from_secs(2)),
+                jitter: Duration::ZERO,
+            })
+        };
+        (1..=self.how.device_count()).map(device).collect()
+    }
+}
+
+/// Wrong usage: the exit code is clap's own.
+fn usage(line: &str) -> anyhow::Error {
+    Error::Config(line.into()).into()
 }
 
 #[cfg(test)]
@@ -128,8 +170,8 @@ mod tests {
     #[test]
     fn without_options_it_simulates_for_ever() {
         let plan = plan(&[]);
-        assert_eq!(plan.topic.as_str(), "iot/home2/temp");
-        assert_eq!(plan.interval, Duration::from_secs(2));
+        assert_eq!(plan.devices[0].topic.as_str(), "iot/home2/temp");
+        assert_eq!(plan.devices[0].interval, Duration::from_secs(2));
         assert_eq!(plan.count, None);
     }
 

@@ -2,8 +2,12 @@
 
 mod alarm;
 mod args;
+mod device;
+mod how;
+mod load;
 mod payload;
 mod publish;
+mod rate;
 mod report;
 mod schedule;
 
@@ -27,7 +31,11 @@ fn run(args: args::Args) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let result = runtime.block_on(publish::run(plan));
+    let result = if plan.how.is_load(plan.devices.len()) {
+        runtime.block_on(load::run(plan))
+    } else {
+        runtime.block_on(publish::run(plan))
+    };
     // A thread that still asks for the address of a host must not keep the program.
     runtime.shutdown_background();
     result

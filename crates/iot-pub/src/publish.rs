@@ -10,6 +10,7 @@ use iot_core::{Connection, Error, Event, Handle, Message, QoS};
 use crate::NAME;
 use crate::alarm::Alarm;
 use crate::args::Plan;
+use crate::device::{Moment, Next};
 use crate::report::{Counts, messages_were};
 use crate::schedule::Schedule;
 
@@ -33,6 +34,8 @@ pub(crate) async fn run(plan: Plan) -> Result<()> {
         notices: Notices::new(plan.config.address()),
         printer,
         schedule: None,
+        start: None,
+        until: None,
         alarm: Alarm::new(),
         held: None,
         counts: Counts::default(),
@@ -62,6 +65,9 @@ struct Publisher {
     printer: Printer,
     /// Starts with the first connection.
     schedule: Option<Schedule>,
+    start: Option<Instant>,
+    /// Nothing is due from then on.
+    until: Option<Instant>,
     alarm: Alarm,
     /// A payload that found no room; the schedule waits for it.
     held: Option<Bytes>,
@@ -89,9 +95,16 @@ impl Publisher {
     }
 
     fn has_more(&self) -> bool {
-        self.plan
-            .count
-            .is_none_or(|count| self.counts.messages < count)
+        let due = self.schedule.as_ref().map(Schedule::due);
+        let is_over = self
+            .until
+            .zip(due)
+            .is_some_and(|(until, due)| due.is_none_or(|due| due >= until));
+        !is_over
+            && self
+                .plan
+                .count
+                .is_none_or(|count| self.counts.messages < count)
     }
 
     fn is_done(&self) -> bool {
@@ -130,14 +143,17 @@ impl Publisher {
 
     fn tick(&mut self) -> Result<()> {
         self.counts.messages += 1;
-        self.publish(self.plan.source.next(&mut rand::rng()))
+        let start = self.start.unwrap_or_else(Instant::now);
+        let Next::Message { payload, .. } = self.plan.devices[0].next(Moment::now(start))?;
+        self.publish(payload)
     }
 
     /// Publishes the message of the tick that is due, or holds it where there is no room.
     fn publish(&mut self, payload: Bytes) -> Result<()> {
-        let message = Message::new(self.plan.topic.clone(), payload.clone())
-            .with_qos(self.plan.qos)
-            .with_retain(self.plan.retain);
+        let device = &self.plan.devices[0];
+        let message = Message::new(device.topic.clone(), payload.clone())
+            .with_qos(device.qos)
+            .with_retain(device.retain);
         match self.handle.publish_tracked(message) {
             Ok(_) => {
                 self.counts.pending += 1;
@@ -175,7 +191,7 @@ impl Publisher {
     }
 
     fn print(&self, payload: &[u8]) {
-        let topic = self.plan.topic.as_str().as_bytes();
+        let topic = self.plan.devices[0].topic.as_str().as_bytes();
         self.printer.print(|out| {
             out.extend_from_slice(topic);
             out.push(b' ');
@@ -185,7 +201,10 @@ impl Publisher {
     }
 
     fn cannot_publish(&self) -> String {
-        format!("cannot publish to topic `{}`", self.plan.topic.as_str())
+        format!(
+            "cannot publish to topic `{}`",
+            self.plan.devices[0].topic.as_str()
+        )
     }
 
     fn event(&mut self, event: Option<Event>) -> Result<()> {
@@ -226,9 +245,16 @@ impl Publisher {
         }
         self.dropped_before = self.counts.dropped;
         self.told_full = false;
-        let interval = self.plan.interval;
-        self.schedule
-            .get_or_insert_with(|| Schedule::new(Instant::now(), interval));
+        if self.schedule.is_none() {
+            let start = Instant::now();
+            self.start = Some(start);
+            self.until = self
+                .plan
+                .how
+                .duration
+                .and_then(|length| start.checked_add(length));
+            self.schedule = Some(Schedule::new(start, self.plan.devices[0].interval));
+        }
         self.send_held()
     }
 
@@ -284,14 +310,14 @@ impl Publisher {
                 &format!("{lines} not printed: the reader of stdout is too slow"),
             );
         }
-        let missing = self.counts.missing(self.plan.qos);
+        let missing = self.counts.missing(self.plan.devices[0].qos);
         match (end, missing) {
             (Err(error), None) => Err(error),
             (Err(error), Some(missing)) => Err(error.context(missing)),
             (Ok(_), None) => Ok(()),
             (Ok(_), Some(missing)) => {
                 // QoS 0 promises nothing to a publisher that just goes on.
-                let is_allowed = self.plan.qos == QoS::AtMostOnce
+                let is_allowed = self.plan.devices[0].qos == QoS::AtMostOnce
                     && self.plan.count.is_none()
                     && self.counts.rejected == 0;
                 if !is_allowed {
