@@ -171,7 +171,7 @@ impl Error {
 }
 
 /// The system's reason in a few words, without its number: `connection refused`.
-pub(crate) fn io_reason(error: &io::Error) -> String {
+pub fn io_reason(error: &io::Error) -> String {
     let text = error.to_string();
     if error.raw_os_error().is_none() {
         return text;

@@ -1,17 +1,16 @@
 //! What was typed, and what it means.
 
 use std::ffi::OsString;
-use std::time::Duration;
 
 use anyhow::Result;
-use clap::Parser;
-use clap::builder::BoolishValueParser;
-use iot_core::cli::{ConnectArgs, parse_duration};
-use iot_core::{ClientConfig, Error, QoS, TopicName};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches, Parser};
+use iot_core::ClientConfig;
+use iot_core::cli::ConnectArgs;
 
 use crate::device::Device;
 use crate::how::{How, HowArgs};
-use crate::payload::Source;
+use crate::what::WhatArgs;
 
 /// Publish sensor readings over MQTT
 #[derive(Debug, Parser)]
@@ -26,30 +25,8 @@ use crate::payload::Source;
     after_help = "Without options: every 2 seconds a number from 25 up to 26 to iot/home2/temp, until Ctrl-C."
 )]
 pub(crate) struct Args {
-    /// Publish to topic TOPIC
-    #[arg(short, long, env = "IOT_TOPIC", hide_env_values = true)]
-    #[arg(default_value = "iot/home2/temp", value_name = "TOPIC")]
-    topic: TopicName,
-
-    /// Publish with QoS 0, 1 or 2
-    #[arg(short, long, env = "IOT_QOS", hide_env_values = true)]
-    #[arg(default_value_t = QoS::AtMostOnce, value_name = "QOS")]
-    qos: QoS,
-
-    /// Have the broker keep the last message for later subscribers
-    #[arg(short, long, env = "IOT_RETAIN", hide_env_values = true)]
-    #[arg(value_parser = BoolishValueParser::new())]
-    retain: bool,
-
-    /// Publish TEXT instead of simulated readings; once, unless --interval or --count is given
-    #[arg(short, long, env = "IOT_MESSAGE", hide_env_values = true)]
-    #[arg(value_name = "TEXT", allow_hyphen_values = true)]
-    message: Option<OsString>,
-
-    /// Publish every DURATION: 500ms, 2s, 1m [default: 2s]
-    #[arg(long, env = "IOT_INTERVAL", hide_env_values = true)]
-    #[arg(value_name = "DURATION", value_parser = parse_duration, allow_hyphen_values = true)]
-    interval: Option<Duration>,
+    #[command(flatten)]
+    what: WhatArgs,
 
     /// Publish COUNT messages and exit [default: go on until Ctrl-C]
     #[arg(long, env = "IOT_COUNT", hide_env_values = true)]
@@ -80,36 +57,42 @@ fn count(text: &str) -> Result<u64, String> {
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) config: ClientConfig,
+    /// At least one.
     pub(crate) devices: Vec<Device>,
-    /// How many messages, all devices together; `None` goes on until Ctrl-C.
+    /// How many messages; `None` goes on until Ctrl-C.
     pub(crate) count: Option<u64>,
     pub(crate) fail_fast: bool,
     pub(crate) how: How,
 }
 
 impl Args {
+    /// Returns what was typed; ends the program where that is wrong or asks for help.
+    pub(crate) fn read() -> Self {
+        Self::from(std::env::args_os()).unwrap_or_else(|error| error.exit())
+    }
+
+    fn from(
+        words: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    ) -> Result<Self, clap::Error> {
+        let mut command = Self::command();
+        let matches = command.try_get_matches_from_mut(words)?;
+        let mut args =
+            Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+        let settled = args.what.settle(&matches);
+        settled.map_err(|line| command.error(ErrorKind::ArgumentConflict, line))?;
+        Ok(args)
+    }
+
     /// Returns what the options mean together.
     pub(crate) fn plan(mut self) -> Result<Plan> {
-        self.how.check(&mut self.connect)?;
-        if self.how.rate.is_some() && self.interval.is_some() {
-            return Err(usage(
-                "--rate and --interval both say when: give one of them",
-            ));
-        }
-        if self.how.verify && self.message.is_some() {
-            return Err(usage(
-                "--verify needs to number the messages, which --message fixes: leave one of them out",
-            ));
-        }
+        self.how.check(&mut self.connect, &self.what)?;
         let config = ClientConfig {
             max_queued: self.max_queued,
             max_inflight: self.how.max_inflight,
             ..self.connect.config()?
         };
-        let goes_on =
-            self.interval.is_some() || self.how.rate.is_some() || self.how.duration.is_some();
-        let once = self.message.is_some() && !goes_on;
-        let devices = self.devices()?;
+        let once = self.what.is_once() && self.how.is_silent_on_time();
+        let devices = self.what.devices(self.how.device_count())?;
         Ok(Plan {
             config,
             count: self.count.or(once.then_some(devices.len() as u64)),
@@ -118,48 +101,17 @@ impl Args {
             how: self.how.how(),
         })
     }
-
-    fn devices(&self) -> Result<Vec<Device>> {
-        let source = match &self.message {
-            Some(text) => Source::Message(text.clone().into_encoded_bytes().into()),
-            None => Source::Uniform(25.0..26.0),
-        };
-        let device = |number: u32| {
-            let name = number.to_string();
-            let topic = self.topic.as_str();
-            let topic = if topic.contains("{device}") {
-                TopicName::new(topic.replace("{device}", &name))?
-            } else {
-                self.topic.clone()
-            };
-            Ok(Device {
-                name,
-                topic,
-                qos: self.qos,
-                retain: self.retain,
-                source: source.clone(),
-                interval: self.interval.unwrap_or(Duration::from_secs(2)),
-                jitter: Duration::ZERO,
-            })
-        };
-        (1..=self.how.device_count()).map(device).collect()
-    }
-}
-
-/// Wrong usage: the exit code is clap's own.
-fn usage(line: &str) -> anyhow::Error {
-    Error::Config(line.into()).into()
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use std::time::Duration;
 
     use super::*;
 
     fn plan(arguments: &[&str]) -> Plan {
         let arguments = ["iot-pub"].iter().chain(arguments);
-        Args::try_parse_from(arguments).unwrap().plan().unwrap()
+        Args::from(arguments).unwrap().plan().unwrap()
     }
 
     #[test]
@@ -184,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_topic_with_a_wildcard_is_refused() {
-        let error = Args::try_parse_from(["iot-pub", "-t", "a/+"]).unwrap_err();
+        let error = Args::from(["iot-pub", "-t", "a/+"]).unwrap_err();
         assert_eq!(
             error.to_string().lines().next(),
             Some(

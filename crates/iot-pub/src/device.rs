@@ -1,36 +1,54 @@
 //! One simulated device: what it publishes, where and how often.
+#![allow(
+    dead_code,
+    clippy::unnecessary_wraps,
+    reason = "recordings will use the rest"
+)]
 
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use bytes::Bytes;
+use chrono::{DateTime, Local, Utc};
 use iot_core::{QoS, TopicName};
 
+use crate::clock::Simulation;
 use crate::payload::Source;
+use crate::payload::model::At;
+use crate::payload::random::Random;
 
 /// One device. Several may share a connection.
 #[derive(Debug)]
 pub(crate) struct Device {
-    /// `{device}` in topics.
+    /// `{device}` in topics, `{{device}}` in payloads.
     pub(crate) name: String,
-    /// Where it publishes.
+    /// Where it publishes; a recording may name other topics, see [`Next::Message`].
     pub(crate) topic: TopicName,
     pub(crate) qos: QoS,
     pub(crate) retain: bool,
-    /// Makes the payloads.
+    /// Makes the payloads, with a random generator of its own.
     pub(crate) source: Source,
     /// From tick to tick; not zero.
     pub(crate) interval: Duration,
-    /// Each tick is late by up to this, evenly distributed; it never adds up.
+    /// Each tick is late by up to this, evenly distributed; it never adds up. At most the interval.
     pub(crate) jitter: Duration,
+    /// Without one, time is the machine's.
+    pub(crate) simulation: Option<Simulation>,
+    /// Of the jitter, so that jitter changes no reading.
+    pub(crate) random: Random,
+    /// How many ticks are done.
+    pub(crate) ticks: u64,
+    /// By how much the next tick is late, once that is drawn.
+    pub(crate) late: Option<Duration>,
 }
 
 /// When a message is made.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moment {
     /// Since the start of the run.
-    #[expect(dead_code, reason = "no source asks for the time yet")]
     pub(crate) elapsed: Duration,
+    /// The time of day.
+    pub(crate) time: DateTime<Utc>,
 }
 
 impl Moment {
@@ -38,6 +56,7 @@ impl Moment {
     pub(crate) fn now(start: Instant) -> Self {
         Self {
             elapsed: start.elapsed(),
+            time: Utc::now(),
         }
     }
 }
@@ -47,14 +66,102 @@ impl Moment {
 pub(crate) enum Next {
     /// It publishes this.
     Message { topic: TopicName, payload: Bytes },
+    /// It is silent this time: the sensor has dropped out.
+    Silent,
+    /// Nothing comes any more: the recording has ended.
+    Over,
+}
+
+/// When a device's next tick is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// By its interval; ticks that were missed are skipped.
+    ByInterval {
+        /// By how much this one is late: jitter.
+        late: Duration,
+    },
+    /// By a clock of its own, a simulated or a recorded one: none is skipped, late ones follow at once, and those of
+    /// several devices in the order of `simulated`.
+    At {
+        /// After the start of the run.
+        due: Duration,
+        /// After the start of the simulation or the recording.
+        simulated: Duration,
+    },
+    /// Not known yet: see [`Device::ready`].
+    Later,
+    /// There is none.
+    Never,
 }
 
 impl Device {
+    /// Returns when the next tick is. The same until [`next`](Self::next) is called, but for [`Pace::Later`].
+    pub(crate) fn pace(&mut self) -> Pace {
+        let late = self.late();
+        match self.simulation {
+            None => Pace::ByInterval { late },
+            Some(simulation) => {
+                let simulated = self.simulated();
+                Pace::At {
+                    due: simulation.speed.real(simulated),
+                    simulated,
+                }
+            }
+        }
+    }
+
+    /// Waits until [`pace`](Self::pace) is no longer [`Pace::Later`]. May be dropped at the await.
+    #[allow(
+        clippy::unused_async,
+        clippy::unused_self,
+        reason = "recordings will wait"
+    )]
+    pub(crate) async fn ready(&mut self) {}
+
     /// Does the tick that is due.
-    #[expect(clippy::unnecessary_wraps, reason = "a recording may hold bad lines")]
-    pub(crate) fn next(&mut self, _at: Moment) -> Result<Next> {
-        let payload = self.source.next(&mut rand::rng());
+    ///
+    /// # Errors
+    /// A bad line of a recording, where that is to end the run.
+    pub(crate) fn next(&mut self, at: Moment) -> Result<Next> {
+        let (elapsed, time, time_of_day) = match self.simulation {
+            None => {
+                let local = at.time.with_timezone(&Local);
+                (at.elapsed, at.time, local.time())
+            }
+            Some(simulation) => {
+                let elapsed = self.simulated();
+                let time = simulation.time(elapsed);
+                (elapsed, time.to_utc(), time.time())
+            }
+        };
+        self.ticks += 1;
+        self.late = None;
+        let at = At {
+            elapsed,
+            time_of_day,
+        };
+        let payload = match &mut self.source {
+            Source::Message(text) => Some(text.clone()),
+            Source::Sensor(sensor) => sensor.next(at, time, &self.name),
+        };
         let topic = self.topic.clone();
-        Ok(Next::Message { topic, payload })
+        Ok(payload.map_or(Next::Silent, |payload| Next::Message { topic, payload }))
+    }
+
+    fn late(&mut self) -> Duration {
+        let (jitter, random) = (self.jitter, &mut self.random);
+        *self.late.get_or_insert_with(|| {
+            if jitter.is_zero() {
+                return Duration::ZERO;
+            }
+            jitter.mul_f64(random.unit())
+        })
+    }
+
+    /// When the next tick is, in simulated time since its start.
+    fn simulated(&mut self) -> Duration {
+        let ticks = self.interval.as_nanos().saturating_mul(self.ticks.into());
+        let limit = Duration::MAX.as_nanos();
+        Duration::from_nanos_u128(ticks.min(limit)).saturating_add(self.late())
     }
 }

@@ -9,6 +9,7 @@ use iot_core::Error;
 use iot_core::cli::{ConnectArgs, parse_duration};
 
 use crate::rate::Rate;
+use crate::what::WhatArgs;
 
 /// The options of many devices, of load and of its verdict.
 #[derive(Debug, Args)]
@@ -101,7 +102,17 @@ pub(crate) struct How {
 
 impl HowArgs {
     /// Checks what goes together with the options of a connection, and lets the prefix stand for the id there.
-    pub(crate) fn check(&self, connect: &mut ConnectArgs) -> Result<(), Error> {
+    pub(crate) fn check(&self, connect: &mut ConnectArgs, what: &WhatArgs) -> Result<(), Error> {
+        if self.rate.is_some() && what.has_interval() {
+            return Err(Error::Config(
+                "--rate and --interval both say when: give one of them".into(),
+            ));
+        }
+        if let Some(option) = what.fixes_payload().filter(|_| self.verify) {
+            return Err(Error::Config(format!(
+                "--verify numbers the messages in a payload of its own, and {option} fixes the payload: leave one of them out"
+            )));
+        }
         if connect.id.is_some() && (self.connections > 1 || self.id_prefix.is_some()) {
             return Err(Error::Config(
                 "--id is one client's: give --id-prefix PREFIX alone, for clients PREFIX1, PREFIX2 and so on".into(),
@@ -118,8 +129,14 @@ impl HowArgs {
     }
 
     /// Returns how many devices are wanted.
-    pub(crate) fn device_count(&self) -> u32 {
-        self.devices.unwrap_or(self.connections)
+    pub(crate) fn device_count(&self) -> usize {
+        let count = self.devices.unwrap_or(self.connections);
+        usize::try_from(count).unwrap_or(usize::MAX)
+    }
+
+    /// Returns whether nothing here says that a message is to be repeated.
+    pub(crate) fn is_silent_on_time(&self) -> bool {
+        self.rate.is_none() && self.duration.is_none()
     }
 
     /// Returns what the options mean.
@@ -138,10 +155,9 @@ impl HowArgs {
 }
 
 impl How {
-    /// Returns whether this is more than one device that prints what it publishes.
-    pub(crate) fn is_load(&self, devices: usize) -> bool {
-        devices > 1
-            || self.connections > 1
+    /// Returns whether what happens is reported, if at all, at the end, and not message by message.
+    pub(crate) fn is_load(&self) -> bool {
+        self.connections > 1
             || self.id_prefix.is_some()
             || self.rate.is_some()
             || self.report.is_some()

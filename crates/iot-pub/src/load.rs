@@ -17,15 +17,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use bytes::Bytes;
 use iot_core::cli::{Signals, tell};
-use iot_core::{Connection, Error, Handle, Message, QoS, TopicName};
+use iot_core::{Connection, Error, Handle, Message, QoS};
 use tokio::task::JoinSet;
 
 use crate::NAME;
 use crate::alarm::Alarm;
 use crate::args::Plan;
-use crate::device::{Moment, Next};
 use crate::report::messages_were;
 use agenda::Agenda;
 use latency::Latency;
@@ -99,15 +97,35 @@ struct Engine {
     until: Option<Instant>,
     last_batch: Option<Instant>,
     /// A message that found no room.
-    held: Option<(TopicName, Bytes)>,
+    held: Option<Ready>,
     messages: u64,
     lateness: Latency,
     /// A signal has come.
     stopped: bool,
 }
 
+/// A message whose time has come.
+struct Ready {
+    device: usize,
+    message: Message,
+    due: Instant,
+}
+
+impl Ready {
+    fn new(state: &State, device: usize, mut message: Message, due: Instant) -> Self {
+        if let Some(verifier) = &state.verifier {
+            message.payload = verifier.payload(device, &message.payload, due);
+        }
+        Self {
+            device,
+            message,
+            due,
+        }
+    }
+}
+
 impl Engine {
-    fn new(plan: Plan) -> Self {
+    fn new(mut plan: Plan) -> Self {
         let verifier = plan.how.verify.then(|| Verifier::new(&plan.devices));
         let address = plan.config.address();
         let state = State::new(address, plan.how.connections, plan.fail_fast, verifier);
@@ -119,7 +137,7 @@ impl Engine {
             alarm: Alarm::new(),
             progress: Progress::new(),
             phase: Phase::Opening,
-            agenda: Agenda::new(now, plan.how.rate, &[]),
+            agenda: Agenda::new(std::mem::take(&mut plan.devices), plan.how.rate),
             opening: now,
             start: now,
             until: None,
@@ -141,7 +159,7 @@ impl Engine {
             config.clean_session = true;
             let connection = Connection::new(config)?;
             self.subscriber = Some(connection.handle());
-            let wanted = Wanted::of(&self.plan.devices)?;
+            let wanted = Wanted::of(self.agenda.devices())?;
             let shared = Arc::clone(&self.shared);
             self.tasks
                 .spawn(subscriber::drive(shared, connection, wanted));
@@ -162,6 +180,7 @@ impl Engine {
             tokio::select! {
                 () = shared.news.notified() => {}
                 () = self.alarm.ring() => {}
+                () = self.agenda.ready() => {}
                 () = signals.next() => {
                     if std::mem::replace(&mut self.stopped, true) {
                         return Ok(End::Now);
@@ -174,7 +193,9 @@ impl Engine {
 
     /// After a signal: nothing new is sent, and what was sent gets its time.
     fn stop(&mut self) {
-        self.held = None;
+        if self.held.take().is_some() {
+            self.messages -= 1;
+        }
         let pending = self.shared.lock().counts.pending;
         if pending > 0 {
             tell(
@@ -247,91 +268,83 @@ impl Engine {
             self.start = now;
             let length = self.plan.how.duration;
             self.until = length.and_then(|length| now.checked_add(length));
-            self.agenda = Agenda::new(now, self.plan.how.rate, &self.plan.devices);
+            self.agenda.start(now);
             self.phase = Phase::Publishing;
         }
         Ok(None)
     }
 
-    /// The next tick that is still to be done, and whose it is.
-    fn next(&self) -> Option<(Instant, usize)> {
-        if self.plan.count.is_some_and(|count| self.messages >= count) {
-            return None;
-        }
-        let next = self.agenda.next()?;
-        self.until
-            .is_none_or(|until| next.0 < until)
-            .then_some(next)
+    /// Whether nothing more is to be published.
+    fn is_over(&self) -> bool {
+        let is_all = self.plan.count.is_some_and(|count| self.messages >= count);
+        let due = self.agenda.due();
+        let is_late = self.until.zip(due).is_some_and(|(until, due)| due >= until);
+        self.held.is_none() && (is_all || is_late || self.agenda.is_over())
     }
 
     /// Publishes what is due.
     fn publish(&mut self, now: Instant) -> Result<Option<Instant>> {
-        let mut room = BATCH;
         let shared = Arc::clone(&self.shared);
         let mut state = shared.lock();
-        loop {
-            let Some((due, device)) = self.next() else {
+        for done in 0..BATCH {
+            if self.is_over() {
                 drop(state);
                 self.settle(None);
                 return Ok(None);
-            };
+            }
             if state.full {
                 // Its connection tells.
                 return Ok(None);
             }
-            let gathered = self.last_batch.map_or(due, |last| due.max(last + GATHER));
-            if due > now || room == 0 || (room == BATCH && gathered > now) {
-                return Ok(Some(if room == 0 { now } else { gathered }));
-            }
-            room -= 1;
+            let ready = if let Some(held) = self.held.take() {
+                held
+            } else {
+                let Some(due) = self.agenda.due() else {
+                    return Ok(None);
+                };
+                let gathered = self.last_batch.map_or(due, |last| due.max(last + GATHER));
+                if due > now || (done == 0 && gathered > now) {
+                    return Ok(Some(gathered));
+                }
+                let Some((device, message)) = self.agenda.next()? else {
+                    continue;
+                };
+                self.messages += 1;
+                Ready::new(&state, device, message, due)
+            };
             self.last_batch = Some(now);
-            self.publish_one(&mut state, now, due, device)?;
+            self.send(&mut state, now, ready)?;
         }
+        Ok(Some(now))
     }
 
-    fn publish_one(
-        &mut self,
-        state: &mut State,
-        now: Instant,
-        due: Instant,
-        index: usize,
-    ) -> Result<()> {
-        let device = &mut self.plan.devices[index];
-        let qos = device.qos;
-        let (topic, payload) = if let Some(held) = self.held.take() {
-            held
-        } else {
-            let Next::Message { topic, payload } = device.next(Moment::now(self.start))?;
-            match &state.verifier {
-                None => (topic, payload),
-                Some(verifier) => (topic, verifier.payload(index, &payload, due)),
-            }
-        };
-        let message = Message::new(topic.clone(), payload.clone())
-            .with_qos(qos)
-            .with_retain(device.retain);
-        let link = index % state.links.len();
-        match state.links[link].handle.publish_tracked(message) {
+    fn send(&mut self, state: &mut State, now: Instant, ready: Ready) -> Result<()> {
+        let Ready {
+            device,
+            message,
+            due,
+        } = &ready;
+        let link = device % state.links.len();
+        match state.links[link].handle.publish_tracked(message.clone()) {
             Ok(id) => {
-                state.accepted(link, id, qos, due);
+                state.accepted(link, id, message.qos, *due);
                 if let Some(verifier) = &mut state.verifier {
-                    verifier.sent(index, &topic, &payload, due);
+                    verifier.sent(*device, &message.topic, &message.payload, *due);
                 }
-                self.lateness.record(now.saturating_duration_since(due));
+                self.lateness.record(now.saturating_duration_since(*due));
             }
             Err(Error::NotConnected) => state.counts.dropped += 1,
             Err(Error::QueueFull { .. }) => {
-                self.held = Some((topic, payload));
+                self.held = Some(ready);
                 state.full = true;
                 return Ok(());
             }
             Err(error) => {
-                let topic = topic.as_str();
+                let topic = message.topic.as_str();
                 return Err(error).with_context(|| format!("cannot publish to topic `{topic}`"));
             }
         }
-        self.messages += 1;
-        state.counts.skipped += self.agenda.advance(now);
+        state.counts.skipped += self.agenda.advance(*device, now);
         Ok(())
     }
 
@@ -423,7 +436,7 @@ impl Engine {
     fn report(self) -> Report {
         let mut state = self.shared.lock();
         let verdict = state.verifier.take().map(Verifier::finish);
-        let devices = &self.plan.devices;
+        let devices = self.agenda.devices();
         let qos = devices.iter().map(|device| device.qos).max();
         let done = state.last_done.saturating_duration_since(self.start);
         let planned = self.plan.how.rate.map(|rate| rate.due(self.messages));
@@ -470,5 +483,28 @@ fn earliest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::device::Device;
+
+    /// A device that publishes `1` every second.
+    pub(super) fn device(name: &str) -> Device {
+        use clap::Parser;
+
+        use crate::what::WhatArgs;
+
+        #[derive(Parser)]
+        struct Options {
+            #[command(flatten)]
+            what: WhatArgs,
+        }
+        let words = ["iot-pub", "-t", "iot/a", "-m", "1", "--interval", "1s"];
+        let options = Options::parse_from(words);
+        let mut device = options.what.devices(1).unwrap().remove(0);
+        device.name = name.into();
+        device
     }
 }

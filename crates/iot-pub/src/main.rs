@@ -2,25 +2,28 @@
 
 mod alarm;
 mod args;
+mod clock;
 mod device;
+mod fleet;
 mod how;
 mod load;
 mod payload;
 mod publish;
 mod rate;
 mod report;
+mod scenario;
 mod schedule;
+mod what;
 
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::Parser;
 
 /// How messages on stderr begin.
 const NAME: &str = "iot-pub";
 
 fn main() -> ExitCode {
-    match run(args::Args::parse()) {
+    match run(args::Args::read()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => iot_core::cli::report(NAME, &error),
     }
@@ -31,7 +34,7 @@ fn run(args: args::Args) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let result = if plan.how.is_load(plan.devices.len()) {
+    let result = if plan.how.is_load() {
         runtime.block_on(load::run(plan))
     } else {
         runtime.block_on(publish::run(plan))

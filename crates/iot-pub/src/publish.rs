@@ -3,16 +3,14 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use bytes::Bytes;
 use iot_core::cli::{Notices, Printer, Signals, tell};
 use iot_core::{Connection, Error, Event, Handle, Message, QoS};
 
 use crate::NAME;
 use crate::alarm::Alarm;
 use crate::args::Plan;
-use crate::device::{Moment, Next};
+use crate::fleet::Fleet;
 use crate::report::{Counts, messages_were};
-use crate::schedule::Schedule;
 
 /// How long acknowledgements are waited for after Ctrl-C.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -24,7 +22,7 @@ const GOODBYE: Duration = Duration::from_secs(3);
 const SHORT_GOODBYE: Duration = Duration::from_millis(200);
 
 /// Publishes as planned.
-pub(crate) async fn run(plan: Plan) -> Result<()> {
+pub(crate) async fn run(mut plan: Plan) -> Result<()> {
     let mut signals = Signals::listen()?;
     let connection = Connection::new(plan.config.clone())?;
     let printer = Printer::new(std::io::stdout())?;
@@ -33,8 +31,7 @@ pub(crate) async fn run(plan: Plan) -> Result<()> {
         connection,
         notices: Notices::new(plan.config.address()),
         printer,
-        schedule: None,
-        start: None,
+        fleet: Fleet::new(std::mem::take(&mut plan.devices)),
         until: None,
         alarm: Alarm::new(),
         held: None,
@@ -64,13 +61,12 @@ struct Publisher {
     notices: Notices,
     printer: Printer,
     /// Starts with the first connection.
-    schedule: Option<Schedule>,
-    start: Option<Instant>,
+    fleet: Fleet,
     /// Nothing is due from then on.
     until: Option<Instant>,
     alarm: Alarm,
-    /// A payload that found no room; the schedule waits for it.
-    held: Option<Bytes>,
+    /// A message that found no room, and its device; all schedules wait for it.
+    held: Option<(usize, Message)>,
     counts: Counts,
     /// How many were dropped when the connection last stood.
     dropped_before: u64,
@@ -88,6 +84,7 @@ impl Publisher {
             tokio::select! {
                 event = self.connection.next() => self.event(event)?,
                 () = self.alarm.ring() => self.tick()?,
+                () = self.fleet.ready() => {}
                 () = signals.next() => return self.finish(signals).await,
             }
         }
@@ -95,16 +92,16 @@ impl Publisher {
     }
 
     fn has_more(&self) -> bool {
-        let due = self.schedule.as_ref().map(Schedule::due);
-        let is_over = self
-            .until
-            .zip(due)
-            .is_some_and(|(until, due)| due.is_none_or(|due| due >= until));
-        !is_over
-            && self
-                .plan
-                .count
-                .is_none_or(|count| self.counts.messages < count)
+        let count = self.plan.count;
+        !self.fleet.is_over()
+            && !self.is_time_over()
+            && count.is_none_or(|count| self.counts.messages < count)
+    }
+
+    /// Whether no tick is due within the time to publish.
+    fn is_time_over(&self) -> bool {
+        let due = self.fleet.due();
+        self.until.zip(due).is_some_and(|(until, due)| due >= until)
     }
 
     fn is_done(&self) -> bool {
@@ -113,7 +110,7 @@ impl Publisher {
 
     fn next_tick(&self) -> Option<Instant> {
         let waits = self.held.is_some() || !self.has_more();
-        self.schedule.as_ref().filter(|_| !waits)?.due()
+        self.fleet.due().filter(|_| !waits)
     }
 
     /// After a signal: nothing new is sent, and what was sent gets its time.
@@ -142,36 +139,32 @@ impl Publisher {
     }
 
     fn tick(&mut self) -> Result<()> {
+        let Some((device, message)) = self.fleet.next()? else {
+            return Ok(());
+        };
         self.counts.messages += 1;
-        let start = self.start.unwrap_or_else(Instant::now);
-        let Next::Message { payload, .. } = self.plan.devices[0].next(Moment::now(start))?;
-        self.publish(payload)
+        self.publish(device, message)
     }
 
     /// Publishes the message of the tick that is due, or holds it where there is no room.
-    fn publish(&mut self, payload: Bytes) -> Result<()> {
-        let device = &self.plan.devices[0];
-        let message = Message::new(device.topic.clone(), payload.clone())
-            .with_qos(device.qos)
-            .with_retain(device.retain);
-        match self.handle.publish_tracked(message) {
+    fn publish(&mut self, device: usize, message: Message) -> Result<()> {
+        match self.handle.publish_tracked(message.clone()) {
             Ok(_) => {
                 self.counts.pending += 1;
-                self.print(&payload);
+                self.print(&message);
             }
             Err(Error::NotConnected) => self.counts.dropped += 1,
             Err(Error::QueueFull { .. }) => {
-                self.held = Some(payload);
+                self.held = Some((device, message));
                 self.tell_full();
                 return Ok(());
             }
             Err(error) => {
-                return Err(error).with_context(|| self.cannot_publish());
+                return Err(error)
+                    .with_context(|| format!("cannot publish to topic `{}`", message.topic));
             }
         }
-        if let Some(schedule) = &mut self.schedule {
-            schedule.advance(Instant::now());
-        }
+        self.fleet.advance(device, Instant::now());
         Ok(())
     }
 
@@ -190,21 +183,26 @@ impl Publisher {
         }
     }
 
-    fn print(&self, payload: &[u8]) {
-        let topic = self.plan.devices[0].topic.as_str().as_bytes();
+    fn print(&self, message: &Message) {
         self.printer.print(|out| {
-            out.extend_from_slice(topic);
+            out.extend_from_slice(message.topic.as_str().as_bytes());
             out.push(b' ');
-            out.extend_from_slice(payload);
+            out.extend_from_slice(&message.payload);
             out.push(b'\n');
         });
     }
 
     fn cannot_publish(&self) -> String {
-        format!(
-            "cannot publish to topic `{}`",
-            self.plan.devices[0].topic.as_str()
-        )
+        match self.fleet.devices() {
+            [device] => format!("cannot publish to topic `{}`", device.topic),
+            _ => "cannot publish".into(),
+        }
+    }
+
+    /// The highest QoS of all devices.
+    fn qos(&self) -> QoS {
+        let devices = self.fleet.devices().iter();
+        devices.map(|device| device.qos).max().unwrap_or_default()
     }
 
     fn event(&mut self, event: Option<Event>) -> Result<()> {
@@ -245,15 +243,10 @@ impl Publisher {
         }
         self.dropped_before = self.counts.dropped;
         self.told_full = false;
-        if self.schedule.is_none() {
-            let start = Instant::now();
-            self.start = Some(start);
-            self.until = self
-                .plan
-                .how
-                .duration
-                .and_then(|length| start.checked_add(length));
-            self.schedule = Some(Schedule::new(start, self.plan.devices[0].interval));
+        let now = Instant::now();
+        self.fleet.start(now);
+        if let (None, Some(length)) = (self.until, self.plan.how.duration) {
+            self.until = now.checked_add(length);
         }
         self.send_held()
     }
@@ -261,7 +254,7 @@ impl Publisher {
     /// The message that found no room, and then the schedule from now on.
     fn send_held(&mut self) -> Result<()> {
         match self.held.take() {
-            Some(payload) => self.publish(payload),
+            Some((device, message)) => self.publish(device, message),
             None => Ok(()),
         }
     }
@@ -310,14 +303,14 @@ impl Publisher {
                 &format!("{lines} not printed: the reader of stdout is too slow"),
             );
         }
-        let missing = self.counts.missing(self.plan.devices[0].qos);
+        let missing = self.counts.missing(self.qos());
         match (end, missing) {
             (Err(error), None) => Err(error),
             (Err(error), Some(missing)) => Err(error.context(missing)),
             (Ok(_), None) => Ok(()),
             (Ok(_), Some(missing)) => {
                 // QoS 0 promises nothing to a publisher that just goes on.
-                let is_allowed = self.plan.devices[0].qos == QoS::AtMostOnce
+                let is_allowed = self.qos() == QoS::AtMostOnce
                     && self.plan.count.is_none()
                     && self.counts.rejected == 0;
                 if !is_allowed {

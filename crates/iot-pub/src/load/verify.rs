@@ -242,21 +242,10 @@ impl Verdict {
 
 #[cfg(test)]
 mod tests {
-    use iot_core::QoS;
-
     use super::*;
-    use crate::payload::Source;
+    use crate::load::tests::device;
 
     fn verifier() -> Verifier {
-        let device = |name: &str| Device {
-            name: name.into(),
-            topic: topic(),
-            qos: QoS::AtMostOnce,
-            retain: false,
-            source: Source::Message("1".into()),
-            interval: Duration::from_secs(1),
-            jitter: Duration::ZERO,
-        };
         Verifier::new(&[device("1"), device("\"2\"")])
     }
 

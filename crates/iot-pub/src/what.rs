@@ -1,0 +1,335 @@
+//! What is published: the options for it, and the devices they mean.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::Result;
+use chrono::{DateTime, FixedOffset};
+use clap::builder::BoolishValueParser;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args};
+use iot_core::cli::parse_duration;
+use iot_core::{Error, QoS, TopicName};
+use rand::Rng;
+
+use crate::clock::{Simulation, Speed, parse_start};
+use crate::device::Device;
+use crate::payload::Source;
+use crate::payload::random::Random;
+use crate::payload::sensor::{Kind, NamedModel};
+use crate::payload::template::{TOPIC, Template};
+use crate::scenario::{self, Wanted};
+
+#[expect(clippy::doc_markdown, reason = "the documentation is the help text")]
+#[derive(Debug, Args)]
+pub(crate) struct WhatArgs {
+    /// Publish to topic TOPIC; {device} in it is the device's number [default: iot/home2/temp]
+    #[arg(short, long, env = "IOT_TOPIC", hide_env_values = true)]
+    #[arg(value_name = "TOPIC")]
+    topic: Option<TopicTemplate>,
+
+    /// Publish with QoS 0, 1 or 2
+    #[arg(short, long, env = "IOT_QOS", hide_env_values = true)]
+    #[arg(default_value_t = QoS::AtMostOnce, value_name = "QOS")]
+    qos: QoS,
+
+    /// Have the broker keep the last message for later subscribers
+    #[arg(short, long, env = "IOT_RETAIN", hide_env_values = true)]
+    #[arg(value_parser = BoolishValueParser::new())]
+    retain: bool,
+
+    /// Publish TEXT instead of simulated readings; once, unless --interval or --count is given
+    #[arg(short, long, env = "IOT_MESSAGE", hide_env_values = true)]
+    #[arg(value_name = "TEXT", allow_hyphen_values = true)]
+    message: Option<OsString>,
+
+    /// Simulate readings: [NAME=]MODEL[+MODEL…], as in 'daily(14,26)+normal(0,0.2)+dropout(0.01)' (can be repeated, with
+    /// names) [default: uniform(25,26)]
+    #[arg(long, env = "IOT_MODEL", hide_env_values = true)]
+    #[arg(value_name = "MODEL")]
+    model: Vec<NamedModel>,
+
+    /// Simulate the devices that FILE describes; see examples/*.toml
+    #[arg(long, env = "IOT_SCENARIO", hide_env_values = true)]
+    #[arg(value_name = "FILE")]
+    scenario: Option<PathBuf>,
+
+    /// Round readings to DIGITS after the point [default: all digits]
+    #[arg(long, env = "IOT_PRECISION", hide_env_values = true)]
+    #[arg(value_name = "DIGITS", value_parser = clap::value_parser!(u8).range(0..=15))]
+    precision: Option<u8>,
+
+    /// Publish TEXT around the readings, with {{value}} or {{NAME}}, {{now}}, {{now_ms}}, {{seq}} and {{device}}
+    #[arg(long, env = "IOT_PAYLOAD_TEMPLATE", hide_env_values = true)]
+    #[arg(value_name = "TEXT", allow_hyphen_values = true)]
+    payload_template: Option<String>,
+
+    /// Repeat the readings of each run with seed SEED, on a simulated clock: see --start
+    #[arg(long, env = "IOT_SEED", hide_env_values = true)]
+    #[arg(value_name = "SEED")]
+    seed: Option<u64>,
+
+    /// Simulate readings from TIME on, now or 2026-06-21T06:00 [default: the machine's clock; with --seed, 2026-01-01]
+    #[arg(long, env = "IOT_START", hide_env_values = true)]
+    #[arg(value_name = "TIME", value_parser = parse_start)]
+    start: Option<DateTime<FixedOffset>>,
+
+    /// Let simulated time pass SPEED times as fast, or as fast as can be: 10x, max [default: 1x]
+    #[arg(long, env = "IOT_SPEED", hide_env_values = true)]
+    #[arg(value_name = "SPEED", allow_hyphen_values = true)]
+    speed: Option<Speed>,
+
+    /// Publish every DURATION: 500ms, 2s, 1m [default: 2s]
+    #[arg(long, env = "IOT_INTERVAL", hide_env_values = true)]
+    #[arg(value_name = "DURATION", value_parser = parse_duration, allow_hyphen_values = true)]
+    interval: Option<Duration>,
+
+    /// Be late by up to DURATION each time, at random [default: none]
+    #[arg(long, env = "IOT_JITTER", hide_env_values = true)]
+    #[arg(value_name = "DURATION", value_parser = parse_duration, allow_hyphen_values = true)]
+    jitter: Option<Duration>,
+}
+
+/// What fills a gap of a topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TopicGap {
+    Device,
+}
+
+/// `iot/home{device}/temp`
+#[derive(Debug, Clone)]
+pub(crate) struct TopicTemplate(Template<TopicGap>);
+
+impl FromStr for TopicTemplate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let template = Template::new(text, TOPIC, &[("device".into(), TopicGap::Device)])?;
+        let template = Self(template);
+        template.topic("1")?;
+        Ok(template)
+    }
+}
+
+impl TopicTemplate {
+    /// Returns the topic of a device.
+    fn topic(&self, device: &str) -> Result<TopicName, String> {
+        let topic = self.0.fill(|gap, text| match gap {
+            TopicGap::Device => text.push_str(device),
+        });
+        TopicName::new(topic).map_err(|error| error.to_string())
+    }
+}
+
+/// What excludes what; also what excludes the default, which is to simulate.
+struct Use {
+    /// The option that decides what is published.
+    option: &'static str,
+    /// What can't be used with it, and why.
+    without: &'static [&'static str],
+    why: &'static str,
+}
+
+/// The first of them that is typed counts, else the first that a variable gives.
+const USES: [Use; 3] = [
+    Use {
+        option: "scenario",
+        without: &["topic", "payload_template", "model", "message"],
+        why: "whose file says what each device publishes",
+    },
+    Use {
+        option: "message",
+        without: &["model", "precision", "payload_template", "start", "speed"],
+        why: "which publishes a text as it is",
+    },
+    Use {
+        option: "model",
+        without: &[],
+        why: "",
+    },
+];
+
+impl WhatArgs {
+    /// Judges what excludes what, and forgets variables that the command line overrules. Not left to clap, for which a
+    /// value from the environment counts as typed.
+    ///
+    /// # Errors
+    /// One line, for two options that don't go together.
+    pub(crate) fn settle(&mut self, matches: &ArgMatches) -> Result<(), String> {
+        let is_from = |source| move |name: &str| matches.value_source(name) == Some(source);
+        let typed = is_from(ValueSource::CommandLine);
+        let set = is_from(ValueSource::EnvVariable);
+        let first = |given: &dyn Fn(&str) -> bool| USES.iter().find(|other| given(other.option));
+        if let Some(chosen) = first(&typed).or_else(|| first(&set)) {
+            for name in chosen.without {
+                if typed(name) {
+                    let (name, option) = (name.replace('_', "-"), chosen.option);
+                    let why = chosen.why;
+                    return Err(format!("--{name} can't be used with --{option}, {why}"));
+                }
+                self.forget(name);
+            }
+            for other in USES.iter().filter(|other| other.option != chosen.option) {
+                self.forget(other.option);
+            }
+        }
+        if self.speed.is_some() && self.start.is_none() && self.seed.is_none() {
+            if typed("speed") {
+                return Err(
+                    "--speed needs a time to start from: give --start TIME, or --seed SEED".into(),
+                );
+            }
+            self.speed = None;
+        }
+        if let (Some(jitter), interval) = (self.jitter, self.interval())
+            && jitter > interval
+        {
+            if typed("jitter") {
+                return Err(format!(
+                    "--jitter {jitter:?} is longer than the interval of {interval:?}"
+                ));
+            }
+            self.jitter = None;
+        }
+        Ok(())
+    }
+
+    fn forget(&mut self, option: &str) {
+        match option {
+            "topic" => self.topic = None,
+            "message" => self.message = None,
+            "scenario" => self.scenario = None,
+            "model" => self.model = Vec::new(),
+            "precision" => self.precision = None,
+            "payload_template" => self.payload_template = None,
+            "start" => self.start = None,
+            "speed" => self.speed = None,
+            _ => unreachable!("`{option}` excludes nothing"),
+        }
+    }
+
+    fn interval(&self) -> Duration {
+        self.interval.unwrap_or(Duration::from_secs(2))
+    }
+
+    /// Whether it was said how often to publish.
+    pub(crate) fn has_interval(&self) -> bool {
+        self.interval.is_some()
+    }
+
+    /// Returns the option that fixes the payload to the last byte, if there is one.
+    pub(crate) fn fixes_payload(&self) -> Option<&'static str> {
+        match (&self.message, &self.payload_template, &self.scenario) {
+            (Some(_), ..) => Some("--message"),
+            (_, Some(_), _) => Some("--payload-template"),
+            (.., Some(_)) => Some("--scenario"),
+            _ => None,
+        }
+    }
+
+    /// Whether one message is all there is to publish, unless a count says otherwise.
+    pub(crate) fn is_once(&self) -> bool {
+        self.message.is_some() && self.interval.is_none()
+    }
+
+    /// Returns `count` devices, named from 1 on, or those of the scenario.
+    ///
+    /// # Errors
+    /// One line, for options that make no sense together.
+    pub(crate) fn devices(&self, count: usize) -> Result<Vec<Device>> {
+        if let Some(path) = &self.scenario {
+            return self.fleet(path);
+        }
+        let kind = Kind::new(
+            self.model.clone(),
+            self.payload_template.as_deref(),
+            self.precision.map(usize::from),
+        );
+        let kind = kind.map_err(Error::Config)?;
+        let topic = match &self.topic {
+            Some(topic) => topic.clone(),
+            None => "iot/home2/temp".parse().map_err(Error::Config)?,
+        };
+        let message = self.message.as_ref().map(|text| {
+            let bytes = text.clone().into_encoded_bytes();
+            bytes::Bytes::from(bytes)
+        });
+        let seed = self.seed();
+        (0..count)
+            .map(|index| {
+                let name = (index + 1).to_string();
+                let topic = topic.topic(&name).map_err(Error::Config)?;
+                let source = match &message {
+                    Some(text) => Source::Message(text.clone()),
+                    None => Source::Sensor(Box::new(kind.sensor(readings_of(seed, index)))),
+                };
+                Ok(Device {
+                    name,
+                    topic,
+                    qos: self.qos,
+                    retain: self.retain,
+                    source,
+                    interval: self.interval(),
+                    jitter: self.jitter.unwrap_or_default(),
+                    simulation: self.simulation(),
+                    random: jitter_of(seed, index),
+                    ticks: 0,
+                    late: None,
+                })
+            })
+            .collect()
+    }
+
+    /// Returns the devices of a scenario.
+    fn fleet(&self, path: &Path) -> Result<Vec<Device>> {
+        let defaults = scenario::Defaults {
+            qos: self.qos,
+            retain: self.retain,
+            precision: self.precision.map(usize::from),
+            interval: self.interval(),
+            jitter: self.jitter,
+        };
+        let seed = self.seed();
+        let simulation = self.simulation();
+        let wanted = scenario::read(path, &defaults)?.into_iter().enumerate();
+        let device = |(index, wanted): (usize, Wanted)| Device {
+            name: wanted.name,
+            topic: wanted.topic,
+            qos: wanted.qos,
+            retain: wanted.retain,
+            source: Source::Sensor(Box::new(wanted.kind.sensor(readings_of(seed, index)))),
+            interval: wanted.interval,
+            jitter: wanted.jitter,
+            simulation,
+            random: jitter_of(seed, index),
+            ticks: 0,
+            late: None,
+        };
+        Ok(wanted.map(device).collect())
+    }
+
+    /// The one that is given, or a random one.
+    fn seed(&self) -> u64 {
+        self.seed.unwrap_or_else(|| rand::rng().next_u64())
+    }
+
+    fn simulation(&self) -> Option<Simulation> {
+        let default = || self.seed.map(|_| Simulation::default_start());
+        Some(Simulation {
+            start: self.start.or_else(default)?,
+            speed: self.speed.unwrap_or(Speed::NORMAL),
+        })
+    }
+}
+
+/// The generator for the readings of the device with this index.
+fn readings_of(seed: u64, index: usize) -> Random {
+    Random::new(seed, 2 * index as u64)
+}
+
+/// The generator for its jitter.
+fn jitter_of(seed: u64, index: usize) -> Random {
+    Random::new(seed, 2 * index as u64 + 1)
+}

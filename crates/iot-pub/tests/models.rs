@@ -1,0 +1,236 @@
+//! Simulated sensors: models, seeds, templates, a clock of their own, and what is said of those that are wrong.
+
+mod common;
+
+use common::{bare, ends_well, ends_with, iot_pub, lines};
+use testkit::{Broker, DEADLINE};
+
+/// Runs to the end with these arguments, and returns what it has published.
+#[track_caller]
+fn published(broker: &Broker, args: &[&str]) -> String {
+    let program = iot_pub(broker.port(), "").args(args);
+    ends_well(program.spawn()).stdout()
+}
+
+#[test]
+fn a_seed_repeats_a_run_byte_for_byte() {
+    let broker = Broker::start();
+    let models = [
+        "--model",
+        "t=daily(14,26)+normal(0,0.5)+spike(0.1,9)+dropout(0.2)+stuck(0.1,1m)",
+        "--model",
+        "h=walk+sine(0,5,10m,0.3)+drift(2)+dropout(0.2)",
+        "--payload-template",
+        r#"{"t": {{t}}, "h": {{h}}, "at": "{{now}}", "ms": {{now_ms}}, "seq": {{seq}}, "id": "{{device}}"}"#,
+        "--interval",
+        "1m",
+        "--jitter",
+        "10s",
+        "--count",
+        "500",
+        "--speed",
+        "max",
+        "-q",
+        "1",
+    ];
+    let run = |seed: &str| published(&broker, &[&models[..], &["--seed", seed]].concat());
+    let first = run("42");
+    assert_eq!(first.lines().count(), 500);
+    assert_eq!(first, run("42"));
+    assert_ne!(first, run("43"));
+    assert!(first.contains(r#""at": "2026-01-01T00:0"#), "{first}");
+}
+
+#[test]
+fn without_a_seed_each_run_is_another() {
+    let broker = Broker::start();
+    let args = ["--count", "1"];
+    assert_ne!(published(&broker, &args), published(&broker, &args));
+}
+
+#[test]
+fn a_reading_is_rounded() {
+    let broker = Broker::start();
+    let args = [
+        "--count",
+        "1",
+        "--precision",
+        "2",
+        "--model",
+        "constant(20.999)",
+    ];
+    assert_eq!(published(&broker, &args), "iot/home2/temp 21.00\n");
+}
+
+#[test]
+fn several_models_make_one_payload() {
+    let broker = Broker::start();
+    let subscriber = broker.mosquitto_sub(["-t", "iot/#", "-v", "-C", "1"]);
+    broker.wait_for_log("Sending SUBACK", DEADLINE);
+    let args = "--count 1 --topic iot/home{device}/climate --model temp=constant(21.5) --model hum=counter(40)";
+    let publisher = ends_well(iot_pub(broker.port(), args).spawn());
+    let expected = r#"iot/home1/climate {"temp": 21.5, "hum": 40}"#;
+    subscriber.wait_for_stdout(expected);
+    assert_eq!(lines(&publisher.stdout()), [expected]);
+}
+
+#[test]
+fn simulated_time_passes_as_fast_as_it_is_told() {
+    let broker = Broker::start();
+    let start = std::time::Instant::now();
+    let mut args = vec!["--model", "constant(1)", "--payload-template", "{{now}}"];
+    args.extend([
+        "--start",
+        "2026-06-21T06:00:00+02:00",
+        "--interval",
+        "1h",
+        "--count",
+        "3",
+    ]);
+    let expected = "iot/home2/temp 2026-06-21T04:00:00.000Z\n\
+                    iot/home2/temp 2026-06-21T05:00:00.000Z\n\
+                    iot/home2/temp 2026-06-21T06:00:00.000Z\n";
+    assert_eq!(
+        published(&broker, &[&args[..], &["--speed", "max"]].concat()),
+        expected
+    );
+    // An hour in 50 ms, twice.
+    let start_of_slow = start.elapsed();
+    assert_eq!(
+        published(&broker, &[&args[..], &["--speed", "72000x"]].concat()),
+        expected
+    );
+    let slow = start.elapsed().saturating_sub(start_of_slow);
+    assert!(slow.as_millis() >= 100, "{slow:?}");
+}
+
+#[test]
+fn the_day_of_a_simulation_is_that_of_its_start() {
+    let broker = Broker::start();
+    let at = |start| {
+        let args = ["--model", "daily(10,20)", "--count", "1", "--start", start];
+        published(&broker, &args)
+    };
+    assert_eq!(at("2026-06-21T05:00"), "iot/home2/temp 10\n");
+    assert_eq!(at("2026-06-21T15:00:00-07:00"), "iot/home2/temp 20\n");
+}
+
+#[test]
+fn a_sensor_that_has_dropped_out_is_silent() {
+    let broker = Broker::start();
+    let args = "--model counter+dropout(0.5) --seed 1 --speed max --count 100";
+    let values = lines(&ends_well(iot_pub(broker.port(), args).spawn()).stdout());
+    assert_eq!(values.len(), 100);
+    let last: u32 = values[99]
+        .strip_prefix("iot/home2/temp ")
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!((150..250).contains(&last), "{last}");
+}
+
+/// Wrong usage: this line, exit code 2, before anything connects.
+#[track_caller]
+fn refused(args: &[&str], expected: &str) {
+    let ended = ends_with(bare("").args(args).spawn(), 2);
+    assert_eq!(ended.stderr().lines().next(), Some(expected));
+    assert_eq!(ended.stdout(), "");
+}
+
+#[test]
+fn what_is_wrong_is_said_before_anything_connects() {
+    refused(
+        &["--model", "sinus"],
+        "error: invalid value 'sinus' for '--model <MODEL>': `sinus` is no model; the models are uniform, normal, walk, \
+         sine, daily, steps, constant, counter; on top of them dropout, spike, stuck, drift, clamp",
+    );
+    refused(
+        &["--model", "uniform", "--model", "walk"],
+        "iot-pub: several models need a name each, as in `temp=daily(14,26)`",
+    );
+    refused(
+        &["--payload-template", "{{temp}}"],
+        "iot-pub: unknown {{temp}}: known are {{value}}, {{now}}, {{now_ms}}, {{seq}}, {{device}}",
+    );
+    refused(
+        &["--topic", "iot/{id}"],
+        "error: invalid value 'iot/{id}' for '--topic <TOPIC>': unknown {id}: known are {device}",
+    );
+    refused(
+        &["--topic", "iot/+/{device}"],
+        "error: invalid value 'iot/+/{device}' for '--topic <TOPIC>': topic name `iot/+/1` holds the wildcard `+`, which \
+         only a topic filter may",
+    );
+    refused(
+        &["--speed", "fast"],
+        "error: invalid value 'fast' for '--speed <SPEED>': a speed is a positive number, as in 10x or 0.5x, or max",
+    );
+    refused(
+        &["--start", "soon"],
+        "error: invalid value 'soon' for '--start <TIME>': a time is now, 2026-06-21, 2026-06-21T06:00 (in UTC) or \
+         2026-06-21T06:00:00+02:00",
+    );
+    refused(
+        &["--precision", "16"],
+        "error: invalid value '16' for '--precision <DIGITS>': 16 is not in 0..=15",
+    );
+}
+
+#[test]
+fn what_does_not_go_together_is_said() {
+    const AS_IT_IS: &str = "which publishes a text as it is";
+    for (option, value) in [
+        ("--model", "uniform"),
+        ("--precision", "2"),
+        ("--payload-template", "x"),
+        ("--start", "now"),
+        ("--speed", "max"),
+    ] {
+        let line = format!("error: {option} can't be used with --message, {AS_IT_IS}");
+        refused(&["-m", "x", option, value], &line);
+    }
+    for (option, value) in [
+        ("--topic", "a"),
+        ("--model", "uniform"),
+        ("--payload-template", "x"),
+        ("--message", "x"),
+    ] {
+        let line = format!(
+            "error: {option} can't be used with --scenario, whose file says what each device publishes"
+        );
+        refused(&["--scenario", "f.toml", option, value], &line);
+    }
+    refused(
+        &["--speed", "2x"],
+        "error: --speed needs a time to start from: give --start TIME, or --seed SEED",
+    );
+    refused(
+        &["--jitter", "3s"],
+        "error: --jitter 3s is longer than the interval of 2s",
+    );
+}
+
+#[test]
+fn a_variable_never_makes_a_command_line_fail() {
+    let broker = Broker::start();
+    let with_all = |args: &str| {
+        iot_pub(broker.port(), args)
+            .env("IOT_MESSAGE", "from the variable")
+            .env("IOT_MODEL", "constant(7)")
+            .env("IOT_SCENARIO", "nowhere.toml")
+            .env("IOT_PAYLOAD_TEMPLATE", "<{{value}}>")
+            .env("IOT_PRECISION", "1")
+            .env("IOT_JITTER", "1h")
+            .env("IOT_SPEED", "max")
+    };
+    let stdout = |args| ends_well(with_all(args).spawn()).stdout();
+    assert_eq!(stdout("-m typed"), "iot/home2/temp typed\n");
+    assert_eq!(
+        stdout("--model constant(5) --count 1"),
+        "iot/home2/temp <5.0>\n"
+    );
+    let publisher = iot_pub(broker.port(), "")
+        .env("IOT_MESSAGE", "alone")
+        .spawn();
+    assert_eq!(ends_well(publisher).stdout(), "iot/home2/temp alone\n");
+}

@@ -1,0 +1,102 @@
+//! Fleets from files: those in `examples/`, and what is said of a file that is wrong.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use common::{bare, ends_well, ends_with, iot_pub};
+use testkit::Broker;
+
+fn example(name: &str) -> PathBuf {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    examples.join(name)
+}
+
+/// A day of the example, from midnight on: how many messages each topic gets, of `count` in all.
+#[track_caller]
+fn day(name: &str, count: u64) -> BTreeMap<String, Vec<String>> {
+    let broker = Broker::start();
+    let args = format!("-q 1 --seed 1 --start 2026-06-21 --speed max --count {count}");
+    let run = || {
+        let program =
+            iot_pub(broker.port(), &args).args(["--scenario".as_ref(), example(name).as_os_str()]);
+        ends_well(program.spawn()).stdout()
+    };
+    let stdout = run();
+    assert_eq!(stdout, run(), "with the same seed");
+    let mut topics: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for line in stdout.lines() {
+        let (topic, payload) = line.split_once(' ').expect(line);
+        topics.entry(topic.into()).or_default().push(payload.into());
+    }
+    topics
+}
+
+#[track_caller]
+fn numbers(payloads: &[String]) -> Vec<f64> {
+    let number = |payload: &String| payload.parse().expect(payload);
+    payloads.iter().map(number).collect()
+}
+
+#[test]
+fn home() {
+    let topics = day("home.toml", 5000);
+    assert_eq!(topics.len(), 8);
+    // Each by its own interval, in the order of simulated time: five minutes are five of a minute.
+    let fridge = topics["home/fridge/temperature"].len();
+    let outside = topics["home/outside/climate"].len();
+    assert!(fridge.abs_diff(5 * outside) <= 5, "{fridge}, {outside}");
+    let fridge = numbers(&topics["home/fridge/temperature"]);
+    assert!(fridge.iter().all(|x| (2.5..8.0).contains(x)));
+    assert!(topics["home/outside/climate"][0].contains(r#""at": "2026-06-21T00:00:0"#));
+    let meter = numbers(&topics["home/meter/kwh"]);
+    assert!(meter.is_sorted());
+}
+
+#[test]
+fn greenhouse() {
+    let topics = day("greenhouse.toml", 5000);
+    assert_eq!(topics.len(), 10);
+    let light = numbers(&topics["greenhouse/light"]);
+    // Dark at midnight, bright at noon.
+    assert!(light[0] < 1000.0, "{}", light[0]);
+    assert!(light.iter().any(|x| *x > 40_000.0));
+}
+
+#[test]
+fn factory() {
+    let topics = day("factory.toml", 20_000);
+    assert_eq!(topics.len(), 12);
+    let count = numbers(&topics["factory/line1/conveyor/count"]);
+    assert!(count.is_sorted() && count.len() > 800);
+    for machine in 1..=8 {
+        let states = &topics[&format!("factory/line1/machine-{machine}/state")];
+        let first =
+            format!(r#"{{"id": "machine-{machine}", "seq": 1, "at": "2026-06-21T00:00:00."#);
+        assert!(states[0].starts_with(&first), "{}", states[0]);
+    }
+}
+
+#[test]
+fn a_file_that_is_wrong_is_told_before_anything_connects() {
+    let program = bare("--scenario nowhere.toml");
+    let ended = ends_with(program.spawn(), 1);
+    assert_eq!(
+        ended.stderr(),
+        "iot-pub: cannot read scenario `nowhere.toml`: no such file or directory\n"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(
+        folder.path().join("shed.toml"),
+        "[[group]]\nname = \"shed\"\ntopic = \"shed/temp\"\nmodel = \"warm\"\n",
+    )
+    .unwrap();
+    let program = bare("--scenario shed.toml").current_dir(folder.path());
+    let ended = ends_with(program.spawn(), 2);
+    assert_eq!(
+        ended.stderr(),
+        "iot-pub: shed.toml:4: model: `warm` is no model; the models are uniform, normal, walk, sine, daily, steps, \
+         constant, counter; on top of them dropout, spike, stuck, drift, clamp\n"
+    );
+}
