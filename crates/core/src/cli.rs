@@ -19,6 +19,7 @@ use clap::{ArgAction, Args};
 use crate::config::{ClientConfig, Protocol};
 use crate::error::Error;
 
+pub use crate::error::io_reason;
 pub use duration::parse_duration;
 pub use notices::Notices;
 pub use printer::Printer;
@@ -176,7 +177,7 @@ impl ConnectArgs {
             return Ok(None);
         };
         let text = fs::read_to_string(path)
-            .map_err(|error| anyhow!(crate::error::io_reason(&error)))
+            .map_err(|error| anyhow!(io_reason(&error)))
             .with_context(|| format!("cannot read password file `{}`", path.display()))?;
         Ok(Some(text.lines().next().unwrap_or("").to_owned()))
     }

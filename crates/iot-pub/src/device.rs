@@ -1,9 +1,4 @@
 //! One simulated device: what it publishes, where and how often.
-#![allow(
-    dead_code,
-    clippy::unnecessary_wraps,
-    reason = "recordings will use the rest"
-)]
 
 use std::time::{Duration, Instant};
 
@@ -97,6 +92,9 @@ pub(crate) enum Pace {
 impl Device {
     /// Returns when the next tick is. The same until [`next`](Self::next) is called, but for [`Pace::Later`].
     pub(crate) fn pace(&mut self) -> Pace {
+        if let Source::Recording(recording) = &mut self.source {
+            return recording.pace();
+        }
         let late = self.late();
         match self.simulation {
             None => Pace::ByInterval { late },
@@ -111,12 +109,25 @@ impl Device {
     }
 
     /// Waits until [`pace`](Self::pace) is no longer [`Pace::Later`]. May be dropped at the await.
-    #[allow(
-        clippy::unused_async,
-        clippy::unused_self,
-        reason = "recordings will wait"
-    )]
-    pub(crate) async fn ready(&mut self) {}
+    pub(crate) async fn ready(&mut self) {
+        if let Source::Recording(recording) = &mut self.source {
+            recording.ready().await;
+        }
+    }
+
+    /// Returns what is to be said of it at the end.
+    pub(crate) fn last_words(&self) -> Option<String> {
+        match &self.source {
+            Source::Recording(recording) => recording.last_words(),
+            Source::Message(_) | Source::Sensor(_) => None,
+        }
+    }
+
+    /// Returns the topic of all its messages, if they have one.
+    pub(crate) fn only_topic(&self) -> Option<&TopicName> {
+        let is_recording = matches!(self.source, Source::Recording(_));
+        (!is_recording).then_some(&self.topic)
+    }
 
     /// Does the tick that is due.
     ///
@@ -143,6 +154,7 @@ impl Device {
         let payload = match &mut self.source {
             Source::Message(text) => Some(text.clone()),
             Source::Sensor(sensor) => sensor.next(at, time, &self.name),
+            Source::Recording(recording) => return recording.next(),
         };
         let topic = self.topic.clone();
         Ok(payload.map_or(Next::Silent, |payload| Next::Message { topic, payload }))

@@ -21,6 +21,8 @@ pub(crate) struct Fleet {
     ticks: BinaryHeap<Reverse<Tick>>,
     /// Devices that don't know their next tick yet.
     later: Vec<usize>,
+    /// A tick is beyond what the clock can count to.
+    has_beyond: bool,
 }
 
 /// One tick of one device. Ticks at the same time come in the order of simulated time, then of the devices.
@@ -39,6 +41,7 @@ impl Fleet {
             schedules: Vec::new(),
             ticks: BinaryHeap::new(),
             later: Vec::new(),
+            has_beyond: false,
         }
     }
 
@@ -66,11 +69,7 @@ impl Fleet {
 
     /// Whether no device publishes any more.
     pub(crate) fn is_over(&self) -> bool {
-        let beyond = |(schedule, _): &(Schedule, Duration)| schedule.due().is_none();
-        self.start.is_some()
-            && self.ticks.is_empty()
-            && self.later.is_empty()
-            && !self.schedules.iter().any(beyond)
+        self.start.is_some() && self.ticks.is_empty() && self.later.is_empty() && !self.has_beyond
     }
 
     /// Waits until a tick is known that was not; for ever, if each device knows its own. May be dropped at the await.
@@ -125,13 +124,133 @@ impl Fleet {
             Pace::Later => return self.later.push(device),
             Pace::Never => return,
         };
-        if let Some(due) = due {
-            let tick = Tick {
+        match due {
+            Some(due) => self.ticks.push(Reverse(Tick {
                 due,
                 simulated,
                 device,
-            };
-            self.ticks.push(Reverse(tick));
+            })),
+            None => self.has_beyond = true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use iot_core::{QoS, TopicName};
+
+    use super::*;
+    use crate::clock::{Simulation, Speed};
+    use crate::payload::Source;
+    use crate::payload::random::Random;
+
+    fn device(name: &str, interval: u64, jitter: u64, speed: Option<Speed>) -> Device {
+        Device {
+            name: name.into(),
+            topic: TopicName::new(name).unwrap(),
+            qos: QoS::AtMostOnce,
+            retain: false,
+            source: Source::Message("x".into()),
+            interval: Duration::from_millis(interval),
+            jitter: Duration::from_millis(jitter),
+            simulation: speed.map(|speed| Simulation {
+                start: Simulation::default_start(),
+                speed,
+            }),
+            random: Random::new(1, 1),
+            ticks: 0,
+            late: None,
+        }
+    }
+
+    /// Does `count` ticks, each when it is due and `lag` later: when each was due in milliseconds, and whose it was.
+    #[track_caller]
+    fn run(devices: Vec<Device>, count: usize, lag: u64) -> Vec<(u128, String)> {
+        let start = Instant::now();
+        let mut fleet = Fleet::new(devices);
+        assert_eq!(fleet.due(), None);
+        fleet.start(start);
+        let mut now = start;
+        let mut tick = || {
+            let due = fleet.due().unwrap();
+            now = now.max(due + Duration::from_millis(lag));
+            let (device, message) = fleet.next().unwrap().unwrap();
+            fleet.advance(device, now);
+            ((due - start).as_millis(), message.topic.to_string())
+        };
+        (0..count).map(|_| tick()).collect()
+    }
+
+    fn named(ticks: &[(u128, &str)]) -> Vec<(u128, String)> {
+        let named = |(due, name): &(u128, &str)| (*due, (*name).to_owned());
+        ticks.iter().map(named).collect()
+    }
+
+    #[test]
+    fn each_device_keeps_its_interval_and_the_first_comes_first() {
+        let devices = || vec![device("a", 20, 0, None), device("b", 50, 0, None)];
+        let expected = [
+            (0, "a"),
+            (0, "b"),
+            (20, "a"),
+            (40, "a"),
+            (50, "b"),
+            (60, "a"),
+        ];
+        assert_eq!(run(devices(), 6, 0), named(&expected));
+        // With a machine that is late, ticks are skipped.
+        let expected = [(0, "a"), (0, "b"), (40, "a"), (50, "b"), (80, "a")];
+        assert_eq!(run(devices(), 5, 30), named(&expected));
+    }
+
+    #[test]
+    fn simulated_time_skips_nothing_and_keeps_its_order_at_any_speed() {
+        let devices = |speed| vec![device("a", 20, 0, speed), device("b", 50, 0, speed)];
+        let expected = [
+            (0, "a"),
+            (0, "b"),
+            (20, "a"),
+            (40, "a"),
+            (50, "b"),
+            (60, "a"),
+        ];
+        for lag in [0, 1000] {
+            let real = run(devices(Some(Speed::NORMAL)), 6, lag);
+            assert_eq!(real, named(&expected));
+            let fast = run(devices(Some(Speed::Times(10.0))), 6, lag);
+            assert_eq!(fast, named(&expected.map(|(due, name)| (due / 10, name))));
+            let at_once = run(devices(Some(Speed::Max)), 6, lag);
+            assert_eq!(at_once, named(&expected.map(|(_, name)| (0, name))));
+        }
+    }
+
+    #[test]
+    fn jitter_makes_late_and_never_adds_up() {
+        for speed in [None, Some(Speed::NORMAL)] {
+            let ticks = run(vec![device("a", 100, 100, speed)], 1000, 0);
+            let mut lates = Vec::new();
+            for (tick, (due, _)) in (0_u128..).zip(ticks) {
+                let late = due - tick * 100;
+                assert!(late <= 100, "tick {tick} is due at {due}");
+                lates.push(late);
+            }
+            // Evenly distributed.
+            let mean = lates.iter().sum::<u128>() / 1000;
+            assert!((40..60).contains(&mean), "{mean}");
+            assert!(lates.iter().any(|late| *late < 5) && lates.iter().any(|late| *late > 95));
+        }
+    }
+
+    #[test]
+    fn a_tick_beyond_the_clock_s_end_is_no_end() {
+        for speed in [None, Some(Speed::NORMAL)] {
+            let mut fleet = Fleet::new(vec![device("a", u64::MAX, 0, speed)]);
+            fleet.devices[0].interval = Duration::MAX;
+            fleet.start(Instant::now());
+            let (device, _) = fleet.next().unwrap().unwrap();
+            fleet.advance(device, Instant::now());
+            assert_eq!(fleet.due(), None);
+            assert!(!fleet.is_over());
         }
     }
 }

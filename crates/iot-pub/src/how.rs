@@ -108,6 +108,16 @@ impl HowArgs {
                 "--rate and --interval both say when: give one of them".into(),
             ));
         }
+        if self.rate.is_some() && what.is_replay() {
+            return Err(Error::Config(
+                "--replay has the pace of its recording: give --speed instead of --rate".into(),
+            ));
+        }
+        if let (Some(_), Some(option)) = (self.devices, what.file()) {
+            return Err(Error::Config(format!(
+                "{option} has a file that says which devices there are: leave out --devices"
+            )));
+        }
         if let Some(option) = what.fixes_payload().filter(|_| self.verify) {
             return Err(Error::Config(format!(
                 "--verify numbers the messages in a payload of its own, and {option} fixes the payload: leave one of them out"

@@ -24,6 +24,7 @@ use tokio::task::JoinSet;
 use crate::NAME;
 use crate::alarm::Alarm;
 use crate::args::Plan;
+use crate::device::Device;
 use crate::report::messages_were;
 use agenda::Agenda;
 use latency::Latency;
@@ -100,6 +101,8 @@ struct Engine {
     held: Option<Ready>,
     messages: u64,
     lateness: Latency,
+    /// Why nothing more is sent.
+    error: Option<anyhow::Error>,
     /// A signal has come.
     stopped: bool,
 }
@@ -145,6 +148,7 @@ impl Engine {
             held: None,
             messages: 0,
             lateness: Latency::new(),
+            error: None,
             stopped: false,
             plan,
         }
@@ -174,7 +178,7 @@ impl Engine {
         loop {
             let wake = self.step(Instant::now())?;
             if self.phase == Phase::Done {
-                return Ok(End::InPeace);
+                return self.error.take().map_or(Ok(End::InPeace), Err);
             }
             self.alarm.set(earliest(wake, self.progress.next()));
             tokio::select! {
@@ -232,7 +236,12 @@ impl Engine {
                     None
                 }
                 Phase::Opening => self.open(now)?,
-                Phase::Publishing => self.publish(now)?,
+                Phase::Publishing => self.publish(now).or_else(|error| {
+                    // What was sent before that gets its time as well.
+                    self.error = Some(error);
+                    self.settle(None);
+                    anyhow::Ok(None)
+                })?,
                 Phase::Settling(until) => self.settled(now, until),
                 Phase::Arriving => self.arrived(now),
                 Phase::Done => None,
@@ -422,15 +431,19 @@ impl Engine {
             () = tokio::time::sleep(patience) => {}
             () = signals.next() => {}
         }
+        let devices = self.agenda.devices();
+        for words in devices.iter().filter_map(Device::last_words) {
+            tell(NAME, &words);
+        }
         let format = self.plan.how.report;
-        let count = self.plan.count;
+        let is_counted = self.plan.count.is_some() || self.agenda.is_over();
         let report = self.report();
         if let Some(format) = format {
             // Nobody reads it any more: the exit code still says how it went.
             let _ = io::stdout().write_all(report.text(format).as_bytes());
         }
         end?;
-        report.judge(count.is_some())
+        report.judge(is_counted)
     }
 
     fn report(self) -> Report {

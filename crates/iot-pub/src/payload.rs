@@ -2,11 +2,13 @@
 
 pub(crate) mod model;
 pub(crate) mod random;
+pub(crate) mod recording;
 pub(crate) mod sensor;
 pub(crate) mod template;
 
 use bytes::Bytes;
 
+use recording::Recording;
 use sensor::Sensor;
 
 /// A source of payloads.
@@ -15,4 +17,5 @@ pub(crate) enum Source {
     /// The same text each time.
     Message(Bytes),
     Sensor(Box<Sensor>),
+    Recording(Box<Recording>),
 }

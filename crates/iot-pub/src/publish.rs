@@ -9,6 +9,7 @@ use iot_core::{Connection, Error, Event, Handle, Message, QoS};
 use crate::NAME;
 use crate::alarm::Alarm;
 use crate::args::Plan;
+use crate::device::Device;
 use crate::fleet::Fleet;
 use crate::report::{Counts, messages_were};
 
@@ -83,7 +84,13 @@ impl Publisher {
             self.alarm.set(self.next_tick());
             tokio::select! {
                 event = self.connection.next() => self.event(event)?,
-                () = self.alarm.ring() => self.tick()?,
+                () = self.alarm.ring() => {
+                    if let Err(error) = self.tick() {
+                        // What was sent before that gets its time as well.
+                        self.finish(signals).await?;
+                        return Err(error);
+                    }
+                }
                 () = self.fleet.ready() => {}
                 () = signals.next() => return self.finish(signals).await,
             }
@@ -193,9 +200,13 @@ impl Publisher {
     }
 
     fn cannot_publish(&self) -> String {
-        match self.fleet.devices() {
-            [device] => format!("cannot publish to topic `{}`", device.topic),
-            _ => "cannot publish".into(),
+        let topic = match self.fleet.devices() {
+            [device] => device.only_topic(),
+            _ => None,
+        };
+        match topic {
+            Some(topic) => format!("cannot publish to topic `{topic}`"),
+            None => "cannot publish".into(),
         }
     }
 
@@ -303,6 +314,9 @@ impl Publisher {
                 &format!("{lines} not printed: the reader of stdout is too slow"),
             );
         }
+        for words in self.fleet.devices().iter().filter_map(Device::last_words) {
+            tell(NAME, &words);
+        }
         let missing = self.counts.missing(self.qos());
         match (end, missing) {
             (Err(error), None) => Err(error),
@@ -312,6 +326,7 @@ impl Publisher {
                 // QoS 0 promises nothing to a publisher that just goes on.
                 let is_allowed = self.qos() == QoS::AtMostOnce
                     && self.plan.count.is_none()
+                    && !self.fleet.is_over()
                     && self.counts.rejected == 0;
                 if !is_allowed {
                     bail!(missing);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use std::{fmt, fs};
 
 use anyhow::{Context, Result, anyhow};
-use iot_core::cli::parse_duration;
+use iot_core::cli::{io_reason, parse_duration};
 use iot_core::{Error, QoS, TopicName};
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -117,7 +117,7 @@ enum Gap {
 pub(crate) fn read(path: &Path, defaults: &Defaults) -> Result<Vec<Wanted>> {
     let name = path.display();
     let text = fs::read_to_string(path)
-        .map_err(|error| anyhow!(iot_core::error::io_reason(&error)))
+        .map_err(|error| anyhow!(io_reason(&error)))
         .with_context(|| format!("cannot read scenario `{name}`"))?;
     let source = Text { text: &text };
     let wanted = source.devices(defaults);

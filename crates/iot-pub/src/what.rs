@@ -1,5 +1,7 @@
 //! What is published: the options for it, and the devices they mean.
 
+mod settle;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -7,9 +9,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 use chrono::{DateTime, FixedOffset};
+use clap::Args;
 use clap::builder::BoolishValueParser;
-use clap::parser::ValueSource;
-use clap::{ArgMatches, Args};
 use iot_core::cli::parse_duration;
 use iot_core::{Error, QoS, TopicName};
 use rand::Rng;
@@ -18,14 +19,18 @@ use crate::clock::{Simulation, Speed, parse_start};
 use crate::device::Device;
 use crate::payload::Source;
 use crate::payload::random::Random;
+use crate::payload::recording::{Recording, Replay};
 use crate::payload::sensor::{Kind, NamedModel};
 use crate::payload::template::{TOPIC, Template};
 use crate::scenario::{self, Wanted};
 
+const DEFAULT_TOPIC: &str = "iot/home2/temp";
+
 #[expect(clippy::doc_markdown, reason = "the documentation is the help text")]
 #[derive(Debug, Args)]
 pub(crate) struct WhatArgs {
-    /// Publish to topic TOPIC; {device} in it is the device's number [default: iot/home2/temp]
+    /// Publish to topic TOPIC; {device} in it is the device's number, {topic} the recorded one
+    /// [default: iot/home2/temp, with --replay the recorded one]
     #[arg(short, long, env = "IOT_TOPIC", hide_env_values = true)]
     #[arg(value_name = "TOPIC")]
     topic: Option<TopicTemplate>,
@@ -56,6 +61,21 @@ pub(crate) struct WhatArgs {
     #[arg(value_name = "FILE")]
     scenario: Option<PathBuf>,
 
+    /// Publish what FILE has recorded, at its pace: CSV with a header topic,value,time, or JSON lines; - is standard input
+    #[arg(long, env = "IOT_REPLAY", hide_env_values = true)]
+    #[arg(value_name = "FILE")]
+    replay: Option<PathBuf>,
+
+    /// Replay FILE from the start again at its end
+    #[arg(id = "loop", long = "loop", env = "IOT_LOOP", hide_env_values = true)]
+    #[arg(value_parser = BoolishValueParser::new())]
+    repeat: bool,
+
+    /// Exit with 1 at the first bad line of a recording, instead of skipping and counting it
+    #[arg(long, env = "IOT_STRICT", hide_env_values = true)]
+    #[arg(value_parser = BoolishValueParser::new())]
+    strict: bool,
+
     /// Round readings to DIGITS after the point [default: all digits]
     #[arg(long, env = "IOT_PRECISION", hide_env_values = true)]
     #[arg(value_name = "DIGITS", value_parser = clap::value_parser!(u8).range(0..=15))]
@@ -76,7 +96,7 @@ pub(crate) struct WhatArgs {
     #[arg(value_name = "TIME", value_parser = parse_start)]
     start: Option<DateTime<FixedOffset>>,
 
-    /// Let simulated time pass SPEED times as fast, or as fast as can be: 10x, max [default: 1x]
+    /// Let simulated or recorded time pass SPEED times as fast, or as fast as can be: 10x, max [default: 1x]
     #[arg(long, env = "IOT_SPEED", hide_env_values = true)]
     #[arg(value_name = "SPEED", allow_hyphen_values = true)]
     speed: Option<Speed>,
@@ -96,6 +116,8 @@ pub(crate) struct WhatArgs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TopicGap {
     Device,
+    /// The recorded topic.
+    Topic,
 }
 
 /// `iot/home{device}/temp`
@@ -106,110 +128,28 @@ impl FromStr for TopicTemplate {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let template = Template::new(text, TOPIC, &[("device".into(), TopicGap::Device)])?;
-        let template = Self(template);
-        template.topic("1")?;
+        let gaps = [
+            ("device".into(), TopicGap::Device),
+            ("topic".into(), TopicGap::Topic),
+        ];
+        let template = Self(Template::new(text, TOPIC, &gaps)?);
+        template.topic("1", "topic")?;
         Ok(template)
     }
 }
 
 impl TopicTemplate {
-    /// Returns the topic of a device.
-    fn topic(&self, device: &str) -> Result<TopicName, String> {
+    /// Returns the topic of a device, for a recorded one.
+    fn topic(&self, device: &str, recorded: &str) -> Result<TopicName, String> {
         let topic = self.0.fill(|gap, text| match gap {
             TopicGap::Device => text.push_str(device),
+            TopicGap::Topic => text.push_str(recorded),
         });
         TopicName::new(topic).map_err(|error| error.to_string())
     }
 }
 
-/// What excludes what; also what excludes the default, which is to simulate.
-struct Use {
-    /// The option that decides what is published.
-    option: &'static str,
-    /// What can't be used with it, and why.
-    without: &'static [&'static str],
-    why: &'static str,
-}
-
-/// The first of them that is typed counts, else the first that a variable gives.
-const USES: [Use; 3] = [
-    Use {
-        option: "scenario",
-        without: &["topic", "payload_template", "model", "message"],
-        why: "whose file says what each device publishes",
-    },
-    Use {
-        option: "message",
-        without: &["model", "precision", "payload_template", "start", "speed"],
-        why: "which publishes a text as it is",
-    },
-    Use {
-        option: "model",
-        without: &[],
-        why: "",
-    },
-];
-
 impl WhatArgs {
-    /// Judges what excludes what, and forgets variables that the command line overrules. Not left to clap, for which a
-    /// value from the environment counts as typed.
-    ///
-    /// # Errors
-    /// One line, for two options that don't go together.
-    pub(crate) fn settle(&mut self, matches: &ArgMatches) -> Result<(), String> {
-        let is_from = |source| move |name: &str| matches.value_source(name) == Some(source);
-        let typed = is_from(ValueSource::CommandLine);
-        let set = is_from(ValueSource::EnvVariable);
-        let first = |given: &dyn Fn(&str) -> bool| USES.iter().find(|other| given(other.option));
-        if let Some(chosen) = first(&typed).or_else(|| first(&set)) {
-            for name in chosen.without {
-                if typed(name) {
-                    let (name, option) = (name.replace('_', "-"), chosen.option);
-                    let why = chosen.why;
-                    return Err(format!("--{name} can't be used with --{option}, {why}"));
-                }
-                self.forget(name);
-            }
-            for other in USES.iter().filter(|other| other.option != chosen.option) {
-                self.forget(other.option);
-            }
-        }
-        if self.speed.is_some() && self.start.is_none() && self.seed.is_none() {
-            if typed("speed") {
-                return Err(
-                    "--speed needs a time to start from: give --start TIME, or --seed SEED".into(),
-                );
-            }
-            self.speed = None;
-        }
-        if let (Some(jitter), interval) = (self.jitter, self.interval())
-            && jitter > interval
-        {
-            if typed("jitter") {
-                return Err(format!(
-                    "--jitter {jitter:?} is longer than the interval of {interval:?}"
-                ));
-            }
-            self.jitter = None;
-        }
-        Ok(())
-    }
-
-    fn forget(&mut self, option: &str) {
-        match option {
-            "topic" => self.topic = None,
-            "message" => self.message = None,
-            "scenario" => self.scenario = None,
-            "model" => self.model = Vec::new(),
-            "precision" => self.precision = None,
-            "payload_template" => self.payload_template = None,
-            "start" => self.start = None,
-            "speed" => self.speed = None,
-            _ => unreachable!("`{option}` excludes nothing"),
-        }
-    }
-
     fn interval(&self) -> Duration {
         self.interval.unwrap_or(Duration::from_secs(2))
     }
@@ -221,12 +161,25 @@ impl WhatArgs {
 
     /// Returns the option that fixes the payload to the last byte, if there is one.
     pub(crate) fn fixes_payload(&self) -> Option<&'static str> {
-        match (&self.message, &self.payload_template, &self.scenario) {
-            (Some(_), ..) => Some("--message"),
-            (_, Some(_), _) => Some("--payload-template"),
-            (.., Some(_)) => Some("--scenario"),
+        match (&self.message, &self.payload_template) {
+            (Some(_), _) => Some("--message"),
+            (_, Some(_)) => Some("--payload-template"),
+            _ => self.file(),
+        }
+    }
+
+    /// Returns the option whose file says what each device publishes, if there is one.
+    pub(crate) fn file(&self) -> Option<&'static str> {
+        match (&self.scenario, &self.replay) {
+            (Some(_), _) => Some("--scenario"),
+            (_, Some(_)) => Some("--replay"),
             _ => None,
         }
+    }
+
+    /// Whether a recording says when.
+    pub(crate) fn is_replay(&self) -> bool {
+        self.replay.is_some()
     }
 
     /// Whether one message is all there is to publish, unless a count says otherwise.
@@ -234,13 +187,16 @@ impl WhatArgs {
         self.message.is_some() && self.interval.is_none()
     }
 
-    /// Returns `count` devices, named from 1 on, or those of the scenario.
+    /// Returns `count` devices, named from 1 on, or those of the scenario, or the one that replays.
     ///
     /// # Errors
     /// One line, for options that make no sense together.
     pub(crate) fn devices(&self, count: usize) -> Result<Vec<Device>> {
         if let Some(path) = &self.scenario {
             return self.fleet(path);
+        }
+        if let Some(path) = &self.replay {
+            return Ok(vec![self.recorder(path)?]);
         }
         let kind = Kind::new(
             self.model.clone(),
@@ -250,7 +206,7 @@ impl WhatArgs {
         let kind = kind.map_err(Error::Config)?;
         let topic = match &self.topic {
             Some(topic) => topic.clone(),
-            None => "iot/home2/temp".parse().map_err(Error::Config)?,
+            None => DEFAULT_TOPIC.parse().map_err(Error::Config)?,
         };
         let message = self.message.as_ref().map(|text| {
             let bytes = text.clone().into_encoded_bytes();
@@ -260,7 +216,7 @@ impl WhatArgs {
         (0..count)
             .map(|index| {
                 let name = (index + 1).to_string();
-                let topic = topic.topic(&name).map_err(Error::Config)?;
+                let topic = topic.topic(&name, "").map_err(Error::Config)?;
                 let source = match &message {
                     Some(text) => Source::Message(text.clone()),
                     None => Source::Sensor(Box::new(kind.sensor(readings_of(seed, index)))),
@@ -308,6 +264,36 @@ impl WhatArgs {
             late: None,
         };
         Ok(wanted.map(device).collect())
+    }
+
+    /// Returns the device that replays a recording.
+    fn recorder(&self, path: &Path) -> Result<Device> {
+        let name = "1";
+        let topic = self.topic.clone();
+        let map = move |recorded: &str| match &topic {
+            Some(topic) => topic.topic(name, recorded),
+            None => TopicName::new(recorded).map_err(|error| error.to_string()),
+        };
+        let replay = Replay {
+            path: path.to_owned(),
+            map: Box::new(map),
+            speed: self.speed.unwrap_or(Speed::NORMAL),
+            repeat: self.repeat,
+            strict: self.strict,
+        };
+        Ok(Device {
+            name: name.into(),
+            topic: TopicName::new(DEFAULT_TOPIC).map_err(Error::from)?,
+            qos: self.qos,
+            retain: self.retain,
+            source: Source::Recording(Box::new(Recording::open(replay)?)),
+            interval: self.interval(),
+            jitter: Duration::ZERO,
+            simulation: None,
+            random: jitter_of(0, 0),
+            ticks: 0,
+            late: None,
+        })
     }
 
     /// The one that is given, or a random one.

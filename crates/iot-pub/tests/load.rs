@@ -287,6 +287,14 @@ fn options_that_make_no_sense_together() {
             "--verify numbers the messages in a payload of its own, and --message fixes the payload: leave one of them out",
         ),
         (
+            "--replay day.csv --rate 5/s",
+            "--replay has the pace of its recording: give --speed instead of --rate",
+        ),
+        (
+            "--scenario home.toml --devices 5",
+            "--scenario has a file that says which devices there are: leave out --devices",
+        ),
+        (
             "--verify --payload-template {{value}}",
             "--verify numbers the messages in a payload of its own, and --payload-template fixes the payload: leave one of them out",
         ),
@@ -305,4 +313,50 @@ fn a_rate_that_is_none() {
             "error: invalid value 'fast' for '--rate <RATE>': a rate is a positive number and its unit, up to 1000000000/s: 5000/s, 300/m or 10/h"
         )
     );
+}
+
+#[test]
+fn a_scenario_is_spread_over_connections_too() {
+    let broker = Broker::start();
+    let scenario = "[[group]]\nname = \"bed\"\ncount = 6\ntopic = \"iot/bed/{number}\"\ninterval = \"1ms\"\nqos = 1\nmodel = \"daily(18,22)\"\n";
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("beds.toml");
+    std::fs::write(&file, scenario).expect("the folder can be written");
+    let subscriber = subscriber(&broker, 60);
+    let args = format!(
+        "--scenario {} --connections 3 --rate 1000/s --count 60 --report json",
+        file.display()
+    );
+    let report = report(&ends_well(iot_pub(broker.port(), &args).spawn()));
+    assert_eq!(report["devices"], 6);
+    assert_eq!(report["acknowledged"], 60);
+    let topics = topics(subscriber);
+    assert_eq!(topics.len(), 6);
+    assert!(topics.values().all(|count| *count == 10), "{topics:?}");
+}
+
+#[test]
+fn a_recording_is_reported_to_its_end() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("day.csv");
+    let lines = "topic,value,time\niot/a,1,2026-01-01T00:00:00Z\niot/b,2,2026-01-01T00:00:01Z\n";
+    std::fs::write(&file, lines).expect("the folder can be written");
+    let args = format!("-q 1 --replay {} --speed max --report json", file.display());
+    let report = report(&ends_well(iot_pub(broker.port(), &args).spawn()));
+    assert_eq!(report["acknowledged"], 2);
+}
+
+#[test]
+fn on_a_terminal_a_line_says_how_far_it_is() {
+    let broker = Broker::start();
+    let (program, port) = (env!("CARGO_BIN_EXE_iot-pub"), broker.port());
+    let command = format!("{program} -h 127.0.0.1 -p {port} -q 1 --rate 100/s --for 0.6s");
+    // From Debian's `bsdutils`, which is always there.
+    let ended = Program::new("script")
+        .args(["-qec", &command, "/dev/null"])
+        .spawn();
+    let shown = ends_with(ended, 0).stdout();
+    assert!(shown.contains("\r\u{1b}[K[##"), "{shown:?}");
+    assert!(shown.ends_with("\r\u{1b}[K"), "{shown:?}");
 }

@@ -154,7 +154,7 @@ fn what_is_wrong_is_said_before_anything_connects() {
     );
     refused(
         &["--topic", "iot/{id}"],
-        "error: invalid value 'iot/{id}' for '--topic <TOPIC>': unknown {id}: known are {device}",
+        "error: invalid value 'iot/{id}' for '--topic <TOPIC>': unknown {id}: known are {device}, {topic}",
     );
     refused(
         &["--topic", "iot/+/{device}"],
@@ -194,15 +194,41 @@ fn what_does_not_go_together_is_said() {
         ("--model", "uniform"),
         ("--payload-template", "x"),
         ("--message", "x"),
+        ("--replay", "x"),
     ] {
         let line = format!(
             "error: {option} can't be used with --scenario, whose file says what each device publishes"
         );
         refused(&["--scenario", "f.toml", option, value], &line);
     }
+    for (option, value) in [
+        ("--message", "x"),
+        ("--model", "uniform"),
+        ("--precision", "2"),
+        ("--payload-template", "x"),
+        ("--seed", "1"),
+        ("--start", "now"),
+        ("--interval", "1s"),
+        ("--jitter", "1s"),
+    ] {
+        let line = format!(
+            "error: {option} can't be used with --replay, which publishes what was recorded, when it was"
+        );
+        refused(&["--replay", "f.csv", option, value], &line);
+    }
+    refused(&["--loop"], "error: --loop needs --replay FILE");
+    refused(&["--strict"], "error: --strict needs --replay FILE");
+    refused(
+        &["--replay", "-", "--loop"],
+        "error: --loop needs a file: standard input can't be read again",
+    );
+    refused(
+        &["--topic", "replay/{topic}"],
+        "error: --topic: {topic} is the recorded one, and needs --replay FILE",
+    );
     refused(
         &["--speed", "2x"],
-        "error: --speed needs a time to start from: give --start TIME, or --seed SEED",
+        "error: --speed needs a time to start from: give --start TIME, --seed SEED or --replay FILE",
     );
     refused(
         &["--jitter", "3s"],
@@ -222,6 +248,9 @@ fn a_variable_never_makes_a_command_line_fail() {
             .env("IOT_PRECISION", "1")
             .env("IOT_JITTER", "1h")
             .env("IOT_SPEED", "max")
+            .env("IOT_REPLAY", "nowhere.csv")
+            .env("IOT_LOOP", "1")
+            .env("IOT_STRICT", "1")
     };
     let stdout = |args| ends_well(with_all(args).spawn()).stdout();
     assert_eq!(stdout("-m typed"), "iot/home2/temp typed\n");
@@ -233,4 +262,32 @@ fn a_variable_never_makes_a_command_line_fail() {
         .env("IOT_MESSAGE", "alone")
         .spawn();
     assert_eq!(ends_well(publisher).stdout(), "iot/home2/temp alone\n");
+}
+
+#[test]
+fn each_has_a_variable() {
+    let broker = Broker::start();
+    let publisher = iot_pub(broker.port(), "--count 2")
+        .env("IOT_MODEL", "t=counter(0.5)")
+        .env("IOT_PRECISION", "2")
+        .env("IOT_PAYLOAD_TEMPLATE", "{{t}} {{now}}")
+        .env("IOT_SEED", "1")
+        .env("IOT_START", "2026-06-21")
+        .env("IOT_SPEED", "max")
+        .env("IOT_INTERVAL", "1h")
+        .spawn();
+    assert_eq!(
+        ends_well(publisher).stdout(),
+        "iot/home2/temp 0.50 2026-06-21T00:00:00.000Z\n\
+         iot/home2/temp 1.50 2026-06-21T01:00:00.000Z\n"
+    );
+    let program = bare("").env("IOT_SCENARIO", "nowhere");
+    let ended = ends_with(program.spawn(), 1);
+    assert!(ended.stderr().contains("cannot read scenario `nowhere`"));
+    let program = bare("").env("IOT_REPLAY", "nowhere");
+    let ended = ends_with(
+        program.env("IOT_LOOP", "1").env("IOT_STRICT", "1").spawn(),
+        1,
+    );
+    assert!(ended.stderr().contains("cannot read recording `nowhere`"));
 }

@@ -83,6 +83,15 @@ impl<T> Template<T> {
         Ok(Self { pieces })
     }
 
+    /// Returns whether there is such a gap.
+    pub(crate) fn has(&self, gap: &T) -> bool
+    where
+        T: PartialEq,
+    {
+        let is_it = |piece: &Piece<T>| matches!(piece, Piece::Gap(other) if other == gap);
+        self.pieces.iter().any(is_it)
+    }
+
     /// Returns the text with each gap filled by what `fill` appends.
     pub(crate) fn fill(&self, mut fill: impl FnMut(&T, &mut String)) -> String {
         let mut text = String::new();

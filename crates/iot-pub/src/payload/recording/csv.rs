@@ -1,0 +1,90 @@
+//! Comma-separated values, as RFC 4180 has them.
+
+/// What a text is as a record.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Parsed {
+    Fields(Vec<Vec<u8>>),
+    /// A quote is not closed: the record goes on in the next line.
+    Open,
+    Bad(&'static str),
+}
+
+/// Takes a record apart; `text` may end with the end of its line.
+pub(super) fn parse(text: &[u8]) -> Parsed {
+    let text = text.strip_suffix(b"\n").unwrap_or(text);
+    let text = text.strip_suffix(b"\r").unwrap_or(text);
+    let mut fields = Vec::new();
+    let mut rest = text;
+    loop {
+        let field;
+        (field, rest) = match rest.strip_prefix(b"\"") {
+            None => {
+                let end = rest.iter().position(|byte| *byte == b',');
+                let (field, rest) = rest.split_at(end.unwrap_or(rest.len()));
+                if field.contains(&b'"') {
+                    return Parsed::Bad("a quote in a field that doesn't begin with one");
+                }
+                (field.to_vec(), rest)
+            }
+            Some(quoted) => match unquote(quoted) {
+                None => return Parsed::Open,
+                Some(unquoted) => unquoted,
+            },
+        };
+        fields.push(field);
+        rest = match rest {
+            [] => return Parsed::Fields(fields),
+            [b',', rest @ ..] => rest,
+            _ => return Parsed::Bad("text between a closing quote and the next comma"),
+        };
+    }
+}
+
+/// Returns a field up to its closing quote, and what follows; a doubled quote is one.
+fn unquote(mut rest: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+    let mut field = Vec::new();
+    loop {
+        let quote = rest.iter().position(|byte| *byte == b'"')?;
+        field.extend_from_slice(&rest[..quote]);
+        rest = &rest[quote + 1..];
+        match rest.strip_prefix(b"\"") {
+            None => return Some((field, rest)),
+            Some(more) => {
+                field.push(b'"');
+                rest = more;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn case(text: &str, expected: &[&str]) {
+        let expected = expected.iter().map(|field| field.as_bytes().to_vec());
+        assert_eq!(parse(text.as_bytes()), Parsed::Fields(expected.collect()));
+    }
+
+    #[test]
+    fn fields() {
+        case("a,b,c", &["a", "b", "c"]);
+        case("a,b\r\n", &["a", "b"]);
+        case("", &[""]);
+        case(",", &["", ""]);
+        case("\"a\",\"\",b\n", &["a", "", "b"]);
+        case("\"a,b\",\"say \"\"x\"\"\"", &["a,b", "say \"x\""]);
+        case("\"two\nlines\",b", &["two\nlines", "b"]);
+        case(" a , b ", &[" a ", " b "]);
+    }
+
+    #[test]
+    fn what_is_no_record() {
+        assert_eq!(parse(b"a,\"b"), Parsed::Open);
+        assert_eq!(parse(b"a,\"b\"\""), Parsed::Open);
+        for bad in ["a\"b,c", "\"a\"b,c", "\"a\" ,b"] {
+            assert!(matches!(parse(bad.as_bytes()), Parsed::Bad(_)), "{bad}");
+        }
+    }
+}
