@@ -10,9 +10,8 @@ use chrono::{NaiveTime, Timelike};
 
 use super::random::Random;
 
-/// The hours of the day at which `daily` turns round.
-const COLDEST: f64 = 5.0;
-const WARMEST: f64 = 15.0;
+/// How many hours `daily` takes from its coldest to its warmest.
+const RISE: f64 = 10.0;
 
 /// A sum of models, and the faults on top of it. A clone is another sensor of the same kind.
 #[derive(Debug, Clone)]
@@ -58,6 +57,8 @@ enum Term {
         night: f64,
         day: f64,
         noise: f64,
+        /// When it is warmest, after midnight.
+        peak: Duration,
     },
     Steps {
         levels: Vec<f64>,
@@ -137,9 +138,14 @@ impl Term {
                 let sine = (std::f64::consts::TAU * turns.fract()).sin();
                 value + *mean + *amplitude * sine + noise_of(*noise, random)
             }
-            Self::Daily { night, day, noise } => {
+            Self::Daily {
+                night,
+                day,
+                noise,
+                peak,
+            } => {
                 let seconds = f64::from(at.time_of_day.num_seconds_from_midnight());
-                let warmth = warmth(seconds / 3600.0);
+                let warmth = warmth((seconds - peak.as_secs_f64()) / 3600.0);
                 value + *night + (*day - *night) * warmth + noise_of(*noise, random)
             }
             Self::Steps { levels, every } => {
@@ -192,14 +198,14 @@ fn noise_of(sd: f64, random: &mut Random) -> f64 {
     if sd == 0.0 { 0.0 } else { sd * random.normal() }
 }
 
-/// Returns how warm the hour is, from 0 at the coldest of the day to 1 at the warmest: two half waves, up in 10 hours and
-/// down in 14.
-fn warmth(hour: f64) -> f64 {
-    let rise = WARMEST - COLDEST;
-    let half_wave = |part: f64| (1.0 - (std::f64::consts::PI * part).cos()) / 2.0;
-    if (COLDEST..WARMEST).contains(&hour) {
-        half_wave((hour - COLDEST) / rise)
+/// Returns how warm it is so many hours after the warmest of the day, from 0 to 1: two half waves, up in 10 hours and down
+/// in 14.
+fn warmth(hours: f64) -> f64 {
+    let half_wave = |part: f64| f64::midpoint(1.0, (std::f64::consts::PI * part).cos());
+    let (after, fall) = (hours.rem_euclid(24.0), 24.0 - RISE);
+    if after < fall {
+        half_wave(after / fall)
     } else {
-        1.0 - half_wave((hour - WARMEST).rem_euclid(24.0) / (24.0 - rise))
+        half_wave((24.0 - after) / RISE)
     }
 }

@@ -64,12 +64,13 @@ const MODELS: &[Word] = &[
         },
     },
     Word {
-        form: "daily(NIGHT,DAY,NOISE)",
+        form: "daily(NIGHT,DAY,NOISE,PEAK)",
         make: |args| {
             Ok(Term::Daily {
                 night: args.number("NIGHT", 14.0)?,
                 day: args.number("DAY", 26.0)?,
                 noise: args.positive("NOISE", 0.0)?,
+                peak: args.duration("PEAK", "15h")?,
             })
         },
     },

@@ -139,6 +139,9 @@ fn a_day_is_coldest_at_five_and_warmest_at_three_in_the_afternoon() {
     for pair in values.windows(2) {
         assert!((pair[1] - pair[0]).abs() < 2.0, "{pair:?}");
     }
+    let noon = self::values("daily(14,26,0,12h)", 3600.0, 24);
+    assert_close(noon[2], 14.0, 1e-9);
+    assert_close(noon[12], 26.0, 1e-9);
 }
 
 #[test]
