@@ -1,26 +1,25 @@
 //! Waits for an instant to within a fraction of a millisecond.
 
-use std::future::{Future, pending};
-use std::pin::Pin;
-use std::thread;
-use std::time::{Duration, Instant};
-
-/// tokio's timers count whole milliseconds and may be one late. The rest of the way a thread sleeps.
-const COARSE: Duration = Duration::from_millis(2);
+use std::future::pending;
+use std::time::Instant;
 
 /// Rings at one instant, or never. It outlives the rounds of a `select!` loop, so that other events don't start its
 /// wait anew.
+#[derive(Debug)]
 pub(crate) struct Alarm {
     at: Option<Instant>,
-    wait: Pin<Box<dyn Future<Output = ()>>>,
+    /// Others have had their turn since it was set.
+    has_yielded: bool,
+    timer: timer::Timer,
 }
 
 impl Alarm {
-    /// Returns an alarm that never rings.
+    /// Returns an alarm that never rings. To be called inside a tokio runtime.
     pub(crate) fn new() -> Self {
         Self {
             at: None,
-            wait: Box::pin(pending()),
+            has_yielded: false,
+            timer: timer::Timer::new(),
         }
     }
 
@@ -28,42 +27,156 @@ impl Alarm {
     pub(crate) fn set(&mut self, at: Option<Instant>) {
         if self.at != at {
             self.at = at;
-            self.wait = match at {
-                Some(at) => Box::pin(until(at)),
-                None => Box::pin(pending()),
-            };
+            self.has_yielded = false;
+            if let Some(at) = at {
+                self.timer.set(at);
+            }
         }
     }
 
     /// Waits until it rings; it is to be set again before the next time. May be dropped at the await.
     pub(crate) async fn ring(&mut self) {
-        self.wait.as_mut().await;
+        let Some(at) = self.at else {
+            return pending().await;
+        };
+        while Instant::now() < at {
+            self.timer.wait().await;
+            self.has_yielded = true;
+        }
+        // Where the time had come already: a publisher that is always late still lets its connections run.
+        if !self.has_yielded {
+            self.has_yielded = true;
+            tokio::task::yield_now().await;
+        }
         self.at = None;
-        self.wait = Box::pin(pending());
     }
 }
 
-async fn until(at: Instant) {
-    // Also where the time has come already: tokio's timer lets other tasks run now and then, and so a publisher that
-    // is always late still reads from its broker.
-    let early = at.checked_sub(COARSE).unwrap_or(at);
-    tokio::time::sleep_until(early.into()).await;
-    let left = at.saturating_duration_since(Instant::now());
-    if !left.is_zero() {
-        // Fails only where the runtime is ending.
-        let _ = tokio::task::spawn_blocking(move || thread::sleep(left)).await;
+/// The kernel's timer: exact to some microseconds, at three system calls a ring. tokio's own counts whole milliseconds.
+#[cfg(target_os = "linux")]
+mod timer {
+    use std::os::fd::OwnedFd;
+    use std::time::{Duration, Instant};
+
+    use rustix::time::{
+        Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+        timerfd_settime,
+    };
+    use tokio::io::unix::AsyncFd;
+
+    #[derive(Debug)]
+    pub(super) struct Timer {
+        at: Instant,
+        /// `None` where the system has none left: whole milliseconds then.
+        file: Option<AsyncFd<OwnedFd>>,
+    }
+
+    impl Timer {
+        pub(super) fn new() -> Self {
+            let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+            let file = timerfd_create(TimerfdClockId::Monotonic, flags).ok();
+            #[expect(
+                deprecated,
+                reason = "it may be handed a file that is closed too early, which an `OwnedFd` is not; \
+                          its successor is unsafe"
+            )]
+            let file = file.and_then(|file| AsyncFd::new(file).ok());
+            Self {
+                at: Instant::now(),
+                file,
+            }
+        }
+
+        pub(super) fn set(&mut self, at: Instant) {
+            self.at = at;
+            let left = at.saturating_duration_since(Instant::now());
+            // Zero would disarm it; who waits has looked at the clock before.
+            if let Some(file) = &self.file
+                && !left.is_zero()
+                && !arm(file, left)
+            {
+                self.file = None;
+            }
+        }
+
+        /// Waits for the time, or less.
+        pub(super) async fn wait(&mut self) {
+            let Some(file) = &self.file else {
+                return tokio::time::sleep_until(self.at.into()).await;
+            };
+            match file.readable().await {
+                Ok(mut ready) => {
+                    // How often it has rung. An error means that it has been set anew meanwhile.
+                    let _ = rustix::io::read(file, &mut [0; 8]);
+                    ready.clear_ready();
+                }
+                Err(_) => self.file = None,
+            }
+        }
+    }
+
+    fn arm(file: &AsyncFd<OwnedFd>, left: Duration) -> bool {
+        let zero = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        let time = Itimerspec {
+            it_interval: zero,
+            it_value: Timespec {
+                tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+                tv_nsec: left.subsec_nanos().into(),
+            },
+        };
+        timerfd_settime(file, TimerfdTimerFlags::empty(), &time).is_ok()
+    }
+}
+
+/// tokio's timer, which counts whole milliseconds and may be one late; the rest of the way a thread sleeps.
+#[cfg(not(target_os = "linux"))]
+mod timer {
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    const COARSE: Duration = Duration::from_millis(2);
+
+    #[derive(Debug)]
+    pub(super) struct Timer {
+        at: Instant,
+    }
+
+    impl Timer {
+        pub(super) fn new() -> Self {
+            Self { at: Instant::now() }
+        }
+
+        pub(super) fn set(&mut self, at: Instant) {
+            self.at = at;
+        }
+
+        /// Waits for the time, or less.
+        pub(super) async fn wait(&mut self) {
+            let early = self.at.checked_sub(COARSE).unwrap_or(self.at);
+            tokio::time::sleep_until(early.into()).await;
+            let left = self.at.saturating_duration_since(Instant::now());
+            if !left.is_zero() {
+                // Fails only where the runtime is ending.
+                let _ = tokio::task::spawn_blocking(move || thread::sleep(left)).await;
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::future::Future;
     use std::task::{Context, Waker};
+    use std::time::Duration;
 
     use super::*;
 
     fn block_on<T>(future: impl Future<Output = T>) -> T {
         let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
+            .enable_all()
             .build();
         runtime.unwrap().block_on(future)
     }

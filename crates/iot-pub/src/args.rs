@@ -9,6 +9,7 @@ use iot_core::ClientConfig;
 use iot_core::cli::ConnectArgs;
 
 use crate::device::Device;
+use crate::how::{How, HowArgs};
 use crate::what::WhatArgs;
 
 /// Publish sensor readings over MQTT
@@ -40,6 +41,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     connect: ConnectArgs,
+
+    #[command(flatten, next_help_heading = "Many devices and load")]
+    how: HowArgs,
 }
 
 fn count(text: &str) -> Result<u64, String> {
@@ -58,6 +62,7 @@ pub(crate) struct Plan {
     /// How many messages; `None` goes on until Ctrl-C.
     pub(crate) count: Option<u64>,
     pub(crate) fail_fast: bool,
+    pub(crate) how: How,
 }
 
 impl Args {
@@ -79,17 +84,21 @@ impl Args {
     }
 
     /// Returns what the options mean together.
-    pub(crate) fn plan(self) -> Result<Plan> {
+    pub(crate) fn plan(mut self) -> Result<Plan> {
+        self.how.check(&mut self.connect, &self.what)?;
         let config = ClientConfig {
             max_queued: self.max_queued,
+            max_inflight: self.how.max_inflight,
             ..self.connect.config()?
         };
-        let once = self.what.is_once();
+        let once = self.what.is_once() && self.how.is_silent_on_time();
+        let devices = self.what.devices(self.how.device_count())?;
         Ok(Plan {
             config,
-            devices: self.what.devices(1)?,
-            count: self.count.or(once.then_some(1)),
+            count: self.count.or(once.then_some(devices.len() as u64)),
+            devices,
             fail_fast: self.connect.fail_fast,
+            how: self.how.how(),
         })
     }
 }

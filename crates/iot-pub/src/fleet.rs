@@ -104,11 +104,12 @@ impl Fleet {
         }
     }
 
-    /// The device's message has left at `now`: its next tick is the one after that.
-    pub(crate) fn advance(&mut self, device: usize, now: Instant) {
+    /// The device's message has left at `now`: its next tick is the one after that. Returns how many it has missed.
+    pub(crate) fn advance(&mut self, device: usize, now: Instant) -> u64 {
         let (schedule, late) = &mut self.schedules[device];
-        schedule.advance(now.checked_sub(*late).unwrap_or(now));
+        let missed = schedule.advance(now.checked_sub(*late).unwrap_or(now));
         self.plan(device);
+        missed
     }
 
     fn plan(&mut self, device: usize) {

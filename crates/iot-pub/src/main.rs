@@ -5,8 +5,11 @@ mod args;
 mod clock;
 mod device;
 mod fleet;
+mod how;
+mod load;
 mod payload;
 mod publish;
+mod rate;
 mod report;
 mod scenario;
 mod schedule;
@@ -31,7 +34,11 @@ fn run(args: args::Args) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let result = runtime.block_on(publish::run(plan));
+    let result = if plan.how.is_load() {
+        runtime.block_on(load::run(plan))
+    } else {
+        runtime.block_on(publish::run(plan))
+    };
     // A thread that still asks for the address of a host must not keep the program.
     runtime.shutdown_background();
     result

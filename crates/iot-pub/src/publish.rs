@@ -33,6 +33,7 @@ pub(crate) async fn run(mut plan: Plan) -> Result<()> {
         notices: Notices::new(plan.config.address()),
         printer,
         fleet: Fleet::new(std::mem::take(&mut plan.devices)),
+        until: None,
         alarm: Alarm::new(),
         held: None,
         counts: Counts::default(),
@@ -62,6 +63,8 @@ struct Publisher {
     printer: Printer,
     /// Starts with the first connection.
     fleet: Fleet,
+    /// Nothing is due from then on.
+    until: Option<Instant>,
     alarm: Alarm,
     /// A message that found no room, and its device; all schedules wait for it.
     held: Option<(usize, Message)>,
@@ -97,7 +100,15 @@ impl Publisher {
 
     fn has_more(&self) -> bool {
         let count = self.plan.count;
-        !self.fleet.is_over() && count.is_none_or(|count| self.counts.messages < count)
+        !self.fleet.is_over()
+            && !self.is_time_over()
+            && count.is_none_or(|count| self.counts.messages < count)
+    }
+
+    /// Whether no tick is due within the time to publish.
+    fn is_time_over(&self) -> bool {
+        let due = self.fleet.due();
+        self.until.zip(due).is_some_and(|(until, due)| due >= until)
     }
 
     fn is_done(&self) -> bool {
@@ -243,7 +254,11 @@ impl Publisher {
         }
         self.dropped_before = self.counts.dropped;
         self.told_full = false;
-        self.fleet.start(Instant::now());
+        let now = Instant::now();
+        self.fleet.start(now);
+        if let (None, Some(length)) = (self.until, self.plan.how.duration) {
+            self.until = now.checked_add(length);
+        }
         self.send_held()
     }
 

@@ -25,15 +25,17 @@ impl Schedule {
         self.due
     }
 
-    /// The tick that was due is done, at `now`: the next is the first after it.
-    pub(crate) fn advance(&mut self, now: Instant) {
-        let Some(due) = self.due else { return };
+    /// The tick that was due is done, at `now`: the next is the first after it. Returns how many were missed between.
+    pub(crate) fn advance(&mut self, now: Instant) -> u64 {
+        let Some(due) = self.due else { return 0 };
         // The clock may still be before the tick that was taken, which must not come twice.
         let done = now.max(due);
         let elapsed = done.saturating_duration_since(self.start).as_nanos();
         let interval = self.interval.as_nanos();
         let left = Duration::from_nanos_u128(interval - elapsed % interval);
         self.due = done.checked_add(left);
+        // As often as the interval fits in between; a `u64` counts nanoseconds for 584 years.
+        u64::try_from((done - due).as_nanos() / interval).unwrap_or(u64::MAX)
     }
 }
 

@@ -154,6 +154,34 @@ impl WhatArgs {
         self.interval.unwrap_or(Duration::from_secs(2))
     }
 
+    /// Whether it was said how often to publish.
+    pub(crate) fn has_interval(&self) -> bool {
+        self.interval.is_some()
+    }
+
+    /// Returns the option that fixes the payload to the last byte, if there is one.
+    pub(crate) fn fixes_payload(&self) -> Option<&'static str> {
+        match (&self.message, &self.payload_template) {
+            (Some(_), _) => Some("--message"),
+            (_, Some(_)) => Some("--payload-template"),
+            _ => self.file(),
+        }
+    }
+
+    /// Returns the option whose file says what each device publishes, if there is one.
+    pub(crate) fn file(&self) -> Option<&'static str> {
+        match (&self.scenario, &self.replay) {
+            (Some(_), _) => Some("--scenario"),
+            (_, Some(_)) => Some("--replay"),
+            _ => None,
+        }
+    }
+
+    /// Whether a recording says when.
+    pub(crate) fn is_replay(&self) -> bool {
+        self.replay.is_some()
+    }
+
     /// Whether one message is all there is to publish, unless a count says otherwise.
     pub(crate) fn is_once(&self) -> bool {
         self.message.is_some() && self.interval.is_none()

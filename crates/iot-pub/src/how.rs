@@ -1,0 +1,175 @@
+//! How it is published: by how many devices over how many connections, how fast, for how long, and what is told about it
+//! at the end.
+
+use std::time::Duration;
+
+use clap::builder::BoolishValueParser;
+use clap::{Args, ValueEnum};
+use iot_core::Error;
+use iot_core::cli::{ConnectArgs, parse_duration};
+
+use crate::rate::Rate;
+use crate::what::WhatArgs;
+
+/// The options of many devices, of load and of its verdict.
+#[derive(Debug, Args)]
+pub(crate) struct HowArgs {
+    /// Be COUNT devices; `{device}` in the topic becomes 1 to COUNT [default: one for each connection]
+    #[arg(
+        long,
+        env = "IOT_DEVICES",
+        hide_env_values = true,
+        value_name = "COUNT"
+    )]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub(crate) devices: Option<u32>,
+
+    /// Open COUNT connections and spread the devices over them
+    #[arg(long, env = "IOT_CONNECTIONS", hide_env_values = true)]
+    #[arg(default_value_t = 1, value_name = "COUNT")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) connections: u32,
+
+    /// Be clients PREFIX1, PREFIX2 and so on to the broker [default: random ones]
+    #[arg(
+        long,
+        env = "IOT_ID_PREFIX",
+        hide_env_values = true,
+        value_name = "PREFIX"
+    )]
+    pub(crate) id_prefix: Option<String>,
+
+    /// Open connections at RATE
+    #[arg(long, env = "IOT_CONNECT_RATE", hide_env_values = true)]
+    #[arg(
+        default_value = "500/s",
+        value_name = "RATE",
+        allow_hyphen_values = true
+    )]
+    pub(crate) connect_rate: Rate,
+
+    /// Publish at RATE in total, however slow the broker is: 5000/s, 300/m (instead of --interval)
+    #[arg(long, env = "IOT_RATE", hide_env_values = true)]
+    #[arg(value_name = "RATE", allow_hyphen_values = true)]
+    pub(crate) rate: Option<Rate>,
+
+    /// Publish for DURATION and exit: 30s, 5m [default: go on until Ctrl-C]
+    #[arg(long = "for", env = "IOT_FOR", hide_env_values = true)]
+    #[arg(value_name = "DURATION", value_parser = parse_duration, allow_hyphen_values = true)]
+    pub(crate) duration: Option<Duration>,
+
+    /// Let COUNT messages with QoS 1 or 2 be on their way at a time, on each connection
+    #[arg(long, env = "IOT_MAX_INFLIGHT", hide_env_values = true)]
+    #[arg(default_value_t = 20, value_name = "COUNT")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) max_inflight: u16,
+
+    /// Print at the end what became of the messages, how fast and how late, instead of each message
+    #[arg(
+        long,
+        env = "IOT_REPORT",
+        hide_env_values = true,
+        value_name = "FORMAT"
+    )]
+    pub(crate) report: Option<Format>,
+
+    /// Subscribe to the same topics, and exit with 1 if a message is lost, duplicated, out of order or corrupted
+    #[arg(long, env = "IOT_VERIFY", hide_env_values = true)]
+    #[arg(value_parser = BoolishValueParser::new())]
+    pub(crate) verify: bool,
+}
+
+/// What a report looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Lines for people.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+/// How it is to be done.
+#[derive(Debug)]
+pub(crate) struct How {
+    pub(crate) connections: usize,
+    pub(crate) id_prefix: Option<String>,
+    pub(crate) connect_rate: Rate,
+    pub(crate) rate: Option<Rate>,
+    pub(crate) duration: Option<Duration>,
+    pub(crate) report: Option<Format>,
+    pub(crate) verify: bool,
+}
+
+impl HowArgs {
+    /// Checks what goes together with the options of a connection, and lets the prefix stand for the id there.
+    pub(crate) fn check(&self, connect: &mut ConnectArgs, what: &WhatArgs) -> Result<(), Error> {
+        if self.rate.is_some() && what.has_interval() {
+            return Err(Error::Config(
+                "--rate and --interval both say when: give one of them".into(),
+            ));
+        }
+        if self.rate.is_some() && what.is_replay() {
+            return Err(Error::Config(
+                "--replay has the pace of its recording: give --speed instead of --rate".into(),
+            ));
+        }
+        if let (Some(_), Some(option)) = (self.devices, what.file()) {
+            return Err(Error::Config(format!(
+                "{option} has a file that says which devices there are: leave out --devices"
+            )));
+        }
+        if let Some(option) = what.fixes_payload().filter(|_| self.verify) {
+            return Err(Error::Config(format!(
+                "--verify numbers the messages in a payload of its own, and {option} fixes the payload: leave one of them out"
+            )));
+        }
+        if connect.id.is_some() && (self.connections > 1 || self.id_prefix.is_some()) {
+            return Err(Error::Config(
+                "--id is one client's: give --id-prefix PREFIX alone, for clients PREFIX1, PREFIX2 and so on".into(),
+            ));
+        }
+        if let Some(prefix) = &self.id_prefix {
+            connect.id = Some(format!("{prefix}1"));
+        } else if self.connections > 1 && connect.disable_clean_session {
+            return Err(Error::Config(
+                "--disable-clean-session needs client ids, for the broker to find the sessions by: give --id-prefix PREFIX".into(),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Returns how many devices are wanted.
+    pub(crate) fn device_count(&self) -> usize {
+        let count = self.devices.unwrap_or(self.connections);
+        usize::try_from(count).unwrap_or(usize::MAX)
+    }
+
+    /// Returns whether nothing here says that a message is to be repeated.
+    pub(crate) fn is_silent_on_time(&self) -> bool {
+        self.rate.is_none() && self.duration.is_none()
+    }
+
+    /// Returns what the options mean.
+    pub(crate) fn how(self) -> How {
+        How {
+            connections: usize::try_from(self.connections).unwrap_or(usize::MAX),
+            id_prefix: self.id_prefix,
+            connect_rate: self.connect_rate,
+            rate: self.rate,
+            duration: self.duration,
+            // Who asks for a verdict wants to see it.
+            report: self.report.or(self.verify.then_some(Format::Text)),
+            verify: self.verify,
+        }
+    }
+}
+
+impl How {
+    /// Returns whether what happens is reported, if at all, at the end, and not message by message.
+    pub(crate) fn is_load(&self) -> bool {
+        self.connections > 1
+            || self.id_prefix.is_some()
+            || self.rate.is_some()
+            || self.report.is_some()
+    }
+}

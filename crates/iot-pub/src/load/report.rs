@@ -1,0 +1,129 @@
+//! What became of the messages, for people and for programs.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use iot_core::QoS;
+use serde_json::{Value, json};
+
+use super::latency::Latency;
+use super::state::Counts;
+use super::verify::Verdict;
+use crate::how::Format;
+use crate::rate::Rate;
+
+/// All that is known at the end of a run.
+#[derive(Debug)]
+pub(super) struct Report {
+    pub(super) connections: usize,
+    pub(super) devices: usize,
+    /// Times a connection was lost.
+    pub(super) losses: u64,
+    /// The highest of the devices.
+    pub(super) qos: QoS,
+    pub(super) counts: Counts,
+    /// How many were taken up to be sent.
+    pub(super) messages: u64,
+    /// From the first message's due time until the last one was done and its time was over.
+    pub(super) elapsed: Duration,
+    pub(super) asked: Option<Rate>,
+    pub(super) latency: Latency,
+    pub(super) lateness: Latency,
+    pub(super) verdict: Option<Verdict>,
+}
+
+impl Report {
+    /// Returns the report with its last line's end.
+    pub(super) fn text(&self, format: Format) -> String {
+        match format {
+            Format::Json => format!("{}\n", self.to_json()),
+            Format::Text => self.to_text(),
+        }
+    }
+
+    /// How many a second were written (QoS 0) or acknowledged (QoS 1 and 2).
+    fn reached(&self) -> Option<f64> {
+        let done = match self.qos {
+            QoS::AtMostOnce => self.counts.sent,
+            QoS::AtLeastOnce | QoS::ExactlyOnce => self.counts.acknowledged,
+        };
+        let seconds = self.elapsed.as_secs_f64();
+        #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
+        let reached = done as f64 / seconds;
+        (seconds > 0.0 && done > 0).then(|| rounded(reached))
+    }
+
+    /// With QoS 0 nothing is acknowledged, and what is pending is not sent.
+    fn unacknowledged(&self) -> u64 {
+        self.counts.pending
+    }
+
+    fn to_json(&self) -> Value {
+        let counts = &self.counts;
+        json!({
+            "connections": self.connections,
+            "connections_lost": self.losses,
+            "devices": self.devices,
+            "qos": self.qos as u8,
+            "seconds": rounded(self.elapsed.as_secs_f64()),
+            "messages": self.messages,
+            "sent": counts.sent,
+            "acknowledged": counts.acknowledged,
+            "unacknowledged": self.unacknowledged(),
+            "failed": counts.failed,
+            "dropped": counts.dropped,
+            "skipped": counts.skipped,
+            "rate_asked": self.asked.map(Rate::per_second),
+            "rate_reached": self.reached(),
+            "acknowledgement_ms": self.latency.to_json(),
+            "lateness_ms": self.lateness.to_json(),
+            "verify": self.verdict.as_ref().map(Verdict::to_json),
+        })
+    }
+
+    fn to_text(&self) -> String {
+        let counts = &self.counts;
+        let mut text = format!(
+            "messages:      {}; {} sent, {} acknowledged, {} unacknowledged, {} failed, {} dropped, {} skipped\n",
+            self.messages,
+            counts.sent,
+            counts.acknowledged,
+            self.unacknowledged(),
+            counts.failed,
+            counts.dropped,
+            counts.skipped,
+        );
+        if let Some(reached) = self.reached() {
+            let asked = self
+                .asked
+                .map(|asked| format!(" of {asked} asked for"))
+                .unwrap_or_default();
+            let seconds = rounded(self.elapsed.as_secs_f64());
+            let _ = writeln!(text, "rate:          {reached}/s{asked}, over {seconds} s");
+        }
+        for (name, latency) in [
+            ("acknowledged:  ", &self.latency),
+            ("late:          ", &self.lateness),
+        ] {
+            if let Some(figures) = latency.to_text() {
+                let _ = writeln!(text, "{name}{figures}");
+            }
+        }
+        if self.connections > 1 || self.losses > 0 {
+            let _ = writeln!(
+                text,
+                "connections:   {}, lost {} times",
+                self.connections, self.losses
+            );
+        }
+        if let Some(verdict) = &self.verdict {
+            text += &verdict.to_text();
+        }
+        text
+    }
+}
+
+/// To three digits after the point.
+fn rounded(number: f64) -> f64 {
+    (number * 1000.0).round() / 1000.0
+}

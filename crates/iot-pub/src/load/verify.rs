@@ -1,0 +1,343 @@
+//! Whether what was published arrives: each message carries its number, and a subscriber of our own counts them off.
+//!
+//! The payload is `{"value":25.3,"seq":7,"device":"12","at":1790000000000000}`: the reading, its number on that device
+//! from 0 on, the device, and when it was due in microseconds since 1970 (UTC).
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt::Write as _;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::Write as _;
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use iot_core::{Message, TopicName};
+use serde_json::{Value, json};
+
+use super::latency::Latency;
+use crate::device::Device;
+
+/// What has been sent, and what of that has arrived.
+#[derive(Debug)]
+pub(super) struct Verifier {
+    lanes: Vec<Lane>,
+    by_name: HashMap<String, usize>,
+    /// What one and the same moment is on both clocks.
+    clocks: (Instant, SystemTime),
+    outstanding: u64,
+    pub(super) last_arrival: Instant,
+    pub(super) verdict: Verdict,
+}
+
+/// What was found.
+#[derive(Debug)]
+pub(super) struct Verdict {
+    pub(super) received: u64,
+    pub(super) lost: u64,
+    pub(super) duplicated: u64,
+    pub(super) out_of_order: u64,
+    pub(super) corrupted: u64,
+    pub(super) latency: Latency,
+}
+
+/// One device's messages.
+#[derive(Debug)]
+struct Lane {
+    /// `,"device":"12","at":`
+    middle: String,
+    /// The number of the first of `sent`; all before it have arrived.
+    first: u64,
+    sent: VecDeque<Sent>,
+    /// The highest number that has arrived, plus 1.
+    reached: u64,
+}
+
+#[derive(Debug)]
+struct Sent {
+    due: Instant,
+    /// Of topic and payload.
+    fingerprint: u64,
+    arrived: bool,
+}
+
+impl Verifier {
+    pub(super) fn new(devices: &[Device]) -> Self {
+        let lane = |device: &Device| Lane {
+            middle: format!(",\"device\":{},\"at\":", Value::from(device.name.as_str())),
+            first: 0,
+            sent: VecDeque::new(),
+            reached: 0,
+        };
+        let names = devices.iter().map(|device| device.name.clone());
+        let now = Instant::now();
+        Self {
+            lanes: devices.iter().map(lane).collect(),
+            by_name: names.zip(0..).collect(),
+            clocks: (now, SystemTime::now()),
+            outstanding: 0,
+            last_arrival: now,
+            verdict: Verdict {
+                received: 0,
+                lost: 0,
+                duplicated: 0,
+                out_of_order: 0,
+                corrupted: 0,
+                latency: Latency::new(),
+            },
+        }
+    }
+
+    /// Returns the payload that carries the value and its number.
+    pub(super) fn payload(&self, device: usize, value: &[u8], due: Instant) -> Bytes {
+        let lane = &self.lanes[device];
+        let seq = lane.first + lane.sent.len() as u64;
+        let mut payload = Vec::with_capacity(value.len() + lane.middle.len() + 64);
+        payload.extend_from_slice(b"{\"value\":");
+        payload.extend_from_slice(value);
+        // Writing to memory does not fail.
+        let _ = write!(
+            payload,
+            ",\"seq\":{seq}{}{}}}",
+            lane.middle,
+            self.microseconds(due)
+        );
+        payload.into()
+    }
+
+    fn microseconds(&self, at: Instant) -> u128 {
+        let (instant, time) = self.clocks;
+        let time = time + at.saturating_duration_since(instant);
+        let since_1970 = time.duration_since(SystemTime::UNIX_EPOCH);
+        since_1970.unwrap_or(Duration::ZERO).as_micros()
+    }
+
+    /// The message is accepted for sending.
+    pub(super) fn sent(&mut self, device: usize, topic: &TopicName, payload: &[u8], due: Instant) {
+        self.lanes[device].sent.push_back(Sent {
+            due,
+            fingerprint: fingerprint(topic, payload),
+            arrived: false,
+        });
+        self.outstanding += 1;
+    }
+
+    /// Returns whether everything has arrived.
+    pub(super) fn is_complete(&self) -> bool {
+        self.outstanding == 0
+    }
+
+    /// A message has arrived on one of our topics.
+    pub(super) fn received(&mut self, message: &Message, now: Instant) {
+        // The broker had kept it from before.
+        if message.retain {
+            return;
+        }
+        self.last_arrival = now;
+        let verdict = &mut self.verdict;
+        verdict.received += 1;
+        let lane = identity(&message.payload)
+            .and_then(|(device, seq)| Some((&mut self.lanes[*self.by_name.get(&device)?], seq)));
+        let Some((lane, seq)) = lane else {
+            verdict.corrupted += 1;
+            return;
+        };
+        if seq < lane.first {
+            verdict.duplicated += 1;
+            return;
+        }
+        let at = usize::try_from(seq - lane.first).unwrap_or(usize::MAX);
+        let Some(sent) = lane.sent.get_mut(at) else {
+            verdict.corrupted += 1;
+            return;
+        };
+        if sent.arrived {
+            verdict.duplicated += 1;
+            return;
+        }
+        sent.arrived = true;
+        self.outstanding -= 1;
+        if sent.fingerprint != fingerprint(&message.topic, &message.payload) {
+            verdict.corrupted += 1;
+        }
+        verdict
+            .latency
+            .record(now.saturating_duration_since(sent.due));
+        if seq < lane.reached {
+            verdict.out_of_order += 1;
+        }
+        lane.reached = lane.reached.max(seq + 1);
+        while lane.sent.front().is_some_and(|sent| sent.arrived) {
+            lane.sent.pop_front();
+            lane.first += 1;
+        }
+    }
+
+    /// Nothing more arrives: what is missing is lost.
+    pub(super) fn finish(mut self) -> Verdict {
+        self.verdict.lost = self.outstanding;
+        self.verdict
+    }
+}
+
+/// The device and the number that a payload carries.
+fn identity(payload: &[u8]) -> Option<(String, u64)> {
+    let payload: Value = serde_json::from_slice(payload).ok()?;
+    let device = payload.get("device")?.as_str()?.to_owned();
+    Some((device, payload.get("seq")?.as_u64()?))
+}
+
+fn fingerprint(topic: &TopicName, payload: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    topic.as_str().hash(&mut hasher);
+    payload.hash(&mut hasher);
+    hasher.finish()
+}
+
+impl Verdict {
+    /// Returns what is wrong, in one line; `None` if nothing is.
+    pub(super) fn complaint(&self) -> Option<String> {
+        let found: Vec<_> = self
+            .findings()
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect();
+        (!found.is_empty()).then(|| found.join(", "))
+    }
+
+    fn findings(&self) -> [(u64, &'static str); 4] {
+        [
+            (self.lost, "lost"),
+            (self.duplicated, "duplicated"),
+            (self.out_of_order, "out of order"),
+            (self.corrupted, "corrupted"),
+        ]
+    }
+
+    pub(super) fn to_json(&self) -> Value {
+        json!({
+            "received": self.received,
+            "lost": self.lost,
+            "duplicated": self.duplicated,
+            "out_of_order": self.out_of_order,
+            "corrupted": self.corrupted,
+            "latency_ms": self.latency.to_json(),
+        })
+    }
+
+    pub(super) fn to_text(&self) -> String {
+        let findings = self
+            .findings()
+            .map(|(count, what)| format!("{count} {what}"));
+        let mut text = format!(
+            "arrived:       {}; {}\n",
+            self.received,
+            findings.join(", ")
+        );
+        if let Some(latency) = self.latency.to_text() {
+            let _ = writeln!(text, "end to end:    {latency}");
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::tests::device;
+
+    fn verifier() -> Verifier {
+        Verifier::new(&[device("1"), device("\"2\"")])
+    }
+
+    fn topic() -> TopicName {
+        TopicName::new("iot/a").unwrap()
+    }
+
+    fn send(verifier: &mut Verifier, device: usize) -> Message {
+        let due = Instant::now();
+        let payload = verifier.payload(device, b"25.5", due);
+        verifier.sent(device, &topic(), &payload, due);
+        Message::new(topic(), payload)
+    }
+
+    #[track_caller]
+    fn case(arrivals: &[usize], [lost, duplicated, out_of_order]: [u64; 3]) {
+        let mut verifier = verifier();
+        let messages: Vec<_> = (0..4).map(|_| send(&mut verifier, 0)).collect();
+        for arrival in arrivals {
+            verifier.received(&messages[*arrival], Instant::now());
+        }
+        let verdict = verifier.finish();
+        let found = [verdict.lost, verdict.duplicated, verdict.out_of_order];
+        assert_eq!(found, [lost, duplicated, out_of_order], "{arrivals:?}");
+        assert_eq!(verdict.corrupted, 0);
+    }
+
+    #[test]
+    fn what_is_lost_duplicated_or_out_of_order_is_found() {
+        case(&[0, 1, 2, 3], [0, 0, 0]);
+        case(&[], [4, 0, 0]);
+        case(&[0, 1, 2], [1, 0, 0]);
+        case(&[1, 2, 3], [1, 0, 0]);
+        case(&[0, 0, 1, 2, 3, 3], [0, 2, 0]);
+        case(&[0, 2, 1, 3], [0, 0, 1]);
+        case(&[3, 2, 1, 0], [0, 0, 3]);
+        case(&[2, 0, 2], [2, 1, 1]);
+    }
+
+    #[test]
+    fn devices_do_not_share_an_order() {
+        let mut verifier = verifier();
+        let first = [send(&mut verifier, 0), send(&mut verifier, 0)];
+        let second = send(&mut verifier, 1);
+        for message in [&second, &first[0], &first[1]] {
+            verifier.received(message, Instant::now());
+        }
+        assert!(verifier.is_complete());
+        assert_eq!(verifier.finish().complaint(), None);
+    }
+
+    #[test]
+    fn what_is_not_as_it_was_sent_is_corrupted() {
+        let mut verifier = verifier();
+        let message = send(&mut verifier, 0);
+        let changed = |from: &str, to: &str| {
+            let text = String::from_utf8(message.payload.to_vec()).unwrap();
+            Message::new(topic(), text.replace(from, to))
+        };
+        for foreign in [
+            Message::new(topic(), "hello"),
+            Message::new(topic(), ""),
+            changed("\"seq\":0", "\"seq\":99"),
+            changed("\"device\":\"1\"", "\"device\":\"3\""),
+        ] {
+            verifier.received(&foreign, Instant::now());
+        }
+        assert!(!verifier.is_complete());
+        verifier.received(&changed("25.5", "26.5"), Instant::now());
+        assert!(verifier.is_complete());
+        assert_eq!(verifier.finish().complaint(), Some("5 corrupted".into()));
+    }
+
+    #[test]
+    fn what_the_broker_had_kept_is_not_ours() {
+        let mut verifier = verifier();
+        let old = Message::new(topic(), "25.5").with_retain(true);
+        verifier.received(&old, Instant::now());
+        assert_eq!(verifier.finish().received, 0);
+    }
+
+    #[test]
+    fn the_payload_is_json_and_says_when_it_was_due() {
+        let mut verifier = verifier();
+        send(&mut verifier, 1);
+        let message = send(&mut verifier, 1);
+        let payload: Value = serde_json::from_slice(&message.payload).unwrap();
+        let now = verifier.microseconds(Instant::now());
+        assert_eq!(payload["value"], 25.5);
+        assert_eq!(payload["seq"], 1);
+        assert_eq!(payload["device"], "\"2\"");
+        let at = u128::from(payload["at"].as_u64().unwrap());
+        assert!(at <= now && now - at < 60_000_000, "{at}, {now}");
+    }
+}
