@@ -67,7 +67,7 @@ pub struct ConnectArgs {
         hide_env_values = true
     )]
     #[arg(default_value = "mqttv311", value_name = "VERSION")]
-    #[arg(value_parser = PossibleValuesParser::new(["mqttv311", "mqttv5", "311", "5"])
+    #[arg(value_parser = PossibleValuesParser::new(VERSIONS)
         .map(|version| protocol(&version)))]
     pub protocol_version: Protocol,
 
@@ -119,8 +119,11 @@ pub struct ConnectArgs {
     help: Option<bool>,
 }
 
+const VERSIONS: [&str; 6] = ["mqttv31", "mqttv311", "mqttv5", "31", "311", "5"];
+
 fn protocol(version: &str) -> Protocol {
     match version {
+        "mqttv31" | "31" => Protocol::V31,
         "mqttv5" | "5" => Protocol::V5,
         _ => Protocol::V311,
     }
@@ -161,9 +164,10 @@ impl ConnectArgs {
         };
         if config.password.is_some() && config.username.is_none() && config.protocol != Protocol::V5
         {
-            return Err(Error::Config(
-                "a password needs a user name on MQTT 3.1.1: give --username NAME".into(),
-            )
+            return Err(Error::Config(format!(
+                "a password needs a user name on {}: give --username NAME",
+                config.protocol
+            ))
             .into());
         }
         Ok(config.checked()?)
@@ -238,6 +242,24 @@ mod tests {
         assert_eq!(by_letter.bind_address, Some([127, 0, 0, 2].into()));
         assert_eq!(by_letter.username.as_deref(), Some("ada"));
         assert_eq!(by_letter.password.as_deref(), Some("-secret"));
+    }
+
+    #[test]
+    fn each_version_of_the_protocol_has_two_names() {
+        for (name, expected) in [
+            ("mqttv31", Protocol::V31),
+            ("31", Protocol::V31),
+            ("mqttv311", Protocol::V311),
+            ("311", Protocol::V311),
+            ("mqttv5", Protocol::V5),
+            ("5", Protocol::V5),
+        ] {
+            assert_eq!(config(&format!("-V {name}")).protocol, expected);
+        }
+        refused(
+            "-V 31 -i 123456789012345678901234",
+            "the client id has 24 characters, MQTT 3.1 takes at most 23",
+        );
     }
 
     #[test]

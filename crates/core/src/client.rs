@@ -11,6 +11,7 @@
 //! connects when the callback has returned, [`Client::loop_stop`] takes effect then, and
 //! [`MessageInfo::wait_for_publish`] is an error.
 
+mod acks;
 mod callbacks;
 mod delivery;
 mod driver;
@@ -23,16 +24,17 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::config::ClientConfig;
+use crate::config::{ClientConfig, Will};
 use crate::connection::{Connection, Handle};
 use crate::error::Error;
-use crate::message::{Message, PacketId, Payload, QoS};
-use crate::packet::Subscription;
-use crate::reason::ConnectCode;
-use crate::session::Event;
+use crate::message::{Message, PacketId, Payload, Properties, QoS};
+use crate::packet::{ConnAck, SubscribeAck, Subscription};
+use crate::reason::{ConnectCode, ReasonCode};
+use crate::session::{AckToken, Event, LogLevel};
 use crate::topic::{TopicFilter, TopicName};
-pub use callbacks::ConnectFlags;
+use acks::Acks;
 use callbacks::{Callbacks, UserData};
+pub use callbacks::{ConnectFlags, Published};
 use delivery::Deliveries;
 pub use delivery::MessageInfo;
 use driver::Driver;
@@ -92,13 +94,14 @@ struct Inner<U: Send + 'static> {
     callbacks: Mutex<Callbacks<U>>,
     userdata: UserData<U>,
     deliveries: Deliveries,
+    acks: Acks,
 }
 
 /// What other threads and callbacks ask of the loop.
 #[derive(Default)]
 struct Control {
-    /// Broker and keep alive, to be used by the next connection.
-    config: ClientConfig,
+    /// What the next connection is made with.
+    config: Arc<ClientConfig>,
     /// [`Client::connect`] or [`Client::connect_async`] was called.
     has_target: bool,
     /// Connect now; the result goes to those who wait for it.
@@ -153,7 +156,9 @@ impl<U: Send + 'static> Client<U> {
     pub fn new(config: ClientConfig, userdata: U) -> Result<Self, Error> {
         static NUMBER: AtomicU64 = AtomicU64::new(1);
         let connection = Connection::new(config)?;
-        let config = connection.config().clone();
+        let config = Arc::new(connection.config().clone());
+        let acks = Acks::default();
+        acks.set_manual(config.manual_ack);
         Ok(Self {
             inner: Arc::new(Inner {
                 number: NUMBER.fetch_add(1, Ordering::Relaxed),
@@ -167,6 +172,7 @@ impl<U: Send + 'static> Client<U> {
                 callbacks: Mutex::new(Callbacks::default()),
                 userdata: UserData::new(userdata),
                 deliveries: Deliveries::default(),
+                acks,
             }),
         })
     }
@@ -186,6 +192,107 @@ impl<U: Send + 'static> Client<U> {
         self.inner.userdata.set(userdata);
     }
 
+    // What is set before connecting. All but the two limits and `manual_ack_set` takes effect with
+    // the next connection.
+
+    /// Sets the message that the broker publishes when the connection is lost.
+    ///
+    /// # Errors
+    /// [`Error::Topic`] for a topic with a wildcard or none, [`Error::Config`] for another QoS than
+    /// 0, 1, 2 and for a payload of more than 65,535 bytes.
+    pub fn will_set(
+        &self,
+        topic: impl TryInto<TopicName, Error: Into<Error>>,
+        payload: impl Into<Payload>,
+        qos: impl TryInto<QoS, Error: Into<Error>>,
+        retain: bool,
+    ) -> Result<(), Error> {
+        self.will_set_with(Will {
+            topic: topic.try_into().map_err(Into::into)?,
+            payload: payload.into().0,
+            qos: qos.try_into().map_err(Into::into)?,
+            retain,
+            properties: None,
+        })
+    }
+
+    /// Sets the will as [`will_set`](Self::will_set) does, with its MQTT 5 properties.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a payload of more than 65,535 bytes and for properties out of their
+    /// range.
+    pub fn will_set_with(&self, will: Will) -> Result<(), Error> {
+        self.change(|config| config.will = Some(will)).map(drop)
+    }
+
+    /// Removes the will.
+    pub fn will_clear(&self) {
+        self.change(|config| config.will = None)
+            .expect("nothing can be wrong with no will");
+    }
+
+    /// Sets who connects; `None` for nobody.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a password without a user name (MQTT 3.1 and 3.1.1), and for more than
+    /// 65,535 bytes.
+    pub fn username_pw_set(
+        &self,
+        username: Option<&str>,
+        password: Option<&str>,
+    ) -> Result<(), Error> {
+        self.change(|config| {
+            config.username = username.map(Into::into);
+            config.password = password.map(Into::into);
+        })
+        .map(drop)
+    }
+
+    /// Sets the shortest and the longest delay before the next try to connect; it doubles from try
+    /// to try, and each is shortened by up to a half at random, so that not all clients of a broker
+    /// come back at once. Defaults 1 and 120 s.
+    pub fn reconnect_delay_set(&self, shortest: Duration, longest: Duration) {
+        self.change(|config| config.reconnect_delay = (shortest, longest))
+            .expect("any delay is right");
+    }
+
+    /// Sets how many messages with QoS 1 and 2 may be sent and not yet acknowledged, at once; 0 for
+    /// as many as the protocol knows. An MQTT 5 broker's receive maximum lowers it. More of them wait
+    /// in the queue. Default 20.
+    pub fn max_inflight_messages_set(&self, messages: u16) {
+        self.change_limits(|config| config.max_inflight = any_number(messages));
+    }
+
+    /// Sets how many messages with QoS 1 and 2 are accepted and not yet acknowledged, those in
+    /// flight included, at once; 0 for as many as the protocol knows, 65,535. Default 65,000.
+    ///
+    /// When so many wait, [`publish`](Self::publish) returns [`Error::QueueFull`] and takes nothing;
+    /// what was accepted stays, however far the limit is lowered. There is room again when messages
+    /// are acknowledged, which [`on_publish`](Self::on_publish) tells.
+    pub fn max_queued_messages_set(&self, messages: u16) {
+        self.change_limits(|config| config.max_queued = any_number(messages));
+    }
+
+    fn change_limits(&self, change: impl FnOnce(&mut ClientConfig)) {
+        let config = self.change(change).expect("any number but 0 is right");
+        self.inner.handle.configure(config);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut ClientConfig)) -> Result<Arc<ClientConfig>, Error> {
+        let mut control = lock(&self.inner.control);
+        let mut config = ClientConfig::clone(&control.config);
+        change(&mut config);
+        control.config = Arc::new(config.checked()?);
+        Ok(Arc::clone(&control.config))
+    }
+
+    /// Chooses who acknowledges what arrives from now on: the application by [`ack`](Self::ack), or
+    /// the client, after `on_message` has returned (the default).
+    pub fn manual_ack_set(&self, manual: bool) {
+        self.inner.acks.set_manual(manual);
+        self.inner.handle.set_manual_ack(manual);
+    }
+
     // Connecting.
 
     /// Connects to a broker: blocks until CONNECT is sent, whatever the loop does. `on_connect`
@@ -202,8 +309,7 @@ impl<U: Send + 'static> Client<U> {
         keep_alive: Duration,
         bind_address: Option<IpAddr>,
     ) -> Result<(), Error> {
-        self.connect_async(host, port, keep_alive, bind_address)?;
-        self.reconnect()
+        self.request_connect(|config| Self::aimed(config, host, port, keep_alive, bind_address))
     }
 
     /// Remembers the broker; the loop connects, [`loop_start`](Self::loop_start) without blocking.
@@ -218,14 +324,7 @@ impl<U: Send + 'static> Client<U> {
         bind_address: Option<IpAddr>,
     ) -> Result<(), Error> {
         let mut control = lock(&self.inner.control);
-        let config = ClientConfig {
-            host: host.to_owned(),
-            port,
-            keep_alive,
-            bind_address,
-            ..control.config.clone()
-        };
-        control.config = config.checked()?;
+        control.config = Self::aimed(&control.config, host, port, keep_alive, bind_address)?.into();
         control.has_target = true;
         drop(control);
         // A `disconnect` from before is over.
@@ -234,37 +333,65 @@ impl<U: Send + 'static> Client<U> {
         Ok(())
     }
 
+    /// The configuration with this broker in it.
+    fn aimed(
+        config: &ClientConfig,
+        host: &str,
+        port: u16,
+        keep_alive: Duration,
+        bind_address: Option<IpAddr>,
+    ) -> Result<ClientConfig, Error> {
+        let config = ClientConfig {
+            host: host.to_owned(),
+            port,
+            keep_alive,
+            bind_address,
+            ..config.clone()
+        };
+        config.checked()
+    }
+
     /// Connects to the same broker again, as [`connect`](Self::connect) does. Without an earlier
     /// `connect` that is the broker of the configuration.
     ///
     /// # Errors
     /// As [`connect`](Self::connect).
     pub fn reconnect(&self) -> Result<(), Error> {
+        self.request_connect(|config| Ok(config.clone()))
+    }
+
+    /// Connects now, to the broker that `aim` makes of the present one.
+    fn request_connect(
+        &self,
+        aim: impl FnOnce(&ClientConfig) -> Result<ClientConfig, Error>,
+    ) -> Result<(), Error> {
         let inner = &self.inner;
-        lock(&inner.control).has_target = true;
-        if driver::runs_here(inner.number) {
-            lock(&inner.control).connect.get_or_insert_default();
+        let (sender, result) = mpsc::sync_channel(1);
+        let in_callback = driver::runs_here(inner.number);
+        {
+            // Broker and request at once: a loop that saw the one without the other would connect
+            // by itself, and then once more.
+            let mut control = lock(&inner.control);
+            control.config = aim(&control.config)?.into();
+            control.has_target = true;
+            let waiting = control.connect.get_or_insert_default();
+            if !in_callback {
+                waiting.push(sender);
+            }
+        }
+        if in_callback {
             return Ok(());
         }
-        // A loop that runs elsewhere connects for us; one that has just ended leaves it to us.
-        if let Some(mut driver) = self.try_driver() {
-            return self.connect_now(&mut driver);
-        }
-        let (sender, result) = mpsc::sync_channel(1);
-        lock(&inner.control)
-            .connect
-            .get_or_insert_default()
-            .push(sender);
         inner.wake.notify_one();
         loop {
+            // A loop that runs elsewhere connects for us; where none does, it is left to us.
+            if let Some(mut driver) = self.try_driver() {
+                self.connect_requested(&mut driver);
+            }
             match result.recv_timeout(Duration::from_millis(50)) {
                 Ok(result) => return result,
                 Err(mpsc::RecvTimeoutError::Disconnected) => return Err(Error::NotRunning),
-                Err(mpsc::RecvTimeoutError::Timeout) => {
-                    if let Some(mut driver) = self.try_driver() {
-                        self.connect_requested(&mut driver);
-                    }
-                }
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
             }
         }
     }
@@ -277,16 +404,16 @@ impl<U: Send + 'static> Client<U> {
         }
     }
 
-    fn connect_now(&self, driver: &mut Driver) -> Result<(), Error> {
-        let config = lock(&self.inner.control).config.clone();
-        driver.connect(&config)
-    }
-
-    /// Does what [`reconnect`](Self::reconnect) asked the loop for.
-    fn connect_requested(&self, driver: &mut Driver) {
-        let waiting = lock(&self.inner.control).connect.take();
-        if let Some(waiting) = waiting {
-            let result = self.connect_now(driver);
+    /// Does what `request_connect` asked for. Returns the broker, once one
+    /// is named.
+    fn connect_requested(&self, driver: &mut Driver) -> Option<Arc<ClientConfig>> {
+        let (waiting, config) = {
+            let mut control = lock(&self.inner.control);
+            let config = control.has_target.then(|| Arc::clone(&control.config));
+            (control.connect.take(), config)
+        };
+        if let (Some(waiting), Some(config)) = (waiting, &config) {
+            let result = driver.connect(config);
             if let (Err(error), true) = (&result, waiting.is_empty()) {
                 // Asked for by a callback, which didn't wait: the loop tries again by itself.
                 self.dispatch(Event::ConnectFailed(error.clone()));
@@ -296,6 +423,7 @@ impl<U: Send + 'static> Client<U> {
                 let _ = sender.send(result.clone());
             }
         }
+        config
     }
 
     /// Ends the connection cleanly: what is queued to be sent is sent, then DISCONNECT; the broker
@@ -305,8 +433,28 @@ impl<U: Send + 'static> Client<U> {
     /// # Errors
     /// [`Error::NotConnected`] where there is no connection to end; the loop ends all the same.
     pub fn disconnect(&self) -> Result<(), Error> {
+        self.end(self.inner.handle.disconnect())
+    }
+
+    /// Disconnects as [`disconnect`](Self::disconnect) does, with a reason code and properties for
+    /// an MQTT 5 broker: [`ReasonCode::DISCONNECT_WITH_WILL`] has it publish the will; a session
+    /// expiry interval replaces that of CONNECT; a reason string and user properties are for its
+    /// log.
+    ///
+    /// # Errors
+    /// As [`disconnect`](Self::disconnect); [`Error::Config`] for a code that only brokers send and
+    /// for properties out of their range, and then nothing ends.
+    pub fn disconnect_with(
+        &self,
+        reason: ReasonCode,
+        properties: Option<Properties>,
+    ) -> Result<(), Error> {
+        self.end(self.inner.handle.disconnect_with(reason, properties)?)
+    }
+
+    /// Brings the connection to its end where no loop does so; `ended` tells whether there is one.
+    fn end(&self, ended: bool) -> Result<(), Error> {
         let inner = &self.inner;
-        let ended = inner.handle.disconnect();
         inner.wake.notify_one();
         if !driver::runs_here(inner.number)
             && let Some(mut driver) = self.try_driver()
@@ -460,11 +608,7 @@ impl<U: Send + 'static> Client<U> {
     /// Waits for events and calls the callbacks for them, outside of any lock.
     fn round(&self, driver: &mut Driver, timeout: Option<Duration>) -> Round {
         let inner = &self.inner;
-        self.connect_requested(driver);
-        let config = {
-            let control = lock(&inner.control);
-            control.has_target.then(|| control.config.clone())
-        };
+        let config = self.connect_requested(driver);
         let mut over = None;
         let mut next = driver.wait(config.as_ref(), timeout, &inner.wake);
         loop {
@@ -503,8 +647,17 @@ impl<U: Send + 'static> Client<U> {
         let callbacks = &self.inner.callbacks;
         match event {
             Event::Connected(ack) | Event::Refused(ack) => {
+                let ConnAck {
+                    session_present,
+                    code,
+                    properties,
+                } = ack;
+                if !session_present {
+                    self.inner.acks.session_lost();
+                }
                 let flags = ConnectFlags {
-                    session_present: ack.session_present,
+                    session_present,
+                    properties,
                 };
                 Callbacks::call(
                     callbacks,
@@ -512,22 +665,15 @@ impl<U: Send + 'static> Client<U> {
                     |callback| {
                         self.inner
                             .userdata
-                            .with(|userdata| callback(self, userdata, flags, ack.code));
+                            .with(|userdata| callback(self, userdata, flags, code));
                     },
                 );
             }
-            Event::Received { message, .. } => {
-                Callbacks::call(
-                    callbacks,
-                    |c| &mut c.on_message,
-                    |callback| {
-                        self.inner
-                            .userdata
-                            .with(|userdata| callback(self, userdata, &message));
-                    },
-                );
-            }
+            Event::Received { message, token } => self.received(&message, token.as_ref()),
+            // The application has acknowledged it; what is left is the protocol's business.
+            Event::Released(token) => self.inner.handle.release(&token),
             Event::Disconnected(result) => {
+                self.inner.acks.disconnected();
                 Callbacks::call(
                     callbacks,
                     |c| &mut c.on_disconnect,
@@ -539,6 +685,7 @@ impl<U: Send + 'static> Client<U> {
                 );
             }
             Event::ConnectFailed(error) => {
+                self.log(LogLevel::Error, &error.to_string());
                 Callbacks::call(
                     callbacks,
                     |c| &mut c.on_connect_fail,
@@ -549,20 +696,82 @@ impl<U: Send + 'static> Client<U> {
                     },
                 );
             }
-            Event::Published { id, result } => self.inner.deliveries.finish(id, result),
-            _ => {}
+            Event::Published {
+                id,
+                result,
+                properties,
+            } => {
+                let published = Published { result, properties };
+                Callbacks::call(
+                    callbacks,
+                    |c| &mut c.on_publish,
+                    |callback| {
+                        self.inner
+                            .userdata
+                            .with(|userdata| callback(self, userdata, id, &published));
+                    },
+                );
+                self.inner.deliveries.finish(id, published.result);
+            }
+            Event::Subscribed(ack) => Callbacks::call(
+                callbacks,
+                |c| &mut c.on_subscribe,
+                |callback| {
+                    self.inner
+                        .userdata
+                        .with(|userdata| callback(self, userdata, ack.id, &ack));
+                },
+            ),
+            Event::Unsubscribed(ack) => Callbacks::call(
+                callbacks,
+                |c| &mut c.on_unsubscribe,
+                |callback| {
+                    self.inner
+                        .userdata
+                        .with(|userdata| callback(self, userdata, ack.id, &ack));
+                },
+            ),
+            Event::Log { level, text } => self.log(level, &text),
+            Event::Duplicate(_) | Event::Writable => {}
         }
+    }
+
+    fn received(&self, message: &Message, token: Option<&AckToken>) {
+        let inner = &self.inner;
+        let to_acknowledge = token.filter(|token| inner.acks.arrived(**token));
+        Callbacks::call_for_message(&inner.callbacks, message.topic.as_str(), |callback| {
+            inner
+                .userdata
+                .with(|userdata| callback(self, userdata, message));
+        });
+        if let Some(token) = to_acknowledge {
+            inner.handle.ack([token]);
+        }
+    }
+
+    fn log(&self, level: LogLevel, text: &str) {
+        Callbacks::call(
+            &self.inner.callbacks,
+            |c| &mut c.on_log,
+            |callback| {
+                self.inner
+                    .userdata
+                    .with(|userdata| callback(self, userdata, level, text));
+            },
+        );
     }
 
     // Publishing and subscribing.
 
     /// Publishes a message. The payload is text, bytes, a number or nothing (`()` or `None`); the
-    /// QoS is a [`QoS`] or 0, 1, 2. QoS 1 and 2 are queued while there is no connection.
+    /// QoS is a [`QoS`] or 0, 1, 2. QoS 1 and 2 are queued while there is no connection, and kept
+    /// until the broker has acknowledged them, however often the connection is lost.
     ///
     /// # Errors
     /// [`Error::Topic`] for a topic with a wildcard or none, [`Error::Config`] for another QoS,
-    /// [`Error::NotConnected`] (QoS 0 only), [`Error::QueueFull`], and what the broker's CONNACK
-    /// forbids.
+    /// [`Error::NotConnected`] (QoS 0 only), [`Error::QueueFull`] (see
+    /// [`max_queued_messages_set`](Self::max_queued_messages_set)), and what the broker's CONNACK
+    /// forbids. Nothing is published then.
     pub fn publish(
         &self,
         topic: impl TryInto<TopicName, Error: Into<Error>>,
@@ -575,6 +784,29 @@ impl<U: Send + 'static> Client<U> {
         let message = Message::new(topic, payload)
             .with_qos(qos)
             .with_retain(retain);
+        self.publish_message(message)
+    }
+
+    /// Publishes a message as [`publish`](Self::publish) does, with what else it carries: MQTT 5
+    /// properties. Aliases for topics the client chooses by itself, as far as the broker takes them.
+    ///
+    /// ```no_run
+    /// use iot_core::{Client, Message, Properties, TopicName};
+    ///
+    /// # fn ask(client: &Client) -> Result<(), iot_core::Error> {
+    /// let request = Message::new(TopicName::new("pump/1/get")?, "pressure").with_properties(Properties {
+    ///     response_topic: Some("answers/me".into()),
+    ///     correlation_data: Some("17".into()),
+    ///     ..Properties::default()
+    /// });
+    /// client.publish_message(request)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish), and [`Error::Config`] for properties out of their range.
+    pub fn publish_message(&self, message: Message) -> Result<MessageInfo, Error> {
         let inner = &self.inner;
         inner
             .deliveries
@@ -618,6 +850,37 @@ impl<U: Send + 'static> Client<U> {
         self.inner.handle.subscribe(subscriptions)
     }
 
+    /// Subscribes with MQTT 5 options (no local, retain as published, retain handling) and
+    /// properties (one subscription identifier, which comes with each message; user properties).
+    ///
+    /// ```no_run
+    /// use iot_core::{Client, Properties, QoS, Subscription, TopicFilter};
+    ///
+    /// # fn run(client: &Client) -> Result<(), iot_core::Error> {
+    /// let subscription = Subscription {
+    ///     no_local: true,
+    ///     ..Subscription::new(TopicFilter::new("iot/#")?, QoS::AtLeastOnce)
+    /// };
+    /// let properties = Properties {
+    ///     subscription_identifiers: vec![7],
+    ///     ..Properties::default()
+    /// };
+    /// client.subscribe_with([subscription], properties)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::NotConnected`], [`Error::NoFilter`] for none, [`Error::Config`] for options that
+    /// don't go together, [`Error::Unsupported`] for what the broker's CONNACK rules out.
+    pub fn subscribe_with(
+        &self,
+        subscriptions: impl IntoIterator<Item = impl Into<Subscription>>,
+        properties: Properties,
+    ) -> Result<PacketId, Error> {
+        self.inner.handle.subscribe_with(subscriptions, properties)
+    }
+
     /// Unsubscribes from one topic filter; returns the message id.
     ///
     /// # Errors
@@ -642,6 +905,71 @@ impl<U: Send + 'static> Client<U> {
             .map(|filter| filter.try_into().map_err(Into::into))
             .collect::<Result<Vec<_>, Error>>()?;
         self.inner.handle.unsubscribe(filters)
+    }
+
+    /// Unsubscribes with MQTT 5 user properties.
+    ///
+    /// # Errors
+    /// [`Error::NotConnected`], [`Error::NoFilter`] for none, [`Error::Config`] for properties out
+    /// of their range.
+    pub fn unsubscribe_with(
+        &self,
+        filters: impl IntoIterator<Item = TopicFilter>,
+        properties: Properties,
+    ) -> Result<PacketId, Error> {
+        self.inner.handle.unsubscribe_with(filters, properties)
+    }
+
+    /// Acknowledges a received message, after [`manual_ack_set`](Self::manual_ack_set): the id and
+    /// the QoS are those of the message, which never are 0. QoS 1 is answered with PUBACK, QoS 2 with
+    /// PUBREC, by which the client takes the message over (Paho's sends the PUBCOMP here; ours
+    /// follows by itself). They are sent in the order in which the messages arrived
+    /// [MQTT-4.6.0-2], so one that is withheld holds up those after it. May be called from any
+    /// thread, inside the callback or later.
+    ///
+    /// # Errors
+    /// [`Error::UnknownMessage`] where no such message waits: with QoS 1 also after the connection
+    /// that brought it is lost, for the broker then sends it again. [`Error::Config`] for another
+    /// QoS.
+    pub fn ack(
+        &self,
+        mid: PacketId,
+        qos: impl TryInto<QoS, Error: Into<Error>>,
+    ) -> Result<(), Error> {
+        let token = self.waiting(mid, qos)?;
+        self.inner.handle.ack([&token]);
+        Ok(())
+    }
+
+    /// Acknowledges as [`ack`](Self::ack) does, with a reason code and properties for an MQTT 5
+    /// broker. A code of 128 or above refuses the message: the broker drops it.
+    ///
+    /// # Errors
+    /// As [`ack`](Self::ack), and [`Error::Config`] for a code that is none of an acknowledgement's
+    /// and for properties out of their range; the message waits on then.
+    pub fn ack_with(
+        &self,
+        mid: PacketId,
+        qos: impl TryInto<QoS, Error: Into<Error>>,
+        reason: ReasonCode,
+        properties: Option<Properties>,
+    ) -> Result<(), Error> {
+        let token = self.waiting(mid, qos)?;
+        let result = self.inner.handle.ack_with(&token, reason, properties);
+        if result.is_err() {
+            self.inner.acks.arrived(token);
+        }
+        result
+    }
+
+    fn waiting(
+        &self,
+        mid: PacketId,
+        qos: impl TryInto<QoS, Error: Into<Error>>,
+    ) -> Result<AckToken, Error> {
+        let qos = qos.try_into().map_err(Into::into)?;
+        let token = self.inner.acks.take(mid, qos);
+        token.ok_or(Error::UnknownMessage(mid))
     }
 
     // Callbacks. Setting one replaces the one before, also from inside it.
@@ -682,12 +1010,100 @@ impl<U: Send + 'static> Client<U> {
         drop(before);
     }
 
-    /// Sets what is called for each message that arrives. It is acknowledged after the callback
-    /// has returned.
+    /// Sets what is called for each message that arrives and matches no filter of
+    /// [`message_callback_add`](Self::message_callback_add). It is acknowledged after the callback
+    /// has returned, unless [`manual_ack_set`](Self::manual_ack_set) leaves that to the application.
     pub fn on_message(&self, callback: impl FnMut(&Client<U>, &mut U, &Message) + Send + 'static) {
         let before = lock(&self.inner.callbacks)
             .on_message
             .set(Box::new(callback));
         drop(before);
+    }
+
+    /// Adds what is called for each message whose topic matches the filter, instead of `on_message`.
+    /// Where several filters match, the callback of each is called, in the order in which the filters
+    /// were added; a second callback for the same filter replaces the first. This subscribes to
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`Error::Topic`] for a bad filter.
+    pub fn message_callback_add(
+        &self,
+        filter: impl TryInto<TopicFilter, Error: Into<Error>>,
+        callback: impl FnMut(&Client<U>, &mut U, &Message) + Send + 'static,
+    ) -> Result<(), Error> {
+        let filter = filter.try_into().map_err(Into::into)?;
+        let before = lock(&self.inner.callbacks).add(filter, Box::new(callback));
+        drop(before);
+        Ok(())
+    }
+
+    /// Removes the callback of a filter; without one, nothing happens.
+    ///
+    /// # Errors
+    /// [`Error::Topic`] for a bad filter.
+    pub fn message_callback_remove(
+        &self,
+        filter: impl TryInto<TopicFilter, Error: Into<Error>>,
+    ) -> Result<(), Error> {
+        let filter = filter.try_into().map_err(Into::into)?;
+        let before = lock(&self.inner.callbacks).remove(&filter);
+        drop(before);
+        Ok(())
+    }
+
+    /// Sets what is called when a message is sent (QoS 0), acknowledged (1, 2), or will not be
+    /// delivered. [`MessageInfo::wait_for_publish`] returns after it.
+    pub fn on_publish(
+        &self,
+        callback: impl FnMut(&Client<U>, &mut U, PacketId, &Published) + Send + 'static,
+    ) {
+        let before = lock(&self.inner.callbacks)
+            .on_publish
+            .set(Box::new(callback));
+        drop(before);
+    }
+
+    /// Sets what is called when the broker has answered a SUBSCRIBE:
+    /// [`granted`](SubscribeAck::granted) gives the QoS for each filter, or why it was refused.
+    pub fn on_subscribe(
+        &self,
+        callback: impl FnMut(&Client<U>, &mut U, PacketId, &SubscribeAck) + Send + 'static,
+    ) {
+        let before = lock(&self.inner.callbacks)
+            .on_subscribe
+            .set(Box::new(callback));
+        drop(before);
+    }
+
+    /// Sets what is called when the broker has answered an UNSUBSCRIBE, with a reason code for each
+    /// filter on MQTT 5.
+    pub fn on_unsubscribe(
+        &self,
+        callback: impl FnMut(&Client<U>, &mut U, PacketId, &SubscribeAck) + Send + 'static,
+    ) {
+        let before = lock(&self.inner.callbacks)
+            .on_unsubscribe
+            .set(Box::new(callback));
+        drop(before);
+    }
+
+    /// Sets what is called for each line of the log: every packet, as Paho names them, and what ends
+    /// a connection. Nothing is put into words before this is set.
+    pub fn on_log(
+        &self,
+        callback: impl FnMut(&Client<U>, &mut U, LogLevel, &str) + Send + 'static,
+    ) {
+        let before = lock(&self.inner.callbacks).on_log.set(Box::new(callback));
+        drop(before);
+        self.inner.handle.set_logging(true);
+    }
+}
+
+/// Paho's 0, which stands for no limit.
+fn any_number(messages: u16) -> u16 {
+    match messages {
+        0 => u16::MAX,
+        some => some,
     }
 }

@@ -14,6 +14,9 @@ use crate::topic::TopicName;
 /// The protocol version.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Protocol {
+    /// MQTT 3.1 (protocol level 3): client ids of 1–23 characters, and no word from the broker
+    /// whether it still has the session.
+    V31,
     /// MQTT 3.1.1 (protocol level 4).
     #[default]
     V311,
@@ -21,9 +24,17 @@ pub enum Protocol {
     V5,
 }
 
+impl Protocol {
+    /// Returns whether packets carry properties and reason codes.
+    pub(crate) fn is_v5(self) -> bool {
+        self == Self::V5
+    }
+}
+
 impl fmt::Display for Protocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::V31 => "MQTT 3.1",
             Self::V311 => "MQTT 3.1.1",
             Self::V5 => "MQTT 5",
         })
@@ -59,6 +70,7 @@ pub struct Will {
 /// assert_eq!(config.port, 1883);
 /// ```
 #[derive(Clone, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a matter of its own")]
 pub struct ClientConfig {
     /// Host name or address of the broker. Default `localhost`.
     pub host: String,
@@ -67,6 +79,7 @@ pub struct ClientConfig {
     /// Local address that the connection starts from. Default: the system's choice.
     pub bind_address: Option<IpAddr>,
     /// Client id; an empty one is replaced by a random one when the client is made. Default empty.
+    /// MQTT 3.1 takes 1–23 characters, the others up to 65,535 bytes.
     pub client_id: String,
     /// Clean session (3.1.1): the broker forgets the session at the end of the connection. On
     /// MQTT 5 `false` means clean start off and a session expiry of `0xFFFF_FFFF`. Default `true`.
@@ -106,6 +119,14 @@ pub struct ClientConfig {
     /// How long the broker keeps the session after the connection, in seconds (MQTT 5
     /// §3.1.2.11.2). Default: 0 with a clean session, else for ever (`0xFFFF_FFFF`).
     pub session_expiry_interval: Option<u32>,
+    /// Whether the broker is asked for a base of response topics, which it names in CONNACK as
+    /// `response_information` (MQTT 5 §3.1.2.11.6). Default `false`.
+    pub request_response_information: bool,
+    /// Whether the broker may explain failures, with reason strings and user properties (MQTT 5
+    /// §3.1.2.11.7). Default `true`.
+    pub request_problem_information: bool,
+    /// Names and values that are sent with CONNECT (MQTT 5 §3.1.2.11.8). Default none.
+    pub user_properties: Vec<(String, String)>,
     /// Whether the application acknowledges what it receives, by [`ack`](crate::Handle::ack).
     /// Default `false`: a message is acknowledged once the application has taken the next.
     pub manual_ack: bool,
@@ -133,6 +154,9 @@ impl Default for ClientConfig {
             topic_alias_maximum: 0,
             maximum_packet_size: 268_435_460,
             session_expiry_interval: None,
+            request_response_information: false,
+            request_problem_information: true,
+            user_properties: Vec::new(),
             manual_ack: false,
         }
     }
@@ -144,6 +168,25 @@ impl ClientConfig {
         Self {
             client_id: client_id.into(),
             ..Self::default()
+        }
+    }
+
+    /// The properties of CONNECT (MQTT 5 §3.1.2.11).
+    pub(crate) fn connect_properties(&self) -> Properties {
+        Properties {
+            session_expiry_interval: match (self.session_expiry_interval, self.clean_session) {
+                (Some(seconds), _) => Some(seconds),
+                (None, true) => None,
+                (None, false) => Some(u32::MAX),
+            },
+            receive_maximum: Some(self.receive_maximum),
+            topic_alias_maximum: Some(self.topic_alias_maximum).filter(|n| *n > 0),
+            maximum_packet_size: (self.maximum_packet_size < 268_435_460)
+                .then_some(self.maximum_packet_size),
+            request_response_information: self.request_response_information.then_some(1),
+            request_problem_information: (!self.request_problem_information).then_some(0),
+            user_properties: self.user_properties.clone(),
+            ..Properties::default()
         }
     }
 
@@ -168,6 +211,12 @@ impl ClientConfig {
             }
             self.client_id = random_client_id();
         }
+        let characters = self.client_id.chars().count();
+        if self.protocol == Protocol::V31 && characters > 23 {
+            return Err(Error::Config(format!(
+                "the client id has {characters} characters, MQTT 3.1 takes at most 23"
+            )));
+        }
         let will = self.will.as_ref().map_or(0, |will| will.payload.len());
         for (name, len) in [
             ("the client id", self.client_id.len()),
@@ -189,10 +238,11 @@ impl ClientConfig {
                 return Err(Error::Config(format!("{name} holds a NUL character")));
             }
         }
+        self.connect_properties().check()?;
         if let Some(properties) = self.will.as_ref().and_then(|will| will.properties.as_ref()) {
             properties.check()?;
         }
-        if self.password.is_some() && self.username.is_none() && self.protocol != Protocol::V5 {
+        if self.password.is_some() && self.username.is_none() && !self.protocol.is_v5() {
             return Err(Error::Config(
                 "a password needs a user name (MQTT 3.1.1 [MQTT-3.1.2-22])".into(),
             ));
@@ -276,14 +326,81 @@ mod tests {
     }
 
     #[test]
-    fn values_out_of_range_are_named() {
-        let config = ClientConfig {
-            keep_alive: Duration::from_secs(65_536),
-            ..ClientConfig::default()
+    fn mqtt_3_1_takes_client_ids_of_23_characters() {
+        let of = |protocol, length| {
+            let config = ClientConfig {
+                protocol,
+                ..ClientConfig::new("ü".repeat(length))
+            };
+            config.checked().map(|config| config.client_id.len())
         };
+        assert_eq!(of(Protocol::V31, 23).unwrap(), 46);
         assert_eq!(
-            config.checked().unwrap_err().to_string(),
-            "the keep alive is 65536 s, at most 65,535 s are allowed"
+            of(Protocol::V31, 24).unwrap_err().to_string(),
+            "the client id has 24 characters, MQTT 3.1 takes at most 23"
+        );
+        assert!(of(Protocol::V311, 24).is_ok() && of(Protocol::V5, 24).is_ok());
+        // The random one fits.
+        assert_eq!(of(Protocol::V31, 0).unwrap(), 18);
+    }
+
+    #[test]
+    fn values_out_of_range_are_named() {
+        #[track_caller]
+        fn case(config: ClientConfig, expected: &str) {
+            assert_eq!(config.checked().unwrap_err().to_string(), expected);
+        }
+        let default = ClientConfig::default;
+        case(
+            ClientConfig {
+                keep_alive: Duration::from_secs(65_536),
+                ..default()
+            },
+            "the keep alive is 65536 s, at most 65,535 s are allowed",
+        );
+        case(
+            ClientConfig {
+                keep_alive: Duration::from_millis(1_500),
+                ..default()
+            },
+            "the keep alive is 1.5s, whole seconds are wanted",
+        );
+        case(
+            ClientConfig {
+                username: Some("a\0".into()),
+                ..default()
+            },
+            "the user name holds a NUL character",
+        );
+        case(
+            ClientConfig {
+                password: Some("s3cret".into()),
+                ..default()
+            },
+            "a password needs a user name (MQTT 3.1.1 [MQTT-3.1.2-22])",
+        );
+        case(
+            ClientConfig {
+                maximum_packet_size: 0,
+                ..default()
+            },
+            "maximum_packet_size is 0, at least 1 is needed",
+        );
+        case(
+            ClientConfig {
+                will: Some(Will {
+                    topic: TopicName::new("t").unwrap(),
+                    payload: Bytes::new(),
+                    qos: QoS::AtMostOnce,
+                    retain: false,
+                    properties: Some(Properties {
+                        content_type: Some("\0".into()),
+                        ..Properties::default()
+                    }),
+                }),
+                ..default()
+            },
+            "a content type holds a NUL character",
         );
     }
 

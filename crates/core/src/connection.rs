@@ -16,8 +16,9 @@ use tokio::time::{Instant, Sleep};
 use crate::backoff::Backoff;
 use crate::config::ClientConfig;
 use crate::error::Error;
-use crate::message::{Message, PacketId, QoS};
+use crate::message::{Message, PacketId, Properties, QoS};
 use crate::packet::{Outgoing, Subscription};
+use crate::reason::ReasonCode;
 use crate::session::{AckToken, Event, ReleaseToken, Session};
 use crate::topic::TopicFilter;
 use crate::transport::Transport;
@@ -120,6 +121,67 @@ impl Handle {
         self.with(|state| state.session.unsubscribe(filters))
     }
 
+    /// Asks for messages as [`subscribe`](Self::subscribe) does, with MQTT 5 properties: user
+    /// properties, and a subscription identifier that comes with each message.
+    ///
+    /// # Errors
+    /// As [`Session::subscribe_with`].
+    pub fn subscribe_with(
+        &self,
+        subscriptions: impl IntoIterator<Item = impl Into<Subscription>>,
+        properties: Properties,
+    ) -> Result<PacketId, Error> {
+        let subscriptions = subscriptions.into_iter().map(Into::into).collect();
+        self.with(|state| {
+            state
+                .session
+                .subscribe_with(subscriptions, Some(properties))
+        })
+    }
+
+    /// Asks for no more messages as [`unsubscribe`](Self::unsubscribe) does, with MQTT 5 user
+    /// properties.
+    ///
+    /// # Errors
+    /// As [`Session::unsubscribe_with`].
+    pub fn unsubscribe_with(
+        &self,
+        filters: impl IntoIterator<Item = TopicFilter>,
+        properties: Properties,
+    ) -> Result<PacketId, Error> {
+        let filters = filters.into_iter().collect();
+        self.with(|state| state.session.unsubscribe_with(filters, Some(properties)))
+    }
+
+    /// Acknowledges a received message with a reason code and properties; see
+    /// [`Session::ack_with`].
+    ///
+    /// # Errors
+    /// As [`Session::ack_with`].
+    pub fn ack_with(
+        &self,
+        token: &AckToken,
+        reason: ReasonCode,
+        properties: Option<Properties>,
+    ) -> Result<(), Error> {
+        self.with(|state| state.session.ack_with(token, reason, properties))
+    }
+
+    /// Chooses whether [`Event::Log`] tells each packet and what else the session does.
+    pub fn set_logging(&self, logging: bool) {
+        self.with(|state| state.session.set_logging(logging));
+    }
+
+    /// Chooses who acknowledges what arrives from now on, as `manual_ack` of the configuration does.
+    pub fn set_manual_ack(&self, manual: bool) {
+        self.with(|state| state.session.set_manual_ack(manual));
+    }
+
+    /// Takes over limits at once, and the rest for the next connection.
+    pub(crate) fn configure(&self, config: Arc<ClientConfig>) {
+        self.with(|state| state.session.configure(config));
+    }
+
     /// Acknowledges received messages, PUBACK for QoS 1 and PUBREC for QoS 2; see
     /// [`Session::ack`].
     pub fn ack<'a>(&self, tokens: impl IntoIterator<Item = &'a AckToken>) {
@@ -142,6 +204,23 @@ impl Handle {
         self.with(|state| {
             state.stopped = true;
             state.session.disconnect()
+        })
+    }
+
+    /// Ends the connection as [`disconnect`](Self::disconnect) does, with a reason code and
+    /// properties for an MQTT 5 broker; see [`Session::disconnect_with`].
+    ///
+    /// # Errors
+    /// As [`Session::disconnect_with`]; nothing ends then.
+    pub fn disconnect_with(
+        &self,
+        reason: ReasonCode,
+        properties: Option<Properties>,
+    ) -> Result<bool, Error> {
+        self.with(|state| {
+            let ended = state.session.disconnect_with(reason, properties)?;
+            state.stopped = true;
+            Ok(ended)
         })
     }
 
@@ -373,24 +452,18 @@ impl Connection {
         self.shared.lock().session.set_reading(reading, now);
     }
 
-    /// Takes over broker, keep alive and local address for the next connection; the rest of the
-    /// configuration stays.
-    pub(crate) fn configure(&mut self, config: &ClientConfig) {
-        let same = self.config.host == config.host
-            && self.config.port == config.port
-            && self.config.keep_alive == config.keep_alive
-            && self.config.bind_address == config.bind_address;
-        if !same {
-            self.config = Arc::new(ClientConfig {
-                host: config.host.clone(),
-                port: config.port,
-                keep_alive: config.keep_alive,
-                bind_address: config.bind_address,
-                ..ClientConfig::clone(&self.config)
-            });
-            let config = Arc::clone(&self.config);
-            self.shared.lock().session.configure(config);
+    /// Takes over a configuration that differs from the present one in what may change: not in the
+    /// client id, the protocol, and what of the session was announced to the broker.
+    pub(crate) fn configure(&mut self, config: &Arc<ClientConfig>) {
+        if Arc::ptr_eq(&self.config, config) {
+            return;
         }
+        if self.config.reconnect_delay != config.reconnect_delay {
+            self.backoff = Backoff::new(config.reconnect_delay);
+        }
+        self.config = Arc::clone(config);
+        let config = Arc::clone(config);
+        self.shared.lock().session.configure(config);
     }
 
     /// Returns whether [`Handle::disconnect`] was called since the last [`connect`](Self::connect).
@@ -718,7 +791,7 @@ fn encode(session: &mut Session, output: &mut BytesMut, leaving: &mut Vec<Packet
         && let Some(packet) = session.poll_transmit(now)
     {
         codec.encode(&packet, output);
-        if let Outgoing::Publish(message) = packet
+        if let Outgoing::Publish(message) | Outgoing::PublishAliased { message, .. } = packet
             && message.qos == QoS::AtMostOnce
         {
             leaving.extend(message.packet_id);

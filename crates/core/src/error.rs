@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 
-use crate::message::InvalidQoS;
+use crate::message::{InvalidQoS, PacketId, Properties};
 use crate::packet::DecodeError;
 use crate::reason::{ConnectCode, ReasonCode};
 use crate::topic::TopicError;
@@ -72,6 +72,8 @@ pub enum Error {
         reason: ReasonCode,
         /// The broker's words.
         reason_string: Option<String>,
+        /// All that the broker has said; another server to use may be among it.
+        properties: Option<Box<Properties>>,
     },
     /// There is no connection, and what was asked for can't wait for one.
     #[error("not connected to the broker")]
@@ -104,9 +106,16 @@ pub enum Error {
     /// SUBSCRIBE and UNSUBSCRIBE need at least one filter [MQTT-3.8.3-2, MQTT-3.10.3-2].
     #[error("no topic filter is given")]
     NoFilter,
+    /// The broker's CONNACK rules out what was asked for (MQTT 5).
+    #[error("the broker doesn't take {0}")]
+    Unsupported(&'static str),
     /// The broker answered a message with a failure (MQTT 5).
     #[error("the broker rejects the message: {0}")]
-    Rejected(ReasonCode),
+    Rejected(Rejection),
+    /// No received message with this id waits for its acknowledgement: it has it already, or the
+    /// connection that brought it is lost, and the broker sends it again.
+    #[error("no message with id {0} waits to be acknowledged")]
+    UnknownMessage(PacketId),
     /// The time to wait is over.
     #[error("the time to wait is over")]
     Timeout,
@@ -119,6 +128,16 @@ pub enum Error {
     /// The loop is stopped or was never started.
     #[error("the loop is not running")]
     NotRunning,
+}
+
+/// Why the broker rejects a message (MQTT 5 §3.4.2).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}{}", in_brackets(reason_string.as_ref()))]
+pub struct Rejection {
+    /// 128 or above.
+    pub reason: ReasonCode,
+    /// The broker's words.
+    pub reason_string: Option<String>,
 }
 
 impl From<io::Error> for Error {
@@ -151,14 +170,17 @@ impl Error {
     pub fn rc(&self) -> u8 {
         match self {
             Self::Refused { code, .. } => code.0,
-            Self::ServerDisconnect { reason, .. } | Self::Rejected(reason) => reason.0,
+            Self::ServerDisconnect { reason, .. } => reason.0,
+            Self::Rejected(rejection) => rejection.reason.0,
             Self::Decode(_) | Self::Protocol(_) => 2,
             Self::Config(_)
             | Self::EmptyClientId
             | Self::Topic(_)
             | Self::NoFilter
             | Self::QosNotSupported { .. }
-            | Self::RetainNotSupported => 3,
+            | Self::RetainNotSupported
+            | Self::Unsupported(_)
+            | Self::UnknownMessage(_) => 3,
             Self::NotConnected | Self::NotRunning => 4,
             Self::Connect { .. } | Self::Io(_) => 14,
             Self::QueueFull { .. } => 15,
@@ -214,6 +236,7 @@ mod tests {
         let error = Error::ServerDisconnect {
             reason: ReasonCode::SESSION_TAKEN_OVER,
             reason_string: Some("bye".into()),
+            properties: None,
         };
         assert_eq!(
             error.to_string(),

@@ -14,14 +14,14 @@ pub mod session;
 pub mod topic;
 mod transport;
 
-pub use client::{Client, ConnectFlags, MessageInfo};
+pub use client::{Client, ConnectFlags, MessageInfo, Published};
 pub use config::{ClientConfig, Protocol, Will};
 pub use connection::{Connection, Handle};
-pub use error::Error;
+pub use error::{Error, Rejection};
 pub use message::{Message, PacketId, Payload, Properties, QoS};
 pub use packet::{ConnAck, SubscribeAck, Subscription};
 pub use reason::{ConnectCode, ReasonCode};
-pub use session::{AckToken, Event, ReleaseToken};
+pub use session::{AckToken, Event, LogLevel, ReleaseToken};
 pub use topic::{TopicFilter, TopicName};
 
 /// The README's examples compile.

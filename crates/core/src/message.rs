@@ -143,7 +143,8 @@ pub struct Properties {
     pub response_topic: Option<String>,
     /// What tells the requester to which request an answer belongs.
     pub correlation_data: Option<Bytes>,
-    /// The identifiers of the subscriptions that a message matched, 1–268,435,455.
+    /// Received: the identifiers of the subscriptions that the message matched, 1–268,435,455. To
+    /// subscribe: one at most, for all filters of the packet.
     pub subscription_identifiers: Vec<u32>,
     /// How long the broker keeps the session after the connection, in seconds; `0xFFFF_FFFF` for
     /// ever.
@@ -172,7 +173,8 @@ pub struct Properties {
     pub receive_maximum: Option<u16>,
     /// The highest topic alias that is taken.
     pub topic_alias_maximum: Option<u16>,
-    /// The number that stands for the topic.
+    /// The number that stands for the topic. Of a received message it is what the broker used; to
+    /// publish, the client chooses its own.
     pub topic_alias: Option<u16>,
     /// The highest QoS that the broker takes, 0 or 1; absent means 2.
     pub maximum_qos: Option<u8>,
@@ -196,6 +198,7 @@ impl Properties {
         let texts = [
             ("content type", &self.content_type),
             ("response topic", &self.response_topic),
+            ("reason string", &self.reason_string),
         ];
         let texts = texts
             .iter()
@@ -270,6 +273,13 @@ impl Message {
     #[must_use]
     pub fn with_qos(mut self, qos: QoS) -> Self {
         self.qos = qos;
+        self
+    }
+
+    /// Returns the message with these MQTT 5 properties; the earlier versions send none.
+    #[must_use]
+    pub fn with_properties(mut self, properties: Properties) -> Self {
+        self.properties = Some(Box::new(properties));
         self
     }
 

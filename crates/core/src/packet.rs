@@ -1,9 +1,9 @@
-//! The packets of MQTT 3.1.1 and 5 as the session sees them, and their bytes.
+//! The packets of MQTT 3.1, 3.1.1 and 5 as the session sees them, and their bytes.
 //!
-//! rumqttc's codecs write what is rare: CONNECT, SUBSCRIBE and UNSUBSCRIBE (`control`). All that
-//! is read from the network is decoded here, for those codecs refuse or misread legal packets
-//! (several subscription identifiers, CONNACK codes above 5, the reason-only DISCONNECT, AUTH), and
-//! so is what is hot: PUBLISH and the four acknowledgements.
+//! All is written and read here, for the codecs at hand refuse or misread legal packets (several
+//! subscription identifiers, CONNACK codes above 5, the reason-only DISCONNECT, AUTH), know no
+//! MQTT 3.1, and leave out properties of SUBSCRIBE and UNSUBSCRIBE. The tests compare the bytes with
+//! rumqttc's, where that one is right.
 
 mod control;
 mod properties;
@@ -99,7 +99,7 @@ pub struct Connect {
 /// The broker's answer to CONNECT (§3.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnAck {
-    /// The broker still has the session.
+    /// The broker still has the session. Always `false` on MQTT 3.1, which has no such flag.
     pub session_present: bool,
     /// Accepted, or why not.
     pub code: ConnectCode,
@@ -114,7 +114,7 @@ pub struct Subscription {
     pub filter: TopicFilter,
     /// The highest QoS it is delivered with.
     pub qos: QoS,
-    /// Not what this client itself publishes.
+    /// Not what this client itself publishes; not to be had with a shared subscription.
     pub no_local: bool,
     /// Keep the retain flag as it was published.
     pub retain_as_published: bool,
@@ -152,6 +152,16 @@ pub struct SubscribeAck {
     pub properties: Option<Box<Properties>>,
 }
 
+impl SubscribeAck {
+    /// Returns what each filter of a SUBSCRIBE was granted, in their order: the highest QoS, or
+    /// why it was refused.
+    pub fn granted(&self) -> impl Iterator<Item = Result<QoS, ReasonCode>> {
+        self.reasons
+            .iter()
+            .map(|reason| QoS::try_from(reason.0).map_err(|_| *reason))
+    }
+}
+
 /// The end of a connection, with its reason (MQTT 5 §3.14).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Disconnect {
@@ -168,12 +178,19 @@ pub enum Outgoing {
     Connect(Box<Connect>),
     /// `packet_id` is sent where the QoS is 1 or 2.
     Publish(Message),
+    /// A PUBLISH whose topic has a number (MQTT 5 §3.3.2.3.4).
+    PublishAliased {
+        message: Message,
+        alias: u16,
+        /// The broker knows the number: the topic is left out.
+        known: bool,
+    },
     PubAck(Ack),
     PubRec(Ack),
     PubRel(Ack),
     PubComp(Ack),
-    Subscribe(PacketId, Vec<Subscription>),
-    Unsubscribe(PacketId, Vec<TopicFilter>),
+    Subscribe(PacketId, Vec<Subscription>, Option<Box<Properties>>),
+    Unsubscribe(PacketId, Vec<TopicFilter>, Option<Box<Properties>>),
     PingReq,
     Disconnect(Disconnect),
 }
@@ -243,12 +260,21 @@ impl Codec {
         match packet {
             Outgoing::Connect(connect) => control::connect(self.protocol, connect, out),
             Outgoing::Publish(message) => self.publish(message, out),
+            Outgoing::PublishAliased {
+                message,
+                alias,
+                known,
+            } => publish_aliased(message, *alias, *known, out),
             Outgoing::PubAck(ack) => self.ack(PUBACK, ack, out),
             Outgoing::PubRec(ack) => self.ack(PUBREC, ack, out),
             Outgoing::PubRel(ack) => self.ack(PUBREL, ack, out),
             Outgoing::PubComp(ack) => self.ack(PUBCOMP, ack, out),
-            Outgoing::Subscribe(id, list) => control::subscribe(self.protocol, *id, list, out),
-            Outgoing::Unsubscribe(id, list) => control::unsubscribe(self.protocol, *id, list, out),
+            Outgoing::Subscribe(id, list, properties) => {
+                control::subscribe(self.protocol, *id, list, properties.as_deref(), out);
+            }
+            Outgoing::Unsubscribe(id, list, properties) => {
+                control::unsubscribe(self.protocol, *id, list, properties.as_deref(), out);
+            }
             Outgoing::PingReq => out.put_slice(&[0xc0, 0]),
             Outgoing::Disconnect(disconnect) => self.disconnect(disconnect, out),
         }
@@ -261,25 +287,39 @@ impl Codec {
     }
 
     /// Returns how many bytes a SUBSCRIBE takes, its fixed header included.
-    pub fn subscribe_len(self, list: &[Subscription]) -> usize {
-        self.request_len(list.iter().map(|s| s.filter.as_str().len() + 3))
+    pub fn subscribe_len(self, list: &[Subscription], properties: Option<&Properties>) -> usize {
+        let entries = list.iter().map(|s| s.filter.as_str().len() + 3).sum();
+        self.request_len(entries, properties, PacketKind::Subscribe)
     }
 
     /// Returns how many bytes an UNSUBSCRIBE takes, its fixed header included.
-    pub fn unsubscribe_len(self, filters: &[TopicFilter]) -> usize {
-        self.request_len(filters.iter().map(|filter| filter.as_str().len() + 2))
+    pub fn unsubscribe_len(
+        self,
+        filters: &[TopicFilter],
+        properties: Option<&Properties>,
+    ) -> usize {
+        let entries = filters.iter().map(|filter| filter.as_str().len() + 2).sum();
+        self.request_len(entries, properties, PacketKind::Unsubscribe)
     }
 
-    fn request_len(self, entries: impl Iterator<Item = usize>) -> usize {
-        let properties = usize::from(self.protocol == Protocol::V5);
-        let remaining = 2 + properties + entries.sum::<usize>();
+    fn request_len(
+        self,
+        entries: usize,
+        properties: Option<&Properties>,
+        kind: PacketKind,
+    ) -> usize {
+        let properties = match self.protocol {
+            Protocol::V31 | Protocol::V311 => 0,
+            Protocol::V5 => properties::len(properties, kind),
+        };
+        let remaining = 2 + properties + entries;
         1 + wire::varint_len(remaining) + remaining
     }
 
     fn publish_remaining(self, message: &Message) -> usize {
         let id = if message.qos == QoS::AtMostOnce { 0 } else { 2 };
         let properties = match self.protocol {
-            Protocol::V311 => 0,
+            Protocol::V31 | Protocol::V311 => 0,
             Protocol::V5 => properties::len(message.properties.as_deref(), PacketKind::Publish),
         };
         2 + message.topic.as_str().len() + id + properties + message.payload.len()
@@ -308,8 +348,7 @@ impl Codec {
     fn ack(self, first: u8, ack: &Ack, out: &mut BytesMut) {
         let id = ack.id.get().to_be_bytes();
         // Success without properties is two bytes in both protocols (MQTT 5 §3.4.2.1).
-        if self.protocol == Protocol::V311
-            || (ack.reason == ReasonCode::SUCCESS && ack.properties.is_none())
+        if !self.protocol.is_v5() || (ack.reason == ReasonCode::SUCCESS && ack.properties.is_none())
         {
             out.put_slice(&[first, 2, id[0], id[1]]);
             return;
@@ -323,7 +362,7 @@ impl Codec {
 
     fn disconnect(self, disconnect: &Disconnect, out: &mut BytesMut) {
         let properties = disconnect.properties.as_deref();
-        if self.protocol == Protocol::V311
+        if !self.protocol.is_v5()
             || (disconnect.reason == ReasonCode::SUCCESS && properties.is_none())
         {
             out.put_slice(&[0xe0, 0]);
@@ -393,15 +432,15 @@ impl Codec {
             }
             PUBLISH => Ok(()),
             0x00 => Err(DecodeError::Malformed("reserved packet type")),
-            0xf0 if self.protocol == Protocol::V311 => {
-                Err(DecodeError::Malformed("reserved packet type"))
-            }
+            0xf0 if !self.protocol.is_v5() => Err(DecodeError::Malformed("reserved packet type")),
             0x10 | 0x80 | 0xa0 | 0xc0 => {
                 Err(DecodeError::Protocol("a packet that only clients send"))
             }
-            0xe0 if self.protocol == Protocol::V311 => {
+            0xe0 if !self.protocol.is_v5() => {
                 Err(DecodeError::Protocol("a packet that only clients send"))
             }
+            // A PUBREL that comes again may say so on MQTT 3.1 (§3.6).
+            0x60 if flags == 0xa && self.protocol == Protocol::V31 => Ok(()),
             kind if flags != if kind == 0x60 { 2 } else { 0 } => {
                 Err(DecodeError::Malformed("reserved flags are set"))
             }
@@ -432,7 +471,7 @@ impl Codec {
             _ => Some(reader.packet_id()?),
         };
         let properties = match self.protocol {
-            Protocol::V311 => None,
+            Protocol::V31 | Protocol::V311 => None,
             Protocol::V5 => properties::read(&mut reader, PacketKind::Publish)?,
         };
         let payload_len = reader.len();
@@ -451,7 +490,11 @@ impl Codec {
 
     fn decode_connack(self, body: &[u8]) -> Result<Incoming, DecodeError> {
         let mut reader = Reader::new(body);
-        let flags = reader.u8()?;
+        let mut flags = reader.u8()?;
+        if self.protocol == Protocol::V31 {
+            // Reserved: MQTT 3.1 knows no session-present flag (§3.2).
+            flags = 0;
+        }
         if flags > 1 {
             return Err(DecodeError::Malformed("CONNACK with reserved flags"));
         }
@@ -460,7 +503,9 @@ impl Codec {
             // A broker that doesn't speak MQTT 5 refuses it with 3.1.1's CONNACK, and some send
             // theirs without properties.
             _ if reader.is_empty() => None,
-            Protocol::V311 => return Err(DecodeError::Malformed("CONNACK is too long")),
+            Protocol::V31 | Protocol::V311 => {
+                return Err(DecodeError::Malformed("CONNACK is too long"));
+            }
             Protocol::V5 => properties::read(&mut reader, PacketKind::ConnAck)?,
         };
         reader.end()?;
@@ -500,7 +545,7 @@ impl Codec {
 
     fn decode_unsuback(self, body: &[u8]) -> Result<SubscribeAck, DecodeError> {
         let ack = self.decode_answer(body)?;
-        if ack.reasons.is_empty() != (self.protocol == Protocol::V311) {
+        if ack.reasons.is_empty() == self.protocol.is_v5() {
             return Err(DecodeError::Malformed("UNSUBACK of the wrong length"));
         }
         Ok(ack)
@@ -510,7 +555,7 @@ impl Codec {
         let mut reader = Reader::new(body);
         let id = reader.packet_id()?;
         let properties = match self.protocol {
-            Protocol::V311 => None,
+            Protocol::V31 | Protocol::V311 => None,
             Protocol::V5 => properties::read(&mut reader, PacketKind::Ack)?,
         };
         let reasons = reader.take(reader.len())?;
@@ -520,6 +565,33 @@ impl Codec {
             properties,
         })
     }
+}
+
+/// A PUBLISH of MQTT 5 with the number of its topic, which is left out where it is known.
+fn publish_aliased(message: &Message, alias: u16, known: bool, out: &mut BytesMut) {
+    let mut properties = message.properties.as_deref().cloned().unwrap_or_default();
+    properties.topic_alias = Some(alias);
+    let topic = if known { "" } else { message.topic.as_str() };
+    let id = message.packet_id.filter(|_| message.qos != QoS::AtMostOnce);
+    let remaining = 2
+        + topic.len()
+        + 2 * usize::from(id.is_some())
+        + properties::len(Some(&properties), PacketKind::Publish)
+        + message.payload.len();
+    out.reserve(5 + remaining);
+    out.put_u8(
+        PUBLISH
+            | (u8::from(message.dup) << 3)
+            | ((message.qos as u8) << 1)
+            | u8::from(message.retain),
+    );
+    wire::put_varint(out, remaining);
+    wire::put_bytes(out, topic.as_bytes());
+    if let Some(id) = id {
+        out.put_u16(id.get());
+    }
+    properties::put(out, Some(&properties), PacketKind::Publish);
+    out.put_slice(&message.payload);
 }
 
 fn decode_disconnect(body: &[u8]) -> Result<Incoming, DecodeError> {

@@ -5,7 +5,9 @@
 //! what arrives to [`Session::handle`], sends what [`Session::poll_transmit`] gives, calls
 //! [`Session::tick`] when [`Session::deadline`] has come, and [`Session::close`] at the end.
 
+mod aliases;
 mod ids;
+mod log;
 mod publishing;
 mod receiving;
 
@@ -13,8 +15,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::BytesMut;
+
 use crate::config::{ClientConfig, Protocol};
-use crate::error::Error;
+use crate::error::{Error, Rejection};
 use crate::message::{Message, PacketId, Properties, QoS};
 use crate::packet::{
     Ack, Codec, ConnAck, Connect, Disconnect, Incoming, Outgoing, Publish, SubscribeAck,
@@ -22,7 +26,9 @@ use crate::packet::{
 };
 use crate::reason::ReasonCode;
 use crate::topic::{TopicFilter, TopicName};
+use aliases::Aliases;
 use ids::{PacketIds, Use};
+pub use log::LogLevel;
 use publishing::Publishing;
 use receiving::Receiving;
 pub use receiving::{AckToken, ReleaseToken};
@@ -33,6 +39,15 @@ const MAX_UNSENT: usize = 1024 * 1024;
 
 /// The largest packet that the protocol knows: five bytes of header, 268,435,455 that follow.
 const MAX_PACKET: usize = 268_435_460;
+
+/// What the connection ends with unless the application says more.
+const GOODBYE: Disconnect = Disconnect {
+    reason: ReasonCode::SUCCESS,
+    properties: None,
+};
+
+/// Why AUTH may not come [MQTT-4.12.0-6].
+const AUTH: &str = "AUTH, though no authentication method was named";
 
 /// A time that no wait exceeds, so that adding it to a moment can't overflow.
 const LONGEST: Duration = Duration::from_hours(24 * 365);
@@ -65,6 +80,8 @@ pub enum Event {
         id: PacketId,
         /// The broker's reason code, or why the message was given up.
         result: Result<ReasonCode, Error>,
+        /// What the broker added (MQTT 5).
+        properties: Option<Box<Properties>>,
     },
     /// The broker's answer to a SUBSCRIBE.
     Subscribed(SubscribeAck),
@@ -74,6 +91,13 @@ pub enum Event {
     Writable,
     /// The connection is over: `Ok` after [`Session::disconnect`], else why.
     Disconnected(Result<(), Error>),
+    /// A line of the log, where [`Session::set_logging`] asks for it.
+    Log {
+        /// How much it matters.
+        level: LogLevel,
+        /// What has happened.
+        text: String,
+    },
     /// No connection could be made. From [`Connection`](crate::Connection) only.
     ConnectFailed(Error),
 }
@@ -91,14 +115,27 @@ enum Phase {
     Ending { said: bool },
 }
 
+/// Whether the broker still has the session, as far as its CONNACK tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    Yes,
+    No,
+    /// MQTT 3.1 doesn't say.
+    Unknown,
+}
+
 /// What the broker's CONNACK allows.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a matter of its own")]
 struct Limits {
     receive_maximum: u16,
     maximum_qos: u8,
     retain_available: bool,
     maximum_packet_size: usize,
     keep_alive: Duration,
+    wildcards: bool,
+    subscription_identifiers: bool,
+    shared_subscriptions: bool,
 }
 
 /// The protocol's state, for one client id.
@@ -111,7 +148,13 @@ pub struct Session {
     ids: PacketIds,
     publishing: Publishing,
     receiving: Receiving,
+    /// What the broker's aliases stand for.
     aliases: Vec<Option<TopicName>>,
+    /// What ours stand for.
+    our_aliases: Aliases,
+    /// What the application ends the connection with.
+    goodbye: Disconnect,
+    logging: bool,
     outbox: VecDeque<Outgoing>,
     /// Bytes of the PUBLISH packets with QoS 0 in the outbox.
     unsent: usize,
@@ -137,6 +180,9 @@ impl Session {
             publishing: Publishing::default(),
             receiving: Receiving::new(config.manual_ack),
             aliases: Vec::new(),
+            our_aliases: Aliases::default(),
+            goodbye: GOODBYE,
+            logging: false,
             outbox: VecDeque::new(),
             unsent: 0,
             starved: false,
@@ -156,9 +202,30 @@ impl Session {
         self.receiving.hold(ids);
     }
 
-    /// Takes over another configuration, for the next connection.
+    /// Takes over another configuration: the limits of what is queued and in flight at once, the
+    /// rest for the next connection.
     pub(crate) fn configure(&mut self, config: Arc<ClientConfig>) {
         self.config = config;
+        self.feed();
+        self.pump();
+    }
+
+    /// Chooses whether [`Event::Log`] tells each packet.
+    pub fn set_logging(&mut self, logging: bool) {
+        self.logging = logging;
+    }
+
+    /// Chooses who acknowledges what arrives from now on: the application, by [`ack`](Self::ack), or
+    /// the session. Acknowledgements keep the order of arrival, whoever gives them.
+    pub fn set_manual_ack(&mut self, manual: bool) {
+        self.receiving.set_manual(manual);
+    }
+
+    fn log(&mut self, level: LogLevel, text: impl FnOnce() -> String) {
+        if self.logging {
+            let text = text();
+            self.events.push_back(Event::Log { level, text });
+        }
     }
 
     /// Returns the codec that fits this session's packets.
@@ -213,25 +280,13 @@ impl Session {
         self.aliases.clear();
         self.aliases
             .resize(self.config.topic_alias_maximum.into(), None);
+        self.our_aliases.reset(0);
+        self.goodbye = GOODBYE;
         self.receiving.reconnected();
         let config = &self.config;
         let properties = match config.protocol {
-            Protocol::V311 => Properties::default(),
-            Protocol::V5 => Properties {
-                session_expiry_interval: match (
-                    config.session_expiry_interval,
-                    config.clean_session,
-                ) {
-                    (Some(seconds), _) => Some(seconds),
-                    (None, true) => None,
-                    (None, false) => Some(u32::MAX),
-                },
-                receive_maximum: Some(config.receive_maximum),
-                topic_alias_maximum: Some(config.topic_alias_maximum).filter(|n| *n > 0),
-                maximum_packet_size: (config.maximum_packet_size < 268_435_460)
-                    .then_some(config.maximum_packet_size),
-                ..Properties::default()
-            },
+            Protocol::V31 | Protocol::V311 => Properties::default(),
+            Protocol::V5 => config.connect_properties(),
         };
         let connect = Connect {
             client_id: self.client_id().to_owned(),
@@ -259,6 +314,7 @@ impl Session {
         self.last_received = now;
         // Any packet shows that the broker lives, and frees the way for the next PINGREQ.
         self.ping_sent = None;
+        self.log(LogLevel::Debug, || log::received(&packet));
         match (self.phase, packet) {
             (Phase::Connecting { .. }, Incoming::ConnAck(ack)) => self.connack(ack),
             (Phase::Connecting { .. }, packet @ Incoming::Disconnect(_))
@@ -272,6 +328,7 @@ impl Session {
                 | Incoming::SubAck(_)
                 | Incoming::UnsubAck(_)),
             ) => self.online(packet),
+            (Phase::Connecting { .. }, Incoming::Auth) => Err(protocol(AUTH)),
             (Phase::Connecting { .. }, _) => Err(protocol("a packet before CONNACK")),
             (Phase::Offline, _) => Err(Error::Closed),
             (Phase::Ending { .. }, _) => Ok(()),
@@ -282,13 +339,13 @@ impl Session {
         match packet {
             Incoming::ConnAck(_) => return Err(protocol("a second CONNACK")),
             Incoming::Publish(publish) => self.publish_received(publish)?,
-            Incoming::PubAck(ack) => self.acknowledged(ack.id, QoS::AtLeastOnce, ack.reason),
-            Incoming::PubRec(ack) => self.pubrec(&ack),
+            Incoming::PubAck(ack) => self.acknowledged(ack, QoS::AtLeastOnce),
+            Incoming::PubRec(ack) => self.pubrec(ack),
             Incoming::PubRel(ack) => {
                 let mut out = Answers::new(&mut self.outbox, &mut self.events);
                 self.receiving.pubrel(ack.id, &mut out);
             }
-            Incoming::PubComp(ack) => self.acknowledged(ack.id, QoS::ExactlyOnce, ack.reason),
+            Incoming::PubComp(ack) => self.acknowledged(ack, QoS::ExactlyOnce),
             Incoming::SubAck(ack) => {
                 if self.ids.free_if(ack.id, Use::Subscribe) {
                     self.events.push_back(Event::Subscribed(ack));
@@ -306,11 +363,10 @@ impl Session {
                 return Err(Error::ServerDisconnect {
                     reason,
                     reason_string: reason_string(properties.as_deref()),
+                    properties,
                 });
             }
-            Incoming::Auth => {
-                return Err(protocol("AUTH, though no authentication method was named"));
-            }
+            Incoming::Auth => return Err(protocol(AUTH)),
         }
         Ok(())
     }
@@ -332,17 +388,23 @@ impl Session {
         if let Some(id) = given.and_then(|given| given.assigned_client_identifier.as_ref()) {
             self.assigned_client_id = Some(id.clone());
         }
+        let aliases = given.and_then(|given| given.topic_alias_maximum);
+        self.our_aliases.reset(aliases.unwrap_or(0));
         self.phase = Phase::Online;
-        if !ack.session_present {
+        let kept = match (self.config.protocol, self.config.clean_session) {
+            (Protocol::V31, false) => Kept::Unknown,
+            _ if ack.session_present => Kept::Yes,
+            _ => Kept::No,
+        };
+        // What an unknown session's ids stand for is not known either: better a message twice than
+        // a new one taken for an old one.
+        if kept != Kept::Yes {
             self.receiving.session_lost();
         }
         self.recheck_unsent();
         self.feed();
-        let done = self.publishing.resume(ack.session_present);
+        self.publishing.resume(kept);
         self.events.push_back(Event::Connected(ack));
-        for id in done {
-            self.finish(id, Ok(ReasonCode::SUCCESS));
-        }
         self.pump();
         Ok(())
     }
@@ -366,6 +428,7 @@ impl Session {
                 events.push_back(Event::Published {
                     id,
                     result: Err(error),
+                    properties: None,
                 });
             }
             false
@@ -384,10 +447,7 @@ impl Session {
             Phase::Ending { said: true } => return None,
             Phase::Ending { said } if self.outbox.is_empty() => {
                 *said = true;
-                Outgoing::Disconnect(Disconnect {
-                    reason: ReasonCode::SUCCESS,
-                    properties: None,
-                })
+                Outgoing::Disconnect(std::mem::replace(&mut self.goodbye, GOODBYE))
             }
             _ => self.outbox.pop_front()?,
         };
@@ -398,14 +458,42 @@ impl Session {
             self.unsent = self.unsent.saturating_sub(self.codec.publish_len(message));
             self.feed();
         }
+        let packet = self.alias(packet);
+        self.log(LogLevel::Debug, || log::sending(&packet));
         Some(packet)
+    }
+
+    /// Gives a PUBLISH an alias for its topic, where the broker takes one and has room for it.
+    fn alias(&mut self, packet: Outgoing) -> Outgoing {
+        /// What an alias adds at most: the property, and a byte each for the two lengths.
+        const ROOM: usize = 5;
+        let Outgoing::Publish(message) = packet else {
+            return packet;
+        };
+        if !self.our_aliases.are_taken()
+            || self.codec.publish_len(&message) + ROOM > self.limits.maximum_packet_size
+        {
+            return Outgoing::Publish(message);
+        }
+        match self.our_aliases.assign(&message.topic) {
+            None => Outgoing::Publish(message),
+            Some(alias) => Outgoing::PublishAliased {
+                message,
+                alias: alias.number,
+                known: alias.known,
+            },
+        }
     }
 
     /// Is told that a QoS 0 message with a packet id has left for the broker.
     pub fn sent(&mut self, id: PacketId) {
         if self.ids.free_if(id, Use::Sending) {
             let result = Ok(ReasonCode::SUCCESS);
-            self.events.push_back(Event::Published { id, result });
+            self.events.push_back(Event::Published {
+                id,
+                result,
+                properties: None,
+            });
             self.feed();
         }
     }
@@ -478,9 +566,20 @@ impl Session {
         self.publishing.disconnected();
         for id in self.ids.free_unsent() {
             let result = Err(result.clone().err().unwrap_or(Error::Closed));
-            self.events.push_back(Event::Published { id, result });
+            self.events.push_back(Event::Published {
+                id,
+                result,
+                properties: None,
+            });
         }
         self.feed();
+        if self.logging {
+            let (level, text) = match &result {
+                Ok(()) => (LogLevel::Info, "disconnected".into()),
+                Err(error) => (LogLevel::Error, error.to_string()),
+            };
+            self.events.push_back(Event::Log { level, text });
+        }
         self.events.push_back(Event::Disconnected(result));
     }
 
@@ -501,7 +600,7 @@ impl Session {
     ) -> Result<Option<PacketId>, Error> {
         message.dup = false;
         message.packet_id = None;
-        if self.config.protocol == Protocol::V5
+        if self.config.protocol.is_v5()
             && let Some(properties) = &mut message.properties
         {
             // An alias is a matter of one connection; that of a received message isn't ours.
@@ -582,14 +681,89 @@ impl Session {
     /// [`Error::NotConnected`], [`Error::NoFilter`] for an empty list, and
     /// [`Error::PacketTooLarge`], [`Error::QueueFull`] for more than fits.
     pub fn subscribe(&mut self, subscriptions: Vec<Subscription>) -> Result<PacketId, Error> {
+        self.subscribe_with(subscriptions, None)
+    }
+
+    /// Asks for messages as [`subscribe`](Self::subscribe) does, with MQTT 5 properties: user
+    /// properties, and one subscription identifier that comes with each message.
+    ///
+    /// # Errors
+    /// As [`subscribe`](Self::subscribe), [`Error::Config`] for options that don't go together and
+    /// properties out of their range, and [`Error::Unsupported`] for what the broker's CONNACK
+    /// rules out.
+    pub fn subscribe_with(
+        &mut self,
+        subscriptions: Vec<Subscription>,
+        properties: Option<Properties>,
+    ) -> Result<PacketId, Error> {
         if subscriptions.is_empty() {
             return Err(Error::NoFilter);
         }
-        let size = self.codec.subscribe_len(&subscriptions);
+        if self.config.protocol.is_v5() {
+            self.check_subscriptions(&subscriptions, properties.as_ref())?;
+        }
+        let size = self
+            .codec
+            .subscribe_len(&subscriptions, properties.as_ref());
         let id = self.request(Use::Subscribe, size)?;
+        let properties = properties.map(Box::new);
         self.outbox
-            .push_back(Outgoing::Subscribe(id, subscriptions));
+            .push_back(Outgoing::Subscribe(id, subscriptions, properties));
         Ok(id)
+    }
+
+    fn check_subscriptions(
+        &self,
+        subscriptions: &[Subscription],
+        properties: Option<&Properties>,
+    ) -> Result<(), Error> {
+        let identifiers = properties.map_or(&[][..], |p| &p.subscription_identifiers);
+        if let Some(properties) = properties {
+            properties.check()?;
+        }
+        match identifiers {
+            [] | [1..=0x0fff_ffff] => {}
+            [other] => {
+                return Err(Error::Config(format!(
+                    "the subscription identifier is {other}, 1 to 268,435,455 are allowed"
+                )));
+            }
+            many => {
+                return Err(Error::Config(format!(
+                    "there are {} subscription identifiers, one at most is allowed",
+                    many.len()
+                )));
+            }
+        }
+        for subscription in subscriptions {
+            let filter = &subscription.filter;
+            if subscription.retain_handling > 2 {
+                return Err(Error::Config(format!(
+                    "the retain handling of `{filter}` is {}, 0 to 2 are allowed",
+                    subscription.retain_handling
+                )));
+            }
+            if subscription.no_local && filter.is_shared() {
+                return Err(Error::Config(format!(
+                    "shared subscription `{filter}` can't be no-local [MQTT-3.8.3-4]"
+                )));
+            }
+        }
+        // What is asked for before CONNACK, the broker itself answers.
+        if self.phase != Phase::Online {
+            return Ok(());
+        }
+        let limits = &self.limits;
+        let filters = || subscriptions.iter().map(|s| &s.filter);
+        if !limits.subscription_identifiers && !identifiers.is_empty() {
+            Err(Error::Unsupported("subscription identifiers"))
+        } else if !limits.shared_subscriptions && filters().any(TopicFilter::is_shared) {
+            Err(Error::Unsupported("shared subscriptions"))
+        } else if !limits.wildcards && filters().any(TopicFilter::has_wildcard) {
+            Err(Error::Unsupported("wildcards in topic filters"))
+        } else {
+            Ok(())
+        }
     }
 
     /// Asks the broker for no more messages; [`Event::Unsubscribed`] brings its answer.
@@ -598,12 +772,31 @@ impl Session {
     /// [`Error::NotConnected`], [`Error::NoFilter`] for an empty list, and
     /// [`Error::PacketTooLarge`], [`Error::QueueFull`] for more than fits.
     pub fn unsubscribe(&mut self, filters: Vec<TopicFilter>) -> Result<PacketId, Error> {
+        self.unsubscribe_with(filters, None)
+    }
+
+    /// Asks for no more messages as [`unsubscribe`](Self::unsubscribe) does, with MQTT 5 user
+    /// properties.
+    ///
+    /// # Errors
+    /// As [`unsubscribe`](Self::unsubscribe), and [`Error::Config`] for properties out of their
+    /// range.
+    pub fn unsubscribe_with(
+        &mut self,
+        filters: Vec<TopicFilter>,
+        properties: Option<Properties>,
+    ) -> Result<PacketId, Error> {
         if filters.is_empty() {
             return Err(Error::NoFilter);
         }
-        let size = self.codec.unsubscribe_len(&filters);
+        if let (Protocol::V5, Some(properties)) = (self.config.protocol, &properties) {
+            properties.check()?;
+        }
+        let size = self.codec.unsubscribe_len(&filters, properties.as_ref());
         let id = self.request(Use::Unsubscribe, size)?;
-        self.outbox.push_back(Outgoing::Unsubscribe(id, filters));
+        let properties = properties.map(Box::new);
+        self.outbox
+            .push_back(Outgoing::Unsubscribe(id, filters, properties));
         Ok(id)
     }
 
@@ -622,6 +815,53 @@ impl Session {
     pub fn ack(&mut self, token: &AckToken) {
         let mut out = Answers::new(&mut self.outbox, &mut self.events);
         self.receiving.ack(token, &mut out);
+    }
+
+    /// Acknowledges as [`ack`](Self::ack) does, with a reason code and properties (MQTT 5 §3.4,
+    /// §3.5; the earlier versions know success only). A code of 128 or above refuses the message:
+    /// the broker drops it, and a QoS 2 one is not released then. What is too large for the broker
+    /// is left out [MQTT-3.4.2-2]. A refusal whose connection is lost is forgotten.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a code that no PUBACK has, and for properties out of their range.
+    pub fn ack_with(
+        &mut self,
+        token: &AckToken,
+        reason: ReasonCode,
+        properties: Option<Properties>,
+    ) -> Result<(), Error> {
+        if !self.config.protocol.is_v5() {
+            self.ack(token);
+            return Ok(());
+        }
+        let allowed = matches!(
+            reason.0,
+            0x00 | 0x10 | 0x80 | 0x83 | 0x87 | 0x90 | 0x91 | 0x97 | 0x99
+        );
+        if !allowed {
+            return Err(Error::Config(format!(
+                "a message is not acknowledged with `{reason}`"
+            )));
+        }
+        let mut reply = Ack::with_reason(token.id(), reason);
+        if let Some(properties) = properties {
+            properties.check()?;
+            reply.properties = Some(Box::new(properties));
+            if self.is_too_large(&Outgoing::PubAck(reply.clone())) {
+                reply.properties = None;
+            }
+        }
+        let mut out = Answers::new(&mut self.outbox, &mut self.events);
+        self.receiving
+            .ack_with(token, reply.reason, reply.properties, &mut out);
+        Ok(())
+    }
+
+    /// Whether the broker would not take it.
+    fn is_too_large(&self, packet: &Outgoing) -> bool {
+        let mut bytes = BytesMut::new();
+        self.codec.encode(packet, &mut bytes);
+        bytes.len() > self.limits.maximum_packet_size
     }
 
     /// Forgets a released QoS 2 message and sends its PUBCOMP.
@@ -652,6 +892,60 @@ impl Session {
         true
     }
 
+    /// Ends the connection as [`disconnect`](Self::disconnect) does, with a reason code (MQTT 5
+    /// §3.14; [`ReasonCode::DISCONNECT_WITH_WILL`] has the broker publish the will) and properties:
+    /// another session expiry interval, a reason string, user properties. The earlier versions send
+    /// neither. The strings are left out where the broker takes no packet of that size.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a code that only brokers send, for properties out of their range, and
+    /// for a session that is to outlive the connection though CONNECT said that it doesn't
+    /// (MQTT 5 §3.14.2.2.2).
+    pub fn disconnect_with(
+        &mut self,
+        reason: ReasonCode,
+        properties: Option<Properties>,
+    ) -> Result<bool, Error> {
+        if !matches!(
+            reason.0,
+            0x00 | 0x04 | 0x80..=0x83 | 0x90 | 0x93..=0x99
+        ) {
+            return Err(Error::Config(format!(
+                "a client does not disconnect with `{reason}`"
+            )));
+        }
+        let mut goodbye = Disconnect {
+            reason,
+            properties: None,
+        };
+        if let (Protocol::V5, Some(mut properties)) = (self.config.protocol, properties) {
+            properties.check()?;
+            // Only brokers send one.
+            properties.server_reference = None;
+            let connect = self.config.connect_properties();
+            if connect.session_expiry_interval.unwrap_or(0) == 0
+                && properties.session_expiry_interval.unwrap_or(0) > 0
+            {
+                return Err(Error::Config(
+                    "the session ends with the connection, as CONNECT said: DISCONNECT can't keep it".into(),
+                ));
+            }
+            goodbye.properties = Some(Box::new(properties));
+            if self.is_too_large(&Outgoing::Disconnect(goodbye.clone()))
+                && let Some(properties) = &mut goodbye.properties
+            {
+                properties.reason_string = None;
+                properties.user_properties.clear();
+            }
+        }
+        let first = !self.is_ending();
+        let ended = self.disconnect();
+        if first {
+            self.goodbye = goodbye;
+        }
+        Ok(ended)
+    }
+
     /// Returns the packet that tells an MQTT 5 broker why the connection ends, where it is to be
     /// told.
     pub fn farewell(&self, error: &Error) -> Option<Outgoing> {
@@ -660,7 +954,7 @@ impl Session {
             Error::Protocol(reason) => *reason,
             _ => return None,
         };
-        (self.config.protocol == Protocol::V5).then_some(Outgoing::Disconnect(Disconnect {
+        (self.config.protocol.is_v5()).then_some(Outgoing::Disconnect(Disconnect {
             reason,
             properties: None,
         }))
@@ -688,24 +982,35 @@ impl Session {
         }
     }
 
-    fn acknowledged(&mut self, id: PacketId, qos: QoS, reason: ReasonCode) {
+    fn acknowledged(&mut self, ack: Ack, qos: QoS) {
+        let Ack { id, reason, .. } = ack;
         if !self.publishing.acknowledge(id, qos) {
             tracing::debug!(%id, "an acknowledgement that nobody waits for");
+            self.log(LogLevel::Warning, || {
+                format!("nobody waits for an acknowledgement of m{id}")
+            });
             return;
         }
-        let result = if reason.is_error() && reason != ReasonCode::PACKET_ID_NOT_FOUND {
-            Err(Error::Rejected(reason))
+        if reason.is_error() && reason != ReasonCode::PACKET_ID_NOT_FOUND {
+            self.rejected(ack);
         } else {
-            Ok(reason)
-        };
-        self.finish(id, result);
+            self.finish_with(id, Ok(reason), ack.properties);
+        }
         self.pump();
     }
 
-    fn pubrec(&mut self, ack: &Ack) {
+    fn rejected(&mut self, ack: Ack) {
+        let rejection = Rejection {
+            reason: ack.reason,
+            reason_string: reason_string(ack.properties.as_deref()),
+        };
+        self.finish_with(ack.id, Err(Error::Rejected(rejection)), ack.properties);
+    }
+
+    fn pubrec(&mut self, ack: Ack) {
         if ack.reason.is_error() {
             if self.publishing.refused(ack.id) {
-                self.finish(ack.id, Err(Error::Rejected(ack.reason)));
+                self.rejected(ack);
                 self.pump();
             }
         } else {
@@ -720,8 +1025,21 @@ impl Session {
     }
 
     fn finish(&mut self, id: PacketId, result: Result<ReasonCode, Error>) {
+        self.finish_with(id, result, None);
+    }
+
+    fn finish_with(
+        &mut self,
+        id: PacketId,
+        result: Result<ReasonCode, Error>,
+        properties: Option<Box<Properties>>,
+    ) {
         self.ids.free_if(id, Use::Publish);
-        self.events.push_back(Event::Published { id, result });
+        self.events.push_back(Event::Published {
+            id,
+            result,
+            properties,
+        });
         self.feed();
     }
 
@@ -740,7 +1058,7 @@ impl Session {
             properties: publish.properties,
         };
         let limit = match self.config.protocol {
-            Protocol::V311 => usize::from(u16::MAX),
+            Protocol::V31 | Protocol::V311 => usize::from(u16::MAX),
             Protocol::V5 => self.config.receive_maximum.into(),
         };
         let mut out = Answers::new(&mut self.outbox, &mut self.events);
@@ -788,6 +1106,9 @@ impl Limits {
             keep_alive: given
                 .server_keep_alive
                 .map_or(keep_alive, |seconds| Duration::from_secs(seconds.into())),
+            wildcards: given.wildcard_subscription_available != Some(0),
+            subscription_identifiers: given.subscription_identifier_available != Some(0),
+            shared_subscriptions: given.shared_subscription_available != Some(0),
         }
     }
 

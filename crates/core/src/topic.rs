@@ -123,6 +123,11 @@ impl TopicFilter {
         self.0.starts_with("$share/")
     }
 
+    /// Returns whether the filter holds `+` or `#`.
+    pub fn has_wildcard(&self) -> bool {
+        self.0.contains(['+', '#'])
+    }
+
     /// Returns whether a message published to `topic` matches. A leading wildcard doesn't match
     /// topics that begin with `$` [MQTT-4.7.2-1].
     pub fn matches(&self, topic: &str) -> bool {

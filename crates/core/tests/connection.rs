@@ -92,7 +92,7 @@ async fn publishes_receives_and_ends() {
         let (mut published, mut received) = (false, false);
         while !(published && received) {
             match next(&mut connection).await {
-                Event::Published { id: of, result } => {
+                Event::Published { id: of, result, .. } => {
                     assert_eq!(Some(of), id);
                     result.unwrap();
                     published = true;

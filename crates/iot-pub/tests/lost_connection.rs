@@ -106,6 +106,21 @@ fn a_lost_pubrec_or_pubcomp_brings_nothing_twice() {
     });
 }
 
+/// mosquitto delivers at the PUBREL, and forgets the message with a clean session that ends before.
+#[test]
+fn a_pubrel_lost_with_its_session_costs_no_message() {
+    /// CONNECT as client `pub`, PUBLISH of `x` to iot/home2/temp.
+    const BEFORE: u64 = 17 + 21;
+    at_once(0..4, |byte| {
+        let inbox = Inbox::open();
+        let net = inbox.net();
+        net.drop_after(Way::ToServer, BEFORE + byte);
+        ends_with(iot_pub(net.port(), "-i pub -q 2 -m x").spawn(), 0);
+        assert_eq!(net.connections(), 2);
+        assert_eq!(inbox.arrived(), ["iot/home2/temp x"]);
+    });
+}
+
 #[test]
 fn a_connection_lost_within_connack_costs_nothing() {
     let inbox = Inbox::open();

@@ -5,11 +5,13 @@ use std::str::FromStr;
 
 use anyhow::Result;
 use clap::error::ErrorKind;
-use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use iot_core::cli::ConnectArgs;
 use iot_core::{ClientConfig, QoS, Subscription, TopicFilter};
 
 use crate::reading::PayloadMode;
+use crate::size::Size;
 use crate::store::mongodb::check_collection;
 
 const WITHOUT_OPTIONS: &str = "Without options: subscribes to iot/# at the broker on localhost, prints each reading, and \
@@ -51,6 +53,22 @@ pub(crate) struct Args {
     #[arg(long, env = "IOT_PAYLOAD", hide_env_values = true)]
     #[arg(value_enum, default_value_t, value_name = "KIND")]
     payload: PayloadMode,
+
+    /// Acknowledge a message once it is in the store, or already in the spool, a file on this machine's disk from which
+    /// MongoDB is supplied, also when it was away for hours [default: store]
+    #[arg(long, env = "IOT_ACK_AFTER", hide_env_values = true)]
+    #[arg(value_enum, value_name = "PLACE")]
+    ack_after: Option<AckAfter>,
+
+    /// Have the spool in the file PATH (implies --ack-after spool) [default: one for this broker, client ID and store
+    /// in $XDG_STATE_HOME/iot-sub, or in ~/.local/state/iot-sub]
+    #[arg(long, env = "IOT_SPOOL", hide_env_values = true, value_name = "PATH")]
+    spool: Option<PathBuf>,
+
+    /// Let the spool take SIZE on the disk, such as 512MiB, and read no more until there is room again
+    #[arg(long, env = "IOT_SPOOL_LIMIT", hide_env_values = true)]
+    #[arg(default_value = "1GiB", value_name = "SIZE", value_parser = spool_limit)]
+    spool_limit: Size,
 
     /// Run a broker inside this process, and store in a file: nothing else is needed. It acknowledges what is in its
     /// memory; a clean end writes that to disk, a crash may lose it
@@ -105,6 +123,23 @@ impl FromStr for StoreUrl {
     }
 }
 
+/// Where a message has to be before it is acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum AckAfter {
+    /// On this machine's disk, from where MongoDB gets it.
+    Spool,
+    /// In the store itself: on the disks of MongoDB's majority, or in the SQLite file.
+    Store,
+}
+
+fn spool_limit(text: &str) -> Result<Size, String> {
+    let limit: Size = text.parse()?;
+    if limit.bytes() < Size::mib(1).bytes() {
+        return Err("a spool needs 1MiB at least".into());
+    }
+    Ok(limit)
+}
+
 fn collection(name: &str) -> Result<String> {
     check_collection(name)?;
     Ok(name.to_owned())
@@ -118,10 +153,22 @@ pub(crate) struct Plan {
     pub(crate) store: StoreUrl,
     pub(crate) collection: String,
     pub(crate) payload: PayloadMode,
+    /// Set where readings go to a spool first.
+    pub(crate) spool: Option<SpoolPlan>,
     /// Where the embedded broker listens, if it is to run.
     #[cfg(feature = "embedded")]
     pub(crate) embedded: Option<std::net::SocketAddr>,
     pub(crate) fail_fast: bool,
+}
+
+/// Which spool, and how large.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct SpoolPlan {
+    /// By default the one for broker, client id and store.
+    pub(crate) path: Option<PathBuf>,
+    pub(crate) limit: Size,
+    /// The client id that was given, else empty: the random one is another each time.
+    pub(crate) client_id: String,
 }
 
 impl Args {
@@ -130,7 +177,7 @@ impl Args {
         let mut command = Self::command();
         let matches = command.get_matches_mut();
         match Self::from_arg_matches(&matches) {
-            Ok(args) => match args.contradiction(&matches) {
+            Ok(args) => match args.contradictions(&matches) {
                 Some(line) => command.error(ErrorKind::ArgumentConflict, line).exit(),
                 None => args,
             },
@@ -139,6 +186,53 @@ impl Args {
     }
 
     /// What excludes what. Not left to clap, for which a value from the environment counts as typed.
+    fn contradictions(&self, matches: &ArgMatches) -> Option<String> {
+        let typed = |name: &str| matches.value_source(name) == Some(ValueSource::CommandLine);
+        if typed("spool") && typed("ack_after") && self.ack_after == Some(AckAfter::Store) {
+            return Some(
+                "--spool can't be used with --ack-after store, which goes without a spool".into(),
+            );
+        }
+        let spool = match self.ack_after {
+            Some(AckAfter::Spool) if typed("ack_after") => Some("--ack-after spool"),
+            _ if typed("spool") => Some("--spool"),
+            _ => None,
+        };
+        if let Some(spool) = spool
+            && !matches!(self.store(), StoreUrl::MongoDb(_))
+        {
+            return Some(format!(
+                "{spool} needs a MongoDB store; what goes into a file is on this disk already"
+            ));
+        }
+        if typed("spool_limit") && !self.spools() {
+            return Some("--spool-limit needs --spool PATH or --ack-after spool".into());
+        }
+        self.contradiction(matches)
+    }
+
+    /// Where to store: as told, or what fits.
+    fn store(&self) -> StoreUrl {
+        #[cfg(feature = "embedded")]
+        let embedded = self.embedded;
+        #[cfg(not(feature = "embedded"))]
+        let embedded = false;
+        match &self.store {
+            Some(store) => store.clone(),
+            None if embedded => StoreUrl::Sqlite("iot.db".into()),
+            None => StoreUrl::MongoDb("mongodb://localhost:27017".into()),
+        }
+    }
+
+    /// Whether readings go to a spool first.
+    fn spools(&self) -> bool {
+        let asked = match self.ack_after {
+            Some(place) => place == AckAfter::Spool,
+            None => self.spool.is_some(),
+        };
+        asked && matches!(self.store(), StoreUrl::MongoDb(_))
+    }
+
     #[cfg(feature = "embedded")]
     fn contradiction(&self, matches: &ArgMatches) -> Option<String> {
         use clap::parser::ValueSource::CommandLine;
@@ -165,11 +259,11 @@ impl Args {
         let embedded = self
             .embedded
             .then(|| self.listen.unwrap_or(([127, 0, 0, 1], 1883).into()));
-        #[cfg(not(feature = "embedded"))]
-        let embedded: Option<std::net::SocketAddr> = None;
-        let store = self.store.unwrap_or_else(|| match embedded {
-            Some(_) => StoreUrl::Sqlite("iot.db".into()),
-            None => StoreUrl::MongoDb("mongodb://localhost:27017".into()),
+        let store = self.store();
+        let spool = self.spools().then(|| SpoolPlan {
+            path: self.spool.clone(),
+            limit: self.spool_limit,
+            client_id: self.connect.id.clone().unwrap_or_default(),
         });
         let qos = self.qos;
         Ok(Plan {
@@ -185,6 +279,7 @@ impl Args {
             store,
             collection: self.collection,
             payload: self.payload,
+            spool,
             #[cfg(feature = "embedded")]
             embedded,
             fail_fast: self.connect.fail_fast,

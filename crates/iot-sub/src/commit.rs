@@ -4,12 +4,12 @@
 //! It is a group commit without a timer: whenever the last commit is done, the next takes all that has arrived.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use iot_core::{AckToken, Handle};
 
+use crate::counts::Counts;
 use crate::journal::{Committed, Retryable};
 use crate::output::Messages;
 use crate::queue::{Item, Queue};
@@ -20,24 +20,6 @@ use crate::target::Target;
 const BATCH: usize = 5_000;
 /// Delays between retries: the first, and the longest they double to.
 const DELAYS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
-
-/// What became of the messages so far; each is received, and later in exactly one of the others.
-#[derive(Debug, Default)]
-pub(crate) struct Counts {
-    pub(crate) received: AtomicU64,
-    pub(crate) stored: AtomicU64,
-    pub(crate) rejected: AtomicU64,
-    pub(crate) duplicates: AtomicU64,
-}
-
-impl Counts {
-    /// How many messages are on their way to the store.
-    pub(crate) fn under_way(&self) -> u64 {
-        let done = [&self.stored, &self.rejected, &self.duplicates];
-        let done: u64 = done.iter().map(|count| count.load(Ordering::Acquire)).sum();
-        self.received.load(Ordering::Acquire).saturating_sub(done)
-    }
-}
 
 /// The thread's work.
 pub(crate) struct Committer {
@@ -62,15 +44,7 @@ impl Committer {
                 .unzip();
             let committed = self.commit(&entries)?;
             self.handle.ack(tokens.iter().flatten());
-            let Counts {
-                stored,
-                rejected,
-                duplicates,
-                ..
-            } = &*self.counts;
-            stored.fetch_add(committed.stored, Ordering::AcqRel);
-            rejected.fetch_add(committed.rejected, Ordering::AcqRel);
-            duplicates.fetch_add(committed.duplicates, Ordering::AcqRel);
+            self.counts.settled(committed);
         }
         Ok(())
     }

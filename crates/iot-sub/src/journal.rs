@@ -2,9 +2,16 @@
 //!
 //! A journal is a local file; what is delivered to a database afterwards is [`store`](crate::store)'s.
 
+mod codec;
+mod disk;
+mod file;
+mod lock;
+mod salvage;
+pub(crate) mod spool;
 pub(crate) mod sqlite;
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 use crate::reading::Entry;
 
@@ -54,3 +61,10 @@ impl fmt::Display for Retryable {
 }
 
 impl std::error::Error for Retryable {}
+
+/// Returns the path of a file that belongs to the one at `path`: its name with `end` behind it.
+fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    name.into()
+}

@@ -1,14 +1,21 @@
 //! Receives sensor readings over MQTT and stores them.
 
 mod args;
+mod backlog;
 #[cfg(feature = "embedded")]
 mod broker;
 mod commit;
+mod counts;
+mod deliver;
 mod journal;
 mod output;
 mod pipeline;
 mod queue;
 mod reading;
+mod sink;
+mod size;
+mod spooler;
+mod state_file;
 mod store;
 mod target;
 
@@ -48,7 +55,7 @@ fn run(args: Args) -> Result<()> {
 async fn receive(plan: Plan, messages: &Messages) -> Result<()> {
     let mut signals = Signals::listen()?;
     let opened = target::open(&plan, &mut signals, messages).await?;
-    let Opened::Open(target) = opened else {
+    let Opened::Open(destination) = opened else {
         return Ok(());
     };
     #[cfg(feature = "embedded")]
@@ -61,12 +68,14 @@ async fn receive(plan: Plan, messages: &Messages) -> Result<()> {
             port: address.port(),
             ..plan.config
         };
-        let pipeline = Pipeline::new(Plan { config, ..plan }, target, messages)?;
+        let pipeline = Pipeline::new(Plan { config, ..plan }, destination, messages)?;
         let result = pipeline.run(signals).await;
         broker.shutdown().await?;
         return result;
     }
-    Pipeline::new(plan, target, messages)?.run(signals).await
+    Pipeline::new(plan, destination, messages)?
+        .run(signals)
+        .await
 }
 
 /// The embedded broker's own files lie beside the store's.

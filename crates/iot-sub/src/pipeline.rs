@@ -4,27 +4,29 @@
 //! committer is full, it stops reading from the broker until there is room. What is committed is acknowledged by the
 //! committer ([`crate::commit`]).
 
-use std::fmt::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use bytes::Bytes;
 use chrono::Utc;
 use iot_core::cli::{Notices, Signals};
 use iot_core::{AckToken, Connection, Error, Event, Handle, Message, SubscribeAck, Subscription};
-use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::args::Plan;
-use crate::commit::{Committer, Counts};
+use crate::counts::Counts;
+use crate::journal::Committed;
 use crate::output::{Messages, Output};
-use crate::queue::{Item, Queue};
+use crate::queue::Item;
 use crate::reading::{self, Entry, IdGenerator, PayloadMode};
-use crate::target::Target;
+use crate::sink::Sink;
+use crate::target::Destination;
 
 /// How long what was received may take to be stored after Ctrl-C.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long the spool may take to be closed.
+const CLOSING: Duration = Duration::from_secs(3);
 /// How long the broker may take to close the connection.
 const GOODBYE: Duration = Duration::from_secs(3);
 
@@ -42,59 +44,32 @@ pub(crate) struct Pipeline {
     /// The broker has accepted a connection.
     connected: bool,
     counts: Arc<Counts>,
-    /// The way to the committer; none where nothing is stored.
-    store: Option<ToStore>,
+    /// The way to the store; none where nothing is stored.
+    store: Option<Sink>,
     /// What the last events brought, before it goes on its way together.
     batch: Vec<Item>,
     /// Reading from the broker goes on.
     reading: bool,
 }
 
-struct ToStore {
-    queue: Arc<Queue>,
-    /// Comes when the committer has ended.
-    ended: oneshot::Receiver<Result<()>>,
-}
-
 /// Why receiving ended.
 enum End {
     /// By a signal, or because nobody reads what is printed.
     Asked,
-    /// The committer can't go on.
-    Committer(Result<()>),
+    /// What stores can't go on.
+    Store(Result<()>),
 }
 
 impl Pipeline {
-    /// Returns a pipeline into `target`; without one it only prints.
+    /// Returns a pipeline to `destination`.
     ///
     /// # Errors
-    /// What is wrong with the configuration, and a thread that can't be started.
-    pub(crate) fn new(plan: Plan, target: Option<Target>, messages: &Messages) -> Result<Self> {
+    /// What is wrong with the configuration, a spool that can't be read, and a thread that can't be started.
+    pub(crate) fn new(plan: Plan, destination: Destination, messages: &Messages) -> Result<Self> {
         let connection = Connection::new(plan.config)?;
         let handle = connection.handle();
         let counts = Arc::new(Counts::default());
-        let store = match target {
-            None => None,
-            Some(target) => {
-                let queue = Arc::new(Queue::default());
-                let committer = Committer {
-                    queue: Arc::clone(&queue),
-                    target,
-                    runtime: tokio::runtime::Handle::current(),
-                    counts: Arc::clone(&counts),
-                    handle: handle.clone(),
-                    messages: messages.clone(),
-                };
-                let (sender, ended) = oneshot::channel();
-                std::thread::Builder::new()
-                    .name("committer".into())
-                    .spawn(move || {
-                        // Nobody listens any more where the program ends without waiting.
-                        let _ = sender.send(committer.run());
-                    })?;
-                Some(ToStore { queue, ended })
-            }
-        };
+        let store = Sink::start(destination, handle.clone(), &counts, messages)?;
         Ok(Self {
             notices: Notices::new(connection.config().address()),
             handle,
@@ -120,7 +95,7 @@ impl Pipeline {
     pub(crate) async fn run(mut self, mut signals: Signals) -> Result<()> {
         let received = self.receive(&mut signals).await;
         let stored = match &received {
-            Ok(End::Committer(_)) => Ok(()),
+            Ok(End::Store(_)) => Ok(()),
             _ => self.store_rest(&mut signals).await,
         };
         self.handle.disconnect();
@@ -131,26 +106,18 @@ impl Pipeline {
         .await;
         self.output.finish(&self.messages);
         if self.connected {
-            self.messages.say(&self.totals());
+            let totals = self.counts.totals();
+            let spools = self
+                .store
+                .as_ref()
+                .is_some_and(|store| store.spool.is_some());
+            self.messages
+                .say(&totals.line(self.store.is_some(), spools));
         }
         match received? {
             End::Asked => stored,
-            End::Committer(result) => result,
+            End::Store(result) => result,
         }
-    }
-
-    fn totals(&self) -> String {
-        let count = |count: &AtomicU64| count.load(Ordering::Acquire);
-        let counts = &self.counts;
-        let mut totals = format!("received {}", count(&counts.received));
-        if self.store.is_some() {
-            let _ = write!(totals, ", stored {}", count(&counts.stored));
-        }
-        let _ = write!(totals, ", rejected {}", count(&counts.rejected));
-        if count(&counts.duplicates) > 0 {
-            let _ = write!(totals, ", duplicates {}", count(&counts.duplicates));
-        }
-        totals
     }
 
     async fn receive(&mut self, signals: &mut Signals) -> Result<End> {
@@ -165,7 +132,7 @@ impl Pipeline {
             };
             let ended = async {
                 match &mut self.store {
-                    Some(store) => (&mut store.ended).await,
+                    Some(store) => store.ended().await,
                     None => std::future::pending().await,
                 }
             };
@@ -180,10 +147,7 @@ impl Pipeline {
                         return Ok(End::Asked);
                     }
                 }
-                result = ended => {
-                    let result = result.context("the thread that stores has broken down")?;
-                    return Ok(End::Committer(result));
-                }
+                result = ended => return Ok(End::Store(result)),
                 () = signals.next() => return Ok(End::Asked),
             }
         }
@@ -201,15 +165,24 @@ impl Pipeline {
     }
 
     fn hand_on(&mut self) {
-        if let Some(store) = &self.store
-            && !self.batch.is_empty()
-        {
-            store.queue.extend(self.batch.drain(..));
-        } else {
-            let tokens: Vec<AckToken> =
-                self.batch.drain(..).filter_map(|item| item.token).collect();
-            self.handle.ack(&tokens);
+        if self.batch.is_empty() {
+            return;
         }
+        // Before anybody else can count them on.
+        self.counts.received(self.batch.len() as u64);
+        if let Some(store) = &self.store {
+            store.queue.extend(self.batch.drain(..));
+            return;
+        }
+        let rejected = |item: &&Item| item.entry.as_rejection().is_some();
+        let rejected = self.batch.iter().filter(rejected).count() as u64;
+        self.counts.settled(Committed {
+            stored: self.batch.len() as u64 - rejected,
+            rejected,
+            duplicates: 0,
+        });
+        let tokens: Vec<AckToken> = self.batch.drain(..).filter_map(|item| item.token).collect();
+        self.handle.ack(&tokens);
     }
 
     fn event(&mut self, event: Event) -> Result<()> {
@@ -236,15 +209,12 @@ impl Pipeline {
             }
             Event::Subscribed(ack) => self.subscribed(&ack)?,
             Event::Received { message, token } => self.message(&message, token),
-            Event::Duplicate(_) => {
-                self.counts.received.fetch_add(1, Ordering::AcqRel);
-                self.counts.duplicates.fetch_add(1, Ordering::AcqRel);
-            }
+            Event::Duplicate(_) => self.counts.received_again(),
             Event::Released(token) => self.handle.release(&token),
             Event::ConnectFailed(error) | Event::Disconnected(Err(error))
                 if self.fail_fast || error.is_permanent() =>
             {
-                return Err(error.into());
+                return Err(self.notices.failure(error));
             }
             _ => {}
         }
@@ -277,15 +247,9 @@ impl Pipeline {
         let topic = message.topic.as_str();
         let payload: &Bytes = &message.payload;
         let entry = reading::read(self.payload, topic, payload, Utc::now(), &mut self.ids);
-        self.counts.received.fetch_add(1, Ordering::AcqRel);
         match &entry {
             Entry::Reading(reading) => self.output.reading(reading),
-            Entry::Rejection(rejection) => {
-                self.messages.rejection(rejection);
-                if self.store.is_none() {
-                    self.counts.rejected.fetch_add(1, Ordering::AcqRel);
-                }
-            }
+            Entry::Rejection(rejection) => self.messages.rejection(rejection),
         }
         self.batch.push(Item { entry, token });
     }
@@ -317,30 +281,62 @@ impl Pipeline {
             return Ok(());
         };
         store.queue.close();
-        if self.counts.under_way() > 0 {
+        let totals = self.counts.totals();
+        if totals.in_flight + totals.spooled > 0 {
             self.messages.say(&format_args!(
                 "storing what was received, for {} s at most; Ctrl-C again ends at once",
                 PATIENCE.as_secs()
             ));
         }
+        let (mut connected, mut saying_goodbye, mut gave_up) = (true, false, false);
+        let committed = store.committed();
         let patience = tokio::time::sleep(PATIENCE);
-        tokio::pin!(patience);
+        tokio::pin!(committed, patience);
         loop {
-            tokio::select! {
-                result = &mut store.ended => {
-                    return result.context("the thread that stores has broken down")?;
+            let over = tokio::select! {
+                result = store.ended() => {
+                    result?;
+                    break;
                 }
                 // Acknowledgements go out meanwhile.
-                event = self.connection.next() => if event.is_none() {
-                    std::future::pending::<()>().await;
-                },
-                () = &mut patience => break,
-                () = signals.next() => break,
+                event = self.connection.next(), if connected => {
+                    connected = event.is_some();
+                    false
+                }
+                () = &mut committed, if !saying_goodbye => {
+                    // What is left is between us and the store.
+                    self.handle.disconnect();
+                    saying_goodbye = true;
+                    false
+                }
+                () = &mut patience => true,
+                () = signals.next() => true,
+            };
+            match &store.spool {
+                _ if !over => {}
+                Some(spool) if !gave_up => {
+                    spool.give_up();
+                    gave_up = true;
+                    patience.as_mut().reset(Instant::now() + CLOSING);
+                }
+                _ => break,
             }
         }
-        bail!(
-            "{} messages that were received are not stored",
-            self.counts.under_way()
-        )
+        let totals = self.counts.totals();
+        if let Some(spool) = &store.spool
+            && totals.spooled > 0
+        {
+            self.messages.say(&format_args!(
+                "{} stay in the spool `{}`, to be delivered by the next run",
+                totals.spooled, spool.name
+            ));
+        }
+        if totals.in_flight > 0 {
+            bail!(
+                "{} messages that were received are not stored",
+                totals.in_flight
+            );
+        }
+        Ok(())
     }
 }

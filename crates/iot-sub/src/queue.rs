@@ -33,6 +33,21 @@ struct State {
     items: VecDeque<Item>,
     bytes: usize,
     closed: bool,
+    /// Full, whatever is in it.
+    held: bool,
+    nudged: bool,
+}
+
+/// What [`Queue::wait`] returns with.
+#[derive(Debug, Default)]
+pub(crate) struct Work {
+    pub(crate) items: Vec<Item>,
+    /// The patience was over.
+    pub(crate) idle: bool,
+    /// Nothing more will come.
+    pub(crate) closed: bool,
+    /// And nothing else is in the queue.
+    pub(crate) ended: bool,
 }
 
 impl Queue {
@@ -53,7 +68,13 @@ impl Queue {
 
     pub(crate) fn is_full(&self) -> bool {
         let state = self.lock();
-        state.items.len() >= ENTRIES || state.bytes >= BYTES
+        state.held || state.items.len() >= ENTRIES || state.bytes >= BYTES
+    }
+
+    /// Makes it full or takes that back: what is in it can be taken out, but nothing more should come.
+    pub(crate) fn hold(&self, held: bool) {
+        self.lock().held = held;
+        self.emptied.notify_one();
     }
 
     /// Waits until something was taken out. May be dropped at the await.
@@ -63,29 +84,77 @@ impl Queue {
 
     /// Nothing is added any more: once it is empty, [`take`](Self::take) returns `None`.
     pub(crate) fn close(&self) {
-        self.lock().closed = true;
+        let mut state = self.lock();
+        state.closed = true;
+        state.nudged = true;
+        drop(state);
+        self.filled.notify_one();
+    }
+
+    /// Lets [`wait`](Self::wait) return.
+    pub(crate) fn nudge(&self) {
+        self.lock().nudged = true;
         self.filled.notify_one();
     }
 
     /// Takes all that is there, `most` entries at most; waits for the first.
     pub(crate) fn take(&self, most: usize) -> Option<Vec<Item>> {
+        let state = self.lock();
+        let waits = |state: &mut State| state.items.is_empty() && !state.closed;
+        let state = self
+            .filled
+            .wait_while(state, waits)
+            .unwrap_or_else(PoisonError::into_inner);
+        let taken = self.take_out(state, most, usize::MAX);
+        (!taken.is_empty()).then_some(taken)
+    }
+
+    /// Takes what is there: `most` entries at most, and `bytes` at most but for a single one that is larger. Waits for the
+    /// first, a nudge, the end, or until the patience is over. With `most` 0 the entries don't count.
+    pub(crate) fn wait(&self, most: usize, bytes: usize, patience: Option<Duration>) -> Work {
         let mut state = self.lock();
-        while state.items.is_empty() {
-            if state.closed {
-                return None;
+        let waits = |state: &mut State| (state.items.is_empty() || most == 0) && !state.nudged;
+        let idle;
+        (state, idle) = match patience {
+            None => {
+                let state = self.filled.wait_while(state, waits);
+                (state.unwrap_or_else(PoisonError::into_inner), false)
             }
-            state = self
-                .filled
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            Some(patience) => {
+                let waited = self.filled.wait_timeout_while(state, patience, waits);
+                let (state, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+                (state, waited.timed_out())
+            }
+        };
+        state.nudged = false;
+        let closed = state.closed;
+        let before = state.items.len();
+        let items = self.take_out(state, most, bytes);
+        Work {
+            idle,
+            closed,
+            ended: closed && items.len() == before,
+            items,
         }
-        let count = state.items.len().min(most);
+    }
+
+    fn take_out(&self, mut state: MutexGuard<'_, State>, most: usize, bytes: usize) -> Vec<Item> {
+        let (mut count, mut size) = (0, 0);
+        for item in state.items.iter().take(most) {
+            let next = size + item.entry.size();
+            if count > 0 && next > bytes {
+                break;
+            }
+            size = next;
+            count += 1;
+        }
         let taken: Vec<Item> = state.items.drain(..count).collect();
-        let bytes: usize = taken.iter().map(|item| item.entry.size()).sum();
-        state.bytes -= bytes;
+        state.bytes -= size;
         drop(state);
-        self.emptied.notify_one();
-        Some(taken)
+        if !taken.is_empty() {
+            self.emptied.notify_one();
+        }
+        taken
     }
 
     /// Waits before a retry; no longer once the queue is closed, for then the time is short.

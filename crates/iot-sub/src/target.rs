@@ -1,14 +1,18 @@
 //! Where readings are committed: opened before the broker is connected, and waited for where it is away.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use iot_core::cli::Signals;
 
-use crate::args::{Plan, StoreUrl};
+use crate::args::{Plan, SpoolPlan, StoreUrl};
 use crate::journal::Journal;
+use crate::journal::spool::Spool;
 use crate::journal::sqlite::SqliteStore;
 use crate::output::Messages;
+use crate::size::Size;
+use crate::state_file;
 use crate::store::mongodb::MongoStore;
 use crate::store::{Failure, Store};
 
@@ -24,7 +28,7 @@ pub(crate) enum Target {
         name: String,
     },
     /// A database.
-    Store(Box<dyn Store>),
+    Store(Arc<dyn Store>),
 }
 
 impl Target {
@@ -37,10 +41,24 @@ impl Target {
     }
 }
 
+/// The way of what is received.
+pub(crate) enum Destination {
+    /// It is only printed.
+    Nowhere,
+    /// To the store.
+    Direct(Target),
+    /// To a local file, from which a database is supplied.
+    Spooled {
+        spool: Box<Spool>,
+        limit: Size,
+        store: Arc<dyn Store>,
+    },
+}
+
 /// What became of [`open`].
 pub(crate) enum Opened {
-    /// The store answers; `None` where nothing is stored.
-    Open(Option<Target>),
+    /// The store answers, or need not yet.
+    Open(Destination),
     /// A signal came first.
     Interrupted,
 }
@@ -54,22 +72,61 @@ pub(crate) async fn open(
     signals: &mut Signals,
     messages: &Messages,
 ) -> Result<Opened> {
-    let target = match &plan.store {
-        StoreUrl::Nowhere => None,
-        StoreUrl::Sqlite(path) => Some(Target::Journal {
+    let destination = match &plan.store {
+        StoreUrl::Nowhere => Destination::Nowhere,
+        StoreUrl::Sqlite(path) => Destination::Direct(Target::Journal {
             journal: Box::new(SqliteStore::open(path)?),
             name: path.display().to_string(),
         }),
         StoreUrl::MongoDb(url) => {
             let store = MongoStore::open(url, &plan.collection).await?;
-            tokio::select! {
-                answered = wait_for(&store, plan.fail_fast, messages) => answered?,
-                () = signals.next() => return Ok(Opened::Interrupted),
+            let spool = match &plan.spool {
+                Some(spool) => tokio::select! {
+                    open = open_spool(spool, plan, store.name(), messages) => Some((open?, spool.limit)),
+                    () = signals.next() => return Ok(Opened::Interrupted),
+                },
+                None => None,
+            };
+            // With a spool it may be away.
+            if spool.is_none() || plan.fail_fast {
+                tokio::select! {
+                    answered = wait_for(&store, plan.fail_fast, messages) => answered?,
+                    () = signals.next() => return Ok(Opened::Interrupted),
+                }
             }
-            Some(Target::Store(Box::new(store)))
+            let store = Arc::new(store);
+            match spool {
+                Some((spool, limit)) => Destination::Spooled {
+                    spool: Box::new(spool),
+                    limit,
+                    store,
+                },
+                None => Destination::Direct(Target::Store(store)),
+            }
         }
     };
-    Ok(Opened::Open(target))
+    Ok(Opened::Open(destination))
+}
+
+/// Opens the spool: on a thread of its own, for looking through a large one takes seconds, and salvaging a damaged one
+/// longer.
+async fn open_spool(
+    spool: &SpoolPlan,
+    plan: &Plan,
+    store: &str,
+    messages: &Messages,
+) -> Result<Spool> {
+    let path = match &spool.path {
+        Some(path) => path.clone(),
+        None => state_file::spool(&plan.config.address(), &spool.client_id, store)?,
+    };
+    let (store, messages) = (store.to_owned(), messages.clone());
+    let open = move || {
+        let spool = Spool::open(&path, &|line| messages.say(&line))?;
+        spool.supply(&store)?;
+        Ok(spool)
+    };
+    tokio::task::spawn_blocking(open).await?
 }
 
 /// Waits until the store answers.

@@ -48,7 +48,9 @@ fn a_broker_that_refuses_ends_the_program_with_its_reason_and_code() {
             .spawn();
         assert_eq!(program.wait().code(), Some(code));
         let stderr = program.stderr();
-        let line = format!("iot-sub: the broker refuses the connection: {reason}");
+        let line = format!(
+            "iot-sub: cannot connect to broker `localhost:{port}`: the broker refuses the connection: {reason}"
+        );
         assert_eq!(stderr.lines().last(), Some(line.as_str()));
         assert!(!stderr.contains("wrong"), "{stderr}");
     }

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -88,7 +89,7 @@ impl Driver {
         block_on(runtime.as_ref(), connection.finish());
     }
 
-    pub(super) fn connect(&mut self, config: &ClientConfig) -> Result<(), Error> {
+    pub(super) fn connect(&mut self, config: &Arc<ClientConfig>) -> Result<(), Error> {
         self.connection.configure(config);
         let Self {
             runtime,
@@ -101,7 +102,7 @@ impl Driver {
     /// Waits for an event, `timeout` at most. Without `config` there is no broker to connect to.
     pub(super) fn wait(
         &mut self,
-        config: Option<&ClientConfig>,
+        config: Option<&Arc<ClientConfig>>,
         timeout: Option<Duration>,
         wake: &Notify,
     ) -> Waited {

@@ -9,8 +9,13 @@ use crate::message::Properties;
 /// The packet that the properties belong to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum PacketKind {
+    Connect,
+    Will,
     Publish,
+    Subscribe,
+    Unsubscribe,
     ConnAck,
+    /// The four acknowledgements, SUBACK and UNSUBACK.
     Ack,
     Disconnect,
 }
@@ -19,6 +24,11 @@ impl PacketKind {
     /// Whether a property may stand in this packet (the table of §2.2.2.2).
     fn allows(self, id: u8) -> bool {
         match self {
+            // Enhanced authentication (0x15, 0x16) is not offered.
+            Self::Connect => matches!(id, 0x11 | 0x17 | 0x19 | 0x21 | 0x22 | 0x26 | 0x27),
+            Self::Will => matches!(id, 0x01 | 0x02 | 0x03 | 0x08 | 0x09 | 0x18 | 0x26),
+            Self::Subscribe => matches!(id, 0x0b | 0x26),
+            Self::Unsubscribe => id == 0x26,
             Self::Publish => matches!(id, 0x01 | 0x02 | 0x03 | 0x08 | 0x09 | 0x0b | 0x23 | 0x26),
             Self::ConnAck => matches!(
                 id,
@@ -89,9 +99,20 @@ fn put_fields(out: &mut BytesMut, properties: &Properties, kind: PacketKind) {
     text(out, 0x08, &p.response_topic);
     bytes(out, 0x09, p.correlation_data.as_deref());
     // Only brokers send subscription identifiers in a PUBLISH [MQTT-3.3.4-6].
+    if kind == PacketKind::Subscribe
+        && let Some(identifier) = p.subscription_identifiers.first()
+    {
+        out.put_u8(0x0b);
+        wire::put_varint(out, *identifier as usize);
+    }
     long(out, 0x11, p.session_expiry_interval);
+    byte(out, 0x17, p.request_problem_information);
+    long(out, 0x18, p.will_delay_interval);
+    byte(out, 0x19, p.request_response_information);
     text(out, 0x1c, &p.server_reference);
     text(out, 0x1f, &p.reason_string);
+    short(out, 0x21, p.receive_maximum);
+    short(out, 0x22, p.topic_alias_maximum);
     short(out, 0x23, p.topic_alias);
     if kind.allows(0x26) {
         for (name, value) in &p.user_properties {
@@ -100,6 +121,7 @@ fn put_fields(out: &mut BytesMut, properties: &Properties, kind: PacketKind) {
             wire::put_bytes(out, value.as_bytes());
         }
     }
+    long(out, 0x27, p.maximum_packet_size);
 }
 
 /// Takes the properties from a packet; `None` where there are none.

@@ -8,6 +8,8 @@ mod reference;
 
 use super::*;
 
+const ALL: [Protocol; 3] = [Protocol::V31, Protocol::V311, Protocol::V5];
+/// Those with a session-present flag.
 const BOTH: [Protocol; 2] = [Protocol::V311, Protocol::V5];
 
 fn codec(protocol: Protocol) -> Codec {

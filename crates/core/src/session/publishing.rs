@@ -2,27 +2,31 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::Kept;
 use crate::message::{Message, PacketId, QoS};
 use crate::packet::{Ack, Outgoing};
 
 /// How far a message is.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     /// To be sent, or sent and not acknowledged.
     Publish {
-        message: Message,
         /// Sent before in this session: the next PUBLISH carries DUP [MQTT-3.3.1-1].
         sent: bool,
-        /// The bytes of its PUBLISH.
-        size: usize,
     },
     /// QoS 2: PUBREC has come, so the broker has it; PUBREL is what is sent from now on.
     Release,
 }
 
+/// A message is kept until the broker has acknowledged it to the end. A PUBREC is not that end: a
+/// broker that loses the session before the PUBREL may have delivered nothing yet (mosquitto then
+/// has not).
 #[derive(Debug)]
 struct Entry {
     id: PacketId,
+    message: Message,
+    /// The bytes of its PUBLISH.
+    size: usize,
     stage: Stage,
 }
 
@@ -38,7 +42,7 @@ pub(super) struct Publishing {
     next: u64,
     /// Entries that were sent on this connection and are not finished.
     in_flight: usize,
-    /// The bytes of all that may have to be sent yet.
+    /// The bytes of all of them.
     bytes: usize,
     numbers: HashMap<PacketId, u64>,
 }
@@ -49,19 +53,20 @@ impl Publishing {
         self.queue.len()
     }
 
-    /// The bytes of the messages that the broker doesn't have for sure.
+    /// The bytes of these messages.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
     pub(super) fn accept(&mut self, id: PacketId, message: Message, size: usize) {
-        let stage = Stage::Publish {
+        let entry = Entry {
+            id,
             message,
-            sent: false,
             size,
+            stage: Stage::Publish { sent: false },
         };
         self.numbers.insert(id, self.last);
-        self.queue.insert(self.last, Entry { id, stage });
+        self.queue.insert(self.last, entry);
         self.last += 1;
         self.bytes += size;
     }
@@ -76,8 +81,8 @@ impl Publishing {
         self.in_flight += 1;
         Some(match &mut entry.stage {
             Stage::Release => Outgoing::PubRel(Ack::success(entry.id)),
-            Stage::Publish { message, sent, .. } => {
-                let mut copy = message.clone();
+            Stage::Publish { sent } => {
+                let mut copy = entry.message.clone();
                 copy.dup = *sent;
                 *sent = true;
                 Outgoing::Publish(copy)
@@ -87,12 +92,12 @@ impl Publishing {
 
     /// A PUBACK (QoS 1) or PUBCOMP (QoS 2) has come. Returns whether it finishes a message.
     pub(super) fn acknowledge(&mut self, id: PacketId, qos: QoS) -> bool {
-        let fits = match self.stage(id) {
+        let fits = match self.entry(id) {
             // Only an answer to what was sent on this connection is one.
-            Some((number, Stage::Publish { message, .. })) => {
-                number < self.next && message.qos == qos && qos == QoS::AtLeastOnce
+            Some((number, entry)) if entry.stage != Stage::Release => {
+                number < self.next && entry.message.qos == qos && qos == QoS::AtLeastOnce
             }
-            Some((_, Stage::Release)) => qos == QoS::ExactlyOnce,
+            Some(_) => qos == QoS::ExactlyOnce,
             None => false,
         };
         fits && self.finish(id)
@@ -103,30 +108,25 @@ impl Publishing {
     /// It counts even where the message was sent on an earlier connection of the session and not
     /// yet again on this one: the broker has it, and would take it a second time otherwise.
     pub(super) fn received(&mut self, id: PacketId) -> bool {
-        let size = match self.stage(id) {
-            Some((_, Stage::Release)) => return true,
-            Some((_, stage)) if waits_for_pubrec(stage) => stage.size(),
-            _ => return false,
+        let entry = self.numbers.get(&id).and_then(|n| self.queue.get_mut(n));
+        let Some(entry) = entry.filter(|entry| entry.knows_pubrec()) else {
+            return false;
         };
-        if let Some(entry) = self.numbers.get(&id).and_then(|n| self.queue.get_mut(n)) {
-            // The broker has the message: its payload is not needed any more.
-            entry.stage = Stage::Release;
-            self.bytes -= size;
-        }
+        entry.stage = Stage::Release;
         true
     }
 
     /// A PUBREC has come that refuses the message. Returns whether that finishes one.
     pub(super) fn refused(&mut self, id: PacketId) -> bool {
-        let fits = self
-            .stage(id)
-            .is_some_and(|(_, stage)| waits_for_pubrec(stage));
+        let entry = self.entry(id);
+        let fits =
+            entry.is_some_and(|(_, entry)| entry.knows_pubrec() && entry.stage != Stage::Release);
         fits && self.finish(id)
     }
 
-    fn stage(&self, id: PacketId) -> Option<(u64, &Stage)> {
+    fn entry(&self, id: PacketId) -> Option<(u64, &Entry)> {
         let number = *self.numbers.get(&id)?;
-        self.queue.get(&number).map(|entry| (number, &entry.stage))
+        self.queue.get(&number).map(|entry| (number, entry))
     }
 
     /// Ends a message, whatever its stage. Returns whether there was one.
@@ -135,7 +135,7 @@ impl Publishing {
             return false;
         };
         if let Some(entry) = self.queue.remove(&number) {
-            self.bytes -= entry.stage.size();
+            self.bytes -= entry.size;
         }
         if number < self.next {
             self.in_flight -= 1;
@@ -149,37 +149,25 @@ impl Publishing {
         self.in_flight = 0;
     }
 
-    /// A connection stands. Where the broker has lost the session, what it had received is
-    /// delivered (the returned ids), and the rest is sent as new.
-    pub(super) fn resume(&mut self, session_present: bool) -> Vec<PacketId> {
+    /// A connection stands. Where the broker has lost the session, all is sent as new: QoS 2 may
+    /// then arrive twice, if the broker had delivered it at its PUBLISH. Where it doesn't say,
+    /// messages are sent again and not released: a broker that has the session knows their ids, and
+    /// one that has not would answer the PUBREL of a message that it has lost.
+    pub(super) fn resume(&mut self, kept: Kept) {
         self.disconnected();
-        if session_present {
-            return Vec::new();
-        }
-        let mut done = Vec::new();
         for entry in self.queue.values_mut() {
-            match &mut entry.stage {
-                Stage::Publish { sent, .. } => *sent = false,
-                Stage::Release => done.push(entry.id),
+            match (kept, entry.stage) {
+                (Kept::No, _) => entry.stage = Stage::Publish { sent: false },
+                (Kept::Unknown, Stage::Release) => entry.stage = Stage::Publish { sent: true },
+                (Kept::Unknown | Kept::Yes, _) => {}
             }
         }
-        for id in &done {
-            self.finish(*id);
-        }
-        done
     }
 }
 
-impl Stage {
-    /// The bytes that may have to be sent yet.
-    fn size(&self) -> usize {
-        match self {
-            Self::Publish { size, .. } => *size,
-            Self::Release => 0,
-        }
+impl Entry {
+    /// Whether a PUBREC can be an answer to it.
+    fn knows_pubrec(&self) -> bool {
+        self.message.qos == QoS::ExactlyOnce && self.stage != Stage::Publish { sent: false }
     }
-}
-
-fn waits_for_pubrec(stage: &Stage) -> bool {
-    matches!(stage, Stage::Publish { message, sent: true, .. } if message.qos == QoS::ExactlyOnce)
 }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::{Answers, Event};
 use crate::error::Error;
-use crate::message::{Message, PacketId, QoS};
+use crate::message::{Message, PacketId, Properties, QoS};
 use crate::packet::{Ack, Outgoing};
 use crate::reason::ReasonCode;
 
@@ -25,6 +25,18 @@ pub struct ReleaseToken {
     /// Tells the message from a later one under the same id.
     serial: u64,
     id: PacketId,
+}
+
+impl AckToken {
+    /// Returns the packet id of the message.
+    pub fn id(&self) -> PacketId {
+        self.id
+    }
+
+    /// Returns the QoS that the message came with.
+    pub fn qos(&self) -> QoS {
+        self.qos
+    }
 }
 
 impl ReleaseToken {
@@ -71,6 +83,8 @@ pub(super) struct Receiving {
     /// What the application has got and automatic acknowledgement has not yet marked.
     taken: Vec<AckToken>,
     held: HashMap<PacketId, Held>,
+    /// What acknowledgements say beyond success, by the numbers of their arrivals.
+    replies: HashMap<u64, Ack>,
     /// How many messages were ever held.
     serial: u64,
     /// The PUBRELs of this connection that the application has not answered.
@@ -89,6 +103,7 @@ impl Receiving {
             first: 0,
             taken: Vec::new(),
             held: HashMap::new(),
+            replies: HashMap::new(),
             serial: 0,
             releases: HashSet::new(),
             open: 0,
@@ -112,6 +127,7 @@ impl Receiving {
         self.first += self.arrivals.len() as u64;
         self.arrivals.clear();
         self.releases.clear();
+        self.replies.clear();
         self.open = 0;
         for held in self.held.values_mut() {
             held.arrival = None;
@@ -211,12 +227,35 @@ impl Receiving {
         self.send_ready(out);
     }
 
+    pub(super) fn set_manual(&mut self, manual: bool) {
+        self.manual = manual;
+    }
+
     pub(super) fn ack(&mut self, token: &AckToken, out: &mut Answers<'_>) {
         self.mark(token);
         self.send_ready(out);
     }
 
-    fn mark(&mut self, token: &AckToken) {
+    pub(super) fn ack_with(
+        &mut self,
+        token: &AckToken,
+        reason: ReasonCode,
+        properties: Option<Box<Properties>>,
+        out: &mut Answers<'_>,
+    ) {
+        let reply = Ack {
+            id: token.id,
+            reason,
+            properties,
+        };
+        if let Some(number) = self.mark(token) {
+            self.replies.insert(number, reply);
+        }
+        self.send_ready(out);
+    }
+
+    /// Returns the number of the arrival that may be acknowledged now, if there is one.
+    fn mark(&mut self, token: &AckToken) -> Option<u64> {
         let number = match token.qos {
             // The message itself is known by its id as long as the session lasts: an
             // acknowledgement that was under way when the connection broke answers the PUBLISH
@@ -235,17 +274,32 @@ impl Receiving {
             && arrival.state == State::Waiting
         {
             arrival.state = State::Ready;
+            return number;
         }
+        None
     }
 
     /// Sends what may be sent: in the order of arrival, up to the first that still waits.
     fn send_ready(&mut self, out: &mut Answers<'_>) {
         while let Some(arrival) = self.arrivals.front() {
-            let ack = Ack::success(arrival.id);
+            let ack = match arrival.state {
+                State::Waiting => break,
+                _ if self.replies.is_empty() => Ack::success(arrival.id),
+                _ => {
+                    let reply = self.replies.remove(&self.first);
+                    reply.unwrap_or_else(|| Ack::success(arrival.id))
+                }
+            };
             match (arrival.state, arrival.qos) {
                 (State::Waiting, _) => break,
                 (State::Void, _) => {}
-                (State::Ready, QoS::ExactlyOnce) => out.outbox.push_back(Outgoing::PubRec(ack)),
+                (State::Ready, QoS::ExactlyOnce) => {
+                    // A refusal ends the message, and frees its id.
+                    if ack.reason.is_error() && self.held.remove(&ack.id).is_some() {
+                        self.open -= 1;
+                    }
+                    out.outbox.push_back(Outgoing::PubRec(ack));
+                }
                 (State::Ready, _) => {
                     self.open -= 1;
                     out.outbox.push_back(Outgoing::PubAck(ack));

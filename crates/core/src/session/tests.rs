@@ -13,6 +13,8 @@ mod queueing;
 mod receiving;
 mod releasing;
 mod requests;
+mod version_31;
+mod version_5;
 
 use std::fmt::Write as _;
 
@@ -31,6 +33,13 @@ fn v311() -> ClientConfig {
         client_id: "bench".into(),
         clean_session: false,
         ..ClientConfig::default()
+    }
+}
+
+fn v31() -> ClientConfig {
+    ClientConfig {
+        protocol: Protocol::V31,
+        ..v311()
     }
 }
 
@@ -229,12 +238,20 @@ fn packet_text(packet: &Outgoing) -> String {
     match packet {
         Outgoing::Connect(_) => "CONNECT".into(),
         Outgoing::Publish(message) => format!("PUBLISH {}", message_text(message)),
+        Outgoing::PublishAliased {
+            message,
+            alias,
+            known,
+        } => {
+            let topic = if *known { "known" } else { "new" };
+            format!("PUBLISH {} alias {alias} {topic}", message_text(message))
+        }
         Outgoing::PubAck(ack) => ack_text("PUBACK", ack),
         Outgoing::PubRec(ack) => ack_text("PUBREC", ack),
         Outgoing::PubRel(ack) => ack_text("PUBREL", ack),
         Outgoing::PubComp(ack) => ack_text("PUBCOMP", ack),
-        Outgoing::Subscribe(id, list) => format!("SUBSCRIBE #{id} {}", list[0].filter),
-        Outgoing::Unsubscribe(id, list) => format!("UNSUBSCRIBE #{id} {}", list[0]),
+        Outgoing::Subscribe(id, list, _) => format!("SUBSCRIBE #{id} {}", list[0].filter),
+        Outgoing::Unsubscribe(id, list, _) => format!("UNSUBSCRIBE #{id} {}", list[0]),
         Outgoing::PingReq => "PINGREQ".into(),
         Outgoing::Disconnect(disconnect) => {
             format!("DISCONNECT {:#04x}", disconnect.reason.0)
@@ -269,16 +286,20 @@ fn event_text(event: &Event) -> String {
         Event::Received { message, .. } => format!("message {}", message_text(message)),
         Event::Duplicate(message) => format!("duplicate {}", message_text(message)),
         Event::Released(token) => format!("released #{}", token.id()),
-        Event::Published { id, result: Ok(_) } => format!("published #{id}"),
+        Event::Published {
+            id, result: Ok(_), ..
+        } => format!("published #{id}"),
         Event::Published {
             id,
             result: Err(error),
+            ..
         } => format!("given up #{id}: {error}"),
         Event::Subscribed(ack) => format!("subscribed #{}", ack.id),
         Event::Unsubscribed(ack) => format!("unsubscribed #{}", ack.id),
         Event::Writable => "writable".into(),
         Event::Disconnected(Ok(())) => "disconnected".into(),
         Event::Disconnected(Err(error)) => format!("disconnected: {error}"),
+        Event::Log { level, text } => format!("{level}: {text}"),
         Event::ConnectFailed(error) => format!("connect failed: {error}"),
     }
 }

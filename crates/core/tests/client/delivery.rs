@@ -49,7 +49,7 @@ fn at_least_once(mut arrived: Vec<u32>) {
 
 #[test]
 fn qos_1_survives_broker_restarts() {
-    for protocol in BOTH {
+    for protocol in ALL {
         let mut broker = Broker::builder().persistent().start();
         let witness = Watched::subscribed(kept(protocol, "witness"), &broker, "t", 1);
         let watched = Watched::connected(kept(protocol, "a"), broker.port());
@@ -67,7 +67,7 @@ fn qos_1_survives_broker_restarts() {
 
 #[test]
 fn qos_1_survives_cuts_in_the_middle_of_packets() {
-    for protocol in BOTH {
+    for protocol in ALL {
         let broker = Broker::start();
         let witness = Watched::subscribed(config_of(protocol, "witness"), &broker, "t", 1);
         let net = FaultyNet::to(broker.port());
@@ -111,8 +111,48 @@ fn qos_2_is_received_exactly_once_and_in_order_over_cuts() {
             cut(&net, round);
             publish_round(&watched.client, round, 2);
             arrived.extend(numbers(&witness, round));
+            // mosquitto 2.0.11 that is cut off twice while it sends PUBRELs again sends the rest of
+            // those messages again as PUBLISH: so the next cut waits for the end of this round.
+            let last = (round + 1) * ROUND;
+            broker.wait_for_log(
+                &format!("Received PUBCOMP from witness (Mid: {last},"),
+                DEADLINE,
+            );
         }
         assert_eq!(arrived, all(), "{protocol}");
         assert!(net.connections() > 6, "{}", net.connections());
     }
+}
+
+/// Who can't know whether the session is there sends again rather than lose.
+#[test]
+fn on_mqtt_3_1_qos_2_is_published_at_least_once_over_cuts() {
+    let broker = Broker::start();
+    let witness = Watched::subscribed(kept(Protocol::V31, "witness"), &broker, "t", 2);
+    let net = FaultyNet::to(broker.port());
+    let watched = Watched::connected(kept(Protocol::V31, "a"), net.port());
+    for round in 0..ROUNDS {
+        cut(&net, round);
+        publish_round(&watched.client, round, 2);
+    }
+    assert!(net.connections() > 6, "{}", net.connections());
+    at_least_once(numbers(&witness, ROUNDS - 1));
+}
+
+#[test]
+fn on_mqtt_3_1_qos_2_is_received_at_least_once_over_cuts() {
+    let broker = Broker::start();
+    let net = FaultyNet::to(broker.port());
+    let witness = Watched::connected(kept(Protocol::V31, "witness"), net.port());
+    witness.client.subscribe("t", 2).unwrap();
+    broker.wait_for_log("Sending SUBACK to witness", DEADLINE);
+    let watched = Watched::connected(kept(Protocol::V31, "a"), broker.port());
+    let mut arrived = Vec::new();
+    for round in 0..ROUNDS {
+        cut(&net, round);
+        publish_round(&watched.client, round, 2);
+        arrived.extend(numbers(&witness, round));
+    }
+    assert!(net.connections() > 6, "{}", net.connections());
+    at_least_once(arrived);
 }

@@ -32,7 +32,7 @@ fn scripted(config: ClientConfig) -> (Watched, Conversation) {
 #[test]
 fn a_clean_end_is_one_for_the_broker_too() {
     let broker = Broker::start();
-    for protocol in BOTH {
+    for protocol in ALL {
         let watched = Watched::connected(with_will(config_of(protocol, "tidy")), broker.port());
         watched.end();
         assert!(watched.disconnect_seen().is_ok());

@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 use iot_core::{Client, ClientConfig, ConnectCode, Error, Message, Protocol};
 use testkit::{Broker, DEADLINE};
 
+const ALL: [Protocol; 3] = [Protocol::V31, Protocol::V311, Protocol::V5];
+/// Those that tell whether a session is there.
 const BOTH: [Protocol; 2] = [Protocol::V311, Protocol::V5];
 const KEEP_ALIVE: Duration = LONG;
 /// Longer than any wait of a test may last.

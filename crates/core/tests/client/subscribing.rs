@@ -8,7 +8,7 @@ use super::*;
 #[test]
 fn one_filter_and_several() {
     let broker = Broker::start();
-    for protocol in BOTH {
+    for protocol in ALL {
         let watched = Watched::connected(config_of(protocol, "a"), broker.port());
         let first = watched.client.subscribe("one/#", 1).unwrap();
         let second = watched

@@ -19,7 +19,7 @@ fn scripted(config: ClientConfig) -> (ScriptedPeer, Watched, Conversation) {
 
 #[track_caller]
 fn misbehave(bytes: &[u8], reason: u8, why: &str) {
-    for protocol in BOTH {
+    for protocol in ALL {
         let (peer, watched, mut broker) = scripted(config_of(protocol, "a"));
         broker.send(bytes);
         if protocol == Protocol::V5 {

@@ -185,7 +185,7 @@ impl State {
     /// Takes an event of a connection. Returns whether that is news for who waits.
     fn event(&mut self, link: usize, event: Event, now: Instant) -> bool {
         match event {
-            Event::Published { id, result } => self.published(link, id, result, now),
+            Event::Published { id, result, .. } => self.published(link, id, result, now),
             Event::Writable => std::mem::replace(&mut self.full, false),
             Event::Connected(_) => {
                 self.tidings_of(&event);

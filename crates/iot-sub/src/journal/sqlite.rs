@@ -7,28 +7,32 @@
 //! `readings`, which nothing sorts.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::Context;
 use chrono::{DateTime, SecondsFormat, Utc};
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, ToSql, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension, ToSql, TransactionBehavior};
 
-use super::{Committed, Journal, Retryable};
+use super::file::{self, Format, explain};
+use super::{Committed, Journal};
 use crate::reading::{Entry, Value};
 
-/// Marks the file as ours in SQLite's header: `iots`.
-const APPLICATION_ID: i32 = 0x69_6f_74_73;
-/// Version of the schema, in SQLite's `user_version`. Raise it with every change of `schema.sql`.
-const SCHEMA_VERSION: i32 = 1;
-const SCHEMA: &str = include_str!("schema.sql");
+const FORMAT: Format = Format {
+    // `iots`
+    application_id: 0x69_6f_74_73,
+    version: 1,
+    schema: include_str!("schema.sql"),
+    settings: &[
+        // Few and large checkpoints are fast; the limit gives the log's room back after a burst.
+        ("wal_autocheckpoint", 10_000),
+        ("journal_size_limit", 64 << 20),
+        // In KiB; filled only as far as it is used. One page for each of some thousand topics stays in memory.
+        ("cache_size", -16_384),
+    ],
+};
 
-/// How long a commit waits for another program that is writing.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Most topics whose row ids are remembered; beyond it all are looked up again.
 const TOPICS_REMEMBERED: usize = 100_000;
 
@@ -51,7 +55,8 @@ impl SqliteStore {
     /// of these files is changed.
     pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
         let name = path.display().to_string();
-        let connection = connect(path).with_context(|| format!("cannot open store `{name}`"))?;
+        let connection =
+            file::connect(path, &FORMAT).with_context(|| format!("cannot open store `{name}`"))?;
         Ok(Self {
             connection,
             path: name,
@@ -137,84 +142,6 @@ impl Journal for SqliteStore {
     }
 }
 
-/// Opens and checks the file, and makes the tables in a new one.
-fn connect(path: &Path) -> anyhow::Result<Connection> {
-    // Not the default flags: those read a path that begins with `file:` as a URI.
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection =
-        Connection::open_with_flags(path, flags).map_err(|error| cannot_open(path, error))?;
-    connection.busy_timeout(BUSY_TIMEOUT).map_err(explain)?;
-    // First of all whose file it is, for the settings below are written into it.
-    let made = check(&connection)?;
-    configure(&connection)?;
-    if !made {
-        create(&mut connection).map_err(explain)?;
-        // Another process may have been first, and another version.
-        check(&connection)?;
-    }
-    Ok(connection)
-}
-
-/// Returns whether the store's tables are there (`false`: the file is new and empty).
-fn check(connection: &Connection) -> anyhow::Result<bool> {
-    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
-    let application_id = pragma("application_id").map_err(explain)?;
-    let version = pragma("user_version").map_err(explain)?;
-    let occupied: bool = connection
-        .query_row("SELECT EXISTS (SELECT 1 FROM sqlite_schema)", [], |row| {
-            row.get(0)
-        })
-        .map_err(explain)?;
-    match (application_id, version) {
-        (0, 0) if !occupied => Ok(false),
-        (APPLICATION_ID, SCHEMA_VERSION) => Ok(true),
-        (APPLICATION_ID, newer) if newer > SCHEMA_VERSION => bail!(
-            "its schema is version {newer}, this iot-sub knows version {SCHEMA_VERSION} (use a newer iot-sub)"
-        ),
-        _ => bail!("it is an SQLite database, but not one of iot-sub's (give another path)"),
-    }
-}
-
-fn configure(connection: &Connection) -> anyhow::Result<()> {
-    let mode: String = connection
-        .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
-        .map_err(explain)?;
-    if mode != "wal" {
-        bail!("SQLite can't keep a write-ahead log for it (give a file on a local disk)");
-    }
-    // FULL: with NORMAL a loss of power takes commits with it that were acknowledged. Few and large checkpoints are
-    // fast; the limit gives the log's room back after a burst.
-    let settings: [(&str, &dyn ToSql); 4] = [
-        ("synchronous", &"FULL"),
-        ("wal_autocheckpoint", &10_000),
-        ("journal_size_limit", &(64 << 20)),
-        // In KiB; filled only as far as it is used. One page for each of some thousand topics stays in memory.
-        ("cache_size", &-16_384),
-    ];
-    for (name, value) in settings {
-        connection
-            .pragma_update(None, name, value)
-            .map_err(explain)?;
-    }
-    Ok(())
-}
-
-fn create(connection: &mut Connection) -> rusqlite::Result<()> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let exists: bool =
-        transaction.query_row("SELECT EXISTS (SELECT 1 FROM sqlite_schema)", [], |row| {
-            row.get(0)
-        })?;
-    if !exists {
-        transaction.execute_batch(SCHEMA)?;
-        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-        transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-    }
-    transaction.commit()
-}
-
 /// Returns the row id of `topic`, which gets one if it has none.
 fn topic_id(connection: &Connection, topic: &str) -> rusqlite::Result<i64> {
     let found = connection
@@ -256,48 +183,16 @@ impl Date {
     }
 }
 
-/// Returns what SQLite says as one cause: its own errors say it twice, with and without the number.
-fn explain(error: rusqlite::Error) -> anyhow::Error {
-    match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => Retryable::Full.into(),
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Retryable::Locked.into(),
-        Some(ErrorCode::NotADatabase) => {
-            anyhow!("it is not an SQLite database (give another path)")
-        }
-        Some(ErrorCode::DatabaseCorrupt) => anyhow!("the file is damaged"),
-        Some(ErrorCode::ReadOnly) => anyhow!("it can't be written to"),
-        _ => match error {
-            rusqlite::Error::SqliteFailure(code, Some(text)) => {
-                anyhow!("{text} (SQLite error {})", code.extended_code)
-            }
-            error => anyhow!("{error}"),
-        },
-    }
-}
-
-/// Returns the system's reason, which SQLite keeps to itself, for a file that can't be opened.
-fn cannot_open(path: &Path, error: rusqlite::Error) -> anyhow::Error {
-    let tried = File::options()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path);
-    match tried {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => anyhow!("no such directory"),
-        Err(error) => anyhow!("{}", error.kind()),
-        Ok(_) => explain(error),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::process::Command;
+    use std::time::Duration;
 
     use bytes::Bytes;
     use tempfile::TempDir;
 
     use super::*;
+    use crate::journal::Retryable;
     use crate::reading::{IdGenerator, PayloadMode, read};
 
     struct Fixture {

@@ -39,6 +39,27 @@ fn connack_of_every_code() {
     }
 }
 
+/// Byte 1 is reserved on MQTT 3.1, whatever stands there.
+#[test]
+fn connack_of_mqtt_3_1_tells_of_no_session() {
+    for flags in 0..=255 {
+        for code in [0, 2] {
+            let expected = Incoming::ConnAck(connack(false, code));
+            case(&[Protocol::V31], &[0x20, 2, flags, code], &expected);
+        }
+    }
+}
+
+/// Dup is a flag of the redelivered PUBREL there.
+#[test]
+fn pubrel_of_mqtt_3_1_may_come_again() {
+    let expected = Incoming::PubRel(Ack::success(id(258)));
+    for first in [0x62, 0x6a] {
+        case(&[Protocol::V31], &[first, 2, 1, 2], &expected);
+    }
+    decode_error(Protocol::V311, b"\x6a\x02\x01\x02");
+}
+
 #[test]
 fn connack_with_every_property() {
     let body = b"\x00\x00\x3f\x11\x00\x00\x00\x01\x21\x00\x02\x24\x01\x25\x00\x27\x00\x00\x00\x03\

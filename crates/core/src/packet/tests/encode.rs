@@ -37,6 +37,11 @@ fn will() -> Will {
 fn connect_with_the_least() {
     let packet = Outgoing::Connect(connect().into());
     case(
+        Protocol::V31,
+        &packet,
+        b"\x10\x0f\x00\x06MQIsdp\x03\x02\x00\x3c\x00\x01a",
+    );
+    case(
         Protocol::V311,
         &packet,
         b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01a",
@@ -59,6 +64,11 @@ fn connect_with_will_and_login() {
             ..connect()
         }
         .into(),
+    );
+    case(
+        Protocol::V31,
+        &packet,
+        b"\x10\x21\x00\x06MQIsdp\x03\xec\x00\x3c\x00\x01a\x00\x01w\x00\x04gone\x00\x03ada\x00\x02pw",
     );
     case(
         Protocol::V311,
@@ -166,6 +176,25 @@ fn publish_with_properties() {
 }
 
 #[test]
+fn publish_with_an_alias() {
+    let aliased = |qos, known| Outgoing::PublishAliased {
+        message: message(qos),
+        alias: 7,
+        known,
+    };
+    case(
+        Protocol::V5,
+        &aliased(QoS::AtMostOnce, false),
+        b"\x30\x0d\x00\x03a/b\x03\x23\x00\x0725.5",
+    );
+    case(
+        Protocol::V5,
+        &aliased(QoS::AtLeastOnce, true),
+        b"\x32\x0c\x00\x00\x01\x02\x03\x23\x00\x0725.5",
+    );
+}
+
+#[test]
 fn publish_len_is_the_length_on_the_wire() {
     for protocol in BOTH {
         for payload in [0, 1, 100, 121, 122, 123, 16_371, 16_372, 16_380, 2_097_150] {
@@ -228,9 +257,9 @@ fn subscribe_and_unsubscribe() {
             ..Subscription::new(second, QoS::ExactlyOnce)
         },
     ];
-    let lens = BOTH.map(|protocol| codec(protocol).subscribe_len(&list));
+    let lens = BOTH.map(|protocol| codec(protocol).subscribe_len(&list, None));
     assert_eq!(lens, [14, 15]);
-    let packet = Outgoing::Subscribe(id(258), list);
+    let packet = Outgoing::Subscribe(id(258), list, None);
     case(
         Protocol::V311,
         &packet,
@@ -241,9 +270,9 @@ fn subscribe_and_unsubscribe() {
         &packet,
         b"\x82\x0d\x01\x02\x00\x00\x03a/+\x01\x00\x01#\x2e",
     );
-    let lens = BOTH.map(|protocol| codec(protocol).unsubscribe_len(&filters));
+    let lens = BOTH.map(|protocol| codec(protocol).unsubscribe_len(&filters, None));
     assert_eq!(lens, [12, 13]);
-    let packet = Outgoing::Unsubscribe(id(258), filters.to_vec());
+    let packet = Outgoing::Unsubscribe(id(258), filters.to_vec(), None);
     case(
         Protocol::V311,
         &packet,
@@ -254,6 +283,63 @@ fn subscribe_and_unsubscribe() {
         &packet,
         b"\xa2\x0b\x01\x02\x00\x00\x03a/+\x00\x01#",
     );
+}
+
+#[test]
+fn subscribe_and_unsubscribe_with_properties() {
+    let filters = [TopicFilter::new("a").unwrap()];
+    let list = vec![Subscription::new(filters[0].clone(), QoS::AtLeastOnce)];
+    let properties = Properties {
+        subscription_identifiers: vec![300],
+        ..all_properties()
+    };
+    let with = Some(Box::new(properties.clone()));
+    let packet = Outgoing::Subscribe(id(258), list.clone(), with.clone());
+    let user = b"\x26\x00\x01a\x00\x011\x26\x00\x01a\x00\x012";
+    let expected = [
+        b"\x82\x18\x01\x02\x11\x0b\xac\x02",
+        &user[..],
+        b"\x00\x01a\x01",
+    ]
+    .concat();
+    case(Protocol::V5, &packet, &expected);
+    case(Protocol::V311, &packet, b"\x82\x06\x01\x02\x00\x01a\x01");
+    assert_eq!(
+        codec(Protocol::V5).subscribe_len(&list, Some(&properties)),
+        expected.len()
+    );
+    let packet = Outgoing::Unsubscribe(id(258), filters.to_vec(), with);
+    let expected = [b"\xa2\x14\x01\x02\x0e", &user[..], b"\x00\x01a"].concat();
+    case(Protocol::V5, &packet, &expected);
+    case(Protocol::V311, &packet, b"\xa2\x05\x01\x02\x00\x01a");
+    assert_eq!(
+        codec(Protocol::V5).unsubscribe_len(&filters, Some(&properties)),
+        expected.len()
+    );
+}
+
+/// Only CONNECT has another form than on 3.1.1.
+#[test]
+fn on_mqtt_3_1_all_else_is_3_1_1_s() {
+    let filters = vec![TopicFilter::new("a").unwrap()];
+    let list = vec![Subscription::new(filters[0].clone(), QoS::AtLeastOnce)];
+    for packet in [
+        Outgoing::Publish(message(QoS::ExactlyOnce)),
+        Outgoing::PubAck(Ack::success(id(1))),
+        Outgoing::PubRel(Ack::with_reason(id(1), ReasonCode::PACKET_ID_NOT_FOUND)),
+        Outgoing::Subscribe(id(1), list, None),
+        Outgoing::Unsubscribe(id(1), filters, None),
+        Outgoing::PingReq,
+        Outgoing::Disconnect(Disconnect {
+            reason: ReasonCode::MALFORMED_PACKET,
+            properties: None,
+        }),
+    ] {
+        assert_eq!(
+            encode(Protocol::V31, &packet),
+            encode(Protocol::V311, &packet)
+        );
+    }
 }
 
 #[test]

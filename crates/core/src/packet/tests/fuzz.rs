@@ -24,7 +24,7 @@ fn seeds(protocol: Protocol) -> Vec<Vec<u8>> {
         seeds.push(encode(protocol, &Outgoing::Publish(message)));
     }
     match protocol {
-        Protocol::V311 => seeds.extend([
+        Protocol::V31 | Protocol::V311 => seeds.extend([
             b"\x90\x04\x00\x01\x00\x80".to_vec(),
             b"\xb0\x02\x00\x01".to_vec(),
         ]),
@@ -76,7 +76,7 @@ fn same_byte_by_byte(protocol: Protocol, bytes: &[u8], expected: &[Incoming]) {
 #[test]
 fn random_bytes() {
     let mut rng = StdRng::seed_from_u64(4);
-    for protocol in BOTH {
+    for protocol in ALL {
         for round in 0..100_000 {
             let len = rng.random_range(0..64);
             let mut bytes = vec![0; len];
@@ -92,7 +92,7 @@ fn random_bytes() {
 #[test]
 fn mutated_frames() {
     let mut rng = StdRng::seed_from_u64(5);
-    for protocol in BOTH {
+    for protocol in ALL {
         let seeds = seeds(protocol);
         let mut decoded = 0;
         for round in 0..100_000 {

@@ -14,7 +14,7 @@ fn round_trip(protocol: Protocol, bytes: &[u8]) -> Result<Vec<u8>, String> {
     let mut stream = BytesMut::from(bytes);
     let mut out = BytesMut::new();
     match protocol {
-        Protocol::V311 => theirs3::Packet::read(&mut stream, MAX)
+        Protocol::V31 | Protocol::V311 => theirs3::Packet::read(&mut stream, MAX)
             .and_then(|packet| packet.write(&mut out, MAX))
             .map_err(|error| error.to_string())?,
         Protocol::V5 => theirs5::Packet::read(&mut stream, None)

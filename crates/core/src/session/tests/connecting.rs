@@ -118,7 +118,6 @@ fn nothing_else_may_come_before_connack() {
         Incoming::PingResp,
         Incoming::Publish(publish(0, 0, "1")),
         Incoming::PubRel(Ack::success(id(1))),
-        Incoming::Auth,
     ] {
         let mut bench = Bench::offline(v5());
         bench.session.open(bench.now);

@@ -111,7 +111,7 @@ fn life(seed: u64, config: ClientConfig) {
             match event {
                 Event::Received { token, .. } => acks.extend(token),
                 Event::Released(token) => releases.push(token),
-                Event::Published { id: _, result } => {
+                Event::Published { result, .. } => {
                     // Tracked messages with QoS 0 are told too, and only they are closed on.
                     let closed =
                         matches!(result, Err(Error::Closed | Error::ServerDisconnect { .. }));

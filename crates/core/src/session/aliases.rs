@@ -1,0 +1,119 @@
+//! Topic aliases of what we publish: numbers that stand for topics on one connection, as many as
+//! the broker takes (MQTT 5 §3.3.2.3.4). The topic that was not used for longest gives up its number.
+
+use std::collections::HashMap;
+
+use crate::topic::TopicName;
+
+/// Aliases in use, at most: a broker that takes 65,535 is not a reason to remember as many topics.
+const MOST: usize = 256;
+
+/// What a PUBLISH with an alias carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Alias {
+    pub(super) number: u16,
+    /// The broker knows what it stands for, so the topic is left out.
+    pub(super) known: bool,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Aliases {
+    maximum: usize,
+    /// The index of a topic in `slots`; its alias is one more.
+    slot_of: HashMap<TopicName, usize>,
+    slots: Vec<(TopicName, u64)>,
+    /// Counts the uses.
+    uses: u64,
+}
+
+impl Aliases {
+    /// A connection begins, or its CONNACK has come: nothing is known to the broker.
+    pub(super) fn reset(&mut self, maximum: u16) {
+        self.maximum = MOST.min(maximum.into());
+        self.slot_of.clear();
+        self.slots.clear();
+    }
+
+    /// Whether the broker takes any.
+    pub(super) fn are_taken(&self) -> bool {
+        self.maximum > 0
+    }
+
+    /// The alias to send the topic with; `None` where that would save nothing.
+    pub(super) fn assign(&mut self, topic: &TopicName) -> Option<Alias> {
+        // The property itself takes three bytes.
+        if self.maximum == 0 || topic.as_str().len() <= 3 {
+            return None;
+        }
+        self.uses += 1;
+        let (slot, known) = match self.slot_of.get(topic) {
+            Some(slot) => {
+                self.slots[*slot].1 = self.uses;
+                (*slot, true)
+            }
+            None => (self.assign_new(topic), false),
+        };
+        let number = u16::try_from(slot + 1).ok()?;
+        Some(Alias { number, known })
+    }
+
+    fn assign_new(&mut self, topic: &TopicName) -> usize {
+        let entry = (topic.clone(), self.uses);
+        let slot = if self.slots.len() < self.maximum {
+            self.slots.push(entry);
+            self.slots.len() - 1
+        } else {
+            let slots = self.slots.iter().enumerate();
+            let (oldest, _) = slots
+                .min_by_key(|(_, (_, used))| *used)
+                .expect("the maximum is above 0");
+            let (before, _) = std::mem::replace(&mut self.slots[oldest], entry);
+            self.slot_of.remove(&before);
+            oldest
+        };
+        self.slot_of.insert(topic.clone(), slot);
+        slot
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn assign(aliases: &mut Aliases, topic: &str) -> Option<(u16, bool)> {
+        let topic = TopicName::new(topic).unwrap();
+        aliases.assign(&topic).map(|a| (a.number, a.known))
+    }
+
+    #[test]
+    fn the_least_recently_used_topic_gives_up_its_alias() {
+        let mut aliases = Aliases::default();
+        assert_eq!(assign(&mut aliases, "long"), None);
+        aliases.reset(2);
+        for (topic, expected) in [
+            ("aaaa", (1, false)),
+            ("bbbb", (2, false)),
+            ("aaaa", (1, true)),
+            ("cccc", (2, false)),
+            ("aaaa", (1, true)),
+            ("bbbb", (2, false)),
+            ("cccc", (1, false)),
+            ("bbbb", (2, true)),
+        ] {
+            assert_eq!(assign(&mut aliases, topic), Some(expected), "{topic}");
+        }
+        aliases.reset(2);
+        assert_eq!(assign(&mut aliases, "cccc"), Some((1, false)));
+        assert_eq!(assign(&mut aliases, "abc"), None);
+    }
+
+    #[test]
+    fn memory_is_bounded_whatever_the_broker_takes() {
+        let mut aliases = Aliases::default();
+        aliases.reset(u16::MAX);
+        for number in 0..10_000 {
+            assign(&mut aliases, &format!("topic/{number}"));
+        }
+        assert_eq!((aliases.slots.len(), aliases.slot_of.len()), (MOST, MOST));
+    }
+}

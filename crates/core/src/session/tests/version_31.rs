@@ -1,0 +1,89 @@
+//! MQTT 3.1: what differs from 3.1.1 is that nobody knows whether the session is there.
+
+use super::*;
+
+fn clean() -> ClientConfig {
+    ClientConfig {
+        clean_session: true,
+        ..v31()
+    }
+}
+
+#[test]
+fn connack_tells_of_no_session_and_is_taken_after_a_clean_start() {
+    for config in [v31(), clean()] {
+        Bench::online(config);
+    }
+}
+
+#[test]
+fn what_waits_is_sent_again_as_it_may_have_come() {
+    let mut bench = Bench::online(v31());
+    bench.publish(1, "1");
+    bench.publish(2, "2");
+    bench.sent();
+    bench.reconnect(false);
+    assert_eq!(
+        bench.sent(),
+        ["PUBLISH q1 #1 dup t=1", "PUBLISH q2 #2 dup t=2"]
+    );
+}
+
+/// The broker may have lost the session, and the message with it: a PUBREL would end it unseen.
+#[test]
+fn a_message_that_was_received_is_sent_again_before_it_is_released() {
+    let mut bench = Bench::online(v31());
+    bench.publish(2, "1");
+    bench.sent();
+    bench.pubrec(1);
+    assert_eq!(bench.sent(), ["PUBREL #1"]);
+    bench.reconnect(false);
+    assert_eq!(bench.sent(), ["PUBLISH q2 #1 dup t=1"]);
+    bench.pubrec(1);
+    assert_eq!(bench.sent(), ["PUBREL #1"]);
+    bench.pubcomp(1);
+    assert_eq!(bench.told(), ["published #1"]);
+    assert_eq!(bench.session.unacknowledged(), 0);
+}
+
+#[test]
+fn a_clean_session_is_known_to_be_new() {
+    let mut bench = Bench::online(clean());
+    bench.publish(2, "1");
+    bench.sent();
+    bench.pubrec(1);
+    bench.reconnect(false);
+    assert_eq!(bench.sent().last().unwrap(), "PUBLISH q2 #1 t=1");
+}
+
+/// The id may stand for a new message, which must not be lost.
+#[test]
+fn a_held_id_suppresses_nothing_across_a_reconnect() {
+    let mut bench = Bench::online(v31());
+    bench.receive(publish(2, 7, "1")).unwrap();
+    bench.receive(publish(2, 7, "1")).unwrap();
+    assert_eq!(
+        bench.told_and_acknowledged(),
+        ["message q2 #7 t=1", "duplicate q2 #7 t=1"]
+    );
+    bench.reconnect(false);
+    bench.receive(publish(2, 7, "2")).unwrap();
+    assert_eq!(bench.told_and_acknowledged(), ["message q2 #7 t=2"]);
+    assert_eq!(bench.sent(), ["PUBREC #7"]);
+    // Nor do those of an earlier process.
+    let mut bench = Bench::offline(v31());
+    bench.session.hold([id(7)]);
+    bench.connect(false);
+    bench.receive(publish(2, 7, "1")).unwrap();
+    assert_eq!(bench.told(), ["message q2 #7 t=1"]);
+}
+
+#[test]
+fn a_release_of_what_is_not_held_is_answered() {
+    let mut bench = Bench::online(v31());
+    bench.receive(publish(2, 7, "1")).unwrap();
+    bench.told_and_acknowledged();
+    bench.reconnect(false);
+    bench.pubrel(7);
+    assert!(bench.sent().last().unwrap().starts_with("PUBCOMP #7"));
+}

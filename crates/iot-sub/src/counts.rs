@@ -1,0 +1,172 @@
+//! How many messages are where: numbers that add up at every moment.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::journal::Committed;
+use crate::store::Stored;
+
+/// What became of the messages so far. Every change keeps
+/// `received + found = stored + duplicates + rejected + skipped + spooled + in flight`.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    totals: Mutex<Totals>,
+}
+
+/// The counts of one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Totals {
+    /// Messages from the broker, redeliveries included.
+    pub(crate) received: u64,
+    /// Entries that an earlier run has left in the spool.
+    pub(crate) found: u64,
+    /// Readings that the store has, or that were only to be printed.
+    pub(crate) stored: u64,
+    /// Redeliveries of what was there already.
+    pub(crate) duplicates: u64,
+    /// Messages that are no reading, or that the store can't hold.
+    pub(crate) rejected: u64,
+    /// Messages that were not wanted.
+    pub(crate) skipped: u64,
+    /// Entries in the spool that the store doesn't have yet.
+    pub(crate) spooled: u64,
+    /// Messages that are neither stored nor spooled yet.
+    pub(crate) in_flight: u64,
+}
+
+impl Totals {
+    /// Returns both sides of the equation.
+    fn sides(&self) -> (u64, u64) {
+        let kept = self.stored + self.rejected + self.spooled;
+        let others = self.duplicates + self.skipped + self.in_flight;
+        (self.received + self.found, kept + others)
+    }
+
+    /// Returns what is printed at the end of each run: `stored` where something is stored, `spooled` where there is a
+    /// spool, and what is seldom only if there is any of it.
+    pub(crate) fn line(&self, stores: bool, spools: bool) -> String {
+        let counts = [
+            ("received", self.received, true),
+            ("stored", self.stored, stores),
+            ("rejected", self.rejected, true),
+            ("spooled", self.spooled, spools),
+            ("duplicates", self.duplicates, self.duplicates > 0),
+            ("found in the spool", self.found, self.found > 0),
+        ];
+        let shown = counts.iter().filter(|(_, _, shown)| *shown);
+        let shown: Vec<String> = shown
+            .map(|(name, count, _)| format!("{name} {count}"))
+            .collect();
+        shown.join(", ")
+    }
+}
+
+impl Counts {
+    fn lock(&self) -> MutexGuard<'_, Totals> {
+        self.totals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[track_caller]
+    fn change(&self, change: impl FnOnce(&mut Totals)) {
+        let mut totals = self.lock();
+        change(&mut totals);
+        let (came, went) = totals.sides();
+        debug_assert_eq!(came, went, "{totals:?}");
+    }
+
+    /// Returns the counts of this moment.
+    pub(crate) fn totals(&self) -> Totals {
+        *self.lock()
+    }
+
+    /// Messages have come, and are in flight.
+    pub(crate) fn received(&self, count: u64) {
+        self.change(|totals| {
+            totals.received += count;
+            totals.in_flight += count;
+        });
+    }
+
+    /// A message has come again, and is nothing new.
+    pub(crate) fn received_again(&self) {
+        self.change(|totals| {
+            totals.received += 1;
+            totals.duplicates += 1;
+        });
+    }
+
+    /// What was in flight is in the store itself.
+    pub(crate) fn settled(&self, committed: Committed) {
+        let Committed {
+            stored,
+            rejected,
+            duplicates,
+        } = committed;
+        self.change(|totals| {
+            totals.in_flight -= stored + rejected + duplicates;
+            totals.stored += stored;
+            totals.rejected += rejected;
+            totals.duplicates += duplicates;
+        });
+    }
+
+    /// An earlier run has left this in the spool.
+    pub(crate) fn found(&self, count: u64) {
+        self.change(|totals| {
+            totals.found += count;
+            totals.spooled += count;
+        });
+    }
+
+    /// What was in flight is in the spool.
+    pub(crate) fn spooled(&self, count: u64) {
+        self.change(|totals| {
+            totals.in_flight -= count;
+            totals.spooled += count;
+        });
+    }
+
+    /// What was in the spool is in the store.
+    pub(crate) fn delivered(&self, done: Stored) {
+        let Stored { stored, rejected } = done;
+        self.change(|totals| {
+            totals.spooled -= stored + rejected;
+            totals.stored += stored;
+            totals.rejected += rejected;
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_message_is_in_one_place() {
+        let counts = Counts::default();
+        counts.found(3);
+        counts.received(10);
+        counts.received_again();
+        counts.settled(Committed {
+            stored: 1,
+            rejected: 1,
+            duplicates: 1,
+        });
+        counts.spooled(6);
+        counts.delivered(Stored {
+            stored: 4,
+            rejected: 1,
+        });
+        let totals = counts.totals();
+        assert_eq!(totals.in_flight, 1);
+        assert_eq!(totals.spooled, 4);
+        assert_eq!(totals.sides(), (14, 14));
+        assert_eq!(
+            totals.line(true, true),
+            "received 11, stored 5, rejected 2, spooled 4, duplicates 2, found in the spool 3"
+        );
+        assert_eq!(
+            Totals::default().line(false, false),
+            "received 0, rejected 0"
+        );
+    }
+}

@@ -1,0 +1,274 @@
+//! Delivers what is in the spool to the store, oldest first, and tries again until it is there: the last step of a
+//! reading's path, a task of its own.
+//!
+//! An attempt is repeated with the same entries and so with the same ids. A store that is away is told about once, not at
+//! each attempt, and is then tried with one batch at a time.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+
+use crate::backlog::{Backlog, Batch};
+use crate::counts::Counts;
+use crate::journal::spool::Seq;
+use crate::output::Messages;
+use crate::reading::Entry;
+use crate::store::{Failure, Store, Stored};
+
+/// Limits of a batch.
+const ENTRIES: usize = 5_000;
+const BYTES: usize = 8 << 20;
+/// Batches under way at once.
+const IN_FLIGHT: usize = 2;
+/// Delays between attempts: the first, and the longest they double to where the store is away, and where it doesn't let us
+/// in.
+const FIRST_DELAY: Duration = Duration::from_millis(100);
+const LONGEST_DELAY: Duration = Duration::from_secs(5);
+const LONGEST_HOLD: Duration = Duration::from_secs(30);
+/// The longest once the program ends: the time is short.
+const LAST_DELAY: Duration = Duration::from_millis(200);
+
+/// The task's work.
+pub(crate) struct Deliverer {
+    store: Arc<dyn Store>,
+    backlog: Arc<Backlog>,
+    counts: Arc<Counts>,
+    messages: Messages,
+    /// Taken from the backlog and not yet known to be in the store, oldest first.
+    batches: VecDeque<Sent>,
+    attempts: JoinSet<Attempt>,
+    /// How many attempts were started.
+    started: u64,
+    trouble: Option<Trouble>,
+}
+
+struct Sent {
+    entries: Arc<Vec<Entry>>,
+    last: Seq,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Waiting,
+    UnderWay,
+    Stored,
+}
+
+/// The end of an attempt.
+struct Attempt {
+    number: u64,
+    /// Which batch; none where the store was only asked whether it is there.
+    last: Option<Seq>,
+    result: Result<Stored, Failure>,
+}
+
+/// The store doesn't take what it is given.
+struct Trouble {
+    failure: Failure,
+    delay: Duration,
+    /// When the next attempt is due.
+    until: Instant,
+    /// Only an attempt that started later shows that it is over.
+    since: u64,
+}
+
+/// Says that nothing more is delivered, also where the task breaks down.
+struct End(Arc<Backlog>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+impl Deliverer {
+    /// Returns what delivers from `backlog` to `store`.
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        backlog: Arc<Backlog>,
+        counts: Arc<Counts>,
+        messages: Messages,
+    ) -> Self {
+        Self {
+            store,
+            backlog,
+            counts,
+            messages,
+            batches: VecDeque::new(),
+            attempts: JoinSet::new(),
+            started: 0,
+            trouble: None,
+        }
+    }
+
+    /// Delivers until the backlog is closed and empty.
+    pub(crate) async fn run(mut self) {
+        let _end = End(Arc::clone(&self.backlog));
+        // So that a store that is away is told about before anything waits for it.
+        self.start(None);
+        let mut more = true;
+        while more || !self.batches.is_empty() {
+            self.start_what_is_due();
+            let room = match self.trouble {
+                None => self.batches.len() < IN_FLIGHT,
+                // One, to try it with.
+                Some(_) => self.batches.is_empty(),
+            };
+            let backlog = Arc::clone(&self.backlog);
+            let due = self.due();
+            tokio::select! {
+                batch = backlog.take(ENTRIES, BYTES), if room && more => match batch {
+                    Some(batch) => self.take(batch),
+                    None => more = false,
+                },
+                Some(attempt) = self.attempts.join_next() => match attempt {
+                    Ok(attempt) => self.ended(attempt),
+                    // It has panicked, and so will the next one.
+                    Err(_) => return,
+                },
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
+                () = backlog.committed(), if due.is_some() && !backlog.is_closed() => self.hurry(),
+            }
+        }
+    }
+
+    fn take(&mut self, Batch { entries, last }: Batch) {
+        self.batches.push_back(Sent {
+            entries: Arc::new(entries),
+            last,
+            state: State::Waiting,
+        });
+    }
+
+    /// When the next attempt is due, where none is under way.
+    fn due(&self) -> Option<Instant> {
+        let trouble = self.trouble.as_ref()?;
+        self.attempts.is_empty().then_some(trouble.until)
+    }
+
+    /// The program ends, and waits no longer for the next attempt.
+    fn hurry(&mut self) {
+        if let Some(trouble) = &mut self.trouble {
+            trouble.until = Instant::now();
+        }
+    }
+
+    fn start_what_is_due(&mut self) {
+        let many = match &self.trouble {
+            None => IN_FLIGHT,
+            Some(_) if self.due().is_some_and(|due| due <= Instant::now()) => 1,
+            Some(_) => return,
+        };
+        let waiting = |sent: &&mut Sent| sent.state == State::Waiting;
+        let due: Vec<_> = self
+            .batches
+            .iter_mut()
+            .filter(waiting)
+            .take(many)
+            .map(|sent| {
+                sent.state = State::UnderWay;
+                (Arc::clone(&sent.entries), sent.last)
+            })
+            .collect();
+        if due.is_empty() && self.trouble.is_some() {
+            self.start(None);
+        }
+        for batch in due {
+            self.start(Some(batch));
+        }
+    }
+
+    fn start(&mut self, batch: Option<(Arc<Vec<Entry>>, Seq)>) {
+        self.started += 1;
+        let number = self.started;
+        let store = Arc::clone(&self.store);
+        self.attempts.spawn(async move {
+            let (last, result) = match batch {
+                Some((entries, last)) => (Some(last), store.insert(&entries).await),
+                None => (None, store.ping().await.map(|()| Stored::default())),
+            };
+            Attempt {
+                number,
+                last,
+                result,
+            }
+        });
+    }
+
+    fn ended(&mut self, attempt: Attempt) {
+        let sent = self
+            .batches
+            .iter_mut()
+            .find(|sent| Some(sent.last) == attempt.last);
+        match attempt.result {
+            Ok(stored) => {
+                if let Some(sent) = sent {
+                    sent.state = State::Stored;
+                    self.counts.delivered(stored);
+                    self.trim();
+                }
+                self.worked(attempt.number);
+            }
+            Err(failure) => {
+                if let Some(sent) = sent {
+                    sent.state = State::Waiting;
+                }
+                self.failed(failure);
+            }
+        }
+    }
+
+    /// What is stored can be deleted from the spool, up to the first that isn't.
+    fn trim(&mut self) {
+        while let Some(sent) = self.batches.front()
+            && sent.state == State::Stored
+        {
+            self.backlog.set_delivered(sent.last);
+            self.batches.pop_front();
+        }
+    }
+
+    fn worked(&mut self, number: u64) {
+        if self
+            .trouble
+            .take_if(|trouble| number > trouble.since)
+            .is_some()
+        {
+            self.messages
+                .say(&format_args!("store `{}` is back", self.store.name()));
+        }
+    }
+
+    fn failed(&mut self, failure: Failure) {
+        let (before, told) = match self.trouble.take() {
+            Some(trouble) => (Some(trouble.delay), trouble.failure == failure),
+            None => (None, false),
+        };
+        let name = self.store.name();
+        match &failure {
+            _ if told => {}
+            Failure::Unknown(_) => self.messages.say(&format_args!(
+                "waiting for store `{name}`: {failure}; what comes meanwhile is kept in the spool"
+            )),
+            Failure::NotAllowed { .. } => self.messages.say(&format_args!(
+                "store `{name}` takes nothing: {failure}; what comes meanwhile is kept in the spool"
+            )),
+        }
+        let longest = match failure {
+            _ if self.backlog.is_closed() => LAST_DELAY,
+            Failure::Unknown(_) => LONGEST_DELAY,
+            Failure::NotAllowed { .. } => LONGEST_HOLD,
+        };
+        let delay = before.map_or(FIRST_DELAY, |delay| (delay * 2).min(longest));
+        self.trouble = Some(Trouble {
+            failure,
+            delay,
+            until: Instant::now() + delay,
+            since: self.started,
+        });
+    }
+}

@@ -1,0 +1,170 @@
+//! What the SQLite files of this room have in common: how they are opened and checked, how safely they write, and what
+//! their errors mean.
+
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{anyhow, bail};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+
+use super::Retryable;
+
+/// How long a commit waits for another program that is writing.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What tells one kind of file from the others.
+#[derive(Debug)]
+pub(super) struct Format {
+    /// Marks the file as ours in SQLite's header.
+    pub(super) application_id: i32,
+    /// Version of the schema, in SQLite's `user_version`. Raise it with every change of the schema.
+    pub(super) version: i32,
+    pub(super) schema: &'static str,
+    /// Pragmas that are set on each connection.
+    pub(super) settings: &'static [(&'static str, i64)],
+}
+
+/// The file's content contradicts itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Damaged {
+    /// It doesn't begin as an SQLite file does.
+    NotADatabase,
+    /// Some page of it is not what it should be.
+    Corrupt,
+}
+
+impl fmt::Display for Damaged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotADatabase => "it is not an SQLite database (give another path)",
+            Self::Corrupt => "the file is damaged",
+        })
+    }
+}
+
+impl std::error::Error for Damaged {}
+
+/// Opens and checks the file, and makes the tables in a new one.
+///
+/// # Errors
+/// A file that can't be opened, isn't an SQLite database, is somebody else's, or was made by a newer version. None of
+/// these files is changed.
+pub(super) fn connect(path: &Path, format: &Format) -> anyhow::Result<Connection> {
+    let mut connection = open(path)?;
+    prepare(&mut connection, format)?;
+    Ok(connection)
+}
+
+/// Opens the file, without a look at what is in it.
+pub(super) fn open(path: &Path) -> anyhow::Result<Connection> {
+    // Not the default flags: those read a path that begins with `file:` as a URI.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection =
+        Connection::open_with_flags(path, flags).map_err(|error| cannot_open(path, error))?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(explain)?;
+    Ok(connection)
+}
+
+/// Checks whose file it is, sets how it is written, and makes the tables in a new one.
+pub(super) fn prepare(connection: &mut Connection, format: &Format) -> anyhow::Result<()> {
+    // First of all whose file it is, for the settings below are written into it.
+    let made = check(connection, format)?;
+    configure(connection, format)?;
+    if !made {
+        create(connection, format).map_err(explain)?;
+        // Another process may have been first, and another version.
+        check(connection, format)?;
+    }
+    Ok(())
+}
+
+/// Returns whether the tables are there (`false`: the file is new and empty).
+fn check(connection: &Connection, format: &Format) -> anyhow::Result<bool> {
+    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
+    let application_id = pragma("application_id").map_err(explain)?;
+    let version = pragma("user_version").map_err(explain)?;
+    let occupied: bool = connection
+        .query_row("SELECT EXISTS (SELECT 1 FROM sqlite_schema)", [], |row| {
+            row.get(0)
+        })
+        .map_err(explain)?;
+    let known = format.version;
+    match (application_id, version) {
+        (0, 0) if !occupied => Ok(false),
+        (ours, version) if ours == format.application_id && version == known => Ok(true),
+        (ours, newer) if ours == format.application_id && newer > known => bail!(
+            "its schema is version {newer}, this iot-sub knows version {known} (use a newer iot-sub)"
+        ),
+        _ => bail!("it is an SQLite database, but not one of iot-sub's (give another path)"),
+    }
+}
+
+fn configure(connection: &Connection, format: &Format) -> anyhow::Result<()> {
+    let mode: String = connection
+        .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
+        .map_err(explain)?;
+    if mode != "wal" {
+        bail!("SQLite can't keep a write-ahead log for it (give a file on a local disk)");
+    }
+    // With NORMAL a loss of power takes commits with it that were acknowledged.
+    connection
+        .pragma_update(None, "synchronous", "FULL")
+        .map_err(explain)?;
+    for (name, value) in format.settings {
+        connection
+            .pragma_update(None, name, value)
+            .map_err(explain)?;
+    }
+    Ok(())
+}
+
+fn create(connection: &mut Connection, format: &Format) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let exists: bool =
+        transaction.query_row("SELECT EXISTS (SELECT 1 FROM sqlite_schema)", [], |row| {
+            row.get(0)
+        })?;
+    if !exists {
+        transaction.execute_batch(format.schema)?;
+        transaction.pragma_update(None, "application_id", format.application_id)?;
+        transaction.pragma_update(None, "user_version", format.version)?;
+    }
+    transaction.commit()
+}
+
+/// Returns what SQLite says as one cause: its own errors say it twice, with and without the number.
+pub(super) fn explain(error: rusqlite::Error) -> anyhow::Error {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => Retryable::Full.into(),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Retryable::Locked.into(),
+        Some(ErrorCode::NotADatabase) => Damaged::NotADatabase.into(),
+        Some(ErrorCode::DatabaseCorrupt) => Damaged::Corrupt.into(),
+        Some(ErrorCode::ReadOnly) => anyhow!("it can't be written to"),
+        _ => match error {
+            rusqlite::Error::SqliteFailure(code, Some(text)) => {
+                anyhow!("{text} (SQLite error {})", code.extended_code)
+            }
+            error => anyhow!("{error}"),
+        },
+    }
+}
+
+/// Returns the system's reason, which SQLite keeps to itself, for a file that can't be opened.
+fn cannot_open(path: &Path, error: rusqlite::Error) -> anyhow::Error {
+    let tried = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path);
+    match tried {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => anyhow!("no such directory"),
+        Err(error) => anyhow!("{}", error.kind()),
+        Ok(_) => explain(error),
+    }
+}

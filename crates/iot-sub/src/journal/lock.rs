@@ -1,0 +1,40 @@
+//! One process for each file: a lock beside it, which the system lets go of when the process ends, however it ends.
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+
+use anyhow::{anyhow, bail};
+
+use super::beside;
+
+/// A lock that is held for as long as this value lives.
+#[derive(Debug)]
+pub(super) struct Lock {
+    /// Never read or written, and never deleted: else two processes could hold locks on two files of this name.
+    _file: File,
+}
+
+impl Lock {
+    /// Locks the file at `path`, by one of the same name with `.lock` behind it.
+    ///
+    /// # Errors
+    /// Another process has the lock, or the file can't be made.
+    pub(super) fn take(path: &Path) -> anyhow::Result<Self> {
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(beside(path, ".lock"))
+            .map_err(|error| match error.kind() {
+                std::io::ErrorKind::NotFound => anyhow!("no such directory"),
+                kind => anyhow!("{kind}"),
+            })?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(TryLockError::WouldBlock) => {
+                bail!("another iot-sub uses it (give this one another --id or --spool)")
+            }
+            Err(TryLockError::Error(error)) => bail!("cannot lock it: {}", error.kind()),
+        }
+    }
+}

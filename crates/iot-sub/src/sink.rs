@@ -1,0 +1,143 @@
+//! The pipeline's way to the store: the queue that it fills, and the thread (with a spool also the task) behind that queue.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use iot_core::Handle;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::backlog::Backlog;
+use crate::commit::Committer;
+use crate::counts::Counts;
+use crate::deliver::Deliverer;
+use crate::output::Messages;
+use crate::queue::Queue;
+use crate::spooler::Spooler;
+use crate::target::Destination;
+
+/// What is received goes in here.
+pub(crate) struct Sink {
+    pub(crate) queue: Arc<Queue>,
+    /// Comes when the thread has ended.
+    ended: oneshot::Receiver<Result<()>>,
+    pub(crate) spool: Option<SpoolSide>,
+}
+
+/// What there is besides, with a spool.
+pub(crate) struct SpoolSide {
+    /// What messages call it.
+    pub(crate) name: String,
+    backlog: Arc<Backlog>,
+    delivery: JoinHandle<()>,
+}
+
+impl Sink {
+    /// Starts what leads to `destination`, if that is anywhere. Must be called on a Tokio runtime.
+    ///
+    /// # Errors
+    /// The spool can't be read, or no thread can be started.
+    pub(crate) fn start(
+        destination: Destination,
+        handle: Handle,
+        counts: &Arc<Counts>,
+        messages: &Messages,
+    ) -> Result<Option<Self>> {
+        let queue = Arc::new(Queue::default());
+        let (counts, messages) = (Arc::clone(counts), messages.clone());
+        let (spool, ended) = match destination {
+            Destination::Nowhere => return Ok(None),
+            Destination::Direct(target) => {
+                let committer = Committer {
+                    queue: Arc::clone(&queue),
+                    target,
+                    runtime: tokio::runtime::Handle::current(),
+                    counts,
+                    handle,
+                    messages,
+                };
+                (None, start("committer", move || committer.run())?)
+            }
+            Destination::Spooled {
+                spool,
+                limit,
+                store,
+            } => {
+                let found = spool.len()?;
+                if found > 0 {
+                    counts.found(found);
+                    messages.say(&format_args!("found in the spool: {found}"));
+                }
+                let backlog = Backlog::new(Arc::clone(&queue), spool.trimmed(), found > 0);
+                let backlog = Arc::new(backlog);
+                let deliverer = Deliverer::new(
+                    store,
+                    Arc::clone(&backlog),
+                    Arc::clone(&counts),
+                    messages.clone(),
+                );
+                let side = SpoolSide {
+                    name: spool.name(),
+                    backlog: Arc::clone(&backlog),
+                    delivery: tokio::spawn(deliverer.run()),
+                };
+                let spooler = Spooler::new(
+                    Arc::clone(&queue),
+                    backlog,
+                    *spool,
+                    limit,
+                    counts,
+                    handle,
+                    messages,
+                );
+                (Some(side), start("spooler", move || spooler.run())?)
+            }
+        };
+        Ok(Some(Self {
+            queue,
+            ended,
+            spool,
+        }))
+    }
+
+    /// Waits until the thread has ended; its error is why. May be dropped at the await.
+    pub(crate) async fn ended(&mut self) -> Result<()> {
+        let result = (&mut self.ended).await;
+        result.context("the thread that stores has broken down")?
+    }
+
+    /// Waits until nothing more is to be acknowledged, after the queue was closed; without a spool for ever, for then the
+    /// thread ends. May be dropped at the await.
+    pub(crate) fn committed(&self) -> impl Future<Output = ()> + use<> {
+        let backlog = self.spool.as_ref().map(|spool| Arc::clone(&spool.backlog));
+        async move {
+            match backlog {
+                Some(backlog) => backlog.committed().await,
+                None => std::future::pending().await,
+            }
+        }
+    }
+}
+
+impl SpoolSide {
+    /// Delivers nothing more: what is not in the store stays in the spool.
+    pub(crate) fn give_up(&self) {
+        self.delivery.abort();
+        self.backlog.end();
+    }
+}
+
+/// Starts a thread; what is returned tells how it has ended.
+fn start(
+    name: &str,
+    run: impl FnOnce() -> Result<()> + Send + 'static,
+) -> Result<oneshot::Receiver<Result<()>>> {
+    let (sender, ended) = oneshot::channel();
+    std::thread::Builder::new()
+        .name(name.into())
+        .spawn(move || {
+            // Nobody listens any more where the program ends without waiting.
+            let _ = sender.send(run());
+        })?;
+    Ok(ended)
+}

@@ -1,0 +1,82 @@
+//! Where the spool lies unless told otherwise: below `$XDG_STATE_HOME/iot-sub/`, or else `~/.local/state/iot-sub/`, one
+//! file for each broker, client id and store.
+
+use std::env;
+use std::fs::DirBuilder;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
+
+/// Returns the spool's path, and makes its directory, for nobody else to look into.
+///
+/// # Errors
+/// Nobody knows where home is, or the directory can't be made.
+pub(crate) fn spool(broker: &str, client_id: &str, store: &str) -> Result<PathBuf> {
+    let absolute = |name| {
+        env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    let state = absolute("XDG_STATE_HOME")
+        .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))
+        .context("no directory for the spool: neither HOME nor XDG_STATE_HOME is set (give --spool PATH)")?;
+    let directory = state.join("iot-sub");
+    make(&directory).with_context(|| format!("cannot make directory `{}`", directory.display()))?;
+    Ok(directory.join(file_name(broker, client_id, store)))
+}
+
+fn make(directory: &Path) -> std::io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(directory)
+}
+
+/// A part to read, and a part that tells apart what reads alike.
+fn file_name(broker: &str, client_id: &str, store: &str) -> String {
+    const READABLE: usize = 60;
+    let collection = store.rsplit('/').next().unwrap_or_default();
+    let parts = [broker, client_id, collection].into_iter();
+    let parts: Vec<_> = parts.filter(|part| !part.is_empty()).collect();
+    let readable: String = parts
+        .join("_")
+        .chars()
+        .map(|c| match c {
+            'a'..='z' | 'A'..='Z' | '0'..='9' | '.' | '_' | '-' => c,
+            _ => '-',
+        })
+        .take(READABLE)
+        .collect();
+    let mut hash = Sha256::new();
+    for part in [broker, client_id, store] {
+        hash.update(part);
+        // No part holds one, so no two different three are the same bytes.
+        hash.update([0]);
+    }
+    let [a, b, c, d, ..] = <[u8; 32]>::from(hash.finalize());
+    let hash = u32::from_be_bytes([a, b, c, d]);
+    format!("{}-{hash:08x}.spool", readable.trim_start_matches('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_can_be_read_and_is_that_of_one_broker_client_and_store() {
+        let name = |broker, client_id| {
+            file_name(broker, client_id, "mongodb://db:27017/iot_service.sensors")
+        };
+        let first = name("localhost:1883", "green house/1");
+        assert_eq!(
+            first,
+            "localhost-1883_green-house-1_iot_service.sensors-04d486a6.spool"
+        );
+        assert_ne!(first, name("localhost:1883", "green-house-1"));
+        assert_ne!(first, name("localhost:1884", "green house/1"));
+        assert!(name("localhost:1883", "").starts_with("localhost-1883_iot_service"));
+        assert!(name(&"x".repeat(300), "../..").len() < 100);
+    }
+}
