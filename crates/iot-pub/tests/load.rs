@@ -241,7 +241,7 @@ fn more_connections_than_open_files_are_told_before_the_start() {
 }
 
 #[test]
-fn a_thousand_connections_with_just_the_files_they_need() {
+fn nine_hundred_connections_with_just_the_files_they_need() {
     let broker = Broker::builder().config("max_connections -1").start();
     let args =
         "--connections 900 --connect-rate 2000/s -q 1 --rate 3000/s --count 1800 --report json";
