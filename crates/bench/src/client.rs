@@ -1,0 +1,243 @@
+//! The clients that are measured, made of iot-core: each runs in a process of its own, until it is
+//! ended.
+
+use std::collections::VecDeque;
+use std::hint::black_box;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use iot_core::{
+    Client, ClientConfig, Connection, Error, Event, Message, MessageInfo, QoS, TopicFilter,
+    TopicName,
+};
+
+use crate::{Face, WINDOW, measure, peer};
+
+const HOST: &str = "127.0.0.1";
+const FILTER: &str = "iot/#";
+const PAYLOAD: &str = "25.37";
+const KEEP_ALIVE: Duration = Duration::from_secs(60);
+/// A message that takes longer is lost with the connection.
+const PATIENCE: Option<Duration> = Some(Duration::from_secs(1));
+/// Messages that a publisher with callbacks lets be under way before it waits for the oldest.
+const AHEAD: usize = 10_000;
+
+fn config(port: u16) -> ClientConfig {
+    ClientConfig {
+        host: HOST.into(),
+        port,
+        keep_alive: KEEP_ALIVE,
+        max_inflight: WINDOW,
+        ..ClientConfig::default()
+    }
+}
+
+/// Receives until the connection ends; returns how many messages came.
+pub fn receive(face: Face, port: u16) -> Result<u64> {
+    match face {
+        Face::Callbacks => receive_callbacks(port),
+        Face::Connection => block_on(receive_connection(port)),
+    }
+}
+
+/// Publishes to one topic until the connection ends.
+pub fn publish(face: Face, port: u16, qos: QoS) -> Result<()> {
+    match face {
+        Face::Callbacks => publish_callbacks(port, qos),
+        Face::Connection => block_on(publish_connection(port, qos)),
+    }
+}
+
+fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(future)
+}
+
+fn receive_callbacks(port: u16) -> Result<u64> {
+    let client = Client::new(config(port), 0)?;
+    client.on_connect(|client, _, _, _| {
+        client.subscribe(FILTER, 1).expect("the filter is right");
+    });
+    client.on_message(|_, count, message| {
+        black_box(message.payload.len());
+        *count += 1;
+    });
+    let (tell, count) = mpsc::channel();
+    client.on_disconnect(move |client, count, _| {
+        let _ = tell.send(*count);
+        // It has ended already.
+        let _ = client.disconnect();
+    });
+    client.connect(HOST, port, KEEP_ALIVE, None)?;
+    client.loop_forever()?;
+    count.recv().context("the loop has ended first")
+}
+
+async fn receive_connection(port: u16) -> Result<u64> {
+    let mut connection = Connection::new(config(port))?;
+    connection.set_reconnects(false);
+    connection.connect().await?;
+    let handle = connection.handle();
+    let mut count = 0;
+    while let Some(event) = connection.next().await {
+        match event {
+            Event::Connected(_) => {
+                handle.subscribe([(TopicFilter::new(FILTER)?, QoS::AtLeastOnce)])?;
+            }
+            Event::Received { message, .. } => {
+                black_box(message.payload.len());
+                count += 1;
+            }
+            _ => {}
+        }
+    }
+    Ok(count)
+}
+
+fn publish_callbacks(port: u16, qos: QoS) -> Result<()> {
+    let client = connected(port)?;
+    let topic = peer::topic(0);
+    let mut under_way: VecDeque<MessageInfo> = VecDeque::with_capacity(AHEAD + 1);
+    loop {
+        match client.publish(topic.as_str(), PAYLOAD, qos, false) {
+            Ok(info) => under_way.push_back(info),
+            Err(Error::QueueFull { .. }) => {}
+            Err(_) => break,
+        }
+        if under_way.len() > AHEAD
+            && let Some(oldest) = under_way.pop_front()
+            && oldest.wait_for_publish(PATIENCE).is_err()
+        {
+            break;
+        }
+    }
+    // It has ended already.
+    let _ = client.disconnect();
+    Ok(())
+}
+
+/// A client whose loop runs, and that the peer has accepted.
+fn connected(port: u16) -> Result<Client> {
+    let client = Client::new(config(port), ())?;
+    let (tell, is_connected) = mpsc::channel();
+    client.on_connect(move |_, (), _, _| {
+        let _ = tell.send(());
+    });
+    client.connect(HOST, port, KEEP_ALIVE, None)?;
+    client.loop_start()?;
+    is_connected
+        .recv_timeout(Duration::from_secs(10))
+        .context("the peer doesn't accept")?;
+    Ok(client)
+}
+
+async fn publish_connection(port: u16, qos: QoS) -> Result<()> {
+    let mut connection = Connection::new(config(port))?;
+    connection.set_reconnects(false);
+    connection.connect().await?;
+    let handle = connection.handle();
+    let topic = peer::topic(0);
+    while let Some(event) = connection.next().await {
+        if let Event::Connected(_) | Event::Writable = event {
+            while handle.publish(message(&topic, qos)?).is_ok() {}
+        }
+    }
+    Ok(())
+}
+
+fn message(topic: &str, qos: QoS) -> Result<Message> {
+    Ok(Message::new(TopicName::new(topic)?, PAYLOAD).with_qos(qos))
+}
+
+/// Prints the times from publishing to PUBACK, one message a second, in µs: the median of the
+/// client's, and of as many bytes there and back on a bare socket to `bare`.
+pub fn round_trips(face: Face, port: u16, bare: u16, times: usize) -> Result<()> {
+    let mut socket = TcpStream::connect((Ipv4Addr::LOCALHOST, bare))?;
+    socket.set_nodelay(true)?;
+    let mut echo = move || -> Result<Duration> {
+        let start = Instant::now();
+        let mut bytes = [7; 4];
+        socket.write_all(&bytes)?;
+        socket.read_exact(&mut bytes)?;
+        Ok(start.elapsed())
+    };
+    let mut ours = Vec::new();
+    let mut echoes = Vec::new();
+    match face {
+        Face::Callbacks => {
+            let client = connected(port)?;
+            for _ in 0..times {
+                std::thread::sleep(Duration::from_secs(1));
+                let start = Instant::now();
+                let info = client.publish(peer::topic(0), PAYLOAD, 1, false)?;
+                info.wait_for_publish(Some(Duration::from_secs(5)))?;
+                ours.push(start.elapsed());
+                echoes.push(echo()?);
+            }
+        }
+        Face::Connection => block_on(async {
+            let mut connection = Connection::new(config(port))?;
+            connection.connect().await?;
+            let handle = connection.handle();
+            connection.next().await;
+            for _ in 0..times {
+                // The connection is served meanwhile, as a program would.
+                let pause = Duration::from_secs(1);
+                let _ = tokio::time::timeout(pause, connection.next()).await;
+                let start = Instant::now();
+                handle.publish(message(&peer::topic(0), QoS::AtLeastOnce)?)?;
+                let Some(Event::Published { .. }) = connection.next().await else {
+                    bail!("the message isn't acknowledged");
+                };
+                ours.push(start.elapsed());
+                echoes.push(echo()?);
+            }
+            Ok(())
+        })?,
+    }
+    let median = |times: &mut Vec<Duration>| {
+        times.sort_unstable();
+        times[times.len() / 2].as_micros()
+    };
+    println!("{} {}", median(&mut ours), median(&mut echoes));
+    Ok(())
+}
+
+/// Connects many clients, waits until all are accepted, and prints how many bytes of memory each
+/// of them takes.
+pub fn idle(face: Face, port: u16, clients: usize) -> Result<()> {
+    let first = measure::resident()?;
+    let bytes = match face {
+        Face::Callbacks => {
+            let clients = (0..clients).map(|_| connected(port));
+            let clients = clients.collect::<Result<Vec<_>>>()?;
+            let taken = measure::resident()? - first;
+            drop(clients);
+            taken
+        }
+        Face::Connection => block_on(async {
+            let mut tasks = Vec::new();
+            let (tell, mut accepted) = tokio::sync::mpsc::unbounded_channel();
+            for _ in 0..clients {
+                let mut connection = Connection::new(config(port))?;
+                let tell = tell.clone();
+                tasks.push(tokio::spawn(async move {
+                    while let Some(event) = connection.next().await {
+                        if let Event::Connected(_) = event {
+                            let _ = tell.send(());
+                        }
+                    }
+                }));
+                accepted.recv().await;
+            }
+            Ok(measure::resident()? - first)
+        })?,
+    };
+    println!("{}", bytes / clients as u64);
+    Ok(())
+}

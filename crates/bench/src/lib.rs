@@ -1,0 +1,50 @@
+//! What the benchmarks share: a peer that is no broker and costs next to nothing, the clients that
+//! are measured against it, and the taking of times.
+
+pub mod client;
+pub mod measure;
+pub mod peer;
+
+use std::str::FromStr;
+
+use anyhow::{Error, bail};
+use iot_core::QoS;
+
+/// QoS 1 messages under way at a time.
+pub const WINDOW: u16 = 1_000;
+/// Topics that the messages are spread over.
+pub const TOPICS: usize = 100;
+
+/// A way to use iot-core.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Face {
+    /// `Client`, with Paho's callbacks.
+    Callbacks,
+    /// `Connection`, async.
+    Connection,
+}
+
+impl FromStr for Face {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match text {
+            "callbacks" => Ok(Self::Callbacks),
+            "connection" => Ok(Self::Connection),
+            _ => bail!("`{text}` is neither `callbacks` nor `connection`"),
+        }
+    }
+}
+
+impl Face {
+    /// Returns what [`from_str`](Self::from_str) takes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Callbacks => "callbacks",
+            Self::Connection => "connection",
+        }
+    }
+}
+
+/// The two qualities of service that are measured.
+pub const QOS: [QoS; 2] = [QoS::AtMostOnce, QoS::AtLeastOnce];

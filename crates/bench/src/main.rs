@@ -1,0 +1,371 @@
+//! Measures, in one run: messages a second and processor time a message of iot-core and `iot-sub`
+//! beside `mosquitto_sub` and `mosquitto_pub`, against a peer on loopback that sends and takes as
+//! fast as TCP does; then round trips, idle clients and system calls. `scripts/bench-core` runs it.
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use bench::measure::{machine, processor_time};
+use bench::peer::{Guest, Peer, Run, topic};
+use bench::{Face, QOS, WINDOW, client};
+use iot_core::QoS;
+
+const DURATION: Duration = Duration::from_millis(1_500);
+const ROUNDS: usize = 3;
+const IDLE: usize = 1_000;
+const ROUND_TRIPS: usize = 7;
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        ["client", "receive", face, port] => {
+            client::receive(face.parse()?, port.parse()?).map(drop)
+        }
+        ["client", "publish", face, port, qos] => {
+            client::publish(face.parse()?, port.parse()?, qos.parse()?)
+        }
+        ["client", "round-trips", face, port, bare] => {
+            client::round_trips(face.parse()?, port.parse()?, bare.parse()?, ROUND_TRIPS)
+        }
+        ["client", "idle", face, port] => client::idle(face.parse()?, port.parse()?, IDLE),
+        [] => everything(),
+        ["throughput"] => throughput(),
+        _ => bail!("arguments: none for everything, `throughput` for that alone"),
+    }
+}
+
+fn everything() -> Result<()> {
+    throughput()?;
+    round_trips()?;
+    idle()?;
+    system_calls()
+}
+
+/// Who is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Who {
+    Core(Face),
+    IotSub,
+    Mosquitto,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Receive,
+    Publish,
+}
+
+/// One row of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Case {
+    direction: Direction,
+    qos: QoS,
+    who: Who,
+}
+
+/// What one round brought.
+#[derive(Debug, Clone, Copy)]
+struct Figures {
+    /// Messages a second.
+    rate: f64,
+    /// Processor time of the client, µs a message.
+    cost: f64,
+}
+
+/// A client in a process of its own, ended when dropped.
+struct Running {
+    child: Child,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Case {
+    fn all() -> Vec<Self> {
+        let core = [Who::Core(Face::Callbacks), Who::Core(Face::Connection)];
+        let receivers = [core[0], core[1], Who::IotSub, Who::Mosquitto];
+        let publishers = [core[0], core[1], Who::Mosquitto];
+        let case = |direction, qos, who| Self {
+            direction,
+            qos,
+            who,
+        };
+        let mut all = Vec::new();
+        for qos in QOS {
+            all.extend(receivers.map(|who| case(Direction::Receive, qos, who)));
+        }
+        for qos in QOS {
+            all.extend(publishers.map(|who| case(Direction::Publish, qos, who)));
+        }
+        all
+    }
+
+    fn name(self) -> &'static str {
+        match (self.who, self.direction) {
+            (Who::Core(Face::Callbacks), _) => "iot-core, callbacks",
+            (Who::Core(Face::Connection), _) => "iot-core, Connection",
+            (Who::IotSub, _) => "iot-sub --store none",
+            (Who::Mosquitto, Direction::Receive) => "mosquitto_sub",
+            (Who::Mosquitto, Direction::Publish) => "mosquitto_pub -l",
+        }
+    }
+
+    fn command(self, port: u16) -> Result<Command> {
+        let port = port.to_string();
+        let qos = self.qos.to_string();
+        let own = std::env::current_exe()?;
+        let mut command;
+        match (self.who, self.direction) {
+            (Who::Core(face), Direction::Receive) => {
+                command = Command::new(own);
+                command.args(["client", "receive", face.name(), &port]);
+            }
+            (Who::Core(face), Direction::Publish) => {
+                command = Command::new(own);
+                command.args(["client", "publish", face.name(), &port, &qos]);
+            }
+            (Who::IotSub, _) => {
+                command = Command::new(own.with_file_name("iot-sub"));
+                command.args(["--store", "none", "-h", "127.0.0.1", "-p", &port]);
+                command.args(["-t", "iot/#", "-q", "1"]);
+            }
+            (Who::Mosquitto, Direction::Receive) => {
+                command = Command::new("mosquitto_sub");
+                command.args(["-h", "127.0.0.1", "-p", &port, "-t", "iot/#", "-q", "1"]);
+            }
+            (Who::Mosquitto, Direction::Publish) => {
+                command = Command::new("mosquitto_pub");
+                command.args(["-h", "127.0.0.1", "-p", &port, "-t", &topic(0), "-l"]);
+                command.args(["-q", &qos, "-M", &WINDOW.to_string()]);
+                command.stdin(Stdio::piped());
+            }
+        }
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        Ok(command)
+    }
+
+    /// Runs the case once; `wrap` may put a program before the client.
+    fn run(self, wrap: impl FnOnce(Command) -> Command) -> Result<(Run, Duration)> {
+        let peer = Peer::listen()?;
+        let command = wrap(self.command(peer.port()?)?);
+        let mut client = start(command)?;
+        let pid = client.child.id();
+        let feeder = client.child.stdin.take().map(|mut stdin| {
+            thread::spawn(move || {
+                let lines = "25.37\n".repeat(10_000);
+                while stdin.write_all(lines.as_bytes()).is_ok() {}
+            })
+        });
+        let mut guest = peer.accept()?;
+        let mut before = Ok(Duration::ZERO);
+        let run = match self.direction {
+            Direction::Receive => {
+                guest.accept_subscription()?;
+                before = processor_time(pid);
+                guest.send(self.qos, DURATION)?
+            }
+            Direction::Publish => {
+                guest.take(self.qos, DURATION, || before = processor_time(pid))?
+            }
+        };
+        let used = processor_time(pid)?.saturating_sub(before?);
+        drop(client);
+        if let Some(feeder) = feeder {
+            // It ends when nobody reads any more.
+            let _ = feeder.join();
+        }
+        Ok((run, used))
+    }
+
+    fn measure(self) -> Result<Figures> {
+        let (run, used) = self
+            .run(|command| command)
+            .with_context(|| self.name().to_owned())?;
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+        let messages = run.messages as f64;
+        Ok(Figures {
+            rate: messages / run.time.as_secs_f64(),
+            cost: used.as_secs_f64() * 1e6 / messages,
+        })
+    }
+}
+
+fn start(mut command: Command) -> Result<Running> {
+    let child = command
+        .spawn()
+        .with_context(|| format!("cannot start `{}`", command.get_program().display()))?;
+    Ok(Running { child })
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_unstable_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn throughput() -> Result<()> {
+    println!("{}", machine());
+    println!(
+        "Median of {ROUNDS} rounds of {} s; {} topics; QoS 1 with a window of {WINDOW}.\n",
+        DURATION.as_secs_f64(),
+        bench::TOPICS
+    );
+    let cases = Case::all();
+    let mut rounds: Vec<Vec<Figures>> = vec![Vec::new(); cases.len()];
+    for _ in 0..ROUNDS {
+        for (case, figures) in cases.iter().zip(&mut rounds) {
+            figures.push(case.measure()?);
+        }
+    }
+    let figures: Vec<Figures> = rounds
+        .iter()
+        .map(|rounds| Figures {
+            rate: median(rounds.iter().map(|f| f.rate)),
+            cost: median(rounds.iter().map(|f| f.cost)),
+        })
+        .collect();
+    for (case, Figures { rate, cost }) in cases.iter().zip(&figures) {
+        if case.who == Who::Core(Face::Callbacks) {
+            let doing = match case.direction {
+                Direction::Receive => "receive",
+                Direction::Publish => "publish",
+            };
+            println!(
+                "{:<24} {:>12} {:>12} {:>8} {:>8}",
+                format!("{doing}, QoS {}", case.qos),
+                "messages/s",
+                "µs/message",
+                "speed",
+                "cost"
+            );
+        }
+        let beside = cases.iter().zip(&figures).find(|(other, _)| {
+            other.who == Who::Mosquitto
+                && other.direction == case.direction
+                && other.qos == case.qos
+        });
+        let (_, beside) = beside.context("mosquitto is measured too")?;
+        println!(
+            "  {:<22} {rate:>12.0} {cost:>12.3} {:>7.2}× {:>7.2}×",
+            case.name(),
+            rate / beside.rate,
+            cost / beside.cost
+        );
+    }
+    Ok(())
+}
+
+/// A client that prints its result and ends by itself.
+fn output(arguments: &[&str]) -> Result<String> {
+    let output = Command::new(std::env::current_exe()?)
+        .args(arguments)
+        .stderr(Stdio::inherit())
+        .output()?;
+    if !output.status.success() {
+        bail!("`{}` has failed", arguments.join(" "));
+    }
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+}
+
+fn round_trips() -> Result<()> {
+    println!("\nFrom publish to PUBACK, one message a second, median of {ROUND_TRIPS}, in µs:");
+    for face in [Face::Callbacks, Face::Connection] {
+        let (peer, bare) = (Peer::listen()?, Peer::listen()?);
+        let (port, bare_port) = (peer.port()?.to_string(), bare.port()?.to_string());
+        thread::spawn(move || -> Result<()> { peer.accept()?.acknowledge() });
+        thread::spawn(move || -> Result<()> {
+            let mut stream = bare.accept_bare()?;
+            let mut bytes = [0; 4];
+            while stream.read_exact(&mut bytes).is_ok() {
+                stream.write_all(&bytes)?;
+            }
+            Ok(())
+        });
+        let arguments = ["client", "round-trips", face.name(), &port, &bare_port];
+        let result = output(&arguments)?;
+        let (ours, echo) = result.split_once(' ').context("an odd result")?;
+        println!(
+            "  {:<22} {ours:>6}, a bare socket's echo {echo}",
+            face.name()
+        );
+    }
+    Ok(())
+}
+
+fn idle() -> Result<()> {
+    println!("\nMemory of an idle client, {IDLE} in one process, in bytes:");
+    for face in [Face::Callbacks, Face::Connection] {
+        let peer = Peer::listen()?;
+        let port = peer.port()?.to_string();
+        thread::spawn(move || -> Result<()> {
+            let mut guests: Vec<Guest> = Vec::new();
+            loop {
+                guests.push(peer.accept()?);
+            }
+        });
+        let result = output(&["client", "idle", face.name(), &port])?;
+        println!("  {:<22} {result:>6}", face.name());
+    }
+    Ok(())
+}
+
+fn system_calls() -> Result<()> {
+    if Command::new("strace").arg("-V").output().is_err() {
+        println!("\nstrace is not installed: system calls not counted");
+        return Ok(());
+    }
+    println!("\nSystem calls for 1,000 messages, start and end of the program included:");
+    let file = std::env::temp_dir().join(format!("bench-core-{}", std::process::id()));
+    for case in Case::all() {
+        let (run, _) = case.run(|command| strace(&command, &file))?;
+        let calls = counted(&file)?;
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+        let each = calls as f64 * 1e3 / run.messages as f64;
+        let direction = match case.direction {
+            Direction::Receive => "receive",
+            Direction::Publish => "publish",
+        };
+        println!(
+            "  {direction}, QoS {}, {:<22} {each:>8.2}",
+            case.qos,
+            case.name()
+        );
+    }
+    std::fs::remove_file(file)?;
+    Ok(())
+}
+
+/// The command under strace, which counts into `file` and leaves the process its place.
+fn strace(command: &Command, file: &Path) -> Command {
+    let mut wrapped = Command::new("strace");
+    wrapped.args(["-D", "-f", "-c", "-o"]).arg(file);
+    wrapped.arg(command.get_program()).args(command.get_args());
+    wrapped.stdin(Stdio::piped());
+    wrapped.stdout(Stdio::null()).stderr(Stdio::null());
+    wrapped
+}
+
+/// Waits for strace's table, and returns and removes its total.
+fn counted(file: &PathBuf) -> Result<u64> {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while Instant::now() < deadline {
+        let table = std::fs::read_to_string(file).unwrap_or_default();
+        if let Some(total) = table.lines().find(|line| line.ends_with(" total")) {
+            std::fs::write(file, "")?;
+            let calls = total.split_whitespace().nth(3);
+            return Ok(calls.context("an odd table")?.parse()?);
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    bail!("strace has written no table")
+}
