@@ -652,7 +652,7 @@ impl<U: Send + 'static> Client<U> {
                     code,
                     properties,
                 } = ack;
-                if !session_present {
+                if code.is_accepted() && !session_present {
                     self.inner.acks.session_lost();
                 }
                 let flags = ConnectFlags {

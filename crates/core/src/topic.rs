@@ -307,6 +307,21 @@ mod tests {
     }
 
     #[test]
+    fn a_byte_order_mark_is_a_character_like_any_other() {
+        let name = TopicName::new("\u{feff}a").unwrap();
+        assert_eq!(name.as_str(), "\u{feff}a");
+        case("a", "\u{feff}a", false);
+        case("\u{feff}a", "\u{feff}a", true);
+    }
+
+    #[test]
+    fn topics_are_not_normalized() {
+        // é, and e with an accent.
+        case("\u{e9}", "e\u{301}", false);
+        case("A", "a", false);
+    }
+
+    #[test]
     fn a_filter_is_refused_with_its_reason() {
         filter_error(
             "a/#/b",

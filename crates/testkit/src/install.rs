@@ -27,6 +27,17 @@ pub(crate) fn mosquitto_tool(name: &str) -> PathBuf {
     path
 }
 
+/// Returns nats-server's path: `$IOT_NATS`, or the program in `PATH` or a system folder.
+#[track_caller]
+pub(crate) fn nats_server() -> PathBuf {
+    let Some(path) = given("IOT_NATS").or_else(|| search("nats-server", &[])) else {
+        panic!(
+            "no `nats-server` here: `scripts/test` or `apt-get install nats-server` installs it"
+        );
+    };
+    path
+}
+
 /// Returns mongod's path: `$IOT_MONGOD`, or `.cache/mongod/mongod` in the workspace, or the program in `PATH`.
 #[track_caller]
 pub(crate) fn mongod() -> PathBuf {

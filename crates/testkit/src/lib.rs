@@ -18,6 +18,7 @@ mod broker;
 mod capture;
 mod install;
 mod mongo;
+mod nats;
 mod net;
 mod peer;
 mod ports;
@@ -27,6 +28,7 @@ mod wait;
 
 pub use broker::{Broker, BrokerBuilder};
 pub use mongo::{Mongo, MongoBuilder};
+pub use nats::Nats;
 pub use net::{FaultyNet, Way};
 pub use peer::{Conversation, ScriptedPeer};
 pub use program::{Program, Running, program};

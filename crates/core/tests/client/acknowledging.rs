@@ -101,6 +101,29 @@ fn an_acknowledgement_belongs_to_its_connection() {
 }
 
 #[test]
+fn a_refused_connection_forgets_nothing() {
+    let (peer, watched, mut broker) = by_hand(Protocol::V311);
+    broker.send(b"\x34\x06\x00\x01t\x00\x02y");
+    assert_eq!(watched.text(), "y");
+    broker.close();
+    let mut broker = peer.accept();
+    broker.read_packet();
+    broker.send(b"\x20\x02\x00\x03");
+    broker.close();
+    let mut broker = accepted(&peer, Protocol::V311, 1);
+    while !matches!(
+        watched.next(),
+        Seen::Connect {
+            session_present: true,
+            ..
+        }
+    ) {}
+    watched.client.ack(mid(2), 2).unwrap();
+    broker.send(b"\x3c\x06\x00\x01t\x00\x02y");
+    broker.expect(b"\x50\x02\x00\x02");
+}
+
+#[test]
 fn who_acknowledges_can_change_at_any_time() {
     let (_peer, watched, mut broker) = by_hand(Protocol::V311);
     broker.send(b"\x32\x06\x00\x01t\x00\x01x");

@@ -6,6 +6,7 @@ mod callbacks;
 mod connecting;
 mod delivery;
 mod ending;
+mod interop;
 mod looping;
 mod publishing;
 mod settings;
