@@ -5,6 +5,7 @@
 //! what arrives to [`Session::handle`], sends what [`Session::poll_transmit`] gives, calls
 //! [`Session::tick`] when [`Session::deadline`] has come, and [`Session::close`] at the end.
 
+pub(crate) mod id_map;
 mod ids;
 mod publishing;
 mod receiving;
