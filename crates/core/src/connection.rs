@@ -20,7 +20,7 @@ use crate::message::{Message, PacketId, Properties, QoS};
 use crate::packet::{Outgoing, Subscription};
 use crate::reason::ReasonCode;
 use crate::session::{AckToken, Event, ReleaseToken, Session};
-use crate::topic::TopicFilter;
+use crate::topic::{RecentTopics, TopicFilter};
 use crate::transport::Transport;
 
 /// Bytes that are gathered before they are written.
@@ -289,6 +289,7 @@ pub struct Connection {
     events: VecDeque<Event>,
     input: BytesMut,
     read_chunk: usize,
+    topics: RecentTopics,
     output: BytesMut,
     /// Ids of the tracked QoS 0 messages in `output`.
     leaving: Vec<PacketId>,
@@ -338,6 +339,7 @@ impl Connection {
             events: VecDeque::new(),
             input: BytesMut::new(),
             read_chunk: READ_CHUNKS.0,
+            topics: RecentTopics::default(),
             output: BytesMut::new(),
             leaving: Vec::new(),
             timer: None,
@@ -694,7 +696,7 @@ impl Connection {
         let session = &mut state.session;
         let codec = session.codec();
         let result = loop {
-            match codec.decode(&mut self.input) {
+            match codec.decode_with(&mut self.input, &mut self.topics) {
                 Ok(Some(packet)) => {
                     if let Err(error) = session.handle(packet, now) {
                         break Err(error);
@@ -710,8 +712,9 @@ impl Connection {
         drain(session, &mut self.events);
         drop(state);
         if self.input.is_empty() && self.read_chunk == READ_CHUNKS.0 {
-            // An idle connection keeps no buffer.
+            // An idle connection keeps no buffer, and topics save nothing there.
             self.input = BytesMut::new();
+            self.topics = RecentTopics::default();
         }
         Poll::Ready(result)
     }

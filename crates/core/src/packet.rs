@@ -16,7 +16,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use crate::config::{Protocol, Will};
 use crate::message::{Message, PacketId, Properties, QoS};
 use crate::reason::{ConnectCode, ReasonCode};
-use crate::topic::{TopicFilter, TopicName};
+use crate::topic::{RecentTopics, TopicFilter, TopicName};
 use properties::PacketKind;
 use wire::Reader;
 
@@ -382,6 +382,15 @@ impl Codec {
     /// [`DecodeError`] where the bytes are no packet that a broker may send; the connection can't
     /// be read any further then.
     pub fn decode(self, buffer: &mut BytesMut) -> Result<Option<Incoming>, DecodeError> {
+        self.decode_with(buffer, &mut RecentTopics::default())
+    }
+
+    /// Takes the first packet from `buffer`; topics that come again are taken from `topics`.
+    pub(crate) fn decode_with(
+        self,
+        buffer: &mut BytesMut,
+        topics: &mut RecentTopics,
+    ) -> Result<Option<Incoming>, DecodeError> {
         if let Some(first) = buffer.first() {
             self.check_first(*first)?;
         }
@@ -402,7 +411,9 @@ impl Codec {
         }
         let first = buffer[0];
         if first & 0xf0 == PUBLISH {
-            return self.decode_publish(first, header, size, buffer).map(Some);
+            return self
+                .decode_publish(first, header, size, buffer, topics)
+                .map(Some);
         }
         let frame = buffer.split_to(size);
         let body = &frame[header..];
@@ -454,16 +465,20 @@ impl Codec {
         header: usize,
         size: usize,
         buffer: &mut BytesMut,
+        topics: &mut RecentTopics,
     ) -> Result<Incoming, DecodeError> {
         let qos = QoS::try_from((first >> 1) & 3)
             .map_err(|_| DecodeError::Malformed("PUBLISH with QoS 3"))?;
         let mut reader = Reader::new(&buffer[header..size]);
-        let topic = reader.str()?;
+        let topic = reader.bytes()?;
         let topic = if topic.is_empty() && self.protocol == Protocol::V5 {
             None
+        } else if let Some(known) = topics.get(topic) {
+            Some(known.clone())
         } else {
-            let name = TopicName::received(topic)
+            let name = TopicName::received(wire::text(topic)?)
                 .map_err(|_| DecodeError::Malformed("PUBLISH with an invalid topic name"))?;
+            topics.put(&name);
             Some(name)
         };
         let packet_id = match qos {

@@ -17,21 +17,33 @@ const PATIENCE: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub(crate) struct Output {
     readings: Printer,
+    /// Lines of the batch at hand, and how many there are.
+    lines: Vec<u8>,
+    count: u64,
 }
 
 impl Output {
     pub(crate) fn new() -> Result<Self> {
         Ok(Self {
             readings: Printer::new(std::io::stdout())?,
+            lines: Vec::new(),
+            count: 0,
         })
     }
 
-    /// Prints ` {topic} {value}`, as the tutorial's subscriber does.
-    pub(crate) fn reading(&self, reading: &Reading) {
-        self.readings.print(|out| {
-            // Writing to memory doesn't fail.
-            let _ = writeln!(out, " {} {}", reading.topic, reading.value);
-        });
+    /// Prints ` {topic} {value}`, as the tutorial's subscriber does, with the next [`flush`](Self::flush).
+    pub(crate) fn reading(&mut self, reading: &Reading) {
+        // Writing to memory doesn't fail.
+        let _ = writeln!(self.lines, " {} {}", reading.topic, reading.value);
+        self.count += 1;
+    }
+
+    /// Hands on the lines of a batch, together.
+    pub(crate) fn flush(&mut self) {
+        if self.count > 0 {
+            self.readings.print_lines(&mut self.lines, self.count);
+            self.count = 0;
+        }
     }
 
     /// Whether nobody reads stdout any more.

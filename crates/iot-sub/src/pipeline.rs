@@ -8,8 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use bytes::Bytes;
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use iot_core::cli::{Notices, Signals};
 use iot_core::{AckToken, Connection, Error, Event, Handle, Message, SubscribeAck, Subscription};
 use tokio::time::Instant;
@@ -48,6 +47,8 @@ pub(crate) struct Pipeline {
     store: Option<Sink>,
     /// What the last events brought, before it goes on its way together.
     batch: Vec<Item>,
+    /// When these were received.
+    now: DateTime<Utc>,
     /// Reading from the broker goes on.
     reading: bool,
 }
@@ -84,6 +85,7 @@ impl Pipeline {
             counts,
             store,
             batch: Vec::new(),
+            now: Utc::now(),
             reading: true,
         })
     }
@@ -155,6 +157,7 @@ impl Pipeline {
 
     /// Handles the event and all that came with it, and hands on what they brought.
     fn events(&mut self, event: Event) -> Result<()> {
+        self.now = Utc::now();
         let mut next = Some(event);
         while let Some(event) = next {
             self.event(event)?;
@@ -165,6 +168,7 @@ impl Pipeline {
     }
 
     fn hand_on(&mut self) {
+        self.output.flush();
         if self.batch.is_empty() {
             return;
         }
@@ -208,7 +212,7 @@ impl Pipeline {
                 }
             }
             Event::Subscribed(ack) => self.subscribed(&ack)?,
-            Event::Received { message, token } => self.message(&message, token),
+            Event::Received { message, token } => self.message(message, token),
             Event::Duplicate(_) => self.counts.received_again(),
             Event::Released(token) => self.handle.release(&token),
             Event::ConnectFailed(error) | Event::Disconnected(Err(error))
@@ -243,10 +247,9 @@ impl Pipeline {
         Ok(())
     }
 
-    fn message(&mut self, message: &Message, token: Option<AckToken>) {
-        let topic = message.topic.as_str();
-        let payload: &Bytes = &message.payload;
-        let entry = reading::read(self.payload, topic, payload, Utc::now(), &mut self.ids);
+    fn message(&mut self, message: Message, token: Option<AckToken>) {
+        let Message { topic, payload, .. } = message;
+        let entry = reading::read(self.payload, topic, &payload, self.now, &mut self.ids);
         match &entry {
             Entry::Reading(reading) => self.output.reading(reading),
             Entry::Rejection(rejection) => self.messages.rejection(rejection),
@@ -270,9 +273,10 @@ impl Pipeline {
     /// After the end of receiving: stores what was received, acknowledges it, and gives up after a while or a second
     /// signal.
     async fn store_rest(&mut self, signals: &mut Signals) -> Result<()> {
+        self.now = Utc::now();
         while let Some(event) = self.connection.try_next() {
             if let Event::Received { message, token } = event {
-                self.message(&message, token);
+                self.message(message, token);
             }
         }
         self.hand_on();

@@ -128,13 +128,13 @@ impl Entry {
 /// Returns what a message of `topic` with `payload`, received at `now`, is: a reading, or a rejection that says why not.
 pub(crate) fn read(
     mode: PayloadMode,
-    topic: &str,
+    topic: impl Into<Arc<str>>,
     payload: &Bytes,
     now: DateTime<Utc>,
     ids: &mut IdGenerator,
 ) -> Entry {
     let id = ids.next(now);
-    let topic = Arc::from(topic);
+    let topic = topic.into();
     let reg_date = now.trunc_subsecs(3);
     match mode.value(payload) {
         Ok(value) => Entry::Reading(Reading {

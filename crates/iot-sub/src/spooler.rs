@@ -325,7 +325,7 @@ mod tests {
         let topic = "t".repeat(1_000);
         let now = chrono::Utc::now();
         Item {
-            entry: read(PayloadMode::Auto, &topic, &"1".into(), now, ids),
+            entry: read(PayloadMode::Auto, topic.as_str(), &"1".into(), now, ids),
             token: None,
         }
     }

@@ -78,6 +78,27 @@ impl Printer {
         true
     }
 
+    /// Adds whole lines, which are taken out of `text`. Returns `false`, and counts them as left out,
+    /// where [`print`](Self::print) would leave out the first of them.
+    pub fn print_lines(&self, text: &mut Vec<u8>, lines: u64) -> bool {
+        let mut state = self.shared.lock();
+        let has_room = !state.closed && state.waiting.len() < LIMIT;
+        if !has_room {
+            state.left_out += lines;
+        } else if state.waiting.is_empty() {
+            std::mem::swap(&mut state.waiting, text);
+        } else {
+            state.waiting.extend_from_slice(text);
+        }
+        let wake = has_room && !state.writing;
+        drop(state);
+        text.clear();
+        if wake {
+            self.shared.work.notify_one();
+        }
+        has_room
+    }
+
     /// Returns whether the reader has gone, as `head` does.
     pub fn is_closed(&self) -> bool {
         self.shared.lock().closed

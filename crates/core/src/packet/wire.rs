@@ -61,12 +61,7 @@ impl<'a> Reader<'a> {
 
     /// A UTF-8 string without NUL [MQTT-1.5.4-1, -2].
     pub(super) fn str(&mut self) -> Result<&'a str, DecodeError> {
-        let text = std::str::from_utf8(self.bytes()?)
-            .map_err(|_| DecodeError::Malformed("a string is not UTF-8"))?;
-        if text.contains('\0') {
-            return Err(DecodeError::Malformed("a string holds a NUL character"));
-        }
-        Ok(text)
+        text(self.bytes()?)
     }
 
     pub(super) fn varint(&mut self) -> Result<usize, DecodeError> {
@@ -84,6 +79,16 @@ pub(super) fn fixed_header(bytes: &[u8]) -> Result<Option<(usize, usize)>, Decod
         None => Ok(None),
         Some(rest) => Ok(varint(rest)?.map(|(remaining, len)| (1 + len, remaining))),
     }
+}
+
+/// A UTF-8 string without NUL, as it stands in a packet.
+pub(super) fn text(bytes: &[u8]) -> Result<&str, DecodeError> {
+    let text =
+        std::str::from_utf8(bytes).map_err(|_| DecodeError::Malformed("a string is not UTF-8"))?;
+    if text.contains('\0') {
+        return Err(DecodeError::Malformed("a string holds a NUL character"));
+    }
+    Ok(text)
 }
 
 /// The value and the length of a variable byte integer, or `None` where it is not whole.

@@ -433,7 +433,7 @@ pub(crate) mod tests {
                 let payload = value.to_string().into();
                 read(
                     PayloadMode::Auto,
-                    &topic,
+                    topic.as_str(),
                     &payload,
                     Utc::now(),
                     &mut self.ids,

@@ -64,6 +64,9 @@ fn repr(number: f64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     if number.is_sign_negative() {
         f.write_str("-")?;
     }
+    if let Some(short) = Buffer::short(size) {
+        return f.write_str(short.text());
+    }
     let mut shortest = Buffer::default();
     write!(shortest, "{size:e}")?;
     // With 16 digits or more the number can lie halfway between two such decimals. Python takes the even one, Rust's
@@ -111,6 +114,44 @@ struct Buffer {
 }
 
 impl Buffer {
+    /// Returns a number that is a whole number of ten-thousandths and has at most 15 digits, as most
+    /// readings are. No other decimal of so few digits means the same double, so this is the shortest.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::float_cmp,
+        reason = "the number is positive and below 1e15; what is wanted is that it is the same"
+    )]
+    fn short(size: f64) -> Option<Self> {
+        const POWERS: [(f64, u64); 5] = [
+            (1.0, 1),
+            (10.0, 10),
+            (100.0, 100),
+            (1_000.0, 1_000),
+            (10_000.0, 10_000),
+        ];
+        for (places, (power, divisor)) in POWERS.into_iter().enumerate() {
+            let digits = (size * power).round();
+            if digits >= 1e15 {
+                return None;
+            }
+            if digits / power == size {
+                let mut buffer = Self::default();
+                let digits = digits as u64;
+                write!(buffer, "{}.", digits / divisor).ok()?;
+                write!(
+                    buffer,
+                    "{:0places$}",
+                    digits % divisor,
+                    places = places.max(1)
+                )
+                .ok()?;
+                return Some(buffer);
+            }
+        }
+        None
+    }
+
     fn text(&self) -> &str {
         std::str::from_utf8(&self.bytes[..self.length]).unwrap_or_default()
     }
