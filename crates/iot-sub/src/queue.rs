@@ -91,6 +91,10 @@ impl Queue {
         self.filled.notify_one();
     }
 
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
     /// Lets [`wait`](Self::wait) return.
     pub(crate) fn nudge(&self) {
         self.lock().nudged = true;

@@ -119,10 +119,14 @@ impl Spooler {
                 self.backlog.close();
             }
             if self.backlog.has_ended() {
-                if !self.closing {
+                // Not what this round began with: a second Ctrl-C can follow the first within it.
+                if !self.queue.is_closed() {
                     bail!("the task that delivers has broken down");
                 }
-                break;
+                // What was received is still committed, unless that would mean to wait.
+                if self.delay.is_some() || (self.ending && committed) {
+                    break;
+                }
             }
         }
         self.end()
