@@ -1,6 +1,6 @@
 //! What `publish` returns: the message id, and the way to wait until the message is delivered.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -8,19 +8,11 @@ use super::{driver, lock};
 use crate::error::Error;
 use crate::message::PacketId;
 use crate::reason::ReasonCode;
-use crate::session::id_map::IdMap;
 
 #[derive(Debug, Default)]
 struct Delivery {
-    state: Mutex<State>,
+    result: Mutex<Option<Result<ReasonCode, Error>>>,
     finished: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    result: Option<Result<ReasonCode, Error>>,
-    /// Somebody waits: telling nobody would cost a call of the system for each message.
-    awaited: bool,
 }
 
 /// A message on its way: Paho's `MQTTMessageInfo`.
@@ -40,7 +32,7 @@ impl MessageInfo {
 
     /// Returns whether the message is sent (QoS 0) or acknowledged (1, 2).
     pub fn is_published(&self) -> bool {
-        matches!(lock(&self.delivery.state).result, Some(Ok(_)))
+        matches!(*lock(&self.delivery.result), Some(Ok(_)))
     }
 
     /// Waits until the message is sent (QoS 0) or acknowledged (1, 2), `timeout` at most, for ever
@@ -51,25 +43,26 @@ impl MessageInfo {
     /// where the broker refuses the message; for QoS 0 why the connection was lost before.
     pub fn wait_for_publish(&self, timeout: Option<Duration>) -> Result<(), Error> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let mut state = lock(&self.delivery.state);
+        let mut result = lock(&self.delivery.result);
         loop {
-            if let Some(result) = &state.result {
+            if let Some(result) = &*result {
                 return result.clone().map(drop);
             }
             if driver::runs_here(self.client) {
                 return Err(Error::InCallback);
             }
-            state.awaited = true;
             let finished = &self.delivery.finished;
-            state = match deadline {
-                None => finished.wait(state).unwrap_or_else(PoisonError::into_inner),
+            result = match deadline {
+                None => finished
+                    .wait(result)
+                    .unwrap_or_else(PoisonError::into_inner),
                 Some(deadline) => {
                     let left = deadline.saturating_duration_since(Instant::now());
                     if left.is_zero() {
                         return Err(Error::Timeout);
                     }
                     finished
-                        .wait_timeout(state, left)
+                        .wait_timeout(result, left)
                         .unwrap_or_else(PoisonError::into_inner)
                         .0
                 }
@@ -78,35 +71,15 @@ impl MessageInfo {
     }
 }
 
-/// The messages on their way, by their ids.
+/// The messages on their way, by their ids, and by age: an id may be in use again before the end of
+/// the message that had it is told.
 #[derive(Debug, Default)]
 pub(super) struct Deliveries(Mutex<Open>);
 
 #[derive(Debug, Default)]
 struct Open {
-    deliveries: IdMap<Arc<Delivery>>,
-    /// An id may be in use again before the end of the message that had it is told: the later ones,
-    /// in order.
-    later: VecDeque<(PacketId, Arc<Delivery>)>,
-}
-
-impl Open {
-    fn start(&mut self, mid: PacketId, delivery: Arc<Delivery>) {
-        if self.deliveries.get(mid).is_some() {
-            self.later.push_back((mid, delivery));
-        } else {
-            self.deliveries.insert(mid, delivery);
-        }
-    }
-
-    fn finish(&mut self, mid: PacketId) -> Option<Arc<Delivery>> {
-        let delivery = self.deliveries.remove(mid)?;
-        let next = self.later.iter().position(|(id, _)| *id == mid);
-        if let Some((mid, delivery)) = next.and_then(|at| self.later.remove(at)) {
-            self.deliveries.insert(mid, delivery);
-        }
-        Some(delivery)
-    }
+    deliveries: BTreeMap<(PacketId, u64), Arc<Delivery>>,
+    started: u64,
 }
 
 impl Deliveries {
@@ -116,11 +89,12 @@ impl Deliveries {
         client: u64,
         publish: impl FnOnce() -> Result<PacketId, Error>,
     ) -> Result<MessageInfo, Error> {
-        let delivery = Arc::<Delivery>::default();
         let mut open = lock(&self.0);
         let mid = publish()?;
-        open.start(mid, Arc::clone(&delivery));
-        drop(open);
+        let delivery = Arc::<Delivery>::default();
+        let number = open.started;
+        open.started += 1;
+        open.deliveries.insert((mid, number), Arc::clone(&delivery));
         Ok(MessageInfo {
             mid,
             client,
@@ -130,34 +104,15 @@ impl Deliveries {
 
     /// Tells the end of the oldest message with this id.
     pub(super) fn finish(&self, mid: PacketId, result: Result<ReasonCode, Error>) {
-        let delivery = lock(&self.0).finish(mid);
+        let delivery = {
+            let mut open = lock(&self.0);
+            let mut range = open.deliveries.range((mid, 0)..=(mid, u64::MAX));
+            let oldest = range.next().map(|(key, _)| *key);
+            oldest.and_then(|key| open.deliveries.remove(&key))
+        };
         if let Some(delivery) = delivery {
-            let mut state = lock(&delivery.state);
-            state.result = Some(result);
-            let awaited = state.awaited;
-            drop(state);
-            if awaited {
-                delivery.finished.notify_all();
-            }
+            *lock(&delivery.result) = Some(result);
+            delivery.finished.notify_all();
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn messages_with_the_same_id_end_in_the_order_of_their_start() {
-        let deliveries = Deliveries::default();
-        let mid = PacketId::new(7).unwrap();
-        let [first, second, third] = [(); 3].map(|()| deliveries.start(1, || Ok(mid)).unwrap());
-        deliveries.finish(mid, Ok(ReasonCode::SUCCESS));
-        assert!(first.is_published() && !second.is_published());
-        deliveries.finish(mid, Ok(ReasonCode::SUCCESS));
-        assert!(second.is_published() && !third.is_published());
-        deliveries.finish(mid, Ok(ReasonCode::SUCCESS));
-        assert!(third.is_published());
-        deliveries.finish(mid, Ok(ReasonCode::SUCCESS));
     }
 }
