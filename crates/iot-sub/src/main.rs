@@ -46,8 +46,9 @@ fn run(args: Args) -> Result<()> {
         .build()?;
     let messages = Messages::new()?;
     let result = runtime.block_on(receive(plan, &messages));
-    // A thread that still waits for a store must not keep the program.
-    runtime.shutdown_background();
+    // Left to the end of the process: a thread that still waits for a store must not keep the program, and some of the
+    // MongoDB driver's tasks panic when their runtime is shut down under them.
+    std::mem::forget(runtime);
     messages.finish();
     result
 }
