@@ -90,6 +90,16 @@ impl Publishing {
         })
     }
 
+    /// The PUBLISH that was to be the message's first was not sent: the next one is the first, and no
+    /// answer to it can come.
+    pub(super) fn never_left(&mut self, id: PacketId) {
+        if let Some(number) = self.numbers.get(&id)
+            && let Some(entry) = self.queue.get_mut(number)
+        {
+            entry.stage = Stage::Publish { sent: false };
+        }
+    }
+
     /// A PUBACK (QoS 1) or PUBCOMP (QoS 2) has come. Returns whether it finishes a message.
     pub(super) fn acknowledge(&mut self, id: PacketId, qos: QoS) -> bool {
         let fits = match self.entry(id) {
