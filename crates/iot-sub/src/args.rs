@@ -1,5 +1,8 @@
 //! What was typed, and what it means.
 
+mod output;
+mod selection;
+
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -8,9 +11,13 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use iot_core::cli::ConnectArgs;
-use iot_core::{ClientConfig, QoS, Subscription, TopicFilter};
+use iot_core::{ClientConfig, Protocol, QoS, Subscription};
 
+use self::output::OutputArgs;
+use self::selection::{FilterArg, SelectionArgs};
+use crate::output::OutputPlan;
 use crate::reading::PayloadMode;
+use crate::select::Selection;
 use crate::size::Size;
 use crate::store::mongodb::check_collection;
 
@@ -29,10 +36,11 @@ const WITHOUT_OPTIONS: &str = "Without options: subscribes to iot/# at the broke
 )]
 #[command(args_override_self = true, max_term_width = 100, after_help = WITHOUT_OPTIONS)]
 pub(crate) struct Args {
-    /// Subscribe to topic filter FILTER (can be repeated)
+    /// Subscribe to topic filter FILTER, with a QoS of its own as FILTER@1; a filter that ends so is FILTER@@1 (can be
+    /// repeated)
     #[arg(short, long, env = "IOT_TOPIC", hide_env_values = true)]
     #[arg(default_value = "iot/#", value_name = "FILTER")]
-    topic: Vec<TopicFilter>,
+    topic: Vec<FilterArg>,
 
     /// Receive with QoS 0, 1 or 2 at most
     #[arg(short, long, env = "IOT_QOS", hide_env_values = true)]
@@ -86,6 +94,12 @@ pub(crate) struct Args {
         value_name = "ADDRESS:PORT"
     )]
     listen: Option<std::net::SocketAddr>,
+
+    #[command(flatten)]
+    selection: SelectionArgs,
+
+    #[command(flatten)]
+    output: OutputArgs,
 
     #[command(flatten)]
     connect: ConnectArgs,
@@ -159,6 +173,8 @@ pub(crate) struct Plan {
     #[cfg(feature = "embedded")]
     pub(crate) embedded: Option<std::net::SocketAddr>,
     pub(crate) fail_fast: bool,
+    pub(crate) selection: Selection,
+    pub(crate) output: OutputPlan,
 }
 
 /// Which spool, and how large.
@@ -208,7 +224,11 @@ impl Args {
         if typed("spool_limit") && !self.spools() {
             return Some("--spool-limit needs --spool PATH or --ack-after spool".into());
         }
-        self.contradiction(matches)
+        let is_v5 = self.connect.protocol_version == Protocol::V5;
+        self.selection
+            .contradiction(is_v5, &self.topic)
+            .or_else(|| self.output.contradiction())
+            .or_else(|| self.contradiction(matches))
     }
 
     /// Where to store: as told, or what fits.
@@ -267,15 +287,11 @@ impl Args {
         });
         let qos = self.qos;
         Ok(Plan {
-            config: ClientConfig {
+            config: self.selection.configure(ClientConfig {
                 manual_ack: true,
                 ..self.connect.config()?
-            },
-            subscriptions: self
-                .topic
-                .into_iter()
-                .map(|filter| Subscription::new(filter, qos))
-                .collect(),
+            }),
+            subscriptions: self.selection.subscriptions(self.topic, qos),
             store,
             collection: self.collection,
             payload: self.payload,
@@ -283,6 +299,8 @@ impl Args {
             #[cfg(feature = "embedded")]
             embedded,
             fail_fast: self.connect.fail_fast,
+            selection: self.selection.plan(),
+            output: self.output.plan(),
         })
     }
 }

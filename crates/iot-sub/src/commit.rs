@@ -97,6 +97,7 @@ impl Committer {
                     stored: done.stored,
                     rejected: done.rejected,
                     duplicates: 0,
+                    skipped: done.skipped,
                 })),
                 Err(failure) => Ok(Err(failure.to_string())),
             },

@@ -391,6 +391,7 @@ mod tests {
         counts.delivered(crate::store::Stored {
             stored: batch.entries.len() as u64,
             rejected: 0,
+            skipped: 0,
         });
         backlog.set_delivered(batch.last);
         eventually(DEADLINE, "reading goes on", || {

@@ -33,10 +33,13 @@ pub(crate) trait Store: Send + Sync {
 
 /// What became of the entries of a successful [`insert`](Store::insert); the sum is their number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "each is a word of the counts")]
 pub(crate) struct Stored {
     pub(crate) stored: u64,
     /// Rejections, and readings that the store refused.
     pub(crate) rejected: u64,
+    /// Repetitions of what is stored, which are not stored again.
+    pub(crate) skipped: u64,
 }
 
 /// Why an attempt was not a success; both texts are one line, without the store's name or its password.

@@ -89,7 +89,11 @@ fn runtime() -> Arc<Runtime> {
 }
 
 const fn stored(stored: u64, rejected: u64) -> Stored {
-    Stored { stored, rejected }
+    Stored {
+        stored,
+        rejected,
+        skipped: 0,
+    }
 }
 
 /// A reading that no payload makes, with a text of `length` bytes.
