@@ -1,4 +1,4 @@
-//! What `-F`, `-v`, `-N` and `--pretty` print is what mosquitto_sub prints, byte for byte.
+//! What `-F`, `-v`, `-N` and `--pretty` print is what `mosquitto_sub` prints, byte for byte.
 
 mod common;
 
@@ -293,7 +293,7 @@ fn times_letter_by_letter() {
     }
     for version in VERSIONS {
         let pair = both(version, &["-F", &format], 1, |broker| {
-            publish(broker, [0], &[])
+            publish(broker, [0], &[]);
         });
         let mask = |text: &str| text.replace(|c: char| c.is_ascii_digit(), "0");
         assert_eq!(mask(&pair.ours), mask(&pair.theirs));

@@ -212,8 +212,14 @@ impl SelectionArgs {
     }
 
     /// Returns the configuration by which the broker sends no more at a time than is to be taken.
+    ///
+    /// Not for a session that is kept: mosquitto 2.0 sends more than it was allowed once such a session is resumed, which
+    /// would end the connection.
     pub(super) fn configure(&self, config: ClientConfig) -> ClientConfig {
-        let wanted = self.count.map_or(u64::MAX, NonZeroU64::get);
+        let wanted = match self.count {
+            Some(count) if config.clean_session => count.get(),
+            _ => u64::MAX,
+        };
         let wanted = u16::try_from(wanted).unwrap_or(u16::MAX);
         ClientConfig {
             receive_maximum: config.receive_maximum.min(wanted),

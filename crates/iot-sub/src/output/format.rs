@@ -362,7 +362,7 @@ impl Flags {
             width => &payload[..payload.len().min(width)],
         };
         self.padded(shown.len(), shown.len(), out, |out| {
-            out.extend_from_slice(shown)
+            out.extend_from_slice(shown);
         });
     }
 

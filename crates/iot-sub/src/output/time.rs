@@ -83,7 +83,11 @@ impl Clock {
 
 /// Returns the abbreviation of the time zone, such as `CET`; its offset where nobody knows one.
 fn zone(local: &DateTime<Local>) -> String {
-    let known = tz::TimeZone::local().ok();
+    let named = std::env::var("TZ").ok().filter(|name| !name.is_empty());
+    let known = match &named {
+        Some(name) => tz::TimeZone::from_posix_tz(name).ok(),
+        None => tz::TimeZone::local().ok(),
+    };
     let kind = known.as_ref().and_then(|zone| {
         let kind = zone.find_local_time_type(local.timestamp()).ok()?;
         Some(kind.time_zone_designation().to_owned())
