@@ -88,8 +88,8 @@ impl Args {
         let settled = args.connect.settle(&given);
         settled
             .and_then(|()| args.what.settle(&given))
-            .and_then(|()| args.how.settle(&mut args.connect, &given))
             .map_err(|line| Self::command().error(ErrorKind::ArgumentConflict, line))?;
+        args.how.settle(&mut args.connect, &given);
         Ok(args)
     }
 

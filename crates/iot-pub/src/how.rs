@@ -87,18 +87,11 @@ pub(crate) struct How {
 }
 
 impl HowArgs {
-    /// Judges what excludes what, and forgets what the command line overrules.
-    ///
-    /// # Errors
-    /// One line, for two options that don't go together.
-    pub(crate) fn settle(&self, connect: &mut ConnectArgs, given: &Given) -> Result<(), String> {
-        if self.connections > 1 && connect.id.is_some() {
-            if given.rank("id") >= given.rank("connections") {
-                return Err("--id is one client's: give --id-prefix PREFIX, for clients PREFIX1, PREFIX2 and so on".into());
-            }
+    /// Forgets what the command line overrules.
+    pub(crate) fn settle(&self, connect: &mut ConnectArgs, given: &Given) {
+        if self.connections > 1 && given.rank("id") < given.rank("connections") {
             connect.id = None;
         }
-        Ok(())
     }
 
     /// Checks what goes together with the options of a connection, and lets the prefix stand for the id there.
@@ -125,6 +118,11 @@ impl HowArgs {
         }
         if self.connections == 1 {
             return Ok(());
+        }
+        if connect.id.is_some() {
+            return Err(Error::Config(
+                "--id is one client's: give --id-prefix PREFIX alone, for clients PREFIX1, PREFIX2 and so on".into(),
+            ));
         }
         if let Some(prefix) = &connect.session.id_prefix {
             connect.id = Some(format!("{prefix}1"));

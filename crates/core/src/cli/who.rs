@@ -30,7 +30,7 @@ pub struct WhoArgs {
     #[arg(value_name = "PASSWORD", allow_hyphen_values = true)]
     pub pw: Option<String>,
 
-    /// Read the password from the first line of FILE
+    /// Read the password from the first line of FILE, unless --pw gives one
     #[arg(
         long,
         env = "IOT_PASSWORD_FILE",
@@ -54,11 +54,12 @@ impl WhoArgs {
     /// # Errors
     /// One line, for two places that are typed.
     pub(super) fn settle(&mut self, given: &Given) -> Result<(), String> {
-        let mut typed = PLACES.into_iter().filter(|place| given.is_typed(place));
-        if let (Some(one), Some(other)) = (typed.next(), typed.next()) {
-            let [one, other] = [one, other].map(|place| place.replace('_', "-"));
+        if given.is_typed("ask_password")
+            && let Some(other) = PLACES[..2].iter().find(|place| given.is_typed(place))
+        {
+            let other = other.replace('_', "-");
             return Err(format!(
-                "--{one} and --{other} both say where the password is: give one of them"
+                "--ask-password and --{other} both say where the password is: give one of them"
             ));
         }
         // The first of the highest: `max_by_key` would take the last.
