@@ -27,7 +27,7 @@ mod server;
 mod wait;
 
 pub use broker::{Broker, BrokerBuilder};
-pub use mongo::{Mongo, MongoBuilder};
+pub use mongo::{Mongo, MongoBuilder, MongoSet};
 pub use nats::Nats;
 pub use net::{FaultyNet, Way};
 pub use peer::{Conversation, ScriptedPeer};
