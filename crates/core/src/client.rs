@@ -549,9 +549,7 @@ impl<U: Send + 'static> Client<U> {
         let client = self.clone();
         let thread = std::thread::Builder::new().name("iot-core loop".into());
         // Under the lock, so that a callback which stops the loop finds its thread.
-        let thread = thread.spawn(move || {
-            client.run(Running::new(client.clone()))
-        });
+        let thread = thread.spawn(move || client.run(Running::new(client.clone())));
         match thread {
             Ok(thread) => {
                 control.thread = Some(thread);

@@ -234,7 +234,7 @@ fn disconnect_and_connect_at_once_lose_nothing_that_was_to_be_sent() {
 /// then another can be started. Never is one said to run that ends without serving the connection.
 #[test]
 fn a_loop_that_is_said_to_run_after_connect_serves_it() {
-    const ROUNDS: u64 = 400;
+    const ROUNDS: u64 = 60;
     let peer = ScriptedPeer::listen();
     let port = peer.port();
     let watched = Watched::new(config("a"));
