@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::backlog::{Backlog, Batch};
 use crate::counts::Counts;
+use crate::failpoint::{self, Point};
 use crate::journal::spool::Seq;
 use crate::output::Messages;
 use crate::reading::Entry;
@@ -188,7 +189,10 @@ impl Deliverer {
         let store = Arc::clone(&self.store);
         self.attempts.spawn(async move {
             let (last, result) = match batch {
-                Some((entries, last)) => (Some(last), store.insert(&entries).await),
+                Some((entries, last)) => {
+                    failpoint::pass(Point::BeforeDelivery);
+                    (Some(last), store.insert(&entries).await)
+                }
                 None => (None, store.ping().await.map(|()| Stored::default())),
             };
             Attempt {
@@ -207,6 +211,7 @@ impl Deliverer {
         match attempt.result {
             Ok(stored) => {
                 if let Some(sent) = sent {
+                    failpoint::pass(Point::AfterDelivery);
                     sent.state = State::Stored;
                     self.counts.delivered(stored);
                     self.trim();
