@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use iot_core::{AckToken, Handle};
 
 use crate::counts::Counts;
+use crate::failpoint::{self, Point};
 use crate::journal::{Committed, Retryable};
 use crate::output::Messages;
 use crate::queue::{Item, Queue};
@@ -42,8 +43,12 @@ impl Committer {
                 .into_iter()
                 .map(|Item { entry, token }| (entry, token))
                 .unzip();
+            failpoint::pass(Point::BeforeCommit);
             let committed = self.commit(&entries)?;
+            failpoint::pass(Point::AfterCommit);
+            failpoint::pass(Point::BeforeAck);
             self.handle.ack(tokens.iter().flatten());
+            failpoint::pass(Point::AfterAck);
             self.counts.settled(committed);
         }
         Ok(())

@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::backlog::{Backlog, Batch};
 use crate::counts::Counts;
+use crate::failpoint::{self, Point};
 use crate::journal::spool::Seq;
 use crate::output::Messages;
 use crate::reading::Entry;
@@ -212,7 +213,10 @@ impl Deliverer {
         let store = Arc::clone(&self.store);
         self.attempts.spawn(async move {
             let (last, result) = match batch {
-                Some((entries, last, again)) => (Some(last), store.insert(&entries, again).await),
+                Some((entries, last, again)) => {
+                    failpoint::pass(Point::BeforeDelivery);
+                    (Some(last), store.insert(&entries, again).await)
+                }
                 None => (None, store.ping().await.map(|()| Stored::default())),
             };
             Attempt {
@@ -231,6 +235,7 @@ impl Deliverer {
         match attempt.result {
             Ok(stored) => {
                 if let Some(sent) = sent {
+                    failpoint::pass(Point::AfterDelivery);
                     sent.state = State::Stored;
                     self.counts.delivered(stored);
                     self.trim();

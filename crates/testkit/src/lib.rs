@@ -16,6 +16,7 @@
 
 mod broker;
 mod capture;
+mod disk;
 mod install;
 mod mongo;
 mod nats;
@@ -27,6 +28,7 @@ mod server;
 mod wait;
 
 pub use broker::{Broker, BrokerBuilder};
+pub use disk::FaultyDisk;
 pub use mongo::{Mongo, MongoBuilder, MongoSet};
 pub use nats::Nats;
 pub use net::{FaultyNet, Way};
