@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use crate::args::Plan;
 use crate::counts::Counts;
+use crate::failpoint::{self, Point};
 use crate::journal::Committed;
 use crate::output::{Messages, Output};
 use crate::queue::Item;
@@ -181,6 +182,7 @@ impl Pipeline {
         self.counts.received(self.batch.len() as u64);
         if let Some(store) = &self.store {
             store.queue.extend(self.batch.drain(..));
+            failpoint::pass(Point::AfterReceive);
             return;
         }
         let rejected = |item: &&Item| item.entry.as_rejection().is_some();
@@ -224,7 +226,11 @@ impl Pipeline {
             Event::Subscribed(ack) => self.subscribed(&ack)?,
             Event::Received { message, token } => self.message(message, token),
             Event::Duplicate(_) => self.counts.received_again(),
-            Event::Released(token) => self.handle.release(&token),
+            Event::Released(token) => {
+                failpoint::pass(Point::BeforePubrel);
+                self.handle.release(&token);
+                failpoint::pass(Point::AfterPubrel);
+            }
             Event::ConnectFailed(error) | Event::Disconnected(Err(error))
                 if self.fail_fast || error.is_permanent() =>
             {
@@ -258,6 +264,7 @@ impl Pipeline {
     }
 
     fn message(&mut self, message: Message, token: Option<AckToken>) {
+        failpoint::pass(Point::BeforeReceive);
         let Message { topic, payload, .. } = message;
         let entry = reading::read(self.payload, topic, &payload, self.now, &mut self.ids);
         match &entry {
