@@ -1,5 +1,6 @@
 //! What was typed, and what it means.
 
+mod mongodb;
 mod output;
 mod selection;
 
@@ -9,8 +10,8 @@ use std::str::FromStr;
 use anyhow::Result;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, ValueEnum};
-use iot_core::cli::ConnectArgs;
+use clap::{ArgMatches, CommandFactory, Parser, ValueEnum};
+use iot_core::cli::{self, ConnectArgs, Given, PacketProperties, Target};
 use iot_core::{ClientConfig, Protocol, QoS, Subscription};
 
 use self::output::OutputArgs;
@@ -19,7 +20,7 @@ use crate::output::OutputPlan;
 use crate::reading::PayloadMode;
 use crate::select::Selection;
 use crate::size::Size;
-use crate::store::mongodb::check_collection;
+use crate::store::mongodb::Options as MongoOptions;
 
 const WITHOUT_OPTIONS: &str = "Without options: subscribes to iot/# at the broker on localhost, prints each reading, and \
                                stores it in MongoDB on localhost, as {topic, value, reg_date} in the collection \
@@ -51,11 +52,6 @@ pub(crate) struct Args {
     /// [default: mongodb://localhost:27017, with --embedded sqlite:iot.db]
     #[arg(long, env = "IOT_STORE", hide_env_values = true, value_name = "STORE")]
     store: Option<StoreUrl>,
-
-    /// Store in MongoDB collection NAME, and what is not a reading in NAME_rejected
-    #[arg(long, env = "IOT_COLLECTION", hide_env_values = true)]
-    #[arg(default_value = "sensors", value_name = "NAME", value_parser = collection)]
-    collection: String,
 
     /// Take as a reading: a number or else JSON (auto), one of them only, or other text too (text)
     #[arg(long, env = "IOT_PAYLOAD", hide_env_values = true)]
@@ -102,6 +98,9 @@ pub(crate) struct Args {
     output: OutputArgs,
 
     #[command(flatten)]
+    mongodb: mongodb::MongoArgs,
+
+    #[command(flatten)]
     connect: ConnectArgs,
 }
 
@@ -146,6 +145,15 @@ enum AckAfter {
     Store,
 }
 
+/// The packets that take properties.
+const SENT: [Target; 5] = [
+    Target::Connect,
+    Target::Subscribe,
+    Target::Unsubscribe,
+    Target::Disconnect,
+    Target::Will,
+];
+
 fn spool_limit(text: &str) -> Result<Size, String> {
     let limit: Size = text.parse()?;
     if limit.bytes() < Size::mib(1).bytes() {
@@ -154,18 +162,17 @@ fn spool_limit(text: &str) -> Result<Size, String> {
     Ok(limit)
 }
 
-fn collection(name: &str) -> Result<String> {
-    check_collection(name)?;
-    Ok(name.to_owned())
-}
-
 /// What is to be done.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) config: ClientConfig,
+    /// Of the packets after CONNECT.
+    pub(crate) properties: PacketProperties,
     pub(crate) subscriptions: Vec<Subscription>,
     pub(crate) store: StoreUrl,
     pub(crate) collection: String,
+    /// How that collection is used.
+    pub(crate) mongodb: MongoOptions,
     pub(crate) payload: PayloadMode,
     /// Set where readings go to a spool first.
     pub(crate) spool: Option<SpoolPlan>,
@@ -190,14 +197,14 @@ pub(crate) struct SpoolPlan {
 impl Args {
     /// Returns what was typed; ends the program where that is wrong or asks for help.
     pub(crate) fn read() -> Self {
-        let mut command = Self::command();
-        let matches = command.get_matches_mut();
-        match Self::from_arg_matches(&matches) {
-            Ok(args) => match args.contradictions(&matches) {
-                Some(line) => command.error(ErrorKind::ArgumentConflict, line).exit(),
-                None => args,
-            },
-            Err(error) => error.format(&mut command).exit(),
+        let (mut args, given): (Self, Given) =
+            cli::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
+        let settled = args.connect.settle(&given).err();
+        match settled.or_else(|| args.contradictions(given.matches())) {
+            Some(line) => Self::command()
+                .error(ErrorKind::ArgumentConflict, line)
+                .exit(),
+            None => args,
         }
     }
 
@@ -225,9 +232,11 @@ impl Args {
             return Some("--spool-limit needs --spool PATH or --ack-after spool".into());
         }
         let is_v5 = self.connect.protocol_version == Protocol::V5;
+        let is_mongodb = matches!(self.store(), StoreUrl::MongoDb(_));
         self.selection
             .contradiction(is_v5, &self.topic)
             .or_else(|| self.output.contradiction())
+            .or_else(|| self.mongodb.contradiction(is_mongodb, &typed))
             .or_else(|| self.contradiction(matches))
     }
 
@@ -286,14 +295,18 @@ impl Args {
             client_id: self.connect.id.clone().unwrap_or_default(),
         });
         let qos = self.qos;
+        let config = self.connect.config()?;
         Ok(Plan {
+            properties: self.connect.packet_properties(&SENT, &config)?,
             config: self.selection.configure(ClientConfig {
                 manual_ack: true,
-                ..self.connect.config()?
+                receive_maximum: self.connect.receive_maximum(&config),
+                ..config
             }),
             subscriptions: self.selection.subscriptions(self.topic, qos),
             store,
-            collection: self.collection,
+            collection: self.mongodb.collection(),
+            mongodb: self.mongodb.options(),
             payload: self.payload,
             spool,
             #[cfg(feature = "embedded")]

@@ -133,10 +133,12 @@ impl Counts {
         let Stored {
             stored,
             rejected,
+            duplicates,
             skipped,
         } = done;
         self.change(|totals| {
-            totals.spooled -= stored + rejected + skipped;
+            totals.spooled -= stored + rejected + duplicates + skipped;
+            totals.duplicates += duplicates;
             totals.skipped += skipped;
             totals.stored += stored;
             totals.rejected += rejected;
@@ -162,9 +164,10 @@ mod tests {
         });
         counts.spooled(6);
         counts.delivered(Stored {
-            stored: 4,
+            stored: 3,
             rejected: 1,
             skipped: 1,
+            duplicates: 1,
         });
         let totals = counts.totals();
         assert_eq!(totals.in_flight, 0);
@@ -172,7 +175,7 @@ mod tests {
         assert_eq!(totals.sides(), (14, 14));
         assert_eq!(
             totals.line(true, true),
-            "received 11, stored 5, rejected 2, spooled 3, skipped 2, duplicates 2, found in the spool 3"
+            "received 11, stored 4, rejected 2, spooled 3, skipped 2, duplicates 3, found in the spool 3"
         );
         assert_eq!(
             Totals::default().line(false, false),

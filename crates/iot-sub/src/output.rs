@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
-use iot_core::Message;
-use iot_core::cli::Printer;
+use iot_core::cli::{Printer, debug_line, is_quiet};
+use iot_core::{Event, Handle, Message};
 
 pub(crate) use self::format::Format;
 use self::time::Clock;
@@ -244,6 +244,9 @@ impl Messages {
 
     /// Prints a line with the program's name before it.
     pub(crate) fn say(&self, line: &dyn Display) {
+        if is_quiet() {
+            return;
+        }
         self.lines.print(|out| {
             let _ = writeln!(out, "iot-sub: {line}");
         });
@@ -251,9 +254,21 @@ impl Messages {
 
     /// Prints what the tutorial's subscriber prints once it is connected.
     pub(crate) fn connected(&self, code: u8) {
+        if is_quiet() {
+            return;
+        }
         self.lines.print(|out| {
             let _ = writeln!(out, "Connected with result code {code}");
         });
+    }
+
+    /// Prints the packet that an event tells of, where `--debug` asks for it.
+    pub(crate) fn debug(&self, handle: &Handle, event: &Event) {
+        if let Some(line) = debug_line(handle, event) {
+            self.lines.print(|out| {
+                let _ = writeln!(out, "{line}");
+            });
+        }
     }
 
     pub(crate) fn rejection(&self, rejection: &Rejection) {

@@ -77,6 +77,7 @@ fn stored(stored: u64, rejected: u64) -> Stored {
         stored,
         rejected,
         skipped: 0,
+        duplicates: 0,
     }
 }
 
