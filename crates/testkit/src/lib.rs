@@ -16,6 +16,7 @@
 
 mod broker;
 mod capture;
+mod disk;
 mod install;
 mod mongo;
 mod nats;
@@ -27,7 +28,8 @@ mod server;
 mod wait;
 
 pub use broker::{Broker, BrokerBuilder};
-pub use mongo::{Mongo, MongoBuilder};
+pub use disk::FaultyDisk;
+pub use mongo::{Mongo, MongoBuilder, MongoSet};
 pub use nats::Nats;
 pub use net::{FaultyNet, Way};
 pub use peer::{Conversation, ScriptedPeer};
