@@ -1,5 +1,7 @@
 //! What was typed, and what it means.
 
+mod mongodb;
+
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -12,7 +14,7 @@ use iot_core::{ClientConfig, QoS, Subscription, TopicFilter};
 
 use crate::reading::PayloadMode;
 use crate::size::Size;
-use crate::store::mongodb::check_collection;
+use crate::store::mongodb::Options as MongoOptions;
 
 const WITHOUT_OPTIONS: &str = "Without options: subscribes to iot/# at the broker on localhost, prints each reading, and \
                                stores it in MongoDB on localhost, as {topic, value, reg_date} in the collection \
@@ -43,11 +45,6 @@ pub(crate) struct Args {
     /// [default: mongodb://localhost:27017, with --embedded sqlite:iot.db]
     #[arg(long, env = "IOT_STORE", hide_env_values = true, value_name = "STORE")]
     store: Option<StoreUrl>,
-
-    /// Store in MongoDB collection NAME, and what is not a reading in NAME_rejected
-    #[arg(long, env = "IOT_COLLECTION", hide_env_values = true)]
-    #[arg(default_value = "sensors", value_name = "NAME", value_parser = collection)]
-    collection: String,
 
     /// Take as a reading: a number or else JSON (auto), one of them only, or other text too (text)
     #[arg(long, env = "IOT_PAYLOAD", hide_env_values = true)]
@@ -86,6 +83,9 @@ pub(crate) struct Args {
         value_name = "ADDRESS:PORT"
     )]
     listen: Option<std::net::SocketAddr>,
+
+    #[command(flatten)]
+    mongodb: mongodb::MongoArgs,
 
     #[command(flatten)]
     connect: ConnectArgs,
@@ -140,11 +140,6 @@ fn spool_limit(text: &str) -> Result<Size, String> {
     Ok(limit)
 }
 
-fn collection(name: &str) -> Result<String> {
-    check_collection(name)?;
-    Ok(name.to_owned())
-}
-
 /// What is to be done.
 #[derive(Debug)]
 pub(crate) struct Plan {
@@ -152,6 +147,8 @@ pub(crate) struct Plan {
     pub(crate) subscriptions: Vec<Subscription>,
     pub(crate) store: StoreUrl,
     pub(crate) collection: String,
+    /// How that collection is used.
+    pub(crate) mongodb: MongoOptions,
     pub(crate) payload: PayloadMode,
     /// Set where readings go to a spool first.
     pub(crate) spool: Option<SpoolPlan>,
@@ -208,7 +205,10 @@ impl Args {
         if typed("spool_limit") && !self.spools() {
             return Some("--spool-limit needs --spool PATH or --ack-after spool".into());
         }
-        self.contradiction(matches)
+        let is_mongodb = matches!(self.store(), StoreUrl::MongoDb(_));
+        self.mongodb
+            .contradiction(is_mongodb, &typed)
+            .or_else(|| self.contradiction(matches))
     }
 
     /// Where to store: as told, or what fits.
@@ -277,7 +277,8 @@ impl Args {
                 .map(|filter| Subscription::new(filter, qos))
                 .collect(),
             store,
-            collection: self.collection,
+            collection: self.mongodb.collection(),
+            mongodb: self.mongodb.options(),
             payload: self.payload,
             spool,
             #[cfg(feature = "embedded")]

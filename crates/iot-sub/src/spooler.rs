@@ -360,7 +360,7 @@ mod tests {
         let spool = Spool::open(&folder.path().join("s"), &|_| ()).unwrap();
         limit_pages(&spool, 500);
         let queue = Arc::new(Queue::default());
-        let backlog = Arc::new(Backlog::new(Arc::clone(&queue), spool.trimmed(), false));
+        let backlog = Arc::new(Backlog::new(Arc::clone(&queue), spool.trimmed(), 0));
         let counts = Arc::new(Counts::default());
         let spooler = Spooler::new(
             Arc::clone(&queue),
@@ -390,7 +390,7 @@ mod tests {
         let batch = runtime.block_on(backlog.take(500, usize::MAX)).unwrap();
         counts.delivered(crate::store::Stored {
             stored: batch.entries.len() as u64,
-            rejected: 0,
+            ..Default::default()
         });
         backlog.set_delivered(batch.last);
         eventually(DEADLINE, "reading goes on", || {

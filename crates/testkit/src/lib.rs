@@ -31,7 +31,7 @@ mod wait;
 
 pub use broker::{Broker, BrokerBuilder};
 pub use disk::FaultyDisk;
-pub use mongo::{Mongo, MongoBuilder};
+pub use mongo::{Mongo, MongoBuilder, MongoSet};
 pub use nats::Nats;
 pub use net::{FaultyNet, Way};
 pub use peer::{Conversation, ScriptedPeer};
