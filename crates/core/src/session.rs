@@ -1058,12 +1058,8 @@ impl Session {
             packet_id: publish.packet_id,
             properties: publish.properties,
         };
-        let limit = match self.config.protocol {
-            Protocol::V31 | Protocol::V311 => usize::from(u16::MAX),
-            Protocol::V5 => self.config.receive_maximum.into(),
-        };
         let mut out = Answers::new(&mut self.outbox, &mut self.events);
-        self.receiving.publish(message, limit, &mut out)
+        self.receiving.publish(message, &mut out)
     }
 
     /// The topic that a PUBLISH means. An alias above the maximum that we announced is the broker's

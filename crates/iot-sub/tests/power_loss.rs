@@ -17,7 +17,7 @@ use testkit::{
 };
 
 /// Readings; large enough together that the write-ahead log is folded into the file in between, and begun again.
-const COUNT: usize = 1_200;
+const COUNT: usize = 900;
 /// Moments at which the power is lost, beside the acknowledgements.
 const MOMENTS: usize = 60;
 
@@ -33,17 +33,12 @@ fn flood(port: u16) {
         .expect("a broker");
     client.loop_start().expect("a loop");
     let payload = format!("\"{}\"", "x".repeat(6_000));
-    let mut last = None;
     for number in 0..COUNT {
-        last = Some(
-            client
-                .publish(topic(number), payload.clone(), 1, false)
-                .expect("room"),
-        );
+        let info = client
+            .publish(topic(number), payload.clone(), 1, false)
+            .expect("room");
         // In small commits, of some ten readings.
-        if number % 10 == 9
-            && let Some(info) = last.take()
-        {
+        if number % 10 == 9 {
             info.wait_for_publish(Some(DEADLINE)).expect("a PUBACK");
         }
     }
@@ -135,10 +130,9 @@ fn lose(disk: &PoweredDisk, loss: Loss, acknowledged: usize, trims: bool) {
 }
 
 /// Records a run of `iot-sub`, with the store there from the beginning or only after it.
-fn record(folder: &Path, mongo: Option<&Mongo>) -> (Vec<Call>, u16) {
+fn record(folder: &Path, mongo: &Mongo, is_there: bool) -> (Vec<Call>, u16) {
     let broker = Broker::builder().config("max_queued_messages 0").start();
-    let away = Mongo::reserve();
-    let url = mongo.unwrap_or(&away).url();
+    let url = mongo.url();
     let trace = folder.join("trace");
     let spool = folder.join("disk/s").display().to_string();
     let port = broker.port().to_string();
@@ -163,7 +157,7 @@ fn record(folder: &Path, mongo: Option<&Mongo>) -> (Vec<Call>, u16) {
         broker.log().matches("Received PUBACK from traced").count() >= COUNT
     });
     program.terminate();
-    if mongo.is_none() {
+    if !is_there {
         // Once more, so that it doesn't wait for the store.
         program.wait_for_stderr("Ctrl-C again");
         program.terminate();
@@ -182,10 +176,9 @@ fn record(folder: &Path, mongo: Option<&Mongo>) -> (Vec<Call>, u16) {
 }
 
 /// Loses the power at each acknowledgement, before and after fsyncs.
-fn check(folder: &Path, mongo: Option<&Mongo>) {
+fn check(folder: &Path, mongo: &Mongo, trims: bool) {
     std::fs::create_dir(folder.join("disk")).expect("a folder");
-    let (calls, port) = record(folder, mongo);
-    let trims = mongo.is_some();
+    let (calls, port) = record(folder, mongo, trims);
     let syncs = calls
         .iter()
         .filter(|call| matches!(call, Call::SyncEnds { .. }));
@@ -230,13 +223,12 @@ fn check(folder: &Path, mongo: Option<&Mongo>) {
         let after = folder.join("after");
         std::fs::create_dir(&after).expect("a folder");
         disk.lose_power(Loss::All, &after);
-        let away = Mongo::reserve();
         let broker = Broker::reserve();
         let program: Program = sub(&[
             "-p",
             &broker.port().to_string(),
             "--store",
-            &away.url(),
+            &mongo.url(),
             "--spool",
             &after.join("s").display().to_string(),
         ]);
@@ -248,12 +240,11 @@ fn check(folder: &Path, mongo: Option<&Mongo>) {
 #[test]
 fn what_was_acknowledged_before_the_power_went_is_in_the_spool() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    check(folder.path(), None);
+    check(folder.path(), &Mongo::reserve(), false);
 }
 
 #[test]
 fn what_was_acknowledged_is_in_the_spool_or_the_store_while_that_takes_readings() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let mongo = Mongo::start();
-    check(folder.path(), Some(&mongo));
+    check(folder.path(), &Mongo::start(), true);
 }

@@ -93,7 +93,8 @@ impl PoweredDisk {
     }
 
     fn file(&mut self, path: &Path) -> Option<&mut File> {
-        path.starts_with(&self.folder)
+        // The folder itself is synced too, when a file in it is new.
+        (path.starts_with(&self.folder) && path != self.folder)
             .then(|| self.files.entry(path.into()).or_default())
     }
 

@@ -102,7 +102,9 @@ pub fn read_trace(trace: &Path) -> Vec<Call> {
 
 fn begins(call: &str) -> Option<Call> {
     let (name, arguments) = call.split_once('(')?;
-    let target = arguments.split_once('<')?.1.split_once('>');
+    let target = arguments
+        .split_once('<')
+        .and_then(|(_, rest)| rest.split_once('>'));
     let strings: Vec<Vec<u8>> = arguments
         .split('"')
         .skip(1)
@@ -122,11 +124,7 @@ fn begins(call: &str) -> Option<Call> {
     let file =
         |target: &str| PathBuf::from(String::from_utf8_lossy(&unescape(target)).into_owned());
     match name {
-        "unlink" => {
-            let path = arguments.split('"').nth(1)?;
-            Some(Call::Remove { file: file(path) })
-        }
-        "unlinkat" => {
+        "unlink" | "unlinkat" => {
             let path = arguments.split('"').nth(1)?;
             Some(Call::Remove { file: file(path) })
         }

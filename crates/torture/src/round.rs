@@ -277,7 +277,6 @@ fn judge(mode: Mode, numbers: &Numbers, held: &Held, sent: &[usize], told: &log:
         assert!(!told.acknowledged.is_empty());
     } else {
         assert_eq!(held.missing(sent), []);
-        eprintln!("{:?}", numbers.stored_again);
         let most = match mode {
             _ => numbers.sent_again[1] + numbers.published_again[1],
         };

@@ -9,6 +9,11 @@ use crate::message::{Message, PacketId, Properties, QoS};
 use crate::packet::{Ack, Outgoing};
 use crate::reason::ReasonCode;
 
+/// Messages of one connection that are not answered yet, at most: as many as there are packet ids. Not the receive maximum:
+/// mosquitto 2.0 exceeds that where `max_queued_messages` is 0, and does so again after each reconnect. Who left it for
+/// that (MQTT 5 §3.3.4) would not get another message.
+const MOST: usize = u16::MAX as usize;
+
 /// What [`Session::ack`](super::Session::ack) takes: names one delivery of one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AckToken {
@@ -139,13 +144,8 @@ impl Receiving {
         self.held.clear();
     }
 
-    /// Takes a PUBLISH; `limit` is the receive maximum that the broker was told.
-    pub(super) fn publish(
-        &mut self,
-        message: Message,
-        limit: usize,
-        out: &mut Answers<'_>,
-    ) -> Result<(), Error> {
+    /// Takes a PUBLISH.
+    pub(super) fn publish(&mut self, message: Message, out: &mut Answers<'_>) -> Result<(), Error> {
         let Some(id) = message.packet_id else {
             out.events.push_back(Event::Received {
                 message,
@@ -166,7 +166,7 @@ impl Receiving {
         };
         let Some(held) = duplicate else {
             self.open += 1;
-            if self.open > limit {
+            if self.open > MOST {
                 return Err(Error::Protocol(ReasonCode::RECEIVE_MAXIMUM_EXCEEDED));
             }
             if message.qos == QoS::ExactlyOnce {
@@ -191,7 +191,7 @@ impl Receiving {
         if held.arrival.is_none_or(|arrival| arrival < self.first) {
             if held.arrival.replace(number).is_none() {
                 self.open += 1;
-                if self.open > limit {
+                if self.open > MOST {
                     return Err(Error::Protocol(ReasonCode::RECEIVE_MAXIMUM_EXCEEDED));
                 }
             }
