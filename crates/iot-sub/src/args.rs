@@ -8,8 +8,8 @@ use std::str::FromStr;
 use anyhow::Result;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, ValueEnum};
-use iot_core::cli::ConnectArgs;
+use clap::{ArgMatches, CommandFactory, Parser, ValueEnum};
+use iot_core::cli::{self, ConnectArgs, Given, PacketProperties, Target};
 use iot_core::{ClientConfig, QoS, Subscription, TopicFilter};
 
 use crate::reading::PayloadMode;
@@ -132,6 +132,15 @@ enum AckAfter {
     Store,
 }
 
+/// The packets that take properties.
+const SENT: [Target; 5] = [
+    Target::Connect,
+    Target::Subscribe,
+    Target::Unsubscribe,
+    Target::Disconnect,
+    Target::Will,
+];
+
 fn spool_limit(text: &str) -> Result<Size, String> {
     let limit: Size = text.parse()?;
     if limit.bytes() < Size::mib(1).bytes() {
@@ -144,6 +153,8 @@ fn spool_limit(text: &str) -> Result<Size, String> {
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) config: ClientConfig,
+    /// Of the packets after CONNECT.
+    pub(crate) properties: PacketProperties,
     pub(crate) subscriptions: Vec<Subscription>,
     pub(crate) store: StoreUrl,
     pub(crate) collection: String,
@@ -171,14 +182,14 @@ pub(crate) struct SpoolPlan {
 impl Args {
     /// Returns what was typed; ends the program where that is wrong or asks for help.
     pub(crate) fn read() -> Self {
-        let mut command = Self::command();
-        let matches = command.get_matches_mut();
-        match Self::from_arg_matches(&matches) {
-            Ok(args) => match args.contradictions(&matches) {
-                Some(line) => command.error(ErrorKind::ArgumentConflict, line).exit(),
-                None => args,
-            },
-            Err(error) => error.format(&mut command).exit(),
+        let (mut args, given): (Self, Given) =
+            cli::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
+        let settled = args.connect.settle(&given).err();
+        match settled.or_else(|| args.contradictions(given.matches())) {
+            Some(line) => Self::command()
+                .error(ErrorKind::ArgumentConflict, line)
+                .exit(),
+            None => args,
         }
     }
 
@@ -266,10 +277,13 @@ impl Args {
             client_id: self.connect.id.clone().unwrap_or_default(),
         });
         let qos = self.qos;
+        let config = self.connect.config()?;
         Ok(Plan {
+            properties: self.connect.packet_properties(&SENT, &config)?,
             config: ClientConfig {
                 manual_ack: true,
-                ..self.connect.config()?
+                receive_maximum: self.connect.receive_maximum(&config),
+                ..config
             },
             subscriptions: self
                 .topic

@@ -219,7 +219,9 @@ mod tests {
             fs::read(folder.path().join("a")).ok()
         };
         assert_eq!(after(&disk, Loss::All), None);
-        sync.iter().for_each(|call| disk.replay(call));
+        for call in &sync {
+            disk.replay(call);
+        }
         // What came while it was being synced may be missing.
         assert_eq!(after(&disk, Loss::All), Some(vec![b'1'; 2 * SECTOR]));
         assert_eq!(after(&disk, Loss::Nothing), Some(vec![b'2'; 2 * SECTOR]));
