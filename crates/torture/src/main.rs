@@ -51,7 +51,7 @@ fn main() -> ExitCode {
     // A multiple, so that the kinds of rounds come in their order.
     let first = args
         .seed
-        .unwrap_or_else(|| rand::random::<u32>() as u64 / MODES * MODES);
+        .unwrap_or_else(|| u64::from(rand::random::<u32>()) / MODES * MODES);
     let program = subject::Binary::of(args.program.as_deref());
     let start = Instant::now();
     let mut report = Report::default();
@@ -67,19 +67,15 @@ fn main() -> ExitCode {
             break;
         }
         let round = AssertUnwindSafe(|| Round::new(seed, args.short, &program).run());
-        match panic::catch_unwind(round) {
-            Ok(outcome) => {
-                println!("{outcome}");
-                report.add(outcome);
-            }
-            Err(_) => {
-                let short = if args.short { " --short" } else { "" };
-                eprintln!(
-                    "torture: failed; the same once more: scripts/torture --seed {seed} --rounds 1{short}"
-                );
-                return ExitCode::FAILURE;
-            }
-        }
+        let Ok(outcome) = panic::catch_unwind(round) else {
+            let short = if args.short { " --short" } else { "" };
+            eprintln!(
+                "torture: failed; the same once more: scripts/torture --seed {seed} --rounds 1{short}"
+            );
+            return ExitCode::FAILURE;
+        };
+        println!("{outcome}");
+        report.add(outcome);
     }
     println!("\n{report}");
     ExitCode::SUCCESS

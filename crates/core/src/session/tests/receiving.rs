@@ -249,7 +249,7 @@ fn a_broker_that_exceeds_our_receive_maximum_is_served() {
             ..manual(protocol)
         });
         for number in 1..=100 {
-            bench.arrival(1 + number as u8 % 2, number, "a");
+            bench.arrival(if number % 2 == 0 { 1 } else { 2 }, number, "a");
         }
     }
 }
