@@ -1,6 +1,8 @@
 //! What was typed, and what it means.
 
 mod mongodb;
+mod output;
+mod selection;
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -8,11 +10,15 @@ use std::str::FromStr;
 use anyhow::Result;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, ValueEnum};
-use iot_core::cli::ConnectArgs;
-use iot_core::{ClientConfig, QoS, Subscription, TopicFilter};
+use clap::{ArgMatches, CommandFactory, Parser, ValueEnum};
+use iot_core::cli::{self, ConnectArgs, Given, PacketProperties, Target};
+use iot_core::{ClientConfig, Protocol, QoS, Subscription};
 
+use self::output::OutputArgs;
+use self::selection::{FilterArg, SelectionArgs};
+use crate::output::OutputPlan;
 use crate::reading::PayloadMode;
+use crate::select::Selection;
 use crate::size::Size;
 use crate::store::mongodb::Options as MongoOptions;
 
@@ -31,10 +37,11 @@ const WITHOUT_OPTIONS: &str = "Without options: subscribes to iot/# at the broke
 )]
 #[command(args_override_self = true, max_term_width = 100, after_help = WITHOUT_OPTIONS)]
 pub(crate) struct Args {
-    /// Subscribe to topic filter FILTER (can be repeated)
+    /// Subscribe to topic filter FILTER, with a QoS of its own as FILTER@1; a filter that ends so is FILTER@@1 (can be
+    /// repeated)
     #[arg(short, long, env = "IOT_TOPIC", hide_env_values = true)]
     #[arg(default_value = "iot/#", value_name = "FILTER")]
-    topic: Vec<TopicFilter>,
+    topic: Vec<FilterArg>,
 
     /// Receive with QoS 0, 1 or 2 at most
     #[arg(short, long, env = "IOT_QOS", hide_env_values = true)]
@@ -85,6 +92,12 @@ pub(crate) struct Args {
     listen: Option<std::net::SocketAddr>,
 
     #[command(flatten)]
+    selection: SelectionArgs,
+
+    #[command(flatten)]
+    output: OutputArgs,
+
+    #[command(flatten)]
     mongodb: mongodb::MongoArgs,
 
     #[command(flatten)]
@@ -132,6 +145,15 @@ enum AckAfter {
     Store,
 }
 
+/// The packets that take properties.
+const SENT: [Target; 5] = [
+    Target::Connect,
+    Target::Subscribe,
+    Target::Unsubscribe,
+    Target::Disconnect,
+    Target::Will,
+];
+
 fn spool_limit(text: &str) -> Result<Size, String> {
     let limit: Size = text.parse()?;
     if limit.bytes() < Size::mib(1).bytes() {
@@ -144,6 +166,8 @@ fn spool_limit(text: &str) -> Result<Size, String> {
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) config: ClientConfig,
+    /// Of the packets after CONNECT.
+    pub(crate) properties: PacketProperties,
     pub(crate) subscriptions: Vec<Subscription>,
     pub(crate) store: StoreUrl,
     pub(crate) collection: String,
@@ -156,6 +180,8 @@ pub(crate) struct Plan {
     #[cfg(feature = "embedded")]
     pub(crate) embedded: Option<std::net::SocketAddr>,
     pub(crate) fail_fast: bool,
+    pub(crate) selection: Selection,
+    pub(crate) output: OutputPlan,
 }
 
 /// Which spool, and how large.
@@ -171,14 +197,14 @@ pub(crate) struct SpoolPlan {
 impl Args {
     /// Returns what was typed; ends the program where that is wrong or asks for help.
     pub(crate) fn read() -> Self {
-        let mut command = Self::command();
-        let matches = command.get_matches_mut();
-        match Self::from_arg_matches(&matches) {
-            Ok(args) => match args.contradictions(&matches) {
-                Some(line) => command.error(ErrorKind::ArgumentConflict, line).exit(),
-                None => args,
-            },
-            Err(error) => error.format(&mut command).exit(),
+        let (mut args, given): (Self, Given) =
+            cli::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
+        let settled = args.connect.settle(&given).err();
+        match settled.or_else(|| args.contradictions(given.matches())) {
+            Some(line) => Self::command()
+                .error(ErrorKind::ArgumentConflict, line)
+                .exit(),
+            None => args,
         }
     }
 
@@ -207,9 +233,12 @@ impl Args {
                 "--spool-limit needs a spool: a MongoDB store, and no --ack-after store".into(),
             );
         }
+        let is_v5 = self.connect.protocol_version == Protocol::V5;
         let is_mongodb = matches!(self.store(), StoreUrl::MongoDb(_));
-        self.mongodb
-            .contradiction(is_mongodb, &typed)
+        self.selection
+            .contradiction(is_v5, &self.topic)
+            .or_else(|| self.output.contradiction())
+            .or_else(|| self.mongodb.contradiction(is_mongodb, &typed))
             .or_else(|| self.contradiction(matches))
     }
 
@@ -264,16 +293,15 @@ impl Args {
             client_id: self.connect.id.clone().unwrap_or_default(),
         });
         let qos = self.qos;
+        let config = self.connect.config()?;
         Ok(Plan {
-            config: ClientConfig {
+            properties: self.connect.packet_properties(&SENT, &config)?,
+            config: self.selection.configure(ClientConfig {
                 manual_ack: true,
-                ..self.connect.config()?
-            },
-            subscriptions: self
-                .topic
-                .into_iter()
-                .map(|filter| Subscription::new(filter, qos))
-                .collect(),
+                receive_maximum: self.connect.receive_maximum(&config),
+                ..config
+            }),
+            subscriptions: self.selection.subscriptions(self.topic, qos),
             store,
             collection: self.mongodb.collection(),
             mongodb: self.mongodb.options(),
@@ -282,6 +310,8 @@ impl Args {
             #[cfg(feature = "embedded")]
             embedded,
             fail_fast: self.connect.fail_fast,
+            selection: self.selection.plan(),
+            output: self.output.plan(),
         })
     }
 }
