@@ -58,14 +58,14 @@ pub(crate) struct Args {
     #[arg(value_enum, default_value_t, value_name = "KIND")]
     payload: PayloadMode,
 
-    /// Acknowledge a message once it is in the store, or already in the spool, a file on this machine's disk from which
-    /// MongoDB is supplied, also when it was away for hours [default: store]
+    /// Acknowledge a message once it is in the spool, a file on this machine's disk from which MongoDB is supplied, also
+    /// when it was away for hours; or only once it is in the store [default: spool with MongoDB, else store]
     #[arg(long, env = "IOT_ACK_AFTER", hide_env_values = true)]
     #[arg(value_enum, value_name = "PLACE")]
     ack_after: Option<AckAfter>,
 
-    /// Have the spool in the file PATH (implies --ack-after spool) [default: one for this broker, client ID and store
-    /// in $XDG_STATE_HOME/iot-sub, or in ~/.local/state/iot-sub]
+    /// Have the spool in the file PATH [default: one for this broker, client ID and store in $XDG_STATE_HOME/iot-sub, or
+    /// in ~/.local/state/iot-sub]
     #[arg(long, env = "IOT_SPOOL", hide_env_values = true, value_name = "PATH")]
     spool: Option<PathBuf>,
 
@@ -229,7 +229,9 @@ impl Args {
             ));
         }
         if typed("spool_limit") && !self.spools() {
-            return Some("--spool-limit needs --spool PATH or --ack-after spool".into());
+            return Some(
+                "--spool-limit needs a spool: a MongoDB store, and no --ack-after store".into(),
+            );
         }
         let is_v5 = self.connect.protocol_version == Protocol::V5;
         let is_mongodb = matches!(self.store(), StoreUrl::MongoDb(_));
@@ -255,11 +257,7 @@ impl Args {
 
     /// Whether readings go to a spool first.
     fn spools(&self) -> bool {
-        let asked = match self.ack_after {
-            Some(place) => place == AckAfter::Spool,
-            None => self.spool.is_some(),
-        };
-        asked && matches!(self.store(), StoreUrl::MongoDb(_))
+        self.ack_after != Some(AckAfter::Store) && matches!(self.store(), StoreUrl::MongoDb(_))
     }
 
     #[cfg(feature = "embedded")]

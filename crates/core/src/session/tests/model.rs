@@ -156,7 +156,7 @@ struct World {
     used_tokens: Vec<AckToken>,
     releases: Vec<ReleaseToken>,
     /// QoS 2 ids that a restarted application would hold.
-    on_disk: BTreeSet<PacketId>,
+    on_disk: BTreeMap<PacketId, u64>,
     numbers: u32,
     /// Ids on the wire, as the client may know them.
     ids: HashMap<u16, Holder>,
@@ -228,7 +228,7 @@ impl World {
             refused: BTreeSet::new(),
             used_tokens: Vec::new(),
             releases: Vec::new(),
-            on_disk: BTreeSet::new(),
+            on_disk: BTreeMap::new(),
             numbers: 0,
             ids: HashMap::new(),
             sent_here: Vec::new(),
@@ -417,7 +417,7 @@ impl World {
                 assert!(!once || *times == 1, "message {number} a second time");
                 if let Some(token) = token {
                     if message.qos == QoS::ExactlyOnce {
-                        self.on_disk.insert(token.id());
+                        self.on_disk.insert(token.id(), message.fingerprint());
                     }
                     if self.config.manual_ack {
                         self.tokens.push((token, number));
@@ -468,7 +468,8 @@ impl World {
         }
         self.lose(Err(Error::Closed), false);
         self.session = Session::new(Arc::new(self.config.clone().checked().unwrap()), self.now);
-        self.session.hold(self.on_disk.iter().copied());
+        let held = self.on_disk.iter();
+        self.session.hold(held.map(|(id, print)| (*id, *print)));
         self.tokens.clear();
         self.used_tokens.clear();
         self.releases.clear();
