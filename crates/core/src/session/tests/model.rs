@@ -108,6 +108,7 @@ enum Step {
 }
 
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a matter of its own")]
 struct Setup {
     protocol: Protocol,
     clean: bool,
@@ -540,10 +541,10 @@ impl World {
             assert!(bytes.len() <= limit, "{} bytes of {limit}", bytes.len());
         }
         match packet {
-            Outgoing::Publish(message) | Outgoing::PublishAliased { message, .. } => {
-                if message.qos > QoS::AtMostOnce {
-                    self.check_publish(message);
-                }
+            Outgoing::Publish(message) | Outgoing::PublishAliased { message, .. }
+                if message.qos > QoS::AtMostOnce =>
+            {
+                self.check_publish(message);
             }
             Outgoing::PubRel(ack) => {
                 let id = ack.id.get();
@@ -598,13 +599,14 @@ impl World {
                 self.broker.told();
             }
             match &packet {
-                Incoming::ConnAck(ack) if !ack.session_present => {
-                    // MQTT 3.1 may have kept it.
-                    if self.setup.protocol != Protocol::V31 || self.setup.clean {
-                        self.sent_in_session.clear();
-                        self.ids.clear();
-                        self.on_disk.clear();
-                    }
+                // MQTT 3.1 may have kept it.
+                Incoming::ConnAck(ack)
+                    if !ack.session_present
+                        && (self.setup.protocol != Protocol::V31 || self.setup.clean) =>
+                {
+                    self.sent_in_session.clear();
+                    self.ids.clear();
+                    self.on_disk.clear();
                 }
                 Incoming::PubAck(ack) | Incoming::PubComp(ack) => self.answered(ack.id),
                 Incoming::PubRec(ack) if ack.reason.is_error() => self.answered(ack.id),

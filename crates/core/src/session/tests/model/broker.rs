@@ -151,7 +151,7 @@ impl Broker {
             && let Some(offer) = state.queue.pop_front()
         {
             // The lowest that is free, so that ids are used again as soon as they may be.
-            let id = (1..).find(|id| state.flying.iter().all(|flight| flight.id != *id));
+            let id = (1..=u16::MAX).find(|id| state.flying.iter().all(|flight| flight.id != *id));
             let id = id.expect("few are in use");
             let packet = link.publish(offer, Some(id), false);
             self.out.push_back(packet);
@@ -286,10 +286,8 @@ impl Broker {
         let number = text.trim_end_matches('.').parse().expect("a number");
         let rejects = qos > 0 && self.protocol.is_v5() && std::mem::take(&mut self.rejects);
         let id = message.packet_id.filter(|_| qos > 0);
-        let answer = id.map(|id| match rejects {
-            true => Ack::with_reason(id, ReasonCode(0x97)),
-            false => Ack::success(id),
-        });
+        let reason = if rejects { 0x97 } else { 0 };
+        let answer = id.map(|id| Ack::with_reason(id, ReasonCode(reason)));
         match answer {
             None => *self.taken.entry(number).or_default() += 1,
             Some(answer) if qos == 1 => {
