@@ -28,7 +28,7 @@ use crate::config::{ClientConfig, Will};
 use crate::connection::{Connection, Handle};
 use crate::error::Error;
 use crate::message::{Message, PacketId, Payload, Properties, QoS};
-use crate::packet::{ConnAck, SubscribeAck, Subscription};
+use crate::packet::{Ack, Auth, ConnAck, SubscribeAck, Subscription};
 use crate::reason::{ConnectCode, ReasonCode};
 use crate::session::{AckToken, Event, LogLevel};
 use crate::topic::{TopicFilter, TopicName};
@@ -712,7 +712,34 @@ impl<U: Send + 'static> Client<U> {
             }
             Event::Received { message, token } => self.received(&message, token.as_ref()),
             // The application has acknowledged it; what is left is the protocol's business.
-            Event::Released(token) => self.inner.handle.release(&token),
+            Event::Released {
+                token,
+                reason,
+                properties,
+            } => {
+                self.inner.handle.release(&token);
+                let ack = Ack {
+                    id: token.id(),
+                    reason,
+                    properties,
+                };
+                Callbacks::call(
+                    callbacks,
+                    |c| &mut c.on_release,
+                    |callback| {
+                        let userdata = &self.inner.userdata;
+                        userdata.with(|userdata| callback(self, userdata, &ack));
+                    },
+                );
+            }
+            Event::Auth(auth) => Callbacks::call(
+                callbacks,
+                |c| &mut c.on_auth,
+                |callback| {
+                    let userdata = &self.inner.userdata;
+                    userdata.with(|userdata| callback(self, userdata, &auth));
+                },
+            ),
             Event::Disconnected(result) => {
                 self.inner.acks.disconnected();
                 Callbacks::call(
@@ -741,8 +768,13 @@ impl<U: Send + 'static> Client<U> {
                 id,
                 result,
                 properties,
+                pubrec,
             } => {
-                let published = Published { result, properties };
+                let published = Published {
+                    result,
+                    properties,
+                    pubrec,
+                };
                 Callbacks::call(
                     callbacks,
                     |c| &mut c.on_publish,
@@ -1003,6 +1035,25 @@ impl<U: Send + 'static> Client<U> {
         result
     }
 
+    /// Answers the broker's AUTH: `authentication_data` is the next step of the method that CONNECT
+    /// has named; a reason string and user properties may come with it.
+    ///
+    /// # Errors
+    /// [`Error::NotConnected`]; [`Error::Unsupported`] where CONNECT named no method;
+    /// [`Error::Config`] for properties out of their range.
+    pub fn auth(&self, properties: Properties) -> Result<(), Error> {
+        self.inner.handle.auth(properties)
+    }
+
+    /// Authenticates again on the present connection (MQTT 5 §4.12.1); [`on_auth`](Self::on_auth)
+    /// tells how it goes on.
+    ///
+    /// # Errors
+    /// As [`auth`](Self::auth).
+    pub fn reauthenticate(&self, properties: Properties) -> Result<(), Error> {
+        self.inner.handle.reauthenticate(properties)
+    }
+
     fn waiting(
         &self,
         mid: PacketId,
@@ -1126,6 +1177,25 @@ impl<U: Send + 'static> Client<U> {
         let before = lock(&self.inner.callbacks)
             .on_unsubscribe
             .set(Box::new(callback));
+        drop(before);
+    }
+
+    /// Sets what is called when the broker releases a QoS 2 message: its PUBREL, with what an MQTT 5
+    /// broker has added. Without such words it is called with [`manual_ack_set`](Self::manual_ack_set)
+    /// only. The PUBCOMP follows by itself.
+    pub fn on_release(&self, callback: impl FnMut(&Client<U>, &mut U, &Ack) + Send + 'static) {
+        let before = lock(&self.inner.callbacks)
+            .on_release
+            .set(Box::new(callback));
+        drop(before);
+    }
+
+    /// Sets what is called when the broker asks for the next step of enhanced authentication (MQTT 5
+    /// §4.12), which [`auth`](Self::auth) answers, or ends a repeated one. CONNECT has to offer a
+    /// method, [`ClientConfig::authentication_method`]; a broker that asks without is left with
+    /// reason code 0x82.
+    pub fn on_auth(&self, callback: impl FnMut(&Client<U>, &mut U, &Auth) + Send + 'static) {
+        let before = lock(&self.inner.callbacks).on_auth.set(Box::new(callback));
         drop(before);
     }
 

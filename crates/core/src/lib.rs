@@ -106,7 +106,7 @@ pub use config::{ClientConfig, Protocol, Will};
 pub use connection::{Connection, Handle};
 pub use error::{Error, Rejection};
 pub use message::{Message, PacketId, Payload, Properties, QoS};
-pub use packet::{ConnAck, SubscribeAck, Subscription};
+pub use packet::{Ack, Auth, ConnAck, SubscribeAck, Subscription};
 pub use reason::{ConnectCode, ReasonCode};
 pub use session::{AckToken, Event, LogLevel, ReleaseToken};
 pub use topic::{TopicFilter, TopicName};

@@ -303,7 +303,7 @@ impl Pipeline {
             Event::Unsubscribed(_) => self.selector.answered(),
             Event::Received { message, token } => self.message(message, token),
             Event::Duplicate(_) => self.counts.received_again(),
-            Event::Released(token) => {
+            Event::Released { token, .. } => {
                 failpoint::pass(Point::BeforePubrel);
                 self.handle.release(&token);
                 failpoint::pass(Point::AfterPubrel);
