@@ -414,7 +414,10 @@ fn what_does_not_go_together_is_said_before_anything_connects() {
             "-l --repeat 3",
             "--repeat repeats one message: give --message, --file, --stdin-file or --null-message",
         ),
-        ("-m x --repeat-delay 1", "--repeat-delay needs --repeat COUNT"),
+        (
+            "-m x --repeat-delay 1",
+            "--repeat-delay needs --repeat COUNT",
+        ),
         (
             "-m x --repeat 2 --count 3",
             "--count and --repeat both say how many: give one of them",
