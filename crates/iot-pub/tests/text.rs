@@ -1,4 +1,4 @@
-//! What `-m`, `-f`, `-s`, `-l`, `-n` and `--repeat` publish, as mosquitto_sub shows it.
+//! What `-m`, `-f`, `-s`, `-l`, `-n` and `--repeat` publish, as `mosquitto_sub` shows it.
 
 mod common;
 
@@ -268,6 +268,16 @@ fn a_message_that_the_broker_rejects_is_told_and_makes_the_exit_code_1() {
     }
 }
 
+/// The numbers below `count`, one a line.
+fn numbers(count: usize) -> String {
+    let mut lines = String::new();
+    for number in 0..count {
+        lines += &number.to_string();
+        lines.push('\n');
+    }
+    lines
+}
+
 /// The lines of a million numbers, delivered with this QoS over a session's packet ids many times, by a broker that
 /// acknowledges what it has read together.
 fn a_million_lines(qos: u8) {
@@ -282,11 +292,7 @@ fn a_million_lines(qos: u8) {
             .expect("a time-out above zero");
         receive(stream, qos)
     });
-    let mut input = String::new();
-    for number in 0..LINES {
-        input += &number.to_string();
-        input.push('\n');
-    }
+    let input = numbers(LINES);
     // The last one has no end.
     let input = input.trim_end().as_bytes();
     let program = iot_pub(port, &format!("-V 5 -t t -q {qos} -M 500 -l"));
@@ -356,7 +362,7 @@ fn more_lines_than_packet_ids_all_arrive_over_mosquitto() {
         let qos = qos.to_string();
         let subscriber = broker.mosquitto_sub(["-t", "iot/#", "-q", &qos, "-C", &count]);
         broker.wait_for_log("Sending SUBACK", DEADLINE);
-        let input: String = (0..LINES).map(|number| format!("{number}\n")).collect();
+        let input = numbers(LINES);
         let program = iot_pub(broker.port(), &format!("-l -t iot/a -q {qos}"));
         ends_well(with_input(program, folder.path(), input.as_bytes()).spawn());
         let received = ends_with(subscriber, 0).stdout();
