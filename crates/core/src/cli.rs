@@ -2,10 +2,14 @@
 //! it, and the signals that end a program.
 
 mod duration;
+mod given;
 mod notices;
 mod printer;
 mod report;
 mod signals;
+mod tls;
+mod transport;
+mod url;
 
 use std::fs;
 use std::net::IpAddr;
@@ -18,27 +22,44 @@ use clap::{ArgAction, Args};
 
 use crate::config::{ClientConfig, Protocol};
 use crate::error::Error;
+use crate::transport::{Tls, Transport};
 
 pub use crate::error::io_reason;
 pub use duration::parse_duration;
+pub use given::{Given, Rank};
 pub use notices::Notices;
 pub use printer::Printer;
 pub use report::{report, tell};
 pub use signals::Signals;
+pub use tls::TlsArgs;
+pub use transport::TransportArgs;
+pub use url::{UrlArgs, UrlTopic};
 
 /// The options of the connection, with mosquitto's names and letters.
 #[derive(Debug, Args)]
 pub struct ConnectArgs {
+    // First, as it sees only what those before it have left.
+    #[command(flatten)]
+    given: Given,
+
+    #[command(flatten)]
+    url: UrlArgs,
+
     /// Connect to broker HOST
     #[arg(short = 'h', long, env = "IOT_HOST", hide_env_values = true)]
     #[arg(default_value = "localhost", value_name = "HOST")]
     pub host: String,
 
-    /// Connect to TCP port PORT
-    #[arg(short, long, env = "IOT_PORT", hide_env_values = true)]
-    #[arg(default_value_t = 1883, value_name = "PORT")]
+    /// Connect to TCP port PORT [default: 1883, with TLS 8883]
+    #[arg(
+        short,
+        long,
+        env = "IOT_PORT",
+        hide_env_values = true,
+        value_name = "PORT"
+    )]
     #[arg(value_parser = clap::value_parser!(u16).range(1..))]
-    pub port: u16,
+    pub port: Option<u16>,
 
     /// Be client ID to the broker [default: a random one]
     #[arg(short, long, env = "IOT_ID", hide_env_values = true, value_name = "ID")]
@@ -110,6 +131,12 @@ pub struct ConnectArgs {
     #[arg(value_parser = BoolishValueParser::new())]
     pub fail_fast: bool,
 
+    #[command(flatten)]
+    transport: TransportArgs,
+
+    #[command(flatten)]
+    tls: TlsArgs,
+
     /// Print the version
     #[arg(long, action = ArgAction::Version)]
     version: Option<bool>,
@@ -117,6 +144,16 @@ pub struct ConnectArgs {
     /// Print this help
     #[arg(long, action = ArgAction::HelpShort)]
     help: Option<bool>,
+}
+
+/// Where the broker is and who connects, from the URL and the options.
+struct Place {
+    host: String,
+    port: u16,
+    transport: Transport,
+    tls: Option<Tls>,
+    username: Option<String>,
+    password: Option<String>,
 }
 
 const VERSIONS: [&str; 6] = ["mqttv31", "mqttv311", "mqttv5", "31", "311", "5"];
@@ -138,6 +175,29 @@ fn keep_alive(text: &str) -> Result<u16, String> {
 }
 
 impl ConnectArgs {
+    /// The options that say where the broker is and how it is reached, as clap names them: they have
+    /// no meaning for a program that brings its own broker.
+    pub const PLACE: [&str; 18] = [
+        "url",
+        "host",
+        "port",
+        "bind",
+        "unix",
+        "proxy",
+        "ws",
+        "ws_path",
+        "ws_header",
+        "cafile",
+        "capath",
+        "tls_use_os_certs",
+        "cert",
+        "key",
+        "insecure",
+        "tls_version",
+        "tls_alpn",
+        "tls_keylog",
+    ];
+
     /// Returns the configuration that the options mean, and reads the password file.
     ///
     /// # Errors
@@ -150,16 +210,24 @@ impl ConnectArgs {
             )
             .into());
         }
+        let place = self.place()?;
         let config = ClientConfig {
-            host: self.host.clone(),
-            port: self.port,
+            host: place.host,
+            port: place.port,
             bind_address: self.bind,
+            transport: place.transport,
+            tls: place.tls,
+            proxy: self.transport.proxy()?,
+            nodelay: self.transport.nodelay,
             client_id: self.id.clone().unwrap_or_default(),
             clean_session: !self.disable_clean_session,
             protocol: self.protocol_version,
             keep_alive: Duration::from_secs(self.keepalive.into()),
-            username: self.username.clone(),
-            password: self.password()?,
+            username: place.username,
+            password: match place.password {
+                Some(password) => Some(password),
+                None => self.password()?,
+            },
             ..ClientConfig::default()
         };
         if config.password.is_some() && config.username.is_none() && config.protocol != Protocol::V5
@@ -171,6 +239,61 @@ impl ConnectArgs {
             .into());
         }
         Ok(config.checked()?)
+    }
+
+    /// Returns the topic that the URL ends with; `given` is what the program was given.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a URL that is none.
+    pub fn url_topic(&self, given: &Given) -> Result<Option<UrlTopic>, Error> {
+        self.url.topic(given)
+    }
+
+    /// Merges the URL with the options that say the same.
+    fn place(&self) -> Result<Place, Error> {
+        let url = self.url.read()?;
+        let scheme = url.as_ref().map(|url| url.scheme);
+        let transport = self.transport.transport(&self.given, scheme)?;
+        let over_tls = matches!(scheme, Some("mqtts" | "wss"));
+        if let (Some(option), Some(scheme @ ("mqtt" | "ws"))) = (self.tls.asked_by(), scheme) {
+            return Err(Error::Config(format!(
+                "{option} asks for TLS, and {scheme}:// is without: write {scheme}s://, or leave out {option}"
+            )));
+        }
+        let tls = (over_tls || self.tls.asked_by().is_some())
+            .then(|| self.tls.load())
+            .transpose()?;
+        // What the URL doesn't name is left to the options, however weak.
+        let from_url = |id, named: bool| {
+            let (url, option) = (self.given.rank("url"), self.given.rank(id));
+            named && option.is_none_or(|option| url > Some(option))
+        };
+        let url = url.map(|url| url.authority).unwrap_or_default();
+        let port = if from_url("port", url.port.is_some()) {
+            url.port
+        } else {
+            self.port
+        };
+        let host = if from_url("host", !url.host.is_empty()) {
+            url.host
+        } else {
+            self.host.clone()
+        };
+        let username = if from_url("username", url.username.is_some()) {
+            url.username
+        } else {
+            self.username.clone()
+        };
+        Ok(Place {
+            host,
+            port: port.unwrap_or(if tls.is_some() { 8883 } else { 1883 }),
+            transport,
+            tls,
+            username,
+            password: url
+                .password
+                .filter(|password| from_url("pw", !password.is_empty())),
+        })
     }
 
     fn password(&self) -> anyhow::Result<Option<String>> {

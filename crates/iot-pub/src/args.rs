@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser};
 use iot_core::ClientConfig;
-use iot_core::cli::ConnectArgs;
+use iot_core::cli::{ConnectArgs, Given};
 
 use crate::device::Device;
 use crate::how::{How, HowArgs};
@@ -25,6 +25,10 @@ use crate::what::WhatArgs;
     after_help = "Without options: every 2 seconds a number from 25 up to 26 to iot/home2/temp, until Ctrl-C."
 )]
 pub(crate) struct Args {
+    // First, as it sees only what those before it have left.
+    #[command(flatten)]
+    given: Given,
+
     #[command(flatten)]
     what: WhatArgs,
 
@@ -91,6 +95,11 @@ impl Args {
             max_inflight: self.how.max_inflight,
             ..self.connect.config()?
         };
+        if let Some(topic) = self.connect.url_topic(&self.given)?
+            && topic.wins
+        {
+            self.what.set_topic(&topic.text)?;
+        }
         let once = self.what.is_once() && self.how.is_silent_on_time();
         let devices = self.what.devices(self.how.device_count())?;
         Ok(Plan {

@@ -1,6 +1,7 @@
 //! What is published: the options for it, and the devices they mean.
 
 mod settle;
+mod url;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

@@ -7,8 +7,8 @@ use anyhow::Result;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, ValueEnum};
-use iot_core::cli::ConnectArgs;
-use iot_core::{ClientConfig, QoS, Subscription, TopicFilter};
+use iot_core::cli::{ConnectArgs, Given};
+use iot_core::{ClientConfig, Error, QoS, Subscription, TopicFilter};
 
 use crate::reading::PayloadMode;
 use crate::size::Size;
@@ -29,6 +29,10 @@ const WITHOUT_OPTIONS: &str = "Without options: subscribes to iot/# at the broke
 )]
 #[command(args_override_self = true, max_term_width = 100, after_help = WITHOUT_OPTIONS)]
 pub(crate) struct Args {
+    // First, as it sees only what those before it have left.
+    #[command(flatten)]
+    given: Given,
+
     /// Subscribe to topic filter FILTER (can be repeated)
     #[arg(short, long, env = "IOT_TOPIC", hide_env_values = true)]
     #[arg(default_value = "iot/#", value_name = "FILTER")]
@@ -238,7 +242,10 @@ impl Args {
         use clap::parser::ValueSource::CommandLine;
         let typed = |name: &&str| matches.value_source(name) == Some(CommandLine);
         if self.embedded {
-            let name = ["host", "port", "bind"].into_iter().find(typed)?;
+            let name = ConnectArgs::PLACE
+                .into_iter()
+                .find(typed)?
+                .replace('_', "-");
             return Some(format!(
                 "--{name} can't be used with --embedded, which brings its own broker; --listen ADDRESS:PORT says where"
             ));
@@ -266,13 +273,19 @@ impl Args {
             client_id: self.connect.id.clone().unwrap_or_default(),
         });
         let qos = self.qos;
+        let mut topics = self.topic;
+        if let Some(topic) = self.connect.url_topic(&self.given)? {
+            if !topic.beside {
+                topics.clear();
+            }
+            topics.push(topic.text.parse().map_err(Error::Topic)?);
+        }
         Ok(Plan {
             config: ClientConfig {
                 manual_ack: true,
                 ..self.connect.config()?
             },
-            subscriptions: self
-                .topic
+            subscriptions: topics
                 .into_iter()
                 .map(|filter| Subscription::new(filter, qos))
                 .collect(),

@@ -14,6 +14,7 @@
 //! subscriber.wait_for_stdout("25.5");
 //! ```
 
+mod authority;
 mod broker;
 mod capture;
 mod install;
@@ -24,12 +25,15 @@ mod peer;
 mod ports;
 mod program;
 mod server;
+mod socks;
 mod wait;
 
+pub use authority::{Authority, KeyForm, Pair};
 pub use broker::{Broker, BrokerBuilder};
 pub use mongo::{Mongo, MongoBuilder};
 pub use nats::Nats;
 pub use net::{FaultyNet, Way};
 pub use peer::{Conversation, ScriptedPeer};
 pub use program::{Program, Running, program};
+pub use socks::SocksProxy;
 pub use wait::{Condition, DEADLINE, eventually};

@@ -1,0 +1,111 @@
+//! `-L`, which says in one word where the broker is, who connects, and what about.
+
+use std::fmt;
+
+use clap::Args;
+
+use super::Given;
+use crate::error::Error;
+use crate::url::{Authority, decode};
+
+/// The option `-L`.
+#[derive(Args)]
+pub struct UrlArgs {
+    /// Connect to mqtt://, mqtts://, ws:// or wss://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC]
+    #[arg(
+        short = 'L',
+        long,
+        env = "IOT_URL",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    url: Option<String>,
+}
+
+/// What a URL says.
+pub(super) struct BrokerUrl {
+    pub(super) scheme: &'static str,
+    pub(super) authority: Authority,
+    topic: Option<String>,
+}
+
+/// The topic that a URL ends with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UrlTopic {
+    /// The topic, percent-decoded.
+    pub text: String,
+    /// Whether it wins over `--topic`, where there can be only one.
+    pub wins: bool,
+    /// Whether the topics of `--topic` count beside it, where there can be many: both are typed, or
+    /// both are variables.
+    pub beside: bool,
+}
+
+const SCHEMES: [&str; 4] = ["mqtt", "mqtts", "ws", "wss"];
+
+impl UrlArgs {
+    /// Returns what the URL says; no error shows it, for the password in it.
+    pub(super) fn read(&self) -> Result<Option<BrokerUrl>, Error> {
+        self.url
+            .as_deref()
+            .map(read)
+            .transpose()
+            .map_err(|error| Error::Config(format!("--url: {error}")))
+    }
+
+    /// Returns the topic that the URL ends with, if it counts.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a URL that is none.
+    pub fn topic(&self, given: &Given) -> Result<Option<UrlTopic>, Error> {
+        let Some(BrokerUrl {
+            topic: Some(text), ..
+        }) = self.read()?
+        else {
+            return Ok(None);
+        };
+        let (url, option) = (given.rank("url"), given.rank("topic"));
+        let (Some(url), Some(option)) = (url, option) else {
+            return Ok(Some(UrlTopic {
+                text,
+                wins: true,
+                beside: false,
+            }));
+        };
+        let beside = url.is_beside(option);
+        Ok((beside || url > option).then_some(UrlTopic {
+            text,
+            wins: url > option,
+            beside,
+        }))
+    }
+}
+
+fn read(text: &str) -> Result<BrokerUrl, Error> {
+    let form = || {
+        Error::Config(
+            "a broker's URL is mqtt://, mqtts://, ws:// or wss://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC]".into(),
+        )
+    };
+    let (scheme, rest) = text.split_once("://").ok_or_else(form)?;
+    let scheme = SCHEMES
+        .into_iter()
+        .find(|known| known.eq_ignore_ascii_case(scheme))
+        .ok_or_else(form)?;
+    let (authority, topic) = match rest.split_once('/') {
+        Some((authority, topic)) => (authority, Some(topic).filter(|topic| !topic.is_empty())),
+        None => (rest, None),
+    };
+    Ok(BrokerUrl {
+        scheme,
+        authority: Authority::parse(authority)?,
+        topic: topic.map(|topic| decode(topic, "topic")).transpose()?,
+    })
+}
+
+/// Nothing of the URL: a password may be in it.
+impl fmt::Debug for UrlArgs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UrlArgs").finish_non_exhaustive()
+    }
+}
