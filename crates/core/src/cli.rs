@@ -2,49 +2,63 @@
 //! it, and the signals that end a program.
 
 mod duration;
+mod generate;
 mod given;
 mod notices;
+mod option_file;
+mod place;
 mod printer;
+mod property;
+mod read;
 mod report;
+mod session;
 mod signals;
+mod talk;
+mod terminal;
 mod tls;
 mod transport;
 mod url;
+mod who;
+mod will;
+mod words;
 
-use std::fs;
+use std::cmp::Ordering;
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
 use clap::builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args};
 
 use crate::config::{ClientConfig, Protocol};
+use crate::connection::Handle;
 use crate::error::Error;
-use crate::transport::{Tls, Transport};
+use crate::reason::ReasonCode;
 
 pub use crate::error::io_reason;
 pub use duration::parse_duration;
 pub use given::{Given, Rank};
 pub use notices::Notices;
 pub use printer::Printer;
+pub use property::{PacketProperties, Target};
+pub use read::read;
 pub use report::{report, tell};
+pub use session::SessionArgs;
 pub use signals::Signals;
+pub use talk::{debug, debug_line, is_quiet, tell_debug};
 pub use tls::TlsArgs;
 pub use transport::TransportArgs;
 pub use url::{UrlArgs, UrlTopic};
+pub use who::WhoArgs;
+
+use generate::GenerateArgs;
+use option_file::OptionFileArgs;
+use property::PropertyArgs;
+use talk::TalkArgs;
+use will::WillArgs;
 
 /// The options of the connection, with mosquitto's names and letters.
 #[derive(Debug, Args)]
 pub struct ConnectArgs {
-    // First, as it sees only what those before it have left.
-    #[command(flatten)]
-    given: Given,
-
-    #[command(flatten)]
-    url: UrlArgs,
-
     /// Connect to broker HOST
     #[arg(short = 'h', long, env = "IOT_HOST", hide_env_values = true)]
     #[arg(default_value = "localhost", value_name = "HOST")]
@@ -60,6 +74,9 @@ pub struct ConnectArgs {
     )]
     #[arg(value_parser = clap::value_parser!(u16).range(1..))]
     pub port: Option<u16>,
+
+    #[command(flatten)]
+    url: UrlArgs,
 
     /// Be client ID to the broker [default: a random one]
     #[arg(short, long, env = "IOT_ID", hide_env_values = true, value_name = "ID")]
@@ -102,29 +119,9 @@ pub struct ConnectArgs {
     )]
     pub bind: Option<IpAddr>,
 
-    /// Connect as user NAME
-    #[arg(
-        short,
-        long,
-        env = "IOT_USERNAME",
-        hide_env_values = true,
-        value_name = "NAME"
-    )]
-    pub username: Option<String>,
-
-    /// Prove it with PASSWORD (others on this machine can see it: prefer the variable or the file)
-    #[arg(short = 'P', long, env = "IOT_PASSWORD", hide_env_values = true)]
-    #[arg(value_name = "PASSWORD", allow_hyphen_values = true)]
-    pub pw: Option<String>,
-
-    /// Read the password from the first line of FILE, unless --pw or its variable gives one
-    #[arg(
-        long,
-        env = "IOT_PASSWORD_FILE",
-        hide_env_values = true,
-        value_name = "FILE"
-    )]
-    pub password_file: Option<PathBuf>,
+    /// Who connects.
+    #[command(flatten)]
+    pub who: WhoArgs,
 
     /// Exit with 1 where a broker or a store is away, instead of waiting for it
     #[arg(long, env = "IOT_FAIL_FAST", hide_env_values = true)]
@@ -137,23 +134,32 @@ pub struct ConnectArgs {
     #[command(flatten)]
     tls: TlsArgs,
 
+    /// The session.
+    #[command(flatten)]
+    pub session: SessionArgs,
+
+    #[command(flatten)]
+    will: WillArgs,
+
+    #[command(flatten)]
+    properties: PropertyArgs,
+
+    #[command(flatten)]
+    talk: TalkArgs,
+
+    #[command(flatten)]
+    option_file: OptionFileArgs,
+
+    #[command(flatten)]
+    generate: GenerateArgs,
+
     /// Print the version
-    #[arg(long, action = ArgAction::Version)]
+    #[arg(long, action = ArgAction::Version, help_heading = "Program")]
     version: Option<bool>,
 
     /// Print this help
-    #[arg(long, action = ArgAction::HelpShort)]
+    #[arg(long, action = ArgAction::HelpShort, help_heading = "Program")]
     help: Option<bool>,
-}
-
-/// Where the broker is and who connects, from the URL and the options.
-struct Place {
-    host: String,
-    port: u16,
-    transport: Transport,
-    tls: Option<Tls>,
-    username: Option<String>,
-    password: Option<String>,
 }
 
 const VERSIONS: [&str; 6] = ["mqttv31", "mqttv311", "mqttv5", "31", "311", "5"];
@@ -175,143 +181,150 @@ fn keep_alive(text: &str) -> Result<u16, String> {
 }
 
 impl ConnectArgs {
-    /// The options that say where the broker is and how it is reached, as clap names them: they have
-    /// no meaning for a program that brings its own broker.
-    pub const PLACE: [&str; 18] = [
-        "url",
-        "host",
-        "port",
-        "bind",
-        "unix",
-        "proxy",
-        "ws",
-        "ws_path",
-        "ws_header",
-        "cafile",
-        "capath",
-        "tls_use_os_certs",
-        "cert",
-        "key",
-        "insecure",
-        "tls_version",
-        "tls_alpn",
-        "tls_keylog",
-    ];
+    /// Judges what excludes what among these options, and forgets what a higher place overrules.
+    ///
+    /// # Errors
+    /// One line, for options that don't go together.
+    pub fn settle(&mut self, given: &Given) -> Result<(), String> {
+        self.who.settle(given)?;
+        self.settle_place(given)?;
+        self.talk.settle(given)?;
+        if !self.properties.is_empty() && self.protocol_version != Protocol::V5 {
+            if given.rank("protocol_version") >= given.rank("property") {
+                return Err(format!(
+                    "--property sends a property, which {} doesn't know: give -V mqttv5",
+                    self.protocol_version
+                ));
+            }
+            // As mosquitto's programs do.
+            self.protocol_version = Protocol::V5;
+        }
+        match given.rank("id").cmp(&given.rank("id_prefix")) {
+            _ if self.session.id_prefix.is_none() || self.id.is_none() => {}
+            Ordering::Greater => self.session.id_prefix = None,
+            Ordering::Less => self.id = None,
+            Ordering::Equal => {
+                return Err("--id and --id-prefix both say the client id: give one of them".into());
+            }
+        }
+        Ok(())
+    }
 
-    /// Returns the configuration that the options mean, and reads the password file.
+    /// Returns the configuration that the options mean; reads the password file, or asks for the
+    /// password.
     ///
     /// # Errors
     /// [`Error::Config`] and what else [`ClientConfig::checked`] finds, for options that don't go
     /// together; the system's for a file that can't be read.
     pub fn config(&self) -> anyhow::Result<ClientConfig> {
-        if self.disable_clean_session && self.id.as_deref().unwrap_or("").is_empty() {
+        let has_id = self.id.as_ref().is_some_and(|id| !id.is_empty());
+        if self.disable_clean_session && !has_id {
             return Err(Error::Config(
                 "--disable-clean-session needs a client id, for the broker to find the session by: give --id ID".into(),
             )
             .into());
         }
-        let place = self.place()?;
-        let config = ClientConfig {
-            host: place.host,
-            port: place.port,
+        let tls = self.tls.load()?;
+        let default_port = if tls.is_some() { 8883 } else { 1883 };
+        let mut config = ClientConfig {
+            host: self.host.clone(),
+            port: self.port.unwrap_or(default_port),
             bind_address: self.bind,
-            transport: place.transport,
-            tls: place.tls,
+            transport: self.transport.transport()?,
+            tls,
             proxy: self.transport.proxy()?,
             nodelay: self.transport.nodelay,
-            client_id: self.id.clone().unwrap_or_default(),
+            client_id: self
+                .id
+                .clone()
+                .or_else(|| self.session.id())
+                .unwrap_or_default(),
             clean_session: !self.disable_clean_session,
             protocol: self.protocol_version,
             keep_alive: Duration::from_secs(self.keepalive.into()),
-            username: place.username,
-            password: match place.password {
-                Some(password) => Some(password),
-                None => self.password()?,
-            },
+            username: self.who.username.clone(),
+            will: self.will.will(self.properties.will())?,
             ..ClientConfig::default()
         };
-        if config.password.is_some() && config.username.is_none() && config.protocol != Protocol::V5
-        {
+        self.properties.apply(&mut config);
+        self.session.apply(&mut config, has_id)?;
+        // Last: nobody is asked for a password before the rest is known to be right.
+        let config = config.checked()?;
+        let password = self.who.password()?;
+        if password.is_some() && config.username.is_none() && config.protocol != Protocol::V5 {
             return Err(Error::Config(format!(
                 "a password needs a user name on {}: give --username NAME",
                 config.protocol
             ))
             .into());
         }
+        let config = ClientConfig { password, ..config };
         Ok(config.checked()?)
     }
 
-    /// Returns the topic that the URL ends with; `given` is what the program was given.
+    /// Returns how many unacknowledged messages the broker may send: as many as may be on their way,
+    /// where that is said, and `--property` doesn't say it.
+    pub fn receive_maximum(&self, config: &ClientConfig) -> u16 {
+        match self.session.max_inflight {
+            Some(count) if config.receive_maximum == ClientConfig::default().receive_maximum => {
+                count
+            }
+            _ => config.receive_maximum,
+        }
+    }
+
+    /// Returns the properties of the packets after CONNECT, for a program that sends those of `sent`
+    /// with them.
     ///
     /// # Errors
-    /// [`Error::Config`] for a URL that is none.
-    pub fn url_topic(&self, given: &Given) -> Result<Option<UrlTopic>, Error> {
-        self.url.topic(given)
-    }
-
-    /// Merges the URL with the options that say the same.
-    fn place(&self) -> Result<Place, Error> {
-        let url = self.url.read()?;
-        let scheme = url.as_ref().map(|url| url.scheme);
-        let transport = self.transport.transport(&self.given, scheme)?;
-        let over_tls = matches!(scheme, Some("mqtts" | "wss"));
-        if let (Some(option), Some(scheme @ ("mqtt" | "ws"))) = (self.tls.asked_by(), scheme) {
+    /// [`Error::Config`] for a packet that the program doesn't send, and for a session that is to
+    /// outlive a connection and was not begun so (MQTT 5 §3.14.2.2.2).
+    pub fn packet_properties(
+        &self,
+        sent: &[Target],
+        config: &ClientConfig,
+    ) -> Result<PacketProperties, Error> {
+        if let Some(target) = self.properties.beyond(sent) {
             return Err(Error::Config(format!(
-                "{option} asks for TLS, and {scheme}:// is without: write {scheme}s://, or leave out {option}"
+                "--property {target} makes no sense here: this program sends no {}",
+                target.to_string().to_uppercase()
             )));
         }
-        let tls = (over_tls || self.tls.asked_by().is_some())
-            .then(|| self.tls.load())
-            .transpose()?;
-        // What the URL doesn't name is left to the options, however weak.
-        let from_url = |id, named: bool| {
-            let (url, option) = (self.given.rank("url"), self.given.rank(id));
-            named && option.is_none_or(|option| url > Some(option))
+        let properties = self.properties.packets();
+        let expiry = |seconds: Option<u32>| seconds.unwrap_or(0);
+        let begun = match config.session_expiry_interval {
+            None if !config.clean_session => u32::MAX,
+            seconds => expiry(seconds),
         };
-        let url = url.map(|url| url.authority).unwrap_or_default();
-        let port = if from_url("port", url.port.is_some()) {
-            url.port
-        } else {
-            self.port
-        };
-        let host = if from_url("host", !url.host.is_empty()) {
-            url.host
-        } else {
-            self.host.clone()
-        };
-        let username = if from_url("username", url.username.is_some()) {
-            url.username
-        } else {
-            self.username.clone()
-        };
-        Ok(Place {
-            host,
-            port: port.unwrap_or(if tls.is_some() { 8883 } else { 1883 }),
-            transport,
-            tls,
-            username,
-            password: url
-                .password
-                .filter(|password| from_url("pw", !password.is_empty())),
-        })
-    }
-
-    fn password(&self) -> anyhow::Result<Option<String>> {
-        if self.pw.is_some() {
-            return Ok(self.pw.clone());
+        let end = properties.disconnect.as_ref();
+        if begun == 0 && expiry(end.and_then(|p| p.session_expiry_interval)) > 0 {
+            return Err(Error::Config(
+                "--property disconnect session-expiry-interval needs a session that outlives the connection: give -x SECONDS".into(),
+            ));
         }
-        let Some(path) = &self.password_file else {
-            return Ok(None);
+        Ok(properties)
+    }
+}
+
+impl PacketProperties {
+    /// Ends the connection cleanly, with DISCONNECT's properties.
+    pub fn disconnect(&self, handle: &Handle) {
+        let reason = ReasonCode::SUCCESS;
+        let said = match &self.disconnect {
+            Some(properties) => handle.disconnect_with(reason, Some(properties.clone())),
+            None => Ok(false),
         };
-        let text = fs::read_to_string(path)
-            .map_err(|error| anyhow!(io_reason(&error)))
-            .with_context(|| format!("cannot read password file `{}`", path.display()))?;
-        Ok(Some(text.lines().next().unwrap_or("").to_owned()))
+        // What the broker's limits forbid is left out.
+        if self.disconnect.is_none() || said.is_err() {
+            handle.disconnect();
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use clap::{CommandFactory, Parser};
 
     use super::*;

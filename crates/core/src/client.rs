@@ -122,14 +122,36 @@ impl Control {
         self.stop = false;
         Ok(())
     }
+
+    /// Gives the loop free again, unless somebody waits for the connection that it is to make: who
+    /// asks for one and hears that a loop runs must not be left with one that was about to end.
+    fn end_running(&mut self) -> bool {
+        self.running = self.connect.is_some();
+        !self.running
+    }
 }
 
 /// Gives the loop free again.
-struct Running<U: Send + 'static>(Client<U>);
+struct Running<U: Send + 'static> {
+    client: Client<U>,
+    /// It is free already, and may be somebody else's.
+    over: bool,
+}
+
+impl<U: Send + 'static> Running<U> {
+    fn new(client: Client<U>) -> Self {
+        Self {
+            client,
+            over: false,
+        }
+    }
+}
 
 impl<U: Send + 'static> Drop for Running<U> {
     fn drop(&mut self) {
-        lock(&self.0.inner.control).running = false;
+        if !self.over {
+            lock(&self.client.inner.control).running = false;
+        }
     }
 }
 
@@ -385,9 +407,7 @@ impl<U: Send + 'static> Client<U> {
         inner.wake.notify_one();
         loop {
             // A loop that runs elsewhere connects for us; where none does, it is left to us.
-            if let Some(mut driver) = self.try_driver() {
-                self.connect_requested(&mut driver);
-            }
+            self.settle();
             match result.recv_timeout(Duration::from_millis(50)) {
                 Ok(result) => return result,
                 Err(mpsc::RecvTimeoutError::Disconnected) => return Err(Error::NotRunning),
@@ -500,11 +520,11 @@ impl<U: Send + 'static> Client<U> {
     /// [`Error::NotConnected`] where no broker was named, [`Error::InCallback`] inside a callback,
     /// and [`Error::Running`] where a loop runs already.
     pub fn loop_forever(&self) -> Result<(), Error> {
-        let _running = self.start_running()?;
+        let running = self.start_running()?;
         if !lock(&self.inner.control).has_target {
             return Err(Error::NotConnected);
         }
-        self.run()
+        self.run(running)
     }
 
     /// Starts a thread that runs the loop, until [`disconnect`](Self::disconnect) or
@@ -529,10 +549,7 @@ impl<U: Send + 'static> Client<U> {
         let client = self.clone();
         let thread = std::thread::Builder::new().name("iot-core loop".into());
         // Under the lock, so that a callback which stops the loop finds its thread.
-        let thread = thread.spawn(move || {
-            let _running = Running(client.clone());
-            client.run()
-        });
+        let thread = thread.spawn(move || client.run(Running::new(client.clone())));
         match thread {
             Ok(thread) => {
                 control.thread = Some(thread);
@@ -588,19 +605,43 @@ impl<U: Send + 'static> Client<U> {
             return Err(Error::InCallback);
         }
         lock(&self.inner.control).start_running()?;
-        Ok(Running(self.clone()))
+        Ok(Running::new(self.clone()))
     }
 
-    fn run(&self) -> Result<(), Error> {
+    fn run(&self, mut running: Running<U>) -> Result<(), Error> {
         let mut driver = lock(&self.inner.driver);
         driver.set_reconnects(true);
-        loop {
-            // What `disconnect` has begun is brought to its end, which it finds by itself.
-            if lock(&self.inner.control).stop && !driver.is_ending() {
-                return Ok(());
+        let result = loop {
+            {
+                let mut control = lock(&self.inner.control);
+                // What `disconnect` has begun is brought to its end, which it finds by itself.
+                if control.stop && !driver.is_ending() {
+                    control.running = false;
+                    break Ok(());
+                }
             }
-            if let Round::Over(result) = self.round(&mut driver, None) {
-                return result;
+            if let Round::Over(result) = self.round(&mut driver, None)
+                && lock(&self.inner.control).end_running()
+            {
+                break result;
+            }
+        };
+        running.over = true;
+        drop(driver);
+        // What was asked for while this loop still had the connection, and no longer looked.
+        self.settle();
+        result
+    }
+
+    /// Does what `connect` and `disconnect` ask for, unless somebody else has the connection.
+    fn settle(&self) {
+        if let Some(mut driver) = self.try_driver() {
+            self.connect_requested(&mut driver);
+            if driver.is_ending() {
+                driver.finish();
+                while let driver::Waited::Event(event) = driver.try_next() {
+                    self.dispatch(event);
+                }
             }
         }
     }
@@ -1105,5 +1146,33 @@ fn any_number(messages: u16) -> u16 {
     match messages {
         0 => u16::MAX,
         some => some,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loop_does_not_end_while_somebody_waits_for_its_connection() {
+        let mut control = Control::default();
+        control.start_running().unwrap();
+        control.connect = Some(Vec::new());
+        assert!(!control.end_running());
+        assert!(matches!(control.start_running(), Err(Error::Running)));
+        control.connect = None;
+        assert!(control.end_running());
+        control.start_running().unwrap();
+    }
+
+    #[test]
+    fn the_end_of_one_loop_does_not_free_the_next() {
+        let client = Client::new(ClientConfig::default(), ()).unwrap();
+        let mut first = client.start_running().unwrap();
+        assert!(lock(&client.inner.control).end_running());
+        first.over = true;
+        let _second = client.start_running().unwrap();
+        drop(first);
+        assert!(matches!(client.start_running(), Err(Error::Running)));
     }
 }

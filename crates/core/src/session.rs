@@ -6,6 +6,7 @@
 //! [`Session::tick`] when [`Session::deadline`] has come, and [`Session::close`] at the end.
 
 mod aliases;
+pub(crate) mod id_map;
 mod ids;
 mod log;
 mod publishing;

@@ -4,9 +4,9 @@ use std::ffi::OsString;
 
 use anyhow::Result;
 use clap::error::ErrorKind;
-use clap::{CommandFactory, FromArgMatches, Parser};
-use iot_core::ClientConfig;
-use iot_core::cli::{ConnectArgs, Given};
+use clap::{CommandFactory, Parser};
+use iot_core::cli::{self, ConnectArgs, Given, PacketProperties, Target};
+use iot_core::{ClientConfig, Protocol, QoS};
 
 use crate::device::Device;
 use crate::how::{How, HowArgs};
@@ -25,10 +25,6 @@ use crate::what::WhatArgs;
     after_help = "Without options: every 2 seconds a number from 25 up to 26 to iot/home2/temp, until Ctrl-C."
 )]
 pub(crate) struct Args {
-    // First, as it sees only what those before it have left.
-    #[command(flatten)]
-    given: Given,
-
     #[command(flatten)]
     what: WhatArgs,
 
@@ -50,6 +46,14 @@ pub(crate) struct Args {
     how: HowArgs,
 }
 
+/// The packets that take properties.
+const SENT: [Target; 4] = [
+    Target::Connect,
+    Target::Publish,
+    Target::Disconnect,
+    Target::Will,
+];
+
 fn count(text: &str) -> Result<u64, String> {
     match text.parse() {
         Ok(count @ 1..) => Ok(count),
@@ -61,6 +65,8 @@ fn count(text: &str) -> Result<u64, String> {
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) config: ClientConfig,
+    /// Of the packets after CONNECT.
+    pub(crate) properties: PacketProperties,
     /// At least one.
     pub(crate) devices: Vec<Device>,
     /// How many messages; `None` goes on until Ctrl-C.
@@ -78,36 +84,41 @@ impl Args {
     fn from(
         words: impl IntoIterator<Item = impl Into<OsString> + Clone>,
     ) -> Result<Self, clap::Error> {
-        let mut command = Self::command();
-        let matches = command.try_get_matches_from_mut(words)?;
-        let mut args =
-            Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
-        let settled = args.what.settle(&matches);
-        settled.map_err(|line| command.error(ErrorKind::ArgumentConflict, line))?;
+        let (mut args, given): (Self, Given) = cli::read(words)?;
+        let settled = args.connect.settle(&given);
+        settled
+            .and_then(|()| args.what.settle(&given))
+            .and_then(|()| args.what.take_url_topic(args.connect.url_topic()))
+            .map_err(|line| Self::command().error(ErrorKind::ArgumentConflict, line))?;
+        args.how.settle(&mut args.connect, &given);
         Ok(args)
     }
 
     /// Returns what the options mean together.
     pub(crate) fn plan(mut self) -> Result<Plan> {
         self.how.check(&mut self.connect, &self.what)?;
-        let config = ClientConfig {
-            max_queued: self.max_queued,
-            max_inflight: self.how.max_inflight,
-            ..self.connect.config()?
-        };
-        if let Some(topic) = self.connect.url_topic(&self.given)?
-            && topic.wins
-        {
-            self.what.set_topic(&topic.text)?;
-        }
         let once = self.what.is_once() && self.how.is_silent_on_time();
         let devices = self.what.devices(self.how.device_count())?;
+        let mut config = ClientConfig {
+            max_queued: self.max_queued,
+            ..self.connect.config()?
+        };
+        let properties = self.connect.packet_properties(&SENT, &config)?;
+        if config.protocol != Protocol::V5
+            && devices.iter().any(|device| device.qos == QoS::ExactlyOnce)
+        {
+            // mosquitto 2.0 loses those beyond, and has no way to say so before MQTT 5.
+            config.max_inflight = config
+                .max_inflight
+                .min(ClientConfig::default().max_inflight);
+        }
         Ok(Plan {
             config,
+            properties,
             count: self.count.or(once.then_some(devices.len() as u64)),
             devices,
             fail_fast: self.connect.fail_fast,
-            how: self.how.how(),
+            how: self.how.how(self.connect.session.id_prefix),
         })
     }
 }

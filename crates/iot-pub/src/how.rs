@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 use iot_core::Error;
-use iot_core::cli::{ConnectArgs, parse_duration};
+use iot_core::cli::{ConnectArgs, Given, parse_duration};
 
 use crate::rate::Rate;
 use crate::what::WhatArgs;
@@ -24,20 +24,11 @@ pub(crate) struct HowArgs {
     #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub(crate) devices: Option<u32>,
 
-    /// Open COUNT connections and spread the devices over them
+    /// Open COUNT connections and spread the devices over them; with --id-prefix PREFIX they are PREFIX1, PREFIX2 and so on
     #[arg(long, env = "IOT_CONNECTIONS", hide_env_values = true)]
     #[arg(default_value_t = 1, value_name = "COUNT")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) connections: u32,
-
-    /// Be clients PREFIX1, PREFIX2 and so on to the broker [default: random ones]
-    #[arg(
-        long,
-        env = "IOT_ID_PREFIX",
-        hide_env_values = true,
-        value_name = "PREFIX"
-    )]
-    pub(crate) id_prefix: Option<String>,
 
     /// Open connections at RATE
     #[arg(long, env = "IOT_CONNECT_RATE", hide_env_values = true)]
@@ -57,12 +48,6 @@ pub(crate) struct HowArgs {
     #[arg(long = "for", env = "IOT_FOR", hide_env_values = true)]
     #[arg(value_name = "DURATION", value_parser = parse_duration, allow_hyphen_values = true)]
     pub(crate) duration: Option<Duration>,
-
-    /// Let COUNT messages with QoS 1 or 2 be on their way at a time, on each connection
-    #[arg(long, env = "IOT_MAX_INFLIGHT", hide_env_values = true)]
-    #[arg(default_value_t = 20, value_name = "COUNT")]
-    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) max_inflight: u16,
 
     /// Print at the end what became of the messages, how fast and how late, instead of each message
     #[arg(
@@ -92,6 +77,7 @@ pub(crate) enum Format {
 #[derive(Debug)]
 pub(crate) struct How {
     pub(crate) connections: usize,
+    /// Of many connections: they are PREFIX1, PREFIX2 and so on.
     pub(crate) id_prefix: Option<String>,
     pub(crate) connect_rate: Rate,
     pub(crate) rate: Option<Rate>,
@@ -101,6 +87,13 @@ pub(crate) struct How {
 }
 
 impl HowArgs {
+    /// Forgets what the command line overrules.
+    pub(crate) fn settle(&self, connect: &mut ConnectArgs, given: &Given) {
+        if self.connections > 1 && given.rank("id") < given.rank("connections") {
+            connect.id = None;
+        }
+    }
+
     /// Checks what goes together with the options of a connection, and lets the prefix stand for the id there.
     pub(crate) fn check(&self, connect: &mut ConnectArgs, what: &WhatArgs) -> Result<(), Error> {
         if self.rate.is_some() && what.has_interval() {
@@ -123,14 +116,17 @@ impl HowArgs {
                 "--verify numbers the messages in a payload of its own, and {option} fixes the payload: leave one of them out"
             )));
         }
-        if connect.id.is_some() && (self.connections > 1 || self.id_prefix.is_some()) {
+        if self.connections == 1 {
+            return Ok(());
+        }
+        if connect.id.is_some() {
             return Err(Error::Config(
                 "--id is one client's: give --id-prefix PREFIX alone, for clients PREFIX1, PREFIX2 and so on".into(),
             ));
         }
-        if let Some(prefix) = &self.id_prefix {
+        if let Some(prefix) = &connect.session.id_prefix {
             connect.id = Some(format!("{prefix}1"));
-        } else if self.connections > 1 && connect.disable_clean_session {
+        } else if connect.disable_clean_session {
             return Err(Error::Config(
                 "--disable-clean-session needs client ids, for the broker to find the sessions by: give --id-prefix PREFIX".into(),
             ));
@@ -150,10 +146,10 @@ impl HowArgs {
     }
 
     /// Returns what the options mean.
-    pub(crate) fn how(self) -> How {
+    pub(crate) fn how(self, id_prefix: Option<String>) -> How {
         How {
             connections: usize::try_from(self.connections).unwrap_or(usize::MAX),
-            id_prefix: self.id_prefix,
+            id_prefix: id_prefix.filter(|_| self.connections > 1),
             connect_rate: self.connect_rate,
             rate: self.rate,
             duration: self.duration,
@@ -167,9 +163,6 @@ impl HowArgs {
 impl How {
     /// Returns whether what happens is reported, if at all, at the end, and not message by message.
     pub(crate) fn is_load(&self) -> bool {
-        self.connections > 1
-            || self.id_prefix.is_some()
-            || self.rate.is_some()
-            || self.report.is_some()
+        self.connections > 1 || self.rate.is_some() || self.report.is_some()
     }
 }

@@ -315,9 +315,10 @@ impl Engine {
                 if due > now || (done == 0 && gathered > now) {
                     return Ok(Some(gathered));
                 }
-                let Some((device, message)) = self.agenda.next()? else {
+                let Some((device, mut message)) = self.agenda.next()? else {
                     continue;
                 };
+                message.properties.clone_from(&self.plan.properties.publish);
                 self.messages += 1;
                 Ready::new(&state, device, message, due)
             };
@@ -416,7 +417,7 @@ impl Engine {
             state.stage = Stage::Ending;
             let links = state.links.iter().map(|link| &link.handle);
             for handle in links.chain(&self.subscriber) {
-                handle.disconnect();
+                self.plan.properties.disconnect(handle);
             }
         }
         let patience = match end {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use iot_core::cli::{Notices, Printer, Signals, tell};
+use iot_core::cli::{Notices, Printer, Signals, debug, tell, tell_debug};
 use iot_core::{Connection, Error, Event, Handle, Message, QoS};
 
 use crate::NAME;
@@ -42,6 +42,7 @@ pub(crate) async fn run(mut plan: Plan) -> Result<()> {
         told_rejection: None,
         plan,
     };
+    debug(&publisher.handle);
     let end = publisher.send(&mut signals).await;
     publisher.end(end, &mut signals).await
 }
@@ -146,9 +147,10 @@ impl Publisher {
     }
 
     fn tick(&mut self) -> Result<()> {
-        let Some((device, message)) = self.fleet.next()? else {
+        let Some((device, mut message)) = self.fleet.next()? else {
             return Ok(());
         };
+        message.properties.clone_from(&self.plan.properties.publish);
         self.counts.messages += 1;
         self.publish(device, message)
     }
@@ -220,6 +222,7 @@ impl Publisher {
         let Some(event) = event else {
             bail!("the connection has ended");
         };
+        tell_debug(&self.handle, &event);
         let was_lost = self.notices.is_lost();
         let notice = self.notices.line(&event);
         match event {
@@ -297,9 +300,13 @@ impl Publisher {
             Ok(End::Now) => SHORT_GOODBYE,
             _ => GOODBYE,
         };
-        self.handle.disconnect();
+        self.plan.properties.disconnect(&self.handle);
         // A broker that doesn't answer the goodbye changes nothing.
-        let goodbye = async { while self.connection.next().await.is_some() {} };
+        let goodbye = async {
+            while let Some(event) = self.connection.next().await {
+                tell_debug(&self.handle, &event);
+            }
+        };
         tokio::select! {
             () = goodbye => {}
             () = tokio::time::sleep(patience) => {}

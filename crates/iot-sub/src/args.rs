@@ -1,18 +1,20 @@
 //! What was typed, and what it means.
 
+mod mongodb;
+
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use anyhow::Result;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, ValueEnum};
-use iot_core::cli::{ConnectArgs, Given};
-use iot_core::{ClientConfig, Error, QoS, Subscription, TopicFilter};
+use clap::{ArgMatches, CommandFactory, Parser, ValueEnum};
+use iot_core::cli::{self, ConnectArgs, Given, PacketProperties, Target};
+use iot_core::{ClientConfig, QoS, Subscription, TopicFilter};
 
 use crate::reading::PayloadMode;
 use crate::size::Size;
-use crate::store::mongodb::check_collection;
+use crate::store::mongodb::Options as MongoOptions;
 
 const WITHOUT_OPTIONS: &str = "Without options: subscribes to iot/# at the broker on localhost, prints each reading, and \
                                stores it in MongoDB on localhost, as {topic, value, reg_date} in the collection \
@@ -29,10 +31,6 @@ const WITHOUT_OPTIONS: &str = "Without options: subscribes to iot/# at the broke
 )]
 #[command(args_override_self = true, max_term_width = 100, after_help = WITHOUT_OPTIONS)]
 pub(crate) struct Args {
-    // First, as it sees only what those before it have left.
-    #[command(flatten)]
-    given: Given,
-
     /// Subscribe to topic filter FILTER (can be repeated)
     #[arg(short, long, env = "IOT_TOPIC", hide_env_values = true)]
     #[arg(default_value = "iot/#", value_name = "FILTER")]
@@ -47,11 +45,6 @@ pub(crate) struct Args {
     /// [default: mongodb://localhost:27017, with --embedded sqlite:iot.db]
     #[arg(long, env = "IOT_STORE", hide_env_values = true, value_name = "STORE")]
     store: Option<StoreUrl>,
-
-    /// Store in MongoDB collection NAME, and what is not a reading in NAME_rejected
-    #[arg(long, env = "IOT_COLLECTION", hide_env_values = true)]
-    #[arg(default_value = "sensors", value_name = "NAME", value_parser = collection)]
-    collection: String,
 
     /// Take as a reading: a number or else JSON (auto), one of them only, or other text too (text)
     #[arg(long, env = "IOT_PAYLOAD", hide_env_values = true)]
@@ -90,6 +83,9 @@ pub(crate) struct Args {
         value_name = "ADDRESS:PORT"
     )]
     listen: Option<std::net::SocketAddr>,
+
+    #[command(flatten)]
+    mongodb: mongodb::MongoArgs,
 
     #[command(flatten)]
     connect: ConnectArgs,
@@ -136,6 +132,15 @@ enum AckAfter {
     Store,
 }
 
+/// The packets that take properties.
+const SENT: [Target; 5] = [
+    Target::Connect,
+    Target::Subscribe,
+    Target::Unsubscribe,
+    Target::Disconnect,
+    Target::Will,
+];
+
 fn spool_limit(text: &str) -> Result<Size, String> {
     let limit: Size = text.parse()?;
     if limit.bytes() < Size::mib(1).bytes() {
@@ -144,18 +149,17 @@ fn spool_limit(text: &str) -> Result<Size, String> {
     Ok(limit)
 }
 
-fn collection(name: &str) -> Result<String> {
-    check_collection(name)?;
-    Ok(name.to_owned())
-}
-
 /// What is to be done.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) config: ClientConfig,
+    /// Of the packets after CONNECT.
+    pub(crate) properties: PacketProperties,
     pub(crate) subscriptions: Vec<Subscription>,
     pub(crate) store: StoreUrl,
     pub(crate) collection: String,
+    /// How that collection is used.
+    pub(crate) mongodb: MongoOptions,
     pub(crate) payload: PayloadMode,
     /// Set where readings go to a spool first.
     pub(crate) spool: Option<SpoolPlan>,
@@ -178,15 +182,32 @@ pub(crate) struct SpoolPlan {
 impl Args {
     /// Returns what was typed; ends the program where that is wrong or asks for help.
     pub(crate) fn read() -> Self {
-        let mut command = Self::command();
-        let matches = command.get_matches_mut();
-        match Self::from_arg_matches(&matches) {
-            Ok(args) => match args.contradictions(&matches) {
-                Some(line) => command.error(ErrorKind::ArgumentConflict, line).exit(),
-                None => args,
-            },
-            Err(error) => error.format(&mut command).exit(),
+        let (mut args, given): (Self, Given) =
+            cli::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
+        let settled = args.connect.settle(&given);
+        let settled = settled.and_then(|()| args.take_url_topic()).err();
+        match settled.or_else(|| args.contradictions(given.matches())) {
+            Some(line) => Self::command()
+                .error(ErrorKind::ArgumentConflict, line)
+                .exit(),
+            None => args,
         }
+    }
+
+    /// Takes the topic at the end of a URL: beside those of --topic, or instead.
+    fn take_url_topic(&mut self) -> Result<(), String> {
+        let Some(topic) = self.connect.url_topic() else {
+            return Ok(());
+        };
+        let filter = topic
+            .text
+            .parse()
+            .map_err(|error| format!("--url: {error}"))?;
+        if !topic.beside {
+            self.topic.clear();
+        }
+        self.topic.push(filter);
+        Ok(())
     }
 
     /// What excludes what. Not left to clap, for which a value from the environment counts as typed.
@@ -212,7 +233,10 @@ impl Args {
         if typed("spool_limit") && !self.spools() {
             return Some("--spool-limit needs --spool PATH or --ack-after spool".into());
         }
-        self.contradiction(matches)
+        let is_mongodb = matches!(self.store(), StoreUrl::MongoDb(_));
+        self.mongodb
+            .contradiction(is_mongodb, &typed)
+            .or_else(|| self.contradiction(matches))
     }
 
     /// Where to store: as told, or what fits.
@@ -242,10 +266,8 @@ impl Args {
         use clap::parser::ValueSource::CommandLine;
         let typed = |name: &&str| matches.value_source(name) == Some(CommandLine);
         if self.embedded {
-            let name = ConnectArgs::PLACE
-                .into_iter()
-                .find(typed)?
-                .replace('_', "-");
+            let name = ConnectArgs::PLACE.into_iter().find(typed)?;
+            let name = name.replace('_', "-");
             return Some(format!(
                 "--{name} can't be used with --embedded, which brings its own broker; --listen ADDRESS:PORT says where"
             ));
@@ -273,24 +295,22 @@ impl Args {
             client_id: self.connect.id.clone().unwrap_or_default(),
         });
         let qos = self.qos;
-        let mut topics = self.topic;
-        if let Some(topic) = self.connect.url_topic(&self.given)? {
-            if !topic.beside {
-                topics.clear();
-            }
-            topics.push(topic.text.parse().map_err(Error::Topic)?);
-        }
+        let config = self.connect.config()?;
         Ok(Plan {
+            properties: self.connect.packet_properties(&SENT, &config)?,
             config: ClientConfig {
                 manual_ack: true,
-                ..self.connect.config()?
+                receive_maximum: self.connect.receive_maximum(&config),
+                ..config
             },
-            subscriptions: topics
+            subscriptions: self
+                .topic
                 .into_iter()
                 .map(|filter| Subscription::new(filter, qos))
                 .collect(),
             store,
-            collection: self.collection,
+            collection: self.mongodb.collection(),
+            mongodb: self.mongodb.options(),
             payload: self.payload,
             spool,
             #[cfg(feature = "embedded")]

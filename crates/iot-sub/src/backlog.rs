@@ -38,6 +38,8 @@ struct State {
     last: Seq,
     /// There is more behind it, in the spool only.
     more: bool,
+    /// All up to this number were there at the start.
+    found: Seq,
     /// All up to this number are in the store.
     delivered: Seq,
     /// Nothing more will be committed.
@@ -52,17 +54,21 @@ pub(crate) struct Batch {
     pub(crate) entries: Vec<Entry>,
     /// The number of the last one.
     pub(crate) last: Seq,
+    /// An earlier run may have delivered some of them.
+    pub(crate) again: bool,
 }
 
 impl Backlog {
-    /// Returns the backlog of a spool in which everything up to number `trimmed` is delivered.
-    pub(crate) fn new(queue: Arc<Queue>, trimmed: Seq, more: bool) -> Self {
+    /// Returns the backlog of a spool in which everything up to number `trimmed` is delivered, and what is up to number
+    /// `found` is not.
+    pub(crate) fn new(queue: Arc<Queue>, trimmed: Seq, found: Seq) -> Self {
         Self {
             state: Mutex::new(State {
                 ready: VecDeque::new(),
                 bytes: 0,
                 last: trimmed,
-                more,
+                more: found > trimmed,
+                found,
                 delivered: trimmed,
                 closed: false,
                 ended: false,
@@ -151,15 +157,18 @@ impl Backlog {
         let mut batch = Batch {
             entries: Vec::new(),
             last: 0,
+            again: false,
         };
         let mut size = 0;
         while batch.entries.len() < most
-            && let Some((_, entry)) = state.ready.front()
+            && let Some((seq, entry)) = state.ready.front()
         {
             size += entry.size();
-            if size > bytes && !batch.entries.is_empty() {
+            let again = *seq <= state.found;
+            if !batch.entries.is_empty() && (size > bytes || again != batch.again) {
                 break;
             }
+            batch.again = again;
             if let Some((seq, entry)) = state.ready.pop_front() {
                 state.bytes -= entry.size();
                 batch.entries.push(entry);

@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use iot_core::{AckToken, Handle};
 
 use crate::counts::Counts;
+use crate::failpoint::{self, Point};
 use crate::journal::{Committed, Retryable};
 use crate::output::Messages;
 use crate::queue::{Item, Queue};
@@ -42,8 +43,12 @@ impl Committer {
                 .into_iter()
                 .map(|Item { entry, token }| (entry, token))
                 .unzip();
+            failpoint::pass(Point::BeforeCommit);
             let committed = self.commit(&entries)?;
+            failpoint::pass(Point::AfterCommit);
+            failpoint::pass(Point::BeforeAck);
             self.handle.ack(tokens.iter().flatten());
+            failpoint::pass(Point::AfterAck);
             self.counts.settled(committed);
         }
         Ok(())
@@ -53,8 +58,9 @@ impl Committer {
     fn commit(&mut self, entries: &[Entry]) -> Result<Committed> {
         let (mut delay, longest) = DELAYS;
         let mut told: Option<String> = None;
+        let mut again = false;
         loop {
-            let problem = match self.attempt(entries)? {
+            let problem = match self.attempt(entries, again)? {
                 Ok(committed) => {
                     if told.is_some() {
                         let name = self.target.name();
@@ -72,13 +78,14 @@ impl Committer {
                 ));
                 told = Some(problem);
             }
+            again = true;
             self.queue.pause(delay);
             delay = (delay * 2).min(longest);
         }
     }
 
     /// One try: what was committed, or why it is to be tried again.
-    fn attempt(&mut self, entries: &[Entry]) -> Result<Result<Committed, String>> {
+    fn attempt(&mut self, entries: &[Entry], again: bool) -> Result<Result<Committed, String>> {
         match &mut self.target {
             Target::Journal { journal, name } => match journal.commit(entries) {
                 Ok(committed) => Ok(Ok(committed)),
@@ -87,11 +94,11 @@ impl Committer {
                     None => Err(error).with_context(|| format!("cannot store in `{name}`")),
                 },
             },
-            Target::Store(store) => match self.runtime.block_on(store.insert(entries)) {
+            Target::Store(store) => match self.runtime.block_on(store.insert(entries, again)) {
                 Ok(done) => Ok(Ok(Committed {
                     stored: done.stored,
                     rejected: done.rejected,
-                    duplicates: 0,
+                    duplicates: done.duplicates,
                 })),
                 Err(failure) => Ok(Err(failure.to_string())),
             },

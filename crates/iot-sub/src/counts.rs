@@ -127,9 +127,14 @@ impl Counts {
 
     /// What was in the spool is in the store.
     pub(crate) fn delivered(&self, done: Stored) {
-        let Stored { stored, rejected } = done;
+        let Stored {
+            stored,
+            rejected,
+            duplicates,
+        } = done;
         self.change(|totals| {
-            totals.spooled -= stored + rejected;
+            totals.spooled -= stored + rejected + duplicates;
+            totals.duplicates += duplicates;
             totals.stored += stored;
             totals.rejected += rejected;
         });
@@ -153,8 +158,9 @@ mod tests {
         });
         counts.spooled(6);
         counts.delivered(Stored {
-            stored: 4,
+            stored: 3,
             rejected: 1,
+            duplicates: 1,
         });
         let totals = counts.totals();
         assert_eq!(totals.in_flight, 1);
@@ -162,7 +168,7 @@ mod tests {
         assert_eq!(totals.sides(), (14, 14));
         assert_eq!(
             totals.line(true, true),
-            "received 11, stored 5, rejected 2, spooled 4, duplicates 2, found in the spool 3"
+            "received 11, stored 4, rejected 2, spooled 4, duplicates 3, found in the spool 3"
         );
         assert_eq!(
             Totals::default().line(false, false),

@@ -5,6 +5,7 @@
 //! each attempt, and is then tried with one batch at a time.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::backlog::{Backlog, Batch};
 use crate::counts::Counts;
+use crate::failpoint::{self, Point};
 use crate::journal::spool::Seq;
 use crate::output::Messages;
 use crate::reading::Entry;
@@ -28,6 +30,8 @@ const IN_FLIGHT: usize = 2;
 const FIRST_DELAY: Duration = Duration::from_millis(100);
 const LONGEST_DELAY: Duration = Duration::from_secs(5);
 const LONGEST_HOLD: Duration = Duration::from_secs(30);
+/// How long an attempt may take before it is looked up whether the store is away.
+const PROMPT: Duration = Duration::from_secs(1);
 /// The longest once the program ends: the time is short.
 const LAST_DELAY: Duration = Duration::from_millis(200);
 
@@ -43,11 +47,17 @@ pub(crate) struct Deliverer {
     /// How many attempts were started.
     started: u64,
     trouble: Option<Trouble>,
+    /// What was said of the store since it last took something.
+    told: Vec<Failure>,
+    /// When it is looked up whether it is away.
+    look: Instant,
 }
 
 struct Sent {
     entries: Arc<Vec<Entry>>,
     last: Seq,
+    /// An attempt may have stored some of it.
+    again: bool,
     state: State,
 }
 
@@ -68,7 +78,6 @@ struct Attempt {
 
 /// The store doesn't take what it is given.
 struct Trouble {
-    failure: Failure,
     delay: Duration,
     /// When the next attempt is due.
     until: Instant,
@@ -102,6 +111,8 @@ impl Deliverer {
             attempts: JoinSet::new(),
             started: 0,
             trouble: None,
+            told: Vec::new(),
+            look: Instant::now(),
         }
     }
 
@@ -131,15 +142,27 @@ impl Deliverer {
                     Err(_) => return,
                 },
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
+                () = sleep_until(self.look), if !self.attempts.is_empty() => {
+                    self.look = Instant::now() + PROMPT;
+                    if let Some(failure) = self.store.away() {
+                        self.tell(failure);
+                    }
+                }
                 () = backlog.committed(), if due.is_some() && !backlog.is_closed() => self.hurry(),
             }
         }
     }
 
-    fn take(&mut self, Batch { entries, last }: Batch) {
+    fn take(&mut self, batch: Batch) {
+        let Batch {
+            entries,
+            last,
+            again,
+        } = batch;
         self.batches.push_back(Sent {
             entries: Arc::new(entries),
             last,
+            again,
             state: State::Waiting,
         });
     }
@@ -171,7 +194,8 @@ impl Deliverer {
             .take(many)
             .map(|sent| {
                 sent.state = State::UnderWay;
-                (Arc::clone(&sent.entries), sent.last)
+                let again = mem::replace(&mut sent.again, true);
+                (Arc::clone(&sent.entries), sent.last, again)
             })
             .collect();
         if due.is_empty() && self.trouble.is_some() {
@@ -182,13 +206,17 @@ impl Deliverer {
         }
     }
 
-    fn start(&mut self, batch: Option<(Arc<Vec<Entry>>, Seq)>) {
+    fn start(&mut self, batch: Option<(Arc<Vec<Entry>>, Seq, bool)>) {
+        self.look = Instant::now() + PROMPT;
         self.started += 1;
         let number = self.started;
         let store = Arc::clone(&self.store);
         self.attempts.spawn(async move {
             let (last, result) = match batch {
-                Some((entries, last)) => (Some(last), store.insert(&entries).await),
+                Some((entries, last, again)) => {
+                    failpoint::pass(Point::BeforeDelivery);
+                    (Some(last), store.insert(&entries, again).await)
+                }
                 None => (None, store.ping().await.map(|()| Stored::default())),
             };
             Attempt {
@@ -207,6 +235,7 @@ impl Deliverer {
         match attempt.result {
             Ok(stored) => {
                 if let Some(sent) = sent {
+                    failpoint::pass(Point::AfterDelivery);
                     sent.state = State::Stored;
                     self.counts.delivered(stored);
                     self.trim();
@@ -235,29 +264,21 @@ impl Deliverer {
     fn worked(&mut self, number: u64) {
         if self
             .trouble
-            .take_if(|trouble| number > trouble.since)
-            .is_some()
+            .as_ref()
+            .is_some_and(|trouble| number <= trouble.since)
         {
+            return;
+        }
+        self.trouble = None;
+        if !self.told.is_empty() {
+            self.told.clear();
             self.messages
                 .say(&format_args!("store `{}` is back", self.store.name()));
         }
     }
 
     fn failed(&mut self, failure: Failure) {
-        let (before, told) = match self.trouble.take() {
-            Some(trouble) => (Some(trouble.delay), trouble.failure == failure),
-            None => (None, false),
-        };
-        let name = self.store.name();
-        match &failure {
-            _ if told => {}
-            Failure::Unknown(_) => self.messages.say(&format_args!(
-                "waiting for store `{name}`: {failure}; what comes meanwhile is kept in the spool"
-            )),
-            Failure::NotAllowed { .. } => self.messages.say(&format_args!(
-                "store `{name}` takes nothing: {failure}; what comes meanwhile is kept in the spool"
-            )),
-        }
+        let before = self.trouble.take().map(|trouble| trouble.delay);
         let longest = match failure {
             _ if self.backlog.is_closed() => LAST_DELAY,
             Failure::Unknown(_) => LONGEST_DELAY,
@@ -265,10 +286,27 @@ impl Deliverer {
         };
         let delay = before.map_or(FIRST_DELAY, |delay| (delay * 2).min(longest));
         self.trouble = Some(Trouble {
-            failure,
             delay,
             until: Instant::now() + delay,
             since: self.started,
         });
+        self.tell(failure);
+    }
+
+    /// Says each thing once until the store is back.
+    fn tell(&mut self, failure: Failure) {
+        if self.told.contains(&failure) {
+            return;
+        }
+        let name = self.store.name();
+        match &failure {
+            Failure::Unknown(_) => self.messages.say(&format_args!(
+                "waiting for store `{name}`: {failure}; what comes meanwhile is kept in the spool"
+            )),
+            Failure::NotAllowed { .. } => self.messages.say(&format_args!(
+                "store `{name}` takes nothing: {failure}; what comes meanwhile is kept in the spool"
+            )),
+        }
+        self.told.push(failure);
     }
 }

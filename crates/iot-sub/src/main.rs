@@ -7,6 +7,7 @@ mod broker;
 mod commit;
 mod counts;
 mod deliver;
+mod failpoint;
 mod journal;
 mod output;
 mod pipeline;

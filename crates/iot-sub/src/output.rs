@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use iot_core::cli::Printer;
+use iot_core::cli::{Printer, debug_line, is_quiet};
+use iot_core::{Event, Handle};
 
 use crate::reading::{Reading, Rejection};
 
@@ -87,6 +88,9 @@ impl Messages {
 
     /// Prints a line with the program's name before it.
     pub(crate) fn say(&self, line: &dyn Display) {
+        if is_quiet() {
+            return;
+        }
         self.lines.print(|out| {
             let _ = writeln!(out, "iot-sub: {line}");
         });
@@ -94,9 +98,21 @@ impl Messages {
 
     /// Prints what the tutorial's subscriber prints once it is connected.
     pub(crate) fn connected(&self, code: u8) {
+        if is_quiet() {
+            return;
+        }
         self.lines.print(|out| {
             let _ = writeln!(out, "Connected with result code {code}");
         });
+    }
+
+    /// Prints the packet that an event tells of, where `--debug` asks for it.
+    pub(crate) fn debug(&self, handle: &Handle, event: &Event) {
+        if let Some(line) = debug_line(handle, event) {
+            self.lines.print(|out| {
+                let _ = writeln!(out, "{line}");
+            });
+        }
     }
 
     pub(crate) fn rejection(&self, rejection: &Rejection) {

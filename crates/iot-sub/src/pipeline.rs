@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use chrono::{DateTime, Utc};
-use iot_core::cli::{Notices, Signals};
+use iot_core::cli::{Notices, PacketProperties, Signals, debug};
 use iot_core::{AckToken, Connection, Error, Event, Handle, Message, SubscribeAck, Subscription};
 use tokio::time::Instant;
 
 use crate::args::Plan;
 use crate::counts::Counts;
+use crate::failpoint::{self, Point};
 use crate::journal::Committed;
 use crate::output::{Messages, Output};
 use crate::queue::Item;
@@ -35,6 +36,7 @@ pub(crate) struct Pipeline {
     handle: Handle,
     notices: Notices,
     subscriptions: Vec<Subscription>,
+    properties: PacketProperties,
     payload: PayloadMode,
     fail_fast: bool,
     ids: IdGenerator,
@@ -69,6 +71,7 @@ impl Pipeline {
     pub(crate) fn new(plan: Plan, destination: Destination, messages: &Messages) -> Result<Self> {
         let connection = Connection::new(plan.config)?;
         let handle = connection.handle();
+        debug(&handle);
         let counts = Arc::new(Counts::default());
         let store = Sink::start(destination, handle.clone(), &counts, messages)?;
         Ok(Self {
@@ -76,6 +79,7 @@ impl Pipeline {
             handle,
             connection,
             subscriptions: plan.subscriptions,
+            properties: plan.properties,
             payload: plan.payload,
             fail_fast: plan.fail_fast,
             ids: IdGenerator::new(),
@@ -100,10 +104,12 @@ impl Pipeline {
             Ok(End::Store(_)) => Ok(()),
             _ => self.store_rest(&mut signals).await,
         };
-        self.handle.disconnect();
+        self.properties.disconnect(&self.handle);
         // A broker that doesn't answer the goodbye changes nothing.
         let _ = tokio::time::timeout(GOODBYE, async {
-            while self.connection.next().await.is_some() {}
+            while let Some(event) = self.connection.next().await {
+                self.messages.debug(&self.handle, &event);
+            }
         })
         .await;
         self.output.finish(&self.messages);
@@ -176,6 +182,7 @@ impl Pipeline {
         self.counts.received(self.batch.len() as u64);
         if let Some(store) = &self.store {
             store.queue.extend(self.batch.drain(..));
+            failpoint::pass(Point::AfterReceive);
             return;
         }
         let rejected = |item: &&Item| item.entry.as_rejection().is_some();
@@ -190,6 +197,7 @@ impl Pipeline {
     }
 
     fn event(&mut self, event: Event) -> Result<()> {
+        self.messages.debug(&self.handle, &event);
         if let Some(notice) = self.notices.line(&event) {
             let is_final = match &event {
                 Event::ConnectFailed(error) | Event::Disconnected(Err(error)) => {
@@ -205,7 +213,11 @@ impl Pipeline {
             Event::Connected(ack) => {
                 self.connected = true;
                 self.messages.connected(ack.code.0);
-                match self.handle.subscribe(self.subscriptions.iter().cloned()) {
+                let (filters, properties) = (&self.subscriptions, &self.properties.subscribe);
+                match self
+                    .handle
+                    .subscribe_with(filters.iter().cloned(), properties.clone())
+                {
                     // The connection is lost already: the next one subscribes.
                     Ok(_) | Err(Error::NotConnected) => {}
                     Err(error) => return Err(error.into()),
@@ -214,7 +226,11 @@ impl Pipeline {
             Event::Subscribed(ack) => self.subscribed(&ack)?,
             Event::Received { message, token } => self.message(message, token),
             Event::Duplicate(_) => self.counts.received_again(),
-            Event::Released(token) => self.handle.release(&token),
+            Event::Released(token) => {
+                failpoint::pass(Point::BeforePubrel);
+                self.handle.release(&token);
+                failpoint::pass(Point::AfterPubrel);
+            }
             Event::ConnectFailed(error) | Event::Disconnected(Err(error))
                 if self.fail_fast || error.is_permanent() =>
             {
@@ -248,6 +264,7 @@ impl Pipeline {
     }
 
     fn message(&mut self, message: Message, token: Option<AckToken>) {
+        failpoint::pass(Point::BeforeReceive);
         let Message { topic, payload, .. } = message;
         let entry = reading::read(self.payload, topic, &payload, self.now, &mut self.ids);
         match &entry {
@@ -275,6 +292,7 @@ impl Pipeline {
     async fn store_rest(&mut self, signals: &mut Signals) -> Result<()> {
         self.now = Utc::now();
         while let Some(event) = self.connection.try_next() {
+            self.messages.debug(&self.handle, &event);
             if let Event::Received { message, token } = event {
                 self.message(message, token);
             }
@@ -305,11 +323,14 @@ impl Pipeline {
                 // Acknowledgements go out meanwhile.
                 event = self.connection.next(), if connected => {
                     connected = event.is_some();
+                    if let Some(event) = event {
+                        self.messages.debug(&self.handle, &event);
+                    }
                     false
                 }
                 () = &mut committed, if !saying_goodbye => {
                     // What is left is between us and the store.
-                    self.handle.disconnect();
+                    self.properties.disconnect(&self.handle);
                     saying_goodbye = true;
                     false
                 }

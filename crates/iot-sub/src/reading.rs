@@ -32,6 +32,13 @@ pub(crate) struct Reading {
     pub(crate) reg_date: DateTime<Utc>,
 }
 
+impl Reading {
+    /// Returns the same reading under another id.
+    pub(crate) fn with_id(&self, id: ReadingId) -> Self {
+        Self { id, ..self.clone() }
+    }
+}
+
 /// A message that is not a reading, kept so that nothing vanishes.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Rejection {

@@ -68,7 +68,7 @@ impl Sink {
                     counts.found(found);
                     messages.say(&format_args!("found in the spool: {found}"));
                 }
-                let backlog = Backlog::new(Arc::clone(&queue), spool.trimmed(), found > 0);
+                let backlog = Backlog::new(Arc::clone(&queue), spool.trimmed(), spool.last());
                 let backlog = Arc::new(backlog);
                 let deliverer = Deliverer::new(
                     store,

@@ -13,6 +13,7 @@ use iot_core::{AckToken, Handle};
 
 use crate::backlog::Backlog;
 use crate::counts::Counts;
+use crate::failpoint::{self, Point};
 use crate::journal::Retryable;
 use crate::journal::spool::{RESERVE, Seq, Space, Spool};
 use crate::output::Messages;
@@ -164,8 +165,20 @@ impl Spooler {
             return Ok(());
         }
         let delivered = self.backlog.delivered();
+        if !self.entries.is_empty() {
+            failpoint::pass(Point::BeforeCommit);
+        }
+        let trims = delivered > self.spool.trimmed();
+        if trims {
+            failpoint::pass(Point::BeforeTrim);
+        }
         match self.spool.commit(&self.entries, delivered) {
-            Ok(first) => self.written(first),
+            Ok(first) => {
+                if trims {
+                    failpoint::pass(Point::AfterTrim);
+                }
+                self.written(first)
+            }
             Err(error) => {
                 let Some(&retryable) = error.downcast_ref::<Retryable>() else {
                     return Err(error);
@@ -177,7 +190,10 @@ impl Spooler {
 
     fn written(&mut self, first: Seq) -> Result<()> {
         if !self.entries.is_empty() {
+            failpoint::pass(Point::AfterCommit);
+            failpoint::pass(Point::BeforeAck);
             self.handle.ack(&self.tokens);
+            failpoint::pass(Point::AfterAck);
             self.tokens.clear();
             self.counts.spooled(self.entries.len() as u64);
             self.backlog.add(first, mem::take(&mut self.entries));
@@ -344,7 +360,7 @@ mod tests {
         let spool = Spool::open(&folder.path().join("s"), &|_| ()).unwrap();
         limit_pages(&spool, 500);
         let queue = Arc::new(Queue::default());
-        let backlog = Arc::new(Backlog::new(Arc::clone(&queue), spool.trimmed(), false));
+        let backlog = Arc::new(Backlog::new(Arc::clone(&queue), spool.trimmed(), 0));
         let counts = Arc::new(Counts::default());
         let spooler = Spooler::new(
             Arc::clone(&queue),
@@ -374,7 +390,7 @@ mod tests {
         let batch = runtime.block_on(backlog.take(500, usize::MAX)).unwrap();
         counts.delivered(crate::store::Stored {
             stored: batch.entries.len() as u64,
-            rejected: 0,
+            ..Default::default()
         });
         backlog.set_delivered(batch.last);
         eventually(DEADLINE, "reading goes on", || {

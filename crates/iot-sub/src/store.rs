@@ -20,6 +20,9 @@ pub(crate) trait Store: Send + Sync {
     /// Returns what a person calls it: its URL without password, with database and collection.
     fn name(&self) -> &str;
 
+    /// Returns why the store is away, where that is known without asking: long before a call has given up.
+    fn away(&self) -> Option<Failure>;
+
     /// Returns once the store has answered, or why it can't.
     fn ping(&self) -> BoxFuture<'_, Result<(), Failure>>;
 
@@ -27,16 +30,39 @@ pub(crate) trait Store: Send + Sync {
     /// disks of the server's majority, exactly once, however often the call was repeated.
     ///
     /// A reading that the store refuses for its own sake becomes a rejection. After a failure nobody knows how many
-    /// entries are stored: repeat the call with the same ones. Several calls may run at once.
-    fn insert<'a>(&'a self, entries: &'a [Entry]) -> BoxFuture<'a, Result<Stored, Failure>>;
+    /// entries are stored: repeat the call with the same ones, and with `again`, which says that an attempt of ours may
+    /// have stored them. Several calls may run at once.
+    fn insert<'a>(
+        &'a self,
+        entries: &'a [Entry],
+        again: bool,
+    ) -> BoxFuture<'a, Result<Stored, Failure>>;
 }
 
 /// What became of the entries of a successful [`insert`](Store::insert); the sum is their number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "the words of the totals")]
 pub(crate) struct Stored {
     pub(crate) stored: u64,
     /// Rejections, and readings that the store refused.
     pub(crate) rejected: u64,
+    /// Readings that somebody else's attempt has stored.
+    pub(crate) duplicates: u64,
+}
+
+/// What it means that the store has another document under a reading's id.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum SameId {
+    /// Ids are drawn at random, so it is an accident: the reading gets another id, and a line says so.
+    #[default]
+    Accident,
+    /// Ids are made of what a message says of itself: the same topic and value is the same reading, a duplicate; anything
+    /// else is a conflict, and rejected.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "ids are all drawn at random so far")
+    )]
+    Conflict,
 }
 
 /// Why an attempt was not a success; both texts are one line, without the store's name or its password.

@@ -6,6 +6,8 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use iot_core::cli::Signals;
 
+use tokio::time::timeout;
+
 use crate::args::{Plan, SpoolPlan, StoreUrl};
 use crate::journal::Journal;
 use crate::journal::spool::Spool;
@@ -18,6 +20,9 @@ use crate::store::{Failure, Store};
 
 /// Delay between two tries to reach a store, beside what a try takes itself.
 const DELAY: Duration = Duration::from_secs(1);
+
+/// How long an answer may take before it is looked up whether the store is away.
+const PROMPT: Duration = Duration::from_secs(1);
 
 /// An open store.
 pub(crate) enum Target {
@@ -79,7 +84,13 @@ pub(crate) async fn open(
             name: path.display().to_string(),
         }),
         StoreUrl::MongoDb(url) => {
-            let store = MongoStore::open(url, &plan.collection).await?;
+            let store = MongoStore::open(
+                url,
+                &plan.collection,
+                plan.mongodb.clone(),
+                messages.clone(),
+            )
+            .await?;
             let spool = match &plan.spool {
                 Some(spool) => tokio::select! {
                     open = open_spool(spool, plan, store.name(), messages) => Some((open?, spool.limit)),
@@ -131,20 +142,31 @@ async fn open_spool(
 
 /// Waits until the store answers.
 async fn wait_for(store: &dyn Store, fail_fast: bool, messages: &Messages) -> Result<()> {
-    let mut told: Option<Failure> = None;
-    while let Err(failure) = store.ping().await {
-        let away = matches!(failure, Failure::Unknown(_));
-        if !away || fail_fast {
-            bail!("cannot use store `{}`: {failure}", store.name());
-        }
-        if told.as_ref() != Some(&failure) {
+    let mut told: Vec<Failure> = Vec::new();
+    let mut tell = |failure: Failure| {
+        if !told.contains(&failure) {
             messages.say(&format_args!(
                 "waiting for store `{}`: {failure}",
                 store.name()
             ));
-            told = Some(failure);
+            told.push(failure);
         }
+    };
+    loop {
+        let mut ping = store.ping();
+        let failure = loop {
+            match timeout(PROMPT, &mut ping).await {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(failure)) => break failure,
+                Err(_) if fail_fast => {}
+                Err(_) => store.away().into_iter().for_each(&mut tell),
+            }
+        };
+        let away = matches!(failure, Failure::Unknown(_));
+        if !away || fail_fast {
+            bail!("cannot use store `{}`: {failure}", store.name());
+        }
+        tell(failure);
         tokio::time::sleep(DELAY).await;
     }
-    Ok(())
 }

@@ -17,6 +17,7 @@
 mod authority;
 mod broker;
 mod capture;
+mod disk;
 mod install;
 mod mongo;
 mod nats;
@@ -30,7 +31,8 @@ mod wait;
 
 pub use authority::{Authority, KeyForm, Pair};
 pub use broker::{Broker, BrokerBuilder};
-pub use mongo::{Mongo, MongoBuilder};
+pub use disk::FaultyDisk;
+pub use mongo::{Mongo, MongoBuilder, MongoSet};
 pub use nats::Nats;
 pub use net::{FaultyNet, Way};
 pub use peer::{Conversation, ScriptedPeer};

@@ -1,4 +1,7 @@
-//! A real mongod.
+//! A real mongod, alone or three of them as a replica set.
+
+mod command;
+mod set;
 
 use std::ffi::OsString;
 use std::fs;
@@ -10,6 +13,8 @@ use rustix::process::Signal;
 
 use crate::install;
 use crate::server::{Kind, Server};
+
+pub use set::MongoSet;
 
 /// A mongod of the test's own, on a free port of 127.0.0.1, with an empty data folder; killed on drop.
 pub struct Mongo {
@@ -156,48 +161,15 @@ impl Kind for Mongod {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{self, Read, Write};
+    use std::io::{self, Write};
     use std::net::TcpStream;
 
+    use super::command::{contains, document, element, number, text};
     use super::*;
     use crate::DEADLINE;
 
-    /// A BSON document of these elements.
-    fn document(elements: &[Vec<u8>]) -> Vec<u8> {
-        let elements = elements.concat();
-        let length = u32::try_from(elements.len() + 5).expect("a small document");
-        [&length.to_le_bytes(), elements.as_slice(), &[0]].concat()
-    }
-
-    fn element(kind: u8, name: &str, value: &[u8]) -> Vec<u8> {
-        [&[kind], name.as_bytes(), &[0], value].concat()
-    }
-
-    fn number(name: &str, value: i32) -> Vec<u8> {
-        element(0x10, name, &value.to_le_bytes())
-    }
-
-    fn text(name: &str, value: &str) -> Vec<u8> {
-        let length = u32::try_from(value.len() + 1).expect("a short text");
-        let value = [&length.to_le_bytes(), value.as_bytes(), &[0]].concat();
-        element(0x02, name, &value)
-    }
-
-    /// Sends one command (an `OP_MSG`) and returns the bytes of the reply.
     fn command(mongo: &Mongo, elements: &[Vec<u8>]) -> io::Result<Vec<u8>> {
-        const OP_MSG: i32 = 2013;
-        let body = document(&[elements, &[text("$db", "test")]].concat());
-        let length = i32::try_from(body.len() + 21).expect("a small command");
-        let head = [length, 1, 0, OP_MSG, 0].map(i32::to_le_bytes).concat();
-
-        let mut stream = TcpStream::connect(("127.0.0.1", mongo.port()))?;
-        stream.set_read_timeout(Some(DEADLINE))?;
-        stream.write_all(&[head, vec![0], body].concat())?;
-        let mut length = [0; 4];
-        stream.read_exact(&mut length)?;
-        let mut reply = vec![0; u32::from_le_bytes(length) as usize - length.len()];
-        stream.read_exact(&mut reply)?;
-        Ok(reply)
+        command::run(mongo.port(), "test", elements)
     }
 
     #[track_caller]
@@ -212,10 +184,6 @@ mod tests {
     fn assert_count(mongo: &Mongo, count: i32) {
         let reply = command(mongo, &[text("count", "sensors")]).expect("a reply");
         assert!(contains(&reply, &number("n", count)), "not {count}");
-    }
-
-    fn contains(reply: &[u8], part: &[u8]) -> bool {
-        reply.windows(part.len()).any(|window| window == part)
     }
 
     #[test]

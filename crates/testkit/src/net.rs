@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 /// A direction through a [`FaultyNet`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -33,6 +34,7 @@ struct State {
     ended: bool,
     refusing: bool,
     frozen: bool,
+    latency: Duration,
     cuts: usize,
     connections: usize,
     refused: usize,
@@ -48,6 +50,8 @@ struct Line {
     passed: u64,
     /// The connection that would pass more than this is cut instead.
     left: Option<u64>,
+    /// What comes is thrown away.
+    losing: bool,
 }
 
 #[derive(Debug)]
@@ -117,6 +121,20 @@ impl FaultyNet {
     /// connection that would carry the next one. After that everything passes again.
     pub fn drop_after(&self, way: Way, bytes: u64) {
         self.shared.lock().line(way).left = Some(bytes);
+    }
+
+    /// Holds up whatever passes, in both directions, for so long.
+    pub fn set_latency(&self, latency: Duration) {
+        self.shared.lock().latency = latency;
+    }
+
+    /// Throws away what comes in this direction, from now on (`true`): the other one still passes, so that requests are
+    /// delivered whose replies get lost. Once that ends (`false`), all connections are cut, for bytes are missing in them.
+    pub fn lose(&self, way: Way, lose: bool) {
+        self.shared.lock().line(way).losing = lose;
+        if !lose {
+            self.cut();
+        }
     }
 
     /// Returns how many connections have come through so far.
@@ -189,9 +207,13 @@ impl Shared {
         loop {
             // A reset is passed on as an end.
             let length = from.read(&mut buffer).unwrap_or(0);
+            self.delay();
             let Some(allowed) = self.allow(number, way, length) else {
                 return;
             };
+            if length > 0 && self.lock().line(way).losing {
+                continue;
+            }
             if to.write_all(&buffer[..allowed]).is_err() || allowed < length {
                 self.lock().close(number);
                 return;
@@ -201,6 +223,13 @@ impl Shared {
                 self.lock().close_half(number);
                 return;
             }
+        }
+    }
+
+    fn delay(&self) {
+        let latency = self.lock().latency;
+        if !latency.is_zero() {
+            thread::sleep(latency);
         }
     }
 
@@ -415,5 +444,30 @@ mod tests {
         eventually(DEADLINE, "nobody listens", || {
             TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err()
         });
+    }
+
+    #[test]
+    fn holds_up_what_passes() {
+        let (net, _peer, mut client, mut server) = net();
+        net.set_latency(SHORT);
+        let start = std::time::Instant::now();
+        client.send(b"one");
+        server.expect(b"one");
+        assert!(start.elapsed() >= SHORT);
+    }
+
+    #[test]
+    fn loses_replies_and_delivers_requests() {
+        let (net, peer, mut client, mut server) = net();
+        net.lose(Way::ToClient, true);
+        server.send(b"reply");
+        client.send(b"request");
+        server.expect(b"request");
+        client.expect_silence(SHORT);
+        net.lose(Way::ToClient, false);
+        client.expect_end();
+        let mut client = Conversation::connect(net.port());
+        peer.accept().send(b"reply");
+        client.expect(b"reply");
     }
 }

@@ -1,63 +1,65 @@
-//! Where options come from, for what is decided between several of them: typed before a variable,
-//! and of what is typed the last.
+//! Where the value of each option comes from.
 
+use clap::ArgMatches;
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Args, Command, FromArgMatches};
 
-/// The options that are given. It has none of its own: flattened in before all others, which take
-/// theirs away from what was parsed.
-#[derive(Debug, Default)]
-pub struct Given(Vec<(String, Rank)>);
-
-/// How strong an option is: the greater wins.
+/// How much the place matters that an option's value comes from; the higher one wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Rank {
-    typed: bool,
-    index: usize,
+pub enum Rank {
+    /// Nobody has said anything: the default.
+    Default,
+    /// A line of the option file.
+    File,
+    /// An `IOT_…` variable.
+    Variable,
+    /// The command line.
+    Typed,
 }
 
-impl Rank {
-    /// Returns whether the other one is given in the same way: both typed, or both as variables.
-    pub fn is_beside(self, other: Self) -> bool {
-        self.typed == other.typed
-    }
+/// What was given, and where. Options are named by their ids, which are the names of their fields.
+///
+/// What excludes what is judged with this, and not left to clap: a variable or a file must not make
+/// a command line fail, so what is typed overrules them.
+#[derive(Debug)]
+pub struct Given {
+    matches: ArgMatches,
+    in_file: Vec<String>,
 }
 
 impl Given {
-    /// Returns the rank of the option, if it is given at all.
-    pub fn rank(&self, id: &str) -> Option<Rank> {
-        let mut given = self.0.iter();
-        given.find(|(name, _)| name == id).map(|(_, rank)| *rank)
-    }
-}
-
-impl FromArgMatches for Given {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let ranks = matches.ids().filter_map(|id| {
-            let id = id.as_str();
-            let typed = match matches.value_source(id)? {
-                ValueSource::CommandLine => true,
-                ValueSource::EnvVariable => false,
-                _ => return None,
-            };
-            let index = matches.indices_of(id)?.next_back()?;
-            Some((id.to_owned(), Rank { typed, index }))
-        });
-        Ok(Self(ranks.collect()))
+    pub(super) fn new(matches: ArgMatches, in_file: Vec<String>) -> Self {
+        Self { matches, in_file }
     }
 
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        *self = Self::from_arg_matches(matches)?;
-        Ok(())
+    /// Returns where the option's value comes from.
+    pub fn rank(&self, option: &str) -> Rank {
+        // clap panics for an id that it doesn't know; options may be built in or not.
+        let known = self.matches.try_contains_id(option).is_ok();
+        match known.then(|| self.matches.value_source(option)).flatten() {
+            Some(ValueSource::CommandLine) => Rank::Typed,
+            Some(ValueSource::EnvVariable) => Rank::Variable,
+            _ if self.in_file.iter().any(|id| id == option) => Rank::File,
+            _ => Rank::Default,
+        }
     }
-}
 
-impl Args for Given {
-    fn augment_args(command: Command) -> Command {
-        command
+    /// Returns whether the option stands on the command line.
+    pub fn is_typed(&self, option: &str) -> bool {
+        self.rank(option) == Rank::Typed
     }
 
-    fn augment_args_for_update(command: Command) -> Command {
-        command
+    /// Returns whether a variable or the file gives the option, and the command line does not.
+    pub fn is_set(&self, option: &str) -> bool {
+        matches!(self.rank(option), Rank::Variable | Rank::File)
+    }
+
+    /// Returns whether anything gives the option.
+    pub fn is_given(&self, option: &str) -> bool {
+        self.rank(option) > Rank::Default
+    }
+
+    /// Returns what clap makes of it, with the file's values as defaults.
+    pub fn matches(&self) -> &ArgMatches {
+        &self.matches
     }
 }

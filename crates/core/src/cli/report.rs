@@ -3,14 +3,21 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use super::is_quiet;
 use crate::error::Error;
 
 /// clap's own for wrong usage.
 const WRONG_USAGE: u8 = 2;
 
-/// Prints `NAME: LINE` on stderr. Where nobody reads that any more the line is lost, and the program
-/// goes on.
+/// Prints `NAME: LINE` on stderr, unless `--quiet` was given. Where nobody reads that any more the line
+/// is lost, and the program goes on.
 pub fn tell(name: &str, line: &str) {
+    if !is_quiet() {
+        write(name, line);
+    }
+}
+
+fn write(name: &str, line: &str) {
     // One call for the whole line: others may write there too.
     let _ = io::stderr().write_all(format!("{name}: {line}\n").as_bytes());
 }
@@ -18,7 +25,7 @@ pub fn tell(name: &str, line: &str) {
 /// Prints `NAME: what failed: why` on stderr, each cause once, and returns the exit code: the
 /// broker's code where it refuses the connection, 2 for wrong usage, else 1.
 pub fn report(name: &str, error: &anyhow::Error) -> ExitCode {
-    tell(name, &line(error));
+    write(name, &line(error));
     ExitCode::from(code(error))
 }
 

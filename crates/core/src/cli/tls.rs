@@ -62,33 +62,36 @@ pub struct TlsArgs {
         value_name = "FILE"
     )]
     tls_keylog: Option<PathBuf>,
+
+    /// Whether there is to be TLS, once that is settled.
+    #[arg(skip)]
+    pub(super) wanted: bool,
 }
 
 const VERSIONS: [&str; 4] = ["1.2", "1.3", "tlsv1.2", "tlsv1.3"];
 
 impl TlsArgs {
-    /// Returns the name of the option that asks for TLS, if one does.
-    pub(super) fn asked_by(&self) -> Option<&'static str> {
-        [
-            (self.cafile.is_some(), "--cafile"),
-            (self.capath.is_some(), "--capath"),
-            (self.tls_use_os_certs, "--tls-use-os-certs"),
-            (self.cert.is_some(), "--cert"),
-            (self.key.is_some(), "--key"),
-            (self.insecure, "--insecure"),
-            (self.tls_version.is_some(), "--tls-version"),
-            (self.tls_alpn.is_some(), "--tls-alpn"),
-            (self.tls_keylog.is_some(), "--tls-keylog"),
-        ]
-        .into_iter()
-        .find_map(|(given, name)| given.then_some(name))
-    }
+    /// The ids of these options.
+    pub(super) const IDS: [&str; 9] = [
+        "cafile",
+        "capath",
+        "tls_use_os_certs",
+        "cert",
+        "key",
+        "insecure",
+        "tls_version",
+        "tls_alpn",
+        "tls_keylog",
+    ];
 
     /// Returns what the options mean, with all files read.
     ///
     /// # Errors
     /// As [`TlsOptions::load`].
-    pub(super) fn load(&self) -> Result<Tls, Error> {
+    pub(super) fn load(&self) -> Result<Option<Tls>, Error> {
+        if !self.wanted {
+            return Ok(None);
+        }
         let options = TlsOptions {
             cafile: self.cafile.clone(),
             capath: self.capath.clone(),
@@ -100,6 +103,6 @@ impl TlsArgs {
             version: self.tls_version,
             keylog: self.tls_keylog.clone(),
         };
-        options.load()
+        options.load().map(Some)
     }
 }

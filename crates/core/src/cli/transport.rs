@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args};
 
-use super::Given;
 use crate::error::Error;
 use crate::transport::{Proxy, Transport, WebSocket};
 
@@ -15,16 +14,16 @@ use crate::transport::{Proxy, Transport, WebSocket};
 pub struct TransportArgs {
     /// Connect to the Unix socket PATH
     #[arg(long, env = "IOT_UNIX", hide_env_values = true, value_name = "PATH")]
-    unix: Option<PathBuf>,
+    pub(super) unix: Option<PathBuf>,
 
     /// Connect through the SOCKS5 proxy socks5h://[USER[:PASSWORD]@]HOST[:PORT], which resolves the broker's name
     #[arg(long, env = "IOT_PROXY", hide_env_values = true, value_name = "URL")]
-    proxy: Option<String>,
+    pub(super) proxy: Option<String>,
 
     /// Speak MQTT over WebSocket
     #[arg(long, env = "IOT_WS", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new())]
-    ws: bool,
+    pub(super) ws: bool,
 
     /// Ask for the WebSocket at PATH [default: /mqtt]
     #[arg(long, env = "IOT_WS_PATH", hide_env_values = true, value_name = "PATH")]
@@ -49,56 +48,10 @@ pub struct TransportArgs {
 }
 
 impl TransportArgs {
-    /// Returns what the options mean; `scheme` is the URL's, if there is one.
-    pub(super) fn transport(
-        &self,
-        given: &Given,
-        scheme: Option<&str>,
-    ) -> Result<Transport, Error> {
-        let wrong = |why: String| Err(Error::Config(why));
-        let unix = self.unix.as_ref().filter(|_| {
-            // A variable that says where makes no command line fail.
-            let unix = given.rank("unix");
-            ["url", "host", "port"].into_iter().all(|id| {
-                given.rank(id).is_none_or(|other| {
-                    unix.is_some_and(|unix| unix > other || unix.is_beside(other))
-                })
-            })
-        });
-        if let Some(path) = unix {
-            let unix = given.rank("unix");
-            for id in ["url", "host", "port"] {
-                let beside = |rank: super::Rank| unix.is_some_and(|unix| unix.is_beside(rank));
-                if given.rank(id).is_some_and(beside) {
-                    return wrong(format!(
-                        "--unix and --{id} both say where the broker is: give one of them"
-                    ));
-                }
-            }
-            if self.ws {
-                return wrong("--unix has no WebSocket: leave out --ws".into());
-            }
-            if path.as_os_str().is_empty() {
-                return wrong("--unix needs the path of a socket".into());
-            }
-        }
-        let over_websocket = self.ws || matches!(scheme, Some("ws" | "wss"));
-        if let (true, Some(scheme @ ("mqtt" | "mqtts"))) = (self.ws, scheme) {
-            return wrong(format!(
-                "--ws asks for WebSocket, the URL for {scheme}://: write ws:// or wss://, or leave out --ws"
-            ));
-        }
-        if !over_websocket {
-            for (given, name) in [
-                (self.ws_path.is_some(), "--ws-path"),
-                (!self.ws_header.is_empty(), "--ws-header"),
-            ] {
-                if given {
-                    return wrong(format!("{name} needs --ws, or a URL with ws:// or wss://"));
-                }
-            }
-        }
-        if over_websocket {
+    /// Returns what the options mean.
+    pub(super) fn transport(&self) -> Result<Transport, Error> {
+        let wrong = |why: &str| Err(Error::Config(why.into()));
+        if self.ws {
             let mut options = WebSocket::default();
             if let Some(path) = &self.ws_path {
                 options.path.clone_from(path);
@@ -106,20 +59,21 @@ impl TransportArgs {
             for header in &self.ws_header {
                 // The value may be a secret, and a header without a colon may be all value.
                 let Some((name, value)) = header.split_once(':') else {
-                    return wrong("--ws-header needs a name and a value: 'NAME: VALUE'".into());
+                    return wrong("--ws-header needs a name and a value: 'NAME: VALUE'");
                 };
                 let header = (name.trim().to_owned(), value.trim().to_owned());
                 options.headers.push(header);
             }
             return Ok(Transport::WebSocket(options));
         }
-        Ok(match unix {
+        match &self.unix {
+            None => Ok(Transport::Tcp),
+            Some(path) if path.as_os_str().is_empty() => wrong("--unix needs the path of a socket"),
             #[cfg(unix)]
-            Some(path) => Transport::Unix(path.clone()),
+            Some(path) => Ok(Transport::Unix(path.clone())),
             #[cfg(not(unix))]
-            Some(_) => return wrong("this system has no Unix sockets for --unix".into()),
-            None => Transport::Tcp,
-        })
+            Some(_) => wrong("this system has no Unix sockets for --unix"),
+        }
     }
 
     /// Returns the proxy.

@@ -4,7 +4,6 @@ use std::fmt;
 
 use clap::Args;
 
-use super::Given;
 use crate::error::Error;
 use crate::url::{Authority, decode};
 
@@ -20,13 +19,20 @@ pub struct UrlArgs {
         value_name = "URL"
     )]
     url: Option<String>,
+
+    /// What it ends with, once it is settled that it counts.
+    #[arg(skip)]
+    pub(super) topic: Option<UrlTopic>,
+
+    #[arg(skip)]
+    pub(super) scheme: Option<&'static str>,
 }
 
 /// What a URL says.
 pub(super) struct BrokerUrl {
     pub(super) scheme: &'static str,
     pub(super) authority: Authority,
-    topic: Option<String>,
+    pub(super) topic: Option<String>,
 }
 
 /// The topic that a URL ends with.
@@ -37,7 +43,7 @@ pub struct UrlTopic {
     /// Whether it wins over `--topic`, where there can be only one.
     pub wins: bool,
     /// Whether the topics of `--topic` count beside it, where there can be many: both are typed, or
-    /// both are variables.
+    /// both stand in variables or in the option file.
     pub beside: bool,
 }
 
@@ -46,38 +52,7 @@ const SCHEMES: [&str; 4] = ["mqtt", "mqtts", "ws", "wss"];
 impl UrlArgs {
     /// Returns what the URL says; no error shows it, for the password in it.
     pub(super) fn read(&self) -> Result<Option<BrokerUrl>, Error> {
-        self.url
-            .as_deref()
-            .map(read)
-            .transpose()
-            .map_err(|error| Error::Config(format!("--url: {error}")))
-    }
-
-    /// Returns the topic that the URL ends with, if it counts.
-    ///
-    /// # Errors
-    /// [`Error::Config`] for a URL that is none.
-    pub fn topic(&self, given: &Given) -> Result<Option<UrlTopic>, Error> {
-        let Some(BrokerUrl {
-            topic: Some(text), ..
-        }) = self.read()?
-        else {
-            return Ok(None);
-        };
-        let (url, option) = (given.rank("url"), given.rank("topic"));
-        let (Some(url), Some(option)) = (url, option) else {
-            return Ok(Some(UrlTopic {
-                text,
-                wins: true,
-                beside: false,
-            }));
-        };
-        let beside = url.is_beside(option);
-        Ok((beside || url > option).then_some(UrlTopic {
-            text,
-            wins: url > option,
-            beside,
-        }))
+        self.url.as_deref().map(read).transpose()
     }
 }
 

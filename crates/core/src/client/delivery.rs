@@ -1,6 +1,6 @@
 //! What `publish` returns: the message id, and the way to wait until the message is delivered.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -8,11 +8,19 @@ use super::{driver, lock};
 use crate::error::Error;
 use crate::message::PacketId;
 use crate::reason::ReasonCode;
+use crate::session::id_map::IdMap;
 
 #[derive(Debug, Default)]
 struct Delivery {
-    result: Mutex<Option<Result<ReasonCode, Error>>>,
+    state: Mutex<State>,
     finished: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    result: Option<Result<ReasonCode, Error>>,
+    /// Somebody waits: telling nobody would cost a call of the system for each message.
+    awaited: bool,
 }
 
 /// A message on its way: Paho's `MQTTMessageInfo`.
@@ -32,7 +40,7 @@ impl MessageInfo {
 
     /// Returns whether the message is sent (QoS 0) or acknowledged (1, 2).
     pub fn is_published(&self) -> bool {
-        matches!(*lock(&self.delivery.result), Some(Ok(_)))
+        matches!(lock(&self.delivery.state).result, Some(Ok(_)))
     }
 
     /// Waits until the message is sent (QoS 0) or acknowledged (1, 2), `timeout` at most, for ever
@@ -43,26 +51,25 @@ impl MessageInfo {
     /// where the broker refuses the message; for QoS 0 why the connection was lost before.
     pub fn wait_for_publish(&self, timeout: Option<Duration>) -> Result<(), Error> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let mut result = lock(&self.delivery.result);
+        let mut state = lock(&self.delivery.state);
         loop {
-            if let Some(result) = &*result {
+            if let Some(result) = &state.result {
                 return result.clone().map(drop);
             }
             if driver::runs_here(self.client) {
                 return Err(Error::InCallback);
             }
+            state.awaited = true;
             let finished = &self.delivery.finished;
-            result = match deadline {
-                None => finished
-                    .wait(result)
-                    .unwrap_or_else(PoisonError::into_inner),
+            state = match deadline {
+                None => finished.wait(state).unwrap_or_else(PoisonError::into_inner),
                 Some(deadline) => {
                     let left = deadline.saturating_duration_since(Instant::now());
                     if left.is_zero() {
                         return Err(Error::Timeout);
                     }
                     finished
-                        .wait_timeout(result, left)
+                        .wait_timeout(state, left)
                         .unwrap_or_else(PoisonError::into_inner)
                         .0
                 }
@@ -71,15 +78,35 @@ impl MessageInfo {
     }
 }
 
-/// The messages on their way, by their ids, and by age: an id may be in use again before the end of
-/// the message that had it is told.
+/// The messages on their way, by their ids.
 #[derive(Debug, Default)]
 pub(super) struct Deliveries(Mutex<Open>);
 
 #[derive(Debug, Default)]
 struct Open {
-    deliveries: BTreeMap<(PacketId, u64), Arc<Delivery>>,
-    started: u64,
+    deliveries: IdMap<Arc<Delivery>>,
+    /// An id may be in use again before the end of the message that had it is told: the later ones,
+    /// in order.
+    later: VecDeque<(PacketId, Arc<Delivery>)>,
+}
+
+impl Open {
+    fn start(&mut self, mid: PacketId, delivery: Arc<Delivery>) {
+        if self.deliveries.get(mid).is_some() {
+            self.later.push_back((mid, delivery));
+        } else {
+            self.deliveries.insert(mid, delivery);
+        }
+    }
+
+    fn finish(&mut self, mid: PacketId) -> Option<Arc<Delivery>> {
+        let delivery = self.deliveries.remove(mid)?;
+        let next = self.later.iter().position(|(id, _)| *id == mid);
+        if let Some((mid, delivery)) = next.and_then(|at| self.later.remove(at)) {
+            self.deliveries.insert(mid, delivery);
+        }
+        Some(delivery)
+    }
 }
 
 impl Deliveries {
@@ -89,12 +116,11 @@ impl Deliveries {
         client: u64,
         publish: impl FnOnce() -> Result<PacketId, Error>,
     ) -> Result<MessageInfo, Error> {
+        let delivery = Arc::<Delivery>::default();
         let mut open = lock(&self.0);
         let mid = publish()?;
-        let delivery = Arc::<Delivery>::default();
-        let number = open.started;
-        open.started += 1;
-        open.deliveries.insert((mid, number), Arc::clone(&delivery));
+        open.start(mid, Arc::clone(&delivery));
+        drop(open);
         Ok(MessageInfo {
             mid,
             client,
@@ -104,15 +130,34 @@ impl Deliveries {
 
     /// Tells the end of the oldest message with this id.
     pub(super) fn finish(&self, mid: PacketId, result: Result<ReasonCode, Error>) {
-        let delivery = {
-            let mut open = lock(&self.0);
-            let mut range = open.deliveries.range((mid, 0)..=(mid, u64::MAX));
-            let oldest = range.next().map(|(key, _)| *key);
-            oldest.and_then(|key| open.deliveries.remove(&key))
-        };
+        let delivery = lock(&self.0).finish(mid);
         if let Some(delivery) = delivery {
-            *lock(&delivery.result) = Some(result);
-            delivery.finished.notify_all();
+            let mut state = lock(&delivery.state);
+            state.result = Some(result);
+            let awaited = state.awaited;
+            drop(state);
+            if awaited {
+                delivery.finished.notify_all();
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_with_the_same_id_end_in_the_order_of_their_start() {
+        let deliveries = Deliveries::default();
+        let mid = PacketId::new(7).unwrap();
+        let [first, second, third] = [(); 3].map(|()| deliveries.start(1, || Ok(mid)).unwrap());
+        deliveries.finish(mid, Ok(ReasonCode::SUCCESS));
+        assert!(first.is_published() && !second.is_published());
+        deliveries.finish(mid, Ok(ReasonCode::SUCCESS));
+        assert!(second.is_published() && !third.is_published());
+        deliveries.finish(mid, Ok(ReasonCode::SUCCESS));
+        assert!(third.is_published());
+        deliveries.finish(mid, Ok(ReasonCode::SUCCESS));
     }
 }

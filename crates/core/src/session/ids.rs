@@ -1,7 +1,6 @@
 //! Which packet ids are in use, and for what: none stands for two things at a time [MQTT-2.2.1-3].
 
-use std::collections::HashMap;
-
+use super::id_map::IdMap;
 use crate::message::PacketId;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,7 +15,7 @@ pub(super) enum Use {
 
 #[derive(Debug, Default)]
 pub(super) struct PacketIds {
-    used: HashMap<PacketId, Use>,
+    used: IdMap<Use>,
     last: u16,
 }
 
@@ -29,7 +28,7 @@ impl PacketIds {
         loop {
             self.last = self.last.wrapping_add(1);
             if let Some(id) = PacketId::new(self.last)
-                && !self.used.contains_key(&id)
+                && self.used.get(id).is_none()
             {
                 self.used.insert(id, used_for);
                 return Some(id);
@@ -44,9 +43,9 @@ impl PacketIds {
 
     /// Frees the id if it is used for this. Returns whether it was.
     pub(super) fn free_if(&mut self, id: PacketId, used_for: Use) -> bool {
-        let is_so = self.used.get(&id) == Some(&used_for);
+        let is_so = self.used.get(id) == Some(&used_for);
         if is_so {
-            self.used.remove(&id);
+            self.used.remove(id);
         }
         is_so
     }
@@ -57,7 +56,7 @@ impl PacketIds {
         let mut unsent = Vec::new();
         self.used.retain(|id, used_for| {
             if *used_for == Use::Sending {
-                unsent.push(*id);
+                unsent.push(id);
             }
             *used_for == Use::Publish
         });

@@ -1,8 +1,9 @@
 //! Messages with QoS 1 and 2 on their way to the broker: what is queued, in flight, received.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::VecDeque;
 
 use super::Kept;
+use super::id_map::IdMap;
 use crate::message::{Message, PacketId, QoS};
 use crate::packet::{Ack, Outgoing};
 
@@ -34,23 +35,26 @@ struct Entry {
 /// sent, on every connection anew [MQTT-4.6.0-1].
 #[derive(Debug, Default)]
 pub(super) struct Publishing {
-    /// By their numbers, which count from the session's start.
-    queue: BTreeMap<u64, Entry>,
-    /// The number that the next message gets.
-    last: u64,
+    /// Finished ones leave a gap until they come to the front, or there are too many gaps.
+    queue: VecDeque<Option<Entry>>,
+    /// The number of the first one; numbers count from the session's start.
+    first: u64,
     /// Entries from this number on were not sent on this connection.
     next: u64,
     /// Entries that were sent on this connection and are not finished.
     in_flight: usize,
     /// The bytes of all of them.
     bytes: usize,
-    numbers: HashMap<PacketId, u64>,
+    numbers: IdMap<u64>,
 }
+
+/// Places in the queue that are kept while it is empty, and gaps that are left to be.
+const KEPT: usize = 8;
 
 impl Publishing {
     /// How many messages are accepted and not acknowledged.
     pub(super) fn len(&self) -> usize {
-        self.queue.len()
+        self.numbers.len()
     }
 
     /// The bytes of these messages.
@@ -65,9 +69,9 @@ impl Publishing {
             size,
             stage: Stage::Publish { sent: false },
         };
-        self.numbers.insert(id, self.last);
-        self.queue.insert(self.last, entry);
-        self.last += 1;
+        let number = self.first + self.queue.len() as u64;
+        self.numbers.insert(id, number);
+        self.queue.push_back(Some(entry));
         self.bytes += size;
     }
 
@@ -76,8 +80,14 @@ impl Publishing {
         if self.in_flight >= window {
             return None;
         }
-        let (number, entry) = self.queue.range_mut(self.next..).next()?;
-        self.next = number + 1;
+        let entry = loop {
+            let at = self.place(self.next)?;
+            let place = self.queue.get_mut(at)?;
+            self.next += 1;
+            if let Some(entry) = place {
+                break entry;
+            }
+        };
         self.in_flight += 1;
         Some(match &mut entry.stage {
             Stage::Release => Outgoing::PubRel(Ack::success(entry.id)),
@@ -108,12 +118,14 @@ impl Publishing {
     /// It counts even where the message was sent on an earlier connection of the session and not
     /// yet again on this one: the broker has it, and would take it a second time otherwise.
     pub(super) fn received(&mut self, id: PacketId) -> bool {
-        let entry = self.numbers.get(&id).and_then(|n| self.queue.get_mut(n));
-        let Some(entry) = entry.filter(|entry| entry.knows_pubrec()) else {
-            return false;
-        };
-        entry.stage = Stage::Release;
-        true
+        let at = self.numbers.get(id).and_then(|number| self.place(*number));
+        match at.and_then(|at| self.queue[at].as_mut()) {
+            Some(entry) if entry.knows_pubrec() => {
+                entry.stage = Stage::Release;
+                true
+            }
+            _ => false,
+        }
     }
 
     /// A PUBREC has come that refuses the message. Returns whether that finishes one.
@@ -125,27 +137,59 @@ impl Publishing {
     }
 
     fn entry(&self, id: PacketId) -> Option<(u64, &Entry)> {
-        let number = *self.numbers.get(&id)?;
-        self.queue.get(&number).map(|entry| (number, entry))
+        let number = *self.numbers.get(id)?;
+        let entry = self.queue.get(self.place(number)?)?.as_ref();
+        entry.map(|entry| (number, entry))
     }
 
     /// Ends a message, whatever its stage. Returns whether there was one.
     pub(super) fn finish(&mut self, id: PacketId) -> bool {
-        let Some(number) = self.numbers.remove(&id) else {
+        let Some(number) = self.numbers.remove(id) else {
             return false;
         };
-        if let Some(entry) = self.queue.remove(&number) {
+        let place = self.place(number).and_then(|at| self.queue.get_mut(at));
+        if let Some(entry) = place.and_then(Option::take) {
             self.bytes -= entry.size;
         }
         if number < self.next {
             self.in_flight -= 1;
         }
+        while let Some(None) = self.queue.front() {
+            self.queue.pop_front();
+            self.first += 1;
+        }
+        self.next = self.next.max(self.first);
+        let kept = self.len() + KEPT;
+        if self.queue.len() > 2 * kept {
+            self.close_gaps();
+        }
+        if self.queue.is_empty() && self.queue.capacity() > KEPT {
+            self.queue = VecDeque::new();
+        }
         true
+    }
+
+    /// Where the entry with this number stands.
+    fn place(&self, number: u64) -> Option<usize> {
+        usize::try_from(number.checked_sub(self.first)?).ok()
+    }
+
+    /// Numbers the entries anew: one that is never acknowledged would leave a gap for every one
+    /// that was accepted and finished after it.
+    fn close_gaps(&mut self) {
+        let sent = self.place(self.next).unwrap_or(0);
+        let sent = self.queue.iter().take(sent).flatten().count();
+        self.next = self.first + sent as u64;
+        self.queue.retain(Option::is_some);
+        self.queue.shrink_to(2 * self.queue.len());
+        for (number, entry) in (self.first..).zip(self.queue.iter().flatten()) {
+            self.numbers.insert(entry.id, number);
+        }
     }
 
     /// The connection is over: nothing is in flight, and all is to be sent again from the start.
     pub(super) fn disconnected(&mut self) {
-        self.next = 0;
+        self.next = self.first;
         self.in_flight = 0;
     }
 
@@ -155,7 +199,7 @@ impl Publishing {
     /// one that has not would answer the PUBREL of a message that it has lost.
     pub(super) fn resume(&mut self, kept: Kept) {
         self.disconnected();
-        for entry in self.queue.values_mut() {
+        for entry in self.queue.iter_mut().flatten() {
             match (kept, entry.stage) {
                 (Kept::No, _) => entry.stage = Stage::Publish { sent: false },
                 (Kept::Unknown, Stage::Release) => entry.stage = Stage::Publish { sent: true },
@@ -169,5 +213,43 @@ impl Entry {
     /// Whether a PUBREC can be an answer to it.
     fn knows_pubrec(&self) -> bool {
         self.message.qos == QoS::ExactlyOnce && self.stage != Stage::Publish { sent: false }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::topic::TopicName;
+
+    /// A message that the broker never acknowledges, and many after it that it does.
+    #[test]
+    fn gaps_are_bounded_and_the_order_stays() {
+        let id = |n: u16| PacketId::new(n).unwrap();
+        let message = Message::new(TopicName::new("a").unwrap(), "1").with_qos(QoS::AtLeastOnce);
+        let mut publishing = Publishing::default();
+        publishing.accept(id(1), message.clone(), 10);
+        assert!(publishing.next(10).is_some());
+        for n in 2..2_000 {
+            publishing.accept(id(n), message.clone(), 10);
+            publishing.accept(id(n + 10_000), message.clone(), 10);
+            assert!(publishing.next(usize::MAX).is_some());
+            assert!(publishing.acknowledge(id(n), QoS::AtLeastOnce), "{n}");
+            // It has not been sent.
+            assert!(!publishing.acknowledge(id(n + 10_000), QoS::AtLeastOnce));
+            assert!(publishing.finish(id(n + 10_000)));
+            assert!(publishing.queue.len() <= 2 * (publishing.len() + KEPT));
+        }
+        assert_eq!((publishing.len(), publishing.bytes()), (1, 10));
+        publishing.accept(id(2), message.clone(), 10);
+        publishing.disconnected();
+        for n in [1, 2] {
+            let Some(Outgoing::Publish(message)) = publishing.next(10) else {
+                panic!("message {n} is not sent again");
+            };
+            assert_eq!(message.dup, n == 1);
+        }
+        assert!(publishing.acknowledge(id(1), QoS::AtLeastOnce));
+        assert!(publishing.acknowledge(id(2), QoS::AtLeastOnce));
+        assert_eq!((publishing.len(), publishing.bytes()), (0, 0));
     }
 }

@@ -223,14 +223,42 @@ fn disconnect_and_connect_at_once_lose_nothing_that_was_to_be_sent() {
         watched.client.publish("t", round, 0, false).unwrap();
         watched.client.disconnect().unwrap();
         watched.connect(broker.port());
+        watched.ensure_loop();
         assert_eq!(witness.text(), round.to_string());
         assert!(watched.disconnect_seen().is_ok());
         assert_eq!(watched.connect_seen(), (false, 0));
-        // Where the loop had ended in between.
-        match watched.client.loop_start() {
-            Ok(()) | Err(Error::Running) => {}
-            Err(error) => panic!("{error}"),
+    }
+}
+
+/// `connect` comes at any point of the loop's end: before it, then the loop goes on, or after it,
+/// then another can be started. Never is one said to run that ends without serving the connection.
+#[test]
+fn a_loop_that_is_said_to_run_after_connect_serves_it() {
+    const ROUNDS: u64 = 60;
+    let peer = ScriptedPeer::listen();
+    let port = peer.port();
+    let watched = Watched::new(config("a"));
+    watched.connect(port);
+    std::thread::spawn(move || {
+        for _ in 0..=ROUNDS {
+            let mut broker = peer.accept();
+            broker.read_packet();
+            broker.send(CONNACK);
+            broker.expect(b"\xe0\x00");
+            broker.close();
         }
+    });
+    for round in 0..ROUNDS {
+        watched.ensure_loop();
+        assert_eq!(watched.connect_seen(), (false, 0));
+        watched.client.disconnect().unwrap();
+        let disconnected = Instant::now();
+        assert!(watched.disconnect_seen().is_ok());
+        // The loop's end takes some µs from here.
+        while disconnected.elapsed() < Duration::from_micros(round % 100) {
+            std::hint::spin_loop();
+        }
+        watched.connect(port);
     }
 }
 

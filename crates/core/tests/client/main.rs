@@ -127,6 +127,15 @@ impl Watched {
             .expect("the broker is there");
     }
 
+    /// Starts the loop where it has ended.
+    #[track_caller]
+    fn ensure_loop(&self) {
+        match self.client.loop_start() {
+            Ok(()) | Err(Error::Running) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+
     #[track_caller]
     fn next(&self) -> Seen {
         match self.seen.recv_timeout(DEADLINE) {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use anyhow::anyhow;
-use iot_core::cli::{Notices, tell};
+use iot_core::cli::{Notices, debug, tell, tell_debug};
 use iot_core::{Connection, Error, Event, Handle, Message, PacketId, QoS};
 use tokio::sync::Notify;
 
@@ -351,12 +351,16 @@ impl Tidings {
 
 /// Drives a connection to its end.
 pub(super) async fn drive(shared: Arc<Shared>, link: usize, mut connection: Connection) {
+    let handle = connection.handle();
+    debug(&handle);
     while let Some(event) = connection.next().await {
+        tell_debug(&handle, &event);
         let now = Instant::now();
         let mut state = shared.lock();
         let mut news = state.event(link, event, now);
         // All that has come together is taken at one time, and under one lock.
         while let Some(event) = connection.try_next() {
+            tell_debug(&handle, &event);
             news |= state.event(link, event, now);
         }
         drop(state);

@@ -1,8 +1,7 @@
-//! What excludes what. Not left to clap, for which a value from the environment counts as typed: a variable must not make
-//! a command line fail, so what is typed overrules it.
+//! What excludes what. Not left to clap, for which a value from the environment counts as typed: a variable or a file must
+//! not make a command line fail, so what is typed overrules it.
 
-use clap::ArgMatches;
-use clap::parser::ValueSource;
+use iot_core::cli::{Given, Rank};
 
 use super::{Path, TopicGap, WhatArgs};
 
@@ -14,7 +13,7 @@ struct Use {
     why: &'static str,
 }
 
-/// The first of them that is typed counts, else the first that a variable gives.
+/// The first of them that is typed counts, else the first that a variable gives, else the first in the file.
 const USES: [Use; 4] = [
     Use {
         option: "scenario",
@@ -47,36 +46,27 @@ const USES: [Use; 4] = [
     },
 ];
 
-/// Where options come from.
-struct Given<'a>(&'a ArgMatches);
-
-impl Given<'_> {
-    fn is_typed(&self, option: &str) -> bool {
-        self.0.value_source(option) == Some(ValueSource::CommandLine)
-    }
-
-    fn is_set(&self, option: &str) -> bool {
-        self.0.value_source(option) == Some(ValueSource::EnvVariable)
-    }
-
-    /// What is to be published, if that is said. A variable counts unless something is typed that can't be used with it.
-    fn chosen(&self) -> Option<&'static Use> {
-        let typed = USES.iter().find(|one| self.is_typed(one.option));
-        typed.or_else(|| {
-            let fits = |one: &Use| !one.without.iter().any(|option| self.is_typed(option));
-            USES.iter().find(|one| self.is_set(one.option) && fits(one))
-        })
-    }
+/// What is to be published, if that is said. What is not typed counts unless something is typed that can't be used with
+/// it.
+fn chosen(given: &Given) -> Option<&'static Use> {
+    let typed = USES.iter().find(|one| given.is_typed(one.option));
+    typed.or_else(|| {
+        let fits = |one: &Use| !one.without.iter().any(|option| given.is_typed(option));
+        let set = |rank| {
+            let set = USES.iter().filter(|one| given.rank(one.option) == rank);
+            set.into_iter().find(|one| fits(one))
+        };
+        set(Rank::Variable).or_else(|| set(Rank::File))
+    })
 }
 
 impl WhatArgs {
-    /// Judges what excludes what, and forgets variables that the command line overrules.
+    /// Judges what excludes what, and forgets what the command line overrules.
     ///
     /// # Errors
     /// One line, for two options that don't go together.
-    pub(crate) fn settle(&mut self, matches: &ArgMatches) -> Result<(), String> {
-        let given = Given(matches);
-        let chosen = given.chosen();
+    pub(crate) fn settle(&mut self, given: &Given) -> Result<(), String> {
+        let chosen = chosen(given);
         if let Some(chosen) = chosen {
             for option in chosen.without {
                 if given.is_typed(option) {
@@ -91,8 +81,8 @@ impl WhatArgs {
         for other in USES.iter().filter(|other| Some(other.option) != chosen) {
             self.forget(other.option);
         }
-        self.settle_time(&given)?;
-        self.settle_replay(&given)
+        self.settle_time(given)?;
+        self.settle_replay(given)
     }
 
     fn settle_time(&mut self, given: &Given) -> Result<(), String> {

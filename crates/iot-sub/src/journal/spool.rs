@@ -168,6 +168,11 @@ impl Spool {
         self.trimmed
     }
 
+    /// Returns the last number that was given.
+    pub(crate) fn last(&self) -> Seq {
+        self.last
+    }
+
     /// Commits `entries`, all or none of them, and deletes some of those up to number `trim`. Returns the number of the
     /// first one; the others follow without a gap. When it returns they are on disk, also through a loss of power.
     ///

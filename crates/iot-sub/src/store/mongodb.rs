@@ -5,10 +5,13 @@
 //!
 //! Its `_id` was given to a reading before the first attempt, so a repeated insert finds the document there (error 11000
 //! on the index `_id_`) and counts it as stored. That matters, as a server applies writes that the driver has reported as
-//! failed.
+//! failed. What is found at a first attempt is compared ([`SameId`]).
 
+mod batch;
 mod document;
 mod failure;
+mod prepare;
+mod same_id;
 #[cfg(test)]
 mod tests;
 mod url;
@@ -19,23 +22,26 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
-use mongodb::bson::{RawDocumentBuf, doc};
+use mongodb::bson::RawDocumentBuf;
 use mongodb::error::{Error, ErrorKind};
 use mongodb::options::{Acknowledgment, ClientOptions, WriteConcern};
 use mongodb::{Client, Collection, Database};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use self::failure::{Monitor, Refused, refused};
+use self::batch::Batch;
+use self::failure::Monitor;
+use self::prepare::Prepared;
+pub(crate) use self::prepare::{Granularity, TimeSeries};
+use self::same_id::Moving;
 use self::url::Url;
 pub(crate) use self::url::check_collection;
-use super::{BoxFuture, Failure, Store, Stored};
+use super::{BoxFuture, Failure, SameId, Store, Stored};
+use crate::output::Messages;
 use crate::reading::{Entry, Reading, Rejection};
 
 /// Most documents in one command: the answer to 100,000 that are all there already would exceed what a reply may hold.
 const BATCH_DOCUMENTS: usize = 5_000;
-/// Most bytes in one command, but for a single document that is larger.
-const BATCH_BYTES: usize = 8 << 20;
 /// How long an answer may take. A server that is gone or frozen is noticed by heartbeats, within seconds; this is for
 /// what they don't see.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -54,9 +60,24 @@ pub(crate) struct MongoStore {
     database: Database,
     readings: Collection<RawDocumentBuf>,
     rejections: Collection<RawDocumentBuf>,
+    options: Options,
     monitor: Monitor,
+    prepared: Prepared,
     /// Most documents in the next command.
     batch: AtomicUsize,
+    moving: Moving,
+    messages: Messages,
+}
+
+/// How a collection is used.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Options {
+    /// What another document under a reading's id means.
+    pub(crate) same_id: SameId,
+    /// Set where it is a time-series collection, which has no unique ids: what is inserted again is there twice.
+    pub(crate) time_series: Option<TimeSeries>,
+    /// Whether it gets an index for questions by topic and time.
+    pub(crate) index: bool,
 }
 
 impl MongoStore {
@@ -69,7 +90,12 @@ impl MongoStore {
     ///
     /// The URL is malformed, or asks for a weaker write concern than majority and journal; or no collection can have
     /// this name. No error shows the URL's password.
-    pub(crate) async fn open(url: &str, collection: &str) -> anyhow::Result<Self> {
+    pub(crate) async fn open(
+        url: &str,
+        collection: &str,
+        use_as: Options,
+        messages: Messages,
+    ) -> anyhow::Result<Self> {
         let url = Url::parse(url)?;
         let name = url.name(collection);
         let cannot_use = || format!("cannot use store `{name}`");
@@ -104,46 +130,23 @@ impl MongoStore {
             rejections: database.collection(&format!("{collection}_rejected")),
             name,
             database,
+            options: use_as,
             monitor,
+            prepared: Prepared::default(),
             batch: AtomicUsize::new(BATCH_DOCUMENTS),
+            moving: Moving::default(),
+            messages,
         })
     }
 
-    async fn ping(&self) -> Result<(), Failure> {
-        let database = self.database.clone();
-        // Unlike the command `ping`, it needs a user where the server has users, and no more than that.
-        let command = doc! {"listCollections": 1, "nameOnly": true, "authorizedCollections": true};
-        let ping = tokio::spawn(async move { database.run_command(command).await });
-        match answer(ping).await? {
-            Ok(_) => Ok(()),
-            Err(error) => Err(self.monitor.failure(&error, self.database.name())),
+    async fn insert(&self, entries: &[Entry], again: bool) -> Result<Stored, Failure> {
+        self.prepare().await?;
+        let mut readings: Vec<_> = entries.iter().filter_map(Entry::as_reading).collect();
+        if self.options.time_series.is_some() {
+            // The server keeps each topic's readings together: many of one at once cost it a fraction.
+            readings.sort_by(|one, other| one.topic.cmp(&other.topic));
         }
-    }
-
-    async fn insert(&self, entries: &[Entry]) -> Result<Stored, Failure> {
-        let mut stored = Stored::default();
-        let mut bad = Vec::new();
-
-        let mut batch = Batch::default();
-        for reading in entries.iter().filter_map(Entry::as_reading) {
-            stored.stored += 1;
-            match document::reading(reading) {
-                Ok(document) => {
-                    if batch.is_full_for(&document, self.limit()) {
-                        bad.extend(self.write(&self.readings, mem::take(&mut batch)).await?);
-                    }
-                    batch.push(document, reading);
-                }
-                Err(reason) => bad.push((reading, reason)),
-            }
-        }
-        bad.extend(self.write(&self.readings, batch).await?);
-
-        let bad: Vec<_> = bad
-            .into_iter()
-            .map(|(reading, reason)| reject(reading, reason))
-            .collect();
-        stored.stored -= bad.len() as u64;
+        let Inserted { mut stored, bad } = self.insert_readings(readings, again).await?;
         let mut batch = Batch::default();
         for rejection in entries.iter().filter_map(Entry::as_rejection).chain(&bad) {
             stored.rejected += 1;
@@ -157,8 +160,125 @@ impl MongoStore {
         Ok(stored)
     }
 
+    async fn insert_readings(
+        &self,
+        readings: Vec<&Reading>,
+        again: bool,
+    ) -> Result<Inserted, Failure> {
+        let count = readings.len() as u64;
+        let mut refused = Refused::default();
+        let mut batch = Batch::default();
+        for reading in readings {
+            match document::reading(reading) {
+                Ok(document) => {
+                    if batch.is_full_for(&document, self.limit()) {
+                        let full = mem::take(&mut batch);
+                        refused.add(self.write(&self.readings, full).await?);
+                    }
+                    batch.push(document, reading);
+                }
+                Err(reason) => refused.bad.push((reading, reason)),
+            }
+        }
+        refused.add(self.write(&self.readings, batch).await?);
+
+        let bad = refused.bad.into_iter();
+        let mut inserted = Inserted {
+            stored: Stored::default(),
+            bad: bad
+                .map(|(reading, reason)| reject(reading, reason))
+                .collect(),
+        };
+        match self.options.same_id {
+            SameId::Accident => {
+                let doubtful = |reading: &&Reading| !again || self.moving.contains(reading.id);
+                let doubtful = refused.same_id.into_iter().filter(doubtful).collect();
+                self.move_others(doubtful, &mut inserted).await?;
+            }
+            SameId::Conflict => {
+                let (same, others) = self.compare(refused.same_id).await?;
+                if !again {
+                    inserted.stored.duplicates += same;
+                }
+                let others = others.into_iter().map(|reading| {
+                    let reason = format!("another document has its _id {}", reading.id);
+                    // Two in conflict with the same one are two.
+                    let id = same_id::another(reading, SameId::Conflict);
+                    reject(&reading.with_id(id), reason)
+                });
+                inserted.bad.extend(others);
+            }
+        }
+        let elsewhere = inserted.stored.duplicates + inserted.bad.len() as u64;
+        inserted.stored.stored = count - elsewhere;
+        Ok(inserted)
+    }
+
+    /// Gives another id to those of `readings` whose id another document has, and inserts them.
+    async fn move_others(
+        &self,
+        readings: Vec<&Reading>,
+        inserted: &mut Inserted,
+    ) -> Result<(), Failure> {
+        let (_, others) = self.compare(readings).await?;
+        let mut moved = Vec::new();
+        for reading in &others {
+            let id = same_id::another(reading, SameId::Accident);
+            // Before the insert: where nobody knows whether that was done, it is repeated under the same new id.
+            if self.moving.begin(reading.id) {
+                self.messages.say(&format_args!(
+                    "store `{}`: another document has the id {} of a reading on `{}`; it gets the id {id}",
+                    self.name, reading.id, reading.topic
+                ));
+            }
+            moved.push(reading.with_id(id));
+        }
+        if !moved.is_empty() {
+            let moved = moved.iter().collect();
+            let Inserted { bad, .. } = Box::pin(self.insert_readings(moved, false)).await?;
+            inserted.bad.extend(bad);
+        }
+        for reading in others {
+            self.moving.end(reading.id);
+        }
+        Ok(())
+    }
+
+    /// Returns how many of `readings` are what the collection has under their ids, and the others.
+    async fn compare<'a>(
+        &self,
+        readings: Vec<&'a Reading>,
+    ) -> Result<(u64, Vec<&'a Reading>), Failure> {
+        if readings.is_empty() {
+            return Ok((0, readings));
+        }
+        let documents = readings
+            .iter()
+            .filter_map(|reading| document::reading(reading).ok())
+            .collect();
+        let fields = same_id::fields(self.options.same_id);
+        let comparison = same_id::compare(self.readings.clone(), documents, fields);
+        let verdicts = match answer(tokio::spawn(comparison)).await? {
+            Ok(verdicts) => verdicts,
+            Err(error) => return Err(self.monitor.failure(&error, self.database.name())),
+        };
+        let mut others = Vec::new();
+        let mut same = 0;
+        for reading in readings {
+            match verdicts.get(&reading.id) {
+                Some(true) => same += 1,
+                Some(false) => others.push(reading),
+                None => {
+                    let reason = "a document vanished while it was compared";
+                    return Err(Failure::Unknown(reason.to_owned()));
+                }
+            }
+        }
+        Ok((same, others))
+    }
+
     async fn write_rejections(&self, batch: Batch<'_, Rejection>) -> Result<(), Failure> {
-        match self.write(&self.rejections, batch).await?.pop() {
+        match self.write(&self.rejections, batch).await?.bad.pop() {
             None => Ok(()),
             // There is no further place for it, and it must not vanish.
             Some((_, reason)) => Err(Failure::NotAllowed {
@@ -168,20 +288,20 @@ impl MongoStore {
         }
     }
 
-    /// Writes one batch, and returns what of it can't be stored, with the server's reason.
+    /// Writes one batch, and returns what of it was not inserted.
     async fn write<'a, T>(
         &self,
         collection: &Collection<RawDocumentBuf>,
         batch: Batch<'a, T>,
-    ) -> Result<Vec<(&'a T, String)>, Failure> {
+    ) -> Result<Refused<'a, T>, Failure> {
         let Batch { documents, of, .. } = batch;
         if documents.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Refused::default());
         }
         let collection = collection.clone();
         let insert = async move { collection.insert_many(documents).ordered(false).await };
         let result = match answer(tokio::spawn(insert)).await {
-            Ok(Ok(_)) => Ok(Vec::new()),
+            Ok(Ok(_)) => Ok(Refused::default()),
             Ok(Err(error)) => self.refused(&error, &of),
             Err(failure) => Err(failure),
         };
@@ -195,8 +315,8 @@ impl MongoStore {
         result
     }
 
-    /// Returns what of a batch can't be stored, if `error` is about no more than that.
-    fn refused<'a, T>(&self, error: &Error, of: &[&'a T]) -> Result<Vec<(&'a T, String)>, Failure> {
+    /// Returns what of a batch was not inserted, if `error` is about no more than that.
+    fn refused<'a, T>(&self, error: &Error, of: &[&'a T]) -> Result<Refused<'a, T>, Failure> {
         let errors = match &*error.kind {
             ErrorKind::InsertMany(error) if error.write_concern_error.is_none() => {
                 error.write_errors.as_deref().unwrap_or_default()
@@ -207,15 +327,18 @@ impl MongoStore {
         if errors.is_empty() {
             return Err(self.monitor.failure(error, database));
         }
-        let mut bad = Vec::new();
+        let mut found = Refused::default();
         for error in errors {
-            match refused(error, database) {
-                Refused::Stored => {}
-                Refused::Bad(reason) => bad.extend(of.get(error.index).map(|&of| (of, reason))),
-                Refused::Failed(failure) => return Err(failure),
+            let Some(&of) = of.get(error.index) else {
+                continue;
+            };
+            match failure::refused(error, database) {
+                failure::Refused::SameId => found.same_id.push(of),
+                failure::Refused::Bad(reason) => found.bad.push((of, reason)),
+                failure::Refused::Failed(failure) => return Err(failure),
             }
         }
-        Ok(bad)
+        Ok(found)
     }
 
     fn limit(&self) -> usize {
@@ -228,42 +351,51 @@ impl Store for MongoStore {
         &self.name
     }
 
+    fn away(&self) -> Option<Failure> {
+        self.monitor.all_away(self.database.name())
+    }
+
     fn ping(&self) -> BoxFuture<'_, Result<(), Failure>> {
-        Box::pin(self.ping())
+        Box::pin(self.look())
     }
 
-    fn insert<'a>(&'a self, entries: &'a [Entry]) -> BoxFuture<'a, Result<Stored, Failure>> {
-        Box::pin(self.insert(entries))
+    fn insert<'a>(
+        &'a self,
+        entries: &'a [Entry],
+        again: bool,
+    ) -> BoxFuture<'a, Result<Stored, Failure>> {
+        Box::pin(self.insert(entries, again))
     }
 }
 
-/// Documents of one command, each beside what it was made of.
-struct Batch<'a, T> {
-    documents: Vec<RawDocumentBuf>,
-    of: Vec<&'a T>,
-    bytes: usize,
+/// What became of readings.
+struct Inserted {
+    stored: Stored,
+    /// What can't be stored.
+    bad: Vec<Rejection>,
 }
 
-impl<T> Default for Batch<'_, T> {
+/// What of a batch was not inserted.
+struct Refused<'a, T> {
+    /// It can't be stored, for this reason.
+    bad: Vec<(&'a T, String)>,
+    /// There is a document with its id.
+    same_id: Vec<&'a T>,
+}
+
+impl<T> Default for Refused<'_, T> {
     fn default() -> Self {
         Self {
-            documents: Vec::new(),
-            of: Vec::new(),
-            bytes: 0,
+            bad: Vec::new(),
+            same_id: Vec::new(),
         }
     }
 }
 
-impl<'a, T> Batch<'a, T> {
-    fn is_full_for(&self, document: &RawDocumentBuf, limit: usize) -> bool {
-        let bytes = self.bytes + document.as_bytes().len();
-        self.documents.len() >= limit || (bytes > BATCH_BYTES && !self.documents.is_empty())
-    }
-
-    fn push(&mut self, document: RawDocumentBuf, of: &'a T) {
-        self.bytes += document.as_bytes().len();
-        self.documents.push(document);
-        self.of.push(of);
+impl<T> Refused<'_, T> {
+    fn add(&mut self, more: Self) {
+        self.bad.extend(more.bad);
+        self.same_id.extend(more.same_id);
     }
 }
 

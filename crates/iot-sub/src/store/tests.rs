@@ -73,7 +73,11 @@ impl Source {
 }
 
 fn stored(stored: u64, rejected: u64) -> Stored {
-    Stored { stored, rejected }
+    Stored {
+        stored,
+        rejected,
+        duplicates: 0,
+    }
 }
 
 fn stores_every_kind_of_value(subject: &mut impl Subject) {

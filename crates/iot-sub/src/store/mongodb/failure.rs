@@ -1,5 +1,6 @@
 //! What an error of the driver means: try again, hold and tell somebody, or this one document is bad.
 
+use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,44 +8,62 @@ use std::sync::{Arc, Mutex, PoisonError};
 use mongodb::error::{Error, ErrorKind, IndexedWriteError};
 use mongodb::event::EventHandler;
 use mongodb::event::sdam::SdamEvent;
+use mongodb::options::ServerAddress;
 
 use crate::store::Failure;
 
-/// Why the server is away, as the driver's monitor found it. A failed selection of a server has it only as text, in the
+/// Why the servers are away, as the driver's monitors found it. A failed selection of a server has it only as text, in the
 /// driver's debug form.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Monitor(Arc<Mutex<Option<Error>>>);
+pub(super) struct Monitor(Arc<Mutex<BTreeMap<String, Option<Error>>>>);
 
 impl Monitor {
     /// Returns what tells this monitor how the heartbeats go.
     pub(super) fn handler(&self) -> EventHandler<SdamEvent> {
         let monitor = self.clone();
         EventHandler::callback(move |event| match event {
-            SdamEvent::ServerHeartbeatFailed(event) => monitor.set(Some(event.failure)),
-            SdamEvent::ServerHeartbeatSucceeded(_) => monitor.set(None),
+            SdamEvent::ServerHeartbeatFailed(event) => {
+                monitor.set(&event.server_address, Some(event.failure));
+            }
+            SdamEvent::ServerHeartbeatSucceeded(event) => monitor.set(&event.server_address, None),
             _ => {}
         })
     }
 
-    fn set(&self, error: Option<Error>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = error;
+    fn set(&self, server: &ServerAddress, error: Option<Error>) {
+        let mut servers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        servers.insert(server.to_string(), error);
+    }
+
+    /// Returns why no server answers, if that is so.
+    pub(super) fn all_away(&self, database: &str) -> Option<Failure> {
+        let servers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let answers = servers.values().any(Option::is_none);
+        let cause = servers.values().flatten().next().filter(|_| !answers)?;
+        Some(explain(cause, database))
+    }
+
+    /// Returns why no server can be used.
+    fn away(&self, database: &str) -> Failure {
+        let servers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if servers.values().any(Option::is_none) {
+            // One answers at least, and is none to write to. What the others say changes from moment to moment.
+            return Failure::Unknown("no server takes writes (is there a primary?)".to_owned());
+        }
+        match servers.values().flatten().next() {
+            Some(cause) => explain(cause, database),
+            None => Failure::Unknown("no answer in time".to_owned()),
+        }
     }
 
     /// Returns what `error` means for the whole command; none of its documents is known to be bad.
     pub(super) fn failure(&self, error: &Error, database: &str) -> Failure {
         match &*error.kind {
-            ErrorKind::ServerSelection { .. } | ErrorKind::ConnectionPoolCleared { .. } => {
-                let cause = self
-                    .0
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .clone();
-                match cause {
-                    Some(cause) => explain(&cause, database),
-                    // All servers answer, and none is one to write to.
-                    None if matches!(&*error.kind, ErrorKind::ServerSelection { .. }) => {
-                        Failure::Unknown("no server takes writes (is there a primary?)".to_owned())
-                    }
+            ErrorKind::ServerSelection { .. } => self.away(database),
+            ErrorKind::ConnectionPoolCleared { .. } => {
+                let servers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+                match servers.values().flatten().next() {
+                    Some(cause) => explain(cause, database),
                     None => Failure::Unknown("connection lost".to_owned()),
                 }
             }
@@ -56,8 +75,8 @@ impl Monitor {
 /// What the server did with one document that it didn't insert.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Refused {
-    /// It was there already: an earlier attempt of ours.
-    Stored,
+    /// There is one with its `_id` already: an earlier attempt of ours, or another document.
+    SameId,
     /// It can't be stored, ever; with the server's reason.
     Bad(String),
     /// Something else is the matter.
@@ -103,11 +122,16 @@ const PASSING: &[i32] = &[
 
 const DUPLICATE_KEY: i32 = 11000;
 
+/// Whether trying again may help after this code.
+pub(super) fn may_pass(code: i32) -> bool {
+    PASSING.contains(&code)
+}
+
 /// Returns what became of the document that `error` is about.
 pub(super) fn refused(error: &IndexedWriteError, database: &str) -> Refused {
     if error.code == DUPLICATE_KEY {
         match index(&error.message) {
-            Some("_id_") => return Refused::Stored,
+            Some("_id_") => return Refused::SameId,
             Some(_) => {}
             // A server leaves texts out of a reply that grows too long: a smaller batch will have them.
             None => {
@@ -242,7 +266,7 @@ mod tests {
         )
         .unwrap();
         let found = match refused(&error, "db") {
-            Refused::Stored => "stored".to_owned(),
+            Refused::SameId => "same id".to_owned(),
             Refused::Bad(reason) => format!("bad: {reason}"),
             Refused::Failed(failure @ Failure::Unknown(_)) => format!("unknown: {failure}"),
             Refused::Failed(failure) => format!("not allowed: {failure}"),
@@ -257,7 +281,7 @@ mod tests {
                 "E11000 duplicate key error collection: db.sensors index: {index} dup key: {{ {key} }}"
             )
         };
-        case(11000, &duplicate("_id_", "_id: ObjectId('00')"), "stored");
+        case(11000, &duplicate("_id_", "_id: ObjectId('00')"), "same id");
         case(11000, "", "unknown: too many documents refused at once");
         let other = duplicate("topic_1", "topic: \" index: _id_ dup key\"");
         case(11000, &other, &format!("bad: {other}"));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use mongodb::bson::{Bson, Document};
+use mongodb::bson::{Bson, Document, doc};
 use serde_json::Value as Json;
 use testkit::Mongo;
 use tokio::runtime::Runtime;
@@ -29,8 +29,15 @@ impl Fixture {
     }
 
     fn with(url: &str, collection: &str, runtime: Arc<Runtime>) -> Self {
+        Self::used_as(Options::default(), url, collection, runtime)
+    }
+
+    fn used_as(use_as: Options, url: &str, collection: &str, runtime: Arc<Runtime>) -> Self {
+        let messages = Messages::new().unwrap();
         let (store, client) = runtime.block_on(async {
-            let store = MongoStore::open(url, collection).await.unwrap();
+            let store = MongoStore::open(url, collection, use_as, messages)
+                .await
+                .unwrap();
             (store, Client::with_uri_str(url).await.unwrap())
         });
         Self {
@@ -42,7 +49,11 @@ impl Fixture {
     }
 
     fn insert(&self, entries: &[Entry]) -> Result<Stored, Failure> {
-        self.runtime.block_on(self.store.insert(entries))
+        self.runtime.block_on(self.store.insert(entries, true))
+    }
+
+    fn insert_first(&self, entries: &[Entry]) -> Result<Stored, Failure> {
+        self.runtime.block_on(self.store.insert(entries, false))
     }
 
     fn ping(&self) -> Result<(), Failure> {
@@ -89,7 +100,11 @@ fn runtime() -> Arc<Runtime> {
 }
 
 const fn stored(stored: u64, rejected: u64) -> Stored {
-    Stored { stored, rejected }
+    Stored {
+        stored,
+        rejected,
+        duplicates: 0,
+    }
 }
 
 /// A reading that no payload makes, with a text of `length` bytes.
@@ -473,7 +488,12 @@ fn a_host_nobody_knows_is_told_in_few_words() {
 #[test]
 fn an_error_of_opening_names_the_store_and_the_cause_once() {
     let open = |url: &str, collection: &str| {
-        let opened = runtime().block_on(MongoStore::open(url, collection));
+        let opened = runtime().block_on(MongoStore::open(
+            url,
+            collection,
+            Options::default(),
+            Messages::new().unwrap(),
+        ));
         format!("{:#}", opened.err().unwrap())
     };
     assert_eq!(
@@ -488,4 +508,204 @@ fn an_error_of_opening_names_the_store_and_the_cause_once() {
         open("mongodb://u:secret@h/?heartbeatFrequencyMS=1", "s"),
         "cannot use store `mongodb://u@h:27017/iot_service.s`: 'heartbeat_freq' must be at least 500ms, but 1ms was given"
     );
+}
+
+fn reading(entry: &Entry) -> &Reading {
+    entry.as_reading().expect("a reading")
+}
+
+/// Puts a document with this reading's id, topic and another value into the collection.
+fn occupy(fixture: &Fixture, entry: &Entry) {
+    let mut other = reading(entry).clone();
+    other.value = Value::Text("theirs".to_owned());
+    let other: Document = document::reading(&other).unwrap().try_into().unwrap();
+    fixture.command(doc! {"insert": "sensors", "documents": [other]});
+}
+
+#[test]
+fn another_document_with_a_reading_s_id_is_left_alone_and_the_reading_gets_a_new_one() {
+    let mongo = Mongo::start();
+    let fixture = Fixture::new(&mongo);
+    let entries = Source::new().numbers(3);
+    occupy(&fixture, &entries[1]);
+    // A second time, as where the first has not come back.
+    for _ in 0..2 {
+        assert_eq!(fixture.insert_first(&entries), Ok(stored(3, 0)));
+        let found = fixture.stored();
+        assert_eq!(found.len(), 4);
+        let values: Vec<_> = found
+            .iter()
+            .map(|document| document.get("value").unwrap().to_string())
+            .collect();
+        for value in ["0", "1", "2", "\"theirs\""] {
+            assert!(values.iter().any(|found| found == value), "{values:?}");
+        }
+    }
+    assert_eq!(fixture.rejected().len(), 0);
+}
+
+#[test]
+fn what_our_earlier_attempt_has_stored_is_stored_also_where_somebody_has_changed_it_since() {
+    let mongo = Mongo::start();
+    let fixture = Fixture::new(&mongo);
+    let entries = Source::new().numbers(3);
+    assert_eq!(fixture.insert_first(&entries), Ok(stored(3, 0)));
+    let update = doc! {"q": {}, "u": {"$set": {"value": 7, "unit": "K"}}, "multi": true};
+    fixture.command(doc! {"update": "sensors", "updates": [update]});
+    assert_eq!(fixture.insert(&entries), Ok(stored(3, 0)));
+    assert_eq!(fixture.stored().len(), 3);
+}
+
+#[test]
+fn where_ids_are_made_of_the_message_the_same_is_a_duplicate_and_another_is_a_conflict() {
+    let mongo = Mongo::start();
+    let use_as = Options {
+        same_id: SameId::Conflict,
+        ..Options::default()
+    };
+    let fixture = Fixture::used_as(use_as, &mongo.url(), "sensors", runtime());
+    let mut source = Source::new();
+    let first = source.entry("iot/a", "1");
+    let id = reading(&first).id;
+    let mut with_same_id = |value: &str| {
+        let entry = source.entry("iot/a", value);
+        Entry::Reading(reading(&entry).with_id(id))
+    };
+    let again = with_same_id("1");
+    let others = [with_same_id("2"), with_same_id("3")];
+    assert_eq!(fixture.insert_first(&[first]), Ok(stored(1, 0)));
+    let duplicate = Stored {
+        duplicates: 1,
+        ..Stored::default()
+    };
+    assert_eq!(
+        fixture.insert_first(std::slice::from_ref(&again)),
+        Ok(duplicate)
+    );
+    // Ours, for all we know: there was an attempt.
+    assert_eq!(fixture.insert(&[again]), Ok(stored(1, 0)));
+    for _ in 0..2 {
+        assert_eq!(fixture.insert_first(&others), Ok(stored(0, 2)));
+    }
+    assert_eq!(fixture.stored().len(), 1);
+    let rejected = fixture.rejected();
+    assert_eq!(rejected.len(), 2);
+    let mut payloads: Vec<_> = rejected
+        .iter()
+        .map(|document| document.get_binary_generic("payload").unwrap().as_slice())
+        .collect();
+    payloads.sort_unstable();
+    assert_eq!(payloads, [b"2.0", b"3.0"]);
+    assert_eq!(
+        rejected[0].get_str("reason").unwrap(),
+        format!("another document has its _id {id}")
+    );
+}
+
+fn time_series(expire_after: Option<Duration>) -> Options {
+    Options {
+        time_series: Some(TimeSeries {
+            granularity: Granularity::Minutes,
+            expire_after,
+        }),
+        ..Options::default()
+    }
+}
+
+#[test]
+fn a_time_series_collection_is_made_and_filled() {
+    let mongo = Mongo::start();
+    let hour = Some(Duration::from_hours(1));
+    let runtime = runtime();
+    let fixture = Fixture::used_as(time_series(hour), &mongo.url(), "ts", Arc::clone(&runtime));
+    let mut source = Source::new();
+    let mut entries: Vec<_> = (0..1_000)
+        .map(|i| source.entry(&format!("iot/{}", i % 7), i.to_string()))
+        .collect();
+    entries.push(source.entry("iot/1", ""));
+    assert_eq!(fixture.insert_first(&entries), Ok(stored(1_000, 1)));
+    // Here already, for a second process.
+    let second = Fixture::used_as(time_series(hour), &mongo.url(), "ts", runtime);
+    assert_eq!(
+        second.insert_first(&[source.entry("iot/1", "1")]),
+        Ok(stored(1, 0))
+    );
+
+    let found = fixture.command(doc! {"listCollections": 1, "filter": {"name": "ts"}});
+    let found = found.get_document("cursor").unwrap();
+    let found = found.get_array("firstBatch").unwrap()[0]
+        .as_document()
+        .unwrap();
+    assert_eq!(found.get_str("type").unwrap(), "timeseries");
+    let options = found.get_document("options").unwrap();
+    assert_eq!(options.get("expireAfterSeconds"), Some(&3_600_i64.into()));
+    let series = options.get_document("timeseries").unwrap();
+    assert_eq!(series.get_str("timeField").unwrap(), "reg_date");
+    assert_eq!(series.get_str("metaField").unwrap(), "topic");
+    assert_eq!(series.get_str("granularity").unwrap(), "minutes");
+
+    let stored = fixture.stored();
+    assert_eq!(stored.len(), 1_001);
+    let mut fields: Vec<_> = stored[0].keys().map(String::as_str).collect();
+    fields.sort_unstable();
+    assert_eq!(fields, ["_id", "reg_date", "topic", "value"]);
+    assert_eq!(fixture.rejected().len(), 1);
+    // Sorted by topic, so that few buckets hold them.
+    assert_eq!(fixture.documents("system.buckets.ts").len(), 7);
+}
+
+#[test]
+fn a_collection_of_another_kind_is_refused_and_left_alone() {
+    let mongo = Mongo::start();
+    let runtime = runtime();
+    let plain = Fixture::with(&mongo.url(), "one", Arc::clone(&runtime));
+    let entries = Source::new().numbers(2);
+    assert_eq!(plain.insert(&entries[..1]), Ok(stored(1, 0)));
+    let series = Fixture::used_as(time_series(None), &mongo.url(), "one", Arc::clone(&runtime));
+    let expected = "`one` is there already and no time-series collection (choose another name with --collection, or leave \
+                    out --time-series)";
+    assert_eq!(series.ping().unwrap_err().to_string(), expected);
+    assert_eq!(series.insert(&entries).unwrap_err().to_string(), expected);
+    assert_eq!(plain.stored().len(), 1);
+
+    let series = Fixture::used_as(time_series(None), &mongo.url(), "two", Arc::clone(&runtime));
+    assert_eq!(series.ping(), Ok(()));
+    let plain = Fixture::with(&mongo.url(), "two", runtime);
+    let failure = plain.insert(&entries).unwrap_err().to_string();
+    assert!(
+        failure.contains("allow that with --time-series"),
+        "{failure}"
+    );
+    assert_eq!(plain.stored().len(), 0);
+}
+
+#[test]
+fn an_index_is_made_when_the_server_comes_and_only_once() {
+    let mut mongo = Mongo::reserve();
+    let runtime = runtime();
+    let fixture = || {
+        let use_as = Options {
+            index: true,
+            ..Options::default()
+        };
+        Fixture::used_as(use_as, &mongo.url(), "sensors", Arc::clone(&runtime))
+    };
+    let first = fixture();
+    let second = fixture();
+    assert!(first.ping().is_err());
+    mongo.start_again();
+    let mut source = Source::new();
+    for fixture in [&first, &second] {
+        insert_in_the_end(fixture, &[source.entry("iot/a", "1")]);
+        testkit::eventually(testkit::DEADLINE, "the index is there", || {
+            let indexes = fixture.command(doc! {"listIndexes": "sensors"});
+            let indexes = indexes.get_document("cursor").unwrap();
+            let indexes = indexes.get_array("firstBatch").unwrap();
+            let keys: Vec<_> = indexes
+                .iter()
+                .map(|index| index.as_document().unwrap().get_document("key").unwrap())
+                .collect();
+            keys == [&doc! {"_id": 1}, &doc! {"topic": 1, "reg_date": 1}]
+        });
+    }
 }

@@ -1,0 +1,97 @@
+//! Completions for shells, and the manual page.
+
+use std::io::{self, Write};
+
+use clap::{Args, Command, ValueEnum};
+use clap_complete::Shell;
+
+/// The id of the option.
+pub(super) const GENERATE: &str = "generate";
+
+/// What can be made of the options' definition.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Program")]
+pub(super) struct GenerateArgs {
+    /// Print the manual page, or the completions of a shell, and exit
+    #[arg(long, value_name = "WHAT")]
+    generate: Option<Generate>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum Generate {
+    Man,
+    Bash,
+    Elvish,
+    Fish,
+    #[value(name = "powershell")]
+    PowerShell,
+    Zsh,
+}
+
+/// Prints it on stdout. A reader that has gone is no error.
+pub(super) fn print(mut command: Command, what: Generate) {
+    let shell = match what {
+        Generate::Man => {
+            let _ = io::stdout().write_all(&man(command));
+            return;
+        }
+        Generate::Bash => Shell::Bash,
+        Generate::Elvish => Shell::Elvish,
+        Generate::Fish => Shell::Fish,
+        Generate::PowerShell => Shell::PowerShell,
+        Generate::Zsh => Shell::Zsh,
+    };
+    let name = command.get_name().to_owned();
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut command, name, &mut text);
+    let _ = io::stdout().write_all(&text);
+}
+
+fn man(command: Command) -> Vec<u8> {
+    let mut page = Vec::new();
+    let name = command.get_name().to_owned();
+    clap_mangen::Man::new(command)
+        .render(&mut page)
+        .expect("memory takes what is written");
+    page.extend_from_slice(MORE.replace("NAME", &name).as_bytes());
+    page
+}
+
+/// What the options' definition doesn't say, in the language of manual pages.
+const MORE: &str = r"
+.SH EXIT STATUS
+.TP
+.B 0
+Done, or stopped by Ctrl\-C or SIGTERM after a clean disconnect.
+.TP
+.B 1
+It failed; a line on standard error says what and why.
+.TP
+.B 2
+Wrong usage; on MQTT 3.1 and 3.1.1 also: the broker rejects the client ID.
+.TP
+.B 27
+The time of an option that limits it is over.
+.TP
+.B 1 to 5
+The broker refuses the connection (MQTT 3.1 and 3.1.1): its return code.
+.TP
+.B 128 to 255
+The broker refuses the connection (MQTT 5): its reason code.
+.SH ENVIRONMENT
+Each option has a variable,
+.B IOT_
+and the option's name in capitals, as in
+.BR IOT_HOST .
+The command line goes before the variables, and these go before the option file.
+.SH FILES
+.I $XDG_CONFIG_HOME/NAME
+or
+.I ~/.config/NAME
+has options, one a line, as in
+.BR \-\-topic\~iot/# ;
+the value is the rest of the line, without quotes, and lines that begin with # are comments.
+.B \-\-options\-file
+names another one to be read instead.
+A repeated option of the command line replaces all those of the file.
+";

@@ -1,0 +1,84 @@
+//! The options of the session.
+
+use clap::Args;
+
+use crate::config::{ClientConfig, Protocol};
+use crate::error::Error;
+
+/// Who the client is to the broker beyond its id, for how long, and how much may be on its way.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Session")]
+pub struct SessionArgs {
+    /// Be client PREFIX with the process ID behind it (instead of --id)
+    #[arg(short = 'I', long, env = "IOT_ID_PREFIX", hide_env_values = true)]
+    #[arg(value_name = "PREFIX")]
+    pub id_prefix: Option<String>,
+
+    /// Have the broker keep the session for SECONDS after the connection, -1 for ever (MQTT 5)
+    /// [default: 0, with --disable-clean-session for ever]
+    #[arg(
+        short = 'x',
+        long,
+        env = "IOT_SESSION_EXPIRY_INTERVAL",
+        hide_env_values = true
+    )]
+    #[arg(value_name = "SECONDS", value_parser = expiry, allow_hyphen_values = true)]
+    pub session_expiry_interval: Option<u32>,
+
+    /// Let COUNT messages with QoS 1 or 2 be on their way at a time, of QoS 2 before MQTT 5 20 at
+    /// most; an MQTT 5 broker's limit lowers it [default: 20]
+    #[arg(
+        short = 'M',
+        long,
+        env = "IOT_MAX_INFLIGHT",
+        hide_env_values = true,
+        value_name = "COUNT"
+    )]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+    pub max_inflight: Option<u16>,
+}
+
+fn expiry(text: &str) -> Result<u32, String> {
+    match text {
+        "-1" | "∞" => Ok(u32::MAX),
+        _ => text.parse().map_err(|_| {
+            format!(
+                "a session expires after 0 to {} seconds, or never: -1",
+                u32::MAX - 1
+            )
+        }),
+    }
+}
+
+impl SessionArgs {
+    /// Returns the client id that the prefix makes.
+    pub(super) fn id(&self) -> Option<String> {
+        let prefix = self.id_prefix.as_ref()?;
+        Some(format!("{prefix}{}", std::process::id()))
+    }
+
+    /// Puts what is given into the configuration.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for options that don't go together.
+    pub(super) fn apply(&self, config: &mut ClientConfig, has_id: bool) -> Result<(), Error> {
+        if let Some(seconds) = self.session_expiry_interval {
+            if config.protocol != Protocol::V5 {
+                return Err(Error::Config(format!(
+                    "--session-expiry-interval is not known to {}: give -V mqttv5",
+                    config.protocol
+                )));
+            }
+            if seconds == u32::MAX && !has_id {
+                return Err(Error::Config(
+                    "--session-expiry-interval -1 needs a client id, for the broker to find the session by: give --id ID".into(),
+                ));
+            }
+            config.session_expiry_interval = Some(seconds);
+        }
+        if let Some(count) = self.max_inflight {
+            config.max_inflight = count;
+        }
+        Ok(())
+    }
+}

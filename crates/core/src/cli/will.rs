@@ -1,0 +1,74 @@
+//! The options of the will.
+
+use std::ffi::OsString;
+
+use clap::Args;
+use clap::builder::BoolishValueParser;
+
+use crate::config::Will;
+use crate::error::Error;
+use crate::message::{Properties, QoS};
+use crate::topic::TopicName;
+
+#[expect(
+    clippy::struct_field_names,
+    reason = "the names are those of the options"
+)]
+/// What the broker publishes when the connection is lost.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Will")]
+pub(super) struct WillArgs {
+    /// Have the broker publish to TOPIC when the connection is lost
+    #[arg(
+        long,
+        env = "IOT_WILL_TOPIC",
+        hide_env_values = true,
+        value_name = "TOPIC"
+    )]
+    will_topic: Option<TopicName>,
+
+    /// Have it publish TEXT [default: nothing]
+    #[arg(long, env = "IOT_WILL_PAYLOAD", hide_env_values = true)]
+    #[arg(value_name = "TEXT", allow_hyphen_values = true)]
+    will_payload: Option<OsString>,
+
+    /// Have it do so with QoS 0, 1 or 2 [default: 0]
+    #[arg(long, env = "IOT_WILL_QOS", hide_env_values = true, value_name = "QOS")]
+    will_qos: Option<QoS>,
+
+    /// Have it keep that message for later subscribers
+    #[arg(long, env = "IOT_WILL_RETAIN", hide_env_values = true)]
+    #[arg(value_parser = BoolishValueParser::new())]
+    will_retain: bool,
+}
+
+impl WillArgs {
+    /// Returns the will, if there is one.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for parts of a will without its topic.
+    pub(super) fn will(&self, properties: Option<Properties>) -> Result<Option<Will>, Error> {
+        let Some(topic) = &self.will_topic else {
+            let part = [
+                ("--will-payload", self.will_payload.is_some()),
+                ("--will-qos", self.will_qos.is_some()),
+                ("--will-retain", self.will_retain),
+                ("--property will", properties.is_some()),
+            ];
+            return match part.into_iter().find(|(_, is_given)| *is_given) {
+                Some((part, _)) => Err(Error::Config(format!(
+                    "{part} is a part of a will, which needs a topic: give --will-topic TOPIC"
+                ))),
+                None => Ok(None),
+            };
+        };
+        let payload = self.will_payload.clone().unwrap_or_default();
+        Ok(Some(Will {
+            topic: topic.clone(),
+            payload: payload.into_encoded_bytes().into(),
+            qos: self.will_qos.unwrap_or_default(),
+            retain: self.will_retain,
+            properties,
+        }))
+    }
+}

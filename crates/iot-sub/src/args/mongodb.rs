@@ -1,0 +1,116 @@
+//! The options about MongoDB's collections.
+
+use std::time::Duration;
+
+use clap::Args;
+use clap::builder::BoolishValueParser;
+use iot_core::cli::parse_duration;
+
+use crate::store::SameId;
+use crate::store::mongodb::{Granularity, Options, TimeSeries, check_collection};
+
+#[expect(clippy::doc_markdown, reason = "the documentation is the help text")]
+#[derive(Debug, Args)]
+#[command(next_help_heading = "MongoDB")]
+pub(super) struct MongoArgs {
+    /// Store in MongoDB collection NAME, and what is not a reading in NAME_rejected
+    /// [default: sensors, with --time-series sensors_ts]
+    #[arg(long, env = "IOT_COLLECTION", hide_env_values = true)]
+    #[arg(value_name = "NAME", value_parser = collection)]
+    collection: Option<String>,
+
+    /// Store in a time-series collection, made if it is missing, for readings of one topic that are seconds, minutes or
+    /// hours apart. It takes a tenth of the space, but has no unique _id: after a lost answer or a crash a reading may be
+    /// stored twice
+    #[arg(long, env = "IOT_TIME_SERIES", hide_env_values = true)]
+    #[arg(value_enum, value_name = "GRANULARITY")]
+    time_series: Option<Granularity>,
+
+    /// Let the server delete readings of the time-series collection after DURATION, such as 12h or 30d
+    #[arg(long, env = "IOT_EXPIRE_AFTER", hide_env_values = true)]
+    #[arg(value_name = "DURATION", value_parser = expiry)]
+    expire_after: Option<Duration>,
+
+    /// Make an index for questions by topic and time, if it is missing; storing takes about half as long again with it
+    #[arg(long, env = "IOT_INDEX", hide_env_values = true)]
+    #[arg(value_parser = BoolishValueParser::new())]
+    index: bool,
+}
+
+impl MongoArgs {
+    /// Returns the collection's name.
+    pub(super) fn collection(&self) -> String {
+        match (&self.collection, self.time_series) {
+            (Some(name), _) => name.clone(),
+            (None, Some(_)) => "sensors_ts".to_owned(),
+            (None, None) => "sensors".to_owned(),
+        }
+    }
+
+    /// Returns how it is used.
+    pub(super) fn options(&self) -> Options {
+        Options {
+            same_id: SameId::Accident,
+            time_series: self.time_series.map(|granularity| TimeSeries {
+                granularity,
+                expire_after: self.expire_after,
+            }),
+            index: self.index,
+        }
+    }
+
+    /// Returns what is wrong with these options together.
+    pub(super) fn contradiction(
+        &self,
+        is_mongodb: bool,
+        typed: &dyn Fn(&str) -> bool,
+    ) -> Option<String> {
+        let names = ["time-series", "expire-after", "index"];
+        let given = |name: &&&str| typed(&name.replace('-', "_"));
+        if !is_mongodb && let Some(name) = names.iter().find(given) {
+            return Some(format!("--{name} needs a MongoDB store"));
+        }
+        (typed("expire_after") && self.time_series.is_none()).then(|| {
+            "--expire-after needs --time-series: it says what that collection keeps".to_owned()
+        })
+    }
+}
+
+fn collection(name: &str) -> anyhow::Result<String> {
+    check_collection(name)?;
+    Ok(name.to_owned())
+}
+
+/// Whole seconds, and days as well.
+fn expiry(text: &str) -> Result<Duration, String> {
+    const WANTED: &str =
+        "a duration is whole seconds, minutes, hours or days: 90s, 30m, 12h or 30d";
+    let days = text.strip_suffix('d').map(|days| format!("{days}h"));
+    let duration = match &days {
+        Some(hours) => parse_duration(hours)
+            .ok()
+            .and_then(|hours| hours.checked_mul(24)),
+        None => parse_duration(text).ok(),
+    };
+    // The server's own limit is that of a 32-bit number.
+    duration
+        .filter(|duration| {
+            duration.subsec_nanos() == 0 && i32::try_from(duration.as_secs()).is_ok()
+        })
+        .ok_or_else(|| WANTED.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expiry_is_whole_seconds() {
+        assert_eq!(expiry("90"), Ok(Duration::from_secs(90)));
+        assert_eq!(expiry("1.5h"), Ok(Duration::from_secs(5_400)));
+        assert_eq!(expiry("30d"), Ok(Duration::from_secs(30 * 86_400)));
+        for bad in ["", "d", "0d", "-1d", "500ms", "1e9d", "1w"] {
+            assert!(expiry(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! The documents of one command.
+
+use mongodb::bson::RawDocumentBuf;
+
+/// Most bytes in one command, but for a single document that is larger.
+const BYTES: usize = 8 << 20;
+
+/// Documents of one command, each beside what it was made of.
+pub(super) struct Batch<'a, T> {
+    pub(super) documents: Vec<RawDocumentBuf>,
+    pub(super) of: Vec<&'a T>,
+    bytes: usize,
+}
+
+impl<T> Default for Batch<'_, T> {
+    fn default() -> Self {
+        Self {
+            documents: Vec::new(),
+            of: Vec::new(),
+            bytes: 0,
+        }
+    }
+}
+
+impl<'a, T> Batch<'a, T> {
+    /// Whether `document` would make it more than `limit` documents, or too many bytes.
+    pub(super) fn is_full_for(&self, document: &RawDocumentBuf, limit: usize) -> bool {
+        let bytes = self.bytes + document.as_bytes().len();
+        self.documents.len() >= limit || (bytes > BYTES && !self.documents.is_empty())
+    }
+
+    pub(super) fn push(&mut self, document: RawDocumentBuf, of: &'a T) {
+        self.bytes += document.as_bytes().len();
+        self.documents.push(document);
+        self.of.push(of);
+    }
+}

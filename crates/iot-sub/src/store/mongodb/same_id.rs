@@ -1,0 +1,108 @@
+//! What the document is that has a reading's id already.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use mongodb::Collection;
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{RawDocument, RawDocumentBuf, doc};
+use mongodb::error::Error;
+use mongodb::options::{ReadConcern, ReadPreference, SelectionCriteria};
+use sha2::{Digest, Sha256};
+
+use crate::reading::{Reading, ReadingId};
+use crate::store::SameId;
+
+/// The fields by which a reading is told from another one.
+pub(super) fn fields(same_id: SameId) -> &'static [&'static str] {
+    match same_id {
+        // A document that got more fields since is still ours.
+        SameId::Accident => &["topic", "value", "reg_date"],
+        // A message that has come twice was received at two times.
+        SameId::Conflict => &["topic", "value"],
+    }
+}
+
+/// Returns for each of `documents` that is in `collection` under its id whether it is the same in `fields`.
+pub(super) async fn compare(
+    collection: Collection<RawDocumentBuf>,
+    documents: Vec<RawDocumentBuf>,
+    fields: &'static [&'static str],
+) -> Result<HashMap<ReadingId, bool>, Error> {
+    let ids: Vec<_> = documents.iter().filter_map(|ours| id(ours)).collect();
+    let ours: HashMap<_, _> = documents
+        .iter()
+        .filter_map(|ours| Some((id(ours)?, ours)))
+        .collect();
+    let mut found = collection
+        .find(doc! {"_id": {"$in": ids}})
+        // Whatever the URL says about reading: this has to see what made the insert fail.
+        .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
+        .read_concern(ReadConcern::local())
+        .await?;
+    let mut same = HashMap::new();
+    while found.advance().await? {
+        let theirs = found.current();
+        if let Some(id) = id(theirs)
+            && let Some(ours) = ours.get(&id)
+        {
+            let id = ReadingId::from(id.bytes());
+            same.insert(id, fields.iter().all(|field| equal(ours, theirs, field)));
+        }
+    }
+    Ok(same)
+}
+
+fn id(document: &RawDocument) -> Option<ObjectId> {
+    document.get_object_id("_id").ok()
+}
+
+fn equal(ours: &RawDocument, theirs: &RawDocument, field: &str) -> bool {
+    match (ours.get(field), theirs.get(field)) {
+        (Ok(Some(ours)), Ok(Some(theirs))) => ours == theirs,
+        _ => false,
+    }
+}
+
+/// Returns another id for `reading`, of the same second: the same one on each attempt, and for each message with this
+/// content where that makes it what it is.
+pub(super) fn another(reading: &Reading, same_id: SameId) -> ReadingId {
+    let mut hash = Sha256::new();
+    hash.update(reading.id.bytes());
+    hash.update(reading.topic.as_bytes());
+    hash.update([0]);
+    hash.update(reading.value.to_string());
+    if same_id == SameId::Accident {
+        hash.update(reading.reg_date.timestamp_millis().to_be_bytes());
+    }
+    let hash: [u8; 32] = hash.finalize().into();
+    let mut id = reading.id.bytes();
+    id[4..].copy_from_slice(&hash[..8]);
+    ReadingId::from(id)
+}
+
+/// The readings that are about to get another id. A repeated insert may find its own document under an id, but not under
+/// one of these.
+#[derive(Debug, Default)]
+pub(super) struct Moving(Mutex<HashSet<ReadingId>>);
+
+impl Moving {
+    fn lock(&self) -> MutexGuard<'_, HashSet<ReadingId>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns whether it is one of them.
+    pub(super) fn contains(&self, id: ReadingId) -> bool {
+        self.lock().contains(&id)
+    }
+
+    /// Adds it; returns whether that is new.
+    pub(super) fn begin(&self, id: ReadingId) -> bool {
+        self.lock().insert(id)
+    }
+
+    /// Takes it out.
+    pub(super) fn end(&self, id: ReadingId) {
+        self.lock().remove(&id);
+    }
+}
