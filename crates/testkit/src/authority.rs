@@ -73,7 +73,7 @@ impl Authority {
     /// Signs a server's certificate for names and addresses.
     #[track_caller]
     pub fn server(&self, names: &[&str]) -> Pair {
-        self.sign("server", params(names))
+        self.sign("server", &params(names))
     }
 
     /// Signs one that was valid until the year 2000.
@@ -82,7 +82,7 @@ impl Authority {
         let mut params = params(names);
         params.not_before = date_time_ymd(1999, 1, 1);
         params.not_after = date_time_ymd(2000, 1, 1);
-        self.sign("expired", params)
+        self.sign("expired", &params)
     }
 
     /// Signs one that will be valid from the year 3000 on.
@@ -91,7 +91,7 @@ impl Authority {
         let mut params = params(names);
         params.not_before = date_time_ymd(3000, 1, 1);
         params.not_after = date_time_ymd(3001, 1, 1);
-        self.sign("future", params)
+        self.sign("future", &params)
     }
 
     /// Signs a client's certificate with this common name.
@@ -100,7 +100,7 @@ impl Authority {
         let mut params = params(&[]);
         params.distinguished_name.push(DnType::CommonName, name);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        self.sign(name, params)
+        self.sign(name, &params)
     }
 
     /// Signs a client's certificate for a key in another form than PKCS#8.
@@ -145,7 +145,7 @@ impl Authority {
     }
 
     #[track_caller]
-    fn sign(&self, name: &str, params: CertificateParams) -> Pair {
+    fn sign(&self, name: &str, params: &CertificateParams) -> Pair {
         let key = KeyPair::generate().expect("a key");
         let cert = params.signed_by(&key, &self.issuer).expect("signed");
         let pair = self.pair(name);

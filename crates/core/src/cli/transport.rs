@@ -34,7 +34,7 @@ pub struct TransportArgs {
     #[arg(value_name = "NAME: VALUE")]
     ws_header: Vec<String>,
 
-    /// Send small packets at once (TCP_NODELAY), as is done anyway; --nodelay=false lets TCP gather them
+    /// Send small packets at once, as is done anyway; --nodelay=false lets TCP gather them first
     #[arg(long, env = "IOT_NODELAY", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new(), value_name = "BOOL")]
     #[arg(action = ArgAction::Set, num_args = 0..=1, require_equals = true)]

@@ -1,6 +1,7 @@
 //! TLS: whom we trust, who we are, and what is said where it fails.
 
 use std::fs;
+use std::path::Path;
 
 use iot_core::transport::{Tls, TlsOptions, TlsVersion};
 use iot_core::{ClientConfig, Error};
@@ -162,7 +163,7 @@ fn a_certificate_that_is_named_itself_is_trusted_for_its_names() {
     let itself = authority.signed_by_itself(&["127.0.0.1"]);
     let elsewhere = authority.signed_by_itself(&["elsewhere"]);
     let broker = Broker::builder().tls("tls", &itself, "").start();
-    let named = |cert: &std::path::Path| TlsOptions {
+    let named = |cert: &Path| TlsOptions {
         cafile: Some(cert.into()),
         ..TlsOptions::default()
     };
@@ -300,130 +301,106 @@ fn wrong(options: &TlsOptions, expected: &str) {
 }
 
 #[test]
-fn files_are_checked_before_anything_connects() {
+fn authorities_are_checked_before_anything_connects() {
     let authority = Authority::new();
     let folder = authority.folder();
-    let [ada, ben] = ["ada", "ben"].map(|name| authority.client(name));
-    let encrypted = authority.client_with_key("eve", KeyForm::Encrypted);
-    let empty = folder.join("empty");
+    let key = authority.client("ada").key;
+    let (empty, missing) = (folder.join("empty"), folder.join("missing"));
     fs::create_dir(&empty).unwrap();
+    let file = |path: &Path| TlsOptions {
+        cafile: Some(path.into()),
+        ..TlsOptions::default()
+    };
+    let within = |path: &Path| TlsOptions {
+        capath: Some(path.into()),
+        ..TlsOptions::default()
+    };
+    let no_file = "no such file or directory";
+    let shown = missing.display();
+    wrong(
+        &file(&missing),
+        &format!("cannot read CA file `{shown}`: {no_file}"),
+    );
+    wrong(
+        &within(&missing),
+        &format!("cannot read the folder of authorities `{shown}`: {no_file}"),
+    );
+    wrong(
+        &file(&key),
+        &format!(
+            "CA file `{}` holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)",
+            key.display()
+        ),
+    );
+    wrong(
+        &within(&empty),
+        &format!(
+            "no file in `{}` holds a certificate in PEM form",
+            empty.display()
+        ),
+    );
+    let log = TlsOptions {
+        keylog: Some(empty.clone()),
+        ..trusting(&authority)
+    };
+    wrong(
+        &log,
+        &format!(
+            "cannot write the TLS key log `{}`: is a directory",
+            empty.display()
+        ),
+    );
     let junk = folder.join("junk");
-    fs::write(
-        &junk,
-        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-    )
-    .unwrap();
-    let none = TlsOptions::default;
-    let missing = folder.join("missing");
-    for (options, expected) in [
-        (
-            TlsOptions {
-                cafile: Some(missing.clone()),
-                ..none()
-            },
-            format!(
-                "cannot read CA file `{}`: no such file or directory",
-                missing.display()
-            ),
-        ),
-        (
-            TlsOptions {
-                cafile: Some(ada.key.clone()),
-                ..none()
-            },
-            format!(
-                "CA file `{}` holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)",
-                ada.key.display()
-            ),
-        ),
-        (
-            TlsOptions {
-                capath: Some(empty.clone()),
-                ..none()
-            },
-            format!(
-                "no file in `{}` holds a certificate in PEM form",
-                empty.display()
-            ),
-        ),
-        (
-            TlsOptions {
-                capath: Some(missing.clone()),
-                ..none()
-            },
-            format!(
-                "cannot read the folder of authorities `{}`: no such file or directory",
-                missing.display()
-            ),
-        ),
-        (
-            TlsOptions {
-                key: Some(ben.key.clone()),
-                cert: Some(ada.cert.clone()),
-                ..trusting(&authority)
-            },
-            format!(
-                "private key `{}` does not belong to client certificate `{}`",
-                ben.key.display(),
-                ada.cert.display()
-            ),
-        ),
-        (
-            TlsOptions {
-                key: Some(ada.cert.clone()),
-                cert: Some(ada.cert.clone()),
-                ..trusting(&authority)
-            },
-            format!(
-                "`{}` holds no private key in PEM form (-----BEGIN PRIVATE KEY-----)",
-                ada.cert.display()
-            ),
-        ),
-        (
-            TlsOptions {
-                key: Some(encrypted.key.clone()),
-                cert: Some(encrypted.cert.clone()),
-                ..trusting(&authority)
-            },
-            format!(
-                "private key `{0}` is encrypted, which can't be read here: `openssl pkey -in {0} -out PLAIN` decrypts it",
-                encrypted.key.display()
-            ),
-        ),
-        (
-            TlsOptions {
-                cert: Some(ada.cert.clone()),
-                ..trusting(&authority)
-            },
-            "--cert needs --key FILE, the certificate's private key".into(),
-        ),
-        (
-            TlsOptions {
-                key: Some(ada.key.clone()),
-                ..trusting(&authority)
-            },
-            "--key needs --cert FILE, the certificate that the key belongs to".into(),
-        ),
-        (
-            TlsOptions {
-                keylog: Some(empty.clone()),
-                ..trusting(&authority)
-            },
-            format!(
-                "cannot write the TLS key log `{}`: is a directory",
-                empty.display()
-            ),
-        ),
-    ] {
-        wrong(&options, &expected);
-    }
-    let error = TlsOptions {
-        cafile: Some(junk),
-        ..none()
-    }
-    .load()
-    .unwrap_err();
+    let begin_and_end = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    fs::write(&junk, begin_and_end).unwrap();
+    let error = file(&junk).load().unwrap_err();
     assert!(matches!(error, Error::Tls(_)), "{error:?}");
+}
+
+#[test]
+fn client_certificate_and_key_are_checked_before_anything_connects() {
+    let authority = Authority::new();
+    let [ada, ben] = ["ada", "ben"].map(|name| authority.client(name));
+    let eve = authority.client_with_key("eve", KeyForm::Encrypted);
+    let pair = |cert: &Path, key: &Path| TlsOptions {
+        cert: Some(cert.into()),
+        key: Some(key.into()),
+        ..trusting(&authority)
+    };
+    wrong(
+        &pair(&ada.cert, &ben.key),
+        &format!(
+            "private key `{}` does not belong to client certificate `{}`",
+            ben.key.display(),
+            ada.cert.display()
+        ),
+    );
+    wrong(
+        &pair(&ada.cert, &ada.cert),
+        &format!(
+            "`{}` holds no private key in PEM form (-----BEGIN PRIVATE KEY-----)",
+            ada.cert.display()
+        ),
+    );
+    wrong(
+        &pair(&eve.cert, &eve.key),
+        &format!(
+            "private key `{0}` is encrypted, which can't be read here: `openssl pkey -in {0} -out PLAIN` decrypts it",
+            eve.key.display()
+        ),
+    );
+    let mut half = pair(&ada.cert, &ada.key);
+    half.key = None;
+    wrong(
+        &half,
+        "--cert needs --key FILE, the certificate's private key",
+    );
+    let mut half = pair(&ada.cert, &ada.key);
+    half.cert = None;
+    wrong(
+        &half,
+        "--key needs --cert FILE, the certificate that the key belongs to",
+    );
 }
 
 #[test]

@@ -83,20 +83,20 @@ impl Head {
 /// Appends a whole frame, masked as a client's are.
 pub(super) fn put(output: &mut BytesMut, opcode: Opcode, payload: &[u8], mask: [u8; 4]) {
     const MASKED: u8 = 0x80;
+    /// The length follows in two bytes, or in eight.
+    const IN_TWO: u8 = 0x7e;
+    const IN_EIGHT: u8 = 0x7f;
     output.reserve(14 + payload.len());
     output.put_u8(0x80 | opcode as u8);
-    match payload.len() {
-        length @ ..126 => output.put_u8(MASKED | u8::try_from(length).unwrap_or_default()),
-        length => match u16::try_from(length) {
-            Ok(length) => {
-                output.put_u8(MASKED | 126);
-                output.put_u16(length);
-            }
-            Err(_) => {
-                output.put_u8(MASKED | 127);
-                output.put_u64(length as u64);
-            }
-        },
+    let length = payload.len();
+    if let Some(short) = u8::try_from(length).ok().filter(|short| *short < IN_TWO) {
+        output.put_u8(MASKED | short);
+    } else if let Ok(length) = u16::try_from(length) {
+        output.put_u8(MASKED | IN_TWO);
+        output.put_u16(length);
+    } else {
+        output.put_u8(MASKED | IN_EIGHT);
+        output.put_u64(length as u64);
     }
     output.put_slice(&mask);
     let start = output.len();
