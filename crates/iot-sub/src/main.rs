@@ -13,6 +13,7 @@ mod output;
 mod pipeline;
 mod queue;
 mod reading;
+mod select;
 mod sink;
 mod size;
 mod spooler;
@@ -20,21 +21,28 @@ mod state_file;
 mod store;
 mod target;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use iot_core::cli::Signals;
+use tokio::time::{Instant, sleep_until};
 #[cfg(feature = "embedded")]
 use {args::StoreUrl, broker::EmbeddedBroker, iot_core::ClientConfig, std::path::PathBuf};
 
 use args::{Args, Plan};
 use output::Messages;
 use pipeline::Pipeline;
+use select::TimedOut;
 use target::Opened;
 
 fn main() -> ExitCode {
     match run(Args::read()) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<TimedOut>() => {
+            let _ = writeln!(std::io::stderr(), "{error}");
+            ExitCode::from(TimedOut::EXIT_CODE)
+        }
         Err(error) => iot_core::cli::report("iot-sub", &error),
     }
 }
@@ -56,7 +64,16 @@ fn run(args: Args) -> Result<()> {
 
 async fn receive(plan: Plan, messages: &Messages) -> Result<()> {
     let mut signals = Signals::listen()?;
-    let opened = target::open(&plan, &mut signals, messages).await?;
+    let deadline = plan
+        .selection
+        .timeout
+        .map(|timeout| Instant::now() + timeout);
+    let opened = tokio::select! {
+        opened = target::open(&plan, &mut signals, messages) => opened?,
+        () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
+            return Err(TimedOut.into());
+        }
+    };
     let Opened::Open(destination) = opened else {
         return Ok(());
     };
@@ -71,12 +88,12 @@ async fn receive(plan: Plan, messages: &Messages) -> Result<()> {
             ..plan.config
         };
         let pipeline = Pipeline::new(Plan { config, ..plan }, destination, messages)?;
-        let result = pipeline.run(signals).await;
+        let result = pipeline.run(signals, deadline).await;
         broker.shutdown().await?;
         return result;
     }
     Pipeline::new(plan, destination, messages)?
-        .run(signals)
+        .run(signals, deadline)
         .await
 }
 
