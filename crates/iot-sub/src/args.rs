@@ -1,6 +1,7 @@
 //! What was typed, and what it means.
 
 mod mongodb;
+mod watch;
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -15,6 +16,7 @@ use iot_core::{ClientConfig, QoS, Subscription, TopicFilter};
 use crate::reading::PayloadMode;
 use crate::size::Size;
 use crate::store::mongodb::Options as MongoOptions;
+use crate::watch::WatchPlan;
 
 const WITHOUT_OPTIONS: &str = "Without options: subscribes to iot/# at the broker on localhost, prints each reading, and \
                                stores it in MongoDB on localhost, as {topic, value, reg_date} in the collection \
@@ -86,6 +88,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     mongodb: mongodb::MongoArgs,
+
+    #[command(flatten)]
+    watch: watch::WatchArgs,
 
     #[command(flatten)]
     connect: ConnectArgs,
@@ -160,6 +165,7 @@ pub(crate) struct Plan {
     pub(crate) collection: String,
     /// How that collection is used.
     pub(crate) mongodb: MongoOptions,
+    pub(crate) watch: WatchPlan,
     pub(crate) payload: PayloadMode,
     /// Set where readings go to a spool first.
     pub(crate) spool: Option<SpoolPlan>,
@@ -293,6 +299,7 @@ impl Args {
             store,
             collection: self.mongodb.collection(),
             mongodb: self.mongodb.options(),
+            watch: self.watch.plan(),
             payload: self.payload,
             spool,
             #[cfg(feature = "embedded")]

@@ -23,6 +23,8 @@ use crate::reading::{self, Entry, IdGenerator, PayloadMode};
 use crate::sink::Sink;
 use crate::target::Destination;
 
+/// How often this task shows that it goes on.
+const TICK: Duration = Duration::from_secs(1);
 /// How long what was received may take to be stored after Ctrl-C.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long the spool may take to be closed.
@@ -68,11 +70,15 @@ impl Pipeline {
     ///
     /// # Errors
     /// What is wrong with the configuration, and a thread that can't be started.
-    pub(crate) fn new(plan: Plan, destination: Destination, messages: &Messages) -> Result<Self> {
+    pub(crate) fn new(
+        plan: Plan,
+        destination: Destination,
+        counts: Arc<Counts>,
+        messages: &Messages,
+    ) -> Result<Self> {
         let connection = Connection::new(plan.config)?;
         let handle = connection.handle();
         debug(&handle);
-        let counts = Arc::new(Counts::default());
         let store = Sink::start(destination, handle.clone(), &counts, messages)?;
         Ok(Self {
             notices: Notices::new(connection.config().address()),
@@ -100,6 +106,7 @@ impl Pipeline {
     /// A broker that refuses for good, a store that breaks, and readings that could not be stored in time.
     pub(crate) async fn run(mut self, mut signals: Signals) -> Result<()> {
         let received = self.receive(&mut signals).await;
+        self.counts.gauges.stopping();
         let stored = match &received {
             Ok(End::Store(_)) => Ok(()),
             _ => self.store_rest(&mut signals).await,
@@ -129,7 +136,9 @@ impl Pipeline {
     }
 
     async fn receive(&mut self, signals: &mut Signals) -> Result<End> {
+        let mut ticks = tokio::time::interval(TICK);
         loop {
+            self.counts.gauges.receiving.beat();
             self.set_reading();
             let queue = self.store.as_ref().map(|store| Arc::clone(&store.queue));
             let room = async {
@@ -150,6 +159,8 @@ impl Pipeline {
                     None => bail!("the connection has ended"),
                 },
                 () = room, if !self.reading => {}
+                // Shows that this task goes on.
+                _ = ticks.tick() => {}
                 () = self.output.progress() => {
                     if self.output.is_closed() && self.store.is_none() {
                         return Ok(End::Asked);
@@ -197,6 +208,9 @@ impl Pipeline {
     }
 
     fn event(&mut self, event: Event) -> Result<()> {
+        if let Event::ConnectFailed(_) | Event::Disconnected(_) = &event {
+            self.counts.gauges.disconnected();
+        }
         self.messages.debug(&self.handle, &event);
         if let Some(notice) = self.notices.line(&event) {
             let is_final = match &event {
@@ -212,6 +226,7 @@ impl Pipeline {
         match event {
             Event::Connected(ack) => {
                 self.connected = true;
+                self.counts.gauges.connected();
                 self.messages.connected(ack.code.0);
                 let (filters, properties) = (&self.subscriptions, &self.properties.subscribe);
                 match self
@@ -223,7 +238,10 @@ impl Pipeline {
                     Err(error) => return Err(error.into()),
                 }
             }
-            Event::Subscribed(ack) => self.subscribed(&ack)?,
+            Event::Subscribed(ack) => {
+                self.subscribed(&ack)?;
+                self.counts.gauges.subscribed();
+            }
             Event::Received { message, token } => self.message(message, token),
             Event::Duplicate(_) => self.counts.received_again(),
             Event::Released(token) => {
