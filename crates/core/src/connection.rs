@@ -192,6 +192,12 @@ impl Handle {
         });
     }
 
+    /// Takes over QoS 2 packet ids that an earlier process received and did not see released; see
+    /// [`Session::hold`]. To be called before the first connection.
+    pub fn hold(&self, held: impl IntoIterator<Item = (PacketId, u64)>) {
+        self.with(|state| state.session.hold(held));
+    }
+
     /// Sends the PUBCOMP of a released QoS 2 message; see [`Session::release`].
     pub fn release(&self, token: &ReleaseToken) {
         self.with(|state| state.session.release(token));

@@ -69,8 +69,10 @@ pub enum Event {
         /// With QoS 1 and 2.
         token: Option<AckToken>,
     },
-    /// A QoS 2 message that was delivered before has come again: it is acknowledged, and not to be
-    /// taken a second time.
+    /// A QoS 2 message that was delivered before has come again, under a packet id that is held and
+    /// with the same [`Message::fingerprint`]: it is acknowledged once the first one is, and not to
+    /// be taken a second time. Another message under such an id is [`Received`](Self::Received): the
+    /// broker has lost what it knew.
     Duplicate(Message),
     /// The broker has seen our PUBREC and releases the message; [`Session::release`] sends the
     /// PUBCOMP. Only with `manual_ack`.
@@ -197,10 +199,10 @@ impl Session {
         }
     }
 
-    /// Takes over QoS 2 packet ids that an earlier process received and did not see released:
-    /// messages that come again under them are duplicates.
-    pub fn hold(&mut self, ids: impl IntoIterator<Item = PacketId>) {
-        self.receiving.hold(ids);
+    /// Takes over QoS 2 packet ids that an earlier process received and did not see released, each
+    /// with its message's [`Message::fingerprint`]: the same message under one of them is a duplicate.
+    pub fn hold(&mut self, held: impl IntoIterator<Item = (PacketId, u64)>) {
+        self.receiving.hold(held);
     }
 
     /// Takes over another configuration: the limits of what is queued and in flight at once, the
@@ -565,6 +567,7 @@ impl Session {
         self.outbox.clear();
         self.unsent = 0;
         self.publishing.disconnected();
+        self.receiving.reconnected();
         for id in self.ids.free_unsent() {
             let result = Err(result.clone().err().unwrap_or(Error::Closed));
             self.events.push_back(Event::Published {
@@ -1058,12 +1061,8 @@ impl Session {
             packet_id: publish.packet_id,
             properties: publish.properties,
         };
-        let limit = match self.config.protocol {
-            Protocol::V31 | Protocol::V311 => usize::from(u16::MAX),
-            Protocol::V5 => self.config.receive_maximum.into(),
-        };
         let mut out = Answers::new(&mut self.outbox, &mut self.events);
-        self.receiving.publish(message, limit, &mut out)
+        self.receiving.publish(message, &mut out)
     }
 
     /// The topic that a PUBLISH means. An alias above the maximum that we announced is the broker's

@@ -1,6 +1,8 @@
 //! What was typed, and what it means.
 
 mod mongodb;
+mod output;
+mod selection;
 mod watch;
 
 use std::path::PathBuf;
@@ -11,9 +13,13 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, Parser, ValueEnum};
 use iot_core::cli::{self, ConnectArgs, Given, PacketProperties, Target};
-use iot_core::{ClientConfig, QoS, Subscription, TopicFilter};
+use iot_core::{ClientConfig, Protocol, QoS, Subscription};
 
+use self::output::OutputArgs;
+use self::selection::{FilterArg, SelectionArgs};
+use crate::output::OutputPlan;
 use crate::reading::PayloadMode;
+use crate::select::Selection;
 use crate::size::Size;
 use crate::store::mongodb::Options as MongoOptions;
 use crate::watch::WatchPlan;
@@ -33,10 +39,11 @@ const WITHOUT_OPTIONS: &str = "Without options: subscribes to iot/# at the broke
 )]
 #[command(args_override_self = true, max_term_width = 100, after_help = WITHOUT_OPTIONS)]
 pub(crate) struct Args {
-    /// Subscribe to topic filter FILTER (can be repeated)
+    /// Subscribe to topic filter FILTER, with a QoS of its own as FILTER@1; a filter that ends so is FILTER@@1 (can be
+    /// repeated)
     #[arg(short, long, env = "IOT_TOPIC", hide_env_values = true)]
     #[arg(default_value = "iot/#", value_name = "FILTER")]
-    topic: Vec<TopicFilter>,
+    topic: Vec<FilterArg>,
 
     /// Receive with QoS 0, 1 or 2 at most
     #[arg(short, long, env = "IOT_QOS", hide_env_values = true)]
@@ -53,14 +60,14 @@ pub(crate) struct Args {
     #[arg(value_enum, default_value_t, value_name = "KIND")]
     payload: PayloadMode,
 
-    /// Acknowledge a message once it is in the store, or already in the spool, a file on this machine's disk from which
-    /// MongoDB is supplied, also when it was away for hours [default: store]
+    /// Acknowledge a message once it is in the spool, a file on this machine's disk from which MongoDB is supplied, also
+    /// when it was away for hours; or only once it is in the store [default: spool with MongoDB, else store]
     #[arg(long, env = "IOT_ACK_AFTER", hide_env_values = true)]
     #[arg(value_enum, value_name = "PLACE")]
     ack_after: Option<AckAfter>,
 
-    /// Have the spool in the file PATH (implies --ack-after spool) [default: one for this broker, client ID and store
-    /// in $XDG_STATE_HOME/iot-sub, or in ~/.local/state/iot-sub]
+    /// Have the spool in the file PATH [default: one for this broker, client ID and store in $XDG_STATE_HOME/iot-sub, or
+    /// in ~/.local/state/iot-sub]
     #[arg(long, env = "IOT_SPOOL", hide_env_values = true, value_name = "PATH")]
     spool: Option<PathBuf>,
 
@@ -85,6 +92,12 @@ pub(crate) struct Args {
         value_name = "ADDRESS:PORT"
     )]
     listen: Option<std::net::SocketAddr>,
+
+    #[command(flatten)]
+    selection: SelectionArgs,
+
+    #[command(flatten)]
+    output: OutputArgs,
 
     #[command(flatten)]
     mongodb: mongodb::MongoArgs,
@@ -173,6 +186,8 @@ pub(crate) struct Plan {
     #[cfg(feature = "embedded")]
     pub(crate) embedded: Option<std::net::SocketAddr>,
     pub(crate) fail_fast: bool,
+    pub(crate) selection: Selection,
+    pub(crate) output: OutputPlan,
 }
 
 /// Which spool, and how large.
@@ -220,11 +235,16 @@ impl Args {
             ));
         }
         if typed("spool_limit") && !self.spools() {
-            return Some("--spool-limit needs --spool PATH or --ack-after spool".into());
+            return Some(
+                "--spool-limit needs a spool: a MongoDB store, and no --ack-after store".into(),
+            );
         }
+        let is_v5 = self.connect.protocol_version == Protocol::V5;
         let is_mongodb = matches!(self.store(), StoreUrl::MongoDb(_));
-        self.mongodb
-            .contradiction(is_mongodb, &typed)
+        self.selection
+            .contradiction(is_v5, &self.topic)
+            .or_else(|| self.output.contradiction())
+            .or_else(|| self.mongodb.contradiction(is_mongodb, &typed))
             .or_else(|| self.contradiction(matches))
     }
 
@@ -243,11 +263,7 @@ impl Args {
 
     /// Whether readings go to a spool first.
     fn spools(&self) -> bool {
-        let asked = match self.ack_after {
-            Some(place) => place == AckAfter::Spool,
-            None => self.spool.is_some(),
-        };
-        asked && matches!(self.store(), StoreUrl::MongoDb(_))
+        self.ack_after != Some(AckAfter::Store) && matches!(self.store(), StoreUrl::MongoDb(_))
     }
 
     #[cfg(feature = "embedded")]
@@ -286,16 +302,12 @@ impl Args {
         let config = self.connect.config()?;
         Ok(Plan {
             properties: self.connect.packet_properties(&SENT, &config)?,
-            config: ClientConfig {
+            config: self.selection.configure(ClientConfig {
                 manual_ack: true,
                 receive_maximum: self.connect.receive_maximum(&config),
                 ..config
-            },
-            subscriptions: self
-                .topic
-                .into_iter()
-                .map(|filter| Subscription::new(filter, qos))
-                .collect(),
+            }),
+            subscriptions: self.selection.subscriptions(self.topic, qos),
             store,
             collection: self.mongodb.collection(),
             mongodb: self.mongodb.options(),
@@ -305,6 +317,8 @@ impl Args {
             #[cfg(feature = "embedded")]
             embedded,
             fail_fast: self.connect.fail_fast,
+            selection: self.selection.plan(),
+            output: self.output.plan(),
         })
     }
 }

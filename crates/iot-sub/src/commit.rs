@@ -117,6 +117,7 @@ impl Committer {
                     stored: done.stored,
                     rejected: done.rejected,
                     duplicates: done.duplicates,
+                    skipped: done.skipped,
                 })),
                 Err(failure) => Ok(Err(failure.to_string())),
             },

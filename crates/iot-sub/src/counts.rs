@@ -67,6 +67,7 @@ impl Totals {
             ("stored", self.stored, stores),
             ("rejected", self.rejected, true),
             ("spooled", self.spooled, spools),
+            ("skipped", self.skipped, self.skipped > 0),
             ("duplicates", self.duplicates, self.duplicates > 0),
             ("found in the spool", self.found, self.found > 0),
         ];
@@ -118,9 +119,11 @@ impl Counts {
             stored,
             rejected,
             duplicates,
+            skipped,
         } = committed;
         self.change(|totals| {
-            totals.in_flight -= stored + rejected + duplicates;
+            totals.in_flight -= stored + rejected + duplicates + skipped;
+            totals.skipped += skipped;
             totals.stored += stored;
             totals.rejected += rejected;
             totals.duplicates += duplicates;
@@ -149,10 +152,12 @@ impl Counts {
             stored,
             rejected,
             duplicates,
+            skipped,
         } = done;
         self.change(|totals| {
-            totals.spooled -= stored + rejected + duplicates;
+            totals.spooled -= stored + rejected + duplicates + skipped;
             totals.duplicates += duplicates;
+            totals.skipped += skipped;
             totals.stored += stored;
             totals.rejected += rejected;
         });
@@ -173,16 +178,18 @@ mod tests {
             stored: 1,
             rejected: 1,
             duplicates: 1,
+            skipped: 1,
         });
         counts.spooled(6);
         counts.delivered(Stored {
             stored: 3,
             rejected: 1,
+            skipped: 1,
             duplicates: 1,
         });
         let totals = counts.totals();
-        assert_eq!(totals.in_flight, 1);
-        assert_eq!(totals.spooled, 4);
+        assert_eq!(totals.in_flight, 0);
+        assert_eq!(totals.spooled, 3);
         assert_eq!(totals.sides(), (14, 14));
         assert_eq!(
             totals.equation(),
@@ -190,7 +197,7 @@ mod tests {
         );
         assert_eq!(
             totals.line(true, true),
-            "received 11, stored 4, rejected 2, spooled 4, duplicates 3, found in the spool 3"
+            "received 11, stored 4, rejected 2, spooled 3, skipped 2, duplicates 3, found in the spool 3"
         );
         assert_eq!(
             Totals::default().line(false, false),

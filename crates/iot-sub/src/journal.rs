@@ -40,6 +40,8 @@ pub(crate) struct Committed {
     pub(crate) rejected: u64,
     /// Entries that were there already.
     pub(crate) duplicates: u64,
+    /// Repetitions of what is stored, which are not stored again.
+    pub(crate) skipped: u64,
 }
 
 /// A cause that can pass by itself, after which the same commit succeeds.

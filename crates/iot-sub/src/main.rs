@@ -13,6 +13,7 @@ mod output;
 mod pipeline;
 mod queue;
 mod reading;
+mod select;
 mod sink;
 mod size;
 mod spooler;
@@ -21,11 +22,13 @@ mod store;
 mod target;
 mod watch;
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Result;
 use iot_core::cli::Signals;
+use tokio::time::{Instant, sleep_until};
 #[cfg(feature = "embedded")]
 use {args::StoreUrl, broker::EmbeddedBroker, iot_core::ClientConfig, std::path::PathBuf};
 
@@ -33,12 +36,17 @@ use args::{Args, Plan};
 use counts::Counts;
 use output::Messages;
 use pipeline::Pipeline;
+use select::TimedOut;
 use target::Opened;
 use watch::Watching;
 
 fn main() -> ExitCode {
     match run(Args::read()) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<TimedOut>() => {
+            let _ = writeln!(std::io::stderr(), "{error}");
+            ExitCode::from(TimedOut::EXIT_CODE)
+        }
         Err(error) => iot_core::cli::report("iot-sub", &error),
     }
 }
@@ -69,7 +77,16 @@ async fn receive(plan: Plan, messages: &Messages) -> Result<()> {
 
 async fn work(plan: Plan, counts: Arc<Counts>, messages: &Messages) -> Result<()> {
     let mut signals = Signals::listen()?;
-    let opened = target::open(&plan, &mut signals, messages).await?;
+    let deadline = plan
+        .selection
+        .timeout
+        .map(|timeout| Instant::now() + timeout);
+    let opened = tokio::select! {
+        opened = target::open(&plan, &mut signals, messages) => opened?,
+        () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
+            return Err(TimedOut.into());
+        }
+    };
     let Opened::Open(destination) = opened else {
         return Ok(());
     };
@@ -84,12 +101,12 @@ async fn work(plan: Plan, counts: Arc<Counts>, messages: &Messages) -> Result<()
             ..plan.config
         };
         let pipeline = Pipeline::new(Plan { config, ..plan }, destination, counts, messages)?;
-        let result = pipeline.run(signals).await;
+        let result = pipeline.run(signals, deadline).await;
         broker.shutdown().await?;
         return result;
     }
     Pipeline::new(plan, destination, counts, messages)?
-        .run(signals)
+        .run(signals, deadline)
         .await
 }
 

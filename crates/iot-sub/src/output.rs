@@ -1,42 +1,165 @@
 //! What is printed: readings on stdout, everything for people on stderr. Neither holds up what is stored.
 
+mod format;
+mod json;
+mod readings;
+mod time;
+mod watch;
+
 use std::fmt::Display;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
+use chrono::{DateTime, Utc};
 use iot_core::cli::{Printer, debug_line, is_quiet};
-use iot_core::{Event, Handle};
+use iot_core::{Event, Handle, Message};
 
+pub(crate) use self::format::Format;
+use self::time::Clock;
+use self::watch::Watch;
 use crate::reading::{Reading, Rejection};
 
 /// How long the last lines may take.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Readings on stdout.
+/// What a line of stdout shows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Style {
+    /// A reading as ` {topic} {value}`, as the tutorial's subscriber prints it.
+    #[default]
+    Tutorial,
+    /// A reading as an object.
+    Json,
+    /// A reading as columns.
+    Csv,
+    /// A message as `mosquitto_sub` prints it.
+    Message(MessageStyle),
+    /// How many messages came in the last second.
+    Rate,
+}
+
+/// How `mosquitto_sub` prints a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MessageStyle {
+    pub(crate) format: Option<Format>,
+    /// Without a format: the topic before the payload.
+    pub(crate) verbose: bool,
+    /// A newline ends it.
+    pub(crate) newline: bool,
+    /// JSON with line breaks.
+    pub(crate) pretty: bool,
+}
+
+/// What is printed, and how.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct OutputPlan {
+    pub(crate) style: Style,
+    /// On a terminal each topic keeps its line.
+    pub(crate) watch: bool,
+}
+
+/// Lines on stdout.
 #[derive(Debug)]
 pub(crate) struct Output {
     readings: Printer,
+    style: Style,
+    watch: Option<Watch>,
+    clock: Clock,
     /// Lines of the batch at hand, and how many there are.
     lines: Vec<u8>,
     count: u64,
+    /// Messages since the rate was last told.
+    rate: u64,
 }
 
 impl Output {
-    pub(crate) fn new() -> Result<Self> {
-        Ok(Self {
+    /// Prints by `plan` what comes from `broker`.
+    pub(crate) fn new(plan: OutputPlan, broker: &str) -> Result<Self> {
+        let mut lines = Vec::new();
+        if plan.style == Style::Csv {
+            lines.extend(readings::CSV_HEADER.as_bytes());
+        }
+        let watch = (plan.watch && std::io::stdout().is_terminal()).then(|| {
+            Watch::begin(broker, &mut lines);
+            Watch::default()
+        });
+        let count = u64::from(!lines.is_empty());
+        let mut output = Self {
             readings: Printer::new(std::io::stdout())?,
-            lines: Vec::new(),
-            count: 0,
-        })
+            style: plan.style,
+            watch,
+            clock: Clock::default(),
+            lines,
+            count,
+            rate: 0,
+        };
+        output.flush();
+        Ok(output)
     }
 
-    /// Prints ` {topic} {value}`, as the tutorial's subscriber does, with the next [`flush`](Self::flush).
+    /// Whether messages are printed, whatever they hold, and not readings.
+    pub(crate) fn shows_messages(&self) -> bool {
+        matches!(self.style, Style::Message(_) | Style::Rate)
+    }
+
+    /// Prints a message with the next [`flush`](Self::flush), where messages are printed.
+    pub(crate) fn message(&mut self, message: &Message, now: DateTime<Utc>, messages: &Messages) {
+        let style = match &self.style {
+            Style::Message(style) => style,
+            Style::Rate => {
+                self.rate += 1;
+                return;
+            }
+            _ => return,
+        };
+        let start = self.lines.len();
+        let problem = style.print(message, now, &mut self.clock, &mut self.lines);
+        if let Some(problem) = problem {
+            messages.say(&format_args!("`{}`: {problem}", message.topic));
+        }
+        self.place(message.topic.as_str(), start);
+    }
+
+    /// Prints a reading with the next [`flush`](Self::flush), where readings are printed.
     pub(crate) fn reading(&mut self, reading: &Reading) {
-        // Writing to memory doesn't fail.
-        let _ = writeln!(self.lines, " {} {}", reading.topic, reading.value);
+        let start = self.lines.len();
+        match self.style {
+            // Writing to memory doesn't fail.
+            Style::Tutorial => {
+                let _ = writeln!(self.lines, " {} {}", reading.topic, reading.value);
+            }
+            Style::Json => readings::json(reading, &mut self.lines),
+            Style::Csv => readings::csv(reading, &mut self.lines),
+            Style::Message(_) | Style::Rate => return,
+        }
+        self.place(&reading.topic, start);
+    }
+
+    /// Moves the text from `start` on to the topic's line, where each has its own.
+    fn place(&mut self, topic: &str, start: usize) {
+        if self.lines.len() == start {
+            return;
+        }
         self.count += 1;
+        if let Some(watch) = &mut self.watch {
+            let text = self.lines.split_off(start);
+            watch.show(topic, &text, &mut self.lines);
+        }
+    }
+
+    /// Whether the rate is to be told each second.
+    pub(crate) fn tells_rate(&self) -> bool {
+        self.style == Style::Rate
+    }
+
+    /// Prints how many messages came since the last call.
+    pub(crate) fn tell_rate(&mut self) {
+        let _ = writeln!(self.lines, "{} msgs/s", self.rate);
+        self.rate = 0;
+        self.count += 1;
+        self.flush();
     }
 
     /// Hands on the lines of a batch, together.
@@ -70,6 +193,39 @@ impl Output {
                 "{left_out} readings were not printed: stdout was too slow"
             ));
         }
+    }
+}
+
+impl MessageStyle {
+    /// Appends the message; returns what could not be printed.
+    fn print(
+        &self,
+        message: &Message,
+        now: DateTime<Utc>,
+        clock: &mut Clock,
+        out: &mut Vec<u8>,
+    ) -> Option<&'static str> {
+        let payload = &message.payload[..];
+        let mut problem = None;
+        if let Some(format) = &self.format {
+            problem = format.print(message, now, self.pretty, clock, out);
+        } else if self.verbose && payload.is_empty() {
+            if self.newline {
+                let _ = writeln!(out, "{} (null)", message.topic);
+            }
+            return None;
+        } else if payload.is_empty() {
+            return None;
+        } else {
+            if self.verbose {
+                let _ = write!(out, "{} ", message.topic);
+            }
+            out.extend_from_slice(payload);
+        }
+        if self.newline {
+            out.push(b'\n');
+        }
+        problem
     }
 }
 

@@ -11,7 +11,7 @@ use anyhow::{Result, bail};
 use chrono::{DateTime, Utc};
 use iot_core::cli::{Notices, PacketProperties, Signals, debug};
 use iot_core::{AckToken, Connection, Error, Event, Handle, Message, SubscribeAck, Subscription};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use crate::args::Plan;
 use crate::counts::Counts;
@@ -20,11 +20,10 @@ use crate::journal::Committed;
 use crate::output::{Messages, Output};
 use crate::queue::Item;
 use crate::reading::{self, Entry, IdGenerator, PayloadMode};
+use crate::select::{Choice, Selector, TimedOut};
 use crate::sink::Sink;
 use crate::target::Destination;
 
-/// How often this task shows that it goes on.
-const TICK: Duration = Duration::from_secs(1);
 /// How long what was received may take to be stored after Ctrl-C.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long the spool may take to be closed.
@@ -41,6 +40,7 @@ pub(crate) struct Pipeline {
     properties: PacketProperties,
     payload: PayloadMode,
     fail_fast: bool,
+    selector: Selector,
     ids: IdGenerator,
     output: Output,
     messages: Messages,
@@ -51,6 +51,10 @@ pub(crate) struct Pipeline {
     store: Option<Sink>,
     /// What the last events brought, before it goes on its way together.
     batch: Vec<Item>,
+    /// What goes no further: printed and not stored, or not wanted, and what acknowledges it.
+    shown: u64,
+    skipped: u64,
+    done: Vec<AckToken>,
     /// When these were received.
     now: DateTime<Utc>,
     /// Reading from the broker goes on.
@@ -59,8 +63,10 @@ pub(crate) struct Pipeline {
 
 /// Why receiving ended.
 enum End {
-    /// By a signal, or because nobody reads what is printed.
+    /// By a signal, because nobody reads what is printed, or because there is all that was wanted.
     Asked,
+    /// The time is over.
+    TimedOut,
     /// What stores can't go on.
     Store(Result<()>),
 }
@@ -82,31 +88,43 @@ impl Pipeline {
         let store = Sink::start(destination, handle.clone(), &counts, messages)?;
         Ok(Self {
             notices: Notices::new(connection.config().address()),
+            output: Output::new(plan.output, &connection.config().address())?,
             handle,
             connection,
             subscriptions: plan.subscriptions,
             properties: plan.properties,
             payload: plan.payload,
             fail_fast: plan.fail_fast,
+            selector: Selector::new(plan.selection),
             ids: IdGenerator::new(),
-            output: Output::new()?,
             messages: messages.clone(),
             connected: false,
             counts,
             store,
             batch: Vec::new(),
+            shown: 0,
+            skipped: 0,
+            done: Vec::new(),
             now: Utc::now(),
             reading: true,
         })
     }
 
-    /// Receives until a signal comes, then stores what was received and says how much that was.
+    /// Receives until a signal comes, there is what was wanted, or the time is over; then stores what was received and says
+    /// how much that was.
     ///
     /// # Errors
-    /// A broker that refuses for good, a store that breaks, and readings that could not be stored in time.
-    pub(crate) async fn run(mut self, mut signals: Signals) -> Result<()> {
-        let received = self.receive(&mut signals).await;
+    /// A broker that refuses for good, a store that breaks, and readings that could not be stored in time; [`TimedOut`].
+    pub(crate) async fn run(
+        mut self,
+        mut signals: Signals,
+        deadline: Option<Instant>,
+    ) -> Result<()> {
+        let received = self.receive(&mut signals, deadline).await;
         self.counts.gauges.stopping();
+        if received.is_ok() {
+            self.settle_removals().await?;
+        }
         let stored = match &received {
             Ok(End::Store(_)) => Ok(()),
             _ => self.store_rest(&mut signals).await,
@@ -131,14 +149,36 @@ impl Pipeline {
         }
         match received? {
             End::Asked => stored,
+            End::TimedOut => stored.and(Err(TimedOut.into())),
             End::Store(result) => result,
         }
     }
 
-    async fn receive(&mut self, signals: &mut Signals) -> Result<End> {
-        let mut ticks = tokio::time::interval(TICK);
+    /// What was asked of the broker goes before the goodbye.
+    async fn settle_removals(&mut self) -> Result<()> {
+        let patience = tokio::time::sleep(GOODBYE);
+        tokio::pin!(patience);
+        while self.handle.unacknowledged() > 0 {
+            tokio::select! {
+                event = self.connection.next() => match event {
+                    Some(event) => self.events(event)?,
+                    None => break,
+                },
+                () = &mut patience => break,
+            }
+        }
+        Ok(())
+    }
+
+    async fn receive(&mut self, signals: &mut Signals, deadline: Option<Instant>) -> Result<End> {
+        let second = Duration::from_secs(1);
+        let mut seconds = tokio::time::interval_at(Instant::now() + second, second);
+        let tells_rate = self.output.tells_rate();
         loop {
             self.counts.gauges.receiving.beat();
+            if self.selector.has_ended() {
+                return Ok(End::Asked);
+            }
             self.set_reading();
             let queue = self.store.as_ref().map(|store| Arc::clone(&store.queue));
             let room = async {
@@ -159,8 +199,6 @@ impl Pipeline {
                     None => bail!("the connection has ended"),
                 },
                 () = room, if !self.reading => {}
-                // Shows that this task goes on.
-                _ = ticks.tick() => {}
                 () = self.output.progress() => {
                     if self.output.is_closed() && self.store.is_none() {
                         return Ok(End::Asked);
@@ -168,6 +206,13 @@ impl Pipeline {
                 }
                 result = ended => return Ok(End::Store(result)),
                 () = signals.next() => return Ok(End::Asked),
+                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
+                    return Ok(End::TimedOut);
+                }
+                // In any case, for the next round shows that this task goes on.
+                _ = seconds.tick() => if tells_rate {
+                    self.output.tell_rate();
+                }
             }
         }
     }
@@ -186,6 +231,7 @@ impl Pipeline {
 
     fn hand_on(&mut self) {
         self.output.flush();
+        self.settle();
         if self.batch.is_empty() {
             return;
         }
@@ -201,10 +247,27 @@ impl Pipeline {
         self.counts.settled(Committed {
             stored: self.batch.len() as u64 - rejected,
             rejected,
-            duplicates: 0,
+            ..Committed::default()
         });
         let tokens: Vec<AckToken> = self.batch.drain(..).filter_map(|item| item.token).collect();
         self.handle.ack(&tokens);
+    }
+
+    /// Acknowledges what goes no further.
+    fn settle(&mut self) {
+        let settled = Committed {
+            stored: self.shown,
+            skipped: self.skipped,
+            ..Committed::default()
+        };
+        if settled == Committed::default() {
+            return;
+        }
+        self.counts.received(self.shown + self.skipped);
+        self.counts.settled(settled);
+        self.handle.ack(&self.done);
+        self.done.clear();
+        (self.shown, self.skipped) = (0, 0);
     }
 
     fn event(&mut self, event: Event) -> Result<()> {
@@ -237,11 +300,21 @@ impl Pipeline {
                     Ok(_) | Err(Error::NotConnected) => {}
                     Err(error) => return Err(error.into()),
                 }
+                let unsubscribe = self.selector.unsubscribe();
+                if !unsubscribe.is_empty() {
+                    // Where the connection is lost already, the next one does.
+                    let properties = self.properties.unsubscribe.clone();
+                    let _ = self
+                        .handle
+                        .unsubscribe_with(unsubscribe.iter().cloned(), properties);
+                }
             }
             Event::Subscribed(ack) => {
                 self.subscribed(&ack)?;
                 self.counts.gauges.subscribed();
+                self.selector.answered();
             }
+            Event::Unsubscribed(_) => self.selector.answered(),
             Event::Received { message, token } => self.message(message, token),
             Event::Duplicate(_) => self.counts.received_again(),
             Event::Released(token) => {
@@ -283,6 +356,22 @@ impl Pipeline {
 
     fn message(&mut self, message: Message, token: Option<AckToken>) {
         failpoint::pass(Point::BeforeReceive);
+        let choice = self.selector.choose(&message, &self.handle);
+        match choice {
+            Choice::Take | Choice::Show => self.output.message(&message, self.now, &self.messages),
+            Choice::Skip => {}
+            Choice::Leave => return,
+        }
+        if choice != Choice::Take {
+            self.skipped += 1;
+            self.done.extend(token);
+            return;
+        }
+        if self.store.is_none() && self.output.shows_messages() {
+            self.shown += 1;
+            self.done.extend(token);
+            return;
+        }
         let Message { topic, payload, .. } = message;
         let entry = reading::read(self.payload, topic, &payload, self.now, &mut self.ids);
         match &entry {

@@ -48,6 +48,8 @@ pub(crate) struct Stored {
     pub(crate) rejected: u64,
     /// Readings that somebody else's attempt has stored.
     pub(crate) duplicates: u64,
+    /// Repetitions of what is stored, which are not stored again.
+    pub(crate) skipped: u64,
 }
 
 /// What it means that the store has another document under a reading's id.

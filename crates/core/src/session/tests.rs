@@ -61,6 +61,11 @@ fn id(id: u16) -> PacketId {
     PacketId::new(id).expect("not 0")
 }
 
+/// A message that [`publish`] makes, as an earlier process has noted it.
+fn held(number: u16, payload: &str) -> (PacketId, u64) {
+    (id(number), message(2, payload).fingerprint())
+}
+
 fn connack(session_present: bool) -> ConnAck {
     ConnAck {
         session_present,

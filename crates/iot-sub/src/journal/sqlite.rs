@@ -260,6 +260,7 @@ mod tests {
             stored,
             rejected,
             duplicates,
+            skipped: 0,
         }
     }
 

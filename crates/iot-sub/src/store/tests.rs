@@ -76,6 +76,7 @@ fn stored(stored: u64, rejected: u64) -> Stored {
     Stored {
         stored,
         rejected,
+        skipped: 0,
         duplicates: 0,
     }
 }

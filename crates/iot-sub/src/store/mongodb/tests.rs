@@ -103,6 +103,7 @@ const fn stored(stored: u64, rejected: u64) -> Stored {
     Stored {
         stored,
         rejected,
+        skipped: 0,
         duplicates: 0,
     }
 }

@@ -1,0 +1,110 @@
+//! The options of what is printed.
+
+use clap::Args;
+use clap::builder::BoolishValueParser;
+
+use crate::output::{Format, MessageStyle, OutputPlan, Style};
+
+/// What is printed on stdout.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option")]
+#[expect(clippy::doc_markdown, reason = "the documentation is the help text")]
+pub(crate) struct OutputArgs {
+    /// Print each message as FORMAT says, as mosquitto_sub does: %t topic, %p payload, %q QoS, %r retain, %l length,
+    /// %x %X hex (%.2:x in groups), %j %J JSON, %I %U time, @Y-@m-@d and all of strftime, \n \t …
+    #[arg(short = 'F', long, env = "IOT_FORMAT", hide_env_values = true)]
+    #[arg(value_name = "FORMAT", allow_hyphen_values = true)]
+    format: Option<Format>,
+
+    /// Print topic and payload of each message as they are
+    #[arg(short, long, env = "IOT_VERBOSE", hide_env_values = true)]
+    #[arg(value_parser = BoolishValueParser::new())]
+    verbose: bool,
+
+    /// Print payloads as they are, and no newline behind them
+    #[arg(short = 'N', long, env = "IOT_NO_NEWLINE", hide_env_values = true)]
+    #[arg(value_parser = BoolishValueParser::new())]
+    no_newline: bool,
+
+    /// Print %j and %J of --format with line breaks
+    #[arg(long, env = "IOT_PRETTY", hide_env_values = true)]
+    #[arg(value_parser = BoolishValueParser::new())]
+    pretty: bool,
+
+    /// Print each reading as a JSON object with topic, value and time
+    #[arg(long, env = "IOT_JSON", hide_env_values = true)]
+    #[arg(value_parser = BoolishValueParser::new())]
+    json: bool,
+
+    /// Print each reading as the columns topic, value and time
+    #[arg(long, env = "IOT_CSV", hide_env_values = true)]
+    #[arg(value_parser = BoolishValueParser::new())]
+    csv: bool,
+
+    /// On a terminal keep one line for each topic, and show the latest there
+    #[arg(short, long, env = "IOT_WATCH", hide_env_values = true)]
+    #[arg(value_parser = BoolishValueParser::new())]
+    watch: bool,
+
+    /// Print how many messages come in each second, and not the messages
+    #[arg(long, env = "IOT_MESSAGE_RATE", hide_env_values = true)]
+    #[arg(value_parser = BoolishValueParser::new())]
+    message_rate: bool,
+}
+
+impl OutputArgs {
+    /// Returns what of it can't be had together.
+    pub(super) fn contradiction(&self) -> Option<String> {
+        let styles = [
+            ("--json", self.json),
+            ("--csv", self.csv),
+            ("--message-rate", self.message_rate),
+            ("--format", self.format.is_some()),
+            ("--verbose", self.verbose),
+            ("--no-newline", self.no_newline),
+        ];
+        let given = |(_, given): &&(&str, bool)| *given;
+        let readings = styles[..2].iter().find(given).map(|(name, _)| *name);
+        let other = styles.iter().rev().find(given).map(|(name, _)| *name);
+        if let (Some(one), Some(other)) = (readings, other)
+            && one != other
+        {
+            return Some(format!("{one} can't be used with {other}"));
+        }
+        if let Some(readings) = readings
+            && self.watch
+        {
+            return Some(format!(
+                "{readings} can't be used with --watch: its lines are for a program"
+            ));
+        }
+        let json = self.format.as_ref().is_some_and(Format::has_json);
+        (self.pretty && !json).then(|| "--pretty needs a --format with %j or %J".into())
+    }
+
+    /// Returns what the options mean.
+    pub(super) fn plan(self) -> OutputPlan {
+        let style = if self.message_rate {
+            Style::Rate
+        } else if self.json {
+            Style::Json
+        } else if self.csv {
+            Style::Csv
+        } else if self.format.is_some() || self.verbose || self.no_newline {
+            Style::Message(MessageStyle {
+                format: self.format,
+                verbose: self.verbose,
+                newline: !self.no_newline,
+                pretty: self.pretty,
+            })
+        } else {
+            Style::Tutorial
+        };
+        OutputPlan {
+            // As mosquitto_sub does: there is nothing of a topic to show.
+            watch: self.watch && style != Style::Rate,
+            style,
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! `--watch`: one line of the screen for each topic.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::sync::Arc;
+
+/// Which topic has which line.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    lines: HashMap<Arc<str>, usize>,
+}
+
+impl Watch {
+    /// Appends what clears the screen and names the broker in its first line.
+    pub(super) fn begin(broker: &str, out: &mut Vec<u8>) {
+        let _ = write!(out, "\x1b[2J\x1b[1;1HBroker: {broker}\r\n");
+    }
+
+    /// Appends what shows `text` in the topic's line, and leaves the cursor below all of them.
+    pub(super) fn show(&mut self, topic: &str, text: &[u8], out: &mut Vec<u8>) {
+        let next = self.lines.len() + 2;
+        let line = match self.lines.get(topic) {
+            Some(line) => *line,
+            None => *self.lines.entry(topic.into()).or_insert(next),
+        };
+        let _ = write!(out, "\x1b[{line};1H");
+        // A second line would overwrite another topic's.
+        let first = text.split(|byte| matches!(byte, b'\n' | b'\r')).next();
+        out.extend_from_slice(first.unwrap_or_default());
+        let _ = write!(out, "\x1b[K\x1b[{};1H", self.lines.len() + 2);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_topic_keeps_its_line() {
+        let mut watch = Watch::default();
+        let mut out = Vec::new();
+        for (topic, text) in [("a", "a 1\n"), ("b", "b 1\nmore\n"), ("a", "a 2\n")] {
+            watch.show(topic, text.as_bytes(), &mut out);
+        }
+        let expected =
+            "\x1b[2;1Ha 1\x1b[K\x1b[3;1H\x1b[3;1Hb 1\x1b[K\x1b[4;1H\x1b[2;1Ha 2\x1b[K\x1b[4;1H";
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+}
