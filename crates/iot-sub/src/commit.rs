@@ -68,7 +68,7 @@ impl Committer {
     /// Tries until the entries are committed, and says so once where that takes a while.
     fn commit(&mut self, entries: &[Entry]) -> Result<Committed> {
         let (mut delay, longest) = DELAYS;
-        let mut told: Option<String> = None;
+        let mut told: Vec<String> = Vec::new();
         let mut again = false;
         loop {
             self.counts.gauges.committing.beat();
@@ -79,7 +79,7 @@ impl Committer {
                     gauges.commit_time.add_time(began.elapsed());
                     gauges.commit_size.add(entries.len() as u64);
                     gauges.set_store_up(true);
-                    if told.is_some() {
+                    if !told.is_empty() {
                         let name = self.target.name();
                         self.messages.say(&format_args!("store `{name}` is back"));
                     }
@@ -88,13 +88,13 @@ impl Committer {
                 Err(problem) => problem,
             };
             self.counts.gauges.set_store_up(false);
-            if told.as_ref() != Some(&problem) {
+            if !told.contains(&problem) {
                 self.messages.say(&format_args!(
                     "waiting for store `{}`: {problem}; what comes meanwhile is not acknowledged, and the broker keeps \
                      as much as its own queue limit allows",
                     self.target.name()
                 ));
-                told = Some(problem);
+                told.push(problem);
             }
             again = true;
             self.queue.pause(delay);

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio::time::{Instant, interval, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::backlog::{Backlog, Batch};
 use crate::counts::Counts;
@@ -124,6 +124,7 @@ impl Deliverer {
         self.start(None);
         let mut more = true;
         let mut ticks = interval(PROMPT);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while more || !self.batches.is_empty() {
             self.counts.gauges.delivering.beat();
             self.start_what_is_due();

@@ -344,10 +344,13 @@ fn the_numbers_are_printed_on_sigusr1_and_every_so_often() {
     let broker = Broker::start();
     let mut program = start(&broker, "none", &[]);
     publish(broker.port(), &["-m", "1"]);
-    program.wait_for_stdout("1.0");
-    program.signal_user();
-    let line = program.wait_for_stderr("received 1 + found 0 = stored 1 + duplicates 0");
-    assert_equation(&line);
+    // It is printed before it is counted.
+    let expected = "received 1 + found 0 = stored 1 + duplicates 0";
+    eventually(DEADLINE, "the numbers are printed", || {
+        program.signal_user();
+        program.stderr().contains(expected)
+    });
+    assert_equation(&program.wait_for_stderr(expected));
     assert!(program.is_running());
     interrupt(program);
 
