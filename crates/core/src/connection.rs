@@ -370,6 +370,11 @@ impl Connection {
         &self.config
     }
 
+    /// Returns the configuration to be shared.
+    pub(crate) fn shared_config(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.config)
+    }
+
     /// Makes the connection now: returns when CONNECT is sent. A connection that stands is dropped
     /// first, one that [`Handle::disconnect`] ends is brought to its end. [`Event::Connected`] or
     /// [`Event::Refused`] follow from [`next`](Self::next).
@@ -683,7 +688,14 @@ impl Connection {
         self.input.reserve(self.read_chunk);
         let read = {
             let mut reading = pin!(read_buf(transport, &mut self.input));
-            ready!(reading.as_mut().poll(cx))
+            reading.as_mut().poll(cx)
+        };
+        let Poll::Ready(read) = read else {
+            if self.input.is_empty() && self.read_chunk == READ_CHUNKS.0 {
+                // An idle connection keeps no buffer.
+                self.input = BytesMut::new();
+            }
+            return Poll::Pending;
         };
         let read = match read {
             Ok(0) => return Poll::Ready(Err(Error::Closed)),
@@ -718,8 +730,7 @@ impl Connection {
         drain(session, &mut self.events);
         drop(state);
         if self.input.is_empty() && self.read_chunk == READ_CHUNKS.0 {
-            // An idle connection keeps no buffer, and topics save nothing there.
-            self.input = BytesMut::new();
+            // Topics save nothing on an idle connection.
             self.topics = RecentTopics::default();
         }
         Poll::Ready(result)
