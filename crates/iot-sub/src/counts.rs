@@ -193,7 +193,7 @@ mod tests {
         assert_eq!(totals.sides(), (14, 14));
         assert_eq!(
             totals.equation(),
-            "received 11 + found 3 = stored 4 + duplicates 3 + rejected 2 + skipped 0 + spooled 4 + in flight 1"
+            "received 11 + found 3 = stored 4 + duplicates 3 + rejected 2 + skipped 2 + spooled 3 + in flight 0"
         );
         assert_eq!(
             totals.line(true, true),

@@ -43,7 +43,7 @@ fn each_variable_in_the_unit_is_an_option_s() {
             .filter(|setting| setting.starts_with("IOT_"))
         {
             let (name, _) = setting.split_once('=').unwrap();
-            assert!(help.contains(&format!("[env: {name}")), "{name}");
+            assert!(help.contains(&format!("{name}]")), "{name}");
             found += 1;
         }
     }
