@@ -313,6 +313,7 @@ pub struct Connection {
 struct Situation {
     deadline: Option<std::time::Instant>,
     ending: bool,
+    said_goodbye: bool,
     connecting: bool,
     backlog: usize,
 }
@@ -561,6 +562,7 @@ impl Connection {
                 Situation {
                     deadline: session.deadline(),
                     ending: session.is_ending(),
+                    said_goodbye: session.has_said_goodbye(),
                     connecting: session.is_connecting(),
                     backlog: session.backlog(),
                 }
@@ -577,7 +579,7 @@ impl Connection {
             if broken && situation.ending {
                 return Poll::Ready(Err(Error::Closed));
             }
-            if situation.ending && !wrote && self.output.is_empty() {
+            if situation.said_goodbye && !wrote && self.output.is_empty() {
                 self.start_closing();
                 return Poll::Ready(Ok(()));
             }

@@ -143,8 +143,8 @@ impl Receiving {
         }
     }
 
-    /// A new connection begins: no acknowledgement of the last one may be sent on it.
-    pub(super) fn reconnected(&mut self) {
+    /// The connection is over: none of its acknowledgements may be sent any more.
+    pub(super) fn disconnected(&mut self) {
         self.connection += 1;
         self.first += self.arrivals.len() as u64;
         for arrival in self.arrivals.drain(..) {
