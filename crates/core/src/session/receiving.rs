@@ -9,6 +9,11 @@ use crate::message::{Message, PacketId, Properties, QoS};
 use crate::packet::{Ack, Outgoing};
 use crate::reason::ReasonCode;
 
+/// Messages of one connection that are not answered yet, at most: as many as there are packet ids. Not the receive maximum:
+/// mosquitto 2.0 exceeds that where `max_queued_messages` is 0, and does so again after each reconnect. Who left it for
+/// that (MQTT 5 §3.3.4) would not get another message.
+const MOST: usize = u16::MAX as usize;
+
 /// What [`Session::ack`](super::Session::ack) takes: names one delivery of one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AckToken {
@@ -145,8 +150,8 @@ impl Receiving {
         }
     }
 
-    /// A new connection begins: no acknowledgement of the last one may be sent on it.
-    pub(super) fn reconnected(&mut self) {
+    /// The connection is over: none of its acknowledgements may be sent any more.
+    pub(super) fn disconnected(&mut self) {
         self.connection += 1;
         self.first += self.arrivals.len() as u64;
         for arrival in self.arrivals.drain(..) {
@@ -168,13 +173,8 @@ impl Receiving {
         self.unanswered.clear();
     }
 
-    /// Takes a PUBLISH; `limit` is the receive maximum that the broker was told.
-    pub(super) fn publish(
-        &mut self,
-        message: Message,
-        limit: usize,
-        out: &mut Answers<'_>,
-    ) -> Result<(), Error> {
+    /// Takes a PUBLISH.
+    pub(super) fn publish(&mut self, message: Message, out: &mut Answers<'_>) -> Result<(), Error> {
         let Some(id) = message.packet_id else {
             out.events.push_back(Event::Received {
                 message,
@@ -217,7 +217,7 @@ impl Receiving {
         };
         let Some(held) = duplicate else {
             self.open += 1;
-            if self.open > limit {
+            if self.open > MOST {
                 return Err(Error::Protocol(ReasonCode::RECEIVE_MAXIMUM_EXCEEDED));
             }
             if message.qos == QoS::ExactlyOnce {
@@ -244,7 +244,7 @@ impl Receiving {
         if held.arrival.is_none_or(|arrival| arrival < self.first) {
             if held.arrival.replace(number).is_none() {
                 self.open += 1;
-                if self.open > limit {
+                if self.open > MOST {
                     return Err(Error::Protocol(ReasonCode::RECEIVE_MAXIMUM_EXCEEDED));
                 }
             }
