@@ -54,10 +54,7 @@ pub(crate) struct Pipeline {
     counts: Arc<Counts>,
     /// The way to the store; none where nothing is stored.
     store: Option<Sink>,
-    /// Packet ids of messages with QoS 2 are noted on disk, for the broker keeps the session.
-    notes_ids: bool,
-    /// Some may be noted.
-    ids_noted: bool,
+    noted: Noted,
     /// Comes once those of a session that the broker has lost are removed.
     forgotten: Option<oneshot::Receiver<()>>,
     /// What the last events brought, before it goes on its way together.
@@ -79,6 +76,16 @@ fn session_key(config: &ClientConfig) -> Option<SessionKey> {
         broker: config.address(),
         client_id: config.client_id.clone(),
     })
+}
+
+/// Which packet ids of messages with QoS 2 are noted on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Noted {
+    /// None ever: the broker doesn't keep the session, or there is no file.
+    Never,
+    /// None of the present session.
+    None,
+    Some,
 }
 
 /// Why receiving ended.
@@ -108,10 +115,11 @@ impl Pipeline {
             Some(key) => destination.resume(&key)?,
             None => None,
         };
-        let (notes_ids, ids_noted) = (
-            held.is_some(),
-            held.as_ref().is_some_and(|held| !held.is_empty()),
-        );
+        let noted = match &held {
+            None => Noted::Never,
+            Some(held) if held.is_empty() => Noted::None,
+            Some(_) => Noted::Some,
+        };
         handle.hold(held.into_iter().flatten());
         let counts = Arc::new(Counts::default());
         let store = Sink::start(destination, handle.clone(), &counts, messages)?;
@@ -130,8 +138,7 @@ impl Pipeline {
             connected: false,
             counts,
             store,
-            notes_ids,
-            ids_noted,
+            noted,
             forgotten: None,
             batch: Vec::new(),
             shown: 0,
@@ -328,7 +335,7 @@ impl Pipeline {
             Event::Connected(ack) => {
                 self.connected = true;
                 self.messages.connected(ack.code.0);
-                if ack.session_present || !self.ids_noted {
+                if ack.session_present || self.noted != Noted::Some {
                     self.subscribe()?;
                 } else {
                     self.forget();
@@ -343,7 +350,7 @@ impl Pipeline {
             Event::Duplicate(_) => self.counts.received_again(),
             Event::Released(token) => {
                 failpoint::pass(Point::BeforePubrel);
-                if self.notes_ids {
+                if self.noted != Noted::Never {
                     self.batch.push(Item::only(After::Release(token)));
                 } else {
                     self.handle.release(&token);
@@ -387,7 +394,7 @@ impl Pipeline {
     fn forget(&mut self) {
         let (sender, forgotten) = oneshot::channel();
         self.forgotten = Some(forgotten);
-        self.ids_noted = false;
+        self.noted = Noted::None;
         self.batch.push(Item::only(After::Forget(sender)));
     }
 
@@ -439,8 +446,8 @@ impl Pipeline {
         }
         let after = match token {
             None => After::Nothing,
-            Some(token) if token.qos() == QoS::ExactlyOnce && self.notes_ids => {
-                self.ids_noted = true;
+            Some(token) if token.qos() == QoS::ExactlyOnce && self.noted != Noted::Never => {
+                self.noted = Noted::Some;
                 After::Hold(token, message.fingerprint())
             }
             Some(token) => After::Acknowledge(token),
