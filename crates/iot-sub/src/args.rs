@@ -3,6 +3,7 @@
 mod mongodb;
 mod output;
 mod selection;
+mod watch;
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -21,6 +22,7 @@ use crate::reading::PayloadMode;
 use crate::select::Selection;
 use crate::size::Size;
 use crate::store::mongodb::Options as MongoOptions;
+use crate::watch::WatchPlan;
 
 const WITHOUT_OPTIONS: &str = "Without options: subscribes to iot/# at the broker on localhost, prints each reading, and \
                                stores it in MongoDB on localhost, as {topic, value, reg_date} in the collection \
@@ -101,6 +103,9 @@ pub(crate) struct Args {
     mongodb: mongodb::MongoArgs,
 
     #[command(flatten)]
+    watch: watch::WatchArgs,
+
+    #[command(flatten)]
     connect: ConnectArgs,
 }
 
@@ -173,6 +178,7 @@ pub(crate) struct Plan {
     pub(crate) collection: String,
     /// How that collection is used.
     pub(crate) mongodb: MongoOptions,
+    pub(crate) watch: WatchPlan,
     pub(crate) payload: PayloadMode,
     /// Set where readings go to a spool first.
     pub(crate) spool: Option<SpoolPlan>,
@@ -305,6 +311,7 @@ impl Args {
             store,
             collection: self.mongodb.collection(),
             mongodb: self.mongodb.options(),
+            watch: self.watch.plan(),
             payload: self.payload,
             spool,
             #[cfg(feature = "embedded")]

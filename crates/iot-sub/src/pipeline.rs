@@ -106,6 +106,7 @@ impl Pipeline {
     pub(crate) fn new(
         plan: Plan,
         mut destination: Destination,
+        counts: Arc<Counts>,
         messages: &Messages,
     ) -> Result<Self> {
         let connection = Connection::new(plan.config)?;
@@ -121,7 +122,6 @@ impl Pipeline {
             Some(_) => Noted::Some,
         };
         handle.hold(held.into_iter().flatten());
-        let counts = Arc::new(Counts::default());
         let store = Sink::start(destination, handle.clone(), &counts, messages)?;
         Ok(Self {
             notices: Notices::new(connection.config().address()),
@@ -160,6 +160,7 @@ impl Pipeline {
         deadline: Option<Instant>,
     ) -> Result<()> {
         let received = self.receive(&mut signals, deadline).await;
+        self.counts.gauges.stopping();
         if received.is_ok() {
             self.settle_removals().await?;
         }
@@ -213,6 +214,7 @@ impl Pipeline {
         let mut seconds = tokio::time::interval_at(Instant::now() + second, second);
         let tells_rate = self.output.tells_rate();
         loop {
+            self.counts.gauges.receiving.beat();
             if self.selector.has_ended() {
                 return Ok(End::Asked);
             }
@@ -259,7 +261,10 @@ impl Pipeline {
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                     return Ok(End::TimedOut);
                 }
-                _ = seconds.tick(), if tells_rate => self.output.tell_rate(),
+                // In any case, for the next round shows that this task goes on.
+                _ = seconds.tick() => if tells_rate {
+                    self.output.tell_rate();
+                }
             }
         }
     }
@@ -319,6 +324,9 @@ impl Pipeline {
     }
 
     fn event(&mut self, event: Event) -> Result<()> {
+        if let Event::ConnectFailed(_) | Event::Disconnected(_) = &event {
+            self.counts.gauges.disconnected();
+        }
         self.messages.debug(&self.handle, &event);
         if let Some(notice) = self.notices.line(&event) {
             let is_final = match &event {
@@ -334,6 +342,7 @@ impl Pipeline {
         match event {
             Event::Connected(ack) => {
                 self.connected = true;
+                self.counts.gauges.connected();
                 self.messages.connected(ack.code.0);
                 if ack.session_present || self.noted != Noted::Some {
                     self.subscribe()?;
@@ -343,6 +352,7 @@ impl Pipeline {
             }
             Event::Subscribed(ack) => {
                 self.subscribed(&ack)?;
+                self.counts.gauges.subscribed();
                 self.selector.answered();
             }
             Event::Unsubscribed(_) => self.selector.answered(),
@@ -350,11 +360,11 @@ impl Pipeline {
             Event::Duplicate(_) => self.counts.received_again(),
             Event::Released(token) => {
                 failpoint::pass(Point::BeforePubrel);
-                if self.noted != Noted::Never {
-                    self.batch.push(Item::only(After::Release(token)));
-                } else {
+                if self.noted == Noted::Never {
                     self.handle.release(&token);
                     failpoint::pass(Point::AfterPubrel);
+                } else {
+                    self.batch.push(Item::only(After::Release(token)));
                 }
             }
             Event::ConnectFailed(error) | Event::Disconnected(Err(error))
