@@ -200,6 +200,11 @@ impl Running {
         signal(&mut self.child, Signal::TERM);
     }
 
+    /// Sends SIGUSR1.
+    pub fn signal_user(&mut self) {
+        signal(&mut self.child, Signal::USR1);
+    }
+
     /// Kills it with SIGKILL, and waits for its end.
     pub fn kill(&mut self) {
         // Fails only where it has ended already.
