@@ -204,6 +204,11 @@ impl<U: Send + 'static> Client<U> {
         self.inner.handle.client_id()
     }
 
+    /// Returns the configuration that the next connection is made with.
+    pub fn config(&self) -> Arc<ClientConfig> {
+        Arc::clone(&lock(&self.inner.control).config)
+    }
+
     /// Returns whether the broker has accepted the connection and it still stands.
     pub fn is_connected(&self) -> bool {
         self.inner.handle.is_connected()
