@@ -688,6 +688,29 @@ impl<U: Send + 'static> Client<U> {
         }
     }
 
+    fn released(&self, ack: &Ack) {
+        Callbacks::call(
+            &self.inner.callbacks,
+            |c| &mut c.on_release,
+            |callback| {
+                let userdata = &self.inner.userdata;
+                userdata.with(|userdata| callback(self, userdata, ack));
+            },
+        );
+    }
+
+    fn asked(&self, auth: &Auth) {
+        Callbacks::call(
+            &self.inner.callbacks,
+            |c| &mut c.on_auth,
+            |callback| {
+                let userdata = &self.inner.userdata;
+                userdata.with(|userdata| callback(self, userdata, auth));
+            },
+        );
+    }
+
+    #[expect(clippy::too_many_lines, reason = "an arm for each event")]
     fn dispatch(&self, event: Event) {
         let _here = driver::enter(self.inner.number);
         let callbacks = &self.inner.callbacks;
@@ -723,28 +746,14 @@ impl<U: Send + 'static> Client<U> {
                 properties,
             } => {
                 self.inner.handle.release(&token);
-                let ack = Ack {
-                    id: token.id(),
+                let id = token.id();
+                self.released(&Ack {
+                    id,
                     reason,
                     properties,
-                };
-                Callbacks::call(
-                    callbacks,
-                    |c| &mut c.on_release,
-                    |callback| {
-                        let userdata = &self.inner.userdata;
-                        userdata.with(|userdata| callback(self, userdata, &ack));
-                    },
-                );
+                });
             }
-            Event::Auth(auth) => Callbacks::call(
-                callbacks,
-                |c| &mut c.on_auth,
-                |callback| {
-                    let userdata = &self.inner.userdata;
-                    userdata.with(|userdata| callback(self, userdata, &auth));
-                },
-            ),
+            Event::Auth(auth) => self.asked(&auth),
             Event::Disconnected(result) => {
                 self.inner.acks.disconnected();
                 Callbacks::call(

@@ -111,6 +111,9 @@ pub mod client;
 pub mod config;
 pub mod connection;
 pub mod error;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 pub mod message;
 pub mod packet;
 pub mod reason;

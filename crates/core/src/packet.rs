@@ -632,7 +632,6 @@ fn publish_aliased(message: &Message, alias: u16, known: bool, out: &mut BytesMu
 }
 
 /// A reason code and properties, each of which may be left out: DISCONNECT and AUTH.
-#[expect(clippy::type_complexity, reason = "two fields of a packet")]
 fn decode_reason(
     body: &[u8],
     kind: PacketKind,

@@ -50,6 +50,12 @@ const GOODBYE: Disconnect = Disconnect {
 /// Why AUTH may not come [MQTT-4.12.0-6].
 const AUTH: &str = "AUTH, though no authentication method was named";
 
+/// Why this CONNACK may not come [MQTT-4.12.0-5], [MQTT-4.12.0-6].
+const OTHER_METHOD_ACCEPTED: &str = "CONNACK with another authentication method than CONNECT's";
+
+/// Why a packet may not come that explains itself [MQTT-3.1.2-29].
+const UNWANTED_WORDS: &str = "a reason string or user properties, though they are not wanted";
+
 /// Why this AUTH may not come [MQTT-4.12.0-5].
 const OTHER_METHOD: &str = "AUTH with another method than CONNECT's";
 
@@ -159,6 +165,7 @@ struct Limits {
 
 /// The protocol's state, for one client id.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a matter of its own")]
 pub struct Session {
     config: Arc<ClientConfig>,
     codec: Codec,
@@ -261,6 +268,11 @@ impl Session {
         self.codec
     }
 
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn codec_protocol(&self) -> Protocol {
+        self.config.protocol
+    }
+
     /// Returns the client id: the configured one, or the one that the broker gave.
     pub fn client_id(&self) -> &str {
         self.assigned_client_id
@@ -349,6 +361,9 @@ impl Session {
         // Any packet shows that the broker lives, and frees the way for the next PINGREQ.
         self.ping_sent = None;
         self.log(LogLevel::Debug, || log::received(&packet));
+        if !self.config.request_problem_information && has_words(&packet) {
+            return Err(protocol(UNWANTED_WORDS));
+        }
         match (self.phase, packet) {
             (Phase::Connecting { .. }, Incoming::ConnAck(ack)) => self.connack(ack),
             (Phase::Connecting { .. }, packet @ Incoming::Disconnect(_))
@@ -436,6 +451,11 @@ impl Session {
         }
         if ack.session_present && self.config.clean_session {
             return Err(protocol("a session is present after a clean start"));
+        }
+        let method = ack.properties.as_deref();
+        let method = method.and_then(|given| given.authentication_method.as_ref());
+        if self.config.protocol.is_v5() && method != self.config.authentication_method.as_ref() {
+            return Err(protocol(OTHER_METHOD_ACCEPTED));
         }
         self.phase = Phase::Online;
         self.obey(&ack);
@@ -985,17 +1005,13 @@ impl Session {
 
     /// The acknowledgement with these properties, unless the broker takes none or would not take
     /// a packet of that size.
-    fn with_words(&self, ack: Ack, properties: Option<Properties>) -> Ack {
-        let bare = ack.clone();
-        let Some(properties) = properties.filter(|_| self.config.protocol.is_v5()) else {
-            return bare;
-        };
-        let ack = Ack {
-            properties: Some(Box::new(properties)),
-            ..ack
-        };
-        if self.is_too_large(&Outgoing::PubAck(ack.clone())) {
-            return bare;
+    fn with_words(&self, mut ack: Ack, properties: Option<Properties>) -> Ack {
+        if !self.config.protocol.is_v5() {
+            return ack;
+        }
+        ack.properties = properties.map(Box::new);
+        if ack.properties.is_some() && self.is_too_large(&Outgoing::PubAck(ack.clone())) {
+            ack.properties = None;
         }
         ack
     }
@@ -1368,6 +1384,21 @@ impl<'a> Answers<'a> {
 
 fn protocol(what: &'static str) -> Error {
     Error::Decode(crate::packet::DecodeError::Protocol(what))
+}
+
+/// Whether a packet holds what CONNECT may have asked not to get.
+fn has_words(packet: &Incoming) -> bool {
+    let properties = match packet {
+        Incoming::PubAck(ack)
+        | Incoming::PubRec(ack)
+        | Incoming::PubRel(ack)
+        | Incoming::PubComp(ack) => &ack.properties,
+        Incoming::SubAck(ack) | Incoming::UnsubAck(ack) => &ack.properties,
+        Incoming::Auth(auth) => &auth.properties,
+        _ => return false,
+    };
+    let said = properties.as_deref();
+    said.is_some_and(|said| said.reason_string.is_some() || !said.user_properties.is_empty())
 }
 
 fn reason_string(properties: Option<&Properties>) -> Option<String> {

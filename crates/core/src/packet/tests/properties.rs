@@ -62,7 +62,7 @@ const ALL: &[Known] = known! {
     0x23 topic_alias = Some(258), b"\x23\x01\x02" in &[PUBLISH];
     0x24 maximum_qos = Some(1), b"\x24\x01" in &[CONNACK];
     0x25 retain_available = Some(0), b"\x25\x00" in &[CONNACK];
-    0x26 user_properties = vec![("n".into(), "v".into()), ("n".into(), "".into())],
+    0x26 user_properties = vec![("n".into(), "v".into()), ("n".into(), String::new())],
         b"\x26\x00\x01n\x00\x01v\x26\x00\x01n\x00\x00" in
         &[CONNECT, CONNACK, PUBLISH, WILL, PUBACK, PUBREC, PUBREL, PUBCOMP, SUBSCRIBE, SUBACK,
           UNSUBSCRIBE, UNSUBACK, DISCONNECT, AUTH];
@@ -74,7 +74,9 @@ const ALL: &[Known] = known! {
 
 fn everything() -> Properties {
     let mut all = Properties::default();
-    ALL.iter().for_each(|known| (known.set)(&mut all));
+    for known in ALL {
+        (known.set)(&mut all);
+    }
     all
 }
 

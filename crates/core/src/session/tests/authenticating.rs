@@ -19,11 +19,22 @@ fn data(text: &'static str) -> Properties {
 }
 
 /// A reason string.
+#[expect(clippy::unnecessary_wraps, reason = "it stands where there may be none")]
 fn words(text: &str) -> Option<Box<Properties>> {
     Some(Box::new(Properties {
         reason_string: Some(text.into()),
         ..Properties::default()
     }))
+}
+
+fn accepted_with(method: &str) -> ConnAck {
+    ConnAck {
+        properties: Some(Box::new(Properties {
+            authentication_method: Some(method.into()),
+            ..Properties::default()
+        })),
+        ..connack(false)
+    }
 }
 
 fn next_auth(bench: &mut Bench) -> (u8, Properties) {
@@ -54,14 +65,17 @@ fn connect_offers_a_method_and_auth_goes_on_with_it_before_all_that_waits() {
     assert_eq!(sent.authentication_method.as_deref(), Some("SCRAM"));
     assert_eq!(sent.authentication_data.as_deref(), Some(&b"second"[..]));
     assert_eq!(bench.sent(), NOTHING);
-    bench.take(Incoming::ConnAck(connack(false))).unwrap();
+    bench
+        .take(Incoming::ConnAck(accepted_with("SCRAM")))
+        .unwrap();
     assert_eq!(bench.told(), ["connected"]);
     assert_eq!(bench.sent(), ["PUBLISH q0 t=waits for CONNACK"]);
 }
 
 #[test]
 fn a_client_authenticates_again_when_it_wants_to() {
-    let mut bench = Bench::online(v5_with("SCRAM"));
+    let mut bench = Bench::offline(v5_with("SCRAM"));
+    bench.connect_with(accepted_with("SCRAM")).unwrap();
     // Nobody has asked yet.
     assert!(bench.take(auth(0x18, Some("SCRAM"))).is_err());
     bench.session.reauthenticate(data("again")).unwrap();
@@ -74,8 +88,64 @@ fn a_client_authenticates_again_when_it_wants_to() {
     // That was the end of it; with the connection it is over too.
     assert!(bench.take(auth(0, Some("SCRAM"))).is_err());
     bench.session.reauthenticate(data("again")).unwrap();
-    bench.reconnect(true);
+    bench.lose();
+    bench.connect_with(accepted_with("SCRAM")).unwrap();
     assert!(bench.take(auth(0x18, Some("SCRAM"))).is_err());
+}
+
+#[test]
+fn connack_accepts_with_the_method_that_connect_offered() {
+    for (ours, theirs) in [
+        (Some("SCRAM"), None),
+        (None, Some("SCRAM")),
+        (Some("SCRAM"), Some("OTHER")),
+    ] {
+        let mut bench = Bench::offline(ClientConfig {
+            authentication_method: ours.map(Into::into),
+            ..v5()
+        });
+        let ack = theirs.map_or_else(|| connack(false), accepted_with);
+        let error = bench.connect_with(ack).unwrap_err();
+        assert!(
+            error.to_string().contains("another authentication method"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn words_that_were_not_wanted_end_the_connection() {
+    let ack = Ack {
+        properties: words("because"),
+        ..Ack::success(id(1))
+    };
+    let answer = SubscribeAck {
+        id: id(1),
+        reasons: vec![ReasonCode::SUCCESS],
+        properties: words("because"),
+    };
+    for packet in [
+        Incoming::PubAck(ack.clone()),
+        Incoming::PubRec(ack.clone()),
+        Incoming::PubRel(ack.clone()),
+        Incoming::PubComp(ack),
+        Incoming::SubAck(answer.clone()),
+        Incoming::UnsubAck(answer),
+    ] {
+        let mut wanted = Bench::online(v5());
+        wanted.take(packet.clone()).unwrap();
+        let mut unwanted = Bench::online(ClientConfig {
+            request_problem_information: false,
+            ..v5()
+        });
+        let error = unwanted.take(packet).unwrap_err();
+        match unwanted.session.farewell(&error) {
+            Some(Outgoing::Disconnect(Disconnect { reason, .. })) => {
+                assert_eq!(reason, ReasonCode::PROTOCOL_ERROR);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 #[test]
