@@ -8,6 +8,7 @@ mod commit;
 mod counts;
 mod deliver;
 mod failpoint;
+mod group;
 mod journal;
 mod output;
 mod pipeline;
