@@ -8,6 +8,7 @@ mod commit;
 mod counts;
 mod deliver;
 mod failpoint;
+mod fields;
 mod journal;
 mod output;
 mod pipeline;
@@ -20,6 +21,7 @@ mod spooler;
 mod state_file;
 mod store;
 mod target;
+mod thin;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -16,13 +16,15 @@ use tokio::time::{Instant, sleep_until};
 use crate::args::Plan;
 use crate::counts::Counts;
 use crate::failpoint::{self, Point};
+use crate::fields::Decoder;
 use crate::journal::Committed;
 use crate::output::{Messages, Output};
 use crate::queue::Item;
-use crate::reading::{self, Entry, IdGenerator, PayloadMode};
+use crate::reading::Entry;
 use crate::select::{Choice, Selector, TimedOut};
 use crate::sink::Sink;
 use crate::target::Destination;
+use crate::thin::Thinner;
 
 /// How long what was received may take to be stored after Ctrl-C.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -38,10 +40,10 @@ pub(crate) struct Pipeline {
     notices: Notices,
     subscriptions: Vec<Subscription>,
     properties: PacketProperties,
-    payload: PayloadMode,
+    decoder: Decoder,
+    thinner: Option<Thinner>,
     fail_fast: bool,
     selector: Selector,
-    ids: IdGenerator,
     output: Output,
     messages: Messages,
     /// The broker has accepted a connection.
@@ -85,14 +87,14 @@ impl Pipeline {
         Ok(Self {
             notices: Notices::new(connection.config().address()),
             output: Output::new(plan.output, &connection.config().address())?,
+            decoder: Decoder::new(plan.payload, plan.fields, connection.config().address()),
             handle,
             connection,
             subscriptions: plan.subscriptions,
             properties: plan.properties,
-            payload: plan.payload,
+            thinner: Thinner::new(plan.thinning),
             fail_fast: plan.fail_fast,
             selector: Selector::new(plan.selection),
-            ids: IdGenerator::new(),
             messages: messages.clone(),
             connected: false,
             counts,
@@ -277,6 +279,7 @@ impl Pipeline {
         match event {
             Event::Connected(ack) => {
                 self.connected = true;
+                self.decoder.set_client(self.handle.client_id());
                 self.messages.connected(ack.code.0);
                 let (filters, properties) = (&self.subscriptions, &self.properties.subscribe);
                 match self
@@ -358,11 +361,20 @@ impl Pipeline {
             self.done.extend(token);
             return;
         }
-        let Message { topic, payload, .. } = message;
-        let entry = reading::read(self.payload, topic, &payload, self.now, &mut self.ids);
+        let skips = self.decoder.skips(&message);
+        let entry = self.decoder.entry(message, self.now);
         match &entry {
             Entry::Reading(reading) => self.output.reading(reading),
             Entry::Rejection(rejection) => self.messages.rejection(rejection),
+        }
+        let thinned = match (&mut self.thinner, &entry) {
+            (Some(thinner), Entry::Reading(reading)) => !skips && !thinner.keeps(reading),
+            _ => false,
+        };
+        if skips || thinned {
+            self.skipped += 1;
+            self.done.extend(token);
+            return;
         }
         self.batch.push(Item { entry, token });
     }
