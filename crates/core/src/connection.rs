@@ -192,6 +192,12 @@ impl Handle {
         });
     }
 
+    /// Takes over QoS 2 packet ids that an earlier process received and did not see released; see
+    /// [`Session::hold`]. To be called before the first connection.
+    pub fn hold(&self, held: impl IntoIterator<Item = (PacketId, u64)>) {
+        self.with(|state| state.session.hold(held));
+    }
+
     /// Sends the PUBCOMP of a released QoS 2 message; see [`Session::release`].
     pub fn release(&self, token: &ReleaseToken) {
         self.with(|state| state.session.release(token));
@@ -307,6 +313,7 @@ pub struct Connection {
 struct Situation {
     deadline: Option<std::time::Instant>,
     ending: bool,
+    said_goodbye: bool,
     connecting: bool,
     backlog: usize,
 }
@@ -362,6 +369,11 @@ impl Connection {
     /// Returns the configuration, with the client id that is used.
     pub fn config(&self) -> &ClientConfig {
         &self.config
+    }
+
+    /// Returns the configuration to be shared.
+    pub(crate) fn shared_config(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.config)
     }
 
     /// Makes the connection now: returns when CONNECT is sent. A connection that stands is dropped
@@ -550,6 +562,7 @@ impl Connection {
                 Situation {
                     deadline: session.deadline(),
                     ending: session.is_ending(),
+                    said_goodbye: session.has_said_goodbye(),
                     connecting: session.is_connecting(),
                     backlog: session.backlog(),
                 }
@@ -566,7 +579,7 @@ impl Connection {
             if broken && situation.ending {
                 return Poll::Ready(Err(Error::Closed));
             }
-            if situation.ending && !wrote && self.output.is_empty() {
+            if situation.said_goodbye && !wrote && self.output.is_empty() {
                 self.start_closing();
                 return Poll::Ready(Ok(()));
             }
@@ -677,7 +690,14 @@ impl Connection {
         self.input.reserve(self.read_chunk);
         let read = {
             let mut reading = pin!(read_buf(transport, &mut self.input));
-            ready!(reading.as_mut().poll(cx))
+            reading.as_mut().poll(cx)
+        };
+        let Poll::Ready(read) = read else {
+            if self.input.is_empty() && self.read_chunk == READ_CHUNKS.0 {
+                // An idle connection keeps no buffer.
+                self.input = BytesMut::new();
+            }
+            return Poll::Pending;
         };
         let read = match read {
             Ok(0) => return Poll::Ready(Err(Error::Closed)),
@@ -712,8 +732,7 @@ impl Connection {
         drain(session, &mut self.events);
         drop(state);
         if self.input.is_empty() && self.read_chunk == READ_CHUNKS.0 {
-            // An idle connection keeps no buffer, and topics save nothing there.
-            self.input = BytesMut::new();
+            // Topics save nothing on an idle connection.
             self.topics = RecentTopics::default();
         }
         Poll::Ready(result)

@@ -4,6 +4,7 @@ mod fields;
 mod mongodb;
 mod output;
 mod selection;
+mod watch;
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -25,6 +26,7 @@ use crate::select::Selection;
 use crate::size::Size;
 use crate::store::mongodb::Options as MongoOptions;
 use crate::thin::Thinning;
+use crate::watch::WatchPlan;
 
 const WITHOUT_OPTIONS: &str = "Without options: subscribes to iot/# at the broker on localhost, prints each reading, and \
                                stores it in MongoDB on localhost, as {topic, value, reg_date} in the collection \
@@ -62,14 +64,14 @@ pub(crate) struct Args {
     #[arg(value_enum, default_value_t, value_name = "KIND")]
     payload: PayloadMode,
 
-    /// Acknowledge a message once it is in the store, or already in the spool, a file on this machine's disk from which
-    /// MongoDB is supplied, also when it was away for hours [default: store]
+    /// Acknowledge a message once it is in the spool, a file on this machine's disk from which MongoDB is supplied, also
+    /// when it was away for hours; or only once it is in the store [default: spool with MongoDB, else store]
     #[arg(long, env = "IOT_ACK_AFTER", hide_env_values = true)]
     #[arg(value_enum, value_name = "PLACE")]
     ack_after: Option<AckAfter>,
 
-    /// Have the spool in the file PATH (implies --ack-after spool) [default: one for this broker, client ID and store
-    /// in $XDG_STATE_HOME/iot-sub, or in ~/.local/state/iot-sub]
+    /// Have the spool in the file PATH [default: one for this broker, client ID and store in $XDG_STATE_HOME/iot-sub, or
+    /// in ~/.local/state/iot-sub]
     #[arg(long, env = "IOT_SPOOL", hide_env_values = true, value_name = "PATH")]
     spool: Option<PathBuf>,
 
@@ -106,6 +108,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     mongodb: mongodb::MongoArgs,
+
+    #[command(flatten)]
+    watch: watch::WatchArgs,
 
     #[command(flatten)]
     connect: ConnectArgs,
@@ -180,6 +185,7 @@ pub(crate) struct Plan {
     pub(crate) collection: String,
     /// How that collection is used.
     pub(crate) mongodb: MongoOptions,
+    pub(crate) watch: WatchPlan,
     pub(crate) payload: PayloadMode,
     /// Set where readings go to a spool first.
     pub(crate) spool: Option<SpoolPlan>,
@@ -238,7 +244,9 @@ impl Args {
             ));
         }
         if typed("spool_limit") && !self.spools() {
-            return Some("--spool-limit needs --spool PATH or --ack-after spool".into());
+            return Some(
+                "--spool-limit needs a spool: a MongoDB store, and no --ack-after store".into(),
+            );
         }
         let is_v5 = self.connect.protocol_version == Protocol::V5;
         let is_mongodb = matches!(self.store(), StoreUrl::MongoDb(_));
@@ -268,11 +276,7 @@ impl Args {
 
     /// Whether readings go to a spool first.
     fn spools(&self) -> bool {
-        let asked = match self.ack_after {
-            Some(place) => place == AckAfter::Spool,
-            None => self.spool.is_some(),
-        };
-        asked && matches!(self.store(), StoreUrl::MongoDb(_))
+        self.ack_after != Some(AckAfter::Store) && matches!(self.store(), StoreUrl::MongoDb(_))
     }
 
     #[cfg(feature = "embedded")]
@@ -323,6 +327,7 @@ impl Args {
             store,
             collection: self.mongodb.collection(),
             mongodb: self.mongodb.options(),
+            watch: self.watch.plan(),
             payload: self.payload,
             spool,
             #[cfg(feature = "embedded")]

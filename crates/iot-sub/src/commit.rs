@@ -4,7 +4,7 @@
 //! It is a group commit without a timer: whenever the last commit is done, the next takes all that has arrived.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use iot_core::{AckToken, Handle};
@@ -19,6 +19,8 @@ use crate::target::Target;
 
 /// Entries in one commit, at most: a reply of MongoDB's about more could exceed what its protocol carries.
 const BATCH: usize = 5_000;
+/// How long one try may take where the store is a database, before it counts as stuck.
+const SLOWEST: Duration = Duration::from_mins(5);
 /// Delays between retries: the first, and the longest they double to.
 const DELAYS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
@@ -38,7 +40,17 @@ impl Committer {
     /// # Errors
     /// A failure after which nobody knows what is on disk: nothing of that commit is acknowledged.
     pub(crate) fn run(mut self) -> Result<()> {
-        while let Some(items) = self.queue.take(BATCH) {
+        let counts = Arc::clone(&self.counts);
+        let part = &counts.gauges.committing;
+        if let Target::Store(_) = self.target {
+            part.allow(SLOWEST);
+        }
+        loop {
+            part.rest();
+            let Some(items) = self.queue.take(BATCH) else {
+                return Ok(());
+            };
+            part.beat();
             let (entries, tokens): (Vec<Entry>, Vec<Option<AckToken>>) = items
                 .into_iter()
                 .map(|Item { entry, token }| (entry, token))
@@ -51,18 +63,23 @@ impl Committer {
             failpoint::pass(Point::AfterAck);
             self.counts.settled(committed);
         }
-        Ok(())
     }
 
     /// Tries until the entries are committed, and says so once where that takes a while.
     fn commit(&mut self, entries: &[Entry]) -> Result<Committed> {
         let (mut delay, longest) = DELAYS;
-        let mut told: Option<String> = None;
+        let mut told: Vec<String> = Vec::new();
         let mut again = false;
         loop {
+            self.counts.gauges.committing.beat();
+            let began = Instant::now();
             let problem = match self.attempt(entries, again)? {
                 Ok(committed) => {
-                    if told.is_some() {
+                    let gauges = &self.counts.gauges;
+                    gauges.commit_time.add_time(began.elapsed());
+                    gauges.commit_size.add(entries.len() as u64);
+                    gauges.set_store_up(true);
+                    if !told.is_empty() {
                         let name = self.target.name();
                         self.messages.say(&format_args!("store `{name}` is back"));
                     }
@@ -70,13 +87,14 @@ impl Committer {
                 }
                 Err(problem) => problem,
             };
-            if told.as_ref() != Some(&problem) {
+            self.counts.gauges.set_store_up(false);
+            if !told.contains(&problem) {
                 self.messages.say(&format_args!(
                     "waiting for store `{}`: {problem}; what comes meanwhile is not acknowledged, and the broker keeps \
                      as much as its own queue limit allows",
                     self.target.name()
                 ));
-                told = Some(problem);
+                told.push(problem);
             }
             again = true;
             self.queue.pause(delay);

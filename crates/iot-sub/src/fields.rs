@@ -73,8 +73,8 @@ impl FromStr for TopicPattern {
             return Err("no level is a field, as in iot/{home}/{sensor}".into());
         }
         names.sort_unstable();
-        if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(format!("the field `{}` stands twice", twice[0]));
+        if let Some([name, _]) = names.array_windows().find(|[one, next]| one == next) {
+            return Err(format!("the field `{name}` stands twice"));
         }
         Ok(pattern)
     }

@@ -78,11 +78,15 @@ impl Pipeline {
     ///
     /// # Errors
     /// What is wrong with the configuration, and a thread that can't be started.
-    pub(crate) fn new(plan: Plan, destination: Destination, messages: &Messages) -> Result<Self> {
+    pub(crate) fn new(
+        plan: Plan,
+        destination: Destination,
+        counts: Arc<Counts>,
+        messages: &Messages,
+    ) -> Result<Self> {
         let connection = Connection::new(plan.config)?;
         let handle = connection.handle();
         debug(&handle);
-        let counts = Arc::new(Counts::default());
         let store = Sink::start(destination, handle.clone(), &counts, messages)?;
         Ok(Self {
             notices: Notices::new(connection.config().address()),
@@ -119,6 +123,7 @@ impl Pipeline {
         deadline: Option<Instant>,
     ) -> Result<()> {
         let received = self.receive(&mut signals, deadline).await;
+        self.counts.gauges.stopping();
         if received.is_ok() {
             self.settle_removals().await?;
         }
@@ -172,6 +177,7 @@ impl Pipeline {
         let mut seconds = tokio::time::interval_at(Instant::now() + second, second);
         let tells_rate = self.output.tells_rate();
         loop {
+            self.counts.gauges.receiving.beat();
             if self.selector.has_ended() {
                 return Ok(End::Asked);
             }
@@ -205,7 +211,10 @@ impl Pipeline {
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                     return Ok(End::TimedOut);
                 }
-                _ = seconds.tick(), if tells_rate => self.output.tell_rate(),
+                // In any case, for the next round shows that this task goes on.
+                _ = seconds.tick() => if tells_rate {
+                    self.output.tell_rate();
+                }
             }
         }
     }
@@ -264,6 +273,9 @@ impl Pipeline {
     }
 
     fn event(&mut self, event: Event) -> Result<()> {
+        if let Event::ConnectFailed(_) | Event::Disconnected(_) = &event {
+            self.counts.gauges.disconnected();
+        }
         self.messages.debug(&self.handle, &event);
         if let Some(notice) = self.notices.line(&event) {
             let is_final = match &event {
@@ -280,6 +292,7 @@ impl Pipeline {
             Event::Connected(ack) => {
                 self.connected = true;
                 self.decoder.set_client(self.handle.client_id());
+                self.counts.gauges.connected();
                 self.messages.connected(ack.code.0);
                 let (filters, properties) = (&self.subscriptions, &self.properties.subscribe);
                 match self
@@ -301,6 +314,7 @@ impl Pipeline {
             }
             Event::Subscribed(ack) => {
                 self.subscribed(&ack)?;
+                self.counts.gauges.subscribed();
                 self.selector.answered();
             }
             Event::Unsubscribed(_) => self.selector.answered(),

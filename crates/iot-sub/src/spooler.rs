@@ -6,7 +6,7 @@
 
 use std::mem;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use iot_core::{AckToken, Handle};
@@ -101,11 +101,14 @@ impl Spooler {
     /// # Errors
     /// A failure after which nobody knows what is on disk: nothing of that commit is acknowledged.
     pub(crate) fn run(mut self) -> Result<()> {
+        self.mind_the_room()?;
         loop {
             // What waits for room comes first; and at the end there is no other place for what was received.
             let room = self.entries.is_empty() && (self.hold.is_none() || self.closing);
             let most = if room { ENTRIES } else { 0 };
+            self.counts.gauges.committing.rest();
             let work = self.queue.wait(most, BYTES, self.patience());
+            self.counts.gauges.committing.beat();
             self.closing = work.closed;
             for item in work.items {
                 self.entries.push(item.entry);
@@ -131,6 +134,12 @@ impl Spooler {
             }
         }
         self.end()
+    }
+
+    /// Lets nothing more be read from the broker, or takes that back.
+    fn set_hold(&self, held: bool) {
+        self.queue.hold(held);
+        self.counts.gauges.set_held(held);
     }
 
     /// How long to wait for something to do.
@@ -172,8 +181,14 @@ impl Spooler {
         if trims {
             failpoint::pass(Point::BeforeTrim);
         }
+        let began = Instant::now();
         match self.spool.commit(&self.entries, delivered) {
             Ok(first) => {
+                if !self.entries.is_empty() {
+                    let gauges = &self.counts.gauges;
+                    gauges.commit_time.add_time(began.elapsed());
+                    gauges.commit_size.add(self.entries.len() as u64);
+                }
                 if trims {
                     failpoint::pass(Point::AfterTrim);
                 }
@@ -201,7 +216,7 @@ impl Spooler {
         self.delay = None;
         if let Some(Hold::Retry(_)) = self.hold {
             self.hold = None;
-            self.queue.hold(false);
+            self.set_hold(false);
             self.messages.say(&format_args!(
                 "spool `{}` can be written to again; reading goes on",
                 self.spool.name()
@@ -218,7 +233,7 @@ impl Spooler {
     fn refused(&mut self, problem: Retryable) -> Result<()> {
         if self.hold != Some(Hold::Retry(problem)) {
             self.hold = Some(Hold::Retry(problem));
-            self.queue.hold(true);
+            self.set_hold(true);
             self.messages.say(&format_args!(
                 "spool `{}`: {problem}; reading from the broker stops until that is over, and the broker keeps as much as \
                  its own queue limit allows",
@@ -258,12 +273,16 @@ impl Spooler {
         if let Some(Hold::Retry(_)) = self.hold {
             return Ok(());
         }
-        let mut full = self.full(self.spool.space()?);
+        let mut space = self.spool.space()?;
+        let mut full = self.full(space);
         if full.is_some() {
             // What is in the log counts twice until it is folded in.
             self.forgive(|spooler| spooler.spool.fold())?;
-            full = self.full(self.spool.space()?);
+            space = self.spool.space()?;
+            full = self.full(space);
         }
+        let limit = self.limit.bytes();
+        self.counts.gauges.set_spool_bytes(space.used, limit);
         if full == self.hold {
             return Ok(());
         }
@@ -291,7 +310,7 @@ impl Spooler {
             ));
         }
         self.hold = full;
-        self.queue.hold(full.is_some());
+        self.set_hold(full.is_some());
         Ok(())
     }
 

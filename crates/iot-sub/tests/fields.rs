@@ -160,7 +160,7 @@ fn fields_in_sqlite_are_columns_of_the_view() {
     let store = sqlite_url(&file);
     // First without: the file is what it always was.
     run(&broker, &store, &[], || {
-        broker.mosquitto_pub(["-q", "1", "-t", "iot/old", "-m", "0"])
+        broker.mosquitto_pub(["-q", "1", "-t", "iot/old", "-m", "0"]);
     });
     let plain = sqlite(&file, "select sql from sqlite_schema order by name");
     assert!(!plain.contains("fields"), "{plain}");

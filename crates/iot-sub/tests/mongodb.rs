@@ -38,7 +38,7 @@ fn readings_arrive_as_documents_of_exactly_four_fields() {
     program.wait_for_stdout(r#" iot/x {"b":1,"a":[true,null,2.5,"x"]}"#);
     assert_eq!(
         interrupt(program),
-        "iot-sub: received 5, stored 5, rejected 0"
+        "iot-sub: received 5, stored 5, rejected 0, spooled 0"
     );
 
     let documents = documents(&mongo, "sensors");
@@ -101,7 +101,7 @@ fn both_protocol_versions_and_each_qos_arrive_once() {
         });
         assert_eq!(
             interrupt(program),
-            "iot-sub: received 50, stored 50, rejected 0"
+            "iot-sub: received 50, stored 50, rejected 0, spooled 0"
         );
         assert_eq!(documents(&mongo, &collection).len(), 50, "{collection}");
     }
@@ -132,17 +132,20 @@ fn a_broker_that_is_restarted_in_between_is_connected_again() {
     );
     assert_eq!(
         interrupt(program),
-        "iot-sub: received 2, stored 2, rejected 0"
+        "iot-sub: received 2, stored 2, rejected 0, spooled 0"
     );
     assert_eq!(documents(&mongo, "sensors").len(), 2);
 }
 
 #[test]
-fn a_mongodb_that_comes_later_is_waited_for_before_the_broker_is_connected() {
+fn without_a_spool_a_mongodb_that_comes_later_is_waited_for_before_the_broker_is_connected() {
     let broker = Broker::start();
     let mut mongo = Mongo::reserve();
     let port = broker.port().to_string();
-    let program = sub(&["-p", &port, "--store", &mongo.url(), "-i", "late"]).spawn();
+    let args = ["--ack-after", "store", "-i", "late"];
+    let program = sub(&["-p", &port, "--store", &mongo.url()])
+        .args(args)
+        .spawn();
     let line = program.wait_for_stderr("waiting for store");
     assert_eq!(
         line,
@@ -162,10 +165,11 @@ fn a_mongodb_that_comes_later_is_waited_for_before_the_broker_is_connected() {
 }
 
 #[test]
-fn messages_are_acknowledged_after_they_are_stored() {
+fn without_a_spool_messages_are_acknowledged_after_they_are_stored() {
     let broker = Broker::start();
     let mut mongo = Mongo::start();
-    let program = start(&broker, &mongo.url(), &["-q", "1", "-i", "patient"]);
+    let args = ["-q", "1", "-i", "patient", "--ack-after", "store"];
+    let program = start(&broker, &mongo.url(), &args);
     mongo.stop();
     publish(broker.port(), &["-q", "1", "-m", "7"]);
     broker.wait_for_log("Sending PUBLISH to patient", DEADLINE);
@@ -208,7 +212,7 @@ fn a_killed_mongod_costs_no_reading() {
     });
     assert_eq!(
         interrupt(program),
-        "iot-sub: received 400, stored 400, rejected 0"
+        "iot-sub: received 400, stored 400, rejected 0, spooled 0"
     );
 }
 
@@ -226,7 +230,7 @@ fn what_is_not_a_reading_is_kept_counted_and_told_and_harms_nothing() {
     program.wait_for_stderr("rejected a message on `iot/x`: number out of range");
     assert_eq!(
         interrupt(program),
-        "iot-sub: received 9, stored 4, rejected 5"
+        "iot-sub: received 9, stored 4, rejected 5, spooled 0"
     );
 
     let values: Vec<f64> = documents(&mongo, "sensors")
@@ -270,7 +274,8 @@ fn the_payload_option_narrows_and_widens_what_is_a_reading() {
             let told = program.stderr().matches("rejected a message").count();
             program.stdout().lines().count() + told == 3
         });
-        let totals = format!("iot-sub: received 3, stored {stored}, rejected {rejected}");
+        let totals =
+            format!("iot-sub: received 3, stored {stored}, rejected {rejected}, spooled 0");
         assert_eq!(interrupt(program), totals);
         assert_eq!(documents(&mongo, mode).len(), stored, "{mode}");
     }
@@ -331,9 +336,9 @@ fn the_url_s_password_is_never_printed() {
 }
 
 #[test]
-fn a_mongodb_that_wants_to_know_who_we_are_ends_the_program_at_the_start() {
+fn without_a_spool_a_mongodb_that_wants_to_know_who_we_are_ends_the_program_at_the_start() {
     let mongo = Mongo::builder().args(["--auth"]).start();
-    let mut program = sub(&["--store", &mongo.url()]).spawn();
+    let mut program = sub(&["--store", &mongo.url(), "--ack-after", "store"]).spawn();
     assert_eq!(program.wait().code(), Some(1));
     let stderr = program.stderr();
     assert!(stderr.starts_with("iot-sub: cannot use store"), "{stderr}");

@@ -14,7 +14,7 @@ use std::time::Duration;
 use common::{documents, interrupt, publish, start, sub};
 use iot_core::{Client, ClientConfig};
 use mongodb::bson::{Document, doc};
-use testkit::{Broker, DEADLINE, FaultyNet, Mongo, Program, Running, Way, eventually};
+use testkit::{Broker, DEADLINE, FaultyDisk, FaultyNet, Mongo, Program, Running, Way, eventually};
 
 /// How many readings MongoDB has.
 fn count(mongo: &Mongo) -> u64 {
@@ -131,6 +131,17 @@ fn totals(program: Running) -> String {
     totals
 }
 
+/// Ends a program that can't reach its store, and keeps its state.
+#[track_caller]
+fn leave_in(mut program: Running, spools: &Path, moved: &Path) {
+    program.interrupt();
+    program.wait_for_stderr("Ctrl-C again");
+    program.interrupt();
+    assert!(program.wait().success());
+    // The program's own folder goes with it.
+    std::fs::rename(spools, moved).expect("both are temporary folders");
+}
+
 /// Ends a program that can't reach its store: by Ctrl-C, and once more so that it doesn't try for ten seconds.
 #[track_caller]
 fn leave(mut program: Running) -> String {
@@ -147,8 +158,7 @@ fn leave(mut program: Running) -> String {
 fn what_comes_before_mongodb_does_is_acknowledged_at_once_and_stored_later() {
     let broker = Broker::start();
     let mut mongo = Mongo::reserve();
-    let args = ["-q", "1", "-i", "early", "--spool", "s"];
-    let program = start(&broker, &mongo.url(), &args);
+    let program = start(&broker, &mongo.url(), &["-q", "1", "-i", "early"]);
     publish(broker.port(), &["-q", "1", "-m", "7"]);
     broker.wait_for_log("Received PUBACK from early", DEADLINE);
     let line = program.wait_for_stderr("waiting for store");
@@ -195,6 +205,30 @@ fn what_mongodb_has_not_got_stays_in_the_spool_for_the_next_run() {
         totals(program),
         "iot-sub: received 0, stored 50, rejected 0, spooled 0, found in the spool 50"
     );
+}
+
+#[test]
+fn without_a_client_id_the_next_run_finds_what_the_last_one_has_left() {
+    let broker = Broker::start();
+    let mut mongo = Mongo::reserve();
+    let program = start(&broker, &mongo.url(), &["-q", "1"]);
+    flood(broker.port(), 0..10, "");
+    eventually(DEADLINE, "all have arrived", || {
+        program.stdout().lines().count() == 10
+    });
+    let state = tempfile::tempdir().unwrap();
+    let spools = program.folder().join("iot-sub");
+    let moved = state.path().join("iot-sub");
+    leave_in(program, &spools, &moved);
+
+    mongo.start_again();
+    let port = broker.port().to_string();
+    let program = sub(&["-p", &port, "--store", &mongo.url()])
+        .env("XDG_STATE_HOME", state.path())
+        .spawn();
+    program.wait_for_stderr("found in the spool: 10");
+    arrive(&mongo, 10);
+    totals(program);
 }
 
 #[test]
@@ -300,17 +334,19 @@ fn a_second_process_is_refused_and_told_what_helps() {
     let broker = Broker::start();
     let mongo = Mongo::reserve();
     // Both would take the one below the state directory.
-    let first = start(&broker, &mongo.url(), &["--ack-after", "spool"]);
+    let first = start(&broker, &mongo.url(), &[]);
     let state = first.folder().display().to_string();
     let port = broker.port().to_string();
-    let again = ["-p", &port, "--store", &mongo.url(), "--ack-after", "spool"];
+    let again = ["-p", &port, "--store", &mongo.url()];
     let mut second = sub(&again).env("XDG_STATE_HOME", &state).spawn();
     assert_eq!(second.wait().code(), Some(1));
     let stderr = second.stderr();
     let expected = format!("iot-sub: cannot use spool `{state}/iot-sub/localhost-{port}_");
     assert!(stderr.starts_with(&expected), "{stderr}");
     assert!(
-        stderr.ends_with("another iot-sub uses it (give this one another --id or --spool)\n"),
+        stderr.ends_with(
+            "another iot-sub uses it (give this one an --id of its own, or another --spool)\n"
+        ),
         "{stderr}"
     );
     let other = sub(&again)
@@ -390,6 +426,34 @@ fn overwrite_page(path: &Path, page: u64) {
     let mut file = std::fs::File::options().write(true).open(path).unwrap();
     file.seek(SeekFrom::Start(page * 4_096)).unwrap();
     file.write_all(&[0xa5; 4_096]).unwrap();
+}
+
+#[test]
+fn a_failed_fsync_ends_the_program_and_acknowledges_nothing() {
+    let broker = Broker::start();
+    let mongo = Mongo::reserve();
+    let folder = tempfile::tempdir().unwrap();
+    let disk = FaultyDisk::at(folder.path());
+    let spool = folder.path().join("s").display().to_string();
+    let port = broker.port().to_string();
+    let args = ["-p", &port, "-q", "1", "-i", "unsynced", "--spool", &spool];
+    let program = sub(&["--store", &mongo.url()]).args(args);
+    let mut program = disk.under(program).spawn();
+    broker.wait_for_log("Sending SUBACK", DEADLINE);
+    publish(broker.port(), &["-q", "1", "-m", "1"]);
+    broker.wait_for_log("Received PUBACK from unsynced", DEADLINE);
+    disk.fail_fsync();
+    publish(broker.port(), &["-q", "1", "-m", "2"]);
+    assert_eq!(program.wait().code(), Some(1));
+    let stderr = program.stderr();
+    let last = stderr.lines().last().unwrap();
+    assert!(
+        last.starts_with(&format!("iot-sub: spool `{spool}`: disk I/O error")),
+        "{stderr}"
+    );
+    let log = broker.log();
+    assert_eq!(log.matches("Sending PUBLISH to unsynced").count(), 2);
+    assert_eq!(log.matches("Received PUBACK from unsynced").count(), 1);
 }
 
 #[test]
@@ -498,8 +562,8 @@ fn what_contradicts_a_spool_is_told() {
             "error: --spool needs a MongoDB store; what goes into a file is on this disk already",
         ),
         (
-            &["--spool-limit", "5M"],
-            "error: --spool-limit needs --spool PATH or --ack-after spool",
+            &["--spool-limit", "5M", "--store", "none"],
+            "error: --spool-limit needs a spool: a MongoDB store, and no --ack-after store",
         ),
         (
             &["--spool", "s", "--spool-limit", "5K"],

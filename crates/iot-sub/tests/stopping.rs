@@ -22,15 +22,15 @@ fn sigterm_ends_it_as_ctrl_c_does_with_a_goodbye_to_the_broker() {
     assert_eq!(documents(&mongo, "sensors").len(), 200);
     assert_eq!(
         program.stderr().lines().last(),
-        Some("iot-sub: received 200, stored 200, rejected 0")
+        Some("iot-sub: received 200, stored 200, rejected 0, spooled 0")
     );
 }
 
 #[test]
-fn a_second_ctrl_c_gives_up_on_a_store_that_is_away_and_says_how_many_are_lost() {
+fn without_a_spool_a_second_ctrl_c_gives_up_on_a_store_that_is_away_and_says_how_many_are_lost() {
     let broker = Broker::start();
     let mut mongo = Mongo::start();
-    let mut program = start(&broker, &mongo.url(), &[]);
+    let mut program = start(&broker, &mongo.url(), &["--ack-after", "store"]);
     mongo.kill();
     publish(broker.port(), &["--count", "3", "--interval", "1ms"]);
     program.wait_for_stderr("waiting for store");
@@ -56,7 +56,7 @@ fn a_second_ctrl_c_gives_up_on_a_store_that_is_away_and_says_how_many_are_lost()
 #[test]
 fn ctrl_c_while_a_store_is_waited_for_ends_at_once() {
     let mongo = Mongo::reserve();
-    let mut program = common::sub(&["--store", &mongo.url()]).spawn();
+    let mut program = common::sub(&["--store", &mongo.url(), "--ack-after", "store"]).spawn();
     program.wait_for_stderr("waiting for store");
     program.interrupt();
     assert_eq!(program.wait().code(), Some(0));

@@ -23,8 +23,10 @@ mod nats;
 mod net;
 mod peer;
 mod ports;
+mod power;
 mod program;
 mod server;
+mod trace;
 mod wait;
 
 pub use broker::{Broker, BrokerBuilder};
@@ -33,5 +35,7 @@ pub use mongo::{Mongo, MongoBuilder, MongoSet};
 pub use nats::Nats;
 pub use net::{FaultyNet, Way};
 pub use peer::{Conversation, ScriptedPeer};
+pub use power::{Loss, PoweredDisk};
 pub use program::{Program, Running, program};
+pub use trace::{Call, read_trace, traced};
 pub use wait::{Condition, DEADLINE, eventually};

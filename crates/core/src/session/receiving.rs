@@ -9,6 +9,11 @@ use crate::message::{Message, PacketId, Properties, QoS};
 use crate::packet::{Ack, Outgoing};
 use crate::reason::ReasonCode;
 
+/// Messages of one connection that are not answered yet, at most: as many as there are packet ids. Not the receive maximum:
+/// mosquitto 2.0 exceeds that where `max_queued_messages` is 0, and does so again after each reconnect. Who left it for
+/// that (MQTT 5 §3.3.4) would not get another message.
+const MOST: usize = u16::MAX as usize;
+
 /// What [`Session::ack`](super::Session::ack) takes: names one delivery of one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AckToken {
@@ -16,6 +21,7 @@ pub struct AckToken {
     number: u64,
     id: PacketId,
     qos: QoS,
+    again: bool,
 }
 
 /// What [`Session::release`](super::Session::release) takes: names one PUBREL.
@@ -37,6 +43,13 @@ impl AckToken {
     pub fn qos(&self) -> QoS {
         self.qos
     }
+
+    /// Returns whether the message is certainly the one that came under this packet id on the
+    /// connection before: with QoS 1, its PUBACK never left, and the broker still had the session.
+    /// Never for a message that may be new.
+    pub fn is_again(&self) -> bool {
+        self.again
+    }
 }
 
 impl ReleaseToken {
@@ -51,6 +64,8 @@ impl ReleaseToken {
 struct Arrival {
     id: PacketId,
     qos: QoS,
+    /// The message's [`Message::fingerprint`].
+    fingerprint: u64,
     state: State,
 }
 
@@ -65,6 +80,8 @@ enum State {
 /// A QoS 2 message between its first PUBLISH and its PUBREL.
 #[derive(Debug)]
 struct Held {
+    /// Its [`Message::fingerprint`].
+    fingerprint: u64,
     serial: u64,
     /// The token that takes it; `None` once it is taken.
     waits_for: Option<AckToken>,
@@ -83,6 +100,9 @@ pub(super) struct Receiving {
     /// What the application has got and automatic acknowledgement has not yet marked.
     taken: Vec<AckToken>,
     held: HashMap<PacketId, Held>,
+    /// Messages with QoS 1 of the last connection whose PUBACK never left, with their
+    /// [`Message::fingerprint`]s; as long as they have not come again.
+    unanswered: HashMap<PacketId, u64>,
     /// What acknowledgements say beyond success, by the numbers of their arrivals.
     replies: HashMap<u64, Ack>,
     /// How many messages were ever held.
@@ -103,6 +123,7 @@ impl Receiving {
             first: 0,
             taken: Vec::new(),
             held: HashMap::new(),
+            unanswered: HashMap::new(),
             replies: HashMap::new(),
             serial: 0,
             releases: HashSet::new(),
@@ -110,10 +131,11 @@ impl Receiving {
         }
     }
 
-    pub(super) fn hold(&mut self, ids: impl IntoIterator<Item = PacketId>) {
-        for id in ids {
+    pub(super) fn hold(&mut self, held: impl IntoIterator<Item = (PacketId, u64)>) {
+        for (id, fingerprint) in held {
             self.serial += 1;
             self.held.entry(id).or_insert(Held {
+                fingerprint,
                 serial: self.serial,
                 waits_for: None,
                 arrival: None,
@@ -121,11 +143,15 @@ impl Receiving {
         }
     }
 
-    /// A new connection begins: no acknowledgement of the last one may be sent on it.
-    pub(super) fn reconnected(&mut self) {
+    /// The connection is over: none of its acknowledgements may be sent any more.
+    pub(super) fn disconnected(&mut self) {
         self.connection += 1;
         self.first += self.arrivals.len() as u64;
-        self.arrivals.clear();
+        for arrival in self.arrivals.drain(..) {
+            if arrival.qos == QoS::AtLeastOnce && self.manual {
+                self.unanswered.insert(arrival.id, arrival.fingerprint);
+            }
+        }
         self.releases.clear();
         self.replies.clear();
         self.open = 0;
@@ -137,15 +163,11 @@ impl Receiving {
     /// The broker has forgotten the session: its packet ids start anew.
     pub(super) fn session_lost(&mut self) {
         self.held.clear();
+        self.unanswered.clear();
     }
 
-    /// Takes a PUBLISH; `limit` is the receive maximum that the broker was told.
-    pub(super) fn publish(
-        &mut self,
-        message: Message,
-        limit: usize,
-        out: &mut Answers<'_>,
-    ) -> Result<(), Error> {
+    /// Takes a PUBLISH.
+    pub(super) fn publish(&mut self, message: Message, out: &mut Answers<'_>) -> Result<(), Error> {
         let Some(id) = message.packet_id else {
             out.events.push_back(Event::Received {
                 message,
@@ -153,12 +175,31 @@ impl Receiving {
             });
             return Ok(());
         };
+        let fingerprint = match message.qos {
+            // Who is not asked when to acknowledge is not told either that a message comes again.
+            QoS::AtLeastOnce if !self.manual => 0,
+            _ => message.fingerprint(),
+        };
+        if message.qos == QoS::ExactlyOnce
+            && let Some(held) = self.held.get(&id)
+            && held.fingerprint != fingerprint
+        {
+            // The broker has lost what it knew of that message: this is another one.
+            self.forget(id, out);
+        }
+        let again = match message.qos {
+            QoS::AtLeastOnce if !self.unanswered.is_empty() => {
+                self.unanswered.remove(&id) == Some(fingerprint)
+            }
+            _ => false,
+        };
         let number = self.first + self.arrivals.len() as u64;
         let token = AckToken {
             connection: self.connection,
             number,
             id,
             qos: message.qos,
+            again,
         };
         let duplicate = match message.qos {
             QoS::ExactlyOnce => self.held.get_mut(&id),
@@ -166,12 +207,13 @@ impl Receiving {
         };
         let Some(held) = duplicate else {
             self.open += 1;
-            if self.open > limit {
+            if self.open > MOST {
                 return Err(Error::Protocol(ReasonCode::RECEIVE_MAXIMUM_EXCEEDED));
             }
             if message.qos == QoS::ExactlyOnce {
                 self.serial += 1;
                 let held = Held {
+                    fingerprint,
                     serial: self.serial,
                     waits_for: Some(token),
                     arrival: Some(number),
@@ -181,6 +223,7 @@ impl Receiving {
             self.arrivals.push_back(Arrival {
                 id,
                 qos: message.qos,
+                fingerprint,
                 state: State::Waiting,
             });
             let token = Some(token);
@@ -191,13 +234,14 @@ impl Receiving {
         if held.arrival.is_none_or(|arrival| arrival < self.first) {
             if held.arrival.replace(number).is_none() {
                 self.open += 1;
-                if self.open > limit {
+                if self.open > MOST {
                     return Err(Error::Protocol(ReasonCode::RECEIVE_MAXIMUM_EXCEEDED));
                 }
             }
             self.arrivals.push_back(Arrival {
                 id,
                 qos: message.qos,
+                fingerprint,
                 state: match held.waits_for {
                     None => State::Ready,
                     Some(_) => State::Waiting,

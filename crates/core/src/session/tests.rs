@@ -5,9 +5,11 @@
 
 mod connecting;
 mod ending;
+mod found;
 mod hostile;
 mod keep_alive;
 mod limits;
+mod model;
 mod publishing;
 mod queueing;
 mod receiving;
@@ -59,6 +61,11 @@ fn manual(config: ClientConfig) -> ClientConfig {
 
 fn id(id: u16) -> PacketId {
     PacketId::new(id).expect("not 0")
+}
+
+/// A message that [`publish`] makes, as an earlier process has noted it.
+fn held(number: u16, payload: &str) -> (PacketId, u64) {
+    (id(number), message(2, payload).fingerprint())
 }
 
 fn connack(session_present: bool) -> ConnAck {

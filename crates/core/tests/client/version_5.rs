@@ -359,21 +359,6 @@ fn no_more_is_in_flight_than_the_broker_s_receive_maximum() {
 }
 
 #[test]
-fn a_broker_that_exceeds_our_receive_maximum_is_told_so() {
-    let config = ClientConfig {
-        receive_maximum: 1,
-        manual_ack: true,
-        ..v5("a")
-    };
-    let (_peer, watched, mut broker) = scripted(config, b"\x20\x03\x00\x00\x00");
-    broker.send(b"\x32\x07\x00\x01t\x00\x01\x00x\x32\x07\x00\x01t\x00\x02\x00y");
-    broker.expect(b"\xe0\x01\x93");
-    assert_eq!(watched.text(), "x");
-    let error = watched.disconnect_seen().unwrap_err();
-    assert!(error.to_string().contains("receive maximum"), "{error}");
-}
-
-#[test]
 fn no_packet_is_larger_than_the_broker_takes() {
     let broker = Broker::builder().config("max_packet_size 100").start();
     let watched = Watched::connected(v5("a"), broker.port());

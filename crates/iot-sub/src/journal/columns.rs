@@ -38,10 +38,9 @@ pub(super) fn add(connection: &mut Connection, fields: &[Arc<str>]) -> rusqlite:
         transaction.execute_batch("ALTER TABLE readings ADD COLUMN fields TEXT")?;
     }
     // Names are letters, digits and _.
-    let columns: String = shown
-        .iter()
-        .map(|name| format!(", json_extract(readings.fields, '$.\"{name}\"') AS \"{name}\""))
-        .collect();
+    let columns = shown.iter().fold(String::new(), |columns, name| {
+        format!("{columns}, json_extract(readings.fields, '$.\"{name}\"') AS \"{name}\"")
+    });
     transaction.execute_batch(&format!(
         "DROP VIEW sensors;
          CREATE VIEW sensors AS

@@ -32,7 +32,9 @@ impl Lock {
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => {
-                bail!("another iot-sub uses it (give this one another --id or --spool)")
+                bail!(
+                    "another iot-sub uses it (give this one an --id of its own, or another --spool)"
+                )
             }
             Err(TryLockError::Error(error)) => bail!("cannot lock it: {}", error.kind()),
         }

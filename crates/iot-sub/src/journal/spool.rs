@@ -571,7 +571,7 @@ pub(crate) mod tests {
         let _spool = fixture.open();
         assert_eq!(
             fixture.refusal(),
-            "cannot use spool `PATH`: another iot-sub uses it (give this one another --id or --spool)"
+            "cannot use spool `PATH`: another iot-sub uses it (give this one an --id of its own, or another --spool)"
         );
     }
 

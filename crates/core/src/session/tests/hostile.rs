@@ -96,7 +96,7 @@ fn life(seed: u64, config: ClientConfig) {
                 let at = rng.random_range(0..releases.len());
                 bench.session.release(&releases[at]);
             }
-            11 => bench.session.hold([id(rng.random_range(1..8))]),
+            11 => bench.session.hold([held(rng.random_range(1..8), "a")]),
             12 => {
                 bench.sent();
             }

@@ -72,7 +72,7 @@ fn a_held_id_suppresses_nothing_across_a_reconnect() {
     assert_eq!(bench.sent(), ["PUBREC #7"]);
     // Nor do those of an earlier process.
     let mut bench = Bench::offline(v31());
-    bench.session.hold([id(7)]);
+    bench.session.hold([held(7, "1")]);
     bench.connect(false);
     bench.receive(publish(2, 7, "1")).unwrap();
     assert_eq!(bench.told(), ["message q2 #7 t=1"]);

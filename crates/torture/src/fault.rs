@@ -1,0 +1,231 @@
+//! What can go wrong, and how it is made to.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use rand::RngExt;
+use testkit::{FaultyNet, Way};
+
+use crate::round::World;
+
+/// The points where `iot-sub` can be made to kill itself, and at which pass at most.
+pub(crate) const POINTS: [(&str, u32); 12] = [
+    ("before-receive", 2_000),
+    ("after-receive", 200),
+    ("before-commit", 100),
+    ("after-commit", 100),
+    ("before-ack", 100),
+    ("after-ack", 100),
+    ("before-pubrel", 800),
+    ("after-pubrel", 800),
+    ("before-delivery", 50),
+    ("after-delivery", 50),
+    ("before-trim", 3),
+    ("after-trim", 3),
+];
+
+/// Longer than one and a half times the keep alive of five seconds, after which a silent side counts as gone.
+const SILENCE: Duration = Duration::from_secs(8);
+/// How long `iot-sub` may take to notice.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// One fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    KillSubject,
+    /// At one of [`POINTS`].
+    KillSubjectAt(usize),
+    TerminateSubject,
+    FreezeSubject,
+    RestartBroker,
+    FreezeBroker,
+    KillBroker,
+    KillStore,
+    FreezeStore,
+    BrokerNet(NetFault),
+    StoreNet(NetFault),
+    FillDisk,
+}
+
+/// What can be wrong with a network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NetFault {
+    Latency,
+    Cut,
+    BlackHole,
+    RepliesLost,
+    RequestsLost,
+}
+
+const NET_FAULTS: [NetFault; 5] = [
+    NetFault::Latency,
+    NetFault::Cut,
+    NetFault::BlackHole,
+    NetFault::RepliesLost,
+    NetFault::RequestsLost,
+];
+
+impl Fault {
+    /// Returns all that a round can hold but for the killed broker.
+    pub(crate) fn all() -> Vec<Self> {
+        let mut all = vec![
+            Self::KillSubject,
+            Self::TerminateSubject,
+            Self::FreezeSubject,
+            Self::RestartBroker,
+            Self::FreezeBroker,
+            Self::KillStore,
+            Self::FreezeStore,
+            Self::FillDisk,
+        ];
+        all.extend((0..POINTS.len()).map(Self::KillSubjectAt));
+        all.extend(NET_FAULTS.map(Self::BrokerNet));
+        all.extend(NET_FAULTS.map(Self::StoreNet));
+        all
+    }
+
+    /// Returns what the report calls it.
+    pub(crate) fn name(self) -> String {
+        let net = |fault| match fault {
+            NetFault::Latency => "slow",
+            NetFault::Cut => "cut",
+            NetFault::BlackHole => "a black hole",
+            NetFault::RepliesLost => "one that loses what the server says",
+            NetFault::RequestsLost => "one that loses what iot-sub says",
+        };
+        match self {
+            Self::KillSubject => "kill -9 of iot-sub at any moment".into(),
+            Self::KillSubjectAt(point) => format!("kill -9 of iot-sub {}", POINTS[point].0),
+            Self::TerminateSubject => "SIGTERM of iot-sub in the middle of the flood".into(),
+            Self::FreezeSubject => "iot-sub frozen".into(),
+            Self::RestartBroker => "mosquitto ended with SIGTERM and started again".into(),
+            Self::FreezeBroker => "mosquitto frozen".into(),
+            Self::KillBroker => "kill -9 of mosquitto".into(),
+            Self::KillStore => "kill -9 of mongod".into(),
+            Self::FreezeStore => "mongod frozen".into(),
+            Self::BrokerNet(fault) => format!("network to mosquitto: {}", net(fault)),
+            Self::StoreNet(fault) => format!("network to mongod: {}", net(fault)),
+            Self::FillDisk => "disk full under the spool".into(),
+        }
+    }
+
+    /// Strikes, waits until it is noticed, and heals it. Returns what the report calls it.
+    pub(crate) fn strike(self, world: &mut World) -> String {
+        let mut name = self.name();
+        match self {
+            Self::KillSubject => {
+                world.subject.kill();
+                world.rest(0..1_000);
+                world.subject.start(None);
+            }
+            Self::KillSubjectAt(point) => {
+                let (point, most) = POINTS[point];
+                world.subject.kill();
+                let pass = world.random.random_range(1..=most);
+                world.subject.start(Some(&format!("{point}:{pass}")));
+                if !world.subject.wait_for_failpoint(PATIENCE) {
+                    name += ": not reached";
+                }
+                world.subject.start(None);
+            }
+            Self::TerminateSubject => {
+                world.subject.terminate();
+                world.rest(0..500);
+                world.subject.start(None);
+            }
+            Self::FreezeSubject => {
+                world.subject.freeze();
+                sleep(SILENCE);
+                world.subject.thaw();
+            }
+            Self::RestartBroker => {
+                world.broker.stop();
+                world.rest(0..1_000);
+                world.broker.start_again();
+            }
+            Self::FreezeBroker => {
+                world.noticed(LOST_BROKER, |world| world.broker.freeze());
+                world.broker.thaw();
+            }
+            Self::KillBroker => {
+                world.broker.kill();
+                world.rest(0..1_000);
+                world.broker.start_again();
+            }
+            Self::KillStore => {
+                world.noticed(LOST_STORE, |world| world.store.kill());
+                world.rest(0..2_000);
+                world.store.start_again();
+            }
+            Self::FreezeStore => {
+                world.noticed(LOST_STORE, |world| world.store.freeze());
+                world.rest(0..2_000);
+                world.store.thaw();
+            }
+            Self::BrokerNet(NetFault::RequestsLost) => {
+                // A second's acknowledgements: the broker will send again what was acknowledged.
+                world.to_broker.lose(Way::ToServer, true);
+                world.rest(500..1_500);
+                world.to_broker.lose(Way::ToServer, false);
+            }
+            Self::BrokerNet(NetFault::RepliesLost) => {
+                world.to_broker.lose(Way::ToClient, true);
+                world.rest(500..1_500);
+                world.to_broker.lose(Way::ToClient, false);
+            }
+            Self::BrokerNet(NetFault::BlackHole) => {
+                world.noticed(LOST_BROKER, |world| world.to_broker.freeze());
+                heal(&world.to_broker);
+            }
+            Self::StoreNet(NetFault::RepliesLost) => {
+                world.noticed(LOST_STORE, |world| world.to_store.lose(Way::ToClient, true));
+                world.to_store.lose(Way::ToClient, false);
+            }
+            Self::StoreNet(NetFault::RequestsLost) => {
+                world.noticed(LOST_STORE, |world| world.to_store.lose(Way::ToServer, true));
+                world.to_store.lose(Way::ToServer, false);
+            }
+            Self::StoreNet(NetFault::BlackHole) => {
+                world.noticed(LOST_STORE, |world| world.to_store.freeze());
+                heal(&world.to_store);
+            }
+            Self::BrokerNet(fault) => slow_or_cut(fault, world, |world| &world.to_broker),
+            Self::StoreNet(fault) => slow_or_cut(fault, world, |world| &world.to_store),
+            Self::FillDisk => {
+                world.noticed("the disk is full", |world| world.subject.disk.fill());
+                world.rest(0..2_000);
+                world.noticed("can be written to again", |world| world.subject.disk.heal());
+            }
+        }
+        name
+    }
+}
+
+const LOST_BROKER: &str = "lost broker";
+const LOST_STORE: &str = "waiting for store";
+
+fn heal(net: &FaultyNet) {
+    // What waited in it is lost.
+    net.cut();
+    net.thaw();
+}
+
+fn slow_or_cut(fault: NetFault, world: &mut World, net: fn(&World) -> &FaultyNet) {
+    if fault == NetFault::Latency {
+        net(world).set_latency(Duration::from_millis(100));
+        world.rest(1_000..3_000);
+        net(world).set_latency(Duration::ZERO);
+    } else {
+        net(world).cut();
+    }
+}
+
+impl World {
+    /// Does something and waits until `iot-sub` says that it has noticed, which it must within half a minute.
+    fn noticed(&mut self, line: &str, act: impl FnOnce(&mut Self)) {
+        let before = self.subject.said(line);
+        act(self);
+        let noticed = self.subject.notices(line, before, PATIENCE);
+        assert!(noticed, "iot-sub has not said `{line}` within {PATIENCE:?}");
+    }
+}

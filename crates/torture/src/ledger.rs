@@ -1,0 +1,130 @@
+//! What is in the store, held against what was published.
+
+use std::collections::HashMap;
+
+use mongodb::bson::{Bson, Document, doc};
+
+use crate::publisher::{qos, text};
+
+/// How often the store has each number of each publisher.
+pub(crate) struct Ledger {
+    runtime: tokio::runtime::Runtime,
+    database: mongodb::Database,
+}
+
+/// What the store holds.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    counts: HashMap<(usize, usize), u64>,
+}
+
+impl Ledger {
+    pub(crate) fn of(url: &str) -> Self {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let client = runtime
+            .block_on(mongodb::Client::with_uri_str(url))
+            .expect("a client");
+        Self {
+            runtime,
+            database: client.database("iot_service"),
+        }
+    }
+
+    /// How many readings are stored.
+    pub(crate) fn count(&self) -> u64 {
+        let collection = self.database.collection::<Document>("sensors");
+        self.runtime
+            .block_on(async { collection.count_documents(doc! {}).await })
+            .expect("a count")
+    }
+
+    /// How many messages are stored as something else than readings; none should be.
+    pub(crate) fn rejected(&self) -> u64 {
+        let collection = self.database.collection::<Document>("sensors_rejected");
+        self.runtime
+            .block_on(async { collection.count_documents(doc! {}).await })
+            .expect("a count")
+    }
+
+    /// Reads the store. Each reading must have been sent, as it is now.
+    pub(crate) fn read(&self, sent: &[usize]) -> Held {
+        let mut held = Held::default();
+        self.runtime.block_on(async {
+            let collection = self.database.collection::<Document>("sensors");
+            let mut cursor = collection.find(doc! {}).await.expect("a cursor");
+            while cursor.advance().await.expect("the next reading") {
+                let document = cursor.deserialize_current().expect("a document");
+                let Some((publisher, number)) = sent_as(&document) else {
+                    panic!("the store has what was never sent so: {document}");
+                };
+                assert!(
+                    number < *sent.get(publisher).unwrap_or(&0),
+                    "the store has number {number} of publisher {publisher}, which was never sent"
+                );
+                *held.counts.entry((publisher, number)).or_default() += 1;
+            }
+        });
+        held
+    }
+}
+
+/// Which reading this is, if nothing about it has changed.
+fn sent_as(document: &Document) -> Option<(usize, usize)> {
+    let topic = document.get_str("topic").ok()?;
+    let mut levels = topic.split('/').skip(1);
+    let level = levels.next()?;
+    let publisher = levels.next()?.parse().ok()?;
+    let value = document.get_document("value").ok()?;
+    let number = match value.get("n")? {
+        Bson::Int32(number) => usize::try_from(*number).ok()?,
+        Bson::Int64(number) => usize::try_from(*number).ok()?,
+        Bson::Double(number) => {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "compared with what was sent"
+            )]
+            let number = *number as usize;
+            number
+        }
+        _ => return None,
+    };
+    let own = levels.next().map(str::parse);
+    let unchanged = value.get_str("x").ok()? == text(publisher, number)
+        && value.len() == 2
+        && level == format!("q{}", qos(publisher))
+        && own.is_none_or(|own| own == Ok(number))
+        && document.get_datetime("reg_date").is_ok()
+        && document.len() == 4;
+    unchanged.then_some((publisher, number))
+}
+
+impl Held {
+    /// Whether a number is there.
+    pub(crate) fn has(&self, publisher: usize, number: usize) -> bool {
+        self.counts.contains_key(&(publisher, number))
+    }
+
+    /// What is missing of what was sent.
+    pub(crate) fn missing(&self, sent: &[usize]) -> Vec<(usize, usize)> {
+        let numbers = |(publisher, count): (usize, &usize)| {
+            (0..*count).map(move |number| (publisher, number))
+        };
+        let all = sent.iter().enumerate().flat_map(numbers);
+        all.filter(|key| !self.counts.contains_key(key)).collect()
+    }
+
+    /// How many there are beyond one of each, of what was sent with this QoS.
+    pub(crate) fn again(&self, with: u8) -> u64 {
+        let counts = self.counts.iter();
+        counts
+            .filter(|((publisher, _), _)| qos(*publisher) == with)
+            .map(|(_, count)| count - 1)
+            .sum()
+    }
+
+    /// How many different ones there are.
+    pub(crate) fn len(&self) -> usize {
+        self.counts.len()
+    }
+}

@@ -1,0 +1,107 @@
+//! Publishers of numbered readings, each on a thread and a session of its own.
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use iot_core::{Client, ClientConfig, MessageInfo};
+
+/// How many there are; the first half publishes with QoS 1, the others with QoS 2.
+pub(crate) const PUBLISHERS: usize = 4;
+/// Messages under way of each: mosquitto 2.0.11 loses QoS 2 messages beyond 20.
+const UNDER_WAY: usize = 20;
+/// How long the broker may take to acknowledge.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// Returns the QoS of a publisher.
+pub(crate) fn qos(publisher: usize) -> u8 {
+    if publisher < PUBLISHERS / 2 { 1 } else { 2 }
+}
+
+/// Returns the text that goes with a number: a page or two now and then, else short.
+pub(crate) fn text(publisher: usize, number: usize) -> String {
+    let mix = (number + 1).wrapping_mul(2_654_435_761) ^ (publisher << 20);
+    let words = if mix.is_multiple_of(17) { 300 } else { mix % 7 };
+    let mut text = String::new();
+    for word in 0..words {
+        let _ = write!(text, "{:08x}", (mix.rotate_left(7) ^ word) & 0xffff_ffff);
+    }
+    text
+}
+
+/// The publishers at work.
+pub(crate) struct Publishers {
+    stop: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<usize>>,
+}
+
+impl Publishers {
+    /// Starts them, each at `rate` readings a second. With `own_topics` each reading has a topic of its own.
+    pub(crate) fn start(port: u16, rate: u32, own_topics: bool) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let threads = (0..PUBLISHERS)
+            .map(|number| {
+                let stop = Arc::clone(&stop);
+                thread::spawn(move || publish(number, port, rate, own_topics, &stop))
+            })
+            .collect();
+        Self { stop, threads }
+    }
+
+    /// Ends them once the broker has acknowledged all they have sent; returns how many that are.
+    pub(crate) fn finish(self) -> Vec<usize> {
+        self.stop.store(true, Ordering::Relaxed);
+        let joined = self.threads.into_iter().map(JoinHandle::join);
+        joined
+            .map(|kept| kept.expect("a publisher finishes"))
+            .collect()
+    }
+}
+
+fn publish(number: usize, port: u16, rate: u32, own_topics: bool, stop: &AtomicBool) -> usize {
+    let qos = qos(number);
+    let config = ClientConfig {
+        client_id: format!("publisher{number}"),
+        // Else a lost connection would make new messages of old ones.
+        clean_session: false,
+        reconnect_delay: (Duration::from_millis(100), Duration::from_secs(1)),
+        ..ClientConfig::default()
+    };
+    let client = Client::new(config, ()).expect("a client");
+    client
+        .connect("127.0.0.1", port, Duration::from_mins(1), None)
+        .expect("a broker");
+    client.loop_start().expect("a loop");
+    let mut under_way: VecDeque<MessageInfo> = VecDeque::new();
+    let wait = |info: MessageInfo| {
+        info.wait_for_publish(Some(PATIENCE))
+            .expect("the broker acknowledges");
+    };
+    let pause = Duration::from_secs(1) / rate;
+    let mut next = Instant::now();
+    let mut count = 0;
+    while !stop.load(Ordering::Relaxed) {
+        let mut topic = format!("iot/q{qos}/{number}");
+        if own_topics {
+            let _ = write!(topic, "/{count}");
+        }
+        let payload = format!(r#"{{"n":{count},"x":"{}"}}"#, text(number, count));
+        under_way.push_back(client.publish(topic, payload, qos, false).expect("room"));
+        count += 1;
+        if under_way.len() >= UNDER_WAY
+            && let Some(oldest) = under_way.pop_front()
+        {
+            wait(oldest);
+        }
+        // What was held up is not made good.
+        next = (next + pause).max(Instant::now());
+        thread::sleep(next.saturating_duration_since(Instant::now()));
+    }
+    under_way.into_iter().for_each(wait);
+    client.disconnect().expect("a connection");
+    client.loop_stop().expect("a loop");
+    count
+}

@@ -1,0 +1,108 @@
+//! What a round, and all of them together, brought.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+/// The numbers of one round, or their sum.
+#[derive(Debug, Default)]
+pub(crate) struct Numbers {
+    pub(crate) sent: u64,
+    pub(crate) lives: u64,
+    pub(crate) found: u64,
+    pub(crate) sent_again: [u64; 3],
+    pub(crate) published_again: [u64; 3],
+    pub(crate) stored_again: [u64; 3],
+    /// What a killed broker had forgotten before `iot-sub` saw it.
+    pub(crate) forgotten: u64,
+    pub(crate) faults: BTreeMap<String, u64>,
+}
+
+/// One round.
+pub(crate) struct Outcome {
+    pub(crate) seed: u64,
+    pub(crate) mode: &'static str,
+    pub(crate) time: Duration,
+    pub(crate) numbers: Numbers,
+}
+
+/// All rounds, by their kind.
+#[derive(Default)]
+pub(crate) struct Report {
+    modes: BTreeMap<&'static str, (u64, Numbers)>,
+    faults: BTreeMap<String, u64>,
+    time: Duration,
+}
+
+impl Report {
+    pub(crate) fn add(&mut self, outcome: Outcome) {
+        self.time += outcome.time;
+        for (fault, count) in &outcome.numbers.faults {
+            *self.faults.entry(fault.clone()).or_default() += count;
+        }
+        let (rounds, sum) = self.modes.entry(outcome.mode).or_default();
+        *rounds += 1;
+        let new = outcome.numbers;
+        sum.sent += new.sent;
+        sum.lives += new.lives;
+        sum.found += new.found;
+        sum.forgotten += new.forgotten;
+        for qos in 0..3 {
+            sum.sent_again[qos] += new.sent_again[qos];
+            sum.published_again[qos] += new.published_again[qos];
+            sum.stored_again[qos] += new.stored_again[qos];
+        }
+    }
+}
+
+impl fmt::Display for Numbers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} acknowledged to the publishers, {} lives of iot-sub, {} found in the spool; QoS 1: {} sent again by the broker, \
+             {} by publishers, {} stored again; QoS 2: {} sent again, {} by publishers, {} stored again",
+            self.sent,
+            self.lives,
+            self.found,
+            self.sent_again[1],
+            self.published_again[1],
+            self.stored_again[1],
+            self.sent_again[2],
+            self.published_again[2],
+            self.stored_again[2],
+        )?;
+        if self.forgotten > 0 {
+            write!(f, "; {} forgotten by the killed broker", self.forgotten)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let faults: u64 = self.numbers.faults.values().sum();
+        write!(
+            f,
+            "seed {}, {}: {faults} faults in {} s, nothing missing, changed or invented; {}",
+            self.seed,
+            self.mode,
+            self.time.as_secs(),
+            self.numbers
+        )
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rounds: u64 = self.modes.values().map(|(rounds, _)| rounds).sum();
+        writeln!(f, "{rounds} rounds in {} s", self.time.as_secs())?;
+        for (mode, (rounds, numbers)) in &self.modes {
+            writeln!(f, "  {mode}, {rounds} rounds: {numbers}")?;
+        }
+        writeln!(f, "Faults:")?;
+        for (fault, count) in &self.faults {
+            writeln!(f, "  {count:>5} × {fault}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,201 @@
+//! `iot-sub` under torture: one life after the other, on the same files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+use testkit::{FaultyDisk, Program, Running};
+
+/// A copy of the program, so that a build meanwhile doesn't exchange it.
+pub(crate) struct Binary {
+    path: PathBuf,
+    _folder: TempDir,
+}
+
+impl Binary {
+    /// Copies `program`, or the one beside this program.
+    pub(crate) fn of(program: Option<&Path>) -> Self {
+        let own = std::env::current_exe().expect("the path of this program");
+        let beside = own.with_file_name("iot-sub");
+        let original = program.unwrap_or(&beside);
+        let bytes = fs::read(original).unwrap_or_else(|error| {
+            panic!(
+                "cannot read `{}`: {error} (scripts/torture builds it)",
+                original.display()
+            )
+        });
+        let mark = b"IOT_FAILPOINT is";
+        assert!(
+            bytes.windows(mark.len()).any(|bytes| bytes == mark),
+            "`{}` was built without the feature failpoints (scripts/torture builds it)",
+            original.display()
+        );
+        let folder = TempDir::new().expect("a temporary folder");
+        let path = folder.path().join("iot-sub");
+        fs::copy(original, &path).expect("room for a copy");
+        Self {
+            path,
+            _folder: folder,
+        }
+    }
+}
+
+/// The program, running or between two lives.
+pub(crate) struct Subject {
+    program: PathBuf,
+    arguments: Vec<String>,
+    /// What outlives it, and the logs of all lives.
+    folder: PathBuf,
+    pub(crate) disk: FaultyDisk,
+    running: Option<Running>,
+    pub(crate) lives: u64,
+    /// What it found in its spool at its starts, all together.
+    pub(crate) found: u64,
+}
+
+impl Subject {
+    /// Returns the program with these arguments, not started yet. `folder` has to be there.
+    pub(crate) fn new(binary: &Binary, arguments: Vec<String>, folder: &Path) -> Self {
+        Self {
+            program: binary.path.clone(),
+            arguments,
+            folder: folder.to_owned(),
+            disk: FaultyDisk::at(folder),
+            running: None,
+            lives: 0,
+            found: 0,
+        }
+    }
+
+    /// Starts it; with a fail point it will kill itself there.
+    pub(crate) fn start(&mut self, failpoint: Option<&str>) {
+        let program = Program::new(&self.program)
+            .args(&self.arguments)
+            .env("XDG_STATE_HOME", &self.folder);
+        let mut program = self.disk.under(program);
+        if let Some(failpoint) = failpoint {
+            program = program.env("IOT_FAILPOINT", failpoint);
+        }
+        self.running = Some(program.spawn());
+        self.lives += 1;
+    }
+
+    fn running(&mut self) -> &mut Running {
+        self.running.as_mut().expect("started")
+    }
+
+    /// Kills it with SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        self.check();
+        self.running().kill();
+        self.bury();
+    }
+
+    /// Waits until it has killed itself at its fail point; kills it if that doesn't come.
+    pub(crate) fn wait_for_failpoint(&mut self, patience: Duration) -> bool {
+        let end = Instant::now() + patience;
+        while self.running().is_running() && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let died = !self.running().is_running();
+        self.running().kill();
+        if died {
+            let status = self.running().wait();
+            assert_eq!(status.code(), None, "iot-sub ended by itself: {status}");
+        }
+        self.bury();
+        died
+    }
+
+    /// Ends it with SIGTERM, which must be a success; its counts must add up. Returns its last line.
+    pub(crate) fn terminate(&mut self) -> String {
+        self.check();
+        self.running().terminate();
+        let status = self.running().wait();
+        let stderr = self.running().stderr();
+        assert!(status.success(), "iot-sub: {status}\n{stderr}");
+        self.bury();
+        let totals = stderr.lines().last().unwrap_or_default().to_owned();
+        assert!(adds_up(&totals), "its counts don't add up: {totals}");
+        totals
+    }
+
+    /// Stops it from running (SIGSTOP).
+    pub(crate) fn freeze(&mut self) {
+        self.running().freeze();
+    }
+
+    /// Lets it run on.
+    pub(crate) fn thaw(&mut self) {
+        self.running().thaw();
+    }
+
+    /// It must not have ended by itself.
+    pub(crate) fn check(&mut self) {
+        let running = self.running();
+        assert!(
+            running.is_running(),
+            "iot-sub ended by itself:\n{}",
+            running.stderr()
+        );
+    }
+
+    /// How often it has written a line with this text in this life.
+    pub(crate) fn said(&self, text: &str) -> usize {
+        let stderr = self.running.as_ref().map(Running::stderr);
+        stderr.map_or(0, |stderr| stderr.matches(text).count())
+    }
+
+    /// Waits until it has said so once more than `before`; returns whether it has.
+    pub(crate) fn notices(&mut self, text: &str, before: usize, patience: Duration) -> bool {
+        let end = Instant::now() + patience;
+        loop {
+            if self.said(text) > before {
+                return true;
+            }
+            if Instant::now() >= end {
+                return false;
+            }
+            self.check();
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Keeps what it wrote.
+    fn bury(&mut self) {
+        let Some(running) = self.running.take() else {
+            return;
+        };
+        let stderr = running.stderr();
+        let found = "found in the spool: ";
+        for line in stderr.lines() {
+            if let Some((_, count)) = line.split_once(found) {
+                self.found += count.parse::<u64>().unwrap_or(0);
+            }
+        }
+        let path = self.folder.join(format!("iot-sub-{}.log", self.lives));
+        fs::write(path, stderr).expect("room for a log");
+    }
+}
+
+/// `received + found in the spool = all others`, of `iot-sub: received 3, stored 2, …`.
+fn adds_up(totals: &str) -> bool {
+    let Some(totals) = totals.strip_prefix("iot-sub: ") else {
+        return false;
+    };
+    let (mut came, mut went) = (0, 0);
+    for count in totals.split(", ") {
+        let Some((name, count)) = count.rsplit_once(' ') else {
+            return false;
+        };
+        let Ok(count) = count.parse::<u64>() else {
+            return false;
+        };
+        match name {
+            "received" | "found in the spool" => came += count,
+            _ => went += count,
+        }
+    }
+    came == went
+}
