@@ -214,13 +214,30 @@ impl Args {
     pub(crate) fn read() -> Self {
         let (mut args, given): (Self, Given) =
             cli::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
-        let settled = args.connect.settle(&given).err();
+        let settled = args.connect.settle(&given);
+        let settled = settled.and_then(|()| args.take_url_topic()).err();
         match settled.or_else(|| args.contradictions(given.matches())) {
             Some(line) => Self::command()
                 .error(ErrorKind::ArgumentConflict, line)
                 .exit(),
             None => args,
         }
+    }
+
+    /// Takes the topic at the end of a URL: beside those of --topic, or instead.
+    fn take_url_topic(&mut self) -> Result<(), String> {
+        let Some(topic) = self.connect.url_topic() else {
+            return Ok(());
+        };
+        let filter = topic
+            .text
+            .parse()
+            .map_err(|error| format!("--url: {error}"))?;
+        if !topic.beside {
+            self.topic.clear();
+        }
+        self.topic.push(filter);
+        Ok(())
     }
 
     /// What excludes what. Not left to clap, for which a value from the environment counts as typed.
@@ -284,7 +301,8 @@ impl Args {
         use clap::parser::ValueSource::CommandLine;
         let typed = |name: &&str| matches.value_source(name) == Some(CommandLine);
         if self.embedded {
-            let name = ["host", "port", "bind"].into_iter().find(typed)?;
+            let name = ConnectArgs::PLACE.into_iter().find(typed)?;
+            let name = name.replace('_', "-");
             return Some(format!(
                 "--{name} can't be used with --embedded, which brings its own broker; --listen ADDRESS:PORT says where"
             ));

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use iot_core::{AckToken, Handle};
+use iot_core::Handle;
 
 use crate::counts::Counts;
 use crate::failpoint::{self, Point};
+use crate::group::Group;
 use crate::journal::{Committed, Retryable};
 use crate::output::Messages;
-use crate::queue::{Item, Queue};
-use crate::reading::Entry;
+use crate::queue::Queue;
 use crate::target::Target;
 
 /// Entries in one commit, at most: a reply of MongoDB's about more could exceed what its protocol carries.
@@ -51,33 +51,30 @@ impl Committer {
                 return Ok(());
             };
             part.beat();
-            let (entries, tokens): (Vec<Entry>, Vec<Option<AckToken>>) = items
-                .into_iter()
-                .map(|Item { entry, token }| (entry, token))
-                .unzip();
-            failpoint::pass(Point::BeforeCommit);
-            let committed = self.commit(&entries)?;
-            failpoint::pass(Point::AfterCommit);
-            failpoint::pass(Point::BeforeAck);
-            self.handle.ack(tokens.iter().flatten());
-            failpoint::pass(Point::AfterAck);
-            self.counts.settled(committed);
+            let mut group: Group = items.into_iter().collect();
+            if group.has_content() {
+                failpoint::pass(Point::BeforeCommit);
+                let committed = self.commit(&group)?;
+                failpoint::pass(Point::AfterCommit);
+                self.counts.settled(committed);
+            }
+            group.answer(&self.handle);
         }
     }
 
     /// Tries until the entries are committed, and says so once where that takes a while.
-    fn commit(&mut self, entries: &[Entry]) -> Result<Committed> {
+    fn commit(&mut self, group: &Group) -> Result<Committed> {
         let (mut delay, longest) = DELAYS;
         let mut told: Vec<String> = Vec::new();
         let mut again = false;
         loop {
             self.counts.gauges.committing.beat();
             let began = Instant::now();
-            let problem = match self.attempt(entries, again)? {
+            let problem = match self.attempt(group, again)? {
                 Ok(committed) => {
                     let gauges = &self.counts.gauges;
                     gauges.commit_time.add_time(began.elapsed());
-                    gauges.commit_size.add(entries.len() as u64);
+                    gauges.commit_size.add(group.entries.len() as u64);
                     gauges.set_store_up(true);
                     if !told.is_empty() {
                         let name = self.target.name();
@@ -103,15 +100,20 @@ impl Committer {
     }
 
     /// One try: what was committed, or why it is to be tried again.
-    fn attempt(&mut self, entries: &[Entry], again: bool) -> Result<Result<Committed, String>> {
+    fn attempt(&mut self, group: &Group, again: bool) -> Result<Result<Committed, String>> {
+        let Group {
+            entries, changes, ..
+        } = group;
         match &mut self.target {
-            Target::Journal { journal, name } => match journal.commit(entries) {
+            Target::Journal { journal, name } => match journal.commit_with(entries, changes) {
                 Ok(committed) => Ok(Ok(committed)),
                 Err(error) => match error.downcast_ref::<Retryable>() {
                     Some(problem) => Ok(Err(problem.to_string())),
                     None => Err(error).with_context(|| format!("cannot store in `{name}`")),
                 },
             },
+            // There is no place for the session's changes in the same transaction.
+            Target::Store(_) if entries.is_empty() => Ok(Ok(Committed::default())),
             Target::Store(store) => match self.runtime.block_on(store.insert(entries, again)) {
                 Ok(done) => Ok(Ok(Committed {
                     stored: done.stored,

@@ -9,6 +9,7 @@ mod counts;
 mod deliver;
 mod failpoint;
 mod fields;
+mod group;
 mod journal;
 mod output;
 mod pipeline;

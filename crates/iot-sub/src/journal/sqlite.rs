@@ -16,14 +16,14 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, ToSql, TransactionBehavior};
 
 use super::file::{self, Format, explain};
-use super::{Committed, Journal, columns};
+use super::{Change, Committed, Held, Journal, SessionKey, columns, held};
 use crate::reading::{Entry, Reading, Rejection, Value};
 
 const FORMAT: Format = Format {
     // `iots`
     application_id: 0x69_6f_74_73,
-    version: 1,
-    schema: include_str!("schema.sql"),
+    version: 2,
+    schema: concat!(include_str!("schema.sql"), held::schema!()),
     settings: &[
         // Few and large checkpoints are fast; the limit gives the log's room back after a burst.
         ("wal_autocheckpoint", 10_000),
@@ -46,16 +46,23 @@ pub(crate) struct SqliteStore {
     topics: HashMap<Arc<str>, i64>,
     /// Readings have more than the four fields, in a column of their own.
     has_fields: bool,
+    /// Whose changes are kept.
+    session: Option<SessionKey>,
 }
 
 impl SqliteStore {
+    #[cfg(test)]
+    pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
+        Self::open_with(path, &[])
+    }
+
     /// Opens the store at `path`, or makes it; readings are to have these fields beside the four.
     ///
     /// # Errors
     ///
     /// A file that can't be opened, isn't an SQLite database, is somebody else's, or was made by a newer version. None
     /// of these files is changed.
-    pub(crate) fn open(path: &Path, fields: &[Arc<str>]) -> anyhow::Result<Self> {
+    pub(crate) fn open_with(path: &Path, fields: &[Arc<str>]) -> anyhow::Result<Self> {
         let name = path.display().to_string();
         let mut connection =
             file::connect(path, &FORMAT).with_context(|| format!("cannot open store `{name}`"))?;
@@ -67,10 +74,11 @@ impl SqliteStore {
             path: name,
             topics: HashMap::new(),
             has_fields,
+            session: None,
         })
     }
 
-    fn commit_all(&mut self, entries: &[Entry]) -> rusqlite::Result<Committed> {
+    fn commit_all(&mut self, entries: &[Entry], changes: &[Change]) -> rusqlite::Result<Committed> {
         if self.topics.len() > TOPICS_REMEMBERED {
             self.topics.clear();
         }
@@ -146,6 +154,9 @@ impl SqliteStore {
                 }
             }
         }
+        if let Some(key) = &self.session {
+            held::apply(&transaction, key, changes)?;
+        }
         transaction.commit()?;
         self.topics.extend(new_topics);
         Ok(committed)
@@ -153,11 +164,19 @@ impl SqliteStore {
 }
 
 impl Journal for SqliteStore {
-    fn commit(&mut self, entries: &[Entry]) -> anyhow::Result<Committed> {
-        if entries.is_empty() {
+    fn resume(&mut self, key: &SessionKey) -> anyhow::Result<Held> {
+        let held = held::read(&self.connection, key)
+            .map_err(explain)
+            .with_context(|| format!("cannot read `{}`", self.path))?;
+        self.session = Some(key.clone());
+        Ok(held)
+    }
+
+    fn commit_with(&mut self, entries: &[Entry], changes: &[Change]) -> anyhow::Result<Committed> {
+        if entries.is_empty() && (changes.is_empty() || self.session.is_none()) {
             return Ok(Committed::default());
         }
-        self.commit_all(entries)
+        self.commit_all(entries, changes)
             .map_err(explain)
             .with_context(|| format!("cannot store in `{}`", self.path))
     }
@@ -262,7 +281,7 @@ mod tests {
         }
 
         fn open(&self) -> SqliteStore {
-            SqliteStore::open(&self.path(), &[]).unwrap()
+            SqliteStore::open(&self.path()).unwrap()
         }
 
         fn entry(&mut self, millis: i64, topic: &str, payload: &[u8]) -> Entry {
@@ -299,7 +318,7 @@ mod tests {
 
         /// The error of opening the store, as a person sees it.
         fn refusal(&self) -> String {
-            let error = SqliteStore::open(&self.path(), &[]).unwrap_err();
+            let error = SqliteStore::open(&self.path()).unwrap_err();
             format!("{error:#}").replace(&*self.path().to_string_lossy(), "PATH")
         }
     }
@@ -517,7 +536,7 @@ mod tests {
         drop(store);
         assert_eq!(
             fixture.refusal(),
-            "cannot open store `PATH`: its schema is version 7, this iot-sub knows version 1 (use a newer iot-sub)"
+            "cannot open store `PATH`: its schema is version 7, this iot-sub knows version 2 (use a newer iot-sub)"
         );
     }
 
@@ -525,7 +544,7 @@ mod tests {
     fn a_path_that_cannot_be_opened_is_told_with_the_reason() {
         #[track_caller]
         fn case(path: &Path, expected: &str) {
-            let error = SqliteStore::open(path, &[]).unwrap_err();
+            let error = SqliteStore::open(path).unwrap_err();
             let shown = format!("cannot open store `{}`: {expected}", path.display());
             assert_eq!(format!("{error:#}"), shown);
         }

@@ -256,7 +256,7 @@ fn sqlite_keeps_the_contract() {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("iot.db");
         Sqlite {
-            store: SqliteStore::open(&path, &[]).unwrap(),
+            store: SqliteStore::open(&path).unwrap(),
             path,
             _folder: folder,
         }
