@@ -19,7 +19,10 @@ fn data(text: &'static str) -> Properties {
 }
 
 /// A reason string.
-#[expect(clippy::unnecessary_wraps, reason = "it stands where there may be none")]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "it stands where there may be none"
+)]
 fn words(text: &str) -> Option<Box<Properties>> {
     Some(Box::new(Properties {
         reason_string: Some(text.into()),
