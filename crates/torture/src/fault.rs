@@ -4,9 +4,10 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use rand::RngExt;
-use testkit::{FaultyNet, Way};
+use testkit::{FaultyNet, Way, eventually};
 
 use crate::round::World;
+use crate::subject::Subject;
 
 /// The points where `iot-sub` can be made to kill itself, and at which pass at most.
 pub(crate) const POINTS: [(&str, u32); 12] = [
@@ -27,7 +28,7 @@ pub(crate) const POINTS: [(&str, u32); 12] = [
 /// Longer than one and a half times the keep alive of five seconds, after which a silent side counts as gone.
 const SILENCE: Duration = Duration::from_secs(8);
 /// How long `iot-sub` may take to notice.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// One fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -221,8 +222,17 @@ fn slow_or_cut(fault: NetFault, world: &mut World, net: fn(&World) -> &FaultyNet
 }
 
 impl World {
-    /// Does something and waits until `iot-sub` says that it has noticed, which it must within half a minute.
+    /// Does something and waits until `iot-sub` says that it has noticed, which it must within a minute. What it has
+    /// said already and not taken back it doesn't say again, so that must be over before.
     fn noticed(&mut self, line: &str, act: impl FnOnce(&mut Self)) {
+        let over = |subject: &Subject| match line {
+            LOST_BROKER => subject.last("Connected with result code") > subject.last(LOST_BROKER),
+            LOST_STORE => subject.last(LOST_STORE) <= subject.last("is back"),
+            _ => true,
+        };
+        eventually(PATIENCE, format_args!("`{line}` is over"), || {
+            over(&self.subject)
+        });
         let before = self.subject.said(line);
         act(self);
         let noticed = self.subject.notices(line, before, PATIENCE);
