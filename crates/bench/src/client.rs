@@ -209,11 +209,12 @@ pub fn round_trips(face: Face, port: u16, bare: u16, times: usize) -> Result<()>
 }
 
 /// Connects many clients, waits until all are accepted, and prints how many bytes of memory each
-/// of them takes.
+/// of them takes, beside what the first one takes that all share.
 pub fn idle(face: Face, port: u16, clients: usize) -> Result<()> {
-    let first = measure::resident()?;
     let bytes = match face {
         Face::Callbacks => {
+            let _one = connected(port)?;
+            let first = measure::resident()?;
             let clients = (0..clients).map(|_| connected(port));
             let clients = clients.collect::<Result<Vec<_>>>()?;
             let taken = measure::resident()? - first;
@@ -223,7 +224,11 @@ pub fn idle(face: Face, port: u16, clients: usize) -> Result<()> {
         Face::Connection => block_on(async {
             let mut tasks = Vec::new();
             let (tell, mut accepted) = tokio::sync::mpsc::unbounded_channel();
-            for _ in 0..clients {
+            let mut first = 0;
+            for number in 0..=clients {
+                if number == 1 {
+                    first = measure::resident()?;
+                }
                 let mut connection = Connection::new(config(port))?;
                 let tell = tell.clone();
                 tasks.push(tokio::spawn(async move {

@@ -178,7 +178,7 @@ impl<U: Send + 'static> Client<U> {
     pub fn new(config: ClientConfig, userdata: U) -> Result<Self, Error> {
         static NUMBER: AtomicU64 = AtomicU64::new(1);
         let connection = Connection::new(config)?;
-        let config = Arc::new(connection.config().clone());
+        let config = connection.shared_config();
         let acks = Acks::default();
         acks.set_manual(config.manual_ack);
         Ok(Self {

@@ -12,7 +12,7 @@ mod log;
 mod publishing;
 mod receiving;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -114,8 +114,8 @@ enum Phase {
     Connecting { until: Instant },
     /// CONNACK has come.
     Online,
-    /// DISCONNECT is the last packet to send, or is sent.
-    Ending { said: bool },
+    /// DISCONNECT is the last packet to send, or is sent; CONNACK has come before, or may yet.
+    Ending { said: bool, greeted: bool },
 }
 
 /// Whether the broker still has the session, as far as its CONNACK tells.
@@ -151,6 +151,8 @@ pub struct Session {
     ids: PacketIds,
     publishing: Publishing,
     receiving: Receiving,
+    /// Why messages with QoS 2 are given up that the broker may have, or not.
+    doubtful: HashMap<PacketId, Error>,
     /// What the broker's aliases stand for.
     aliases: Vec<Option<TopicName>>,
     /// What ours stand for.
@@ -182,6 +184,7 @@ impl Session {
             ids: PacketIds::default(),
             publishing: Publishing::default(),
             receiving: Receiving::new(config.manual_ack),
+            doubtful: HashMap::new(),
             aliases: Vec::new(),
             our_aliases: Aliases::default(),
             goodbye: GOODBYE,
@@ -253,6 +256,11 @@ impl Session {
         matches!(self.phase, Phase::Ending { .. })
     }
 
+    /// Returns whether DISCONNECT is sent, or there is nobody to send it to.
+    pub(crate) fn has_said_goodbye(&self) -> bool {
+        matches!(self.phase, Phase::Ending { said: true, .. })
+    }
+
     /// Returns whether CONNECT is under way and its answer has not come.
     pub(crate) fn is_connecting(&self) -> bool {
         matches!(self.phase, Phase::Connecting { .. })
@@ -285,7 +293,7 @@ impl Session {
             .resize(self.config.topic_alias_maximum.into(), None);
         self.our_aliases.reset(0);
         self.goodbye = GOODBYE;
-        self.receiving.reconnected();
+        self.receiving.disconnected();
         let config = &self.config;
         let properties = match config.protocol {
             Protocol::V31 | Protocol::V311 => Properties::default(),
@@ -331,6 +339,11 @@ impl Session {
                 | Incoming::SubAck(_)
                 | Incoming::UnsubAck(_)),
             ) => self.online(packet),
+            (Phase::Ending { greeted: false, said }, Incoming::ConnAck(ack)) => {
+                self.phase = Phase::Ending { said, greeted: true };
+                self.greeted_late(&ack);
+                Ok(())
+            }
             (Phase::Connecting { .. }, Incoming::Auth) => Err(protocol(AUTH)),
             (Phase::Connecting { .. }, _) => Err(protocol("a packet before CONNACK")),
             (Phase::Offline, _) => Err(Error::Closed),
@@ -386,14 +399,42 @@ impl Session {
         if ack.session_present && self.config.clean_session {
             return Err(protocol("a session is present after a clean start"));
         }
+        self.phase = Phase::Online;
+        self.obey(&ack);
+        self.resume(&ack);
+        self.feed();
+        self.events.push_back(Event::Connected(ack));
+        self.pump();
+        Ok(())
+    }
+
+    /// CONNACK has come after the application has ended the connection. Whether the session is there
+    /// matters all the same: where it began anew, the next CONNACK will find it present, and its
+    /// packet ids would be taken for those of the session before.
+    fn greeted_late(&mut self, ack: &ConnAck) {
+        if ack.code.is_accepted() {
+            self.obey(ack);
+            self.resume(ack);
+        } else {
+            self.outbox.clear();
+        }
+    }
+
+    /// Takes over what the broker allows on this connection.
+    fn obey(&mut self, ack: &ConnAck) {
         let given = ack.properties.as_deref();
         self.limits = Limits::new(given, self.config.keep_alive);
+        let aliases = given.and_then(|given| given.topic_alias_maximum);
+        self.our_aliases.reset(aliases.unwrap_or(0));
+        self.recheck_unsent();
+    }
+
+    /// Takes up the session as the broker has it.
+    fn resume(&mut self, ack: &ConnAck) {
+        let given = ack.properties.as_deref();
         if let Some(id) = given.and_then(|given| given.assigned_client_identifier.as_ref()) {
             self.assigned_client_id = Some(id.clone());
         }
-        let aliases = given.and_then(|given| given.topic_alias_maximum);
-        self.our_aliases.reset(aliases.unwrap_or(0));
-        self.phase = Phase::Online;
         let kept = match (self.config.protocol, self.config.clean_session) {
             (Protocol::V31, false) => Kept::Unknown,
             _ if ack.session_present => Kept::Yes,
@@ -404,12 +445,7 @@ impl Session {
         if kept != Kept::Yes {
             self.receiving.session_lost();
         }
-        self.recheck_unsent();
-        self.feed();
         self.publishing.resume(kept);
-        self.events.push_back(Event::Connected(ack));
-        self.pump();
-        Ok(())
     }
 
     /// Gives up the QoS 0 messages, accepted before CONNACK, that the broker turns out not to take.
@@ -441,14 +477,20 @@ impl Session {
     /// Returns the next packet to send.
     pub fn poll_transmit(&mut self, now: Instant) -> Option<Outgoing> {
         // What was accepted since CONNECT waits for CONNACK, which says what the broker takes.
-        if let Phase::Connecting { .. } = self.phase
-            && !matches!(self.outbox.front(), Some(Outgoing::Connect(_)))
-        {
+        let waits = match self.phase {
+            Phase::Connecting { .. } => true,
+            // Before MQTT 5 it says nothing about that.
+            Phase::Ending { greeted, .. } => {
+                !greeted && self.config.protocol.is_v5() && !self.outbox.is_empty()
+            }
+            _ => false,
+        };
+        if waits && !matches!(self.outbox.front(), Some(Outgoing::Connect(_))) {
             return None;
         }
         let packet = match &mut self.phase {
-            Phase::Ending { said: true } => return None,
-            Phase::Ending { said } if self.outbox.is_empty() => {
+            Phase::Ending { said: true, .. } => return None,
+            Phase::Ending { said, .. } if self.outbox.is_empty() => {
                 *said = true;
                 Outgoing::Disconnect(std::mem::replace(&mut self.goodbye, GOODBYE))
             }
@@ -564,10 +606,17 @@ impl Session {
     /// Ends the connection. What is queued for the broker stays for the next one.
     pub fn close(&mut self, result: Result<(), Error>) {
         self.phase = Phase::Offline;
-        self.outbox.clear();
+        for packet in self.outbox.drain(..) {
+            if let Outgoing::Publish(message) = packet
+                && !message.dup
+                && let Some(id) = message.packet_id
+            {
+                self.publishing.never_left(id);
+            }
+        }
         self.unsent = 0;
         self.publishing.disconnected();
-        self.receiving.reconnected();
+        self.receiving.disconnected();
         for id in self.ids.free_unsent() {
             let result = Err(result.clone().err().unwrap_or(Error::Closed));
             self.events.push_back(Event::Published {
@@ -878,10 +927,10 @@ impl Session {
     /// broker publishes no will. Until then messages that have arrived can be acknowledged. Returns
     /// whether there is a connection to end.
     pub fn disconnect(&mut self) -> bool {
-        let said = match self.phase {
+        let (said, greeted) = match self.phase {
             Phase::Offline => return false,
             Phase::Ending { .. } => return true,
-            Phase::Online => false,
+            Phase::Online => (false, true),
             // A client need not wait for CONNACK [MQTT 3.1.1 §3.1.4]; but who has not said hello
             // has nothing to say goodbye for.
             Phase::Connecting { .. } => {
@@ -889,10 +938,10 @@ impl Session {
                 if unsent {
                     self.outbox.clear();
                 }
-                unsent
+                (unsent, false)
             }
         };
-        self.phase = Phase::Ending { said };
+        self.phase = Phase::Ending { said, greeted };
         true
     }
 
@@ -976,13 +1025,24 @@ impl Session {
                 let size = self.codec.publish_len(message);
                 if let Err(error) = self.limits.check(message, size) {
                     if let Some(id) = message.packet_id {
-                        self.publishing.finish(id);
-                        self.finish(id, Err(error));
+                        self.give_up(id, message.dup, error);
                     }
                     continue;
                 }
             }
             self.outbox.push_back(next);
+        }
+    }
+
+    /// The broker takes the message no more. One with QoS 2 that was sent before, it may have all the
+    /// same: its id is released first, or the next message under it would be taken for this one.
+    fn give_up(&mut self, id: PacketId, sent_before: bool, error: Error) {
+        if sent_before && self.publishing.received(id) {
+            self.doubtful.insert(id, error);
+            self.outbox.push_back(Outgoing::PubRel(Ack::success(id)));
+        } else {
+            self.publishing.finish(id);
+            self.finish(id, Err(error));
         }
     }
 
@@ -995,8 +1055,11 @@ impl Session {
             });
             return;
         }
+        let doubt = self.doubtful.remove(&id);
         if reason.is_error() && reason != ReasonCode::PACKET_ID_NOT_FOUND {
             self.rejected(ack);
+        } else if let (Some(error), true) = (doubt, reason.is_error()) {
+            self.finish_with(id, Err(error), ack.properties);
         } else {
             self.finish_with(id, Ok(reason), ack.properties);
         }
@@ -1038,6 +1101,7 @@ impl Session {
         result: Result<ReasonCode, Error>,
         properties: Option<Box<Properties>>,
     ) {
+        self.doubtful.remove(&id);
         self.ids.free_if(id, Use::Publish);
         self.events.push_back(Event::Published {
             id,

@@ -1,6 +1,7 @@
 //! What was typed, and what it means.
 
 use std::ffi::OsString;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::error::ErrorKind;
@@ -71,8 +72,21 @@ pub(crate) struct Plan {
     pub(crate) devices: Vec<Device>,
     /// How many messages; `None` goes on until Ctrl-C.
     pub(crate) count: Option<u64>,
+    /// From a delivery to the next message, where a message is repeated so.
+    pub(crate) repeat_delay: Option<Duration>,
+    /// Each message is printed.
+    pub(crate) is_shown: bool,
+    /// The messages are lines of standard input.
+    pub(crate) is_lines: bool,
     pub(crate) fail_fast: bool,
     pub(crate) how: How,
+}
+
+impl Plan {
+    /// Whether a message waits for the connection that is away, also with QoS 0: it is not made again.
+    pub(crate) fn waits(&self) -> bool {
+        self.is_lines || self.repeat_delay.is_some()
+    }
 }
 
 impl Args {
@@ -88,15 +102,33 @@ impl Args {
         let settled = args.connect.settle(&given);
         settled
             .and_then(|()| args.what.settle(&given))
+            .and_then(|()| args.what.take_url_topic(args.connect.url_topic()))
+            .and_then(|()| args.settle_count(&given))
             .map_err(|line| Self::command().error(ErrorKind::ArgumentConflict, line))?;
         args.how.settle(&mut args.connect, &given);
         Ok(args)
+    }
+
+    fn settle_count(&mut self, given: &Given) -> Result<(), String> {
+        if self.count.is_some() && self.what.repeat().is_some() {
+            if given.is_typed("count") && given.is_typed("repeat") {
+                return Err("--count and --repeat both say how many: give one of them".into());
+            }
+            if given.rank("count") > given.rank("repeat") {
+                self.what.forget("repeat");
+            } else {
+                self.count = None;
+            }
+        }
+        Ok(())
     }
 
     /// Returns what the options mean together.
     pub(crate) fn plan(mut self) -> Result<Plan> {
         self.how.check(&mut self.connect, &self.what)?;
         let once = self.what.is_once() && self.how.is_silent_on_time();
+        let (repeat, is_shown) = (self.what.repeat(), self.what.is_shown());
+        let is_lines = self.what.is_lines();
         let devices = self.what.devices(self.how.device_count())?;
         let mut config = ClientConfig {
             max_queued: self.max_queued,
@@ -114,7 +146,13 @@ impl Args {
         Ok(Plan {
             config,
             properties,
-            count: self.count.or(once.then_some(devices.len() as u64)),
+            count: self
+                .count
+                .or(repeat.map(|repeat| repeat.count))
+                .or(once.then_some(devices.len() as u64)),
+            repeat_delay: repeat.map(|repeat| repeat.delay),
+            is_shown,
+            is_lines,
             devices,
             fail_fast: self.connect.fail_fast,
             how: self.how.how(self.connect.session.id_prefix),
@@ -124,8 +162,6 @@ impl Args {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn plan(arguments: &[&str]) -> Plan {

@@ -63,7 +63,7 @@ pub(crate) enum Next {
     Message { topic: TopicName, payload: Bytes },
     /// It is silent this time: the sensor has dropped out.
     Silent,
-    /// Nothing comes any more: the recording has ended.
+    /// Nothing comes any more: the recording or the lines have ended.
     Over,
 }
 
@@ -92,8 +92,10 @@ pub(crate) enum Pace {
 impl Device {
     /// Returns when the next tick is. The same until [`next`](Self::next) is called, but for [`Pace::Later`].
     pub(crate) fn pace(&mut self) -> Pace {
-        if let Source::Recording(recording) = &mut self.source {
-            return recording.pace();
+        match &mut self.source {
+            Source::Recording(recording) => return recording.pace(),
+            Source::Lines(lines) => return lines.pace(),
+            Source::Message(_) | Source::Sensor(_) => {}
         }
         let late = self.late();
         match self.simulation {
@@ -110,8 +112,18 @@ impl Device {
 
     /// Waits until [`pace`](Self::pace) is no longer [`Pace::Later`]. May be dropped at the await.
     pub(crate) async fn ready(&mut self) {
-        if let Source::Recording(recording) = &mut self.source {
-            recording.ready().await;
+        match &mut self.source {
+            Source::Recording(recording) => recording.ready().await,
+            Source::Lines(lines) => lines.ready().await,
+            Source::Message(_) | Source::Sensor(_) => {}
+        }
+    }
+
+    /// Returns how much of what it publishes is done, from 0 to 1, where that is known.
+    pub(crate) fn share(&self) -> Option<f64> {
+        match &self.source {
+            Source::Lines(lines) => lines.share(),
+            Source::Message(_) | Source::Sensor(_) | Source::Recording(_) => None,
         }
     }
 
@@ -119,7 +131,7 @@ impl Device {
     pub(crate) fn last_words(&self) -> Option<String> {
         match &self.source {
             Source::Recording(recording) => recording.last_words(),
-            Source::Message(_) | Source::Sensor(_) => None,
+            Source::Message(_) | Source::Sensor(_) | Source::Lines(_) => None,
         }
     }
 
@@ -155,6 +167,7 @@ impl Device {
             Source::Message(text) => Some(text.clone()),
             Source::Sensor(sensor) => sensor.next(at, time, &self.name),
             Source::Recording(recording) => return recording.next(),
+            Source::Lines(lines) => return lines.next(&self.topic),
         };
         let topic = self.topic.clone();
         Ok(payload.map_or(Next::Silent, |payload| Next::Message { topic, payload }))

@@ -116,6 +116,19 @@ impl HowArgs {
                 "--verify numbers the messages in a payload of its own, and {option} fixes the payload: leave one of them out"
             )));
         }
+        let is_load = self.connections > 1 || self.rate.is_some() || self.report.is_some();
+        let is_many = is_load || self.verify || self.devices.is_some();
+        if what.repeat().is_some() && is_many {
+            return Err(Error::Config(
+                "--repeat repeats one device's message: for load, give --count COUNT instead"
+                    .into(),
+            ));
+        }
+        if what.is_lines() && is_many {
+            return Err(Error::Config(
+                "--stdin-line is one device on one connection: leave out the options of many devices and load".into(),
+            ));
+        }
         if self.connections == 1 {
             return Ok(());
         }

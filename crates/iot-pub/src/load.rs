@@ -6,7 +6,6 @@
 mod agenda;
 mod latency;
 mod limit;
-mod progress;
 mod report;
 mod state;
 mod subscriber;
@@ -25,10 +24,10 @@ use crate::NAME;
 use crate::alarm::Alarm;
 use crate::args::Plan;
 use crate::device::Device;
+use crate::progress::{self, Progress};
 use crate::report::messages_were;
 use agenda::Agenda;
 use latency::Latency;
-use progress::Progress;
 use report::Report;
 use state::{Link, Shared, Stage, State};
 use subscriber::Wanted;
@@ -404,7 +403,9 @@ impl Engine {
                     (Some(count), Some(time)) => Some(count.max(time)),
                     (count, time) => count.or(time),
                 };
-                progress::line(share, elapsed, &state.counts)
+                let counts = &state.counts;
+                let missing = counts.failed + counts.dropped;
+                progress::line(share, elapsed, [counts.sent, counts.pending, missing])
             }
         });
     }

@@ -8,6 +8,7 @@ mod fleet;
 mod how;
 mod load;
 mod payload;
+mod progress;
 mod publish;
 mod rate;
 mod report;

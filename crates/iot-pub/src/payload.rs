@@ -1,5 +1,6 @@
-//! Where payloads come from: `-m`, a simulated sensor, or a recording.
+//! Where payloads come from: `-m` and its like, lines, a simulated sensor, or a recording.
 
+pub(crate) mod lines;
 pub(crate) mod model;
 pub(crate) mod random;
 pub(crate) mod recording;
@@ -8,6 +9,7 @@ pub(crate) mod template;
 
 use bytes::Bytes;
 
+use lines::Lines;
 use recording::Recording;
 use sensor::Sensor;
 
@@ -18,4 +20,5 @@ pub(crate) enum Source {
     Message(Bytes),
     Sensor(Box<Sensor>),
     Recording(Box<Recording>),
+    Lines(Box<Lines>),
 }

@@ -11,6 +11,7 @@ use crate::alarm::Alarm;
 use crate::args::Plan;
 use crate::device::Device;
 use crate::fleet::Fleet;
+use crate::progress::{self, Progress};
 use crate::report::{Counts, messages_were};
 
 /// How long acknowledgements are waited for after Ctrl-C.
@@ -21,6 +22,9 @@ const SILENCE: Duration = Duration::from_secs(1);
 const GOODBYE: Duration = Duration::from_secs(3);
 /// The same after a second Ctrl-C.
 const SHORT_GOODBYE: Duration = Duration::from_millis(200);
+
+/// How many messages that are due are handed over before the connection gets its turn.
+const TOGETHER: usize = 256;
 
 /// Publishes as planned.
 pub(crate) async fn run(mut plan: Plan) -> Result<()> {
@@ -40,6 +44,9 @@ pub(crate) async fn run(mut plan: Plan) -> Result<()> {
         dropped_before: 0,
         told_full: false,
         told_rejection: None,
+        progress: Progress::new(),
+        start: Instant::now(),
+        delivered: None,
         plan,
     };
     debug(&publisher.handle);
@@ -76,17 +83,27 @@ struct Publisher {
     told_full: bool,
     /// Why messages are rejected, as it was said last.
     told_rejection: Option<String>,
+    /// Of lines, on a terminal.
+    progress: Progress,
+    start: Instant,
+    /// When the last message was delivered.
+    delivered: Option<Instant>,
 }
 
 impl Publisher {
     /// Sends until all is sent and acknowledged, or a signal asks for the end.
     async fn send(&mut self, signals: &mut Signals) -> Result<End> {
         while !self.is_done() {
-            self.alarm.set(self.next_tick());
+            let mut wake = self.next_tick();
+            if self.plan.is_lines {
+                self.show();
+                wake = wake.into_iter().chain(self.progress.next()).min();
+            }
+            self.alarm.set(wake);
             tokio::select! {
                 event = self.connection.next() => self.event(event)?,
                 () = self.alarm.ring() => {
-                    if let Err(error) = self.tick() {
+                    if let Err(error) = self.ticks() {
                         // What was sent before that gets its time as well.
                         self.finish(signals).await?;
                         return Err(error);
@@ -118,7 +135,40 @@ impl Publisher {
 
     fn next_tick(&self) -> Option<Instant> {
         let waits = self.held.is_some() || !self.has_more();
-        self.fleet.due().filter(|_| !waits)
+        let due = self.fleet.due().filter(|_| !waits)?;
+        let Some(delay) = self.plan.repeat_delay else {
+            return Some(due);
+        };
+        if self.counts.pending > 0 {
+            return None;
+        }
+        let next = self.delivered.map(|at| at.checked_add(delay));
+        next.map_or(Some(due), |next| next.map(|next| next.max(due)))
+    }
+
+    /// Does what is due, but not so much that acknowledgements have to wait.
+    fn ticks(&mut self) -> Result<()> {
+        let now = Instant::now();
+        for _ in 0..TOGETHER {
+            if self.next_tick().is_none_or(|due| due > now) {
+                break;
+            }
+            self.tick()?;
+        }
+        Ok(())
+    }
+
+    /// Shows how far the lines are, where somebody watches.
+    fn show(&mut self) {
+        let elapsed = self.start.elapsed();
+        let counts = &self.counts;
+        let missing = counts.dropped + counts.rejected;
+        let sent = counts.messages.saturating_sub(counts.pending + missing);
+        let pending = counts.pending;
+        let share = self.fleet.devices().first().and_then(Device::share);
+        self.progress.say(Instant::now(), || {
+            progress::line(share, elapsed, [sent, pending, missing])
+        });
     }
 
     /// After a signal: nothing new is sent, and what was sent gets its time.
@@ -162,6 +212,10 @@ impl Publisher {
                 self.counts.pending += 1;
                 self.print(&message);
             }
+            Err(Error::NotConnected) if self.plan.waits() => {
+                self.held = Some((device, message));
+                return Ok(());
+            }
             Err(Error::NotConnected) => self.counts.dropped += 1,
             Err(Error::QueueFull { .. }) => {
                 self.held = Some((device, message));
@@ -179,7 +233,11 @@ impl Publisher {
 
     /// Tells that the schedule waits. With a connection that is no news: there is room again soon.
     fn tell_full(&mut self) {
-        if self.held.is_some() && !self.handle.is_connected() && !self.told_full {
+        if self.held.is_some()
+            && self.counts.pending > 0
+            && !self.handle.is_connected()
+            && !self.told_full
+        {
             self.told_full = true;
             let wait = match self.counts.pending {
                 1 => "1 message waits".to_owned(),
@@ -193,6 +251,9 @@ impl Publisher {
     }
 
     fn print(&self, message: &Message) {
+        if !self.plan.is_shown {
+            return;
+        }
         self.printer.print(|out| {
             out.extend_from_slice(message.topic.as_str().as_bytes());
             out.push(b' ');
@@ -275,6 +336,7 @@ impl Publisher {
 
     fn published<T>(&mut self, result: Result<T, Error>) {
         self.counts.pending -= 1;
+        self.delivered = self.plan.repeat_delay.map(|_| Instant::now());
         let Err(error) = result else { return };
         match error {
             Error::Rejected(_)
@@ -300,6 +362,7 @@ impl Publisher {
             Ok(End::Now) => SHORT_GOODBYE,
             _ => GOODBYE,
         };
+        self.progress.clear();
         self.plan.properties.disconnect(&self.handle);
         // A broker that doesn't answer the goodbye changes nothing.
         let goodbye = async {

@@ -1,6 +1,8 @@
 //! What is published: the options for it, and the devices they mean.
 
 mod settle;
+mod text;
+mod url;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -23,6 +25,9 @@ use crate::payload::recording::{Recording, Replay};
 use crate::payload::sensor::{Kind, NamedModel};
 use crate::payload::template::{TOPIC, Template};
 use crate::scenario::{self, Wanted};
+
+pub(crate) use text::Repeat;
+use text::TextArgs;
 
 const DEFAULT_TOPIC: &str = "iot/home2/temp";
 
@@ -49,6 +54,9 @@ pub(crate) struct WhatArgs {
     #[arg(short, long, env = "IOT_MESSAGE", hide_env_values = true)]
     #[arg(value_name = "TEXT", allow_hyphen_values = true)]
     message: Option<OsString>,
+
+    #[command(flatten)]
+    text: TextArgs,
 
     /// Simulate readings: [NAME=]MODEL[+MODEL…], as in 'daily(14,26)+normal(0,0.2)+dropout(0.01)' (can be repeated, with
     /// names) [default: uniform(25,26)]
@@ -151,7 +159,12 @@ impl TopicTemplate {
 
 impl WhatArgs {
     fn interval(&self) -> Duration {
-        self.interval.unwrap_or(Duration::from_secs(2))
+        // What is repeated follows the delivery of the one before, and nothing else.
+        let default = match self.text.repeat {
+            Some(_) => Duration::from_nanos(1),
+            None => Duration::from_secs(2),
+        };
+        self.interval.unwrap_or(default)
     }
 
     /// Whether it was said how often to publish.
@@ -164,7 +177,7 @@ impl WhatArgs {
         match (&self.message, &self.payload_template) {
             (Some(_), _) => Some("--message"),
             (_, Some(_)) => Some("--payload-template"),
-            _ => self.file(),
+            _ => self.text.option().or_else(|| self.file()),
         }
     }
 
@@ -184,7 +197,22 @@ impl WhatArgs {
 
     /// Whether one message is all there is to publish, unless a count says otherwise.
     pub(crate) fn is_once(&self) -> bool {
-        self.message.is_some() && self.interval.is_none()
+        (self.message.is_some() || self.text.is_given()) && self.interval.is_none()
+    }
+
+    /// How the message is repeated, where a number of times is given.
+    pub(crate) fn repeat(&self) -> Option<Repeat> {
+        self.text.repeat()
+    }
+
+    /// Whether each line of standard input is a message.
+    pub(crate) fn is_lines(&self) -> bool {
+        self.text.stdin_line
+    }
+
+    /// Whether what is published is worth a line on stdout: what is handed over as a whole is known already.
+    pub(crate) fn is_shown(&self) -> bool {
+        self.text.option().is_none()
     }
 
     /// Returns `count` devices, named from 1 on, or those of the scenario, or the one that replays.
@@ -208,18 +236,20 @@ impl WhatArgs {
             Some(topic) => topic.clone(),
             None => DEFAULT_TOPIC.parse().map_err(Error::Config)?,
         };
-        let message = self.message.as_ref().map(|text| {
-            let bytes = text.clone().into_encoded_bytes();
-            bytes::Bytes::from(bytes)
-        });
+        let message = match &self.message {
+            Some(text) => Some(text.clone().into_encoded_bytes().into()),
+            None => self.text.payload()?,
+        };
+        let mut lines = self.text.lines()?.map(Box::new);
         let seed = self.seed();
         (0..count)
             .map(|index| {
                 let name = (index + 1).to_string();
                 let topic = topic.topic(&name, "").map_err(Error::Config)?;
-                let source = match &message {
-                    Some(text) => Source::Message(text.clone()),
-                    None => Source::Sensor(Box::new(kind.sensor(readings_of(seed, index)))),
+                let source = match (&message, lines.take()) {
+                    (_, Some(lines)) => Source::Lines(lines),
+                    (Some(text), _) => Source::Message(text.clone()),
+                    (None, _) => Source::Sensor(Box::new(kind.sensor(readings_of(seed, index)))),
                 };
                 Ok(Device {
                     name,

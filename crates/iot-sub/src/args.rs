@@ -3,6 +3,7 @@
 mod mongodb;
 mod output;
 mod selection;
+mod watch;
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -21,6 +22,7 @@ use crate::reading::PayloadMode;
 use crate::select::Selection;
 use crate::size::Size;
 use crate::store::mongodb::Options as MongoOptions;
+use crate::watch::WatchPlan;
 
 const WITHOUT_OPTIONS: &str = "Without options: subscribes to iot/# at the broker on localhost, prints each reading, and \
                                stores it in MongoDB on localhost, as {topic, value, reg_date} in the collection \
@@ -101,6 +103,9 @@ pub(crate) struct Args {
     mongodb: mongodb::MongoArgs,
 
     #[command(flatten)]
+    watch: watch::WatchArgs,
+
+    #[command(flatten)]
     connect: ConnectArgs,
 }
 
@@ -173,6 +178,7 @@ pub(crate) struct Plan {
     pub(crate) collection: String,
     /// How that collection is used.
     pub(crate) mongodb: MongoOptions,
+    pub(crate) watch: WatchPlan,
     pub(crate) payload: PayloadMode,
     /// Set where readings go to a spool first.
     pub(crate) spool: Option<SpoolPlan>,
@@ -199,13 +205,30 @@ impl Args {
     pub(crate) fn read() -> Self {
         let (mut args, given): (Self, Given) =
             cli::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
-        let settled = args.connect.settle(&given).err();
+        let settled = args.connect.settle(&given);
+        let settled = settled.and_then(|()| args.take_url_topic()).err();
         match settled.or_else(|| args.contradictions(given.matches())) {
             Some(line) => Self::command()
                 .error(ErrorKind::ArgumentConflict, line)
                 .exit(),
             None => args,
         }
+    }
+
+    /// Takes the topic at the end of a URL: beside those of --topic, or instead.
+    fn take_url_topic(&mut self) -> Result<(), String> {
+        let Some(topic) = self.connect.url_topic() else {
+            return Ok(());
+        };
+        let filter = topic
+            .text
+            .parse()
+            .map_err(|error| format!("--url: {error}"))?;
+        if !topic.beside {
+            self.topic.clear();
+        }
+        self.topic.push(filter);
+        Ok(())
     }
 
     /// What excludes what. Not left to clap, for which a value from the environment counts as typed.
@@ -265,7 +288,8 @@ impl Args {
         use clap::parser::ValueSource::CommandLine;
         let typed = |name: &&str| matches.value_source(name) == Some(CommandLine);
         if self.embedded {
-            let name = ["host", "port", "bind"].into_iter().find(typed)?;
+            let name = ConnectArgs::PLACE.into_iter().find(typed)?;
+            let name = name.replace('_', "-");
             return Some(format!(
                 "--{name} can't be used with --embedded, which brings its own broker; --listen ADDRESS:PORT says where"
             ));
@@ -305,6 +329,7 @@ impl Args {
             store,
             collection: self.mongodb.collection(),
             mongodb: self.mongodb.options(),
+            watch: self.watch.plan(),
             payload: self.payload,
             spool,
             #[cfg(feature = "embedded")]

@@ -4,21 +4,23 @@
 //! It is a group commit without a timer: whenever the last commit is done, the next takes all that has arrived.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use iot_core::{AckToken, Handle};
+use iot_core::Handle;
 
 use crate::counts::Counts;
 use crate::failpoint::{self, Point};
+use crate::group::Group;
 use crate::journal::{Committed, Retryable};
 use crate::output::Messages;
-use crate::queue::{Item, Queue};
-use crate::reading::Entry;
+use crate::queue::Queue;
 use crate::target::Target;
 
 /// Entries in one commit, at most: a reply of MongoDB's about more could exceed what its protocol carries.
 const BATCH: usize = 5_000;
+/// How long one try may take where the store is a database, before it counts as stuck.
+const SLOWEST: Duration = Duration::from_mins(5);
 /// Delays between retries: the first, and the longest they double to.
 const DELAYS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
@@ -38,31 +40,43 @@ impl Committer {
     /// # Errors
     /// A failure after which nobody knows what is on disk: nothing of that commit is acknowledged.
     pub(crate) fn run(mut self) -> Result<()> {
-        while let Some(items) = self.queue.take(BATCH) {
-            let (entries, tokens): (Vec<Entry>, Vec<Option<AckToken>>) = items
-                .into_iter()
-                .map(|Item { entry, token }| (entry, token))
-                .unzip();
-            failpoint::pass(Point::BeforeCommit);
-            let committed = self.commit(&entries)?;
-            failpoint::pass(Point::AfterCommit);
-            failpoint::pass(Point::BeforeAck);
-            self.handle.ack(tokens.iter().flatten());
-            failpoint::pass(Point::AfterAck);
-            self.counts.settled(committed);
+        let counts = Arc::clone(&self.counts);
+        let part = &counts.gauges.committing;
+        if let Target::Store(_) = self.target {
+            part.allow(SLOWEST);
         }
-        Ok(())
+        loop {
+            part.rest();
+            let Some(items) = self.queue.take(BATCH) else {
+                return Ok(());
+            };
+            part.beat();
+            let mut group: Group = items.into_iter().collect();
+            if group.has_content() {
+                failpoint::pass(Point::BeforeCommit);
+                let committed = self.commit(&group)?;
+                failpoint::pass(Point::AfterCommit);
+                self.counts.settled(committed);
+            }
+            group.answer(&self.handle);
+        }
     }
 
     /// Tries until the entries are committed, and says so once where that takes a while.
-    fn commit(&mut self, entries: &[Entry]) -> Result<Committed> {
+    fn commit(&mut self, group: &Group) -> Result<Committed> {
         let (mut delay, longest) = DELAYS;
-        let mut told: Option<String> = None;
+        let mut told: Vec<String> = Vec::new();
         let mut again = false;
         loop {
-            let problem = match self.attempt(entries, again)? {
+            self.counts.gauges.committing.beat();
+            let began = Instant::now();
+            let problem = match self.attempt(group, again)? {
                 Ok(committed) => {
-                    if told.is_some() {
+                    let gauges = &self.counts.gauges;
+                    gauges.commit_time.add_time(began.elapsed());
+                    gauges.commit_size.add(group.entries.len() as u64);
+                    gauges.set_store_up(true);
+                    if !told.is_empty() {
                         let name = self.target.name();
                         self.messages.say(&format_args!("store `{name}` is back"));
                     }
@@ -70,13 +84,14 @@ impl Committer {
                 }
                 Err(problem) => problem,
             };
-            if told.as_ref() != Some(&problem) {
+            self.counts.gauges.set_store_up(false);
+            if !told.contains(&problem) {
                 self.messages.say(&format_args!(
                     "waiting for store `{}`: {problem}; what comes meanwhile is not acknowledged, and the broker keeps \
                      as much as its own queue limit allows",
                     self.target.name()
                 ));
-                told = Some(problem);
+                told.push(problem);
             }
             again = true;
             self.queue.pause(delay);
@@ -85,15 +100,20 @@ impl Committer {
     }
 
     /// One try: what was committed, or why it is to be tried again.
-    fn attempt(&mut self, entries: &[Entry], again: bool) -> Result<Result<Committed, String>> {
+    fn attempt(&mut self, group: &Group, again: bool) -> Result<Result<Committed, String>> {
+        let Group {
+            entries, changes, ..
+        } = group;
         match &mut self.target {
-            Target::Journal { journal, name } => match journal.commit(entries) {
+            Target::Journal { journal, name } => match journal.commit_with(entries, changes) {
                 Ok(committed) => Ok(Ok(committed)),
                 Err(error) => match error.downcast_ref::<Retryable>() {
                     Some(problem) => Ok(Err(problem.to_string())),
                     None => Err(error).with_context(|| format!("cannot store in `{name}`")),
                 },
             },
+            // There is no place for the session's changes in the same transaction.
+            Target::Store(_) if entries.is_empty() => Ok(Ok(Committed::default())),
             Target::Store(store) => match self.runtime.block_on(store.insert(entries, again)) {
                 Ok(done) => Ok(Ok(Committed {
                     stored: done.stored,

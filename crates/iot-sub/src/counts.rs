@@ -4,12 +4,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::journal::Committed;
 use crate::store::Stored;
+use crate::watch::Gauges;
 
 /// What became of the messages so far. Every change keeps
 /// `received + found = stored + duplicates + rejected + skipped + spooled + in flight`.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     totals: Mutex<Totals>,
+    /// What there is to know beside them.
+    pub(crate) gauges: Gauges,
 }
 
 /// The counts of one moment.
@@ -39,6 +42,21 @@ impl Totals {
         let kept = self.stored + self.rejected + self.spooled;
         let others = self.duplicates + self.skipped + self.in_flight;
         (self.received + self.found, kept + others)
+    }
+
+    /// Returns the equation with its numbers.
+    pub(crate) fn equation(&self) -> String {
+        format!(
+            "received {} + found {} = stored {} + duplicates {} + rejected {} + skipped {} + spooled {} + in flight {}",
+            self.received,
+            self.found,
+            self.stored,
+            self.duplicates,
+            self.rejected,
+            self.skipped,
+            self.spooled,
+            self.in_flight,
+        )
     }
 
     /// Returns what is printed at the end of each run: `stored` where something is stored, `spooled` where there is a
@@ -173,6 +191,10 @@ mod tests {
         assert_eq!(totals.in_flight, 0);
         assert_eq!(totals.spooled, 3);
         assert_eq!(totals.sides(), (14, 14));
+        assert_eq!(
+            totals.equation(),
+            "received 11 + found 3 = stored 4 + duplicates 3 + rejected 2 + skipped 2 + spooled 3 + in flight 0"
+        );
         assert_eq!(
             totals.line(true, true),
             "received 11, stored 4, rejected 2, spooled 3, skipped 2, duplicates 3, found in the spool 3"

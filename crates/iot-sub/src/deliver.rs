@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::backlog::{Backlog, Batch};
 use crate::counts::Counts;
@@ -73,6 +73,7 @@ struct Attempt {
     number: u64,
     /// Which batch; none where the store was only asked whether it is there.
     last: Option<Seq>,
+    took: Duration,
     result: Result<Stored, Failure>,
 }
 
@@ -122,7 +123,10 @@ impl Deliverer {
         // So that a store that is away is told about before anything waits for it.
         self.start(None);
         let mut more = true;
+        let mut ticks = interval(PROMPT);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while more || !self.batches.is_empty() {
+            self.counts.gauges.delivering.beat();
             self.start_what_is_due();
             let room = match self.trouble {
                 None => self.batches.len() < IN_FLIGHT,
@@ -142,6 +146,8 @@ impl Deliverer {
                     Err(_) => return,
                 },
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
+                // Shows that this task goes on.
+                _ = ticks.tick() => {}
                 () = sleep_until(self.look), if !self.attempts.is_empty() => {
                     self.look = Instant::now() + PROMPT;
                     if let Some(failure) = self.store.away() {
@@ -165,6 +171,13 @@ impl Deliverer {
             again,
             state: State::Waiting,
         });
+        self.show_oldest();
+    }
+
+    fn show_oldest(&self) {
+        let oldest = self.batches.front().and_then(|sent| sent.entries.first());
+        let gauges = &self.counts.gauges;
+        gauges.set_oldest(oldest.map(Entry::reg_date));
     }
 
     /// When the next attempt is due, where none is under way.
@@ -212,6 +225,7 @@ impl Deliverer {
         let number = self.started;
         let store = Arc::clone(&self.store);
         self.attempts.spawn(async move {
+            let began = Instant::now();
             let (last, result) = match batch {
                 Some((entries, last, again)) => {
                     failpoint::pass(Point::BeforeDelivery);
@@ -222,6 +236,7 @@ impl Deliverer {
             Attempt {
                 number,
                 last,
+                took: began.elapsed(),
                 result,
             }
         });
@@ -237,6 +252,9 @@ impl Deliverer {
                 if let Some(sent) = sent {
                     failpoint::pass(Point::AfterDelivery);
                     sent.state = State::Stored;
+                    let gauges = &self.counts.gauges;
+                    gauges.delivery_time.add_time(attempt.took);
+                    gauges.delivery_size.add(sent.entries.len() as u64);
                     self.counts.delivered(stored);
                     self.trim();
                 }
@@ -259,6 +277,7 @@ impl Deliverer {
             self.backlog.set_delivered(sent.last);
             self.batches.pop_front();
         }
+        self.show_oldest();
     }
 
     fn worked(&mut self, number: u64) {
@@ -270,6 +289,7 @@ impl Deliverer {
             return;
         }
         self.trouble = None;
+        self.counts.gauges.set_store_up(true);
         if !self.told.is_empty() {
             self.told.clear();
             self.messages
@@ -278,6 +298,7 @@ impl Deliverer {
     }
 
     fn failed(&mut self, failure: Failure) {
+        self.counts.gauges.delivery_failed();
         let before = self.trouble.take().map(|trouble| trouble.delay);
         let longest = match failure {
             _ if self.backlog.is_closed() => LAST_DELAY,
@@ -295,6 +316,7 @@ impl Deliverer {
 
     /// Says each thing once until the store is back.
     fn tell(&mut self, failure: Failure) {
+        self.counts.gauges.set_store_up(false);
         if self.told.contains(&failure) {
             return;
         }

@@ -8,6 +8,7 @@ mod commit;
 mod counts;
 mod deliver;
 mod failpoint;
+mod group;
 mod journal;
 mod output;
 mod pipeline;
@@ -20,9 +21,11 @@ mod spooler;
 mod state_file;
 mod store;
 mod target;
+mod watch;
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Result;
 use iot_core::cli::Signals;
@@ -31,10 +34,12 @@ use tokio::time::{Instant, sleep_until};
 use {args::StoreUrl, broker::EmbeddedBroker, iot_core::ClientConfig, std::path::PathBuf};
 
 use args::{Args, Plan};
+use counts::Counts;
 use output::Messages;
 use pipeline::Pipeline;
 use select::TimedOut;
 use target::Opened;
+use watch::Watching;
 
 fn main() -> ExitCode {
     match run(Args::read()) {
@@ -63,6 +68,15 @@ fn run(args: Args) -> Result<()> {
 }
 
 async fn receive(plan: Plan, messages: &Messages) -> Result<()> {
+    let counts = Arc::new(Counts::default());
+    let mut watching = Watching::start(plan.watch, Arc::clone(&counts), messages).await?;
+    tokio::select! {
+        result = work(plan, counts, messages) => result,
+        broken = watching.broken() => Err(broken),
+    }
+}
+
+async fn work(plan: Plan, counts: Arc<Counts>, messages: &Messages) -> Result<()> {
     let mut signals = Signals::listen()?;
     let deadline = plan
         .selection
@@ -87,12 +101,12 @@ async fn receive(plan: Plan, messages: &Messages) -> Result<()> {
             port: address.port(),
             ..plan.config
         };
-        let pipeline = Pipeline::new(Plan { config, ..plan }, destination, messages)?;
+        let pipeline = Pipeline::new(Plan { config, ..plan }, destination, counts, messages)?;
         let result = pipeline.run(signals, deadline).await;
         broker.shutdown().await?;
         return result;
     }
-    Pipeline::new(plan, destination, messages)?
+    Pipeline::new(plan, destination, counts, messages)?
         .run(signals, deadline)
         .await
 }

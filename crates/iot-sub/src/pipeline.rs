@@ -10,15 +10,20 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use chrono::{DateTime, Utc};
 use iot_core::cli::{Notices, PacketProperties, Signals, debug};
-use iot_core::{AckToken, Connection, Error, Event, Handle, Message, SubscribeAck, Subscription};
+use iot_core::{
+    AckToken, ClientConfig, Connection, Error, Event, Handle, Message, Protocol, QoS, SubscribeAck,
+    Subscription,
+};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
 use crate::args::Plan;
 use crate::counts::Counts;
 use crate::failpoint::{self, Point};
-use crate::journal::Committed;
+use crate::group::Group;
+use crate::journal::{Committed, SessionKey};
 use crate::output::{Messages, Output};
-use crate::queue::Item;
+use crate::queue::{After, Item};
 use crate::reading::{self, Entry, IdGenerator, PayloadMode};
 use crate::select::{Choice, Selector, TimedOut};
 use crate::sink::Sink;
@@ -49,6 +54,9 @@ pub(crate) struct Pipeline {
     counts: Arc<Counts>,
     /// The way to the store; none where nothing is stored.
     store: Option<Sink>,
+    noted: Noted,
+    /// Comes once those of a session that the broker has lost are removed.
+    forgotten: Option<oneshot::Receiver<()>>,
     /// What the last events brought, before it goes on its way together.
     batch: Vec<Item>,
     /// What goes no further: printed and not stored, or not wanted, and what acknowledges it.
@@ -59,6 +67,25 @@ pub(crate) struct Pipeline {
     now: DateTime<Utc>,
     /// Reading from the broker goes on.
     reading: bool,
+}
+
+/// Whose session the broker keeps, where it does. MQTT 3.1 doesn't tell whether it has, and no packet id says anything then.
+fn session_key(config: &ClientConfig) -> Option<SessionKey> {
+    let keeps = !config.clean_session && config.protocol != Protocol::V31;
+    keeps.then(|| SessionKey {
+        broker: config.address(),
+        client_id: config.client_id.clone(),
+    })
+}
+
+/// Which packet ids of messages with QoS 2 are noted on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Noted {
+    /// None ever: the broker doesn't keep the session, or there is no file.
+    Never,
+    /// None of the present session.
+    None,
+    Some,
 }
 
 /// Why receiving ended.
@@ -76,11 +103,25 @@ impl Pipeline {
     ///
     /// # Errors
     /// What is wrong with the configuration, and a thread that can't be started.
-    pub(crate) fn new(plan: Plan, destination: Destination, messages: &Messages) -> Result<Self> {
+    pub(crate) fn new(
+        plan: Plan,
+        mut destination: Destination,
+        counts: Arc<Counts>,
+        messages: &Messages,
+    ) -> Result<Self> {
         let connection = Connection::new(plan.config)?;
         let handle = connection.handle();
         debug(&handle);
-        let counts = Arc::new(Counts::default());
+        let held = match session_key(connection.config()) {
+            Some(key) => destination.resume(&key)?,
+            None => None,
+        };
+        let noted = match &held {
+            None => Noted::Never,
+            Some(held) if held.is_empty() => Noted::None,
+            Some(_) => Noted::Some,
+        };
+        handle.hold(held.into_iter().flatten());
         let store = Sink::start(destination, handle.clone(), &counts, messages)?;
         Ok(Self {
             notices: Notices::new(connection.config().address()),
@@ -97,6 +138,8 @@ impl Pipeline {
             connected: false,
             counts,
             store,
+            noted,
+            forgotten: None,
             batch: Vec::new(),
             shown: 0,
             skipped: 0,
@@ -117,6 +160,7 @@ impl Pipeline {
         deadline: Option<Instant>,
     ) -> Result<()> {
         let received = self.receive(&mut signals, deadline).await;
+        self.counts.gauges.stopping();
         if received.is_ok() {
             self.settle_removals().await?;
         }
@@ -170,6 +214,7 @@ impl Pipeline {
         let mut seconds = tokio::time::interval_at(Instant::now() + second, second);
         let tells_rate = self.output.tells_rate();
         loop {
+            self.counts.gauges.receiving.beat();
             if self.selector.has_ended() {
                 return Ok(End::Asked);
             }
@@ -187,11 +232,24 @@ impl Pipeline {
                     None => std::future::pending().await,
                 }
             };
+            let forgotten = async {
+                match &mut self.forgotten {
+                    Some(forgotten) => forgotten.await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
                 event = self.connection.next() => match event {
                     Some(event) => self.events(event)?,
                     None => bail!("the connection has ended"),
                 },
+                forgotten = forgotten => {
+                    self.forgotten = None;
+                    // Without an answer the thread has ended, and says why itself.
+                    if forgotten.is_ok() {
+                        self.subscribe()?;
+                    }
+                }
                 () = room, if !self.reading => {}
                 () = self.output.progress() => {
                     if self.output.is_closed() && self.store.is_none() {
@@ -203,7 +261,10 @@ impl Pipeline {
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                     return Ok(End::TimedOut);
                 }
-                _ = seconds.tick(), if tells_rate => self.output.tell_rate(),
+                // In any case, for the next round shows that this task goes on.
+                _ = seconds.tick() => if tells_rate {
+                    self.output.tell_rate();
+                }
             }
         }
     }
@@ -226,22 +287,23 @@ impl Pipeline {
         if self.batch.is_empty() {
             return;
         }
+        let entries = || self.batch.iter().filter_map(|item| item.entry.as_ref());
         // Before anybody else can count them on.
-        self.counts.received(self.batch.len() as u64);
+        self.counts.received(entries().count() as u64);
         if let Some(store) = &self.store {
             store.queue.extend(self.batch.drain(..));
             failpoint::pass(Point::AfterReceive);
             return;
         }
-        let rejected = |item: &&Item| item.entry.as_rejection().is_some();
-        let rejected = self.batch.iter().filter(rejected).count() as u64;
+        let rejected = entries().filter(|entry| entry.as_rejection().is_some());
+        let rejected = rejected.count() as u64;
         self.counts.settled(Committed {
-            stored: self.batch.len() as u64 - rejected,
+            stored: entries().count() as u64 - rejected,
             rejected,
             ..Committed::default()
         });
-        let tokens: Vec<AckToken> = self.batch.drain(..).filter_map(|item| item.token).collect();
-        self.handle.ack(&tokens);
+        let mut group: Group = self.batch.drain(..).collect();
+        group.answer(&self.handle);
     }
 
     /// Acknowledges what goes no further.
@@ -262,6 +324,9 @@ impl Pipeline {
     }
 
     fn event(&mut self, event: Event) -> Result<()> {
+        if let Event::ConnectFailed(_) | Event::Disconnected(_) = &event {
+            self.counts.gauges.disconnected();
+        }
         self.messages.debug(&self.handle, &event);
         if let Some(notice) = self.notices.line(&event) {
             let is_final = match &event {
@@ -277,27 +342,17 @@ impl Pipeline {
         match event {
             Event::Connected(ack) => {
                 self.connected = true;
+                self.counts.gauges.connected();
                 self.messages.connected(ack.code.0);
-                let (filters, properties) = (&self.subscriptions, &self.properties.subscribe);
-                match self
-                    .handle
-                    .subscribe_with(filters.iter().cloned(), properties.clone())
-                {
-                    // The connection is lost already: the next one subscribes.
-                    Ok(_) | Err(Error::NotConnected) => {}
-                    Err(error) => return Err(error.into()),
-                }
-                let unsubscribe = self.selector.unsubscribe();
-                if !unsubscribe.is_empty() {
-                    // Where the connection is lost already, the next one does.
-                    let properties = self.properties.unsubscribe.clone();
-                    let _ = self
-                        .handle
-                        .unsubscribe_with(unsubscribe.iter().cloned(), properties);
+                if ack.session_present || self.noted != Noted::Some {
+                    self.subscribe()?;
+                } else {
+                    self.forget();
                 }
             }
             Event::Subscribed(ack) => {
                 self.subscribed(&ack)?;
+                self.counts.gauges.subscribed();
                 self.selector.answered();
             }
             Event::Unsubscribed(_) => self.selector.answered(),
@@ -305,8 +360,12 @@ impl Pipeline {
             Event::Duplicate(_) => self.counts.received_again(),
             Event::Released(token) => {
                 failpoint::pass(Point::BeforePubrel);
-                self.handle.release(&token);
-                failpoint::pass(Point::AfterPubrel);
+                if self.noted == Noted::Never {
+                    self.handle.release(&token);
+                    failpoint::pass(Point::AfterPubrel);
+                } else {
+                    self.batch.push(Item::only(After::Release(token)));
+                }
             }
             Event::ConnectFailed(error) | Event::Disconnected(Err(error))
                 if self.fail_fast || error.is_permanent() =>
@@ -316,6 +375,37 @@ impl Pipeline {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Asks for messages. The connection may be lost already; the next one asks again.
+    fn subscribe(&mut self) -> Result<()> {
+        let (filters, properties) = (&self.subscriptions, &self.properties.subscribe);
+        match self
+            .handle
+            .subscribe_with(filters.iter().cloned(), properties.clone())
+        {
+            // The connection is lost already: the next one subscribes.
+            Ok(_) | Err(Error::NotConnected) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let unsubscribe = self.selector.unsubscribe();
+        if !unsubscribe.is_empty() {
+            // Where the connection is lost already, the next one does.
+            let properties = self.properties.unsubscribe.clone();
+            let _ = self
+                .handle
+                .unsubscribe_with(unsubscribe.iter().cloned(), properties);
+        }
+        Ok(())
+    }
+
+    /// The broker has lost the session: its packet ids start anew, and the first PUBLISH must not meet an old one. So we
+    /// subscribe only when the old ones are removed from the disk.
+    fn forget(&mut self) {
+        let (sender, forgotten) = oneshot::channel();
+        self.forgotten = Some(forgotten);
+        self.noted = Noted::None;
+        self.batch.push(Item::only(After::Forget(sender)));
     }
 
     /// A filter that the broker refuses is told; if it refuses all, there is nothing to wait for.
@@ -342,6 +432,12 @@ impl Pipeline {
 
     fn message(&mut self, message: Message, token: Option<AckToken>) {
         failpoint::pass(Point::BeforeReceive);
+        if let Some(token) = token.filter(AckToken::is_again) {
+            // It waits for its commit, or is committed.
+            self.counts.received_again();
+            self.batch.push(Item::only(After::Acknowledge(token)));
+            return;
+        }
         let choice = self.selector.choose(&message, &self.handle);
         match choice {
             Choice::Take | Choice::Show => self.output.message(&message, self.now, &self.messages),
@@ -358,13 +454,29 @@ impl Pipeline {
             self.done.extend(token);
             return;
         }
+        let after = match token {
+            None => After::Nothing,
+            Some(token) if token.qos() == QoS::ExactlyOnce && self.noted != Noted::Never => {
+                self.noted = Noted::Some;
+                After::Hold(token, message.fingerprint())
+            }
+            Some(token) => After::Acknowledge(token),
+        };
+        if token.is_some_and(|token| token.is_instead()) {
+            self.messages.say(&format_args!(
+                "the broker has lost what it knew: it sends another message under a packet ID that is in use; it is stored"
+            ));
+        }
         let Message { topic, payload, .. } = message;
         let entry = reading::read(self.payload, topic, &payload, self.now, &mut self.ids);
         match &entry {
             Entry::Reading(reading) => self.output.reading(reading),
             Entry::Rejection(rejection) => self.messages.rejection(rejection),
         }
-        self.batch.push(Item { entry, token });
+        self.batch.push(Item {
+            entry: Some(entry),
+            after,
+        });
     }
 
     /// Reads from the broker as long as there is room for what comes.

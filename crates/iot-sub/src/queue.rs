@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use iot_core::AckToken;
-use tokio::sync::Notify;
+use iot_core::{AckToken, ReleaseToken};
+use tokio::sync::{Notify, oneshot};
 
 use crate::reading::Entry;
 
@@ -13,11 +13,35 @@ use crate::reading::Entry;
 const ENTRIES: usize = 50_000;
 const BYTES: usize = 64 * 1024 * 1024;
 
-/// What waits to be committed: an entry, and what acknowledges its message afterwards.
+/// What waits to be committed: an entry, a change of the session, or both; or only what came before it.
 #[derive(Debug)]
 pub(crate) struct Item {
-    pub(crate) entry: Entry,
-    pub(crate) token: Option<AckToken>,
+    pub(crate) entry: Option<Entry>,
+    pub(crate) after: After,
+}
+
+/// What is to be done once that is on disk, and what goes into the same commit.
+#[derive(Debug)]
+pub(crate) enum After {
+    Nothing,
+    Acknowledge(AckToken),
+    /// Note the QoS 2 message's packet id with this fingerprint, then acknowledge it.
+    Hold(AckToken, u64),
+    /// Remove the packet id, then answer its PUBREL.
+    Release(ReleaseToken),
+    /// Remove all packet ids: the broker has lost the session. Then tell who waits for that.
+    Forget(oneshot::Sender<()>),
+}
+
+impl Item {
+    /// Returns what only waits for what came before it, or changes the session.
+    pub(crate) fn only(after: After) -> Self {
+        Self { entry: None, after }
+    }
+
+    fn size(&self) -> usize {
+        self.entry.as_ref().map_or(0, Entry::size)
+    }
 }
 
 /// The queue. One task fills it, one thread empties it.
@@ -59,7 +83,7 @@ impl Queue {
     pub(crate) fn extend(&self, items: impl IntoIterator<Item = Item>) {
         let mut state = self.lock();
         for item in items {
-            state.bytes += item.entry.size();
+            state.bytes += item.size();
             state.items.push_back(item);
         }
         drop(state);
@@ -145,7 +169,7 @@ impl Queue {
     fn take_out(&self, mut state: MutexGuard<'_, State>, most: usize, bytes: usize) -> Vec<Item> {
         let (mut count, mut size) = (0, 0);
         for item in state.items.iter().take(most) {
-            let next = size + item.entry.size();
+            let next = size + item.size();
             if count > 0 && next > bytes {
                 break;
             }

@@ -102,6 +102,14 @@ impl Entry {
         }
     }
 
+    /// Returns when it was received.
+    pub(crate) fn reg_date(&self) -> DateTime<Utc> {
+        match self {
+            Self::Reading(reading) => reading.reg_date,
+            Self::Rejection(rejection) => rejection.reg_date,
+        }
+    }
+
     /// Returns the reading, if it is one.
     pub(crate) fn as_reading(&self) -> Option<&Reading> {
         match self {

@@ -15,6 +15,7 @@ use crate::output::Messages;
 use crate::queue::Queue;
 use crate::spooler::Spooler;
 use crate::target::Destination;
+use crate::watch::Way;
 
 /// What is received goes in here.
 pub(crate) struct Sink {
@@ -48,6 +49,8 @@ impl Sink {
         let (spool, ended) = match destination {
             Destination::Nowhere => return Ok(None),
             Destination::Direct(target) => {
+                counts.gauges.set_way(Way::Direct);
+                counts.gauges.set_store_up(true);
                 let committer = Committer {
                     queue: Arc::clone(&queue),
                     target,
@@ -63,6 +66,7 @@ impl Sink {
                 limit,
                 store,
             } => {
+                counts.gauges.set_way(Way::Spooled);
                 let found = spool.len();
                 if found > 0 {
                     counts.found(found);

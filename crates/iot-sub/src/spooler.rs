@@ -6,19 +6,19 @@
 
 use std::mem;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use iot_core::{AckToken, Handle};
+use iot_core::Handle;
 
 use crate::backlog::Backlog;
 use crate::counts::Counts;
 use crate::failpoint::{self, Point};
+use crate::group::Group;
 use crate::journal::Retryable;
 use crate::journal::spool::{RESERVE, Seq, Space, Spool};
 use crate::output::Messages;
 use crate::queue::Queue;
-use crate::reading::Entry;
 use crate::size::Size;
 
 /// Limits of one commit. The write-ahead log grows by no more than that, but for a single message that is larger.
@@ -45,9 +45,8 @@ pub(crate) struct Spooler {
     counts: Arc<Counts>,
     handle: Handle,
     messages: Messages,
-    /// Taken from the queue, and not committed yet; beside what acknowledges them.
-    entries: Vec<Entry>,
-    tokens: Vec<AckToken>,
+    /// Taken from the queue, and not committed yet.
+    group: Group,
     /// Why nothing is read from the broker.
     hold: Option<Hold>,
     /// How long to wait until the next try.
@@ -87,8 +86,7 @@ impl Spooler {
             counts,
             handle,
             messages,
-            entries: Vec::new(),
-            tokens: Vec::new(),
+            group: Group::default(),
             hold: None,
             delay: None,
             closing: false,
@@ -101,21 +99,21 @@ impl Spooler {
     /// # Errors
     /// A failure after which nobody knows what is on disk: nothing of that commit is acknowledged.
     pub(crate) fn run(mut self) -> Result<()> {
+        self.mind_the_room()?;
         loop {
             // What waits for room comes first; and at the end there is no other place for what was received.
-            let room = self.entries.is_empty() && (self.hold.is_none() || self.closing);
+            let room = self.group.is_empty() && (self.hold.is_none() || self.closing);
             let most = if room { ENTRIES } else { 0 };
+            self.counts.gauges.committing.rest();
             let work = self.queue.wait(most, BYTES, self.patience());
+            self.counts.gauges.committing.beat();
             self.closing = work.closed;
-            for item in work.items {
-                self.entries.push(item.entry);
-                self.tokens.extend(item.token);
-            }
+            work.items.into_iter().for_each(|item| self.group.add(item));
             self.write(work.idle)?;
             self.fetch()?;
             self.mind_the_room()?;
             self.ending |= work.ended;
-            let committed = self.entries.is_empty();
+            let committed = self.group.is_empty();
             if self.ending && committed && !self.backlog.is_closed() {
                 self.backlog.close();
             }
@@ -131,6 +129,12 @@ impl Spooler {
             }
         }
         self.end()
+    }
+
+    /// Lets nothing more be read from the broker, or takes that back.
+    fn set_hold(&self, held: bool) {
+        self.queue.hold(held);
+        self.counts.gauges.set_held(held);
     }
 
     /// How long to wait for something to do.
@@ -159,21 +163,34 @@ impl Spooler {
             few if few < TRIM_ENTRIES => idle || self.hold.is_some(),
             _ => true,
         };
+        if !self.group.has_content() {
+            // What came before is on disk.
+            self.group.answer(&self.handle);
+        }
         // With nothing to write, a retry shows at least that the next commit can begin.
         let retry = matches!(self.hold, Some(Hold::Retry(_)));
-        if self.entries.is_empty() && !due && !retry {
+        if self.group.is_empty() && !due && !retry {
             return Ok(());
         }
         let delivered = self.backlog.delivered();
-        if !self.entries.is_empty() {
+        if !self.group.is_empty() {
             failpoint::pass(Point::BeforeCommit);
         }
         let trims = delivered > self.spool.trimmed();
         if trims {
             failpoint::pass(Point::BeforeTrim);
         }
-        match self.spool.commit(&self.entries, delivered) {
+        let began = Instant::now();
+        let Group {
+            entries, changes, ..
+        } = &self.group;
+        match self.spool.commit_with(entries, changes, delivered) {
             Ok(first) => {
+                if !entries.is_empty() {
+                    let gauges = &self.counts.gauges;
+                    gauges.commit_time.add_time(began.elapsed());
+                    gauges.commit_size.add(entries.len() as u64);
+                }
                 if trims {
                     failpoint::pass(Point::AfterTrim);
                 }
@@ -189,19 +206,19 @@ impl Spooler {
     }
 
     fn written(&mut self, first: Seq) -> Result<()> {
-        if !self.entries.is_empty() {
+        if !self.group.is_empty() {
             failpoint::pass(Point::AfterCommit);
-            failpoint::pass(Point::BeforeAck);
-            self.handle.ack(&self.tokens);
-            failpoint::pass(Point::AfterAck);
-            self.tokens.clear();
-            self.counts.spooled(self.entries.len() as u64);
-            self.backlog.add(first, mem::take(&mut self.entries));
+            self.group.answer(&self.handle);
+        }
+        if !self.group.entries.is_empty() {
+            let entries = mem::take(&mut self.group.entries);
+            self.counts.spooled(entries.len() as u64);
+            self.backlog.add(first, entries);
         }
         self.delay = None;
         if let Some(Hold::Retry(_)) = self.hold {
             self.hold = None;
-            self.queue.hold(false);
+            self.set_hold(false);
             self.messages.say(&format_args!(
                 "spool `{}` can be written to again; reading goes on",
                 self.spool.name()
@@ -218,7 +235,7 @@ impl Spooler {
     fn refused(&mut self, problem: Retryable) -> Result<()> {
         if self.hold != Some(Hold::Retry(problem)) {
             self.hold = Some(Hold::Retry(problem));
-            self.queue.hold(true);
+            self.set_hold(true);
             self.messages.say(&format_args!(
                 "spool `{}`: {problem}; reading from the broker stops until that is over, and the broker keeps as much as \
                  its own queue limit allows",
@@ -258,12 +275,16 @@ impl Spooler {
         if let Some(Hold::Retry(_)) = self.hold {
             return Ok(());
         }
-        let mut full = self.full(self.spool.space()?);
+        let mut space = self.spool.space()?;
+        let mut full = self.full(space);
         if full.is_some() {
             // What is in the log counts twice until it is folded in.
             self.forgive(|spooler| spooler.spool.fold())?;
-            full = self.full(self.spool.space()?);
+            space = self.spool.space()?;
+            full = self.full(space);
         }
+        let limit = self.limit.bytes();
+        self.counts.gauges.set_spool_bytes(space.used, limit);
         if full == self.hold {
             return Ok(());
         }
@@ -291,7 +312,7 @@ impl Spooler {
             ));
         }
         self.hold = full;
-        self.queue.hold(full.is_some());
+        self.set_hold(full.is_some());
         Ok(())
     }
 
@@ -338,15 +359,16 @@ mod tests {
 
     use super::*;
     use crate::journal::spool::tests::limit_pages;
-    use crate::queue::Item;
+    use crate::queue::{After, Item};
     use crate::reading::{IdGenerator, PayloadMode, read};
 
     fn item(ids: &mut IdGenerator) -> Item {
         let topic = "t".repeat(1_000);
         let now = chrono::Utc::now();
+        let entry = read(PayloadMode::Auto, topic.as_str(), &"1".into(), now, ids);
         Item {
-            entry: read(PayloadMode::Auto, topic.as_str(), &"1".into(), now, ids),
-            token: None,
+            entry: Some(entry),
+            after: After::Nothing,
         }
     }
 

@@ -9,9 +9,9 @@ use iot_core::cli::Signals;
 use tokio::time::timeout;
 
 use crate::args::{Plan, SpoolPlan, StoreUrl};
-use crate::journal::Journal;
 use crate::journal::spool::Spool;
 use crate::journal::sqlite::SqliteStore;
+use crate::journal::{Held, Journal, SessionKey};
 use crate::output::Messages;
 use crate::size::Size;
 use crate::state_file;
@@ -58,6 +58,21 @@ pub(crate) enum Destination {
         limit: Size,
         store: Arc<dyn Store>,
     },
+}
+
+impl Destination {
+    /// Has the journal keep the changes of this session, and returns what it holds already; nothing where there is no
+    /// journal.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub(crate) fn resume(&mut self, key: &SessionKey) -> Result<Option<Held>> {
+        match self {
+            Self::Direct(Target::Journal { journal, .. }) => journal.resume(key).map(Some),
+            Self::Spooled { spool, .. } => spool.resume(key).map(Some),
+            Self::Nowhere | Self::Direct(Target::Store(_)) => Ok(None),
+        }
+    }
 }
 
 /// What became of [`open`].

@@ -57,13 +57,13 @@ fn numbers(mongo: &Mongo, collection: &str) -> HashMap<usize, usize> {
 
 /// Runs `iot-sub` into the point, and again without it.
 #[track_caller]
-fn case(mongo: &Mongo, qos: u8, point: &str) {
+fn case(mongo: &Mongo, version: &str, qos: u8, point: &str) {
     let broker = Broker::builder()
         .persistent()
         .config("max_queued_messages 0")
         .start();
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let collection = format!("{point}-{qos}").replace(':', "_");
+    let collection = format!("{point}-{qos}-{version}").replace(':', "_");
     let arguments = [
         "-p",
         &broker.port().to_string(),
@@ -73,6 +73,8 @@ fn case(mongo: &Mongo, qos: u8, point: &str) {
         &collection,
         "-q",
         &qos.to_string(),
+        "-V",
+        version,
         "-c",
         "-i",
         "mortal",
@@ -99,6 +101,9 @@ fn case(mongo: &Mongo, qos: u8, point: &str) {
         .matches("Sending PUBLISH to mortal (d1,")
         .count();
     assert!(again <= redelivered, "{point}: {again} are stored again");
+    if qos == 2 {
+        assert_eq!(again, 0, "{point}, MQTT {version}: are stored again");
+    }
 }
 
 #[test]
@@ -116,16 +121,28 @@ fn killed_at_any_point_nothing_acknowledged_is_missing() {
         "before-trim:1",
         "after-trim:1",
     ] {
-        case(&mongo, 1, point);
+        case(&mongo, "311", 1, point);
     }
-    for point in [
-        "after-receive:2",
-        "after-commit:2",
-        "after-ack:2",
-        "before-pubrel:10",
-        "after-pubrel:10",
-        "after-delivery:2",
-    ] {
-        case(&mongo, 2, point);
+}
+
+#[test]
+fn killed_at_any_point_what_has_qos_2_is_stored_once() {
+    let mongo = Mongo::start();
+    for version in ["311", "5"] {
+        for point in [
+            "before-receive:30",
+            "after-receive:2",
+            "before-commit:2",
+            "after-commit:2",
+            "before-ack:2",
+            "after-ack:2",
+            "before-pubrel:10",
+            "after-pubrel:10",
+            "before-delivery:2",
+            "after-delivery:2",
+            "after-trim:1",
+        ] {
+            case(&mongo, version, 2, point);
+        }
     }
 }

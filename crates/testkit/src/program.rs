@@ -88,6 +88,13 @@ impl Program {
         self
     }
 
+    /// Gives it this as its standard input, instead of nothing.
+    #[track_caller]
+    pub fn stdin(mut self, input: impl Into<Stdio>) -> Self {
+        self.command.stdin(input);
+        self
+    }
+
     /// Runs it in this folder instead.
     pub fn current_dir(mut self, folder: impl AsRef<Path>) -> Self {
         self.command.current_dir(folder);
@@ -191,6 +198,11 @@ impl Running {
     /// Sends SIGTERM.
     pub fn terminate(&mut self) {
         signal(&mut self.child, Signal::TERM);
+    }
+
+    /// Sends SIGUSR1.
+    pub fn signal_user(&mut self) {
+        signal(&mut self.child, Signal::USR1);
     }
 
     /// Kills it with SIGKILL, and waits for its end.

@@ -2,7 +2,9 @@
 
 use std::cell::RefCell;
 use std::future::Future;
-use std::sync::Arc;
+use std::io;
+use std::pin::pin;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -45,16 +47,15 @@ pub(super) enum Waited {
 }
 
 pub(super) struct Driver {
-    /// `None` only while it is dropped.
-    runtime: Option<Runtime>,
     connection: Connection,
     reconnects: bool,
 }
 
 impl Driver {
     pub(super) fn new(connection: Connection) -> Result<Self, Error> {
+        // Where there can be none, that is told here, and not in the middle of a loop.
+        runtime()?;
         Ok(Self {
-            runtime: Some(Builder::new_current_thread().enable_all().build()?),
             connection,
             reconnects: true,
         })
@@ -81,22 +82,12 @@ impl Driver {
 
     /// Brings a connection that the client has asked the end of to its end.
     pub(super) fn finish(&mut self) {
-        let Self {
-            runtime,
-            connection,
-            ..
-        } = self;
-        block_on(runtime.as_ref(), connection.finish());
+        block_on(self.connection.finish());
     }
 
     pub(super) fn connect(&mut self, config: &Arc<ClientConfig>) -> Result<(), Error> {
         self.connection.configure(config);
-        let Self {
-            runtime,
-            connection,
-            ..
-        } = self;
-        block_on(runtime.as_ref(), connection.connect())
+        block_on(self.connection.connect())
     }
 
     /// Waits for an event, `timeout` at most. Without `config` there is no broker to connect to.
@@ -109,11 +100,7 @@ impl Driver {
         if let Some(config) = config {
             self.connection.configure(config);
         }
-        let Self {
-            runtime,
-            connection,
-            ..
-        } = self;
+        let connection = &mut self.connection;
         let wait = async {
             let next = async {
                 if config.is_none() {
@@ -137,7 +124,7 @@ impl Driver {
                 () = sleep => Waited::Nothing,
             }
         };
-        block_on(runtime.as_ref(), wait)
+        block_on(wait)
     }
 
     pub(super) fn try_next(&mut self) -> Waited {
@@ -147,19 +134,28 @@ impl Driver {
     }
 }
 
-/// A runtime that is dropped inside another one must not wait for its threads; it has none.
-impl Drop for Driver {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
+/// The runtime of all clients: one of their own would cost each more memory than all else it has. It
+/// has no thread. Of those that wait in it, one waits for the sockets and timers of all and wakes the
+/// others; a client that is alone does so for itself.
+fn runtime() -> io::Result<&'static Runtime> {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    if let Some(runtime) = RUNTIME.get() {
+        return Ok(runtime);
     }
+    let new = Builder::new_current_thread().enable_all().build()?;
+    if let Err(second) = RUNTIME.set(new) {
+        // Dropped inside another runtime, it must not wait for its threads; it has none.
+        second.shutdown_background();
+    }
+    Ok(RUNTIME.get().expect("it is set"))
 }
 
 /// Runs a future to its end. A thread that belongs to another runtime may not do so itself, so a
 /// thread is borrowed there: the calls of this client block, wherever they are made.
-fn block_on<T: Send>(runtime: Option<&Runtime>, future: impl Future<Output = T> + Send) -> T {
-    let runtime = runtime.expect("present until it is dropped");
+fn block_on<T: Send>(future: impl Future<Output = T> + Send) -> T {
+    let runtime = runtime().expect("each client has made sure that there is one");
+    // It stays here: each function that it is handed through would have a copy on the thread's stack.
+    let future = pin!(future);
     if Handle::try_current().is_err() {
         return runtime.block_on(future);
     }

@@ -100,6 +100,14 @@ impl Publishing {
         })
     }
 
+    /// The PUBLISH that was to be the message's first was not sent: the next one is the first, and no
+    /// answer to it can come.
+    pub(super) fn never_left(&mut self, id: PacketId) {
+        if let Some(entry) = self.entry_mut(id) {
+            entry.stage = Stage::Publish { sent: false };
+        }
+    }
+
     /// A PUBACK (QoS 1) or PUBCOMP (QoS 2) has come. Returns whether it finishes a message.
     pub(super) fn acknowledge(&mut self, id: PacketId, qos: QoS) -> bool {
         let fits = match self.entry(id) {
@@ -118,8 +126,7 @@ impl Publishing {
     /// It counts even where the message was sent on an earlier connection of the session and not
     /// yet again on this one: the broker has it, and would take it a second time otherwise.
     pub(super) fn received(&mut self, id: PacketId) -> bool {
-        let at = self.numbers.get(id).and_then(|number| self.place(*number));
-        match at.and_then(|at| self.queue[at].as_mut()) {
+        match self.entry_mut(id) {
             Some(entry) if entry.knows_pubrec() => {
                 entry.stage = Stage::Release;
                 true
@@ -140,6 +147,12 @@ impl Publishing {
         let number = *self.numbers.get(id)?;
         let entry = self.queue.get(self.place(number)?)?.as_ref();
         entry.map(|entry| (number, entry))
+    }
+
+    fn entry_mut(&mut self, id: PacketId) -> Option<&mut Entry> {
+        let number = *self.numbers.get(id)?;
+        let at = self.place(number)?;
+        self.queue.get_mut(at)?.as_mut()
     }
 
     /// Ends a message, whatever its stage. Returns whether there was one.

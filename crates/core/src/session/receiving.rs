@@ -22,6 +22,7 @@ pub struct AckToken {
     id: PacketId,
     qos: QoS,
     again: bool,
+    instead: bool,
 }
 
 /// What [`Session::release`](super::Session::release) takes: names one PUBREL.
@@ -49,6 +50,12 @@ impl AckToken {
     /// Never for a message that may be new.
     pub fn is_again(&self) -> bool {
         self.again
+    }
+
+    /// Returns whether the message with QoS 2 came under a packet id that is held for another one:
+    /// the broker has lost what it knew of that one.
+    pub fn is_instead(&self) -> bool {
+        self.instead
     }
 }
 
@@ -143,8 +150,8 @@ impl Receiving {
         }
     }
 
-    /// A new connection begins: no acknowledgement of the last one may be sent on it.
-    pub(super) fn reconnected(&mut self) {
+    /// The connection is over: none of its acknowledgements may be sent any more.
+    pub(super) fn disconnected(&mut self) {
         self.connection += 1;
         self.first += self.arrivals.len() as u64;
         for arrival in self.arrivals.drain(..) {
@@ -180,10 +187,12 @@ impl Receiving {
             QoS::AtLeastOnce if !self.manual => 0,
             _ => message.fingerprint(),
         };
-        if message.qos == QoS::ExactlyOnce
-            && let Some(held) = self.held.get(&id)
-            && held.fingerprint != fingerprint
-        {
+        let instead = message.qos == QoS::ExactlyOnce
+            && self
+                .held
+                .get(&id)
+                .is_some_and(|held| held.fingerprint != fingerprint);
+        if instead {
             // The broker has lost what it knew of that message: this is another one.
             self.forget(id, out);
         }
@@ -200,6 +209,7 @@ impl Receiving {
             id,
             qos: message.qos,
             again,
+            instead,
         };
         let duplicate = match message.qos {
             QoS::ExactlyOnce => self.held.get_mut(&id),

@@ -5,9 +5,11 @@
 
 mod connecting;
 mod ending;
+mod found;
 mod hostile;
 mod keep_alive;
 mod limits;
+mod model;
 mod publishing;
 mod queueing;
 mod receiving;

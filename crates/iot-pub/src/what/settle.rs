@@ -1,6 +1,8 @@
 //! What excludes what. Not left to clap, for which a value from the environment counts as typed: a variable or a file must
 //! not make a command line fail, so what is typed overrules it.
 
+use std::cmp::Ordering;
+
 use iot_core::cli::{Given, Rank};
 
 use super::{Path, TopicGap, WhatArgs};
@@ -14,10 +16,20 @@ struct Use {
 }
 
 /// The first of them that is typed counts, else the first that a variable gives, else the first in the file.
-const USES: [Use; 4] = [
+const USES: [Use; 8] = [
     Use {
         option: "scenario",
-        without: &["topic", "payload_template", "model", "message", "replay"],
+        without: &[
+            "topic",
+            "payload_template",
+            "model",
+            "message",
+            "replay",
+            "file",
+            "stdin_file",
+            "stdin_line",
+            "null_message",
+        ],
         why: "whose file says what each device publishes",
     },
     Use {
@@ -31,13 +43,74 @@ const USES: [Use; 4] = [
             "start",
             "interval",
             "jitter",
+            "file",
+            "stdin_file",
+            "stdin_line",
+            "null_message",
         ],
         why: "which publishes what was recorded, when it was",
     },
     Use {
         option: "message",
-        without: &["model", "precision", "payload_template", "start", "speed"],
+        without: &[
+            "model",
+            "precision",
+            "payload_template",
+            "start",
+            "speed",
+            "file",
+            "stdin_file",
+            "stdin_line",
+            "null_message",
+        ],
         why: "which publishes a text as it is",
+    },
+    Use {
+        option: "file",
+        without: &[
+            "model",
+            "precision",
+            "payload_template",
+            "start",
+            "speed",
+            "stdin_file",
+            "stdin_line",
+            "null_message",
+        ],
+        why: "which publishes a file as it is",
+    },
+    Use {
+        option: "stdin_file",
+        without: &[
+            "model",
+            "precision",
+            "payload_template",
+            "start",
+            "speed",
+            "stdin_line",
+            "null_message",
+        ],
+        why: "which publishes standard input as it is",
+    },
+    Use {
+        option: "stdin_line",
+        without: &[
+            "model",
+            "precision",
+            "payload_template",
+            "seed",
+            "start",
+            "speed",
+            "interval",
+            "jitter",
+            "null_message",
+        ],
+        why: "which publishes lines as they come",
+    },
+    Use {
+        option: "null_message",
+        without: &["model", "precision", "payload_template", "start", "speed"],
+        why: "which publishes an empty message",
     },
     Use {
         option: "model",
@@ -70,7 +143,7 @@ impl WhatArgs {
         if let Some(chosen) = chosen {
             for option in chosen.without {
                 if given.is_typed(option) {
-                    let (option, use_of) = (option.replace('_', "-"), chosen.option);
+                    let [option, use_of] = [option, &chosen.option].map(|id| id.replace('_', "-"));
                     let why = chosen.why;
                     return Err(format!("--{option} can't be used with --{use_of}, {why}"));
                 }
@@ -81,8 +154,59 @@ impl WhatArgs {
         for other in USES.iter().filter(|other| Some(other.option) != chosen) {
             self.forget(other.option);
         }
+        self.settle_text(given)?;
         self.settle_time(given)?;
         self.settle_replay(given)
+    }
+
+    fn settle_text(&mut self, given: &Given) -> Result<(), String> {
+        let is_text = self.message.is_some() || self.text.is_given();
+        let (is_lines, is_repeated) = (self.text.stdin_line, self.text.repeat.is_some());
+        for (option, is_possible, why) in [
+            (
+                "repeat",
+                is_text,
+                "repeats one message: give --message, --file, --stdin-file or --null-message",
+            ),
+            (
+                "repeat_delay",
+                is_text && is_repeated,
+                "needs --repeat COUNT",
+            ),
+            ("topic_from_line", is_lines, "needs --stdin-line"),
+        ] {
+            if !is_possible {
+                if given.is_typed(option) {
+                    return Err(format!("--{} {why}", option.replace('_', "-")));
+                }
+                self.forget(option);
+            }
+        }
+        let is_repeated = self.text.repeat.is_some();
+        for (one, other, both) in [
+            (
+                "topic_from_line",
+                "topic",
+                self.text.topic_from_line && self.topic.is_some(),
+            ),
+            ("repeat", "interval", is_repeated && self.interval.is_some()),
+            ("repeat", "jitter", is_repeated && self.jitter.is_some()),
+        ] {
+            if !both {
+                continue;
+            }
+            match given.rank(one).cmp(&given.rank(other)) {
+                Ordering::Less => self.forget(one),
+                Ordering::Equal if given.is_typed(one) => {
+                    let one = one.replace('_', "-");
+                    return Err(format!(
+                        "--{one} and --{other} both say it: give one of them"
+                    ));
+                }
+                _ => self.forget(other),
+            }
+        }
+        Ok(())
     }
 
     fn settle_time(&mut self, given: &Given) -> Result<(), String> {
@@ -134,10 +258,18 @@ impl WhatArgs {
         Ok(())
     }
 
-    fn forget(&mut self, option: &str) {
+    /// Has it as if the option had never been given.
+    pub(crate) fn forget(&mut self, option: &str) {
         match option {
             "topic" => self.topic = None,
             "message" => self.message = None,
+            "file" => self.text.file = None,
+            "stdin_file" => self.text.stdin_file = false,
+            "stdin_line" => self.text.stdin_line = false,
+            "topic_from_line" => self.text.topic_from_line = false,
+            "null_message" => self.text.null_message = false,
+            "repeat" => self.text.repeat = None,
+            "repeat_delay" => self.text.repeat_delay = None,
             "scenario" => self.scenario = None,
             "replay" => self.replay = None,
             "loop" => self.repeat = false,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{anyhow, bail};
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
-use super::Retryable;
+use super::{Retryable, held};
 
 /// How long a commit waits for another program that is writing.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -20,7 +20,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) struct Format {
     /// Marks the file as ours in SQLite's header.
     pub(super) application_id: i32,
-    /// Version of the schema, in SQLite's `user_version`. Raise it with every change of the schema.
+    /// Version of the schema, in SQLite's `user_version`. Raise it with every change of the schema, and change [`upgrade`]
+    /// then.
     pub(super) version: i32,
     pub(super) schema: &'static str,
     /// Pragmas that are set on each connection.
@@ -75,7 +76,9 @@ pub(super) fn prepare(connection: &mut Connection, format: &Format) -> anyhow::R
     // First of all whose file it is, for the settings below are written into it.
     let made = check(connection, format)?;
     configure(connection, format)?;
-    if !made {
+    if made {
+        upgrade(connection, format).map_err(explain)?;
+    } else {
         create(connection, format).map_err(explain)?;
         // Another process may have been first, and another version.
         check(connection, format)?;
@@ -96,7 +99,7 @@ fn check(connection: &Connection, format: &Format) -> anyhow::Result<bool> {
     let known = format.version;
     match (application_id, version) {
         (0, 0) if !occupied => Ok(false),
-        (ours, version) if ours == format.application_id && version == known => Ok(true),
+        (ours, 1..) if ours == format.application_id && version <= known => Ok(true),
         (ours, newer) if ours == format.application_id && newer > known => bail!(
             "its schema is version {newer}, this iot-sub knows version {known} (use a newer iot-sub)"
         ),
@@ -132,6 +135,23 @@ fn create(connection: &mut Connection, format: &Format) -> rusqlite::Result<()> 
     if !exists {
         transaction.execute_batch(format.schema)?;
         transaction.pragma_update(None, "application_id", format.application_id)?;
+        transaction.pragma_update(None, "user_version", format.version)?;
+    }
+    transaction.commit()
+}
+
+/// Brings the file of an earlier version to the present one.
+fn upgrade(connection: &mut Connection, format: &Format) -> rusqlite::Result<()> {
+    let version = |connection: &Connection| {
+        connection.pragma_query_value(None, "user_version", |row| row.get::<_, i32>(0))
+    };
+    if version(connection)? == format.version {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Another process may have been first.
+    if version(&transaction)? == 1 {
+        transaction.execute_batch(held::UPGRADE)?;
         transaction.pragma_update(None, "user_version", format.version)?;
     }
     transaction.commit()

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use chrono::Utc;
-use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
 use super::file::{self, explain};
 use super::spool::{Seq, connect, keep_log_at_end};
@@ -136,6 +136,7 @@ fn salvage(from: &Path, to: &Path) -> anyhow::Result<u64> {
                         .execute("INSERT INTO about VALUES ('store', ?)", [store])
                         .map_err(explain)?;
                 }
+                rows.held(&transaction)?;
                 rows.each(&mut keep)?
             }
             None => vec![1..=Seq::MAX],
@@ -173,6 +174,33 @@ impl Rows {
     fn store(&self) -> Option<String> {
         let store = "SELECT value FROM about WHERE name = 'store'";
         self.connection.query_row(store, [], |row| row.get(0)).ok()
+    }
+
+    /// Copies the packet ids that are held, as far as they can be read: a message whose id is lost is stored again if the
+    /// broker sends it again.
+    fn held(&self, new: &Connection) -> anyhow::Result<()> {
+        let held = "SELECT broker, client_id, packet_id, fingerprint FROM held";
+        let Ok(mut held) = self.connection.prepare(held) else {
+            return Ok(());
+        };
+        let Ok(mut rows) = held.query([]) else {
+            return Ok(());
+        };
+        while let Ok(Some(row)) = rows.next() {
+            let columns = (
+                row.get_ref(0),
+                row.get_ref(1),
+                row.get_ref(2),
+                row.get_ref(3),
+            );
+            if let (Ok(broker), Ok(client_id), Ok(packet_id), Ok(fingerprint)) = columns {
+                let insert = "INSERT OR IGNORE INTO held VALUES (?, ?, ?, ?)";
+                let values = [broker, client_id, packet_id, fingerprint].map(ToSqlOutput::Borrowed);
+                new.execute(insert, params_from_iter(values))
+                    .map_err(explain)?;
+            }
+        }
+        Ok(())
     }
 
     /// Hands on all rows that can be reached, in their order, and returns which numbers could not.

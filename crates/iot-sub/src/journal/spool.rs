@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::file::{self, Damaged, Format, explain};
 use super::lock::Lock;
-use super::{beside, codec, disk, salvage};
+use super::{Change, Held, SessionKey, beside, codec, disk, held, salvage};
 use crate::reading::{Entry, ReadingId, Rejection};
 
 /// The number of an entry: ascending, never given twice, beginning with 1.
@@ -28,8 +28,8 @@ const TRIM: Seq = 10_000;
 const FORMAT: Format = Format {
     // `iotq`
     application_id: 0x69_6f_74_71,
-    version: 1,
-    schema: include_str!("spool.sql"),
+    version: 2,
+    schema: concat!(include_str!("spool.sql"), held::schema!()),
     settings: &[
         // In pages. Together with one transaction that is half of [`RESERVE`], which has to do for folding it in.
         ("wal_autocheckpoint", 1_000),
@@ -54,6 +54,8 @@ pub(crate) struct Spool {
     last: Seq,
     /// For encoding.
     buffer: Vec<u8>,
+    /// Whose changes are kept.
+    session: Option<SessionKey>,
     _lock: Lock,
 }
 
@@ -120,6 +122,7 @@ impl Spool {
             trimmed,
             last,
             buffer: Vec::new(),
+            session: None,
             _lock: lock,
         })
     }
@@ -143,6 +146,16 @@ impl Spool {
             .execute(about, [store])
             .map_err(|error| self.failed(error))?;
         Ok(())
+    }
+
+    /// Keeps the changes of this session from now on; returns what it holds already.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub(crate) fn resume(&mut self, key: &SessionKey) -> anyhow::Result<Held> {
+        let held = held::read(&self.connection, key).map_err(|error| self.failed(error))?;
+        self.session = Some(key.clone());
+        Ok(held)
     }
 
     /// Returns for which other store there are entries in it.
@@ -173,23 +186,38 @@ impl Spool {
         self.last
     }
 
-    /// Commits `entries`, all or none of them, and deletes some of those up to number `trim`. Returns the number of the
-    /// first one; the others follow without a gap. When it returns they are on disk, also through a loss of power.
+    /// Commits `entries` and `changes`, all or none of them, and deletes some of those up to number `trim`. Returns the number
+    /// of the first one; the others follow without a gap. When it returns they are on disk, also through a loss of power.
     ///
     /// # Errors
     /// Nothing of this call is done. A [`Retryable`](super::Retryable) cause may pass. Any other is fatal: nobody knows
     /// what is on the disk, so acknowledge nothing and exit.
-    pub(crate) fn commit(&mut self, entries: &[Entry], trim: Seq) -> anyhow::Result<Seq> {
-        self.commit_all(entries, trim)
+    pub(crate) fn commit_with(
+        &mut self,
+        entries: &[Entry],
+        changes: &[Change],
+        trim: Seq,
+    ) -> anyhow::Result<Seq> {
+        self.commit_all(entries, changes, trim)
             .map_err(|error| self.failed(error))
     }
 
-    /// Deletes some of the entries up to number `trim`; errors are [`commit`](Self::commit)'s.
-    pub(crate) fn trim(&mut self, trim: Seq) -> anyhow::Result<()> {
-        self.commit(&[], trim).map(drop)
+    #[cfg(test)]
+    fn commit(&mut self, entries: &[Entry], trim: Seq) -> anyhow::Result<Seq> {
+        self.commit_with(entries, &[], trim)
     }
 
-    fn commit_all(&mut self, entries: &[Entry], trim: Seq) -> rusqlite::Result<Seq> {
+    /// Deletes some of the entries up to number `trim`; errors are [`commit_with`](Self::commit_with)'s.
+    pub(crate) fn trim(&mut self, trim: Seq) -> anyhow::Result<()> {
+        self.commit_with(&[], &[], trim).map(drop)
+    }
+
+    fn commit_all(
+        &mut self,
+        entries: &[Entry],
+        changes: &[Change],
+        trim: Seq,
+    ) -> rusqlite::Result<Seq> {
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -210,6 +238,9 @@ impl Spool {
             insert.execute((last, &self.buffer[..]))?;
         }
         drop(insert);
+        if let Some(key) = &self.session {
+            held::apply(&transaction, key, changes)?;
+        }
         transaction.commit()?;
         (self.trimmed, self.last) = (trim, last);
         // One large message doesn't keep its room for ever.
@@ -271,7 +302,7 @@ impl Spool {
     /// Folds the write-ahead log into the file, which leaves the log empty.
     ///
     /// # Errors
-    /// As [`commit`](Self::commit); all entries are kept.
+    /// As [`commit_with`](Self::commit_with); all entries are kept.
     pub(crate) fn fold(&self) -> anyhow::Result<()> {
         let fold = "PRAGMA wal_checkpoint(TRUNCATE)";
         let busy: bool = self
@@ -287,7 +318,7 @@ impl Spool {
     /// For when nothing is in it and nothing is to be done: makes the file small again, where it is larger than `size`.
     ///
     /// # Errors
-    /// As [`commit`](Self::commit).
+    /// As [`commit_with`](Self::commit_with).
     pub(crate) fn shrink(&self, size: u64) -> anyhow::Result<()> {
         if fs::metadata(&self.path).map_or(0, |file| file.len()) > size {
             self.connection
@@ -571,7 +602,7 @@ pub(crate) mod tests {
         let _spool = fixture.open();
         assert_eq!(
             fixture.refusal(),
-            "cannot use spool `PATH`: another iot-sub uses it (give this one another --id or --spool)"
+            "cannot use spool `PATH`: another iot-sub uses it (give this one an --id of its own, or another --spool)"
         );
     }
 

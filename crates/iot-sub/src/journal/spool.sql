@@ -7,12 +7,6 @@ CREATE TABLE entries (
     entry BLOB NOT NULL
 ) STRICT;
 
--- QoS 2 packet ids whose message is committed and whose PUBREL has not come.
-CREATE TABLE held (
-    packet_id INTEGER PRIMARY KEY,
-    hash      BLOB NOT NULL
-) STRICT;
-
 -- `store`: which one the entries are for.
 CREATE TABLE about (
     name  TEXT PRIMARY KEY,

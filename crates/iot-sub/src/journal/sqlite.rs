@@ -16,14 +16,14 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, ToSql, TransactionBehavior};
 
 use super::file::{self, Format, explain};
-use super::{Committed, Journal};
+use super::{Change, Committed, Held, Journal, SessionKey, held};
 use crate::reading::{Entry, Value};
 
 const FORMAT: Format = Format {
     // `iots`
     application_id: 0x69_6f_74_73,
-    version: 1,
-    schema: include_str!("schema.sql"),
+    version: 2,
+    schema: concat!(include_str!("schema.sql"), held::schema!()),
     settings: &[
         // Few and large checkpoints are fast; the limit gives the log's room back after a burst.
         ("wal_autocheckpoint", 10_000),
@@ -44,6 +44,8 @@ pub(crate) struct SqliteStore {
     path: String,
     /// Row ids of topics that are committed.
     topics: HashMap<Arc<str>, i64>,
+    /// Whose changes are kept.
+    session: Option<SessionKey>,
 }
 
 impl SqliteStore {
@@ -61,10 +63,11 @@ impl SqliteStore {
             connection,
             path: name,
             topics: HashMap::new(),
+            session: None,
         })
     }
 
-    fn commit_all(&mut self, entries: &[Entry]) -> rusqlite::Result<Committed> {
+    fn commit_all(&mut self, entries: &[Entry], changes: &[Change]) -> rusqlite::Result<Committed> {
         if self.topics.len() > TOPICS_REMEMBERED {
             self.topics.clear();
         }
@@ -125,6 +128,9 @@ impl SqliteStore {
                 }
             }
         }
+        if let Some(key) = &self.session {
+            held::apply(&transaction, key, changes)?;
+        }
         transaction.commit()?;
         self.topics.extend(new_topics);
         Ok(committed)
@@ -132,11 +138,19 @@ impl SqliteStore {
 }
 
 impl Journal for SqliteStore {
-    fn commit(&mut self, entries: &[Entry]) -> anyhow::Result<Committed> {
-        if entries.is_empty() {
+    fn resume(&mut self, key: &SessionKey) -> anyhow::Result<Held> {
+        let held = held::read(&self.connection, key)
+            .map_err(explain)
+            .with_context(|| format!("cannot read `{}`", self.path))?;
+        self.session = Some(key.clone());
+        Ok(held)
+    }
+
+    fn commit_with(&mut self, entries: &[Entry], changes: &[Change]) -> anyhow::Result<Committed> {
+        if entries.is_empty() && (changes.is_empty() || self.session.is_none()) {
             return Ok(Committed::default());
         }
-        self.commit_all(entries)
+        self.commit_all(entries, changes)
             .map_err(explain)
             .with_context(|| format!("cannot store in `{}`", self.path))
     }
@@ -468,7 +482,7 @@ mod tests {
         drop(store);
         assert_eq!(
             fixture.refusal(),
-            "cannot open store `PATH`: its schema is version 7, this iot-sub knows version 1 (use a newer iot-sub)"
+            "cannot open store `PATH`: its schema is version 7, this iot-sub knows version 2 (use a newer iot-sub)"
         );
     }
 

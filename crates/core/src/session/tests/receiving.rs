@@ -219,6 +219,7 @@ fn another_message_under_a_held_id_is_new() {
     bench.session.hold([held(5, "a")]);
     bench.connect(true);
     let token = bench.arrival(2, 5, "b");
+    assert!(token.is_instead());
     assert_eq!(bench.sent(), NOTHING);
     bench.session.ack(&token);
     assert_eq!(bench.sent(), ["PUBREC #5"]);

@@ -3,33 +3,33 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use super::state::Counts;
+use iot_core::cli::is_quiet;
 
 const EVERY: Duration = Duration::from_millis(250);
 
 /// Rewrites its line on stderr; silent where that is no terminal.
 #[derive(Debug)]
-pub(super) struct Progress {
+pub(crate) struct Progress {
     /// When to say it next; `None` where nobody watches.
     next: Option<Instant>,
     said: bool,
 }
 
 impl Progress {
-    pub(super) fn new() -> Self {
-        let watched = io::stderr().is_terminal();
+    pub(crate) fn new() -> Self {
+        let watched = io::stderr().is_terminal() && !is_quiet();
         Self {
             next: watched.then(|| Instant::now() + EVERY),
             said: false,
         }
     }
 
-    pub(super) fn next(&self) -> Option<Instant> {
+    pub(crate) fn next(&self) -> Option<Instant> {
         self.next
     }
 
     /// Says it, where the time has come.
-    pub(super) fn say(&mut self, now: Instant, line: impl FnOnce() -> String) {
+    pub(crate) fn say(&mut self, now: Instant, line: impl FnOnce() -> String) {
         if self.next.is_some_and(|next| now >= next) {
             self.next = Some(now + EVERY);
             self.said = true;
@@ -39,7 +39,7 @@ impl Progress {
     }
 
     /// Takes the line away.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.next = None;
         if std::mem::replace(&mut self.said, false) {
             write("\r\x1b[K");
@@ -52,8 +52,12 @@ fn write(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
 }
 
-/// Returns the line: a bar where the end is known, and the counts.
-pub(super) fn line(share: Option<f64>, elapsed: Duration, counts: &Counts) -> String {
+/// Returns the line: a bar where the end is known, and how many messages are sent, on their way, and failed or dropped.
+pub(crate) fn line(
+    share: Option<f64>,
+    elapsed: Duration,
+    [sent, pending, missing]: [u64; 3],
+) -> String {
     const WIDTH: usize = 20;
     let bar = share.map(|share| {
         #[expect(
@@ -65,7 +69,7 @@ pub(super) fn line(share: Option<f64>, elapsed: Duration, counts: &Counts) -> St
         let filled = (share.clamp(0.0, 1.0) * WIDTH as f64) as usize;
         format!("[{}{}] ", "#".repeat(filled), ".".repeat(WIDTH - filled))
     });
-    let missing = match counts.failed + counts.dropped {
+    let missing = match missing {
         0 => String::new(),
         missing => format!(", {missing} failed or dropped"),
     };
@@ -73,8 +77,8 @@ pub(super) fn line(share: Option<f64>, elapsed: Duration, counts: &Counts) -> St
         "{}{} s: {} sent, {} on their way{missing}",
         bar.unwrap_or_default(),
         elapsed.as_secs(),
-        counts.sent,
-        counts.pending,
+        sent,
+        pending,
     )
 }
 
@@ -84,21 +88,15 @@ mod tests {
 
     #[test]
     fn the_line_says_how_far_it_is() {
-        let mut counts = Counts {
-            sent: 500,
-            pending: 20,
-            ..Counts::default()
-        };
         let seconds = Duration::from_millis(1500);
         assert_eq!(
-            line(None, seconds, &counts),
+            line(None, seconds, [500, 20, 0]),
             "1 s: 500 sent, 20 on their way"
         );
-        counts.dropped = 7;
         assert_eq!(
-            line(Some(0.25), seconds, &counts),
+            line(Some(0.25), seconds, [500, 20, 7]),
             "[#####...............] 1 s: 500 sent, 20 on their way, 7 failed or dropped"
         );
-        assert!(line(Some(7.0), seconds, &counts).starts_with("[####################] "));
+        assert!(line(Some(7.0), seconds, [500, 20, 7]).starts_with("[####################] "));
     }
 }

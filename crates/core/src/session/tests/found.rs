@@ -1,0 +1,150 @@
+//! What the model in `model.rs` has found, each in its shortest form.
+
+use super::*;
+
+/// A connection to a broker that allows what these properties say.
+fn online_given(session_present: bool, properties: Properties) -> ConnAck {
+    ConnAck {
+        properties: Some(Box::new(properties)),
+        ..connack(session_present)
+    }
+}
+
+#[test]
+fn a_message_that_never_left_is_sent_without_dup() {
+    let mut bench = Bench::online(v311());
+    bench.publish(1, "a");
+    bench.publish(2, "b");
+    bench.reconnect(true);
+    assert_eq!(bench.sent(), ["PUBLISH q1 #1 t=a", "PUBLISH q2 #2 t=b"]);
+    bench.reconnect(true);
+    assert_eq!(
+        bench.sent(),
+        ["PUBLISH q1 #1 dup t=a", "PUBLISH q2 #2 dup t=b"]
+    );
+    // What was sent once, and not again on this connection, keeps its flag.
+    bench.reconnect(true);
+    bench.reconnect(true);
+    assert_eq!(
+        bench.sent(),
+        ["PUBLISH q1 #1 dup t=a", "PUBLISH q2 #2 dup t=b"]
+    );
+}
+
+#[test]
+fn without_a_connection_acknowledging_queues_nothing() {
+    let mut bench = Bench::online(manual(v311()));
+    let first = bench.arrival(1, 1, "a");
+    let second = bench.arrival(2, 2, "b");
+    bench.lose();
+    bench.session.ack(&first);
+    bench.session.ack(&second);
+    assert_eq!(bench.session.backlog(), 0);
+    assert_eq!(bench.sent(), NOTHING);
+    // The QoS 2 message is taken all the same.
+    bench.connect(true);
+    bench.receive(publish(2, 2, "b")).unwrap();
+    assert_eq!(bench.sent(), ["PUBREC #2"]);
+    assert_eq!(bench.told(), ["duplicate q2 #2 t=b"]);
+}
+
+/// The session that begins with this CONNACK is present at the next connection: its ids are not
+/// those of the session before.
+#[test]
+fn a_lost_session_is_noticed_though_the_client_is_leaving() {
+    let mut bench = Bench::online(v311());
+    bench.receive(publish(2, 1, "old")).unwrap();
+    bench.told_and_acknowledged();
+    bench.publish(1, "a");
+    bench.sent();
+    bench.lose();
+    bench.session.open(bench.now);
+    assert_eq!(bench.sent(), ["CONNECT"]);
+    bench.session.disconnect();
+    assert_eq!(bench.sent(), ["DISCONNECT 0x00"]);
+    bench.take(Incoming::ConnAck(connack(false))).unwrap();
+    // A second one has nothing to say.
+    bench.take(Incoming::ConnAck(connack(false))).unwrap();
+    bench.session.close(Ok(()));
+    assert_eq!(bench.told(), ["disconnected"]);
+    bench.connect(true);
+    assert_eq!(bench.sent(), ["PUBLISH q1 #1 t=a"]);
+    bench.receive(publish(2, 1, "new")).unwrap();
+    assert_eq!(bench.told(), ["message q2 #1 t=new"]);
+}
+
+/// The broker may hold the id: the next message under it would be taken for this one.
+#[test]
+fn the_id_of_a_qos_2_message_that_can_t_be_sent_again_is_released_first() {
+    for (answer, end) in [
+        (ReasonCode::SUCCESS, "published #1".to_owned()),
+        (
+            ReasonCode::PACKET_ID_NOT_FOUND,
+            "given up #1: a packet of 9 bytes is larger than the limit of 8".to_owned(),
+        ),
+    ] {
+        let mut bench = Bench::online(v5());
+        bench.publish(2, "a");
+        bench.publish(2, "b");
+        assert_eq!(bench.sent().len(), 2);
+        bench.pubrec(2);
+        bench.sent();
+        bench.lose();
+        let small = Properties {
+            maximum_packet_size: Some(8),
+            ..Properties::default()
+        };
+        bench.connect_with(online_given(true, small)).unwrap();
+        assert_eq!(bench.sent(), ["PUBREL #1", "PUBREL #2"]);
+        assert_eq!(bench.told(), NOTHING);
+        bench
+            .take(Incoming::PubComp(Ack::with_reason(id(1), answer)))
+            .unwrap();
+        assert_eq!(bench.told(), [end]);
+        bench.pubcomp(2);
+        assert_eq!(bench.told(), ["published #2"]);
+        assert_eq!(bench.session.unacknowledged(), 0);
+    }
+}
+
+/// Nobody knows before CONNACK what the broker takes.
+#[test]
+fn what_was_published_before_connack_waits_for_it_also_at_the_end() {
+    let mut bench = Bench::offline(v5());
+    bench.session.open(bench.now);
+    assert_eq!(bench.sent(), ["CONNECT"]);
+    let retained = message(0, "a").with_retain(true);
+    bench.session.publish(retained, true).unwrap();
+    bench.publish(0, "b");
+    bench.session.disconnect();
+    assert_eq!(bench.sent(), NOTHING);
+    assert!(!bench.session.has_said_goodbye());
+    let none_retained = Properties {
+        retain_available: Some(0),
+        ..Properties::default()
+    };
+    bench
+        .take(Incoming::ConnAck(online_given(false, none_retained)))
+        .unwrap();
+    assert_eq!(bench.sent(), ["PUBLISH q0 t=b", "DISCONNECT 0x00"]);
+    assert!(bench.session.has_said_goodbye());
+    assert_eq!(
+        bench.told(),
+        ["given up #1: the broker doesn't retain messages"]
+    );
+}
+
+#[test]
+fn a_refusal_that_meets_the_end_leaves_nothing_to_send_but_the_goodbye() {
+    let mut bench = Bench::offline(v5());
+    bench.session.open(bench.now);
+    assert_eq!(bench.sent(), ["CONNECT"]);
+    bench.publish(0, "a");
+    bench.session.disconnect();
+    let refusal = ConnAck {
+        code: ConnectCode(0x87),
+        ..connack(false)
+    };
+    bench.take(Incoming::ConnAck(refusal)).unwrap();
+    assert_eq!(bench.sent(), ["DISCONNECT 0x00"]);
+}

@@ -1,0 +1,288 @@
+//! The lines of standard input, read as they come: there may be more than memory holds.
+
+use std::collections::VecDeque;
+use std::io::{self, Read};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use bytes::{Bytes, BytesMut};
+use iot_core::TopicName;
+use iot_core::cli::io_reason;
+use tokio::sync::mpsc::error::TryRecvError;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+use crate::device::{Next, Pace};
+
+/// How much is asked of the system at a time.
+const CHUNK: usize = 64 * 1024;
+/// How many reads may be ahead of what is published.
+const AHEAD: usize = 4;
+/// The longest line.
+const LONGEST: usize = 268_435_455;
+
+/// Lines that are being published, each as a message.
+#[derive(Debug)]
+pub(crate) struct Lines {
+    /// The lines of one read after another.
+    batches: Receiver<Result<VecDeque<Bytes>>>,
+    batch: VecDeque<Bytes>,
+    failure: Option<anyhow::Error>,
+    is_over: bool,
+    /// The first word of a line is its topic.
+    topic_first: bool,
+    /// How many lines were taken.
+    number: u64,
+    /// How many bytes.
+    taken: u64,
+    /// Of how many, where that is known.
+    total: Option<u64>,
+}
+
+impl Lines {
+    /// Starts to read.
+    ///
+    /// # Errors
+    /// The system's, where no thread can be started.
+    pub(crate) fn of_stdin(topic_first: bool) -> io::Result<Self> {
+        Self::of(io::stdin(), topic_first, size_of_stdin())
+    }
+
+    fn of(
+        input: impl Read + Send + 'static,
+        topic_first: bool,
+        total: Option<u64>,
+    ) -> io::Result<Self> {
+        let (sender, batches) = channel(AHEAD);
+        // Not this thread: a pipe may make wait for as long as it likes.
+        let read = move || {
+            if let Err(error) = read(input, &sender) {
+                let error = anyhow!(io_reason(&error)).context("cannot read standard input");
+                let _ = sender.blocking_send(Err(error));
+            }
+        };
+        thread::Builder::new().name("lines".into()).spawn(read)?;
+        Ok(Self {
+            batches,
+            batch: VecDeque::new(),
+            failure: None,
+            is_over: false,
+            topic_first,
+            number: 0,
+            taken: 0,
+            total,
+        })
+    }
+
+    /// Returns which share of the bytes was taken, where it is known how many there are.
+    pub(crate) fn share(&self) -> Option<f64> {
+        #[expect(clippy::cast_precision_loss, reason = "for a bar of some characters")]
+        self.total
+            .map(|total| self.taken as f64 / total.max(1) as f64)
+    }
+
+    /// Returns that the next line is due at once, or that there is none yet.
+    pub(crate) fn pace(&mut self) -> Pace {
+        while self.batch.is_empty() && self.failure.is_none() && !self.is_over {
+            match self.batches.try_recv() {
+                Ok(batch) => self.take(Some(batch)),
+                Err(TryRecvError::Empty) => return Pace::Later,
+                Err(TryRecvError::Disconnected) => self.take(None),
+            }
+        }
+        if self.is_over {
+            return Pace::Never;
+        }
+        Pace::At {
+            due: Duration::ZERO,
+            simulated: Duration::ZERO,
+        }
+    }
+
+    /// Waits until [`pace`](Self::pace) is known. May be dropped at the await.
+    pub(crate) async fn ready(&mut self) {
+        if self.batch.is_empty() && self.failure.is_none() && !self.is_over {
+            let batch = self.batches.recv().await;
+            self.take(batch);
+        }
+    }
+
+    fn take(&mut self, batch: Option<Result<VecDeque<Bytes>>>) {
+        match batch {
+            Some(Ok(batch)) => self.batch = batch,
+            Some(Err(error)) => self.failure = Some(error),
+            None => self.is_over = true,
+        }
+    }
+
+    /// Returns the next line as a message.
+    ///
+    /// # Errors
+    /// The system's, and a line whose first word is no topic.
+    pub(crate) fn next(&mut self, topic: &TopicName) -> Result<Next> {
+        let Some(line) = self.batch.pop_front() else {
+            return self.failure.take().map_or(Ok(Next::Over), Err);
+        };
+        self.number += 1;
+        self.taken += line.len() as u64 + 1;
+        if !self.topic_first {
+            let topic = topic.clone();
+            return Ok(Next::Message {
+                topic,
+                payload: line,
+            });
+        }
+        let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
+        let end = line.iter().position(is_space).unwrap_or(line.len());
+        let word = str::from_utf8(&line[..end]).map_err(|_| anyhow!("the topic is no UTF-8 text"));
+        let topic = word.and_then(|word| Ok(TopicName::new(word)?));
+        let number = self.number;
+        let topic = topic.with_context(|| format!("line {number} of standard input"))?;
+        let payload = line.slice((end + 1).min(line.len())..);
+        Ok(Next::Message { topic, payload })
+    }
+}
+
+/// Hands over the lines, those of one read together, until nobody wants them any more.
+fn read(mut input: impl Read, sender: &Sender<Result<VecDeque<Bytes>>>) -> io::Result<()> {
+    let mut chunk = vec![0; CHUNK];
+    // The line that has no end yet.
+    let mut rest = BytesMut::new();
+    loop {
+        let len = match input.read(&mut chunk) {
+            Ok(len) => len,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        let read = &chunk[..len];
+        let mut lines = VecDeque::new();
+        if len == 0 {
+            if !rest.is_empty() {
+                lines.push_back(rest.freeze());
+                let _ = sender.blocking_send(Ok(lines));
+            }
+            return Ok(());
+        }
+        match read.iter().rposition(|byte| *byte == b'\n') {
+            None => rest.extend_from_slice(read),
+            Some(last) => {
+                // The lines share the memory of one read.
+                rest.extend_from_slice(&read[..=last]);
+                let text = rest.split().freeze();
+                rest.extend_from_slice(&read[last + 1..]);
+                let mut start = 0;
+                for end in ends_of_lines(&text) {
+                    lines.push_back(text.slice(start..end));
+                    start = end + 1;
+                }
+            }
+        }
+        if rest.len() > LONGEST {
+            let why = format!("a line has more than {LONGEST} bytes, which no MQTT message may");
+            return Err(io::Error::other(why));
+        }
+        if !lines.is_empty() && sender.blocking_send(Ok(lines)).is_err() {
+            return Ok(());
+        }
+    }
+}
+
+/// Where lines end.
+fn ends_of_lines(text: &[u8]) -> impl Iterator<Item = usize> {
+    let bytes = text.iter().enumerate();
+    bytes.filter_map(|(index, byte)| (*byte == b'\n').then_some(index))
+}
+
+/// How much there is to read, where standard input is a file.
+fn size_of_stdin() -> Option<u64> {
+    #[cfg(unix)]
+    {
+        use std::fs::File;
+        use std::os::fd::AsFd;
+        let file = File::from(io::stdin().as_fd().try_clone_to_owned().ok()?);
+        let metadata = file.metadata().ok()?;
+        Some(metadata.len()).filter(|_| metadata.is_file())
+    }
+    #[cfg(not(unix))]
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives a few bytes at a time.
+    struct Trickle(&'static [u8], usize);
+
+    impl Read for Trickle {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let len = self.1.min(self.0.len());
+            let (now, later) = self.0.split_at(len);
+            buffer[..len].copy_from_slice(now);
+            self.0 = later;
+            Ok(len)
+        }
+    }
+
+    #[track_caller]
+    fn case(text: &'static [u8], topic_first: bool, expected: &[(&str, &[u8])]) {
+        for step in [1, 2, 7, 1000] {
+            let mut lines = Lines::of(Trickle(text, step), topic_first, None).unwrap();
+            let topic = TopicName::new("t").unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread().build();
+            let runtime = runtime.unwrap();
+            let mut found = Vec::new();
+            loop {
+                match lines.pace() {
+                    Pace::Later => runtime.block_on(lines.ready()),
+                    Pace::Never => break,
+                    _ => match lines.next(&topic).unwrap() {
+                        Next::Message { topic, payload } => found.push((topic, payload)),
+                        other => panic!("{other:?}"),
+                    },
+                }
+            }
+            let found: Vec<(&str, &[u8])> = found
+                .iter()
+                .map(|(topic, payload)| (topic.as_str(), &payload[..]))
+                .collect();
+            assert_eq!(found, expected, "{step} bytes at a time");
+        }
+    }
+
+    #[test]
+    fn each_line_is_a_message_the_last_and_the_empty_one_too() {
+        case(b"", false, &[]);
+        case(b"\n", false, &[("t", b"")]);
+        case(
+            b"one\n\n two \r\n\xff\0\nlast",
+            false,
+            &[
+                ("t", b"one"),
+                ("t", b""),
+                ("t", b" two \r"),
+                ("t", b"\xff\0"),
+                ("t", b"last"),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_line_may_begin_with_its_topic() {
+        case(
+            b"a/b 1 2\nc\t\xff\nd\ne  f",
+            true,
+            &[("a/b", b"1 2"), ("c", b"\xff"), ("d", b""), ("e", b" f")],
+        );
+        let mut lines = Lines::of(&b"ok 1\na/# 2\n"[..], true, None).unwrap();
+        let topic = TopicName::new("t").unwrap();
+        while lines.pace() == Pace::Later {
+            thread::yield_now();
+        }
+        lines.next(&topic).unwrap();
+        assert_eq!(
+            format!("{:#}", lines.next(&topic).unwrap_err()),
+            "line 2 of standard input: topic name `a/#` holds the wildcard `#`, which only a topic filter may"
+        );
+    }
+}

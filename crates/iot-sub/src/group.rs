@@ -1,0 +1,81 @@
+//! What one commit takes: the entries, the changes of the session that go into the same transaction, and what is told the
+//! broker once that is on disk.
+
+use iot_core::{AckToken, Handle, ReleaseToken};
+use tokio::sync::oneshot;
+
+use crate::failpoint::{self, Point};
+use crate::journal::Change;
+use crate::queue::{After, Item};
+use crate::reading::Entry;
+
+/// Entries and changes, in the order in which they came.
+#[derive(Debug, Default)]
+pub(crate) struct Group {
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) changes: Vec<Change>,
+    acks: Vec<AckToken>,
+    releases: Vec<ReleaseToken>,
+    /// Who waits until the session is forgotten.
+    forgotten: Vec<oneshot::Sender<()>>,
+}
+
+impl Group {
+    pub(crate) fn add(&mut self, item: Item) {
+        let Item { entry, after } = item;
+        self.entries.extend(entry);
+        match after {
+            After::Nothing => {}
+            After::Acknowledge(token) => self.acks.push(token),
+            After::Hold(token, fingerprint) => {
+                self.changes.push(Change::Hold(token.id(), fingerprint));
+                self.acks.push(token);
+            }
+            After::Release(token) => {
+                self.changes.push(Change::Release(token.id()));
+                self.releases.push(token);
+            }
+            After::Forget(sender) => {
+                self.changes.push(Change::Forget);
+                self.forgotten.push(sender);
+            }
+        }
+    }
+
+    /// Returns whether there is something to be committed.
+    pub(crate) fn has_content(&self) -> bool {
+        !self.entries.is_empty() || !self.changes.is_empty()
+    }
+
+    /// Returns whether there is nothing to be done.
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.has_content() && self.acks.is_empty()
+    }
+
+    /// Answers the broker, now that all of it is on disk; the entries stay.
+    pub(crate) fn answer(&mut self, handle: &Handle) {
+        self.changes.clear();
+        if !self.acks.is_empty() {
+            failpoint::pass(Point::BeforeAck);
+            handle.ack(&self.acks);
+            self.acks.clear();
+            failpoint::pass(Point::AfterAck);
+        }
+        for token in self.releases.drain(..) {
+            handle.release(&token);
+            failpoint::pass(Point::AfterPubrel);
+        }
+        for sender in self.forgotten.drain(..) {
+            // The connection may be lost already.
+            let _ = sender.send(());
+        }
+    }
+}
+
+impl FromIterator<Item> for Group {
+    fn from_iter<T: IntoIterator<Item = Item>>(items: T) -> Self {
+        let mut group = Self::default();
+        items.into_iter().for_each(|item| group.add(item));
+        group
+    }
+}

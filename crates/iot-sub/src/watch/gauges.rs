@@ -1,0 +1,261 @@
+//! What is to be known of a run beside its counts. Each part of the program writes its own, once a batch at most.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::sync::Notify;
+
+use super::histogram::{Histogram, LATENCIES, SIZES};
+use super::part::{self, Part};
+
+/// The state of a run.
+#[derive(Debug)]
+pub(crate) struct Gauges {
+    pub(crate) receiving: Part,
+    pub(crate) committing: Part,
+    pub(crate) delivering: Part,
+    /// One commit, and how many entries it had.
+    pub(crate) commit_time: Histogram,
+    pub(crate) commit_size: Histogram,
+    /// One successful attempt to deliver, and how many entries it had.
+    pub(crate) delivery_time: Histogram,
+    pub(crate) delivery_size: Histogram,
+    failed_deliveries: AtomicU64,
+    /// Connections that the broker has accepted.
+    connections: AtomicU64,
+    connected: AtomicBool,
+    subscribed: AtomicBool,
+    way: AtomicU8,
+    store_up: AtomicBool,
+    held: AtomicBool,
+    spool_bytes: AtomicU64,
+    spool_limit: AtomicU64,
+    /// When the oldest undelivered entry was received, in milliseconds since 1970.
+    oldest: AtomicI64,
+    stopping: AtomicBool,
+    /// For who waits for that.
+    stop: Notify,
+}
+
+/// What happens to readings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// They are only printed.
+    Nowhere = 0,
+    /// They are acknowledged once the store has them.
+    Direct = 1,
+    /// They wait in a spool.
+    Spooled = 2,
+}
+
+const NONE: i64 = i64::MAX;
+
+impl Default for Gauges {
+    fn default() -> Self {
+        Self {
+            receiving: Part::new("receiving", Duration::from_secs(30)),
+            committing: Part::new("committing", Duration::from_secs(60)),
+            delivering: Part::new("delivering", Duration::from_secs(30)),
+            commit_time: Histogram::new(LATENCIES),
+            commit_size: Histogram::new(SIZES),
+            delivery_time: Histogram::new(LATENCIES),
+            delivery_size: Histogram::new(SIZES),
+            failed_deliveries: AtomicU64::new(0),
+            connections: AtomicU64::new(0),
+            connected: AtomicBool::new(false),
+            subscribed: AtomicBool::new(false),
+            way: AtomicU8::new(Way::Nowhere as u8),
+            store_up: AtomicBool::new(false),
+            held: AtomicBool::new(false),
+            spool_bytes: AtomicU64::new(0),
+            spool_limit: AtomicU64::new(0),
+            oldest: AtomicI64::new(NONE),
+            stopping: AtomicBool::new(false),
+            stop: Notify::new(),
+        }
+    }
+}
+
+impl Gauges {
+    // What the parts of the program tell.
+
+    /// The broker has accepted a connection.
+    pub(crate) fn connected(&self) {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+        self.connected.store(true, Ordering::Relaxed);
+    }
+
+    /// There is no connection, or none any more.
+    pub(crate) fn disconnected(&self) {
+        self.subscribed.store(false, Ordering::Relaxed);
+        self.connected.store(false, Ordering::Relaxed);
+    }
+
+    /// The broker sends what it is asked for.
+    pub(crate) fn subscribed(&self) {
+        self.subscribed.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_way(&self, way: Way) {
+        self.way.store(way as u8, Ordering::Relaxed);
+    }
+
+    /// The store takes readings, or doesn't.
+    pub(crate) fn set_store_up(&self, up: bool) {
+        self.store_up.store(up, Ordering::Relaxed);
+    }
+
+    /// An attempt to deliver has failed.
+    pub(crate) fn delivery_failed(&self) {
+        self.failed_deliveries.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Nothing is read from the broker, for want of room.
+    pub(crate) fn set_held(&self, held: bool) {
+        self.held.store(held, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_spool_bytes(&self, used: u64, limit: u64) {
+        self.spool_bytes.store(used, Ordering::Relaxed);
+        self.spool_limit.store(limit, Ordering::Relaxed);
+    }
+
+    /// When the oldest undelivered entry was received.
+    pub(crate) fn set_oldest(&self, oldest: Option<DateTime<Utc>>) {
+        let oldest = oldest.map_or(NONE, |oldest| oldest.timestamp_millis());
+        self.oldest.store(oldest, Ordering::Relaxed);
+    }
+
+    /// The program ends: what takes its time now is limited by others.
+    pub(crate) fn stopping(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+        self.stop.notify_one();
+    }
+
+    // What can be asked.
+
+    pub(super) fn connections(&self) -> u64 {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn is_connected(&self) -> bool {
+        self.connected.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn way(&self) -> Way {
+        match self.way.load(Ordering::Relaxed) {
+            0 => Way::Nowhere,
+            1 => Way::Direct,
+            _ => Way::Spooled,
+        }
+    }
+
+    pub(super) fn is_store_up(&self) -> bool {
+        self.store_up.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn failed_deliveries(&self) -> u64 {
+        self.failed_deliveries.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn is_held(&self) -> bool {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn spool_bytes(&self) -> (u64, u64) {
+        let used = self.spool_bytes.load(Ordering::Relaxed);
+        (used, self.spool_limit.load(Ordering::Relaxed))
+    }
+
+    /// Returns for how long the oldest undelivered entry has waited.
+    pub(super) fn age_of_oldest(&self) -> Option<Duration> {
+        let oldest = self.oldest.load(Ordering::Relaxed);
+        let age = Utc::now().timestamp_millis().saturating_sub(oldest).max(0);
+        (oldest != NONE).then(|| Duration::from_millis(age.unsigned_abs()))
+    }
+
+    /// Waits until the program ends.
+    pub(super) async fn stopped(&self) {
+        self.stop.notified().await;
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Returns which part is stuck.
+    pub(super) fn stuck(&self) -> Option<String> {
+        self.stuck_at(part::now())
+    }
+
+    fn stuck_at(&self, now: Duration) -> Option<String> {
+        let parts = [&self.receiving, &self.committing, &self.delivering];
+        let stuck = parts.into_iter().find_map(|part| part.stuck(now));
+        stuck.filter(|_| !self.is_stopping())
+    }
+
+    /// Returns why readings can't be taken and kept, if that is so. A store that is away is no reason where there is a
+    /// spool with room.
+    pub(super) fn unready(&self) -> Option<&'static str> {
+        if self.is_stopping() {
+            Some("the program ends")
+        } else if !self.is_connected() {
+            Some("there is no connection to the broker")
+        } else if !self.subscribed.load(Ordering::Relaxed) {
+            Some("the broker has not confirmed the subscription yet")
+        } else if self.is_held() {
+            Some("the spool has no room")
+        } else if self.way() == Way::Direct && !self.is_store_up() {
+            Some("the store is away")
+        } else {
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ready_is_who_can_take_readings_and_keep_them() {
+        let gauges = Gauges::default();
+        let unready = |expected: Option<&str>| assert_eq!(gauges.unready(), expected);
+        gauges.set_way(Way::Spooled);
+        unready(Some("there is no connection to the broker"));
+        gauges.connected();
+        unready(Some("the broker has not confirmed the subscription yet"));
+        gauges.subscribed();
+        unready(None);
+        gauges.set_held(true);
+        unready(Some("the spool has no room"));
+        gauges.set_held(false);
+        gauges.set_way(Way::Direct);
+        unready(Some("the store is away"));
+        gauges.set_store_up(true);
+        unready(None);
+        gauges.disconnected();
+        gauges.connected();
+        unready(Some("the broker has not confirmed the subscription yet"));
+    }
+
+    #[test]
+    fn one_part_that_is_stuck_is_enough() {
+        let gauges = Gauges::default();
+        for part in [&gauges.receiving, &gauges.committing, &gauges.delivering] {
+            part.beat();
+        }
+        let later = |seconds| part::now() + Duration::from_secs(seconds);
+        assert_eq!(gauges.stuck_at(later(10)), None);
+        gauges.receiving.rest();
+        gauges.delivering.rest();
+        assert_eq!(gauges.stuck_at(later(40)), None);
+        assert_eq!(
+            gauges.stuck_at(later(100)).as_deref(),
+            Some("committing has made no progress for 60 s")
+        );
+        gauges.stopping();
+        assert_eq!(gauges.stuck_at(later(100)), None);
+    }
+}

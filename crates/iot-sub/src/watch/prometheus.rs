@@ -1,0 +1,190 @@
+//! The numbers in Prometheus' text format. No label names a topic, for their number has no bound.
+
+use std::fmt::Write;
+
+use super::gauges::{Gauges, Way};
+use super::histogram::Histogram;
+use crate::counts::{Counts, Totals};
+
+/// The format's media type.
+pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Returns all metrics of this moment. The counts among them are those of one and the same moment.
+pub(super) fn render(counts: &Counts) -> String {
+    let mut page = Page(String::with_capacity(8 << 10));
+    messages(&mut page, counts.totals());
+    let gauges = &counts.gauges;
+    broker(&mut page, gauges);
+    if gauges.way() != Way::Nowhere {
+        store(&mut page, gauges);
+    }
+    let version = env!("CARGO_PKG_VERSION");
+    page.head("iot_sub_build_info", "gauge", "The program's version.");
+    page.line(&format!("iot_sub_build_info{{version=\"{version}\"}}"), 1);
+    page.0
+}
+
+/// `received + found = stored + duplicates + rejected + skipped + spooled + in flight`.
+fn messages(page: &mut Page, totals: Totals) {
+    page.counter(
+        "iot_sub_received_total",
+        "Messages from the broker, redeliveries included.",
+        totals.received,
+    );
+    page.counter(
+        "iot_sub_found_total",
+        "Messages that an earlier run has left in the spool.",
+        totals.found,
+    );
+    page.counter(
+        "iot_sub_stored_total",
+        "Readings that the store has.",
+        totals.stored,
+    );
+    page.counter(
+        "iot_sub_duplicates_total",
+        "Redeliveries of what was there already.",
+        totals.duplicates,
+    );
+    page.counter(
+        "iot_sub_rejected_total",
+        "Messages that are no reading, or that the store can't hold.",
+        totals.rejected,
+    );
+    page.counter(
+        "iot_sub_skipped_total",
+        "Messages that were not wanted.",
+        totals.skipped,
+    );
+    page.gauge(
+        "iot_sub_spooled",
+        "Messages in the spool that the store doesn't have yet.",
+        totals.spooled,
+    );
+    page.gauge(
+        "iot_sub_in_flight",
+        "Messages that are neither stored nor spooled yet.",
+        totals.in_flight,
+    );
+}
+
+fn broker(page: &mut Page, gauges: &Gauges) {
+    page.gauge(
+        "iot_sub_broker_connected",
+        "Whether there is a connection to the broker.",
+        gauges.is_connected().into(),
+    );
+    page.counter(
+        "iot_sub_broker_reconnects_total",
+        "Connections to the broker after the first.",
+        gauges.connections().saturating_sub(1),
+    );
+    page.gauge(
+        "iot_sub_ready",
+        "Whether readings can be taken and kept, as /readyz says.",
+        gauges.unready().is_none().into(),
+    );
+}
+
+fn store(page: &mut Page, gauges: &Gauges) {
+    page.gauge(
+        "iot_sub_store_up",
+        "Whether the store takes readings.",
+        gauges.is_store_up().into(),
+    );
+    page.histogram(
+        "iot_sub_commit_duration_seconds",
+        "Time of a commit, after which messages are acknowledged.",
+        &gauges.commit_time,
+        MICROSECONDS,
+    );
+    page.histogram(
+        "iot_sub_commit_batch_size",
+        "Messages in a commit.",
+        &gauges.commit_size,
+        ONE,
+    );
+    if gauges.way() != Way::Spooled {
+        return;
+    }
+    page.histogram(
+        "iot_sub_delivery_duration_seconds",
+        "Time of a successful attempt to deliver a batch from the spool to the store.",
+        &gauges.delivery_time,
+        MICROSECONDS,
+    );
+    page.histogram(
+        "iot_sub_delivery_batch_size",
+        "Messages in a delivered batch.",
+        &gauges.delivery_size,
+        ONE,
+    );
+    page.counter(
+        "iot_sub_delivery_failures_total",
+        "Attempts to deliver that were not a success, and are repeated.",
+        gauges.failed_deliveries(),
+    );
+    let (used, limit) = gauges.spool_bytes();
+    page.gauge("iot_sub_spool_bytes", "Size of the spool on disk.", used);
+    page.gauge(
+        "iot_sub_spool_limit_bytes",
+        "Size of the spool at which reading from the broker stops.",
+        limit,
+    );
+    page.gauge(
+        "iot_sub_spool_full",
+        "Whether reading from the broker has stopped as the spool can't take more.",
+        gauges.is_held().into(),
+    );
+    let age = gauges.age_of_oldest().unwrap_or_default();
+    page.head(
+        "iot_sub_spool_oldest_age_seconds",
+        "gauge",
+        "Time since the oldest message in the spool was received; 0 where it is empty.",
+    );
+    page.line("iot_sub_spool_oldest_age_seconds", age.as_secs_f64());
+}
+
+/// What a histogram's values are divided by.
+const ONE: u32 = 1;
+const MICROSECONDS: u32 = 1_000_000;
+
+struct Page(String);
+
+impl Page {
+    fn head(&mut self, name: &str, kind: &str, help: &str) {
+        // Writing to memory doesn't fail.
+        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
+
+    fn line(&mut self, name: &str, value: impl std::fmt::Display) {
+        let _ = writeln!(self.0, "{name} {value}");
+    }
+
+    fn counter(&mut self, name: &str, help: &str, value: u64) {
+        self.head(name, "counter", help);
+        self.line(name, value);
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: u64) {
+        self.head(name, "gauge", help);
+        self.line(name, value);
+    }
+
+    fn histogram(&mut self, name: &str, help: &str, histogram: &Histogram, divisor: u32) {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "what is lost is below what is shown"
+        )]
+        let scale = |value: u64| value as f64 / f64::from(divisor);
+        let (buckets, count, sum) = histogram.snapshot();
+        self.head(name, "histogram", help);
+        for (bound, count) in buckets {
+            let bound = scale(bound);
+            self.line(&format!("{name}_bucket{{le=\"{bound}\"}}"), count);
+        }
+        self.line(&format!("{name}_bucket{{le=\"+Inf\"}}"), count);
+        self.line(&format!("{name}_sum"), scale(sum));
+        self.line(&format!("{name}_count"), count);
+    }
+}
