@@ -6,7 +6,7 @@ use std::time::Duration;
 use rand::RngExt;
 use testkit::{FaultyNet, Way, eventually};
 
-use crate::round::World;
+use crate::round::{Database, World};
 use crate::subject::Subject;
 
 /// The points where `iot-sub` can be made to kill itself, and at which pass at most.
@@ -43,6 +43,9 @@ pub(crate) enum Fault {
     KillBroker,
     KillStore,
     FreezeStore,
+    KillPrimary,
+    FreezePrimary,
+    StepDown,
     BrokerNet(NetFault),
     StoreNet(NetFault),
     FillDisk,
@@ -67,21 +70,29 @@ const NET_FAULTS: [NetFault; 5] = [
 ];
 
 impl Fault {
-    /// Returns all that a round can hold but for the killed broker.
-    pub(crate) fn all() -> Vec<Self> {
+    /// Returns all that a round with such a database can hold, but for the killed broker.
+    pub(crate) fn all(database: &Database) -> Vec<Self> {
         let mut all = vec![
             Self::KillSubject,
             Self::TerminateSubject,
             Self::FreezeSubject,
             Self::RestartBroker,
             Self::FreezeBroker,
-            Self::KillStore,
-            Self::FreezeStore,
             Self::FillDisk,
         ];
         all.extend((0..POINTS.len()).map(Self::KillSubjectAt));
         all.extend(NET_FAULTS.map(Self::BrokerNet));
-        all.extend(NET_FAULTS.map(Self::StoreNet));
+        match database {
+            Database::Alone(..) => {
+                all.extend([Self::KillStore, Self::FreezeStore]);
+                all.extend(NET_FAULTS.map(Self::StoreNet));
+            }
+            Database::Set(_) => {
+                for primary in [Self::KillPrimary, Self::FreezePrimary, Self::StepDown] {
+                    all.extend([primary; 2]);
+                }
+            }
+        }
         all
     }
 
@@ -104,6 +115,9 @@ impl Fault {
             Self::KillBroker => "kill -9 of mosquitto".into(),
             Self::KillStore => "kill -9 of mongod".into(),
             Self::FreezeStore => "mongod frozen".into(),
+            Self::KillPrimary => "kill -9 of a replica set's primary".into(),
+            Self::FreezePrimary => "a replica set's primary frozen".into(),
+            Self::StepDown => "a replica set's primary steps down".into(),
             Self::BrokerNet(fault) => format!("network to mosquitto: {}", net(fault)),
             Self::StoreNet(fault) => format!("network to mongod: {}", net(fault)),
             Self::FillDisk => "disk full under the spool".into(),
@@ -154,14 +168,35 @@ impl Fault {
                 world.broker.start_again();
             }
             Self::KillStore => {
-                world.noticed(LOST_STORE, |world| world.store.kill());
+                world.noticed(LOST_STORE, |world| world.database.alone().kill());
                 world.rest(0..2_000);
-                world.store.start_again();
+                world.database.alone().start_again();
             }
             Self::FreezeStore => {
-                world.noticed(LOST_STORE, |world| world.store.freeze());
+                world.noticed(LOST_STORE, |world| world.database.alone().freeze());
                 world.rest(0..2_000);
-                world.store.thaw();
+                world.database.alone().thaw();
+            }
+            Self::KillPrimary => {
+                let set = world.database.set();
+                let primary = set.primary();
+                set.node(primary).kill();
+                // Until there is another one.
+                set.primary();
+                world.rest(0..2_000);
+                world.database.set().node(primary).start_again();
+            }
+            Self::FreezePrimary => {
+                let set = world.database.set();
+                let primary = set.primary();
+                set.node(primary).freeze();
+                set.primary();
+                world.rest(0..5_000);
+                world.database.set().node(primary).thaw();
+            }
+            Self::StepDown => {
+                world.database.set().step_down();
+                world.database.set().primary();
             }
             Self::BrokerNet(NetFault::RequestsLost) => {
                 // A second's acknowledgements: the broker will send again what was acknowledged.
@@ -179,19 +214,23 @@ impl Fault {
                 heal(&world.to_broker);
             }
             Self::StoreNet(NetFault::RepliesLost) => {
-                world.noticed(LOST_STORE, |world| world.to_store.lose(Way::ToClient, true));
-                world.to_store.lose(Way::ToClient, false);
+                world.noticed(LOST_STORE, |world| {
+                    world.database.net().lose(Way::ToClient, true)
+                });
+                world.database.net().lose(Way::ToClient, false);
             }
             Self::StoreNet(NetFault::RequestsLost) => {
-                world.noticed(LOST_STORE, |world| world.to_store.lose(Way::ToServer, true));
-                world.to_store.lose(Way::ToServer, false);
+                world.noticed(LOST_STORE, |world| {
+                    world.database.net().lose(Way::ToServer, true)
+                });
+                world.database.net().lose(Way::ToServer, false);
             }
             Self::StoreNet(NetFault::BlackHole) => {
-                world.noticed(LOST_STORE, |world| world.to_store.freeze());
-                heal(&world.to_store);
+                world.noticed(LOST_STORE, |world| world.database.net().freeze());
+                heal(&world.database.net());
             }
             Self::BrokerNet(fault) => slow_or_cut(fault, world, |world| &world.to_broker),
-            Self::StoreNet(fault) => slow_or_cut(fault, world, |world| &world.to_store),
+            Self::StoreNet(fault) => slow_or_cut(fault, world, |world| &world.database.net()),
             Self::FillDisk => {
                 world.noticed("the disk is full", |world| world.subject.disk.fill());
                 world.rest(0..2_000);
