@@ -177,60 +177,9 @@ impl Fault {
                 world.rest(0..2_000);
                 world.database.alone().thaw();
             }
-            Self::KillPrimary => {
-                let set = world.database.set();
-                let primary = set.primary();
-                set.node(primary).kill();
-                // Until there is another one.
-                set.primary();
-                world.rest(0..2_000);
-                world.database.set().node(primary).start_again();
-            }
-            Self::FreezePrimary => {
-                let set = world.database.set();
-                let primary = set.primary();
-                set.node(primary).freeze();
-                set.primary();
-                world.rest(0..5_000);
-                world.database.set().node(primary).thaw();
-            }
-            Self::StepDown => {
-                world.database.set().step_down();
-                world.database.set().primary();
-            }
-            Self::BrokerNet(NetFault::RequestsLost) => {
-                // A second's acknowledgements: the broker will send again what was acknowledged.
-                world.to_broker.lose(Way::ToServer, true);
-                world.rest(500..1_500);
-                world.to_broker.lose(Way::ToServer, false);
-            }
-            Self::BrokerNet(NetFault::RepliesLost) => {
-                world.to_broker.lose(Way::ToClient, true);
-                world.rest(500..1_500);
-                world.to_broker.lose(Way::ToClient, false);
-            }
-            Self::BrokerNet(NetFault::BlackHole) => {
-                world.noticed(LOST_BROKER, |world| world.to_broker.freeze());
-                heal(&world.to_broker);
-            }
-            Self::StoreNet(NetFault::RepliesLost) => {
-                world.noticed(LOST_STORE, |world| {
-                    world.database.net().lose(Way::ToClient, true)
-                });
-                world.database.net().lose(Way::ToClient, false);
-            }
-            Self::StoreNet(NetFault::RequestsLost) => {
-                world.noticed(LOST_STORE, |world| {
-                    world.database.net().lose(Way::ToServer, true)
-                });
-                world.database.net().lose(Way::ToServer, false);
-            }
-            Self::StoreNet(NetFault::BlackHole) => {
-                world.noticed(LOST_STORE, |world| world.database.net().freeze());
-                heal(&world.database.net());
-            }
-            Self::BrokerNet(fault) => slow_or_cut(fault, world, |world| &world.to_broker),
-            Self::StoreNet(fault) => slow_or_cut(fault, world, |world| &world.database.net()),
+            Self::KillPrimary | Self::FreezePrimary | Self::StepDown => self.strike_set(world),
+            Self::BrokerNet(fault) => fault.strike_broker(world),
+            Self::StoreNet(fault) => fault.strike_store(world),
             Self::FillDisk => {
                 world.noticed("the disk is full", |world| world.subject.disk.fill());
                 world.rest(0..2_000);
@@ -238,6 +187,62 @@ impl Fault {
             }
         }
         name
+    }
+
+    fn strike_set(self, world: &mut World) {
+        let set = world.database.set();
+        if self == Self::StepDown {
+            set.step_down();
+            set.primary();
+            return;
+        }
+        let primary = set.primary();
+        if self == Self::KillPrimary {
+            set.node(primary).kill();
+        } else {
+            set.node(primary).freeze();
+        }
+        // Until there is another one.
+        set.primary();
+        world.rest(0..3_000);
+        let node = world.database.set().node(primary);
+        if self == Self::KillPrimary {
+            node.start_again();
+        } else {
+            node.thaw();
+        }
+    }
+}
+
+impl NetFault {
+    fn strike_broker(self, world: &mut World) {
+        // For a second: then the broker sends again what was acknowledged, or what it thinks it has sent.
+        let lost = match self {
+            Self::RequestsLost => Way::ToServer,
+            Self::RepliesLost => Way::ToClient,
+            Self::BlackHole => {
+                world.noticed(LOST_BROKER, |world| world.to_broker.freeze());
+                return heal(&world.to_broker);
+            }
+            _ => return slow_or_cut(self, world, |world| &world.to_broker),
+        };
+        world.to_broker.lose(lost, true);
+        world.rest(500..1_500);
+        world.to_broker.lose(lost, false);
+    }
+
+    fn strike_store(self, world: &mut World) {
+        let lost = match self {
+            Self::RequestsLost => Way::ToServer,
+            Self::RepliesLost => Way::ToClient,
+            Self::BlackHole => {
+                world.noticed(LOST_STORE, |world| world.database.net().freeze());
+                return heal(world.database.net());
+            }
+            _ => return slow_or_cut(self, world, |world| world.database.net()),
+        };
+        world.noticed(LOST_STORE, |world| world.database.net().lose(lost, true));
+        world.database.net().lose(lost, false);
     }
 }
 

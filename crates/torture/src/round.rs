@@ -162,13 +162,12 @@ impl Round {
     pub(crate) fn new(seed: u64, short: bool, binary: &Binary) -> Self {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let mode = Mode::of(seed);
-        let database = match mode {
-            Mode::Set => Database::Set(MongoSet::start()),
-            _ => {
-                let mongo = Mongo::start();
-                let net = FaultyNet::to(mongo.port());
-                Database::Alone(mongo, net)
-            }
+        let database = if mode == Mode::Set {
+            Database::Set(MongoSet::start())
+        } else {
+            let mongo = Mongo::start();
+            let net = FaultyNet::to(mongo.port());
+            Database::Alone(mongo, net)
         };
         let mut faults = Fault::all(&database);
         if mode == Mode::Lossy {
