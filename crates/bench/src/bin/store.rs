@@ -38,25 +38,19 @@ fn main() -> Result<()> {
     println!(
         "Fed by a bare peer with QoS 1 and a window of {WINDOW}; readings are numbers on 100 topics.\n"
     );
-    let parts: [(&str, fn() -> Result<()>); 4] = [
-        ("sqlite", sqlite),
-        ("mongodb", mongodb),
-        ("single", single),
-        ("memory", memory),
-    ];
-    let wanted = std::env::args().nth(1);
-    let mut known = false;
-    for (name, part) in parts {
-        if wanted.as_deref().is_none_or(|wanted| wanted == name) {
-            known = true;
-            part()?;
+    match std::env::args().nth(1).as_deref() {
+        None => {
+            sqlite()?;
+            mongodb()?;
+            single()?;
+            memory()
         }
+        Some("sqlite") => sqlite(),
+        Some("mongodb") => mongodb(),
+        Some("single") => single(),
+        Some("memory") => memory(),
+        _ => bail!("arguments: none for everything, or one of sqlite, mongodb, single, memory"),
     }
-    ensure!(
-        known,
-        "arguments: none for everything, or one of sqlite, mongodb, single, memory"
-    );
-    Ok(())
 }
 
 /// `iot-sub` in a process of its own, ended when dropped.
