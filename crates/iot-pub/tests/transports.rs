@@ -53,7 +53,7 @@ fn each_transport_carries_each_version() {
     publishes(&broker, &format!("{who} -p {tls} --cafile {ca}"));
     publishes(
         &broker,
-        &format!("{who} -p {ws} --ws --ws-path /any --ws-header X:y"),
+        &format!("{who} -p {ws} --ws --ws-path /any --ws-header X-Test:y"),
     );
     publishes(
         &broker,
@@ -102,8 +102,8 @@ fn a_url_says_where_who_and_what_about() {
     }
     // What is typed wins over a variable.
     let url = format!("mqtt://eve:x@nowhere:{port}/variable");
-    let typed = format!("-h 127.0.0.1 -u ada -P s3/cret -t typed -m 5");
-    ends_well(bare(&typed).env("IOT_URL", &url).spawn());
+    let typed = "-h 127.0.0.1 -u ada -P s3/cret -t typed -m 5";
+    ends_well(bare(typed).env("IOT_URL", &url).spawn());
     subscriber.wait_for_stdout("typed 5");
 }
 

@@ -2,14 +2,20 @@
 
 mod common;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use common::{interrupt, sub};
 use testkit::{Authority, Broker, DEADLINE, SocksProxy};
+
+/// Of the next client: the broker's log tells them apart by their ids.
+static NUMBER: AtomicUsize = AtomicUsize::new(1);
 
 /// Subscribes with these options, and gets what is published to `iot/a`.
 #[track_caller]
 fn receives(broker: &Broker, options: &str) {
     for version in ["31", "311", "5"] {
-        let client = format!("sub-{version}");
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let client = format!("sub-{number}-");
         let words = format!("--store none -q 1 -i {client} -V {version} {options}");
         let words: Vec<_> = words.split(' ').collect();
         let program = sub(&words).spawn();
@@ -80,24 +86,34 @@ fn the_topic_of_a_url_stands_beside_those_that_are_typed() {
     let broker = broker(&Authority::new());
     let port = broker.port();
     let url = format!("mqtt://ada:pw@localhost:{port}/from/url/#");
-    let subscribed = |words: &[&str], variable: &str| {
-        let program = sub(&[&["--store", "none"], words].concat())
-            .env("IOT_URL", variable)
-            .spawn();
-        broker.wait_for_log("Sending SUBACK", DEADLINE);
+    let subscribed = |client: &str, words: &[&str], variable: &str| {
+        let words = [
+            &["--store", "none", "-u", "ada", "-P", "pw", "-i", client],
+            words,
+        ]
+        .concat();
+        let mut program = sub(&words);
+        if !variable.is_empty() {
+            program = program.env("IOT_URL", variable);
+        }
+        let program = program.spawn();
+        broker.wait_for_log(&format!("Sending SUBACK to {client}"), DEADLINE);
         interrupt(program);
         let log = broker.log();
-        ["iot/#", "typed", "from/url/#"].map(|filter| log.contains(&format!("\t{filter} (QoS")))
+        ["iot/#", "typed", "from/url/#"].map(|filter| log.contains(&format!("{client} 0 {filter}")))
     };
+    let nowhere = "mqtt://nowhere/variable";
+    let both = ["-t", "typed", "-L", &url];
+    assert_eq!(subscribed("both", &both, nowhere), [false, true, true]);
+    let place = url.replace("/from/url/#", "");
+    let without = ["-t", "typed", "-L", &place];
+    assert_eq!(subscribed("without", &without, ""), [false, true, false]);
+    assert_eq!(subscribed("alone", &["-L", &url], ""), [false, false, true]);
     assert_eq!(
-        subscribed(&["-t", "typed", "-u", "ada"], &url),
+        subscribed("typed", &["-t", "typed"], &url),
         [false, true, false]
     );
-    assert_eq!(
-        subscribed(&["-t", "typed", "-L", &url], ""),
-        [false, true, true]
-    );
-    assert_eq!(subscribed(&["-L", &url], ""), [false, true, true]);
+    assert_eq!(subscribed("variable", &[], &url), [false, false, true]);
 }
 
 #[test]
