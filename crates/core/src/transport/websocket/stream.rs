@@ -25,6 +25,7 @@ const PROTOCOL_ERROR: u16 = 1002;
 const UNSUPPORTED: u16 = 1003;
 
 /// A WebSocket after its handshake.
+#[expect(clippy::struct_excessive_bools, reason = "each is a matter of its own")]
 pub(crate) struct WebSocketStream<S> {
     inner: S,
     /// Frames as they came, so far as they are not looked at.
