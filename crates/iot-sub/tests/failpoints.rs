@@ -88,6 +88,8 @@ fn case(mongo: &Mongo, version: &str, qos: u8, point: &str) {
     assert_eq!(status.signal(), Some(SIGKILL), "{point}: {status}");
 
     let program = sub(&arguments).spawn();
+    // All may be stored already; before this line a signal would find nobody who minds it.
+    program.wait_for_stderr("Connected with result code 0");
     eventually(DEADLINE, format_args!("{point}: all are stored"), || {
         numbers(mongo, &collection).len() == COUNT
     });
