@@ -30,7 +30,7 @@ fn carries_each_version_of_mqtt_over_a_unix_socket() {
             protocol,
             ..unix(broker.socket())
         };
-        carries(config, &[b"25.5", &[b'x'; 300_000]]);
+        carries(config, &[b"25.5", &vec![b'x'; 300_000]]);
     }
 }
 
@@ -91,7 +91,7 @@ fn carries_each_version_of_mqtt_through_a_proxy() {
                 protocol,
                 ..through(&proxy.url_as(user), config(port))
             };
-            carries(config, &[b"25.5", &[b'x'; 300_000]]);
+            carries(config, &[b"25.5", &vec![b'x'; 300_000]]);
         }
         let to_six = ClientConfig {
             host: "::1".into(),
