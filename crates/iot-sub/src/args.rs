@@ -3,6 +3,7 @@
 mod mongodb;
 mod output;
 mod selection;
+mod session;
 mod watch;
 
 use std::path::PathBuf;
@@ -17,6 +18,8 @@ use iot_core::{ClientConfig, Protocol, QoS, Subscription};
 
 use self::output::OutputArgs;
 use self::selection::{FilterArg, SelectionArgs};
+use self::session::DurableArgs;
+use crate::durable::Durable;
 use crate::output::OutputPlan;
 use crate::reading::PayloadMode;
 use crate::select::Selection;
@@ -106,6 +109,9 @@ pub(crate) struct Args {
     watch: watch::WatchArgs,
 
     #[command(flatten)]
+    session: DurableArgs,
+
+    #[command(flatten)]
     connect: ConnectArgs,
 }
 
@@ -182,12 +188,25 @@ pub(crate) struct Plan {
     pub(crate) payload: PayloadMode,
     /// Set where readings go to a spool first.
     pub(crate) spool: Option<SpoolPlan>,
+    /// Set where the session is to outlive this process.
+    pub(crate) durable: Option<Durable>,
     /// Where the embedded broker listens, if it is to run.
     #[cfg(feature = "embedded")]
     pub(crate) embedded: Option<std::net::SocketAddr>,
     pub(crate) fail_fast: bool,
     pub(crate) selection: Selection,
     pub(crate) output: OutputPlan,
+}
+
+impl Plan {
+    /// Returns what files about this broker are known by: `HOST:PORT`.
+    pub(crate) fn broker(&self) -> String {
+        #[cfg(feature = "embedded")]
+        if let Some(listen) = self.embedded {
+            return listen.to_string();
+        }
+        self.config.address()
+    }
 }
 
 /// Which spool, and how large.
@@ -205,7 +224,11 @@ impl Args {
     pub(crate) fn read() -> Self {
         let (mut args, given): (Self, Given) =
             cli::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
-        let settled = args.connect.settle(&given).err();
+        let settled = args.connect.settle(&given).and_then(|()| {
+            args.session
+                .settle(&given, &mut args.connect, &mut args.qos)
+        });
+        let settled = settled.err();
         match settled.or_else(|| args.contradictions(given.matches())) {
             Some(line) => Self::command()
                 .error(ErrorKind::ArgumentConflict, line)
@@ -299,7 +322,8 @@ impl Args {
             client_id: self.connect.id.clone().unwrap_or_default(),
         });
         let qos = self.qos;
-        let config = self.connect.config()?;
+        let mut config = self.connect.config()?;
+        let durable = self.session.plan(&self.connect, &mut config);
         Ok(Plan {
             properties: self.connect.packet_properties(&SENT, &config)?,
             config: self.selection.configure(ClientConfig {
@@ -314,6 +338,7 @@ impl Args {
             watch: self.watch.plan(),
             payload: self.payload,
             spool,
+            durable,
             #[cfg(feature = "embedded")]
             embedded,
             fail_fast: self.connect.fail_fast,
