@@ -13,6 +13,7 @@ use iot_core::{
     Client, ClientConfig, Connection, Error, Event, Message, MessageInfo, QoS, TopicFilter,
     TopicName,
 };
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::{Face, WINDOW, measure, peer};
 
@@ -22,6 +23,8 @@ const PAYLOAD: &str = "25.37";
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 /// A message that takes longer is lost with the connection.
 const PATIENCE: Option<Duration> = Some(Duration::from_secs(1));
+/// Between two things that are timed.
+const PAUSE: Duration = Duration::from_millis(500);
 /// Messages that a publisher with callbacks lets be under way before it waits for the oldest.
 const AHEAD: usize = 10_000;
 
@@ -154,30 +157,46 @@ fn message(topic: &str, qos: QoS) -> Result<Message> {
     Ok(Message::new(TopicName::new(topic)?, PAYLOAD).with_qos(qos))
 }
 
-/// Prints the times from publishing to PUBACK, one message a second, in µs: the median of the
-/// client's, and of as many bytes there and back on a bare socket to `bare`.
+/// Bytes of the PUBLISH that is timed, and of its PUBACK.
+const THERE: usize = 27;
+const BACK: usize = 4;
+
+/// Prints medians of times in µs: from publishing to PUBACK, of as many bytes there and back on a
+/// bare socket to `bare`, and of the same in a program that is built like the client. Each comes
+/// after a pause of its own: who is measured first would pay for waking the machine.
 pub fn round_trips(face: Face, port: u16, bare: u16, times: usize) -> Result<()> {
-    let mut socket = TcpStream::connect((Ipv4Addr::LOCALHOST, bare))?;
-    socket.set_nodelay(true)?;
-    let mut echo = move || -> Result<Duration> {
+    let mut echo = TcpStream::connect((Ipv4Addr::LOCALHOST, bare))?;
+    echo.set_nodelay(true)?;
+    let mut bare_echo = move || -> Result<Duration> {
+        std::thread::sleep(PAUSE);
         let start = Instant::now();
-        let mut bytes = [7; 4];
-        socket.write_all(&bytes)?;
-        socket.read_exact(&mut bytes)?;
+        echo.write_all(&[7; THERE])?;
+        echo.read_exact(&mut [0; BACK])?;
         Ok(start.elapsed())
     };
-    let mut ours = Vec::new();
-    let mut echoes = Vec::new();
+    let (mut ours, mut echoes, mut alike) = (Vec::new(), Vec::new(), Vec::new());
     match face {
         Face::Callbacks => {
             let client = connected(port)?;
+            let mut writer = TcpStream::connect((Ipv4Addr::LOCALHOST, bare))?;
+            writer.set_nodelay(true)?;
+            let mut reader = writer.try_clone()?;
+            let (tell, answer) = mpsc::channel();
+            std::thread::spawn(move || {
+                while reader.read_exact(&mut [0; BACK]).is_ok() && tell.send(()).is_ok() {}
+            });
             for _ in 0..times {
-                std::thread::sleep(Duration::from_secs(1));
+                std::thread::sleep(PAUSE);
                 let start = Instant::now();
                 let info = client.publish(peer::topic(0), PAYLOAD, 1, false)?;
                 info.wait_for_publish(Some(Duration::from_secs(5)))?;
                 ours.push(start.elapsed());
-                echoes.push(echo()?);
+                echoes.push(bare_echo()?);
+                std::thread::sleep(PAUSE);
+                let start = Instant::now();
+                writer.write_all(&[7; THERE])?;
+                answer.recv()?;
+                alike.push(start.elapsed());
             }
         }
         Face::Connection => block_on(async {
@@ -185,26 +204,52 @@ pub fn round_trips(face: Face, port: u16, bare: u16, times: usize) -> Result<()>
             connection.connect().await?;
             let handle = connection.handle();
             connection.next().await;
+            let mut stream = tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, bare)).await?;
+            stream.set_nodelay(true)?;
             for _ in 0..times {
                 // The connection is served meanwhile, as a program would.
-                let pause = Duration::from_secs(1);
-                let _ = tokio::time::timeout(pause, connection.next()).await;
+                let _ = tokio::time::timeout(PAUSE, connection.next()).await;
                 let start = Instant::now();
                 handle.publish(message(&peer::topic(0), QoS::AtLeastOnce)?)?;
                 let Some(Event::Published { .. }) = connection.next().await else {
                     bail!("the message isn't acknowledged");
                 };
                 ours.push(start.elapsed());
-                echoes.push(echo()?);
+                echoes.push(bare_echo()?);
+                tokio::time::sleep(PAUSE).await;
+                let start = Instant::now();
+                stream.write_all(&[7; THERE]).await?;
+                stream.read_exact(&mut [0; BACK]).await?;
+                alike.push(start.elapsed());
             }
             Ok(())
         })?,
     }
-    let median = |times: &mut Vec<Duration>| {
+    let medians = [ours, echoes, alike].map(|mut times| {
         times.sort_unstable();
-        times[times.len() / 2].as_micros()
+        times[times.len() / 2].as_micros().to_string()
+    });
+    println!("{}", medians.join(" "));
+    Ok(())
+}
+
+/// Prints how many bytes of memory a thread takes that only waits.
+pub fn threads(count: usize) -> Result<()> {
+    let start = || -> Result<mpsc::Sender<()>> {
+        let (begun, is_begun) = mpsc::channel();
+        let (keep, end) = mpsc::channel::<()>();
+        std::thread::spawn(move || {
+            let _ = begun.send(());
+            let _ = end.recv();
+        });
+        is_begun.recv()?;
+        Ok(keep)
     };
-    println!("{} {}", median(&mut ours), median(&mut echoes));
+    let _one = start()?;
+    let first = measure::resident()?;
+    let threads = (0..count).map(|_| start()).collect::<Result<Vec<_>>>()?;
+    println!("{}", (measure::resident()? - first) / count as u64);
+    drop(threads);
     Ok(())
 }
 

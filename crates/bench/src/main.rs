@@ -1,6 +1,6 @@
 //! Measures, in one run: messages a second and processor time a message of iot-core and `iot-sub`
 //! beside `mosquitto_sub` and `mosquitto_pub`, against a peer on loopback that sends and takes as
-//! fast as TCP does; then round trips, idle clients and system calls. `scripts/bench-core` runs it.
+//! fast as TCP does; then round trips, idle clients and system calls. `scripts/bench core` runs it.
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -33,9 +33,15 @@ fn main() -> Result<()> {
             client::round_trips(face.parse()?, port.parse()?, bare.parse()?, ROUND_TRIPS)
         }
         ["client", "idle", face, port] => client::idle(face.parse()?, port.parse()?, IDLE),
+        ["client", "threads"] => client::threads(IDLE),
         [] => everything(),
         ["throughput"] => throughput(),
-        _ => bail!("arguments: none for everything, `throughput` for that alone"),
+        ["round-trips"] => round_trips(),
+        ["idle"] => idle(),
+        ["system-calls"] => system_calls(),
+        _ => bail!(
+            "arguments: none for everything, or one of `throughput`, `round-trips`, `idle`, `system-calls`"
+        ),
     }
 }
 
@@ -52,6 +58,7 @@ enum Who {
     Core(Face),
     IotSub,
     Mosquitto,
+    Paho,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +101,7 @@ impl Case {
     fn all() -> Vec<Self> {
         let core = [Who::Core(Face::Callbacks), Who::Core(Face::Connection)];
         let receivers = [core[0], core[1], Who::IotSub, Who::Mosquitto];
-        let publishers = [core[0], core[1], Who::Mosquitto];
+        let publishers = [core[0], core[1], Who::Mosquitto, Who::Paho];
         let case = |direction, qos, who| Self {
             direction,
             qos,
@@ -117,7 +124,16 @@ impl Case {
             (Who::IotSub, _) => "iot-sub --store none",
             (Who::Mosquitto, Direction::Receive) => "mosquitto_sub",
             (Who::Mosquitto, Direction::Publish) => "mosquitto_pub -l",
+            (Who::Paho, _) => "paho-mqtt (Python)",
         }
+    }
+
+    fn heading(self) -> String {
+        let doing = match self.direction {
+            Direction::Receive => "receive",
+            Direction::Publish => "publish",
+        };
+        format!("{doing}, QoS {}", self.qos)
     }
 
     fn command(self, port: u16) -> Result<Command> {
@@ -148,6 +164,11 @@ impl Case {
                 command.args(["-h", "127.0.0.1", "-p", &port, "-t", &topic(0), "-l"]);
                 command.args(["-q", &qos, "-M", &WINDOW.to_string()]);
                 command.stdin(Stdio::piped());
+            }
+            (Who::Paho, _) => {
+                command = Command::new("python3");
+                command.args(["scripts/peers/paho.py", &port, &topic(0), "25.37", &qos]);
+                command.args([&u32::MAX.to_string(), &WINDOW.to_string()]);
             }
         }
         command.stdout(Stdio::null()).stderr(Stdio::null());
@@ -234,32 +255,32 @@ fn throughput() -> Result<()> {
             cost: median(rounds.iter().map(|f| f.cost)),
         })
         .collect();
+    println!("Speed and cost are beside mosquitto's client, cost beside paho-mqtt too.\n");
     for (case, Figures { rate, cost }) in cases.iter().zip(&figures) {
         if case.who == Who::Core(Face::Callbacks) {
-            let doing = match case.direction {
-                Direction::Receive => "receive",
-                Direction::Publish => "publish",
-            };
             println!(
-                "{:<24} {:>12} {:>12} {:>8} {:>8}",
-                format!("{doing}, QoS {}", case.qos),
+                "{:<24} {:>12} {:>12} {:>8} {:>8} {:>10}",
+                case.heading(),
                 "messages/s",
                 "µs/message",
                 "speed",
-                "cost"
+                "cost",
+                "cost/paho"
             );
         }
-        let beside = cases.iter().zip(&figures).find(|(other, _)| {
-            other.who == Who::Mosquitto
-                && other.direction == case.direction
-                && other.qos == case.qos
-        });
-        let (_, beside) = beside.context("mosquitto is measured too")?;
+        let beside = |who| {
+            let other = Case { who, ..*case };
+            let at = cases.iter().position(|case| *case == other)?;
+            Some(figures[at])
+        };
+        let mosquitto = beside(Who::Mosquitto).context("mosquitto is measured too")?;
+        let paho =
+            beside(Who::Paho).map_or(String::new(), |paho| format!("{:.3}×", cost / paho.cost));
         println!(
-            "  {:<22} {rate:>12.0} {cost:>12.3} {:>7.2}× {:>7.2}×",
+            "  {:<22} {rate:>12.0} {cost:>12.3} {:>7.2}× {:>7.2}× {paho:>10}",
             case.name(),
-            rate / beside.rate,
-            cost / beside.cost
+            rate / mosquitto.rate,
+            cost / mosquitto.cost
         );
     }
     Ok(())
@@ -278,24 +299,37 @@ fn output(arguments: &[&str]) -> Result<String> {
 }
 
 fn round_trips() -> Result<()> {
-    println!("\nFrom publish to PUBACK, one message a second, median of {ROUND_TRIPS}, in µs:");
+    println!(
+        "\nFrom publish to PUBACK, half a second apart, median of {ROUND_TRIPS}, in µs, and as many bytes there and\n\
+         back without MQTT, in a program built alike:"
+    );
     for face in [Face::Callbacks, Face::Connection] {
         let (peer, bare) = (Peer::listen()?, Peer::listen()?);
         let (port, bare_port) = (peer.port()?.to_string(), bare.port()?.to_string());
         thread::spawn(move || -> Result<()> { peer.accept()?.acknowledge() });
         thread::spawn(move || -> Result<()> {
-            let mut stream = bare.accept_bare()?;
-            let mut bytes = [0; 4];
-            while stream.read_exact(&mut bytes).is_ok() {
-                stream.write_all(&bytes)?;
+            loop {
+                let mut stream = bare.accept_bare()?;
+                thread::spawn(move || -> Result<()> {
+                    let mut bytes = [0; 27];
+                    loop {
+                        stream.read_exact(&mut bytes)?;
+                        stream.write_all(&bytes[..4])?;
+                    }
+                });
             }
-            Ok(())
         });
         let arguments = ["client", "round-trips", face.name(), &port, &bare_port];
         let result = output(&arguments)?;
-        let (ours, echo) = result.split_once(' ').context("an odd result")?;
+        let [ours, bare, alike] = result.split(' ').collect::<Vec<_>>()[..] else {
+            bail!("an odd result: {result}");
+        };
+        let how = match face {
+            Face::Callbacks => "one thread writes, another reads and wakes it",
+            Face::Connection => "on the same runtime",
+        };
         println!(
-            "  {:<22} {ours:>6}, a bare socket's echo {echo}",
+            "  {:<22} {ours:>6}; a bare socket {bare}, {how} {alike}",
             face.name()
         );
     }
@@ -316,6 +350,11 @@ fn idle() -> Result<()> {
         let result = output(&["client", "idle", face.name(), &port])?;
         println!("  {:<22} {result:>6}", face.name());
     }
+    println!(
+        "  {:<22} {:>6}",
+        "a thread that waits",
+        output(&["client", "threads"])?
+    );
     Ok(())
 }
 
@@ -331,15 +370,7 @@ fn system_calls() -> Result<()> {
         let calls = counted(&file)?;
         #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
         let each = calls as f64 * 1e3 / run.messages as f64;
-        let direction = match case.direction {
-            Direction::Receive => "receive",
-            Direction::Publish => "publish",
-        };
-        println!(
-            "  {direction}, QoS {}, {:<22} {each:>8.2}",
-            case.qos,
-            case.name()
-        );
+        println!("  {}, {:<22} {each:>8.2}", case.heading(), case.name());
     }
     std::fs::remove_file(file)?;
     Ok(())

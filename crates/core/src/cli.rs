@@ -6,6 +6,7 @@ mod generate;
 mod given;
 mod notices;
 mod option_file;
+mod place;
 mod printer;
 mod property;
 mod read;
@@ -14,6 +15,9 @@ mod session;
 mod signals;
 mod talk;
 mod terminal;
+mod tls;
+mod transport;
+mod url;
 mod who;
 mod will;
 mod words;
@@ -41,6 +45,9 @@ pub use report::{report, tell};
 pub use session::SessionArgs;
 pub use signals::Signals;
 pub use talk::{debug, debug_line, is_quiet, tell_debug};
+pub use tls::TlsArgs;
+pub use transport::TransportArgs;
+pub use url::{UrlArgs, UrlTopic};
 pub use who::WhoArgs;
 
 use generate::GenerateArgs;
@@ -57,11 +64,19 @@ pub struct ConnectArgs {
     #[arg(default_value = "localhost", value_name = "HOST")]
     pub host: String,
 
-    /// Connect to TCP port PORT
-    #[arg(short, long, env = "IOT_PORT", hide_env_values = true)]
-    #[arg(default_value_t = 1883, value_name = "PORT")]
+    /// Connect to TCP port PORT [default: 1883, with TLS 8883]
+    #[arg(
+        short,
+        long,
+        env = "IOT_PORT",
+        hide_env_values = true,
+        value_name = "PORT"
+    )]
     #[arg(value_parser = clap::value_parser!(u16).range(1..))]
-    pub port: u16,
+    pub port: Option<u16>,
+
+    #[command(flatten)]
+    url: UrlArgs,
 
     /// Be client ID to the broker [default: a random one]
     #[arg(short, long, env = "IOT_ID", hide_env_values = true, value_name = "ID")]
@@ -112,6 +127,12 @@ pub struct ConnectArgs {
     #[arg(long, env = "IOT_FAIL_FAST", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new())]
     pub fail_fast: bool,
+
+    #[command(flatten)]
+    transport: TransportArgs,
+
+    #[command(flatten)]
+    tls: TlsArgs,
 
     /// The session.
     #[command(flatten)]
@@ -166,6 +187,7 @@ impl ConnectArgs {
     /// One line, for options that don't go together.
     pub fn settle(&mut self, given: &Given) -> Result<(), String> {
         self.who.settle(given)?;
+        self.settle_place(given)?;
         self.talk.settle(given)?;
         if !self.properties.is_empty() && self.protocol_version != Protocol::V5 {
             if given.rank("protocol_version") >= given.rank("property") {
@@ -202,10 +224,16 @@ impl ConnectArgs {
             )
             .into());
         }
+        let tls = self.tls.load()?;
+        let default_port = if tls.is_some() { 8883 } else { 1883 };
         let mut config = ClientConfig {
             host: self.host.clone(),
-            port: self.port,
+            port: self.port.unwrap_or(default_port),
             bind_address: self.bind,
+            transport: self.transport.transport()?,
+            tls,
+            proxy: self.transport.proxy()?,
+            nodelay: self.transport.nodelay,
             client_id: self
                 .id
                 .clone()

@@ -10,6 +10,10 @@ use rand::RngExt;
 use crate::error::Error;
 use crate::message::{Properties, QoS};
 use crate::topic::TopicName;
+#[cfg(feature = "tls")]
+use crate::transport::Tls;
+use crate::transport::{Proxy, Transport};
+use crate::url::Authority;
 
 /// The protocol version.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -78,6 +82,16 @@ pub struct ClientConfig {
     pub port: u16,
     /// Local address that the connection starts from. Default: the system's choice.
     pub bind_address: Option<IpAddr>,
+    /// What carries the packets: TCP, WebSocket or a Unix socket. Default TCP.
+    pub transport: Transport,
+    /// TLS on top of it. Default none; `port` isn't changed by it, 8883 is the usual one.
+    #[cfg(feature = "tls")]
+    pub tls: Option<Tls>,
+    /// SOCKS5 proxy on the way. Default none.
+    pub proxy: Option<Proxy>,
+    /// Whether TCP sends what it has at once (`TCP_NODELAY`). Default `true`: packets are gathered
+    /// before they are written, so waiting for more only delays them.
+    pub nodelay: bool,
     /// Client id; an empty one is replaced by a random one when the client is made. Default empty.
     /// MQTT 3.1 takes 1–23 characters, the others up to 65,535 bytes.
     pub client_id: String,
@@ -138,6 +152,11 @@ impl Default for ClientConfig {
             host: "localhost".into(),
             port: 1883,
             bind_address: None,
+            transport: Transport::default(),
+            #[cfg(feature = "tls")]
+            tls: None,
+            proxy: None,
+            nodelay: true,
             client_id: String::new(),
             clean_session: true,
             protocol: Protocol::V311,
@@ -190,13 +209,13 @@ impl ClientConfig {
         }
     }
 
-    /// Returns `HOST:PORT`, as messages name the broker.
+    /// Returns `HOST:PORT`, or the path of the Unix socket, as messages name the broker.
     pub fn address(&self) -> String {
-        if self.host.contains(':') {
-            format!("[{}]:{}", self.host, self.port)
-        } else {
-            format!("{}:{}", self.host, self.port)
+        #[cfg(unix)]
+        if let Some(path) = self.transport.path() {
+            return path.display().to_string();
         }
+        Authority::join(&self.host, self.port)
     }
 
     /// Checks the configuration and fills in the random client id.
@@ -239,6 +258,7 @@ impl ClientConfig {
             }
         }
         self.connect_properties().check()?;
+        Transport::check(&self)?;
         if let Some(properties) = self.will.as_ref().and_then(|will| will.properties.as_ref()) {
             properties.check()?;
         }
@@ -291,6 +311,8 @@ impl fmt::Debug for ClientConfig {
         f.debug_struct("ClientConfig")
             .field("address", &self.address())
             .field("bind_address", &self.bind_address)
+            .field("transport", &self.transport)
+            .field("proxy", &self.proxy)
             .field("client_id", &self.client_id)
             .field("clean_session", &self.clean_session)
             .field("protocol", &self.protocol)

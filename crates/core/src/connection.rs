@@ -21,7 +21,7 @@ use crate::packet::{Outgoing, Subscription};
 use crate::reason::ReasonCode;
 use crate::session::{AckToken, Event, ReleaseToken, Session};
 use crate::topic::{RecentTopics, TopicFilter};
-use crate::transport::Transport;
+use crate::transport::Stream;
 
 /// Bytes that are gathered before they are written.
 const WRITE_CHUNK: usize = 64 * 1024;
@@ -257,10 +257,10 @@ enum Link {
     Down,
     /// One has been lost or refused; the next try follows.
     Waiting(Pin<Box<Sleep>>),
-    Dialing(Pin<Box<dyn Future<Output = Result<Transport, Error>> + Send>>),
-    Up(Transport),
+    Dialing(Pin<Box<dyn Future<Output = Result<Stream, Error>> + Send>>),
+    Up(Stream),
     /// DISCONNECT is sent; what still arrives is read and dropped, to the end of the stream.
-    Closing(Transport, Pin<Box<Sleep>>),
+    Closing(Stream, Pin<Box<Sleep>>),
 }
 
 /// A client's connection to its broker: the async face of the library.
@@ -297,6 +297,8 @@ pub struct Connection {
     read_chunk: usize,
     topics: RecentTopics,
     output: BytesMut,
+    /// Whether what was written may still lie in the transport, which packs it up.
+    unflushed: bool,
     /// Ids of the tracked QoS 0 messages in `output`.
     leaving: Vec<PacketId>,
     timer: Option<Pin<Box<Sleep>>>,
@@ -348,6 +350,7 @@ impl Connection {
             read_chunk: READ_CHUNKS.0,
             topics: RecentTopics::default(),
             output: BytesMut::new(),
+            unflushed: false,
             leaving: Vec::new(),
             timer: None,
             patience: None,
@@ -658,11 +661,18 @@ impl Connection {
                 Poll::Ready(Ok(0)) => return Err(Error::Closed),
                 Poll::Ready(Ok(written)) => {
                     self.output.advance(written);
+                    self.unflushed = true;
                     wrote = true;
                 }
                 Poll::Ready(Err(error)) => return Err(broken(error)),
                 Poll::Pending => return Ok(wrote),
             }
+        }
+        if self.unflushed
+            && let Poll::Ready(flushed) = Pin::new(transport).poll_flush(cx)
+        {
+            self.unflushed = false;
+            flushed.map_err(broken)?;
         }
         if self.output.capacity() > KEPT_OUTPUT {
             self.output = BytesMut::new();
@@ -755,9 +765,10 @@ impl Connection {
         Poll::Ready(result)
     }
 
-    fn opened(&mut self, transport: Transport) {
+    fn opened(&mut self, transport: Stream) {
         self.input.clear();
         self.output.clear();
+        self.unflushed = false;
         self.leaving.clear();
         self.patience = None;
         self.write_error = None;
@@ -809,8 +820,8 @@ impl Connection {
     }
 }
 
-async fn dial(config: Arc<ClientConfig>) -> Result<Transport, Error> {
-    let dialling = Transport::dial(&config);
+async fn dial(config: Arc<ClientConfig>) -> Result<Stream, Error> {
+    let dialling = Stream::dial(&config);
     match tokio::time::timeout(config.connect_timeout, dialling).await {
         Ok(Ok(transport)) => Ok(transport),
         Ok(Err(error)) => Err(error),
@@ -844,7 +855,7 @@ fn drain(session: &mut Session, events: &mut VecDeque<Event>) {
     }
 }
 
-async fn read_buf(transport: &mut Transport, input: &mut BytesMut) -> io::Result<usize> {
+async fn read_buf(transport: &mut Stream, input: &mut BytesMut) -> io::Result<usize> {
     use tokio::io::AsyncReadExt;
     transport.read_buf(input).await
 }
@@ -859,7 +870,7 @@ fn broken(error: io::Error) -> Error {
 
 /// Sends the last packet, as far as the socket takes it without waiting: the broker will find out
 /// anyway.
-fn part(mut transport: Pin<&mut Transport>, farewell: &[u8]) {
+fn part(mut transport: Pin<&mut Stream>, farewell: &[u8]) {
     let mut cx = Context::from_waker(Waker::noop());
     let _ = transport.as_mut().poll_write(&mut cx, farewell);
     let _ = transport.as_mut().poll_shutdown(&mut cx);

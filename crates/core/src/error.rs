@@ -8,6 +8,7 @@ use crate::message::{InvalidQoS, PacketId, Properties};
 use crate::packet::DecodeError;
 use crate::reason::{ConnectCode, ReasonCode};
 use crate::topic::TopicError;
+use crate::transport::Failure;
 
 /// An error of this library.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -16,6 +17,9 @@ pub enum Error {
     /// A value of the configuration is out of its range.
     #[error("{0}")]
     Config(String),
+    /// A file of the TLS configuration can't be read, or doesn't hold what it should.
+    #[error("{0}")]
+    Tls(String),
     /// Clean session is off and there is no client id.
     #[error(
         "an empty client id needs clean session on: without an id the broker cannot find the session again"
@@ -54,7 +58,7 @@ pub enum Error {
     #[error("the client connects anew")]
     Replaced,
     /// The connection broke.
-    #[error("the connection broke: {}", io_reason(.0))]
+    #[error("{}", broken(.0))]
     Io(Arc<io::Error>),
     /// The broker has not answered a PINGREQ within the keep alive.
     #[error("the broker is silent for longer than the keep alive")]
@@ -160,9 +164,13 @@ impl From<Infallible> for Error {
 
 impl Error {
     /// Returns whether trying again changes nothing: the broker refuses the connection for a reason
-    /// that lies with the client.
+    /// that lies with the client, or TLS, WebSocket or the proxy fails by how it is set up.
     pub fn is_permanent(&self) -> bool {
-        matches!(self, Self::Refused { code, .. } if !code.is_temporary())
+        match self {
+            Self::Refused { code, .. } => !code.is_temporary(),
+            Self::Connect { reason, .. } | Self::Io(reason) => Failure::is_permanent_in(reason),
+            _ => false,
+        }
     }
 
     /// Returns the number that Paho's callbacks would give: the broker's code where it has one,
@@ -182,6 +190,7 @@ impl Error {
             | Self::Unsupported(_)
             | Self::UnknownMessage(_) => 3,
             Self::NotConnected | Self::NotRunning => 4,
+            Self::Tls(_) => 8,
             Self::Connect { .. } | Self::Io(_) => 14,
             Self::QueueFull { .. } => 15,
             Self::KeepAlive | Self::ConnectTimeout => 16,
@@ -206,9 +215,19 @@ pub fn io_reason(error: &io::Error) -> String {
 /// What may help, where a broker can't be reached.
 pub(crate) fn hint(error: &io::Error) -> &'static str {
     match error.kind() {
+        // It says so itself.
+        _ if Failure::is_in(error) => "",
         io::ErrorKind::ConnectionRefused => " (is a broker running there?)",
         _ => "",
     }
+}
+
+fn broken(error: &io::Error) -> String {
+    let reason = io_reason(error);
+    if Failure::is_in(error) {
+        return reason;
+    }
+    format!("the connection broke: {reason}")
 }
 
 fn in_brackets(text: Option<&String>) -> String {

@@ -99,7 +99,8 @@ pub mod packet;
 pub mod reason;
 pub mod session;
 pub mod topic;
-mod transport;
+pub mod transport;
+mod url;
 
 pub use client::{Client, ConnectFlags, MessageInfo, Published};
 pub use config::{ClientConfig, Protocol, Will};

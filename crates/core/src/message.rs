@@ -174,7 +174,7 @@ pub struct Properties {
     /// The highest topic alias that is taken.
     pub topic_alias_maximum: Option<u16>,
     /// The number that stands for the topic. Of a received message it is what the broker used; to
-    /// publish, the client chooses its own.
+    /// publish, the one to use if the broker takes so many; without one the client chooses.
     pub topic_alias: Option<u16>,
     /// The highest QoS that the broker takes, 0 or 1; absent means 2.
     pub maximum_qos: Option<u8>,

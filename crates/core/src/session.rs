@@ -515,15 +515,22 @@ impl Session {
     fn alias(&mut self, packet: Outgoing) -> Outgoing {
         /// What an alias adds at most: the property, and a byte each for the two lengths.
         const ROOM: usize = 5;
-        let Outgoing::Publish(message) = packet else {
+        let Outgoing::Publish(mut message) = packet else {
             return packet;
         };
+        // A wish; what is sent is decided here.
+        let properties = message.properties.as_mut();
+        let wanted = properties.and_then(|properties| properties.topic_alias.take());
         if !self.our_aliases.are_taken()
             || self.codec.publish_len(&message) + ROOM > self.limits.maximum_packet_size
         {
             return Outgoing::Publish(message);
         }
-        match self.our_aliases.assign(&message.topic) {
+        let alias = match wanted {
+            Some(number) => self.our_aliases.assign_wanted(&message.topic, number),
+            None => self.our_aliases.assign(&message.topic),
+        };
+        match alias {
             None => Outgoing::Publish(message),
             Some(alias) => Outgoing::PublishAliased {
                 message,
@@ -659,8 +666,6 @@ impl Session {
         if self.config.protocol.is_v5()
             && let Some(properties) = &mut message.properties
         {
-            // An alias is a matter of one connection; that of a received message isn't ours.
-            properties.topic_alias = None;
             properties.check()?;
         }
         let size = self.codec.publish_len(&message);

@@ -1,63 +1,142 @@
-//! How bytes travel: a TCP connection, from a chosen local address where one is wanted.
+//! How bytes travel: TCP or a Unix socket, TLS and WebSocket on top, through a SOCKS5 proxy where one
+//! is named. What comes out is one stream to read from and to write to.
+
+mod failure;
+mod proxy;
+mod tcp;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(feature = "websocket")]
+mod websocket;
 
 use std::io;
-use std::net::SocketAddr;
+#[cfg(unix)]
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpSocket, TcpStream, lookup_host};
+#[cfg(unix)]
+use tokio::net::UnixStream;
 
 use crate::config::ClientConfig;
+use crate::error::Error;
 
-/// An open byte stream to the broker.
-#[derive(Debug)]
-pub(crate) struct Transport(TcpStream);
+pub(crate) use failure::Failure;
+pub use proxy::Proxy;
+#[cfg(feature = "tls")]
+pub use tls::{Tls, TlsOptions, TlsVersion};
+#[cfg(feature = "websocket")]
+pub use websocket::WebSocket;
+
+/// What carries the MQTT packets; TLS comes on top of it where
+/// [`tls`](ClientConfig::tls) is set. Paho's `transport="tcp"`, `"websockets"` and `"unix"`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Transport {
+    /// A TCP connection.
+    #[default]
+    Tcp,
+    /// WebSocket over a TCP connection (MQTT 3.1.1 §6).
+    #[cfg(feature = "websocket")]
+    WebSocket(WebSocket),
+    /// A Unix socket, by its path; `host` and `port` don't matter then.
+    #[cfg(unix)]
+    Unix(PathBuf),
+}
 
 impl Transport {
-    /// Dials the broker: each address of its host name in turn, until one answers.
-    pub(crate) async fn dial(config: &ClientConfig) -> io::Result<Self> {
-        let addresses = lookup_host((config.host.as_str(), config.port)).await?;
-        let mut last = io::Error::new(io::ErrorKind::NotFound, "the host name has no address");
-        let mut other_family = 0;
-        for address in addresses {
-            if config
-                .bind_address
-                .is_some_and(|local| local.is_ipv4() != address.is_ipv4())
-            {
-                other_family += 1;
-                continue;
-            }
-            match Self::dial_address(config, address).await {
-                Ok(transport) => return Ok(transport),
-                Err(error) => last = error,
-            }
+    /// Returns the path of the Unix socket.
+    #[cfg(unix)]
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Unix(path) => Some(path),
+            _ => None,
         }
-        if other_family > 0 && last.kind() == io::ErrorKind::NotFound {
-            last = io::Error::new(
-                io::ErrorKind::AddrNotAvailable,
-                "the broker has no address of the family that the local address has",
-            );
-        }
-        Err(last)
     }
 
-    async fn dial_address(config: &ClientConfig, address: SocketAddr) -> io::Result<Self> {
-        let socket = match address {
-            SocketAddr::V4(_) => TcpSocket::new_v4()?,
-            SocketAddr::V6(_) => TcpSocket::new_v6()?,
-        };
-        if let Some(local) = config.bind_address {
-            socket.bind(SocketAddr::new(local, 0))?;
+    /// Checks what can't work together, before anything is dialled.
+    pub(crate) fn check(config: &ClientConfig) -> Result<(), Error> {
+        #[cfg(feature = "tls")]
+        let tls = config.tls.as_ref();
+        #[cfg(unix)]
+        if config.transport.path().is_some() {
+            #[cfg(feature = "tls")]
+            if tls.is_some() {
+                return Err(Error::Config(
+                    "a Unix socket stays on this machine: it is used without TLS".into(),
+                ));
+            }
+            for (set, name) in [
+                (config.proxy.is_some(), "proxy"),
+                (config.bind_address.is_some(), "local address"),
+            ] {
+                if set {
+                    return Err(Error::Config(format!(
+                        "a Unix socket is reached without a {name}"
+                    )));
+                }
+            }
         }
-        let stream = socket.connect(address).await?;
-        // Packets are gathered here before they are written: waiting for more would only delay.
-        stream.set_nodelay(true)?;
-        Ok(Self(stream))
+        #[cfg(feature = "tls")]
+        if tls.is_some() {
+            tls::server_name(&config.host)?;
+        }
+        #[cfg(feature = "websocket")]
+        if let Self::WebSocket(options) = &config.transport {
+            options.check()?;
+        }
+        if let Some(proxy) = &config.proxy {
+            proxy.check(&config.host)?;
+        }
+        Ok(())
     }
 }
 
-impl AsyncRead for Transport {
+/// What a stream can do.
+trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+
+/// An open byte stream to the broker.
+pub(crate) struct Stream(Box<dyn Duplex>);
+
+impl Stream {
+    /// Dials the broker, as configured.
+    pub(crate) async fn dial(config: &ClientConfig) -> io::Result<Self> {
+        #[cfg(unix)]
+        if let Some(path) = config.transport.path() {
+            return Ok(Self(Box::new(UnixStream::connect(path).await?)));
+        }
+        let socket = match &config.proxy {
+            None => tcp::connect(config, &config.host, config.port).await?,
+            Some(proxy) => proxy.connect(config).await?,
+        };
+        socket.set_nodelay(config.nodelay)?;
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &config.tls {
+            return Self::dressed(config, tls.connect(&config.host, socket).await?).await;
+        }
+        Self::dressed(config, socket).await
+    }
+
+    /// Puts WebSocket on top, if it is wanted.
+    #[cfg_attr(
+        not(feature = "websocket"),
+        expect(clippy::unused_async, reason = "the other build waits for an answer")
+    )]
+    async fn dressed(config: &ClientConfig, stream: impl Duplex + 'static) -> io::Result<Self> {
+        #[cfg(feature = "websocket")]
+        if let Transport::WebSocket(options) = &config.transport {
+            let stream = websocket::open(options, &config.address(), stream).await?;
+            return Ok(Self(Box::new(stream)));
+        }
+        let _ = config;
+        Ok(Self(Box::new(stream)))
+    }
+}
+
+impl AsyncRead for Stream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -67,7 +146,7 @@ impl AsyncRead for Transport {
     }
 }
 
-impl AsyncWrite for Transport {
+impl AsyncWrite for Stream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

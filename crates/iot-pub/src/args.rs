@@ -102,6 +102,7 @@ impl Args {
         let settled = args.connect.settle(&given);
         settled
             .and_then(|()| args.what.settle(&given))
+            .and_then(|()| args.what.take_url_topic(args.connect.url_topic()))
             .and_then(|()| args.settle_count(&given))
             .map_err(|line| Self::command().error(ErrorKind::ArgumentConflict, line))?;
         args.how.settle(&mut args.connect, &given);

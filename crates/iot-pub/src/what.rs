@@ -2,6 +2,7 @@
 
 mod settle;
 mod text;
+mod url;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

@@ -248,6 +248,23 @@ fn properties_go_with_their_packets() {
 }
 
 #[test]
+fn a_topic_alias_is_the_one_that_was_asked_for_where_the_broker_takes_it() {
+    let peer = ScriptedPeer::listen();
+    let args = "-V 5 -t iot/a -m x --count 3 --interval 1ms -D publish topic-alias 7";
+    let publisher = iot_pub(peer.port(), args).spawn();
+    let mut broker = peer.accept();
+    broker.read_packet();
+    broker.send(connack(5));
+    broker.expect(b"\x30\x0c\x00\x05iot/a\x03\x23\x00\x07x");
+    broker.expect(b"\x30\x07\x00\x00\x03\x23\x00\x07x".repeat(2).as_slice());
+    broker.read_packet();
+    broker.close();
+    ends_with(publisher, 0);
+    let (_, publish) = packets("-D publish topic-alias 11", 5);
+    assert_eq!(publish, b"\x30\x05\x00\x01t\x00x");
+}
+
+#[test]
 fn a_property_makes_it_mqtt_5_unless_a_version_is_typed() {
     let broker = Broker::start();
     ends_well(iot_pub(broker.port(), "-i a -m x -D publish content-type x").spawn());

@@ -224,7 +224,9 @@ impl Args {
     pub(crate) fn read() -> Self {
         let (mut args, given): (Self, Given) =
             cli::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
-        let settled = args.connect.settle(&given).and_then(|()| {
+        let settled = args.connect.settle(&given);
+        let settled = settled.and_then(|()| args.take_url_topic());
+        let settled = settled.and_then(|()| {
             args.session
                 .settle(&given, &mut args.connect, &mut args.qos)
         });
@@ -235,6 +237,22 @@ impl Args {
                 .exit(),
             None => args,
         }
+    }
+
+    /// Takes the topic at the end of a URL: beside those of --topic, or instead.
+    fn take_url_topic(&mut self) -> Result<(), String> {
+        let Some(topic) = self.connect.url_topic() else {
+            return Ok(());
+        };
+        let filter = topic
+            .text
+            .parse()
+            .map_err(|error| format!("--url: {error}"))?;
+        if !topic.beside {
+            self.topic.clear();
+        }
+        self.topic.push(filter);
+        Ok(())
     }
 
     /// What excludes what. Not left to clap, for which a value from the environment counts as typed.
@@ -294,7 +312,8 @@ impl Args {
         use clap::parser::ValueSource::CommandLine;
         let typed = |name: &&str| matches.value_source(name) == Some(CommandLine);
         if self.embedded {
-            let name = ["host", "port", "bind"].into_iter().find(typed)?;
+            let name = ConnectArgs::PLACE.into_iter().find(typed)?;
+            let name = name.replace('_', "-");
             return Some(format!(
                 "--{name} can't be used with --embedded, which brings its own broker; --listen ADDRESS:PORT says where"
             ));

@@ -3,13 +3,15 @@
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use rustix::process::Signal;
 
+use crate::authority::Pair;
 use crate::install;
+use crate::ports::Port;
 use crate::program::{Program, Running};
 use crate::server::{Kind, Server};
 
@@ -41,6 +43,22 @@ impl Broker {
     /// Returns its port on 127.0.0.1; the same for as long as this value lives.
     pub fn port(&self) -> u16 {
         self.server.port()
+    }
+
+    /// Returns the port of a further listener, see [`BrokerBuilder::listener`].
+    #[track_caller]
+    pub fn port_of(&self, name: &str) -> u16 {
+        let listeners = &self.server.kind().listeners;
+        let found = listeners.iter().find(|listener| listener.name == name);
+        match found {
+            Some(listener) => listener.port.number(),
+            None => panic!("there is no listener `{name}`"),
+        }
+    }
+
+    /// Returns the path of its Unix socket, see [`BrokerBuilder::unix_socket`].
+    pub fn socket(&self) -> PathBuf {
+        self.server.folder().join(SOCKET)
     }
 
     /// Stops it with SIGTERM and waits for its end: it says good-bye, and saves if it is persistent.
@@ -124,6 +142,34 @@ impl BrokerBuilder {
         self
     }
 
+    /// Listens on a further free port of 127.0.0.1, with these lines of configuration.
+    pub fn listener(self, name: &'static str, config: &str) -> Self {
+        self.listener_on(name, "127.0.0.1", config)
+    }
+
+    /// Listens on a further free port of this address of the machine's own, with these lines of configuration.
+    pub fn listener_on(mut self, name: &'static str, address: &'static str, config: &str) -> Self {
+        self.mosquitto.listeners.push(Listener {
+            name,
+            port: Port::free(),
+            address,
+            config: config.into(),
+        });
+        self
+    }
+
+    /// Listens on a further free port with TLS, and with more lines of configuration.
+    pub fn tls(self, name: &'static str, pair: &Pair, config: &str) -> Self {
+        let (cert, key) = (pair.cert.display(), pair.key.display());
+        self.listener(name, &format!("certfile {cert}\nkeyfile {key}\n{config}"))
+    }
+
+    /// Listens on a Unix socket as well.
+    pub fn unix_socket(mut self) -> Self {
+        self.mosquitto.unix_socket = true;
+        self
+    }
+
     /// Lets in this user; once there is one, nobody without a password (can be repeated).
     pub fn user(mut self, name: &str, password: &str) -> Self {
         self.mosquitto.users.push((name.into(), password.into()));
@@ -159,7 +205,19 @@ struct Mosquitto {
     config: Vec<String>,
     users: Vec<(String, String)>,
     persistent: bool,
+    listeners: Vec<Listener>,
+    unix_socket: bool,
 }
+
+#[derive(Debug)]
+struct Listener {
+    name: &'static str,
+    port: Port,
+    address: &'static str,
+    config: String,
+}
+
+const SOCKET: &str = "socket";
 
 impl Kind for Mosquitto {
     const NAME: &'static str = "mosquitto";
@@ -171,7 +229,16 @@ impl Kind for Mosquitto {
     fn command(&self, folder: &Path, port: u16) -> Command {
         let passwords = folder.join("passwords");
         // Without `user root`, a mosquitto that root starts becomes user `mosquitto`, who can't read our folder.
-        let mut config = format!("listener {port} 127.0.0.1\nuser root\nlog_type all\n");
+        let mut config = String::from("user root\nlog_type all\n");
+        for listener in &self.listeners {
+            let (number, address) = (listener.port.number(), listener.address);
+            let _ = writeln!(config, "listener {number} {address}\n{}", listener.config);
+        }
+        if self.unix_socket {
+            let _ = writeln!(config, "listener 0 {}", folder.join(SOCKET).display());
+        }
+        // Last, so that lines of the test's own that follow are about this one.
+        let _ = writeln!(config, "listener {port} 127.0.0.1");
         if self.users.is_empty() {
             config += "allow_anonymous true\n";
         } else {

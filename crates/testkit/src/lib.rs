@@ -14,6 +14,7 @@
 //! subscriber.wait_for_stdout("25.5");
 //! ```
 
+mod authority;
 mod broker;
 mod capture;
 mod disk;
@@ -26,9 +27,11 @@ mod ports;
 mod power;
 mod program;
 mod server;
+mod socks;
 mod trace;
 mod wait;
 
+pub use authority::{Authority, KeyForm, Pair};
 pub use broker::{Broker, BrokerBuilder};
 pub use disk::FaultyDisk;
 pub use mongo::{Mongo, MongoBuilder, MongoSet};
@@ -37,5 +40,6 @@ pub use net::{FaultyNet, Way};
 pub use peer::{Conversation, ScriptedPeer};
 pub use power::{Loss, PoweredDisk};
 pub use program::{Program, Running, program};
+pub use socks::SocksProxy;
 pub use trace::{Call, read_trace, traced};
 pub use wait::{Condition, DEADLINE, eventually};

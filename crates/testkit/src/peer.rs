@@ -122,8 +122,9 @@ impl Conversation {
         let _ = self.stream.shutdown(Shutdown::Both);
     }
 
+    /// Reads exactly so many bytes.
     #[track_caller]
-    fn read(&mut self, length: usize) -> Vec<u8> {
+    pub fn read(&mut self, length: usize) -> Vec<u8> {
         self.set_patience(DEADLINE);
         let mut bytes = vec![0; length];
         let mut filled = 0;

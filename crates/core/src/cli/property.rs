@@ -25,7 +25,6 @@ pub(super) struct PropertyArgs {
     /// -V mqttv5)
     #[arg(short = 'D', long, env = "IOT_PROPERTY", hide_env_values = true)]
     #[arg(value_name = "COMMAND NAME VALUE", allow_hyphen_values = true)]
-    #[arg(value_delimiter = '\n')]
     property: Vec<Property>,
 }
 

@@ -19,6 +19,11 @@ pub(super) struct Alias {
 #[derive(Debug, Default)]
 pub(super) struct Aliases {
     maximum: usize,
+    /// How many the broker takes.
+    announced: u16,
+    /// The numbers that the application has chosen. With the first of them it is left to it altogether, so that its
+    /// numbers and ours never meet.
+    wanted: HashMap<u16, TopicName>,
     /// The index of a topic in `slots`; its alias is one more.
     slot_of: HashMap<TopicName, usize>,
     slots: Vec<(TopicName, u64)>,
@@ -30,13 +35,15 @@ impl Aliases {
     /// A connection begins, or its CONNACK has come: nothing is known to the broker.
     pub(super) fn reset(&mut self, maximum: u16) {
         self.maximum = MOST.min(maximum.into());
+        self.announced = maximum;
+        self.wanted.clear();
         self.slot_of.clear();
         self.slots.clear();
     }
 
     /// Whether the broker takes any.
     pub(super) fn are_taken(&self) -> bool {
-        self.maximum > 0
+        self.announced > 0
     }
 
     /// The alias to send the topic with; `None` where that would save nothing.
@@ -55,6 +62,21 @@ impl Aliases {
         };
         let number = u16::try_from(slot + 1).ok()?;
         Some(Alias { number, known })
+    }
+
+    /// The alias with the number that the application wants; `None` where the broker doesn't take it.
+    pub(super) fn assign_wanted(&mut self, topic: &TopicName, number: u16) -> Option<Alias> {
+        if number == 0 || number > self.announced {
+            return None;
+        }
+        self.maximum = 0;
+        self.slot_of.clear();
+        self.slots.clear();
+        let before = self.wanted.insert(number, topic.clone());
+        Some(Alias {
+            number,
+            known: before.as_ref() == Some(topic),
+        })
     }
 
     fn assign_new(&mut self, topic: &TopicName) -> usize {
@@ -105,6 +127,33 @@ mod tests {
         aliases.reset(2);
         assert_eq!(assign(&mut aliases, "cccc"), Some((1, false)));
         assert_eq!(assign(&mut aliases, "abc"), None);
+    }
+
+    #[test]
+    fn the_application_s_numbers_go_before_ours() {
+        let mut aliases = Aliases::default();
+        aliases.reset(9);
+        assert_eq!(assign(&mut aliases, "aaaa"), Some((1, false)));
+        let mut wanted = |topic: &str, number| {
+            let topic = TopicName::new(topic).unwrap();
+            let alias = aliases.assign_wanted(&topic, number);
+            alias.map(|alias| (alias.number, alias.known))
+        };
+        for (topic, number, expected) in [
+            ("a", 0, None),
+            ("a", 10, None),
+            // The broker knows it by our number, and by this one not yet.
+            ("aaaa", 1, Some((1, false))),
+            ("aaaa", 1, Some((1, true))),
+            ("b", 1, Some((1, false))),
+            ("aaaa", 9, Some((9, false))),
+            ("b", 1, Some((1, true))),
+        ] {
+            assert_eq!(wanted(topic, number), expected, "{topic} {number}");
+        }
+        assert_eq!(assign(&mut aliases, "cccc"), None);
+        aliases.reset(9);
+        assert_eq!(assign(&mut aliases, "cccc"), Some((1, false)));
     }
 
     #[test]

@@ -1,0 +1,108 @@
+//! The options of TLS.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser};
+
+use crate::error::Error;
+use crate::transport::{Tls, TlsOptions, TlsVersion};
+
+/// The options of TLS, with mosquitto's names. Any of them turns it on.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "TLS")]
+pub struct TlsArgs {
+    /// Use TLS, and trust the authorities whose certificates are in the PEM file FILE
+    #[arg(long, env = "IOT_CAFILE", hide_env_values = true, value_name = "FILE")]
+    cafile: Option<PathBuf>,
+
+    /// Use TLS, and trust the authorities whose certificates are in PEM files in FOLDER
+    #[arg(
+        long,
+        env = "IOT_CAPATH",
+        hide_env_values = true,
+        value_name = "FOLDER"
+    )]
+    capath: Option<PathBuf>,
+
+    /// Use TLS, and trust the authorities of the operating system, as is the case too if no others are named
+    #[arg(long, env = "IOT_TLS_USE_OS_CERTS", hide_env_values = true)]
+    #[arg(value_parser = BoolishValueParser::new())]
+    tls_use_os_certs: bool,
+
+    /// Be the client that the certificate in the PEM file FILE names (needs --key)
+    #[arg(long, env = "IOT_CERT", hide_env_values = true, value_name = "FILE")]
+    cert: Option<PathBuf>,
+
+    /// Prove it with the private key in the PEM file FILE, which is not encrypted
+    #[arg(long, env = "IOT_KEY", hide_env_values = true, value_name = "FILE")]
+    key: Option<PathBuf>,
+
+    /// Leave the broker's name unchecked: its certificate only has to come from a trusted authority
+    #[arg(long, env = "IOT_INSECURE", hide_env_values = true)]
+    #[arg(value_parser = BoolishValueParser::new())]
+    insecure: bool,
+
+    /// Speak TLS VERSION only [default: 1.3 or 1.2]
+    #[arg(long, env = "IOT_TLS_VERSION", hide_env_values = true)]
+    #[arg(value_name = "VERSION")]
+    #[arg(value_parser = PossibleValuesParser::new(VERSIONS).try_map(|text| text.parse::<TlsVersion>()))]
+    tls_version: Option<TlsVersion>,
+
+    /// Offer PROTOCOL by ALPN
+    #[arg(long, env = "IOT_TLS_ALPN", hide_env_values = true)]
+    #[arg(value_name = "PROTOCOL")]
+    tls_alpn: Option<String>,
+
+    /// Append the connection's secrets to FILE, for Wireshark: who has it can read everything
+    #[arg(
+        long,
+        env = "IOT_TLS_KEYLOG",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    tls_keylog: Option<PathBuf>,
+
+    /// Whether there is to be TLS, once that is settled.
+    #[arg(skip)]
+    pub(super) wanted: bool,
+}
+
+const VERSIONS: [&str; 4] = ["1.2", "1.3", "tlsv1.2", "tlsv1.3"];
+
+impl TlsArgs {
+    /// The ids of these options.
+    pub(super) const IDS: [&str; 9] = [
+        "cafile",
+        "capath",
+        "tls_use_os_certs",
+        "cert",
+        "key",
+        "insecure",
+        "tls_version",
+        "tls_alpn",
+        "tls_keylog",
+    ];
+
+    /// Returns what the options mean, with all files read.
+    ///
+    /// # Errors
+    /// As [`TlsOptions::load`].
+    pub(super) fn load(&self) -> Result<Option<Tls>, Error> {
+        if !self.wanted {
+            return Ok(None);
+        }
+        let options = TlsOptions {
+            cafile: self.cafile.clone(),
+            capath: self.capath.clone(),
+            os_certs: self.tls_use_os_certs,
+            cert: self.cert.clone(),
+            key: self.key.clone(),
+            insecure: self.insecure,
+            alpn: self.tls_alpn.iter().cloned().collect(),
+            version: self.tls_version,
+            keylog: self.tls_keylog.clone(),
+        };
+        options.load().map(Some)
+    }
+}

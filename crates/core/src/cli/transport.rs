@@ -1,0 +1,87 @@
+//! The options that say what carries the packets.
+
+use std::path::PathBuf;
+
+use clap::builder::BoolishValueParser;
+use clap::{ArgAction, Args};
+
+use crate::error::Error;
+use crate::transport::{Proxy, Transport, WebSocket};
+
+/// The options of the transport below MQTT and TLS.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Transport")]
+pub struct TransportArgs {
+    /// Connect to the Unix socket PATH
+    #[arg(long, env = "IOT_UNIX", hide_env_values = true, value_name = "PATH")]
+    pub(super) unix: Option<PathBuf>,
+
+    /// Connect through the SOCKS5 proxy socks5h://[USER[:PASSWORD]@]HOST[:PORT], which resolves the broker's name
+    #[arg(long, env = "IOT_PROXY", hide_env_values = true, value_name = "URL")]
+    pub(super) proxy: Option<String>,
+
+    /// Speak MQTT over WebSocket
+    #[arg(long, env = "IOT_WS", hide_env_values = true)]
+    #[arg(value_parser = BoolishValueParser::new())]
+    pub(super) ws: bool,
+
+    /// Ask for the WebSocket at PATH [default: /mqtt]
+    #[arg(long, env = "IOT_WS_PATH", hide_env_values = true, value_name = "PATH")]
+    ws_path: Option<String>,
+
+    /// Ask for it with the header NAME: VALUE (can be repeated)
+    #[arg(long, env = "IOT_WS_HEADER", hide_env_values = true)]
+    #[arg(value_name = "NAME: VALUE")]
+    ws_header: Vec<String>,
+
+    /// Send small packets at once, as is done anyway; --nodelay=false lets TCP gather them first
+    #[arg(long, env = "IOT_NODELAY", hide_env_values = true)]
+    #[arg(value_parser = BoolishValueParser::new(), value_name = "BOOL")]
+    #[arg(action = ArgAction::Set, num_args = 0..=1, require_equals = true)]
+    #[arg(
+        default_value = "true",
+        default_missing_value = "true",
+        hide_default_value = true
+    )]
+    #[arg(hide_possible_values = true)]
+    pub(super) nodelay: bool,
+}
+
+impl TransportArgs {
+    /// Returns what the options mean.
+    pub(super) fn transport(&self) -> Result<Transport, Error> {
+        let wrong = |why: &str| Err(Error::Config(why.into()));
+        if self.ws {
+            let mut options = WebSocket::default();
+            if let Some(path) = &self.ws_path {
+                options.path.clone_from(path);
+            }
+            for header in &self.ws_header {
+                // The value may be a secret, and a header without a colon may be all value.
+                let Some((name, value)) = header.split_once(':') else {
+                    return wrong("--ws-header needs a name and a value: 'NAME: VALUE'");
+                };
+                let header = (name.trim().to_owned(), value.trim().to_owned());
+                options.headers.push(header);
+            }
+            return Ok(Transport::WebSocket(options));
+        }
+        match &self.unix {
+            None => Ok(Transport::Tcp),
+            Some(path) if path.as_os_str().is_empty() => wrong("--unix needs the path of a socket"),
+            #[cfg(unix)]
+            Some(path) => Ok(Transport::Unix(path.clone())),
+            #[cfg(not(unix))]
+            Some(_) => wrong("this system has no Unix sockets for --unix"),
+        }
+    }
+
+    /// Returns the proxy.
+    pub(super) fn proxy(&self) -> Result<Option<Proxy>, Error> {
+        self.proxy
+            .as_deref()
+            .map(str::parse)
+            .transpose()
+            .map_err(|error: Error| Error::Config(format!("--proxy: {error}")))
+    }
+}

@@ -1,0 +1,184 @@
+//! The options that both programs share, where `iot-sub` differs: what it subscribes with, its own option file, its manual
+//! page. `iot-pub`'s tests have the rest.
+
+mod common;
+
+use std::fs;
+
+use common::sub;
+use testkit::{Broker, DEADLINE, Program, Running, ScriptedPeer};
+
+const CONNACK: &[u8] = b"\x20\x03\x00\x00\x00";
+
+/// Starts it at a peer that is no broker, with MQTT 5; returns its CONNECT and its SUBSCRIBE, to be ended with
+/// DISCONNECT.
+#[track_caller]
+fn packets(args: &[&str]) -> [Vec<u8>; 3] {
+    let peer = ScriptedPeer::listen();
+    let port = peer.port().to_string();
+    let mut program = sub(&["-h", "127.0.0.1", "-p", &port, "--store", "none", "-V", "5"])
+        .args(args)
+        .spawn();
+    let mut broker = peer.accept();
+    let connect = broker.read_packet();
+    broker.send(CONNACK);
+    let subscribe = broker.read_packet();
+    let id = [subscribe[2], subscribe[3]];
+    broker.send(&[0x90, 4, id[0], id[1], 0, 0]);
+    program.interrupt();
+    let disconnect = broker.read_packet();
+    broker.close();
+    ends(program, 0);
+    [connect, subscribe, disconnect]
+}
+
+#[track_caller]
+fn ends(mut program: Running, code: i32) -> Running {
+    assert_eq!(program.wait().code(), Some(code), "{}", program.stderr());
+    program
+}
+
+#[track_caller]
+fn holds(packet: &[u8], part: &[u8]) {
+    assert!(
+        packet.windows(part.len()).any(|window| window == part),
+        "no {part:02x?} in {packet:02x?}"
+    );
+}
+
+#[test]
+fn properties_go_with_their_packets() {
+    let line = "-x 9 -D connect user-property a b -D subscribe user-property c d -D subscribe subscription-identifier 300 \
+                -D disconnect user-property e f -D disconnect session-expiry-interval 0";
+    let args: Vec<&str> = line.split_whitespace().collect();
+    let [connect, subscribe, disconnect] = packets(&args);
+    holds(&connect, b"\x11\x00\x00\x00\x09");
+    holds(&connect, b"\x26\x00\x01a\x00\x01b");
+    holds(&subscribe, b"\x0b\xac\x02\x26\x00\x01c\x00\x01d");
+    holds(&disconnect, b"\x11\x00\x00\x00\x00");
+    holds(&disconnect, b"\x26\x00\x01e\x00\x01f");
+}
+
+#[test]
+fn the_broker_may_send_as_many_at_a_time_as_are_allowed() {
+    let [connect, ..] = packets(&["-M", "33"]);
+    holds(&connect, b"\x21\x00\x21");
+    let [connect, ..] = packets(&["-M", "33", "-D", "connect", "receive-maximum", "44"]);
+    holds(&connect, b"\x21\x00\x2c");
+}
+
+#[test]
+fn a_property_of_a_packet_that_it_never_sends_is_refused() {
+    let args = ["-D", "publish", "content-type", "x"];
+    let ended = ends(sub(&args).spawn(), 2);
+    assert_eq!(
+        ended.stderr(),
+        "iot-sub: --property publish makes no sense here: this program sends no PUBLISH\n"
+    );
+}
+
+#[test]
+fn filters_of_the_file_are_replaced_by_typed_ones_and_not_extended() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(
+        folder.path().join("iot-sub"),
+        "# what we watch\n-t file/1\n--topic file/2\n-q 1\n--store none\n--id from-file\n",
+    )
+    .expect("a file");
+    let broker = Broker::start();
+    let port = broker.port().to_string();
+    let with_file = |args: &[&str]| {
+        let program = sub(&["-h", "127.0.0.1", "-p", &port]).args(args);
+        program.env("XDG_CONFIG_HOME", folder.path())
+    };
+    let run = |program: Program, subscribed: &str| {
+        let mut program = program.spawn();
+        broker.wait_for_log(subscribed, DEADLINE);
+        program.interrupt();
+        ends(program, 0);
+    };
+    run(with_file(&[]), "file/2 (QoS 1)");
+    assert!(broker.log().contains("file/1 (QoS 1)"));
+    let before = broker.log().len();
+    run(with_file(&["-t", "typed"]), "typed (QoS 1)");
+    assert!(!broker.log()[before..].contains("file/"));
+    let before = broker.log().len();
+    run(
+        with_file(&["-q", "2"]).env("IOT_TOPIC", "variable"),
+        "variable (QoS 2)",
+    );
+    assert!(!broker.log()[before..].contains("file/"));
+}
+
+#[test]
+fn a_will_is_published_when_it_is_killed() {
+    let broker = Broker::start();
+    let watcher = broker.mosquitto_sub(["-t", "gone", "-F", "%p"]);
+    broker.wait_for_log("Sending SUBACK", DEADLINE);
+    let args = ["--will-topic", "gone", "--will-payload", "bye", "-i", "it"];
+    let port = broker.port().to_string();
+    let mut program = sub(&["-h", "127.0.0.1", "-p", &port, "--store", "none"])
+        .args(args)
+        .spawn();
+    broker.wait_for_log("Sending SUBACK to it", DEADLINE);
+    program.kill();
+    watcher.wait_for_stdout("bye");
+}
+
+#[test]
+fn debug_tells_each_packet_and_quiet_nothing() {
+    let broker = Broker::start();
+    let port = broker.port().to_string();
+    let program = |option: &str| {
+        let args = ["-h", "127.0.0.1", "-p", &port, "--store", "none", "-q", "1"];
+        sub(&args).args(["-i", "it", option]).spawn()
+    };
+    let mut loud = program("--debug");
+    loud.wait_for_stderr("received SUBACK");
+    broker.mosquitto_pub(["-t", "iot/a", "-q", "1", "-m", "5"]);
+    loud.wait_for_stderr("Client it sending PUBACK");
+    loud.interrupt();
+    let stderr = ends(loud, 0).stderr();
+    for packet in [
+        "sending CONNECT ",
+        "received CONNACK ",
+        "sending SUBSCRIBE ",
+        "received PUBLISH (d0, q1, r0, m1), \"iot/a\"",
+        "sending DISCONNECT ",
+    ] {
+        assert!(stderr.contains(&format!("Client it {packet}")), "{stderr}");
+    }
+    let mut quiet = program("--quiet");
+    broker.mosquitto_pub(["-t", "iot/a", "-r", "-q", "1", "-m", "6"]);
+    quiet.wait_for_stdout("iot/a 6");
+    quiet.interrupt();
+    assert_eq!(ends(quiet, 0).stderr(), "");
+}
+
+#[test]
+fn the_manual_page_has_every_option_and_completions_load() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("text");
+    let page = ends(sub(&["--generate", "man"]).spawn(), 0).stdout();
+    fs::write(&file, page).expect("a file");
+    let args = ["-man", "-Kutf8", "-Tutf8", "-ww", "-P-cbou"];
+    let groff = ends(Program::new("groff").args(args).args([&file]).spawn(), 0);
+    assert_eq!(groff.stderr(), "");
+    // A long option may be hyphenated at the end of a line.
+    let page = groff.stdout().replace("\u{2010}\n", "");
+    let page: String = page.split_whitespace().collect();
+    let help = ends(sub(&["--help"]).spawn(), 0).stdout();
+    let options = help.lines().filter_map(|line| {
+        let line = line.trim_start();
+        let start = line.find("--").filter(|_| line.starts_with('-'))?;
+        line[start..].split([' ', ',']).next()
+    });
+    let options: Vec<&str> = options.collect();
+    assert!(options.len() > 30, "{options:?}");
+    for option in options {
+        assert!(page.contains(option), "{option} is missing");
+    }
+    let bash = ends(sub(&["--generate", "bash"]).spawn(), 0).stdout();
+    fs::write(&file, bash).expect("a file");
+    ends(Program::new("bash").args(["-n"]).args([&file]).spawn(), 0);
+}
