@@ -45,6 +45,8 @@ pub(crate) struct State {
     certain: bool,
     /// There was no file.
     is_new: bool,
+    /// Another version of the protocol does as well, as long as there was no connection.
+    pub(crate) falls_back: bool,
     _lock: Lock,
 }
 
@@ -75,6 +77,7 @@ impl State {
             filters: Vec::new(),
             certain: false,
             is_new: true,
+            falls_back: false,
             _lock: lock,
         };
         let text = match fs::read(path) {
@@ -84,7 +87,7 @@ impl State {
         let known = "it is not one of iot-sub's, or damaged (remove it to begin anew)";
         let value: Value = serde_json::from_slice(&text).context(known)?;
         let client_id = value["client_id"].as_str().context(known)?;
-        state.client_id = client_id.to_owned();
+        client_id.clone_into(&mut state.client_id);
         let filters = value["filters"].as_array().into_iter().flatten();
         state.filters = filters
             .filter_map(|pair| {
@@ -115,13 +118,16 @@ impl State {
         saved
     }
 
-    /// Is told that the broker has begun the session anew.
-    pub(crate) fn lost(&mut self) {
-        self.filters.clear();
+    /// Is told that there is a connection, and whether the broker still has the session.
+    pub(crate) fn connected(&mut self, session_present: bool) {
+        self.falls_back = false;
+        if !session_present {
+            self.filters.clear();
+        }
     }
 
     /// Returns what is to be subscribed to and unsubscribed from for the session to have these subscriptions, after
-    /// [`lost`](Self::lost) where the broker had lost it.
+    /// [`connected`](Self::connected).
     pub(crate) fn resumed(
         &mut self,
         wanted: &[Subscription],

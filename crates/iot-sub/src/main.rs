@@ -98,12 +98,13 @@ async fn work(mut plan: Plan, counts: Arc<Counts>, messages: &Messages) -> Resul
         None => None,
         Some(durable) => {
             let given = durable.client_id.as_deref();
-            let session = State::open(
+            let mut session = State::open(
                 &plan.broker(),
                 given,
                 destination.name(),
                 &plan.config.client_id,
             )?;
+            session.falls_back = durable.falls_back;
             session.client_id().clone_into(&mut plan.config.client_id);
             if durable.forget {
                 durable::forget(plan.config, durable, &session, messages).await?;

@@ -59,8 +59,6 @@ pub(crate) struct Pipeline {
     noted: Noted,
     /// What is kept of a session that outlives this process.
     session: Option<State>,
-    /// Another version of the protocol does as well.
-    falls_back: bool,
     /// What the last SUBSCRIBE has asked for.
     asked: Vec<Subscription>,
     lost_early: LostEarly,
@@ -156,7 +154,6 @@ impl Pipeline {
             counts,
             store,
             noted,
-            falls_back: plan.durable.is_some_and(|durable| durable.falls_back),
             session,
             asked: Vec::new(),
             lost_early: LostEarly::default(),
@@ -380,12 +377,9 @@ impl Pipeline {
                 self.connected = true;
                 self.counts.gauges.connected();
                 self.messages.connected(ack.code.0);
-                self.falls_back = false;
                 self.lost_early.connected();
-                if let Some(session) = &mut self.session
-                    && !ack.session_present
-                {
-                    session.lost();
+                if let Some(session) = &mut self.session {
+                    session.connected(ack.session_present);
                 }
                 if self.forgotten.is_some() {
                     // The connection before has begun the session anew, and was lost since.
@@ -456,7 +450,8 @@ impl Pipeline {
     /// Tries another version of the protocol where the broker didn't take the one before; returns whether it does.
     fn fall_back(&mut self, error: &Error) -> Result<bool> {
         let tried = self.connection.config().protocol;
-        let Some(next) = durable::fall_back(tried, error).filter(|_| self.falls_back) else {
+        let session = self.session.as_ref().filter(|session| session.falls_back);
+        let Some(next) = session.and_then(|_| durable::fall_back(tried, error)) else {
             return Ok(false);
         };
         if next == Protocol::V311 {

@@ -10,7 +10,6 @@ use crate::durable::Durable;
 /// How long the broker keeps the session unless told otherwise, in seconds: a week.
 const WEEK: u32 = 7 * 24 * 60 * 60;
 
-#[expect(clippy::doc_markdown, reason = "the documentation is the help text")]
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Session")]
 pub(super) struct DurableArgs {
