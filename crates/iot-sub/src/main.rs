@@ -9,6 +9,7 @@ mod counts;
 mod deliver;
 mod durable;
 mod failpoint;
+mod fields;
 mod group;
 mod journal;
 mod output;
@@ -23,6 +24,7 @@ mod state_file;
 mod store;
 mod takeover;
 mod target;
+mod thin;
 mod watch;
 
 use std::io::Write;
