@@ -101,6 +101,9 @@ pub(crate) struct Args {
     listen: Option<std::net::SocketAddr>,
 
     #[command(flatten)]
+    connect: ConnectArgs,
+
+    #[command(flatten)]
     fields: FieldsArgs,
 
     #[command(flatten)]
@@ -117,9 +120,6 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     session: DurableArgs,
-
-    #[command(flatten)]
-    connect: ConnectArgs,
 }
 
 /// Where readings are stored.
