@@ -18,10 +18,25 @@ pub fn processor_time(pid: u32) -> Result<Duration> {
 
 /// Returns how many bytes of this process are in memory.
 pub fn resident() -> Result<u64> {
-    let status = fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    memory("self", "VmRSS:")
+}
+
+/// Returns how many bytes of a process are in memory: now, and at most since its start or [`forget_peak`].
+pub fn resident_of(pid: u32) -> Result<(u64, u64)> {
+    let pid = pid.to_string();
+    Ok((memory(&pid, "VmRSS:")?, memory(&pid, "VmHWM:")?))
+}
+
+/// Lets the most that a process had in memory count from now on.
+pub fn forget_peak(pid: u32) -> Result<()> {
+    Ok(fs::write(format!("/proc/{pid}/clear_refs"), "5")?)
+}
+
+fn memory(process: &str, field: &str) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field));
     let kilobytes = line.and_then(|line| line.split_whitespace().next());
-    let kilobytes: u64 = kilobytes.context("no VmRSS")?.parse()?;
+    let kilobytes: u64 = kilobytes.context("no such field")?.parse()?;
     Ok(kilobytes * 1024)
 }
 

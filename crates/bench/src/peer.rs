@@ -1,8 +1,9 @@
 //! The other end of the connection: no broker, only as much of one as the client needs to see.
 //! What it sends is encoded beforehand; what it reads it only counts.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
@@ -49,7 +50,20 @@ impl Peer {
 
     /// Accepts a client and its CONNECT.
     pub fn accept(&self) -> Result<Guest> {
-        let (stream, _) = self.0.accept()?;
+        // A client that could not start never comes.
+        self.0.set_nonblocking(true)?;
+        let end = Instant::now() + PATIENCE;
+        let stream = loop {
+            match self.0.accept() {
+                Ok((stream, _)) => break stream,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    ensure!(Instant::now() < end, "no client comes");
+                    sleep(Duration::from_millis(1));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        };
+        stream.set_nonblocking(false)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
@@ -119,6 +133,20 @@ impl Guest {
     }
 
     fn send_qos1(&mut self, duration: Duration) -> Result<Run> {
+        self.send_while(usize::from(WINDOW), |_, time| time < duration)
+    }
+
+    /// Sends so many messages with QoS 1, and waits until all are acknowledged; no more than `window` are ever not.
+    pub fn send_count(&mut self, count: usize, window: usize) -> Result<Run> {
+        self.send_while(window, |sent, _| sent < count)
+    }
+
+    /// Sends as long as `goes_on` says, of what was sent and how long that took; then waits for the rest of the answers.
+    fn send_while(
+        &mut self,
+        window: usize,
+        goes_on: impl Fn(usize, Duration) -> bool,
+    ) -> Result<Run> {
         let size = publish(QoS::AtLeastOnce, 0).len();
         let round: Vec<u8> = (0..ROUND)
             .flat_map(|n| publish(QoS::AtLeastOnce, n))
@@ -127,15 +155,14 @@ impl Guest {
         let (mut sent, mut acknowledged) = (0, 0);
         let start = Instant::now();
         loop {
-            let is_over = start.elapsed() >= duration;
-            if is_over && acknowledged == 4 * sent {
-                break;
-            }
-            while !is_over && sent < acknowledged / 4 + usize::from(WINDOW) {
+            while goes_on(sent, start.elapsed()) && sent < acknowledged / 4 + window {
                 let from = sent % ROUND;
-                let until = (from + acknowledged / 4 + usize::from(WINDOW) - sent).min(ROUND);
+                let until = (from + acknowledged / 4 + window - sent).min(ROUND);
                 self.0.write_all(&round[from * size..until * size])?;
                 sent += until - from;
+            }
+            if acknowledged == 4 * sent {
+                break;
             }
             // Each PUBACK has four bytes.
             let read = self.0.read(&mut acks)?;
@@ -146,6 +173,16 @@ impl Guest {
             messages: sent as u64,
             time: start.elapsed(),
         })
+    }
+
+    /// Sends one message with QoS 1; returns how long it took to be acknowledged.
+    pub fn send_one(&mut self) -> Result<Duration> {
+        let message = publish(QoS::AtLeastOnce, 0);
+        let start = Instant::now();
+        self.0.write_all(&message)?;
+        let answer = self.read_packet()?;
+        ensure!(answer[0] == 0x40, "no PUBACK but {answer:02x?}");
+        Ok(start.elapsed())
     }
 
     /// Takes messages, all as long as the first, and acknowledges those with QoS 1. Counts them for

@@ -328,6 +328,17 @@ fn a_file_has_options_one_a_line() {
 }
 
 #[test]
+fn the_file_and_a_property_have_variables_too() {
+    let broker = Broker::start();
+    let (_folder, path) = option_file("-i file\n-m x\n");
+    let program = iot_pub(broker.port(), "")
+        .env("IOT_OPTIONS_FILE", path)
+        .env("IOT_PROPERTY", "connect user-property a b");
+    ends_well(program.spawn());
+    assert!(broker.log().contains(" as file (p5, "), "{}", broker.log());
+}
+
+#[test]
 fn a_file_in_its_usual_place_is_found() {
     let broker = Broker::start();
     let home = tempfile::tempdir().expect("a folder");

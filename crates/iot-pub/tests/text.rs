@@ -297,13 +297,21 @@ fn a_million_lines(qos: u8) {
     let input = input.trim_end().as_bytes();
     let program = iot_pub(port, &format!("-V 5 -t t -q {qos} -M 500 -l"));
     let publisher = with_input(program, folder.path(), input).spawn();
-    let received = broker.join().expect("a broker that does not fail");
+    let (received, stream) = broker.join().expect("a broker that does not fail");
     assert_eq!(received, LINES);
+    // It waits for the broker's end of the connection, and had never all of them in memory.
+    let status = fs::read_to_string(format!("/proc/{}/status", publisher.id()));
+    let status = status.expect("it still runs");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let peak = peak.and_then(|line| line.split_whitespace().next()?.parse().ok());
+    let peak: u64 = peak.expect("its peak in KiB");
+    assert!(peak < 48 * 1024, "{peak} KiB");
+    drop(stream);
     ends_well(publisher);
 }
 
-/// Plays the broker; returns how many messages came, each with the number that was its turn.
-fn receive(stream: TcpStream, qos: u8) -> usize {
+/// Plays the broker up to the goodbye; returns how many messages came, each with the number that was its turn.
+fn receive(stream: TcpStream, qos: u8) -> (usize, TcpStream) {
     let mut out = stream.try_clone().expect("a stream");
     let mut input = BufReader::with_capacity(64 * 1024, stream);
     let mut expected = 0;
@@ -332,7 +340,7 @@ fn receive(stream: TcpStream, qos: u8) -> usize {
             }
             6 => answer.extend_from_slice(&[0x70, 2, body[0], body[1]]),
             12 => answer.extend_from_slice(b"\xd0\x00"),
-            14 => return expected,
+            14 => return (expected, out),
             kind => panic!("a packet of kind {kind}"),
         }
         if input.buffer().is_empty() {

@@ -1,5 +1,6 @@
 //! What was typed, and what it means.
 
+mod fields;
 mod mongodb;
 mod output;
 mod selection;
@@ -15,13 +16,16 @@ use clap::{ArgMatches, CommandFactory, Parser, ValueEnum};
 use iot_core::cli::{self, ConnectArgs, Given, PacketProperties, Target};
 use iot_core::{ClientConfig, Protocol, QoS, Subscription};
 
+use self::fields::FieldsArgs;
 use self::output::OutputArgs;
 use self::selection::{FilterArg, SelectionArgs};
+use crate::fields::FieldsPlan;
 use crate::output::OutputPlan;
 use crate::reading::PayloadMode;
 use crate::select::Selection;
 use crate::size::Size;
 use crate::store::mongodb::Options as MongoOptions;
+use crate::thin::Thinning;
 use crate::watch::WatchPlan;
 
 const WITHOUT_OPTIONS: &str = "Without options: subscribes to iot/# at the broker on localhost, prints each reading, and \
@@ -92,6 +96,9 @@ pub(crate) struct Args {
         value_name = "ADDRESS:PORT"
     )]
     listen: Option<std::net::SocketAddr>,
+
+    #[command(flatten)]
+    fields: FieldsArgs,
 
     #[command(flatten)]
     selection: SelectionArgs,
@@ -186,6 +193,8 @@ pub(crate) struct Plan {
     #[cfg(feature = "embedded")]
     pub(crate) embedded: Option<std::net::SocketAddr>,
     pub(crate) fail_fast: bool,
+    pub(crate) fields: FieldsPlan,
+    pub(crate) thinning: Thinning,
     pub(crate) selection: Selection,
     pub(crate) output: OutputPlan,
 }
@@ -261,6 +270,10 @@ impl Args {
         self.selection
             .contradiction(is_v5, &self.topic)
             .or_else(|| self.output.contradiction())
+            .or_else(|| {
+                let stores = self.store() != StoreUrl::Nowhere;
+                self.fields.contradiction(stores, &typed)
+            })
             .or_else(|| self.mongodb.contradiction(is_mongodb, &typed))
             .or_else(|| self.contradiction(matches))
     }
@@ -317,6 +330,9 @@ impl Args {
             client_id: self.connect.id.clone().unwrap_or_default(),
         });
         let qos = self.qos;
+        let stores = store != StoreUrl::Nowhere;
+        let as_published = self.selection.retain_as_published();
+        let (fields, thinning) = self.fields.plan(stores, as_published);
         let config = self.connect.config()?;
         Ok(Plan {
             properties: self.connect.packet_properties(&SENT, &config)?,
@@ -335,6 +351,8 @@ impl Args {
             #[cfg(feature = "embedded")]
             embedded,
             fail_fast: self.connect.fail_fast,
+            fields,
+            thinning,
             selection: self.selection.plan(),
             output: self.output.plan(),
         })

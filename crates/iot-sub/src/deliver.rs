@@ -4,6 +4,9 @@
 //! An attempt is repeated with the same entries and so with the same ids. A store that is away is told about once, not at
 //! each attempt, and is then tried with one batch at a time.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;

@@ -3,6 +3,7 @@
 //! A journal is a local file; what is delivered to a database afterwards is [`store`](crate::store)'s.
 
 mod codec;
+mod columns;
 mod disk;
 mod file;
 mod held;

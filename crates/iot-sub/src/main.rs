@@ -8,6 +8,7 @@ mod commit;
 mod counts;
 mod deliver;
 mod failpoint;
+mod fields;
 mod group;
 mod journal;
 mod output;
@@ -21,6 +22,7 @@ mod spooler;
 mod state_file;
 mod store;
 mod target;
+mod thin;
 mod watch;
 
 use std::io::Write;

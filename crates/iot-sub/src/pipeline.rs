@@ -20,14 +20,16 @@ use tokio::time::{Instant, sleep_until};
 use crate::args::Plan;
 use crate::counts::Counts;
 use crate::failpoint::{self, Point};
+use crate::fields::Decoder;
 use crate::group::Group;
 use crate::journal::{Committed, SessionKey};
 use crate::output::{Messages, Output};
 use crate::queue::{After, Item};
-use crate::reading::{self, Entry, IdGenerator, PayloadMode};
+use crate::reading::Entry;
 use crate::select::{Choice, Selector, TimedOut};
 use crate::sink::Sink;
 use crate::target::Destination;
+use crate::thin::Thinner;
 
 /// How long what was received may take to be stored after Ctrl-C.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -43,10 +45,10 @@ pub(crate) struct Pipeline {
     notices: Notices,
     subscriptions: Vec<Subscription>,
     properties: PacketProperties,
-    payload: PayloadMode,
+    decoder: Decoder,
+    thinner: Option<Thinner>,
     fail_fast: bool,
     selector: Selector,
-    ids: IdGenerator,
     output: Output,
     messages: Messages,
     /// The broker has accepted a connection.
@@ -126,14 +128,14 @@ impl Pipeline {
         Ok(Self {
             notices: Notices::new(connection.config().address()),
             output: Output::new(plan.output, &connection.config().address())?,
+            decoder: Decoder::new(plan.payload, plan.fields, connection.config().address()),
             handle,
             connection,
             subscriptions: plan.subscriptions,
             properties: plan.properties,
-            payload: plan.payload,
+            thinner: Thinner::new(plan.thinning),
             fail_fast: plan.fail_fast,
             selector: Selector::new(plan.selection),
-            ids: IdGenerator::new(),
             messages: messages.clone(),
             connected: false,
             counts,
@@ -342,6 +344,7 @@ impl Pipeline {
         match event {
             Event::Connected(ack) => {
                 self.connected = true;
+                self.decoder.set_client(self.handle.client_id());
                 self.counts.gauges.connected();
                 self.messages.connected(ack.code.0);
                 if ack.session_present || self.noted != Noted::Some {
@@ -454,6 +457,12 @@ impl Pipeline {
             self.done.extend(token);
             return;
         }
+        let skips = self.decoder.skips(&message);
+        if token.is_some_and(|token| token.is_instead()) {
+            self.messages.say(&format_args!(
+                "the broker has lost what it knew: it sends another message under a packet ID that is in use; it is stored"
+            ));
+        }
         let after = match token {
             None => After::Nothing,
             Some(token) if token.qos() == QoS::ExactlyOnce && self.noted != Noted::Never => {
@@ -462,16 +471,19 @@ impl Pipeline {
             }
             Some(token) => After::Acknowledge(token),
         };
-        if token.is_some_and(|token| token.is_instead()) {
-            self.messages.say(&format_args!(
-                "the broker has lost what it knew: it sends another message under a packet ID that is in use; it is stored"
-            ));
-        }
-        let Message { topic, payload, .. } = message;
-        let entry = reading::read(self.payload, topic, &payload, self.now, &mut self.ids);
+        let entry = self.decoder.entry(message, self.now);
         match &entry {
             Entry::Reading(reading) => self.output.reading(reading),
             Entry::Rejection(rejection) => self.messages.rejection(rejection),
+        }
+        let thinned = match (&mut self.thinner, &entry) {
+            (Some(thinner), Entry::Reading(reading)) => !skips && !thinner.keeps(reading),
+            _ => false,
+        };
+        if skips || thinned {
+            self.skipped += 1;
+            self.done.extend(token);
+            return;
         }
         self.batch.push(Item {
             entry: Some(entry),

@@ -3,7 +3,9 @@
 //! Here a reading gets its id and its time, once and for ever: whatever is retried later is retried with these. What a
 //! payload means is [`payload`]'s, how a value is printed [`value`]'s.
 
+mod extra;
 mod id;
+mod keys;
 mod payload;
 mod value;
 
@@ -13,7 +15,9 @@ use bytes::Bytes;
 use chrono::{DateTime, SubsecRound, Utc};
 use sha2::{Digest, Sha256};
 
+pub(crate) use extra::{Extra, Fact};
 pub(crate) use id::{IdGenerator, ReadingId};
+pub(crate) use keys::{Keys, Pointer};
 pub(crate) use payload::PayloadMode;
 pub(crate) use value::Value;
 
@@ -28,8 +32,10 @@ pub(crate) struct Reading {
     /// Topic name of the message.
     pub(crate) topic: Arc<str>,
     pub(crate) value: Value,
-    /// When it was received, in UTC, whole milliseconds.
+    /// When it was received, or what the payload says about that, in UTC, whole milliseconds.
     pub(crate) reg_date: DateTime<Utc>,
+    /// What was asked for beside these.
+    pub(crate) extra: Option<Box<Extra>>,
 }
 
 impl Reading {
@@ -55,6 +61,8 @@ pub(crate) struct Rejection {
     pub(crate) reason: String,
     /// When it was received, in UTC, whole milliseconds.
     pub(crate) reg_date: DateTime<Utc>,
+    /// It is not kept where the topic's last rejection has the same payload.
+    pub(crate) once: bool,
 }
 
 impl Rejection {
@@ -76,6 +84,7 @@ impl Rejection {
             sha256: Sha256::digest(payload).into(),
             reason,
             reg_date,
+            once: false,
         }
     }
 
@@ -132,7 +141,10 @@ impl Entry {
         const ARC: usize = 16;
         size_of::<Self>()
             + match self {
-                Self::Reading(reading) => ARC + reading.topic.len() + reading.value.heap_size(),
+                Self::Reading(reading) => {
+                    let extra = reading.extra.as_ref().map_or(0, |extra| extra.heap_size());
+                    ARC + reading.topic.len() + reading.value.heap_size() + extra
+                }
                 Self::Rejection(rejection) => {
                     ARC + rejection.topic.len() + rejection.payload.len() + rejection.reason.len()
                 }
@@ -141,8 +153,21 @@ impl Entry {
 }
 
 /// Returns what a message of `topic` with `payload`, received at `now`, is: a reading, or a rejection that says why not.
+#[cfg(test)]
 pub(crate) fn read(
     mode: PayloadMode,
+    topic: impl Into<Arc<str>>,
+    payload: &Bytes,
+    now: DateTime<Utc>,
+    ids: &mut IdGenerator,
+) -> Entry {
+    read_message(mode, &Keys::default(), topic, payload, now, ids)
+}
+
+/// Does the same, with the value and the time that `keys` name.
+pub(crate) fn read_message(
+    mode: PayloadMode,
+    keys: &Keys,
     topic: impl Into<Arc<str>>,
     payload: &Bytes,
     now: DateTime<Utc>,
@@ -151,12 +176,13 @@ pub(crate) fn read(
     let id = ids.next(now);
     let topic = topic.into();
     let reg_date = now.trunc_subsecs(3);
-    match mode.value(payload) {
-        Ok(value) => Entry::Reading(Reading {
+    match keys.value(mode, payload) {
+        Ok((value, time)) => Entry::Reading(Reading {
             id,
             topic,
             value,
-            reg_date,
+            reg_date: time.unwrap_or(reg_date),
+            extra: None,
         }),
         Err(reason) => Entry::Rejection(Rejection::new(
             id,

@@ -425,4 +425,27 @@ mod tests {
         backlog.end();
         thread.join().unwrap().unwrap();
     }
+
+    #[test]
+    fn a_task_that_delivers_no_more_ends_the_program_with_a_line() {
+        let connection = Connection::new(ClientConfig::default()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::open(&folder.path().join("s"), &|_| ()).unwrap();
+        let queue = Arc::new(Queue::default());
+        let backlog = Arc::new(Backlog::new(Arc::clone(&queue), 0, 0));
+        let spooler = Spooler::new(
+            queue,
+            Arc::clone(&backlog),
+            spool,
+            Size::mib(1),
+            Arc::new(Counts::default()),
+            connection.handle(),
+            Messages::new().unwrap(),
+        );
+        let thread = std::thread::spawn(move || spooler.run());
+        // As the task's guard does when it panics.
+        backlog.end();
+        let error = thread.join().unwrap().unwrap_err();
+        assert_eq!(error.to_string(), "the task that delivers has broken down");
+    }
 }

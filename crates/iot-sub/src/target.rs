@@ -95,7 +95,7 @@ pub(crate) async fn open(
     let destination = match &plan.store {
         StoreUrl::Nowhere => Destination::Nowhere,
         StoreUrl::Sqlite(path) => Destination::Direct(Target::Journal {
-            journal: Box::new(SqliteStore::open(path)?),
+            journal: Box::new(SqliteStore::open_with(path, &plan.fields.names())?),
             name: path.display().to_string(),
         }),
         StoreUrl::MongoDb(url) => {

@@ -4,9 +4,10 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use rand::RngExt;
-use testkit::{FaultyNet, Way};
+use testkit::{FaultyNet, Way, eventually};
 
-use crate::round::World;
+use crate::round::{Database, World};
+use crate::subject::Subject;
 
 /// The points where `iot-sub` can be made to kill itself, and at which pass at most.
 pub(crate) const POINTS: [(&str, u32); 12] = [
@@ -27,7 +28,7 @@ pub(crate) const POINTS: [(&str, u32); 12] = [
 /// Longer than one and a half times the keep alive of five seconds, after which a silent side counts as gone.
 const SILENCE: Duration = Duration::from_secs(8);
 /// How long `iot-sub` may take to notice.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// One fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +43,9 @@ pub(crate) enum Fault {
     KillBroker,
     KillStore,
     FreezeStore,
+    KillPrimary,
+    FreezePrimary,
+    StepDown,
     BrokerNet(NetFault),
     StoreNet(NetFault),
     FillDisk,
@@ -66,21 +70,29 @@ const NET_FAULTS: [NetFault; 5] = [
 ];
 
 impl Fault {
-    /// Returns all that a round can hold but for the killed broker.
-    pub(crate) fn all() -> Vec<Self> {
+    /// Returns all that a round with such a database can hold, but for the killed broker.
+    pub(crate) fn all(database: &Database) -> Vec<Self> {
         let mut all = vec![
             Self::KillSubject,
             Self::TerminateSubject,
             Self::FreezeSubject,
             Self::RestartBroker,
             Self::FreezeBroker,
-            Self::KillStore,
-            Self::FreezeStore,
             Self::FillDisk,
         ];
         all.extend((0..POINTS.len()).map(Self::KillSubjectAt));
         all.extend(NET_FAULTS.map(Self::BrokerNet));
-        all.extend(NET_FAULTS.map(Self::StoreNet));
+        match database {
+            Database::Alone(..) => {
+                all.extend([Self::KillStore, Self::FreezeStore]);
+                all.extend(NET_FAULTS.map(Self::StoreNet));
+            }
+            Database::Set(_) => {
+                for primary in [Self::KillPrimary, Self::FreezePrimary, Self::StepDown] {
+                    all.extend([primary; 2]);
+                }
+            }
+        }
         all
     }
 
@@ -103,6 +115,9 @@ impl Fault {
             Self::KillBroker => "kill -9 of mosquitto".into(),
             Self::KillStore => "kill -9 of mongod".into(),
             Self::FreezeStore => "mongod frozen".into(),
+            Self::KillPrimary => "kill -9 of a replica set's primary".into(),
+            Self::FreezePrimary => "a replica set's primary frozen".into(),
+            Self::StepDown => "a replica set's primary steps down".into(),
             Self::BrokerNet(fault) => format!("network to mosquitto: {}", net(fault)),
             Self::StoreNet(fault) => format!("network to mongod: {}", net(fault)),
             Self::FillDisk => "disk full under the spool".into(),
@@ -153,44 +168,18 @@ impl Fault {
                 world.broker.start_again();
             }
             Self::KillStore => {
-                world.noticed(LOST_STORE, |world| world.store.kill());
+                world.noticed(LOST_STORE, |world| world.database.alone().kill());
                 world.rest(0..2_000);
-                world.store.start_again();
+                world.database.alone().start_again();
             }
             Self::FreezeStore => {
-                world.noticed(LOST_STORE, |world| world.store.freeze());
+                world.noticed(LOST_STORE, |world| world.database.alone().freeze());
                 world.rest(0..2_000);
-                world.store.thaw();
+                world.database.alone().thaw();
             }
-            Self::BrokerNet(NetFault::RequestsLost) => {
-                // A second's acknowledgements: the broker will send again what was acknowledged.
-                world.to_broker.lose(Way::ToServer, true);
-                world.rest(500..1_500);
-                world.to_broker.lose(Way::ToServer, false);
-            }
-            Self::BrokerNet(NetFault::RepliesLost) => {
-                world.to_broker.lose(Way::ToClient, true);
-                world.rest(500..1_500);
-                world.to_broker.lose(Way::ToClient, false);
-            }
-            Self::BrokerNet(NetFault::BlackHole) => {
-                world.noticed(LOST_BROKER, |world| world.to_broker.freeze());
-                heal(&world.to_broker);
-            }
-            Self::StoreNet(NetFault::RepliesLost) => {
-                world.noticed(LOST_STORE, |world| world.to_store.lose(Way::ToClient, true));
-                world.to_store.lose(Way::ToClient, false);
-            }
-            Self::StoreNet(NetFault::RequestsLost) => {
-                world.noticed(LOST_STORE, |world| world.to_store.lose(Way::ToServer, true));
-                world.to_store.lose(Way::ToServer, false);
-            }
-            Self::StoreNet(NetFault::BlackHole) => {
-                world.noticed(LOST_STORE, |world| world.to_store.freeze());
-                heal(&world.to_store);
-            }
-            Self::BrokerNet(fault) => slow_or_cut(fault, world, |world| &world.to_broker),
-            Self::StoreNet(fault) => slow_or_cut(fault, world, |world| &world.to_store),
+            Self::KillPrimary | Self::FreezePrimary | Self::StepDown => self.strike_set(world),
+            Self::BrokerNet(fault) => fault.strike_broker(world),
+            Self::StoreNet(fault) => fault.strike_store(world),
             Self::FillDisk => {
                 world.noticed("the disk is full", |world| world.subject.disk.fill());
                 world.rest(0..2_000);
@@ -198,6 +187,62 @@ impl Fault {
             }
         }
         name
+    }
+
+    fn strike_set(self, world: &mut World) {
+        let set = world.database.set();
+        if self == Self::StepDown {
+            set.step_down();
+            set.primary();
+            return;
+        }
+        let primary = set.primary();
+        if self == Self::KillPrimary {
+            set.node(primary).kill();
+        } else {
+            set.node(primary).freeze();
+        }
+        // Until there is another one.
+        set.primary();
+        world.rest(0..3_000);
+        let node = world.database.set().node(primary);
+        if self == Self::KillPrimary {
+            node.start_again();
+        } else {
+            node.thaw();
+        }
+    }
+}
+
+impl NetFault {
+    fn strike_broker(self, world: &mut World) {
+        // For a second: then the broker sends again what was acknowledged, or what it thinks it has sent.
+        let lost = match self {
+            Self::RequestsLost => Way::ToServer,
+            Self::RepliesLost => Way::ToClient,
+            Self::BlackHole => {
+                world.noticed(LOST_BROKER, |world| world.to_broker.freeze());
+                return heal(&world.to_broker);
+            }
+            _ => return slow_or_cut(self, world, |world| &world.to_broker),
+        };
+        world.to_broker.lose(lost, true);
+        world.rest(500..1_500);
+        world.to_broker.lose(lost, false);
+    }
+
+    fn strike_store(self, world: &mut World) {
+        let lost = match self {
+            Self::RequestsLost => Way::ToServer,
+            Self::RepliesLost => Way::ToClient,
+            Self::BlackHole => {
+                world.noticed(LOST_STORE, |world| world.database.net().freeze());
+                return heal(world.database.net());
+            }
+            _ => return slow_or_cut(self, world, |world| world.database.net()),
+        };
+        world.noticed(LOST_STORE, |world| world.database.net().lose(lost, true));
+        world.database.net().lose(lost, false);
     }
 }
 
@@ -221,8 +266,17 @@ fn slow_or_cut(fault: NetFault, world: &mut World, net: fn(&World) -> &FaultyNet
 }
 
 impl World {
-    /// Does something and waits until `iot-sub` says that it has noticed, which it must within half a minute.
+    /// Does something and waits until `iot-sub` says that it has noticed, which it must within a minute. What it has
+    /// said already and not taken back it doesn't say again, so that must be over before.
     fn noticed(&mut self, line: &str, act: impl FnOnce(&mut Self)) {
+        let over = |subject: &Subject| match line {
+            LOST_BROKER => subject.last("Connected with result code") > subject.last(LOST_BROKER),
+            LOST_STORE => subject.last(LOST_STORE) <= subject.last("is back"),
+            _ => true,
+        };
+        eventually(PATIENCE, format_args!("`{line}` is over"), || {
+            over(&self.subject)
+        });
         let before = self.subject.said(line);
         act(self);
         let noticed = self.subject.notices(line, before, PATIENCE);

@@ -11,7 +11,7 @@ use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use tempfile::TempDir;
-use testkit::{Broker, FaultyNet, Mongo};
+use testkit::{Broker, FaultyNet, Mongo, MongoSet};
 
 use crate::fault::Fault;
 use crate::ledger::{Held, Ledger};
@@ -28,15 +28,17 @@ const DRAIN: Duration = Duration::from_mins(3);
 const SHORT: usize = 9;
 
 /// How many kinds of rounds there are.
-pub(crate) const MODES: u64 = 3;
+pub(crate) const MODES: u64 = 4;
 
 /// How `iot-sub` is run, and what is promised then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
-    /// Stored again is what was sent again.
+    /// QoS 2 is stored once, QoS 1 again where it was sent again.
     V311,
     /// The same with MQTT 5.
     V5,
+    /// As with a single server.
+    Set,
     /// The broker is killed too, and loses what it acknowledged to the publishers.
     Lossy,
 }
@@ -46,6 +48,7 @@ impl Mode {
         match seed % MODES {
             0 => Self::V311,
             1 => Self::V5,
+            2 => Self::Set,
             _ => Self::Lossy,
         }
     }
@@ -54,6 +57,7 @@ impl Mode {
         match self {
             Self::V311 => "MQTT 3.1.1",
             Self::V5 => "MQTT 5",
+            Self::Set => "MQTT 5, into a replica set",
             Self::Lossy => "with a broker that is killed",
         }
     }
@@ -61,7 +65,7 @@ impl Mode {
     fn arguments(self) -> &'static [&'static str] {
         match self {
             Self::V311 | Self::Lossy => &["-c", "--ack-after", "spool"],
-            Self::V5 => &["-V", "5", "-c", "--ack-after", "spool"],
+            Self::V5 | Self::Set => &["-V", "5", "-c", "--ack-after", "spool"],
         }
     }
 
@@ -70,7 +74,8 @@ impl Mode {
         match self {
             // What it had acknowledged is counted apart.
             Self::Lossy => u64::MAX,
-            Self::V311 | Self::V5 => numbers.sent_again[with] + numbers.published_again[with],
+            Self::V311 | Self::V5 | Self::Set if with == 2 => 0,
+            Self::V311 | Self::V5 | Self::Set => numbers.sent_again[1] + numbers.published_again[1],
         }
     }
 }
@@ -80,9 +85,58 @@ pub(crate) struct World {
     pub(crate) random: ChaCha8Rng,
     pub(crate) subject: Subject,
     pub(crate) to_broker: FaultyNet,
-    pub(crate) to_store: FaultyNet,
     pub(crate) broker: Broker,
-    pub(crate) store: Mongo,
+    pub(crate) database: Database,
+}
+
+/// Where the readings go.
+pub(crate) enum Database {
+    /// A single server, behind a network that can fail.
+    Alone(Mongo, FaultyNet),
+    /// A replica set, whose members are called by their own addresses.
+    Set(MongoSet),
+}
+
+impl Database {
+    /// The URL for `iot-sub`.
+    fn url(&self) -> String {
+        match self {
+            Self::Alone(_, net) => format!("mongodb://127.0.0.1:{}", net.port()),
+            Self::Set(set) => set.url(),
+        }
+    }
+
+    /// The URL past any faulty network.
+    fn direct_url(&self) -> String {
+        match self {
+            Self::Alone(mongo, _) => mongo.url(),
+            Self::Set(set) => set.url(),
+        }
+    }
+
+    /// The single server.
+    pub(crate) fn alone(&mut self) -> &mut Mongo {
+        match self {
+            Self::Alone(mongo, _) => mongo,
+            Self::Set(_) => panic!("a fault of a single server"),
+        }
+    }
+
+    /// The network before the single server.
+    pub(crate) fn net(&self) -> &FaultyNet {
+        match self {
+            Self::Alone(_, net) => net,
+            Self::Set(_) => panic!("a fault of a single server's network"),
+        }
+    }
+
+    /// The replica set.
+    pub(crate) fn set(&mut self) -> &mut MongoSet {
+        match self {
+            Self::Set(set) => set,
+            Self::Alone(..) => panic!("a fault of a replica set"),
+        }
+    }
 }
 
 impl World {
@@ -108,13 +162,21 @@ impl Round {
     pub(crate) fn new(seed: u64, short: bool, binary: &Binary) -> Self {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let mode = Mode::of(seed);
-        let mut faults = Fault::all();
+        let database = if mode == Mode::Set {
+            Database::Set(MongoSet::start())
+        } else {
+            let mongo = Mongo::start();
+            let net = FaultyNet::to(mongo.port());
+            Database::Alone(mongo, net)
+        };
+        let mut faults = Fault::all(&database);
         if mode == Mode::Lossy {
             faults.extend([Fault::KillBroker; 3]);
         }
         faults.shuffle(&mut random);
         if short {
             faults.truncate(SHORT);
+            faults.push(Fault::KillSubject);
             if mode == Mode::Lossy {
                 faults.push(Fault::KillBroker);
             }
@@ -123,15 +185,13 @@ impl Round {
             .persistent()
             .config("max_queued_messages 0")
             .start();
-        let store = Mongo::start();
         let to_broker = FaultyNet::to(broker.port());
-        let to_store = FaultyNet::to(store.port());
         let folder = TempDir::new().expect("a temporary folder");
         let mut arguments: Vec<String> = [
             "-p",
             &to_broker.port().to_string(),
             "--store",
-            &format!("mongodb://127.0.0.1:{}", to_store.port()),
+            &database.url(),
             "-q",
             "2",
             "-i",
@@ -150,9 +210,8 @@ impl Round {
             random,
             subject: Subject::new(binary, arguments, folder.path()),
             to_broker,
-            to_store,
             broker,
-            store,
+            database,
         };
         Self {
             seed,
@@ -191,7 +250,9 @@ impl Round {
             }
         }
         fs::write(kept.join("mosquitto.log"), self.world.broker.log())?;
-        fs::write(kept.join("mongod.log"), self.world.store.log())?;
+        if let Database::Alone(mongo, _) = &self.world.database {
+            fs::write(kept.join("mongod.log"), mongo.log())?;
+        }
         Ok(kept)
     }
 
@@ -214,7 +275,7 @@ impl Round {
         let sent = publishers.finish();
         numbers.sent = sent.iter().map(|count| *count as u64).sum();
 
-        let ledger = Ledger::of(&world.store.url());
+        let ledger = Ledger::of(&world.database.direct_url());
         drain(world, &ledger, &sent, mode);
         let totals = world.subject.terminate();
         assert!(totals.contains("spooled 0"), "{totals}");

@@ -147,6 +147,11 @@ impl Subject {
         stderr.map_or(0, |stderr| stderr.matches(text).count())
     }
 
+    /// Where in what it has written in this life this text stands last.
+    pub(crate) fn last(&self, text: &str) -> Option<usize> {
+        self.running.as_ref()?.stderr().rfind(text)
+    }
+
     /// Waits until it has said so once more than `before`; returns whether it has.
     pub(crate) fn notices(&mut self, text: &str, before: usize, patience: Duration) -> bool {
         let end = Instant::now() + patience;

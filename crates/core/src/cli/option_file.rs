@@ -10,7 +10,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use clap::{ArgAction, Args, Command};
+use clap::{Arg, ArgAction, Args, Command};
 
 use super::property::{self, PROPERTY};
 use crate::error::io_reason;
@@ -146,6 +146,7 @@ fn line(command: &Command, built: &Command, text: &str) -> Result<Option<Line>, 
     let id = arg.get_id().as_str();
     let value = match arg.get_action() {
         ArgAction::Set | ArgAction::Append if !TYPED_ONLY.contains(&id) => match value {
+            None if is_optional(arg) => missing(command, arg)?,
             None => return Err(format!("`{option}` needs a value")),
             // Two words that hold no space, and all the rest.
             Some(value) if id == PROPERTY => property::join_line(value).into(),
@@ -168,8 +169,25 @@ fn line(command: &Command, built: &Command, text: &str) -> Result<Option<Line>, 
     }))
 }
 
+fn is_optional(arg: &Arg) -> bool {
+    arg.get_num_args()
+        .is_some_and(|range| range.min_values() == 0)
+}
+
+/// Returns what an option with an optional value means without one.
+fn missing(command: &Command, arg: &Arg) -> Result<OsString, String> {
+    let words = [
+        command.get_name().to_owned(),
+        format!("--{}", arg.get_long().unwrap_or_default()),
+    ];
+    let matches = command.clone().try_get_matches_from(words);
+    let matches = matches.map_err(|error| error.to_string())?;
+    let mut values = matches.get_raw(arg.get_id().as_str()).into_iter().flatten();
+    Ok(values.next().unwrap_or_default().to_owned())
+}
+
 /// Lets clap look at the value by itself, so that the line can be named.
-fn check(command: &Command, arg: &clap::Arg, value: &OsString) -> Result<(), String> {
+fn check(command: &Command, arg: &Arg, value: &OsString) -> Result<(), String> {
     let Some(name) = arg.get_long() else {
         return Ok(());
     };
@@ -183,5 +201,71 @@ fn check(command: &Command, arg: &clap::Arg, value: &OsString) -> Result<(), Str
             let line = text.lines().next().unwrap_or_default();
             Err(line.strip_prefix("error: ").unwrap_or(line).to_owned())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, FromArgMatches, Parser};
+
+    use super::*;
+
+    #[derive(Debug, Parser, PartialEq)]
+    #[command(name = "program", args_override_self = true)]
+    struct Program {
+        #[arg(short, long, default_value = "one")]
+        topic: Vec<String>,
+        #[arg(short, long, default_value_t = 7)]
+        number: u32,
+        #[arg(long)]
+        flag: bool,
+        #[arg(long, num_args = 0..=1, default_missing_value = "3")]
+        limit: Option<u32>,
+    }
+
+    #[track_caller]
+    fn case(file: &str, typed: &str, topic: &[&str], number: u32, flag: bool, limit: Option<u32>) {
+        let path = env::temp_dir().join(format!("iot-options-{}-{number}", std::process::id()));
+        fs::write(&path, file).unwrap();
+        let (command, _) = apply(Program::command(), Some(&path)).unwrap();
+        fs::remove_file(&path).unwrap();
+        let words = ["program"].into_iter().chain(typed.split_whitespace());
+        let matches = command.try_get_matches_from(words).unwrap();
+        let expected = Program {
+            topic: topic.iter().map(|topic| (*topic).to_owned()).collect(),
+            number,
+            flag,
+            limit,
+        };
+        assert_eq!(Program::from_arg_matches(&matches).unwrap(), expected);
+    }
+
+    #[test]
+    fn lines_are_defaults_of_any_kind_of_option() {
+        case("", "", &["one"], 7, false, None);
+        case(
+            "-t a\n--topic  b c \r\n",
+            "-n 1",
+            &["a", "b c "],
+            1,
+            false,
+            None,
+        );
+        case(
+            "-t a\n-n 5\n--flag\n--limit\n",
+            "-t b",
+            &["b"],
+            5,
+            true,
+            Some(3),
+        );
+        case(
+            "\u{feff}--limit 4\n-n 5\n-n 6",
+            "",
+            &["one"],
+            6,
+            false,
+            Some(4),
+        );
     }
 }

@@ -34,11 +34,13 @@ pub(super) fn join(command: &Command, words: impl IntoIterator<Item = OsString>)
             joined.push(word);
             continue;
         }
-        let needs_value = option.value.is_none() && option.arg.get_action().takes_values();
+        let count = option
+            .arg
+            .get_num_args()
+            .map_or(0, |range| range.min_values());
+        let count = if option.value.is_some() { 0 } else { count };
         joined.push(word);
-        if needs_value {
-            joined.extend(words.next());
-        }
+        joined.extend(words.by_ref().take(count));
     }
     joined
 }
@@ -119,6 +121,8 @@ mod tests {
         message: Option<String>,
         #[arg(short, long)]
         retain: bool,
+        #[arg(long, num_args = 0..=1)]
+        limit: Option<String>,
         #[command(flatten)]
         properties: PropertyArgs,
     }
@@ -165,6 +169,10 @@ mod tests {
         case(&["--message=-D", "x"], &["--message=-D", "x"]);
         case(&["-m-D", "x"], &["-m-D", "x"]);
         case(&["-rm", "-D"], &["-rm", "-D"]);
+        case(
+            &["--limit", "-D", "will", "content-type", "x"],
+            &["--limit", "--property=will content-type x"],
+        );
         case(&["--", "-D", "x"], &["--", "-D", "x"]);
         case(&["--what", "-x", "-"], &["--what", "-x", "-"]);
     }

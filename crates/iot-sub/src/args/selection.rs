@@ -192,6 +192,11 @@ impl SelectionArgs {
         None
     }
 
+    /// Whether the retain flag tells what was published, and not that a message is old.
+    pub(super) fn retain_as_published(&self) -> bool {
+        self.retain_as_published
+    }
+
     /// Returns what to ask the broker for.
     pub(super) fn subscriptions(&self, topics: Vec<FilterArg>, qos: QoS) -> Vec<Subscription> {
         let retain_handling = match self.retain_handling {

@@ -1,11 +1,13 @@
 //! How an entry is written into the spool: few bytes, and a checksum that tells whether they are still the same.
 //!
 //! ```text
-//! "iot1"  4 bytes: what this is, and the version of the format
+//! "iot1"  4 bytes: what this is, and the version of the format; "iot2" where the body has more
 //! length  4 bytes: of what follows the checksum
 //! crc     4 bytes: CRC-32 of what follows
 //! seq     8 bytes: its number in the spool, by which a salvage finds its place
-//! body    kind (1), id (12), reg_date in ms (8), length of the topic (4), topic, and then by kind:
+//! body    kind (1), id (12), reg_date in ms (8), length of the topic (4), topic,
+//!         with "iot2": once (1: 0 or 1), length of the fields (4), fields as JSON: [[name, value], [name, ms, "date"], …]
+//!         and then by kind:
 //!         number     the double's bits (8)
 //!         JSON       its text
 //!         text       the text
@@ -19,12 +21,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chrono::DateTime;
+use serde_json::{Value as Json, json};
 
 use super::spool::Seq;
-use crate::reading::{Entry, Reading, ReadingId, Rejection, Value};
+use crate::reading::{Entry, Extra, Fact, Reading, ReadingId, Rejection, Value};
 
 /// What an encoded entry begins with.
 pub(super) const MAGIC: [u8; 4] = *b"iot1";
+/// And one that carries more than the four fields.
+const MAGIC_2: [u8; 4] = *b"iot2";
 const HEADER: usize = 12;
 
 /// An entry and its number.
@@ -34,6 +39,9 @@ const NUMBER: u8 = 0;
 const JSON: u8 = 1;
 const TEXT: u8 = 2;
 const REJECTION: u8 = 3;
+
+/// What marks a field that is a date.
+const DATE: &str = "date";
 
 /// The bytes are not those of an entry, or not any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +59,15 @@ impl fmt::Display for NotAnEntry {
 /// An entry of 4 GiB or more; MQTT's messages are smaller.
 pub(super) fn encode(seq: Seq, entry: &Entry, out: &mut Vec<u8>) {
     let start = out.len();
-    out.extend(MAGIC);
+    let only_once = Extra {
+        once: true,
+        fields: Vec::new(),
+    };
+    let extra = match entry {
+        Entry::Reading(reading) => reading.extra.as_deref(),
+        Entry::Rejection(rejection) => rejection.once.then_some(&only_once),
+    };
+    out.extend(if extra.is_some() { MAGIC_2 } else { MAGIC });
     out.extend([0; HEADER - MAGIC.len()]);
     out.extend(seq.to_le_bytes());
     match entry {
@@ -60,6 +76,7 @@ pub(super) fn encode(seq: Seq, entry: &Entry, out: &mut Vec<u8>) {
             topic,
             value,
             reg_date,
+            extra: _,
         }) => {
             let kind = match value {
                 Value::Number(_) => NUMBER,
@@ -67,6 +84,7 @@ pub(super) fn encode(seq: Seq, entry: &Entry, out: &mut Vec<u8>) {
                 Value::Text(_) => TEXT,
             };
             common(kind, *id, topic, reg_date.timestamp_millis(), out);
+            more(extra, out);
             match value {
                 Value::Number(number) => out.extend(number.to_bits().to_le_bytes()),
                 Value::Json(json) => {
@@ -83,8 +101,10 @@ pub(super) fn encode(seq: Seq, entry: &Entry, out: &mut Vec<u8>) {
             sha256,
             reason,
             reg_date,
+            once: _,
         }) => {
             common(REJECTION, *id, topic, reg_date.timestamp_millis(), out);
+            more(extra, out);
             out.extend(length.to_le_bytes());
             out.extend(sha256);
             out.extend(len(payload).to_le_bytes());
@@ -104,6 +124,20 @@ fn common(kind: u8, id: ReadingId, topic: &str, millis: i64, out: &mut Vec<u8>) 
     out.extend(millis.to_le_bytes());
     out.extend(len(topic.as_bytes()).to_le_bytes());
     out.extend(topic.as_bytes());
+}
+
+fn more(extra: Option<&Extra>, out: &mut Vec<u8>) {
+    let Some(Extra { once, fields }) = extra else {
+        return;
+    };
+    let fields = fields.iter().map(|(name, fact)| match fact {
+        Fact::Json(json) => json!([&**name, json]),
+        Fact::Date(date) => json!([&**name, date.timestamp_millis(), DATE]),
+    });
+    let fields = fields.collect::<Json>().to_string();
+    out.push(u8::from(*once));
+    out.extend(len(fields.as_bytes()).to_le_bytes());
+    out.extend(fields.as_bytes());
 }
 
 fn len(bytes: &[u8]) -> u32 {
@@ -127,9 +161,11 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Numbered, NotAnEntry> {
 /// They begin with no entry that is whole and unchanged.
 pub(super) fn decode_first(bytes: &[u8]) -> Result<(Numbered, usize), NotAnEntry> {
     let mut rest = Rest(bytes);
-    if rest.array()? != MAGIC {
-        return Err(NotAnEntry);
-    }
+    let has_more = match rest.array()? {
+        MAGIC => false,
+        MAGIC_2 => true,
+        _ => return Err(NotAnEntry),
+    };
     let length = rest.u32()? as usize;
     let crc = rest.u32()?;
     let body = rest.bytes(length)?;
@@ -138,16 +174,21 @@ pub(super) fn decode_first(bytes: &[u8]) -> Result<(Numbered, usize), NotAnEntry
     }
     let mut rest = Rest(body);
     let seq = Seq::from_le_bytes(rest.array()?);
-    Ok(((seq, self::body(rest)?), HEADER + length))
+    Ok(((seq, self::body(rest, has_more)?), HEADER + length))
 }
 
-fn body(mut rest: Rest<'_>) -> Result<Entry, NotAnEntry> {
+fn body(mut rest: Rest<'_>, has_more: bool) -> Result<Entry, NotAnEntry> {
     let [kind] = rest.array()?;
     let id = ReadingId::from(rest.array::<12>()?);
     let millis = i64::from_le_bytes(rest.array()?);
     let reg_date = DateTime::from_timestamp_millis(millis).ok_or(NotAnEntry)?;
     let length = rest.u32()? as usize;
     let topic = Arc::from(text(rest.bytes(length)?)?);
+    let extra = if has_more {
+        Some(self::extra(&mut rest)?)
+    } else {
+        None
+    };
     let value = match kind {
         NUMBER => {
             let number = f64::from_bits(u64::from_le_bytes(rest.array()?));
@@ -171,6 +212,7 @@ fn body(mut rest: Rest<'_>) -> Result<Entry, NotAnEntry> {
                 sha256,
                 reason: text(rest.0)?.to_owned(),
                 reg_date,
+                once: extra.is_some_and(|extra| extra.once),
             }));
         }
         _ => return Err(NotAnEntry),
@@ -180,7 +222,32 @@ fn body(mut rest: Rest<'_>) -> Result<Entry, NotAnEntry> {
         topic,
         value,
         reg_date,
+        extra: extra.map(Box::new),
     }))
+}
+
+fn extra(rest: &mut Rest<'_>) -> Result<Extra, NotAnEntry> {
+    let [once] = rest.array()?;
+    let length = rest.u32()? as usize;
+    let fields: Vec<Vec<Json>> =
+        serde_json::from_slice(rest.bytes(length)?).map_err(|_| NotAnEntry)?;
+    let fields = fields.into_iter().map(|mut field| {
+        let date = field.get(2).is_some_and(|mark| mark == DATE);
+        let [Json::String(name), value, ..] = field.as_mut_slice() else {
+            return Err(NotAnEntry);
+        };
+        let fact = if date {
+            let millis = value.as_i64().and_then(DateTime::from_timestamp_millis);
+            Fact::Date(millis.ok_or(NotAnEntry)?)
+        } else {
+            Fact::Json(value.take())
+        };
+        Ok((Arc::from(name.as_str()), fact))
+    });
+    Ok(Extra {
+        once: once != 0,
+        fields: fields.collect::<Result<_, _>>()?,
+    })
 }
 
 fn text(bytes: &[u8]) -> Result<&str, NotAnEntry> {
@@ -209,11 +276,9 @@ impl<'a> Rest<'a> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-    use serde_json::Value as Json;
-
     use super::*;
     use crate::reading::{IdGenerator, PayloadMode, read};
+    use proptest::prelude::*;
 
     fn entry(mode: PayloadMode, topic: &str, payload: &[u8]) -> Entry {
         let now = DateTime::from_timestamp_millis(1_795_428_000_123).unwrap();
@@ -257,6 +322,18 @@ mod tests {
         ]
     }
 
+    fn extra() -> impl Strategy<Value = Option<Box<Extra>>> {
+        let date = any::<i32>().prop_map(|seconds| {
+            Fact::Date(DateTime::from_timestamp_millis(i64::from(seconds) * 1_001).unwrap())
+        });
+        let fact = prop_oneof![json().prop_map(Fact::Json), date];
+        let field = (any::<String>().prop_map(Arc::from), fact);
+        let fields = prop::collection::vec(field, 0..4);
+        let extra =
+            (any::<bool>(), fields).prop_map(|(once, fields)| Box::new(Extra { once, fields }));
+        prop::option::of(extra)
+    }
+
     fn entries() -> impl Strategy<Value = Entry> {
         let head = (any::<[u8; 12]>(), any::<String>(), any::<i32>());
         let head = head.prop_map(|(id, topic, seconds)| {
@@ -265,17 +342,23 @@ mod tests {
         });
         let bytes = prop::collection::vec(any::<u8>(), 0..200);
         prop_oneof![
-            (head.clone(), value()).prop_map(|((id, topic, reg_date), value)| {
+            (head.clone(), value(), extra()).prop_map(|((id, topic, reg_date), value, extra)| {
                 Entry::Reading(Reading {
                     id,
                     topic,
                     value,
                     reg_date,
+                    extra,
                 })
             }),
-            (head, bytes, any::<String>()).prop_map(|((id, topic, reg_date), payload, reason)| {
-                Entry::Rejection(Rejection::new(id, topic, &payload, reason, reg_date))
-            }),
+            (head, bytes, any::<String>(), any::<bool>()).prop_map(
+                |((id, topic, reg_date), payload, reason, once)| {
+                    Entry::Rejection(Rejection {
+                        once,
+                        ..Rejection::new(id, topic, &payload, reason, reg_date)
+                    })
+                }
+            ),
         ]
     }
 

@@ -16,8 +16,8 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, ToSql, TransactionBehavior};
 
 use super::file::{self, Format, explain};
-use super::{Change, Committed, Held, Journal, SessionKey, held};
-use crate::reading::{Entry, Value};
+use super::{Change, Committed, Held, Journal, SessionKey, columns, held};
+use crate::reading::{Entry, Reading, Rejection, Value};
 
 const FORMAT: Format = Format {
     // `iots`
@@ -44,25 +44,36 @@ pub(crate) struct SqliteStore {
     path: String,
     /// Row ids of topics that are committed.
     topics: HashMap<Arc<str>, i64>,
+    /// Readings have more than the four fields, in a column of their own.
+    has_fields: bool,
     /// Whose changes are kept.
     session: Option<SessionKey>,
 }
 
 impl SqliteStore {
-    /// Opens the store at `path`, or makes it.
+    #[cfg(test)]
+    pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
+        Self::open_with(path, &[])
+    }
+
+    /// Opens the store at `path`, or makes it; readings are to have these fields beside the four.
     ///
     /// # Errors
     ///
     /// A file that can't be opened, isn't an SQLite database, is somebody else's, or was made by a newer version. None
     /// of these files is changed.
-    pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn open_with(path: &Path, fields: &[Arc<str>]) -> anyhow::Result<Self> {
         let name = path.display().to_string();
-        let connection =
+        let mut connection =
             file::connect(path, &FORMAT).with_context(|| format!("cannot open store `{name}`"))?;
+        let has_fields = columns::add(&mut connection, fields)
+            .map_err(explain)
+            .with_context(|| format!("cannot add fields to store `{name}`"))?;
         Ok(Self {
             connection,
             path: name,
             topics: HashMap::new(),
+            has_fields,
             session: None,
         })
     }
@@ -79,10 +90,14 @@ impl SqliteStore {
         let mut new_topics = HashMap::new();
         let mut committed = Committed::default();
         {
-            let mut insert_reading = transaction.prepare_cached(
+            // Only a file that was ever asked for fields has that column.
+            let mut insert_reading = transaction.prepare_cached(if self.has_fields {
+                "INSERT INTO readings (topic_id, reg_date, uid, value, fields) VALUES (?, ?, ?, ?, ?)
+                 ON CONFLICT DO NOTHING"
+            } else {
                 "INSERT INTO readings (topic_id, reg_date, uid, value) VALUES (?, ?, ?, ?)
-                 ON CONFLICT DO NOTHING",
-            )?;
+                 ON CONFLICT DO NOTHING"
+            })?;
             let mut insert_rejection = transaction.prepare_cached(
                 "INSERT INTO sensors_rejected (topic, payload, length, sha256, reason, reg_date, uid)
                  VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -100,15 +115,26 @@ impl SqliteStore {
                             new_topics.insert(Arc::clone(&reading.topic), id);
                             id
                         };
-                        let inserted = insert_reading.execute((
-                            topic_id,
-                            date.text(reading.reg_date),
-                            reading.id.bytes(),
-                            &reading.value,
-                        ))?;
+                        let once = reading.extra.as_ref().is_some_and(|extra| extra.once);
+                        if once && repeats(&transaction, topic_id, reading)? {
+                            committed.skipped += 1;
+                            continue;
+                        }
+                        let date = date.text(reading.reg_date);
+                        let id = reading.id.bytes();
+                        let inserted = if self.has_fields {
+                            let fields = columns::text(reading);
+                            insert_reading.execute((topic_id, date, id, &reading.value, fields))?
+                        } else {
+                            insert_reading.execute((topic_id, date, id, &reading.value))?
+                        };
                         (inserted, &mut committed.stored)
                     }
                     Entry::Rejection(rejection) => {
+                        if rejection.once && is_rejected(&transaction, rejection)? {
+                            committed.skipped += 1;
+                            continue;
+                        }
                         let inserted = insert_rejection.execute((
                             &*rejection.topic,
                             &*rejection.payload,
@@ -154,6 +180,34 @@ impl Journal for SqliteStore {
             .map_err(explain)
             .with_context(|| format!("cannot store in `{}`", self.path))
     }
+}
+
+/// Returns whether the topic's last reading has the same value, and is not this one.
+fn repeats(connection: &Connection, topic: i64, reading: &Reading) -> rusqlite::Result<bool> {
+    let last = "SELECT value = ?2 AND typeof(value) = typeof(?2) AND uid <> ?3 FROM readings WHERE topic_id = ?1
+                ORDER BY reg_date DESC, uid DESC LIMIT 1";
+    let same = connection
+        .prepare_cached(last)?
+        .query_row((topic, &reading.value, reading.id.bytes()), |row| {
+            row.get(0)
+        })
+        .optional()?;
+    Ok(same.unwrap_or(false))
+}
+
+/// Returns whether the topic's last rejection, if it is among the latest of all, is of the same payload.
+fn is_rejected(connection: &Connection, rejection: &Rejection) -> rusqlite::Result<bool> {
+    let last =
+        "SELECT sha256 = ?2 FROM (SELECT * FROM sensors_rejected ORDER BY rowid DESC LIMIT 10000)
+                WHERE topic = ?1 AND uid <> ?3 LIMIT 1";
+    let id = rejection.id.bytes();
+    let same = connection
+        .prepare_cached(last)?
+        .query_row((&*rejection.topic, rejection.sha256_hex(), id), |row| {
+            row.get(0)
+        })
+        .optional()?;
+    Ok(same.unwrap_or(false))
 }
 
 /// Returns the row id of `topic`, which gets one if it has none.

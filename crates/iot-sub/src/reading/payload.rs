@@ -42,6 +42,10 @@ pub(crate) enum Reason {
     /// BSON can't hold it
     NulInKey,
     TooDeep,
+    /// Where this pointer leads
+    Missing(String),
+    /// Likewise
+    NotATime(String),
 }
 
 impl fmt::Display for Reason {
@@ -55,6 +59,8 @@ impl fmt::Display for Reason {
             Self::OutOfRange => f.write_str("number out of range"),
             Self::TooLong => write!(f, "longer than {} MiB", LENGTH_LIMIT >> 20),
             Self::NulInKey => f.write_str("object key with a NUL"),
+            Self::Missing(pointer) => write!(f, "nothing at {pointer}"),
+            Self::NotATime(pointer) => write!(f, "no time at {pointer}"),
             Self::TooDeep => write!(f, "nested deeper than {DEPTH_LIMIT} levels"),
         }
     }

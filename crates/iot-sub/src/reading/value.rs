@@ -37,7 +37,7 @@ impl Value {
     }
 }
 
-fn json_heap_size(json: &Json) -> usize {
+pub(super) fn json_heap_size(json: &Json) -> usize {
     /// A hash and a table slot beside each key.
     const FIELD: usize = size_of::<(String, Json)>() + 24;
     match json {

@@ -11,6 +11,7 @@ mod batch;
 mod document;
 mod failure;
 mod prepare;
+mod retained;
 mod same_id;
 #[cfg(test)]
 mod tests;
@@ -141,14 +142,18 @@ impl MongoStore {
 
     async fn insert(&self, entries: &[Entry], again: bool) -> Result<Stored, Failure> {
         self.prepare().await?;
-        let mut readings: Vec<_> = entries.iter().filter_map(Entry::as_reading).collect();
+        let readings: Vec<_> = entries.iter().filter_map(Entry::as_reading).collect();
+        let (mut readings, repeated) = self.without_repetitions(readings).await?;
         if self.options.time_series.is_some() {
             // The server keeps each topic's readings together: many of one at once cost it a fraction.
             readings.sort_by(|one, other| one.topic.cmp(&other.topic));
         }
         let Inserted { mut stored, bad } = self.insert_readings(readings, again).await?;
+        let rejections = entries.iter().filter_map(Entry::as_rejection).collect();
+        let (rejections, rejected_before) = self.without_repeated_rejections(rejections).await?;
+        stored.skipped += repeated + rejected_before;
         let mut batch = Batch::default();
-        for rejection in entries.iter().filter_map(Entry::as_rejection).chain(&bad) {
+        for rejection in rejections.into_iter().chain(&bad) {
             stored.rejected += 1;
             let document = document::rejection(rejection);
             if batch.is_full_for(&document, self.limit()) {

@@ -4,15 +4,15 @@ use chrono::Utc;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::raw::{CStr, RawBinaryRef, RawBson};
 use mongodb::bson::spec::BinarySubtype;
-use mongodb::bson::{DateTime, RawArrayBuf, RawDocumentBuf, cstr};
+use mongodb::bson::{Bson, DateTime, RawArrayBuf, RawDocumentBuf, cstr};
 use serde_json::{Number, Value as Json};
 
-use crate::reading::{Reading, ReadingId, Rejection, Value};
+use crate::reading::{Fact, Reading, ReadingId, Rejection, Value};
 
 /// Largest document that a server takes, in bytes (`maxBsonObjectSize`).
 const SIZE_LIMIT: usize = 16 << 20;
 
-/// Returns `{_id, topic, value, reg_date}`.
+/// Returns `{_id, topic, value, reg_date}`, and behind these the fields that were asked for.
 ///
 /// A number is a double, text a string. JSON becomes the same value; a whole number in it a 32-bit integer where it fits
 /// and else a 64-bit one, as mongoimport does it, and above the largest of those the nearest double.
@@ -29,6 +29,15 @@ pub(super) fn reading(reading: &Reading) -> Result<RawDocumentBuf, String> {
         Value::Json(json) => document.append(key, bson(json)?),
     }
     document.append(cstr!("reg_date"), date(reading.reg_date));
+    for (name, fact) in reading.extra.iter().flat_map(|extra| &extra.fields) {
+        let name: &CStr = (&**name)
+            .try_into()
+            .map_err(|_| "name of a field with a NUL".to_owned())?;
+        match fact {
+            Fact::Json(json) => document.append(name, bson(json)?),
+            Fact::Date(at) => document.append(name, date(*at)),
+        }
+    }
     let size = document.as_bytes().len();
     if size > SIZE_LIMIT {
         return Err(format!(
@@ -56,6 +65,11 @@ pub(super) fn rejection(rejection: &Rejection) -> RawDocumentBuf {
     document.append(cstr!("reason"), rejection.reason.as_str());
     document.append(cstr!("reg_date"), date(rejection.reg_date));
     document
+}
+
+/// Returns the `_id` of a document.
+pub(super) fn id(id: ReadingId) -> Bson {
+    ObjectId::from_bytes(id.bytes()).into()
 }
 
 /// The `_id` comes first, where the server wants it: anywhere else it would copy the document to move it.
@@ -109,7 +123,7 @@ mod tests {
     use std::sync::Arc;
 
     use bytes::Bytes;
-    use mongodb::bson::{Binary, Bson, Document, doc};
+    use mongodb::bson::{Binary, Document, doc};
 
     use super::*;
     use crate::reading::{Entry, IdGenerator, PayloadMode, read};
@@ -230,6 +244,7 @@ mod tests {
                 topic: Arc::from("t"),
                 value: Value::Text("x".repeat(length)),
                 reg_date: chrono::DateTime::UNIX_EPOCH,
+                extra: None,
             };
             super::reading(&reading).map(|document| document.as_bytes().len())
         };

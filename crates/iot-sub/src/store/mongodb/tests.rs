@@ -710,3 +710,26 @@ fn an_index_is_made_when_the_server_comes_and_only_once() {
         });
     }
 }
+
+#[test]
+fn that_a_server_is_away_is_known_before_a_call_gives_up() {
+    let mongo = Mongo::reserve();
+    let url = format!("{}/?serverSelectionTimeoutMS=600000", mongo.url());
+    let fixture = Fixture::with(&url, "sensors", runtime());
+    fixture.runtime.block_on(async {
+        let mut ping = fixture.store.ping();
+        let away = async {
+            loop {
+                if let Some(failure) = fixture.store.away() {
+                    return failure;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let failure = tokio::select! {
+            failure = away => failure,
+            result = &mut ping => panic!("it has given up: {result:?}"),
+        };
+        assert_eq!(failure, Failure::Unknown("connection refused".into()));
+    });
+}

@@ -1,0 +1,147 @@
+//! The options of what is stored, beside where.
+
+use std::time::Duration;
+
+use clap::Args;
+use iot_core::cli::parse_duration;
+
+use crate::fields::{FieldName, FieldsPlan, Retained, TopicPattern};
+use crate::reading::{Keys, Pointer};
+use crate::thin::Thinning;
+
+/// What is stored.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What is stored")]
+pub(crate) struct FieldsArgs {
+    /// Store a retained message only if the topic's last stored value is another one (once), always (store), with the
+    /// field retained (mark), or not (skip) [default: once, with --retain-as-published store]
+    #[arg(long, env = "IOT_RETAINED", hide_env_values = true, value_name = "HOW")]
+    #[arg(value_enum, hide_possible_values = true)]
+    retained: Option<Retained>,
+
+    /// Store levels of the topic as fields: iot/{home}/{sensor} (can be repeated: the first that fits)
+    #[arg(
+        long,
+        env = "IOT_TOPIC_PATTERN",
+        hide_env_values = true,
+        value_name = "PATTERN"
+    )]
+    topic_pattern: Vec<TopicPattern>,
+
+    /// Take the value from a JSON payload, where JSON pointer POINTER (/a/b) leads
+    #[arg(
+        long,
+        env = "IOT_VALUE_KEY",
+        hide_env_values = true,
+        value_name = "POINTER"
+    )]
+    value_key: Option<Pointer>,
+
+    /// Take the reading's time from a JSON payload, where POINTER leads: seconds, milliseconds or RFC 3339; when it was
+    /// received is stored beside it
+    #[arg(
+        long,
+        env = "IOT_TIME_KEY",
+        hide_env_values = true,
+        value_name = "POINTER"
+    )]
+    time_key: Option<Pointer>,
+
+    /// Store facts about the message too, several with commas between
+    #[arg(long, env = "IOT_FIELDS", hide_env_values = true, value_name = "NAMES")]
+    #[arg(value_enum, value_delimiter = ',')]
+    fields: Vec<FieldName>,
+
+    /// Store a reading only if its value is another one than that last stored for its topic, by more than DEADBAND
+    #[arg(
+        long,
+        env = "IOT_ON_CHANGE",
+        hide_env_values = true,
+        value_name = "DEADBAND"
+    )]
+    #[arg(num_args = 0..=1, default_missing_value = "0", value_parser = deadband)]
+    on_change: Option<f64>,
+
+    /// Store a reading only if the last stored one of its topic is DURATION older, such as 10s
+    #[arg(
+        long,
+        env = "IOT_MIN_INTERVAL",
+        hide_env_values = true,
+        value_name = "DURATION"
+    )]
+    #[arg(value_parser = parse_duration)]
+    min_interval: Option<Duration>,
+}
+
+fn deadband(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(band) if band.is_finite() && band >= 0.0 => Ok(band),
+        _ => Err("a deadband is a number, 0 or more".into()),
+    }
+}
+
+impl FieldsArgs {
+    /// Returns what of it can't be had.
+    pub(super) fn contradiction(
+        &self,
+        stores: bool,
+        typed: &dyn Fn(&str) -> bool,
+    ) -> Option<String> {
+        let needs_store = [
+            "retained",
+            "topic_pattern",
+            "fields",
+            "on_change",
+            "min_interval",
+        ];
+        if !stores && let Some(name) = needs_store.into_iter().find(|name| typed(name)) {
+            let name = name.replace('_', "-");
+            return Some(format!("--{name} needs a --store: it says what is stored"));
+        }
+        if typed("retained") && typed("retain_as_published") {
+            return Some(
+                "--retained can't be used with --retain-as-published: with that, the flag doesn't tell old messages from new"
+                    .into(),
+            );
+        }
+        for (at, fact) in self.fields.iter().enumerate() {
+            let name = fact.name();
+            let mut names = self.topic_pattern.iter().flat_map(TopicPattern::names);
+            if self.fields[..at].contains(fact) || names.any(|other| **other == *name) {
+                return Some(format!("the field `{name}` is named twice"));
+            }
+        }
+        None
+    }
+
+    /// Returns what the options mean; where the retain flag is as published, it says nothing about a message's age.
+    pub(super) fn plan(self, stores: bool, retain_as_published: bool) -> (FieldsPlan, Thinning) {
+        let keys = Keys {
+            value: self.value_key,
+            time: self.time_key,
+        };
+        if !stores {
+            let plan = FieldsPlan {
+                keys,
+                retained: Retained::Store,
+                ..FieldsPlan::default()
+            };
+            return (plan, Thinning::default());
+        }
+        let retained = match self.retained {
+            _ if retain_as_published => Retained::Store,
+            retained => retained.unwrap_or_default(),
+        };
+        let plan = FieldsPlan {
+            patterns: self.topic_pattern,
+            keys,
+            facts: self.fields,
+            retained,
+        };
+        let thinning = Thinning {
+            on_change: self.on_change,
+            min_interval: self.min_interval,
+        };
+        (plan, thinning)
+    }
+}

@@ -1,0 +1,49 @@
+//! What a reading carries beside its four fields, where that is asked for.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::Value as Json;
+
+/// Beside topic, value and time.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Extra {
+    /// It is not stored where the topic's last stored reading has the same value: a retained message comes again at each
+    /// start.
+    pub(crate) once: bool,
+    /// What is stored with it, in this order; no name comes twice.
+    pub(crate) fields: Vec<(Arc<str>, Fact)>,
+}
+
+/// What a field holds.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Fact {
+    Json(Json),
+    /// In whole milliseconds.
+    Date(DateTime<Utc>),
+}
+
+impl Fact {
+    /// Returns it as JSON; a date is text, as SQLite has it.
+    pub(crate) fn to_json(&self) -> Json {
+        match self {
+            Self::Json(json) => json.clone(),
+            Self::Date(date) => date.to_rfc3339_opts(SecondsFormat::Millis, true).into(),
+        }
+    }
+}
+
+impl Extra {
+    /// Returns roughly how many bytes it holds on the heap.
+    pub(super) fn heap_size(&self) -> usize {
+        let field = |(name, fact): &(Arc<str>, Fact)| {
+            size_of::<(Arc<str>, Fact)>()
+                + name.len()
+                + match fact {
+                    Fact::Json(json) => super::value::json_heap_size(json),
+                    Fact::Date(_) => 0,
+                }
+        };
+        size_of::<Self>() + self.fields.iter().map(field).sum::<usize>()
+    }
+}

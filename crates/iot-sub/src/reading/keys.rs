@@ -1,0 +1,176 @@
+//! Where in a JSON payload the value and the time are.
+
+use std::str::FromStr;
+
+use chrono::{DateTime, SubsecRound, Utc};
+use serde_json::Value as Json;
+
+use super::Value;
+use super::payload::{PayloadMode, Reason};
+
+/// A JSON pointer (RFC 6901), such as `/a/b`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Pointer(String);
+
+impl FromStr for Pointer {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let escapes = text.split('~').skip(1);
+        if !text.starts_with('/')
+            || escapes
+                .into_iter()
+                .any(|rest| !rest.starts_with(['0', '1']))
+        {
+            return Err("a JSON pointer is /KEY, or /KEY/KEY within (~1 is a /, ~0 a ~)".into());
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// What is taken out of a payload.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Keys {
+    pub(crate) value: Option<Pointer>,
+    pub(crate) time: Option<Pointer>,
+}
+
+impl Keys {
+    /// Returns the value of `payload`, and its time where that is in it.
+    pub(super) fn value(
+        &self,
+        mode: PayloadMode,
+        payload: &[u8],
+    ) -> Result<(Value, Option<DateTime<Utc>>), Reason> {
+        if self.value.is_none() && self.time.is_none() {
+            return Ok((mode.value(payload)?, None));
+        }
+        let Value::Json(json) = PayloadMode::Json.value(payload)? else {
+            let Pointer(missing) = self
+                .value
+                .as_ref()
+                .or(self.time.as_ref())
+                .ok_or(Reason::Empty)?;
+            return Err(Reason::Missing(missing.clone()));
+        };
+        let time = match &self.time {
+            Some(Pointer(pointer)) => {
+                let found = json.pointer(pointer);
+                let found = found.ok_or_else(|| Reason::Missing(pointer.clone()))?;
+                Some(time(found).ok_or_else(|| Reason::NotATime(pointer.clone()))?)
+            }
+            None => None,
+        };
+        let value = match &self.value {
+            Some(Pointer(pointer)) => match json.pointer(pointer) {
+                None | Some(Json::Null) => return Err(Reason::Missing(pointer.clone())),
+                Some(found) => match found.as_f64() {
+                    Some(number) => Value::Number(number),
+                    None => Value::Json(found.clone()),
+                },
+            },
+            None => Value::Json(json),
+        };
+        match value {
+            Value::Json(_) if mode == PayloadMode::Number => Err(Reason::NotANumber),
+            value => Ok((value, time)),
+        }
+    }
+}
+
+/// Returns the time that JSON names: seconds or milliseconds since 1970, or RFC 3339.
+fn time(json: &Json) -> Option<DateTime<Utc>> {
+    /// Seconds until the year 5138; as milliseconds it is 1973.
+    const SECONDS: f64 = 1e11;
+    let time = match json {
+        Json::String(text) => DateTime::parse_from_rfc3339(text).ok()?.to_utc(),
+        json => {
+            let number = json.as_f64()?;
+            let millis = if number.abs() < SECONDS {
+                number * 1e3
+            } else {
+                number
+            };
+            if millis.abs() >= SECONDS * 1e3 {
+                return None;
+            }
+            #[expect(clippy::cast_possible_truncation, reason = "it was compared with 1e14")]
+            DateTime::from_timestamp_millis(millis.round() as i64)?
+        }
+    };
+    Some(time.trunc_subsecs(3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn case(mode: PayloadMode, value: &str, time: &str, payload: &str, expected: &str) {
+        let pointer = |text: &str| (!text.is_empty()).then(|| text.parse().unwrap());
+        let keys = Keys {
+            value: pointer(value),
+            time: pointer(time),
+        };
+        let found = match keys.value(mode, payload.as_bytes()) {
+            Ok((value, None)) => value.to_string(),
+            Ok((value, Some(time))) => format!("{value} at {}", time.to_rfc3339()),
+            Err(reason) => format!("! {reason}"),
+        };
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_value_is_picked_out() {
+        let mode = PayloadMode::Auto;
+        case(mode, "/a/b", "", r#"{"a": {"b": 25}}"#, "25.0");
+        case(mode, "/a/1", "", r#"{"a": [1, 2.5]}"#, "2.5");
+        case(mode, "/a", "", r#"{"a": "on"}"#, r#""on""#);
+        case(mode, "/a~1b", "", r#"{"a/b": 1}"#, "1.0");
+        case(mode, "/b", "", r#"{"a": 1}"#, "! nothing at /b");
+        case(mode, "/a", "", r#"{"a": null}"#, "! nothing at /a");
+        case(mode, "/a", "", "25", "! nothing at /a");
+        case(
+            mode,
+            "/a",
+            "",
+            "hello",
+            "! not JSON: expected value at line 1 column 1",
+        );
+        case(
+            PayloadMode::Number,
+            "/a",
+            "",
+            r#"{"a": "on"}"#,
+            "! not a number",
+        );
+        assert!("a/b".parse::<Pointer>().is_err());
+        assert!("/a~2".parse::<Pointer>().is_err());
+    }
+
+    #[test]
+    fn a_time_is_seconds_milliseconds_or_rfc_3339() {
+        for (time, expected) in [
+            ("1795428000", "1.0 at 2026-11-23T10:00:00+00:00"),
+            ("1795428000.25", "1.0 at 2026-11-23T10:00:00.250+00:00"),
+            ("1795428000250", "1.0 at 2026-11-23T10:00:00.250+00:00"),
+            (
+                "\"2026-11-23T11:00:00.25+01:00\"",
+                "1.0 at 2026-11-23T10:00:00.250+00:00",
+            ),
+            ("\"today\"", "! no time at /t"),
+            ("1795428000250000", "! no time at /t"),
+            ("true", "! no time at /t"),
+        ] {
+            let payload = format!(r#"{{"v": 1, "t": {time}}}"#);
+            case(PayloadMode::Auto, "/v", "/t", &payload, expected);
+        }
+        case(
+            PayloadMode::Auto,
+            "/v",
+            "/t",
+            r#"{"v": 1}"#,
+            "! nothing at /t",
+        );
+    }
+}

@@ -1,0 +1,148 @@
+//! `--on-change` and `--min-interval`: of many readings of a topic, those that are stored.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::reading::{Reading, Value};
+
+/// What is stored of a topic's readings; both conditions count.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Thinning {
+    /// The value differs from the one last stored, a number by more than this.
+    pub(crate) on_change: Option<f64>,
+    /// So long after the one last stored.
+    pub(crate) min_interval: Option<Duration>,
+}
+
+/// Remembers for each topic what was last stored, in this run.
+#[derive(Debug)]
+pub(crate) struct Thinner {
+    on_change: Option<f64>,
+    min_interval: Option<TimeDelta>,
+    last: HashMap<Arc<str>, (Value, DateTime<Utc>)>,
+}
+
+impl Thinner {
+    /// Returns what thins out, where that is asked for.
+    pub(crate) fn new(thinning: Thinning) -> Option<Self> {
+        let Thinning {
+            on_change,
+            min_interval,
+        } = thinning;
+        (thinning != Thinning::default()).then(|| Self {
+            on_change,
+            min_interval: min_interval
+                .map(|interval| TimeDelta::from_std(interval).unwrap_or(TimeDelta::MAX)),
+            last: HashMap::new(),
+        })
+    }
+
+    /// Returns whether `reading` is to be stored.
+    pub(crate) fn keeps(&mut self, reading: &Reading) -> bool {
+        let Some((value, time)) = self.last.get_mut(&reading.topic) else {
+            let last = (reading.value.clone(), reading.reg_date);
+            self.last.insert(Arc::clone(&reading.topic), last);
+            return true;
+        };
+        let changed = match (self.on_change, &*value, &reading.value) {
+            (None, ..) => true,
+            (Some(band), Value::Number(last), Value::Number(now)) => (now - last).abs() > band,
+            (Some(_), last, now) => last != now,
+        };
+        let passed = reading.reg_date - *time;
+        // A clock that was set back must not silence a topic.
+        let due = self
+            .min_interval
+            .is_none_or(|interval| passed >= interval || passed < TimeDelta::zero());
+        if changed && due {
+            value.clone_from(&reading.value);
+            *time = reading.reg_date;
+        }
+        changed && due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::reading::{Entry, IdGenerator, PayloadMode, read};
+
+    /// Which of these payloads, so many seconds after the start, are stored.
+    #[track_caller]
+    fn case(
+        on_change: Option<f64>,
+        min_interval: Option<u64>,
+        readings: &[(i64, &str)],
+        expected: &[usize],
+    ) {
+        let mut thinner = Thinner::new(Thinning {
+            on_change,
+            min_interval: min_interval.map(Duration::from_secs),
+        })
+        .unwrap();
+        let mut ids = IdGenerator::new();
+        let mut kept = Vec::new();
+        for (at, (seconds, payload)) in readings.iter().enumerate() {
+            let now = DateTime::from_timestamp(1_795_428_000 + seconds, 0).unwrap();
+            let payload = Bytes::copy_from_slice(payload.as_bytes());
+            let Entry::Reading(reading) = read(PayloadMode::Auto, "t", &payload, now, &mut ids)
+            else {
+                panic!("not a reading");
+            };
+            if thinner.keeps(&reading) {
+                kept.push(at);
+            }
+        }
+        assert_eq!(kept, expected);
+    }
+
+    #[test]
+    fn a_change_is_more_than_the_deadband_from_what_was_stored() {
+        let readings = [
+            (0, "20"),
+            (1, "20"),
+            (2, "20.4"),
+            (3, "20.6"),
+            (4, "20.2"),
+            (5, "20"),
+        ];
+        case(Some(0.0), None, &readings, &[0, 2, 3, 4, 5]);
+        case(Some(0.5), None, &readings, &[0, 3, 5]);
+        let readings = [
+            (0, "\"on\""),
+            (1, "\"on\""),
+            (2, "\"off\""),
+            (3, "1"),
+            (4, "{\"a\": 1}"),
+            (5, "{\"a\":1.0}"),
+        ];
+        case(Some(0.5), None, &readings, &[0, 2, 3, 4, 5]);
+    }
+
+    #[test]
+    fn an_interval_counts_from_what_was_stored() {
+        let readings = [
+            (0, "1"),
+            (9, "2"),
+            (10, "2"),
+            (15, "3"),
+            (20, "3"),
+            (5, "4"),
+            (14, "5"),
+            (15, "6"),
+        ];
+        case(None, Some(10), &readings, &[0, 2, 4, 5, 7]);
+        case(
+            Some(0.0),
+            Some(10),
+            &[(0, "1"), (20, "1"), (21, "2"), (22, "3")],
+            &[0, 2],
+        );
+        assert!(Thinner::new(Thinning::default()).is_none());
+    }
+}
