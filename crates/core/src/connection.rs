@@ -271,13 +271,15 @@ impl Handle {
     }
 }
 
+type Dialling = Pin<Box<dyn Future<Output = Result<Stream, Error>> + Send>>;
+
 /// The network side of a connection.
 enum Link {
     /// There is none, and none is under way.
     Down,
     /// One has been lost or refused; the next try follows.
     Waiting(Pin<Box<Sleep>>),
-    Dialing(Pin<Box<dyn Future<Output = Result<Stream, Error>> + Send>>),
+    Dialing(Dialling),
     Up(Stream),
     /// DISCONNECT is sent; what still arrives is read and dropped, to the end of the stream.
     Closing(Stream, Pin<Box<Sleep>>),
@@ -308,6 +310,7 @@ enum Link {
 /// # Ok(())
 /// # }
 /// ```
+#[expect(clippy::struct_excessive_bools, reason = "each is a matter of its own")]
 pub struct Connection {
     shared: Arc<Shared>,
     config: Arc<ClientConfig>,
@@ -416,7 +419,7 @@ impl Connection {
             self.lost(Err(Error::Replaced));
         }
         self.shared.lock().stopped = false;
-        let transport = dial(Arc::clone(&self.config), self.direct).await?;
+        let transport = self.dial().await?;
         self.opened(transport);
         let written = poll_fn(|cx| {
             let Link::Up(transport) = &mut self.link else {
@@ -529,6 +532,13 @@ impl Connection {
         self.reconnects = reconnects;
     }
 
+    /// Begins to dial. On its own, for this has kilobytes on the stack until it is in its box, and
+    /// every thread of a client would keep them.
+    #[inline(never)]
+    fn dial(&self) -> Dialling {
+        Box::pin(dial(Arc::clone(&self.config), self.direct))
+    }
+
     /// Hands the session over events and bytes until there is an event for the application.
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
         loop {
@@ -555,9 +565,7 @@ impl Connection {
                     return Poll::Ready(None);
                 }
                 Link::Down | Link::Waiting(_) if !self.reconnects => return Poll::Ready(None),
-                Link::Down => {
-                    self.link = Link::Dialing(Box::pin(dial(self.config.clone(), self.direct)))
-                }
+                Link::Down => self.link = Link::Dialing(self.dial()),
                 Link::Waiting(sleep) => {
                     ready!(sleep.as_mut().poll(cx));
                     self.link = Link::Down;
