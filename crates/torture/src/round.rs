@@ -314,8 +314,9 @@ fn drain(world: &mut World, ledger: &Ledger, sent: &[usize], mode: Mode) {
         if count >= expected as u64 && ledger.read(sent).missing(sent).is_empty() {
             return;
         }
-        // What a killed broker has forgotten never comes: then nothing more is to come once nothing changes.
-        let now = (count, world.broker.log().len());
+        // What a killed broker has forgotten never comes: there, all has come once nothing more does.
+        let sent_on = format!("Sending PUBLISH to {}", log::SUBJECT);
+        let now = (count, world.broker.log().matches(&sent_on).count());
         if mode == Mode::Lossy && now == before {
             return;
         }
@@ -326,8 +327,8 @@ fn drain(world: &mut World, ledger: &Ledger, sent: &[usize], mode: Mode) {
             ledger.read(sent).missing(sent)
         );
         sleep(if mode == Mode::Lossy {
-            // Longer than a keep alive, which shows in the log, and than a pause between two attempts.
-            Duration::from_secs(4)
+            // Longer than the pause before a connection or an attempt to deliver.
+            Duration::from_secs(6)
         } else {
             Duration::from_millis(300)
         });
