@@ -36,7 +36,7 @@ enum Mode {
     /// QoS 2 is stored once, QoS 1 again where it was sent again.
     V311,
     /// The same with MQTT 5, and a receive maximum of 2,000.
-    Durable,
+    V5,
     /// As with a single server.
     Set,
     /// The broker is killed too, and loses what it acknowledged to the publishers.
@@ -47,7 +47,7 @@ impl Mode {
     fn of(seed: u64) -> Self {
         match seed % MODES {
             0 => Self::V311,
-            1 => Self::Durable,
+            1 => Self::V5,
             2 => Self::Set,
             _ => Self::Lossy,
         }
@@ -55,17 +55,17 @@ impl Mode {
 
     fn name(self) -> &'static str {
         match self {
-            Self::V311 => "MQTT 3.1.1, -c",
-            Self::Durable => "--durable",
-            Self::Set => "--durable, into a replica set",
-            Self::Lossy => "--durable, with a broker that is killed",
+            Self::V311 => "MQTT 3.1.1",
+            Self::V5 => "MQTT 5",
+            Self::Set => "MQTT 5, into a replica set",
+            Self::Lossy => "MQTT 3.1.1, with a broker that is killed",
         }
     }
 
     fn arguments(self) -> &'static [&'static str] {
         match self {
-            Self::V311 => &["-c"],
-            Self::Durable | Self::Set | Self::Lossy => &["--durable"],
+            Self::V311 | Self::Lossy => &["-c"],
+            Self::V5 | Self::Set => &["-c", "-V", "5"],
         }
     }
 
@@ -74,10 +74,8 @@ impl Mode {
         match self {
             // What it had acknowledged is counted apart.
             Self::Lossy => u64::MAX,
-            Self::V311 | Self::Durable | Self::Set if with == 2 => 0,
-            Self::V311 | Self::Durable | Self::Set => {
-                numbers.sent_again[1] + numbers.published_again[1]
-            }
+            Self::V311 | Self::V5 | Self::Set if with == 2 => 0,
+            Self::V311 | Self::V5 | Self::Set => numbers.sent_again[1] + numbers.published_again[1],
         }
     }
 }
