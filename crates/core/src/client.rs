@@ -28,7 +28,7 @@ use crate::config::{ClientConfig, Will};
 use crate::connection::{Connection, Handle};
 use crate::error::Error;
 use crate::message::{Message, PacketId, Payload, Properties, QoS};
-use crate::packet::{ConnAck, SubscribeAck, Subscription};
+use crate::packet::{Ack, Auth, ConnAck, SubscribeAck, Subscription};
 use crate::reason::{ConnectCode, ReasonCode};
 use crate::session::{AckToken, Event, LogLevel};
 use crate::topic::{TopicFilter, TopicName};
@@ -202,6 +202,11 @@ impl<U: Send + 'static> Client<U> {
     /// Returns the client id: the configured one, a random one, or the one that the broker gave.
     pub fn client_id(&self) -> String {
         self.inner.handle.client_id()
+    }
+
+    /// Returns the configuration that the next connection is made with.
+    pub fn config(&self) -> Arc<ClientConfig> {
+        Arc::clone(&lock(&self.inner.control).config)
     }
 
     /// Returns whether the broker has accepted the connection and it still stands.
@@ -683,6 +688,29 @@ impl<U: Send + 'static> Client<U> {
         }
     }
 
+    fn released(&self, ack: &Ack) {
+        Callbacks::call(
+            &self.inner.callbacks,
+            |c| &mut c.on_release,
+            |callback| {
+                let userdata = &self.inner.userdata;
+                userdata.with(|userdata| callback(self, userdata, ack));
+            },
+        );
+    }
+
+    fn asked(&self, auth: &Auth) {
+        Callbacks::call(
+            &self.inner.callbacks,
+            |c| &mut c.on_auth,
+            |callback| {
+                let userdata = &self.inner.userdata;
+                userdata.with(|userdata| callback(self, userdata, auth));
+            },
+        );
+    }
+
+    #[expect(clippy::too_many_lines, reason = "an arm for each event")]
     fn dispatch(&self, event: Event) {
         let _here = driver::enter(self.inner.number);
         let callbacks = &self.inner.callbacks;
@@ -712,7 +740,20 @@ impl<U: Send + 'static> Client<U> {
             }
             Event::Received { message, token } => self.received(&message, token.as_ref()),
             // The application has acknowledged it; what is left is the protocol's business.
-            Event::Released(token) => self.inner.handle.release(&token),
+            Event::Released {
+                token,
+                reason,
+                properties,
+            } => {
+                self.inner.handle.release(&token);
+                let id = token.id();
+                self.released(&Ack {
+                    id,
+                    reason,
+                    properties,
+                });
+            }
+            Event::Auth(auth) => self.asked(&auth),
             Event::Disconnected(result) => {
                 self.inner.acks.disconnected();
                 Callbacks::call(
@@ -741,8 +782,13 @@ impl<U: Send + 'static> Client<U> {
                 id,
                 result,
                 properties,
+                pubrec,
             } => {
-                let published = Published { result, properties };
+                let published = Published {
+                    result,
+                    properties,
+                    pubrec,
+                };
                 Callbacks::call(
                     callbacks,
                     |c| &mut c.on_publish,
@@ -1003,6 +1049,25 @@ impl<U: Send + 'static> Client<U> {
         result
     }
 
+    /// Answers the broker's AUTH: `authentication_data` is the next step of the method that CONNECT
+    /// has named; a reason string and user properties may come with it.
+    ///
+    /// # Errors
+    /// [`Error::NotConnected`]; [`Error::Unsupported`] where CONNECT named no method;
+    /// [`Error::Config`] for properties out of their range.
+    pub fn auth(&self, properties: Properties) -> Result<(), Error> {
+        self.inner.handle.auth(properties)
+    }
+
+    /// Authenticates again on the present connection (MQTT 5 §4.12.1); [`on_auth`](Self::on_auth)
+    /// tells how it goes on.
+    ///
+    /// # Errors
+    /// As [`auth`](Self::auth).
+    pub fn reauthenticate(&self, properties: Properties) -> Result<(), Error> {
+        self.inner.handle.reauthenticate(properties)
+    }
+
     fn waiting(
         &self,
         mid: PacketId,
@@ -1126,6 +1191,25 @@ impl<U: Send + 'static> Client<U> {
         let before = lock(&self.inner.callbacks)
             .on_unsubscribe
             .set(Box::new(callback));
+        drop(before);
+    }
+
+    /// Sets what is called when the broker releases a QoS 2 message: its PUBREL, with what an MQTT 5
+    /// broker has added. Without such words it is called with [`manual_ack_set`](Self::manual_ack_set)
+    /// only. The PUBCOMP follows by itself.
+    pub fn on_release(&self, callback: impl FnMut(&Client<U>, &mut U, &Ack) + Send + 'static) {
+        let before = lock(&self.inner.callbacks)
+            .on_release
+            .set(Box::new(callback));
+        drop(before);
+    }
+
+    /// Sets what is called when the broker asks for the next step of enhanced authentication (MQTT 5
+    /// §4.12), which [`auth`](Self::auth) answers, or ends a repeated one. CONNECT has to offer a
+    /// method, [`ClientConfig::authentication_method`]; a broker that asks without is left with
+    /// reason code 0x82.
+    pub fn on_auth(&self, callback: impl FnMut(&Client<U>, &mut U, &Auth) + Send + 'static) {
+        let before = lock(&self.inner.callbacks).on_auth.set(Box::new(callback));
         drop(before);
     }
 

@@ -141,6 +141,14 @@ pub struct ClientConfig {
     pub request_problem_information: bool,
     /// Names and values that are sent with CONNECT (MQTT 5 §3.1.2.11.8). Default none.
     pub user_properties: Vec<(String, String)>,
+    /// The method of enhanced authentication that CONNECT offers (MQTT 5 §4.12); the broker's AUTH
+    /// is [`Event::Auth`](crate::Event::Auth) then. Default none.
+    pub authentication_method: Option<String>,
+    /// What CONNECT carries for that method (MQTT 5 §3.1.2.11.10). Default none.
+    pub authentication_data: Option<Bytes>,
+    /// What each PUBREL carries, of which a reason string and user properties are sent (MQTT 5
+    /// §3.6.2.2). Default none.
+    pub release_properties: Option<Properties>,
     /// Whether the application acknowledges what it receives, by [`ack`](crate::Handle::ack).
     /// Default `false`: a message is acknowledged once the application has taken the next.
     pub manual_ack: bool,
@@ -176,6 +184,9 @@ impl Default for ClientConfig {
             request_response_information: false,
             request_problem_information: true,
             user_properties: Vec::new(),
+            authentication_method: None,
+            authentication_data: None,
+            release_properties: None,
             manual_ack: false,
         }
     }
@@ -204,6 +215,8 @@ impl ClientConfig {
                 .then_some(self.maximum_packet_size),
             request_response_information: self.request_response_information.then_some(1),
             request_problem_information: (!self.request_problem_information).then_some(0),
+            authentication_method: self.authentication_method.clone(),
+            authentication_data: self.authentication_data.clone(),
             user_properties: self.user_properties.clone(),
             ..Properties::default()
         }
@@ -258,6 +271,14 @@ impl ClientConfig {
             }
         }
         self.connect_properties().check()?;
+        if let Some(properties) = &self.release_properties {
+            properties.check()?;
+        }
+        if self.authentication_data.is_some() && self.authentication_method.is_none() {
+            return Err(Error::Config(
+                "authentication data need a method [MQTT 5 §3.1.2.11.10]".into(),
+            ));
+        }
         Transport::check(&self)?;
         if let Some(properties) = self.will.as_ref().and_then(|will| will.properties.as_ref()) {
             properties.check()?;

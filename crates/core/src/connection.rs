@@ -198,6 +198,31 @@ impl Handle {
         self.with(|state| state.session.hold(held));
     }
 
+    /// Sends the PUBCOMP of a released QoS 2 message with a reason string and user properties; see
+    /// [`Session::release_with`].
+    ///
+    /// # Errors
+    /// As [`Session::release_with`].
+    pub fn release_with(&self, token: &ReleaseToken, properties: Properties) -> Result<(), Error> {
+        self.with(|state| state.session.release_with(token, properties))
+    }
+
+    /// Answers the broker's AUTH; see [`Session::auth`].
+    ///
+    /// # Errors
+    /// As [`Session::auth`].
+    pub fn auth(&self, properties: Properties) -> Result<(), Error> {
+        self.with(|state| state.session.auth(properties))
+    }
+
+    /// Authenticates again; see [`Session::reauthenticate`].
+    ///
+    /// # Errors
+    /// As [`Session::reauthenticate`].
+    pub fn reauthenticate(&self, properties: Properties) -> Result<(), Error> {
+        self.with(|state| state.session.reauthenticate(properties))
+    }
+
     /// Sends the PUBCOMP of a released QoS 2 message; see [`Session::release`].
     pub fn release(&self, token: &ReleaseToken) {
         self.with(|state| state.session.release(token));

@@ -47,6 +47,8 @@ pub enum Error {
         code: ConnectCode,
         /// The broker's words (MQTT 5).
         reason_string: Option<String>,
+        /// All that the broker has said; another server to use may be among it.
+        properties: Option<Box<Properties>>,
     },
     /// The broker has not answered CONNECT within `connect_timeout`.
     #[error("the broker does not answer CONNECT")]

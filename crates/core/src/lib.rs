@@ -12,7 +12,7 @@
 //!
 //! # From Paho
 //!
-//! Names and meanings are those of Paho's Python client (1.6); what the compiler can check, it
+//! Names and meanings are those of Paho's Python client (1.6, and what 2.2 adds); what the compiler can check, it
 //! checks: topics, filters and QoS are types, made from text and numbers where they are given.
 //! What fails is a [`Result`] with an [`Error`], never a number to be looked at;
 //! [`Error::rc`] gives Paho's.
@@ -25,20 +25,25 @@
 //! | `reinitialise` | a new [`Client`] | |
 //! | `connect`, `connect_async`, `reconnect` | [`connect`](Client::connect), [`connect_async`](Client::connect_async), [`reconnect`](Client::reconnect) | `bind_address` is an address, `keep_alive` a `Duration` |
 //! | `connect_srv` | none | look the record up, and `connect` |
+//! | `callback_api_version` | none | there is one form of each callback |
+//! | `enable_bridge_mode` | none | `Subscription::no_local` is MQTT 5's way; a bridge is no client |
+//! | `host`, `port`, `keepalive`, `transport`, `protocol`, `connect_timeout`, `username`, `password`, `will_topic`, `will_payload`, `max_inflight_messages`, `max_queued_messages` | [`config`](Client::config) | fields of [`ClientConfig`] |
 //! | `disconnect(reasoncode, properties)` | [`disconnect`](Client::disconnect), [`disconnect_with`](Client::disconnect_with) | what is queued to be sent is sent first; the socket is read to its end |
 //! | `loop_start`, `loop_stop`, `loop_forever` | [`loop_start`](Client::loop_start), [`loop_stop`](Client::loop_stop), [`loop_forever`](Client::loop_forever) | the delay between tries grows, with jitter |
 //! | `loop` | [`loop_once`](Client::loop_once) | `loop` is a keyword |
-//! | `loop_read`, `loop_write`, `loop_misc`, `socket`, `want_write`, `on_socket_…` | [`Connection`] | for a loop of your own: the async connection, or the [`Session`](session::Session) on any transport |
+//! | `loop_read`, `loop_write`, `loop_misc`, `want_write`, `on_socket_open`, `_close`, `_register_write`, `_unregister_write` | [`Connection`] | for a loop of your own: the async connection, or the [`Session`](session::Session) on any transport |
+//! | `socket` | none | nobody else may read from it |
 //! | `is_connected` | [`is_connected`](Client::is_connected) | |
 //! | `reconnect_delay_set` | [`reconnect_delay_set`](Client::reconnect_delay_set) | |
 //! | `username_pw_set` | [`username_pw_set`](Client::username_pw_set) | a wrong combination is an error here already |
 //! | `will_set`, `will_clear` | [`will_set`](Client::will_set), [`will_set_with`](Client::will_set_with) (properties), [`will_clear`](Client::will_clear) | |
-//! | `user_data_set` | [`user_data_set`](Client::user_data_set) | callbacks get it as `&mut`, so it needs no lock |
+//! | `user_data_set`, `user_data_get` | [`user_data_set`](Client::user_data_set) | callbacks get it as `&mut`, so it needs no lock, and can't be had elsewhere |
 //! | `max_inflight_messages_set` | [`max_inflight_messages_set`](Client::max_inflight_messages_set) | an MQTT 5 broker's receive maximum lowers it |
 //! | `max_queued_messages_set` | [`max_queued_messages_set`](Client::max_queued_messages_set) | not unlimited by default; [`max_queued_bytes`](ClientConfig::max_queued_bytes) counts too; when full, [`publish`](Client::publish) is [`Error::QueueFull`] |
 //! | `message_retry_set` | none | messages are sent again on a new connection only [MQTT-4.4.0-1] |
 //! | `tls_set`, `ws_set_options`, `proxy_set` | none yet | |
-//! | `enable_logger` | [`on_log`](Client::on_log), and `tracing` | |
+//! | `drop_out_messages` | none | it mends topic aliases that outlive their connection; ours don't, and what is accepted is not dropped |
+//! | `enable_logger`, `disable_logger`, `logger` | [`on_log`](Client::on_log), and `tracing` | |
 //!
 //! ## Messages
 //!
@@ -46,13 +51,15 @@
 //! |---|---|---|
 //! | `publish(topic, payload, qos, retain)` | [`publish`](Client::publish) | payloads are text, bytes, numbers or nothing, by [`Payload`]; QoS 1 and 2 survive a lost session |
 //! | … `properties` | [`publish_message`](Client::publish_message) | a [`Message`] with [`Properties`]; topic aliases are the client's business |
-//! | `MQTTMessageInfo`: `mid`, `is_published`, `wait_for_publish` | [`MessageInfo`] | waiting inside a callback is an error, not a deadlock |
+//! | `MQTTMessageInfo`: `mid`, `rc`, `is_published`, `wait_for_publish` | [`MessageInfo`] | waiting inside a callback is an error, not a deadlock; `rc` is the error that [`publish`](Client::publish) returns |
+//! | `MQTTMessage`: `topic`, `payload`, `qos`, `retain`, `dup`, `mid`, `properties` | [`Message`] | the topic is text, the payload bytes that are shared, not copied |
 //! | `subscribe(topic, qos)`, `subscribe([(topic, qos), …])` | [`subscribe`](Client::subscribe), [`subscribe_many`](Client::subscribe_many) | |
 //! | `subscribe(options, properties)` | [`subscribe_with`](Client::subscribe_with) | options are fields of a [`Subscription`] |
 //! | `unsubscribe` | [`unsubscribe`](Client::unsubscribe), [`unsubscribe_many`](Client::unsubscribe_many), [`unsubscribe_with`](Client::unsubscribe_with) | |
 //! | `manual_ack_set`, `ack(mid, qos)` | [`manual_ack_set`](Client::manual_ack_set), [`ack`](Client::ack), [`ack_with`](Client::ack_with) (reason and properties) | for QoS 2 it sends the PUBREC, by which the application takes the message over; Paho's sends the PUBCOMP, when the broker holds it no more. The order of arrival is kept |
+//! | `error_string`, `connack_string` | [`Error`], [`ConnectCode`] and [`ReasonCode`] as text | |
 //! | `topic_matches_sub` | [`TopicFilter::matches`] | knows `$share` |
-//! | `publish.single`, `subscribe.simple` | the programs `iot-pub` and `iot-sub` | |
+//! | `publish.single`, `publish.multiple`, `subscribe.simple`, `subscribe.callback` | the programs `iot-pub` and `iot-sub` | |
 //!
 //! ## Callbacks
 //!
@@ -63,13 +70,15 @@
 //! |---|---|---|
 //! | `on_connect(flags, rc, properties)` | [`on_connect`](Client::on_connect) | [`ConnectFlags`] holds flags and properties; [`ConnectCode`] says what its number means |
 //! | `on_connect_fail` | [`on_connect_fail`](Client::on_connect_fail) | with the reason, and wherever the loop dials |
-//! | `on_disconnect(rc, properties)` | [`on_disconnect`](Client::on_disconnect) | a result; [`Error::ServerDisconnect`] holds the broker's reason and properties |
+//! | `on_disconnect(rc, properties)` | [`on_disconnect`](Client::on_disconnect) | a result; [`Error::ServerDisconnect`] holds the broker's reason and properties, [`Error::Refused`] CONNACK's; which one it is tells what Paho's `is_disconnect_packet_from_server` does |
 //! | `on_message` | [`on_message`](Client::on_message) | the topic is text already |
 //! | `message_callback_add`, `_remove` | [`message_callback_add`](Client::message_callback_add), [`message_callback_remove`](Client::message_callback_remove) | as there: all that match are called, `on_message` where none does |
 //! | `on_publish(mid, reason, properties)` | [`on_publish`](Client::on_publish) | [`Published`] tells of failures too |
 //! | `on_subscribe(mid, granted_qos)`, `on_unsubscribe` | [`on_subscribe`](Client::on_subscribe), [`on_unsubscribe`](Client::on_unsubscribe) | [`SubscribeAck::granted`] gives QoS or refusal for each filter |
 //! | `on_log(level, buf)` | [`on_log`](Client::on_log) | [`LogLevel`]; off until it is set |
 //! | `on_pre_connect` | none | the setters may be called at any time |
+//! | `connect_callback`, `message_callback`, `topic_callback` and the other decorators | the setters above | |
+//! | none | [`on_release`](Client::on_release), [`on_auth`](Client::on_auth) with [`auth`](Client::auth) and [`reauthenticate`](Client::reauthenticate) | what MQTT 5 brokers say in PUBREL, and enhanced authentication, which Paho doesn't have |
 //!
 //! As in Paho, the client doesn't renew subscriptions by itself: [`subscribe`](Client::subscribe) in
 //! `on_connect`.
@@ -79,13 +88,21 @@
 //! [`Properties`] has one field for each property; what doesn't belong to a packet isn't sent with
 //! it. CONNECT's are fields of [`ClientConfig`]. The broker's limits are obeyed: what breaks them is
 //! refused where it is asked for, or given up and told when they get known after the message was
-//! accepted. Enhanced authentication (AUTH) is not offered; a broker that tries it all the same is
-//! left with reason code 0x82.
+//! accepted. Enhanced authentication (AUTH) is offered where
+//! [`ClientConfig::authentication_method`] names a method; a broker that tries it otherwise is left
+//! with reason code 0x82.
 //!
 //! # MQTT 3.1
 //!
 //! The broker doesn't say whether it still has the session. So a QoS 2 message whose connection is
 //! lost is sent and taken again: it may arrive twice, and is never lost. Subscribe at each connect.
+//!
+//! # What no client can tell
+//!
+//! A broker loses the session, the client connects, and this connection is lost before its CONNACK
+//! has said so: the next CONNACK finds the session present that began in between. A QoS 2 message
+//! that the broker had half taken over before is then released, and answered as done, though it is
+//! gone with the first session.
 
 mod backoff;
 #[cfg(feature = "cli")]
@@ -94,6 +111,9 @@ pub mod client;
 pub mod config;
 pub mod connection;
 pub mod error;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 pub mod message;
 pub mod packet;
 pub mod reason;
@@ -107,7 +127,7 @@ pub use config::{ClientConfig, Protocol, Will};
 pub use connection::{Connection, Handle};
 pub use error::{Error, Rejection};
 pub use message::{Message, PacketId, Payload, Properties, QoS};
-pub use packet::{ConnAck, SubscribeAck, Subscription};
+pub use packet::{Ack, Auth, ConnAck, SubscribeAck, Subscription};
 pub use reason::{ConnectCode, ReasonCode};
 pub use session::{AckToken, Event, LogLevel, ReleaseToken};
 pub use topic::{TopicFilter, TopicName};

@@ -199,6 +199,7 @@ impl Properties {
             ("content type", &self.content_type),
             ("response topic", &self.response_topic),
             ("reason string", &self.reason_string),
+            ("authentication method", &self.authentication_method),
         ];
         let texts = texts
             .iter()
@@ -214,6 +215,9 @@ impl Properties {
         }
         if let Some(data) = &self.correlation_data {
             check_len("correlation data", data.len())?;
+        }
+        if let Some(data) = &self.authentication_data {
+            check_len("authentication data", data.len())?;
         }
         if let Some(topic) = &self.response_topic {
             TopicName::new(topic.as_str())?;

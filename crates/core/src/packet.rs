@@ -171,6 +171,15 @@ pub struct Disconnect {
     pub properties: Option<Box<Properties>>,
 }
 
+/// A step of enhanced authentication (MQTT 5 §3.15).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Auth {
+    /// Success, continue (0x18) or, from the client, re-authenticate (0x19).
+    pub reason: ReasonCode,
+    /// The method, its data, a reason string and user properties.
+    pub properties: Option<Box<Properties>>,
+}
+
 /// A packet that a client sends.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(missing_docs, reason = "the names are the standard's")]
@@ -193,6 +202,7 @@ pub enum Outgoing {
     Unsubscribe(PacketId, Vec<TopicFilter>, Option<Box<Properties>>),
     PingReq,
     Disconnect(Disconnect),
+    Auth(Auth),
 }
 
 /// A packet that a broker sends.
@@ -209,8 +219,7 @@ pub enum Incoming {
     UnsubAck(SubscribeAck),
     PingResp,
     Disconnect(Disconnect),
-    /// Enhanced authentication, which this client doesn't ask for.
-    Auth,
+    Auth(Auth),
 }
 
 /// A received PUBLISH: the topic may still be hidden behind an alias.
@@ -277,6 +286,13 @@ impl Codec {
             }
             Outgoing::PingReq => out.put_slice(&[0xc0, 0]),
             Outgoing::Disconnect(disconnect) => self.disconnect(disconnect, out),
+            Outgoing::Auth(auth) => {
+                let properties = auth.properties.as_deref();
+                out.put_u8(0xf0);
+                wire::put_varint(out, 1 + properties::len(properties, PacketKind::Auth));
+                out.put_u8(auth.reason.0);
+                properties::put(out, properties, PacketKind::Auth);
+            }
         }
     }
 
@@ -427,8 +443,14 @@ impl Codec {
             0xb0 => Incoming::UnsubAck(self.decode_unsuback(body)?),
             0xd0 if body.is_empty() => Incoming::PingResp,
             0xd0 => return Err(DecodeError::Malformed("PINGRESP with a body")),
-            0xe0 => decode_disconnect(body)?,
-            _ => Incoming::Auth,
+            0xe0 => {
+                let (reason, properties) = decode_reason(body, PacketKind::Disconnect)?;
+                Incoming::Disconnect(Disconnect { reason, properties })
+            }
+            _ => {
+                let (reason, properties) = decode_reason(body, PacketKind::Auth)?;
+                Incoming::Auth(Auth { reason, properties })
+            }
         };
         Ok(Some(packet))
     }
@@ -609,20 +631,22 @@ fn publish_aliased(message: &Message, alias: u16, known: bool, out: &mut BytesMu
     out.put_slice(&message.payload);
 }
 
-fn decode_disconnect(body: &[u8]) -> Result<Incoming, DecodeError> {
+/// A reason code and properties, each of which may be left out: DISCONNECT and AUTH.
+fn decode_reason(
+    body: &[u8],
+    kind: PacketKind,
+) -> Result<(ReasonCode, Option<Box<Properties>>), DecodeError> {
     let mut reader = Reader::new(body);
-    let mut disconnect = Disconnect {
-        reason: ReasonCode::SUCCESS,
-        properties: None,
-    };
+    let mut reason = ReasonCode::SUCCESS;
+    let mut properties = None;
     if !reader.is_empty() {
-        disconnect.reason = ReasonCode(reader.u8()?);
+        reason = ReasonCode(reader.u8()?);
     }
     if !reader.is_empty() {
-        disconnect.properties = properties::read(&mut reader, PacketKind::Disconnect)?;
+        properties = properties::read(&mut reader, kind)?;
     }
     reader.end()?;
-    Ok(Incoming::Disconnect(disconnect))
+    Ok((reason, properties))
 }
 
 impl Reader<'_> {

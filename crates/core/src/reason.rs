@@ -52,6 +52,8 @@ pub struct ReasonCode(pub u8);
 impl ReasonCode {
     pub const SUCCESS: Self = Self(0x00);
     pub const DISCONNECT_WITH_WILL: Self = Self(0x04);
+    pub const CONTINUE_AUTHENTICATION: Self = Self(0x18);
+    pub const REAUTHENTICATE: Self = Self(0x19);
     pub const UNSPECIFIED_ERROR: Self = Self(0x80);
     pub const MALFORMED_PACKET: Self = Self(0x81);
     pub const PROTOCOL_ERROR: Self = Self(0x82);

@@ -12,7 +12,7 @@ mod log;
 mod publishing;
 mod receiving;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ use crate::config::{ClientConfig, Protocol};
 use crate::error::{Error, Rejection};
 use crate::message::{Message, PacketId, Properties, QoS};
 use crate::packet::{
-    Ack, Codec, ConnAck, Connect, Disconnect, Incoming, Outgoing, Publish, SubscribeAck,
+    Ack, Auth, Codec, ConnAck, Connect, Disconnect, Incoming, Outgoing, Publish, SubscribeAck,
     Subscription,
 };
 use crate::reason::ReasonCode;
@@ -50,6 +50,15 @@ const GOODBYE: Disconnect = Disconnect {
 /// Why AUTH may not come [MQTT-4.12.0-6].
 const AUTH: &str = "AUTH, though no authentication method was named";
 
+/// Why this CONNACK may not come [MQTT-4.12.0-5], [MQTT-4.12.0-6].
+const OTHER_METHOD_ACCEPTED: &str = "CONNACK with another authentication method than CONNECT's";
+
+/// Why a packet may not come that explains itself [MQTT-3.1.2-29].
+const UNWANTED_WORDS: &str = "a reason string or user properties, though they are not wanted";
+
+/// Why this AUTH may not come [MQTT-4.12.0-5].
+const OTHER_METHOD: &str = "AUTH with another method than CONNECT's";
+
 /// A time that no wait exceeds, so that adding it to a moment can't overflow.
 const LONGEST: Duration = Duration::from_hours(24 * 365);
 
@@ -75,8 +84,16 @@ pub enum Event {
     /// broker has lost what it knew.
     Duplicate(Message),
     /// The broker has seen our PUBREC and releases the message; [`Session::release`] sends the
-    /// PUBCOMP. Only with `manual_ack`.
-    Released(ReleaseToken),
+    /// PUBCOMP. Without `manual_ack` the PUBCOMP goes by itself, and this tells only what the broker
+    /// has added to its PUBREL, if anything.
+    Released {
+        /// What [`Session::release`] takes.
+        token: ReleaseToken,
+        /// Success, or that the broker doesn't know the message (MQTT 5).
+        reason: ReasonCode,
+        /// What the broker added (MQTT 5).
+        properties: Option<Box<Properties>>,
+    },
     /// A message is sent (QoS 0, where asked for), acknowledged (1, 2), or never will be.
     Published {
         /// Which one.
@@ -85,7 +102,12 @@ pub enum Event {
         result: Result<ReasonCode, Error>,
         /// What the broker added (MQTT 5).
         properties: Option<Box<Properties>>,
+        /// The PUBREC of a QoS 2 message that is done, where it said more than success (MQTT 5).
+        pubrec: Option<Box<Ack>>,
     },
+    /// The broker asks for the next step of the authentication that CONNECT has offered, or ends a
+    /// repeated one; [`Session::auth`] answers.
+    Auth(Auth),
     /// The broker's answer to a SUBSCRIBE.
     Subscribed(SubscribeAck),
     /// The broker's answer to an UNSUBSCRIBE.
@@ -143,6 +165,7 @@ struct Limits {
 
 /// The protocol's state, for one client id.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a matter of its own")]
 pub struct Session {
     config: Arc<ClientConfig>,
     codec: Codec,
@@ -152,7 +175,11 @@ pub struct Session {
     publishing: Publishing,
     receiving: Receiving,
     /// Why messages with QoS 2 are given up that the broker may have, or not.
-    doubtful: HashMap<PacketId, Error>,
+    doubtful: BTreeMap<PacketId, Error>,
+    /// What PUBRECs said beyond success, until their messages are done.
+    pubrecs: BTreeMap<PacketId, Box<Ack>>,
+    /// A repeated authentication is under way.
+    reauthenticating: bool,
     /// What the broker's aliases stand for.
     aliases: Vec<Option<TopicName>>,
     /// What ours stand for.
@@ -184,7 +211,9 @@ impl Session {
             ids: PacketIds::default(),
             publishing: Publishing::default(),
             receiving: Receiving::new(config.manual_ack),
-            doubtful: HashMap::new(),
+            doubtful: BTreeMap::new(),
+            pubrecs: BTreeMap::new(),
+            reauthenticating: false,
             aliases: Vec::new(),
             our_aliases: Aliases::default(),
             goodbye: GOODBYE,
@@ -237,6 +266,11 @@ impl Session {
     /// Returns the codec that fits this session's packets.
     pub fn codec(&self) -> Codec {
         self.codec
+    }
+
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn codec_protocol(&self) -> Protocol {
+        self.config.protocol
     }
 
     /// Returns the client id: the configured one, or the one that the broker gave.
@@ -293,6 +327,7 @@ impl Session {
             .resize(self.config.topic_alias_maximum.into(), None);
         self.our_aliases.reset(0);
         self.goodbye = GOODBYE;
+        self.reauthenticating = false;
         self.receiving.disconnected();
         let config = &self.config;
         let properties = match config.protocol {
@@ -326,6 +361,9 @@ impl Session {
         // Any packet shows that the broker lives, and frees the way for the next PINGREQ.
         self.ping_sent = None;
         self.log(LogLevel::Debug, || log::received(&packet));
+        if !self.config.request_problem_information && has_words(&packet) {
+            return Err(protocol(UNWANTED_WORDS));
+        }
         match (self.phase, packet) {
             (Phase::Connecting { .. }, Incoming::ConnAck(ack)) => self.connack(ack),
             (Phase::Connecting { .. }, packet @ Incoming::Disconnect(_))
@@ -344,7 +382,9 @@ impl Session {
                 self.greeted_late(&ack);
                 Ok(())
             }
-            (Phase::Connecting { .. }, Incoming::Auth) => Err(protocol(AUTH)),
+            (Phase::Connecting { .. }, Incoming::Auth(auth)) => {
+                self.asked(auth, &[ReasonCode::CONTINUE_AUTHENTICATION])
+            }
             (Phase::Connecting { .. }, _) => Err(protocol("a packet before CONNACK")),
             (Phase::Offline, _) => Err(Error::Closed),
             (Phase::Ending { .. }, _) => Ok(()),
@@ -359,7 +399,7 @@ impl Session {
             Incoming::PubRec(ack) => self.pubrec(ack),
             Incoming::PubRel(ack) => {
                 let mut out = Answers::new(&mut self.outbox, &mut self.events);
-                self.receiving.pubrel(ack.id, &mut out);
+                self.receiving.pubrel(ack, &mut out);
             }
             Incoming::PubComp(ack) => self.acknowledged(ack, QoS::ExactlyOnce),
             Incoming::SubAck(ack) => {
@@ -382,7 +422,19 @@ impl Session {
                     properties,
                 });
             }
-            Incoming::Auth => return Err(protocol(AUTH)),
+            Incoming::Auth(auth) if self.reauthenticating => {
+                if auth.reason == ReasonCode::SUCCESS {
+                    self.reauthenticating = false;
+                }
+                let allowed = [ReasonCode::SUCCESS, ReasonCode::CONTINUE_AUTHENTICATION];
+                self.asked(auth, &allowed)?;
+            }
+            Incoming::Auth(_) if self.config.authentication_method.is_some() => {
+                return Err(protocol(
+                    "AUTH, though nobody has asked to authenticate again",
+                ));
+            }
+            Incoming::Auth(_) => return Err(protocol(AUTH)),
         }
         Ok(())
     }
@@ -392,12 +444,18 @@ impl Session {
             let error = Error::Refused {
                 code: ack.code,
                 reason_string: reason_string(ack.properties.as_deref()),
+                properties: ack.properties.clone(),
             };
             self.events.push_back(Event::Refused(ack));
             return Err(error);
         }
         if ack.session_present && self.config.clean_session {
             return Err(protocol("a session is present after a clean start"));
+        }
+        let method = ack.properties.as_deref();
+        let method = method.and_then(|given| given.authentication_method.as_ref());
+        if self.config.protocol.is_v5() && method != self.config.authentication_method.as_ref() {
+            return Err(protocol(OTHER_METHOD_ACCEPTED));
         }
         self.phase = Phase::Online;
         self.obey(&ack);
@@ -468,6 +526,7 @@ impl Session {
                     id,
                     result: Err(error),
                     properties: None,
+                    pubrec: None,
                 });
             }
             false
@@ -485,7 +544,8 @@ impl Session {
             }
             _ => false,
         };
-        if waits && !matches!(self.outbox.front(), Some(Outgoing::Connect(_))) {
+        let first = self.outbox.front();
+        if waits && !matches!(first, Some(Outgoing::Connect(_) | Outgoing::Auth(_))) {
             return None;
         }
         let packet = match &mut self.phase {
@@ -545,6 +605,7 @@ impl Session {
                 id,
                 result,
                 properties: None,
+                pubrec: None,
             });
             self.feed();
         }
@@ -630,6 +691,7 @@ impl Session {
                 id,
                 result,
                 properties: None,
+                pubrec: None,
             });
         }
         self.feed();
@@ -901,14 +963,10 @@ impl Session {
                 "a message is not acknowledged with `{reason}`"
             )));
         }
-        let mut reply = Ack::with_reason(token.id(), reason);
-        if let Some(properties) = properties {
+        if let Some(properties) = &properties {
             properties.check()?;
-            reply.properties = Some(Box::new(properties));
-            if self.is_too_large(&Outgoing::PubAck(reply.clone())) {
-                reply.properties = None;
-            }
         }
+        let reply = self.with_words(Ack::with_reason(token.id(), reason), properties);
         let mut out = Answers::new(&mut self.outbox, &mut self.events);
         self.receiving
             .ack_with(token, reply.reason, reply.properties, &mut out);
@@ -925,7 +983,103 @@ impl Session {
     /// Forgets a released QoS 2 message and sends its PUBCOMP.
     pub fn release(&mut self, token: &ReleaseToken) {
         let mut out = Answers::new(&mut self.outbox, &mut self.events);
-        self.receiving.release(token, &mut out);
+        self.receiving.release(token, None, &mut out);
+    }
+
+    /// Releases as [`release`](Self::release) does, with a reason string and user properties for an
+    /// MQTT 5 broker (§3.7.2.2). What is too large for the broker is left out [MQTT-3.7.2-2].
+    ///
+    /// # Errors
+    /// [`Error::Config`] for properties out of their range.
+    pub fn release_with(
+        &mut self,
+        token: &ReleaseToken,
+        properties: Properties,
+    ) -> Result<(), Error> {
+        properties.check()?;
+        let reply = self.with_words(Ack::success(token.id()), Some(properties));
+        let mut out = Answers::new(&mut self.outbox, &mut self.events);
+        self.receiving.release(token, reply.properties, &mut out);
+        Ok(())
+    }
+
+    /// The acknowledgement with these properties, unless the broker takes none or would not take
+    /// a packet of that size.
+    fn with_words(&self, mut ack: Ack, properties: Option<Properties>) -> Ack {
+        if !self.config.protocol.is_v5() {
+            return ack;
+        }
+        ack.properties = properties.map(Box::new);
+        if ack.properties.is_some() && self.is_too_large(&Outgoing::PubAck(ack.clone())) {
+            ack.properties = None;
+        }
+        ack
+    }
+
+    /// Answers the broker's AUTH with the next data of the method that CONNECT named (MQTT 5
+    /// §4.12); a reason string and user properties may come with it.
+    ///
+    /// # Errors
+    /// [`Error::NotConnected`], [`Error::Unsupported`] where CONNECT named no method,
+    /// [`Error::Config`] for properties out of their range, and [`Error::PacketTooLarge`].
+    pub fn auth(&mut self, properties: Properties) -> Result<(), Error> {
+        self.send_auth(ReasonCode::CONTINUE_AUTHENTICATION, properties)
+    }
+
+    /// Authenticates again on the present connection, with CONNECT's method (MQTT 5 §4.12.1);
+    /// [`Event::Auth`] tells how it goes on.
+    ///
+    /// # Errors
+    /// As [`auth`](Self::auth).
+    pub fn reauthenticate(&mut self, properties: Properties) -> Result<(), Error> {
+        if self.phase != Phase::Online {
+            return Err(Error::NotConnected);
+        }
+        self.send_auth(ReasonCode::REAUTHENTICATE, properties)?;
+        self.reauthenticating = true;
+        Ok(())
+    }
+
+    fn send_auth(&mut self, reason: ReasonCode, mut properties: Properties) -> Result<(), Error> {
+        if !self.is_up() {
+            return Err(Error::NotConnected);
+        }
+        let method = self.config.authentication_method.clone();
+        if method.is_none() || !self.config.protocol.is_v5() {
+            return Err(Error::Unsupported("AUTH where CONNECT named no method"));
+        }
+        properties.authentication_method = method;
+        properties.check()?;
+        let auth = Outgoing::Auth(Auth {
+            reason,
+            properties: Some(Box::new(properties)),
+        });
+        let mut bytes = BytesMut::new();
+        self.codec.encode(&auth, &mut bytes);
+        check_size(bytes.len(), self.limits.maximum_packet_size)?;
+        // Before CONNACK the rest waits, but not this.
+        let at = usize::from(matches!(self.outbox.front(), Some(Outgoing::Connect(_))));
+        match self.phase {
+            Phase::Connecting { .. } => self.outbox.insert(at, auth),
+            _ => self.outbox.push_back(auth),
+        }
+        Ok(())
+    }
+
+    /// An AUTH has come.
+    fn asked(&mut self, auth: Auth, allowed: &[ReasonCode]) -> Result<(), Error> {
+        let Some(ours) = &self.config.authentication_method else {
+            return Err(protocol(AUTH));
+        };
+        let given = auth.properties.as_deref();
+        if given.and_then(|given| given.authentication_method.as_ref()) != Some(ours) {
+            return Err(protocol(OTHER_METHOD));
+        }
+        if !allowed.contains(&auth.reason) {
+            return Err(protocol("AUTH with a reason that may not come now"));
+        }
+        self.events.push_back(Event::Auth(auth));
+        Ok(())
     }
 
     /// Ends the connection cleanly: what is queued to be sent is sent, DISCONNECT last, so that the
@@ -1025,7 +1179,11 @@ impl Session {
             return;
         }
         let window = self.config.max_inflight.min(self.limits.receive_maximum);
-        while let Some(next) = self.publishing.next(window.into()) {
+        while let Some(mut next) = self.publishing.next(window.into()) {
+            if let Outgoing::PubRel(ack) = next {
+                next =
+                    Outgoing::PubRel(self.with_words(ack, self.config.release_properties.clone()));
+            }
             if let Outgoing::Publish(message) = &next {
                 let size = self.codec.publish_len(message);
                 if let Err(error) = self.limits.check(message, size) {
@@ -1044,7 +1202,8 @@ impl Session {
     fn give_up(&mut self, id: PacketId, sent_before: bool, error: Error) {
         if sent_before && self.publishing.received(id) {
             self.doubtful.insert(id, error);
-            self.outbox.push_back(Outgoing::PubRel(Ack::success(id)));
+            let release = self.with_words(Ack::success(id), self.config.release_properties.clone());
+            self.outbox.push_back(Outgoing::PubRel(release));
         } else {
             self.publishing.finish(id);
             self.finish(id, Err(error));
@@ -1087,11 +1246,18 @@ impl Session {
             }
         } else {
             // An id that isn't ours is answered too: the broker would wait for ever otherwise.
-            let answer = if self.publishing.received(ack.id) {
-                Ack::success(ack.id)
+            let id = ack.id;
+            let answer = if self.publishing.received(id) {
+                if ack.reason != ReasonCode::SUCCESS || ack.properties.is_some() {
+                    self.pubrecs.insert(id, Box::new(ack));
+                } else {
+                    self.pubrecs.remove(&id);
+                }
+                Ack::success(id)
             } else {
-                Ack::with_reason(ack.id, ReasonCode::PACKET_ID_NOT_FOUND)
+                Ack::with_reason(id, ReasonCode::PACKET_ID_NOT_FOUND)
             };
+            let answer = self.with_words(answer, self.config.release_properties.clone());
             self.outbox.push_back(Outgoing::PubRel(answer));
         }
     }
@@ -1107,11 +1273,13 @@ impl Session {
         properties: Option<Box<Properties>>,
     ) {
         self.doubtful.remove(&id);
+        let pubrec = self.pubrecs.remove(&id);
         self.ids.free_if(id, Use::Publish);
         self.events.push_back(Event::Published {
             id,
             result,
             properties,
+            pubrec,
         });
         self.feed();
     }
@@ -1216,6 +1384,21 @@ impl<'a> Answers<'a> {
 
 fn protocol(what: &'static str) -> Error {
     Error::Decode(crate::packet::DecodeError::Protocol(what))
+}
+
+/// Whether a packet holds what CONNECT may have asked not to get.
+fn has_words(packet: &Incoming) -> bool {
+    let properties = match packet {
+        Incoming::PubAck(ack)
+        | Incoming::PubRec(ack)
+        | Incoming::PubRel(ack)
+        | Incoming::PubComp(ack) => &ack.properties,
+        Incoming::SubAck(ack) | Incoming::UnsubAck(ack) => &ack.properties,
+        Incoming::Auth(auth) => &auth.properties,
+        _ => return false,
+    };
+    let said = properties.as_deref();
+    said.is_some_and(|said| said.reason_string.is_some() || !said.user_properties.is_empty())
 }
 
 fn reason_string(properties: Option<&Properties>) -> Option<String> {

@@ -2,6 +2,8 @@
 //! is named. What comes out is one stream to read from and to write to.
 
 mod failure;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod proxy;
 mod tcp;
 #[cfg(feature = "tls")]

@@ -139,7 +139,7 @@ async fn with_manual_ack_nothing_is_acknowledged_before_the_application_does() {
     assert!(!broker.log().contains("Received PUBREC from a"));
     handle.ack([&token]);
     let release = loop {
-        if let Event::Released(release) = next(&mut connection).await {
+        if let Event::Released { token: release, .. } = next(&mut connection).await {
             break release;
         }
     };

@@ -98,6 +98,9 @@ pub(crate) struct Args {
     listen: Option<std::net::SocketAddr>,
 
     #[command(flatten)]
+    connect: ConnectArgs,
+
+    #[command(flatten)]
     fields: FieldsArgs,
 
     #[command(flatten)]
@@ -111,9 +114,6 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     watch: watch::WatchArgs,
-
-    #[command(flatten)]
-    connect: ConnectArgs,
 }
 
 /// Where readings are stored.

@@ -361,7 +361,7 @@ impl Pipeline {
             Event::Unsubscribed(_) => self.selector.answered(),
             Event::Received { message, token } => self.message(message, token),
             Event::Duplicate(_) => self.counts.received_again(),
-            Event::Released(token) => {
+            Event::Released { token, .. } => {
                 failpoint::pass(Point::BeforePubrel);
                 if self.noted == Noted::Never {
                     self.handle.release(&token);

@@ -122,12 +122,24 @@ async fn print(every: Duration, counts: Arc<Counts>, messages: Messages) {
     }
 }
 
-/// Says where a part is stuck, and where it no longer is.
+/// Says where a part is stuck, and where it no longer is; and that a broker has left a subscription unanswered, after which
+/// nothing would come and nothing be said.
 async fn look(counts: Arc<Counts>, messages: Messages) {
     let mut told = None;
+    // Numbers of connections.
+    let (mut seen, mut told_of) = (None, None);
     let mut ticks = interval(LOOK);
     loop {
         ticks.tick().await;
+        let waits_on = counts.gauges.unanswered();
+        if waits_on.is_some() && waits_on == seen && waits_on != told_of {
+            let seconds = LOOK.as_secs();
+            messages.say(&format_args!(
+                "the broker has not answered the subscription for {seconds} s; nothing is received until it does"
+            ));
+            told_of = waits_on;
+        }
+        seen = waits_on;
         let stuck = counts.gauges.stuck();
         if stuck == told {
             continue;

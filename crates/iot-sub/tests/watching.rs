@@ -11,7 +11,7 @@ use std::os::unix::net::{SocketAddr as UnixAddress, UnixDatagram};
 use std::time::{Duration, Instant};
 
 use common::{interrupt, publish, start, sub};
-use testkit::{Broker, DEADLINE, Mongo, Program, Running, eventually};
+use testkit::{Broker, DEADLINE, Mongo, Program, Running, ScriptedPeer, eventually};
 
 /// Where a program serves its metrics.
 #[track_caller]
@@ -432,6 +432,47 @@ fn an_address_that_is_taken_is_told_at_the_start() {
     let stderr = program.stderr();
     assert!(stderr.starts_with(&expected), "{stderr}");
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
+}
+
+#[test]
+fn a_broker_that_leaves_the_subscription_unanswered_is_told() {
+    let peer = ScriptedPeer::listen();
+    let port = peer.port().to_string();
+    let program = sub(&["-p", &port, "--store", "none", "--metrics", "127.0.0.1:0"]).spawn();
+    let at = address(&program);
+    let mut broker = peer.accept();
+    assert_eq!(broker.read_packet()[0], 0x10);
+    broker.send(&[0x20, 2, 0, 0]);
+    assert_eq!(broker.read_packet()[0], 0x82);
+    let reason = "not ready: the broker has not confirmed the subscription yet\n";
+    eventually(DEADLINE, "it is connected", || {
+        get(at, "/readyz").1 == reason
+    });
+    program.wait_for_stderr("the broker has not answered the subscription for 5 s");
+}
+
+#[test]
+fn a_database_that_hangs_is_noticed_and_gets_everything_once_it_goes_on() {
+    let broker = Broker::start();
+    let mut mongo = Mongo::start();
+    let program = start(&broker, &mongo.url(), SPOOLED);
+    let at = address(&program);
+    let port = broker.port();
+    publish(port, &["-q", "1", "--count", "10", "--interval", "1ms"]);
+    becomes(at, "stored_total", 10.0);
+    mongo.freeze();
+    publish(port, &["-q", "1", "--count", "10", "--interval", "1ms"]);
+    becomes(at, "store_up", 0.0);
+    program.wait_for_stderr("waiting for store");
+    assert_eq!(get(at, "/readyz").0, 200);
+    becomes(at, "spooled", 10.0);
+    mongo.thaw();
+    becomes(at, "stored_total", 20.0);
+    becomes(at, "store_up", 1.0);
+    let told = program.stderr().matches("waiting for store").count();
+    assert_eq!(told, 1, "{}", program.stderr());
+    interrupt(program);
+    assert_eq!(common::documents(&mongo, "sensors").len(), 20);
 }
 
 /// A service manager's socket, and what it has been told.

@@ -117,6 +117,7 @@ mod tests {
         Error::Refused {
             code: ConnectCode(3),
             reason_string: None,
+            properties: None,
         }
     }
 

@@ -84,6 +84,7 @@ mod tests {
         let refused = Error::Refused {
             code: ConnectCode(5),
             reason_string: None,
+            properties: None,
         };
         case(
             &anyhow::Error::from(refused).context("cannot connect to broker `b:1883`"),

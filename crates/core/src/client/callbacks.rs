@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use super::{Client, lock};
 use crate::error::Error;
 use crate::message::{Message, PacketId, Properties};
-use crate::packet::SubscribeAck;
+use crate::packet::{Ack, Auth, SubscribeAck};
 use crate::reason::{ConnectCode, ReasonCode};
 use crate::session::LogLevel;
 use crate::topic::TopicFilter;
@@ -30,8 +30,11 @@ pub struct Published {
     /// not be delivered: [`Error::Rejected`] by the broker, what its CONNACK forbids, for QoS 0 the
     /// loss of the connection.
     pub result: Result<ReasonCode, Error>,
-    /// MQTT 5 only: what the broker added to its PUBACK, PUBREC or PUBCOMP.
+    /// MQTT 5 only: what the broker added to its PUBACK or PUBCOMP, or to a PUBREC that refuses.
     pub properties: Option<Box<Properties>>,
+    /// MQTT 5 only: the PUBREC of a QoS 2 message that is delivered, where it said more than success;
+    /// that nobody has subscribed (0x10), for one.
+    pub pubrec: Option<Box<Ack>>,
 }
 
 type OnConnect<U> = dyn FnMut(&Client<U>, &mut U, ConnectFlags, ConnectCode) + Send;
@@ -40,6 +43,8 @@ type OnDisconnect<U> = dyn FnMut(&Client<U>, &mut U, &Result<(), Error>) + Send;
 type OnMessage<U> = dyn FnMut(&Client<U>, &mut U, &Message) + Send;
 type OnPublish<U> = dyn FnMut(&Client<U>, &mut U, PacketId, &Published) + Send;
 type OnSubscribe<U> = dyn FnMut(&Client<U>, &mut U, PacketId, &SubscribeAck) + Send;
+type OnRelease<U> = dyn FnMut(&Client<U>, &mut U, &Ack) + Send;
+type OnAuth<U> = dyn FnMut(&Client<U>, &mut U, &Auth) + Send;
 type OnLog<U> = dyn FnMut(&Client<U>, &mut U, LogLevel, &str) + Send;
 
 pub(super) struct Callbacks<U: Send + 'static> {
@@ -50,6 +55,8 @@ pub(super) struct Callbacks<U: Send + 'static> {
     pub(super) on_publish: Slot<OnPublish<U>>,
     pub(super) on_subscribe: Slot<OnSubscribe<U>>,
     pub(super) on_unsubscribe: Slot<OnSubscribe<U>>,
+    pub(super) on_release: Slot<OnRelease<U>>,
+    pub(super) on_auth: Slot<OnAuth<U>>,
     pub(super) on_log: Slot<OnLog<U>>,
     /// Those for messages that match a filter, in the order in which they were added.
     filtered: Vec<Filtered<U>>,
@@ -74,6 +81,8 @@ impl<U: Send + 'static> Default for Callbacks<U> {
             on_publish: Slot(None),
             on_subscribe: Slot(None),
             on_unsubscribe: Slot(None),
+            on_release: Slot(None),
+            on_auth: Slot(None),
             on_log: Slot(None),
             filtered: Vec::new(),
             added: 0,

@@ -18,14 +18,17 @@ pub(super) enum PacketKind {
     /// The four acknowledgements, SUBACK and UNSUBACK.
     Ack,
     Disconnect,
+    Auth,
 }
 
 impl PacketKind {
     /// Whether a property may stand in this packet (the table of §2.2.2.2).
     fn allows(self, id: u8) -> bool {
         match self {
-            // Enhanced authentication (0x15, 0x16) is not offered.
-            Self::Connect => matches!(id, 0x11 | 0x17 | 0x19 | 0x21 | 0x22 | 0x26 | 0x27),
+            Self::Connect => matches!(
+                id,
+                0x11 | 0x15 | 0x16 | 0x17 | 0x19 | 0x21 | 0x22 | 0x26 | 0x27
+            ),
             Self::Will => matches!(id, 0x01 | 0x02 | 0x03 | 0x08 | 0x09 | 0x18 | 0x26),
             Self::Subscribe => matches!(id, 0x0b | 0x26),
             Self::Unsubscribe => id == 0x26,
@@ -36,6 +39,7 @@ impl PacketKind {
             ),
             Self::Ack => matches!(id, 0x1f | 0x26),
             Self::Disconnect => matches!(id, 0x11 | 0x1c | 0x1f | 0x26),
+            Self::Auth => matches!(id, 0x15 | 0x16 | 0x1f | 0x26),
         }
     }
 }
@@ -106,6 +110,8 @@ fn put_fields(out: &mut BytesMut, properties: &Properties, kind: PacketKind) {
         wire::put_varint(out, *identifier as usize);
     }
     long(out, 0x11, p.session_expiry_interval);
+    text(out, 0x15, &p.authentication_method);
+    bytes(out, 0x16, p.authentication_data.as_deref());
     byte(out, 0x17, p.request_problem_information);
     long(out, 0x18, p.will_delay_interval);
     byte(out, 0x19, p.request_response_information);

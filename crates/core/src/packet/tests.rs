@@ -4,6 +4,7 @@ mod decode;
 mod encode;
 mod fuzz;
 mod malformed;
+mod properties;
 mod reference;
 
 use super::*;

@@ -60,6 +60,7 @@ pub(super) fn sending(packet: &Outgoing) -> String {
         Outgoing::Disconnect(disconnect) => {
             format!("Sending DISCONNECT ({})", disconnect.reason)
         }
+        Outgoing::Auth(auth) => format!("Sending AUTH ({})", auth.reason),
     }
 }
 
@@ -81,7 +82,7 @@ pub(super) fn received(packet: &Incoming) -> String {
         Incoming::Disconnect(disconnect) => {
             format!("Received DISCONNECT ({})", disconnect.reason)
         }
-        Incoming::Auth => "Received AUTH".into(),
+        Incoming::Auth(auth) => format!("Received AUTH ({})", auth.reason),
     }
 }
 

@@ -364,7 +364,8 @@ impl Receiving {
         }
     }
 
-    pub(super) fn pubrel(&mut self, id: PacketId, out: &mut Answers<'_>) {
+    pub(super) fn pubrel(&mut self, ack: Ack, out: &mut Answers<'_>) {
+        let id = ack.id;
         // One PUBCOMP answers it, however often it comes before that.
         if self.releases.contains(&id) {
             return;
@@ -380,21 +381,34 @@ impl Receiving {
             id,
         };
         self.releases.insert(id);
-        if self.manual {
-            out.events.push_back(Event::Released(token));
-        } else {
-            self.release(&token, out);
+        if self.manual || ack.reason != ReasonCode::SUCCESS || ack.properties.is_some() {
+            out.events.push_back(Event::Released {
+                token,
+                reason: ack.reason,
+                properties: ack.properties,
+            });
+        }
+        if !self.manual {
+            self.release(&token, None, out);
         }
     }
 
-    pub(super) fn release(&mut self, token: &ReleaseToken, out: &mut Answers<'_>) {
+    pub(super) fn release(
+        &mut self,
+        token: &ReleaseToken,
+        properties: Option<Box<Properties>>,
+        out: &mut Answers<'_>,
+    ) {
         let held = self.held.get(&token.id);
         if held.is_some_and(|held| held.serial == token.serial) {
             self.forget(token.id, out);
         }
         // A second PUBCOMP might meet the next message that the broker sends under this id.
         if token.connection == self.connection && self.releases.remove(&token.id) {
-            let ack = Ack::success(token.id);
+            let ack = Ack {
+                properties,
+                ..Ack::success(token.id)
+            };
             out.outbox.push_back(Outgoing::PubComp(ack));
         }
     }

@@ -3,6 +3,7 @@
 //! A [`Bench`] is a session and a clock. Packets sent and events told are compared as short texts:
 //! `PUBLISH q1 #3 dup t=25.5`, `published #3`.
 
+mod authenticating;
 mod connecting;
 mod ending;
 mod found;
@@ -74,6 +75,20 @@ fn connack(session_present: bool) -> ConnAck {
         code: ConnectCode::ACCEPTED,
         properties: None,
     }
+}
+
+/// An AUTH with a reason and a method.
+fn auth(reason: u8, method: Option<&str>) -> Incoming {
+    let properties = method.map(|method| {
+        Box::new(Properties {
+            authentication_method: Some(method.into()),
+            ..Properties::default()
+        })
+    });
+    Incoming::Auth(Auth {
+        reason: ReasonCode(reason),
+        properties,
+    })
 }
 
 /// A PUBLISH from the broker to topic `t`; with QoS 0 the id is left out.
@@ -208,7 +223,7 @@ impl Bench {
     fn released(&mut self, number: u16) -> ReleaseToken {
         self.pubrel(number);
         match self.session.poll_event() {
-            Some(Event::Released(token)) => token,
+            Some(Event::Released { token, .. }) => token,
             other => panic!("not a release: {other:?}"),
         }
     }
@@ -263,6 +278,7 @@ fn packet_text(packet: &Outgoing) -> String {
         Outgoing::Disconnect(disconnect) => {
             format!("DISCONNECT {:#04x}", disconnect.reason.0)
         }
+        Outgoing::Auth(auth) => format!("AUTH {:#04x}", auth.reason.0),
     }
 }
 
@@ -292,7 +308,7 @@ fn event_text(event: &Event) -> String {
         Event::Refused(ack) => format!("refused: {}", ack.code),
         Event::Received { message, .. } => format!("message {}", message_text(message)),
         Event::Duplicate(message) => format!("duplicate {}", message_text(message)),
-        Event::Released(token) => format!("released #{}", token.id()),
+        Event::Released { token, .. } => format!("released #{}", token.id()),
         Event::Published {
             id, result: Ok(_), ..
         } => format!("published #{id}"),
@@ -301,6 +317,7 @@ fn event_text(event: &Event) -> String {
             result: Err(error),
             ..
         } => format!("given up #{id}: {error}"),
+        Event::Auth(auth) => format!("auth {:#04x}", auth.reason.0),
         Event::Subscribed(ack) => format!("subscribed #{}", ack.id),
         Event::Unsubscribed(ack) => format!("unsubscribed #{}", ack.id),
         Event::Writable => "writable".into(),

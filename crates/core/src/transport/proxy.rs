@@ -5,7 +5,7 @@ use std::io;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::Failure;
@@ -122,7 +122,12 @@ impl Proxy {
         Failure::permanent(self.says(text))
     }
 
-    async fn ask(&self, stream: &mut TcpStream, host: &str, port: u16) -> io::Result<()> {
+    pub(super) async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: &mut S,
+        host: &str,
+        port: u16,
+    ) -> io::Result<()> {
         let methods: &[u8] = match &self.username {
             None => &[VERSION, 1, NO_PASSWORD],
             Some(_) => &[VERSION, 2, NO_PASSWORD, PASSWORD],
@@ -165,7 +170,11 @@ impl Proxy {
         Ok(())
     }
 
-    async fn sign_in(&self, stream: &mut TcpStream, username: &str) -> io::Result<()> {
+    async fn sign_in<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: &mut S,
+        username: &str,
+    ) -> io::Result<()> {
         let mut bytes = vec![PASSWORD_VERSION];
         for text in [username, self.password.as_deref().unwrap_or("")] {
             // `check` has seen to it that it fits.

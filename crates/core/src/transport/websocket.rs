@@ -6,6 +6,8 @@
 //! leaves in one frame.
 
 mod frame;
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzz;
 mod handshake;
 mod stream;
 

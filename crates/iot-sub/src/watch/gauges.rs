@@ -143,6 +143,12 @@ impl Gauges {
         self.connected.load(Ordering::Relaxed)
     }
 
+    /// Returns the number of the connection on which the broker has not confirmed the subscription yet.
+    pub(super) fn unanswered(&self) -> Option<u64> {
+        let subscribed = self.subscribed.load(Ordering::Relaxed);
+        (self.is_connected() && !subscribed).then(|| self.connections())
+    }
+
     pub(super) fn way(&self) -> Way {
         match self.way.load(Ordering::Relaxed) {
             0 => Way::Nowhere,

@@ -215,8 +215,18 @@ fn ping_disconnect_and_auth() {
         })),
     );
     case(V5, b"\xe0\x06\x9d\x04\x1c\x00\x01s", &words);
-    case(V5, b"\xf0\x00", &Incoming::Auth);
-    case(V5, b"\xf0\x02\x18\x00", &Incoming::Auth);
+    let auth = |reason, properties| Incoming::Auth(Auth { reason, properties });
+    case(V5, b"\xf0\x00", &auth(ReasonCode::SUCCESS, None));
+    let step = Properties {
+        authentication_method: Some("m".into()),
+        authentication_data: Some(Bytes::from_static(b"\0")),
+        ..Properties::default()
+    };
+    case(
+        V5,
+        b"\xf0\x0a\x18\x08\x15\x00\x01m\x16\x00\x01\x00",
+        &auth(ReasonCode(0x18), Some(Box::new(step))),
+    );
 }
 
 #[test]

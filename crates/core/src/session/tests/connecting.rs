@@ -174,7 +174,7 @@ fn server_disconnect(reason: u8) -> Incoming {
 #[test]
 fn authentication_that_was_not_asked_for_ends_the_connection() {
     let mut bench = Bench::online(v5());
-    assert!(bench.take(Incoming::Auth).is_err());
+    assert!(bench.take(auth(0x18, None)).is_err());
 }
 
 #[test]

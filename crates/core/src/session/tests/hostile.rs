@@ -21,7 +21,7 @@ fn any_packet(rng: &mut StdRng) -> Incoming {
             reason: ReasonCode(rng.random()),
             properties: None,
         }),
-        2 => Incoming::Auth,
+        2 => auth(rng.random(), [None, Some("m")][rng.random_range(0..2)]),
         3 => Incoming::PingResp,
         4 => Incoming::SubAck(answer(rng)),
         5 => Incoming::UnsubAck(answer(rng)),
@@ -110,7 +110,7 @@ fn life(seed: u64, config: ClientConfig) {
         while let Some(event) = bench.session.poll_event() {
             match event {
                 Event::Received { token, .. } => acks.extend(token),
-                Event::Released(token) => releases.push(token),
+                Event::Released { token, .. } => releases.push(token),
                 Event::Published { result, .. } => {
                     // Tracked messages with QoS 0 are told too, and only they are closed on.
                     let closed =

@@ -433,7 +433,7 @@ impl World {
                     "{number} is no duplicate"
                 );
             }
-            Event::Released(token) => self.releases.push(token),
+            Event::Released { token, .. } => self.releases.push(token),
             Event::Published { id, result, .. } => {
                 let open = self.open.get_mut(&id.get()).and_then(VecDeque::pop_front);
                 let number = open.expect("a message's end is told once");

@@ -517,7 +517,7 @@ fn auth_is_a_protocol_error_whenever_it_comes() {
     connecting.session.open(connecting.now);
     connecting.sent();
     for mut bench in [connecting, Bench::online(v5())] {
-        let error = bench.take(Incoming::Auth).unwrap_err();
+        let error = bench.take(auth(0x18, None)).unwrap_err();
         assert_eq!(
             error.to_string(),
             "the broker sent what it may not: protocol error: AUTH, though no authentication method was named"

@@ -69,7 +69,7 @@ fn request(options: &WebSocket, address: &str, key: &str) -> String {
 }
 
 /// Returns the length of the answer's head, once it is whole and says yes.
-fn check(answer: &[u8], options: &WebSocket, key: &str) -> io::Result<Option<usize>> {
+pub(super) fn check(answer: &[u8], options: &WebSocket, key: &str) -> io::Result<Option<usize>> {
     let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
     let mut response = httparse::Response::new(&mut headers);
     let length = match response.parse(answer) {

@@ -221,8 +221,7 @@ impl Broker {
             }
             Outgoing::PingReq => self.out.push_back(Incoming::PingResp),
             Outgoing::Disconnect(_) => link.said_goodbye = true,
-            #[allow(unreachable_patterns, reason = "more packets may come to be")]
-            other => panic!("{other:?}"),
+            Outgoing::Auth(_) => panic!("AUTH, though no method was named"),
         }
     }
 

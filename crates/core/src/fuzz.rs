@@ -1,0 +1,339 @@
+//! Everything that reads bytes from the network, fed with any bytes: none may make it panic, hoard, or
+//! go round for ever. `fuzz/` runs these for as long as one likes; the tests below do so with a bounded
+//! number of inputs from a seed.
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::config::{ClientConfig, Protocol};
+use crate::message::{Message, QoS};
+use crate::packet::{Codec, Incoming, Outgoing, Publish};
+use crate::session::{Event, Session};
+use crate::topic::{TopicFilter, TopicName};
+
+pub use crate::transport::fuzz::socks;
+#[cfg(feature = "websocket")]
+pub use crate::transport::fuzz::{handshake, websocket};
+
+fn protocol(byte: u8) -> Protocol {
+    [Protocol::V31, Protocol::V311, Protocol::V5][usize::from(byte % 3)]
+}
+
+/// Decodes packets of any version, in pieces of any length. What is decoded can be encoded, and is the
+/// same then.
+pub fn packet(data: &[u8]) {
+    let Some((&how, data)) = data.split_first() else {
+        return;
+    };
+    let limit = [64, 4_096, 268_435_460][usize::from(how / 3 % 3)];
+    let codec = Codec::new(protocol(how), limit);
+    let mut buffer = BytesMut::new();
+    for piece in data.chunks(1 + usize::from(how / 9)) {
+        buffer.extend_from_slice(piece);
+        loop {
+            let before = buffer.len();
+            match codec.decode(&mut buffer) {
+                Ok(Some(packet)) => {
+                    assert!(buffer.len() < before, "no byte is taken");
+                    if let Incoming::Publish(publish) = packet {
+                        same_again(codec, publish);
+                    }
+                }
+                Ok(None) => break,
+                Err(_) => return,
+            }
+        }
+        let room = buffer.capacity();
+        assert!(room <= 2 * data.len() + 256 * 1024, "{room} bytes of room");
+    }
+}
+
+fn same_again(codec: Codec, publish: Publish) {
+    let Some(topic) = publish.topic.clone() else {
+        return;
+    };
+    let properties = publish.properties.as_ref();
+    // Brokers alone send these, and an empty list of properties is none.
+    if properties.is_some_and(|p| !p.subscription_identifiers.is_empty()) {
+        return;
+    }
+    let message = Message {
+        topic,
+        payload: publish.payload.clone(),
+        qos: publish.qos,
+        retain: publish.retain,
+        dup: publish.dup,
+        packet_id: publish.packet_id,
+        properties: publish.properties.clone(),
+    };
+    let size = codec.publish_len(&message);
+    let mut bytes = BytesMut::new();
+    codec.encode(&Outgoing::Publish(message), &mut bytes);
+    assert_eq!(bytes.len(), size);
+    // A length may have been written with more bytes than it needs, so the packet only gets smaller.
+    let again = codec.decode(&mut bytes).expect("what we encode is right");
+    assert_eq!(again, Some(Incoming::Publish(publish)));
+}
+
+/// A whole session, whose broker sends any bytes, while its application does this and that. Each turn
+/// begins with what the application does, and how many bytes come.
+pub fn session(data: &[u8]) {
+    let Some((&how, mut data)) = data.split_first() else {
+        return;
+    };
+    let config = ClientConfig {
+        protocol: protocol(how),
+        clean_session: how & 0x10 != 0,
+        manual_ack: how & 0x20 != 0,
+        max_inflight: 3,
+        max_queued: 6,
+        receive_maximum: 4,
+        topic_alias_maximum: 3,
+        maximum_packet_size: 512,
+        ..ClientConfig::new("fuzz")
+    };
+    let mut now = Instant::now();
+    let config = Arc::new(config.checked().expect("it is right"));
+    let mut session = Session::new(config, now);
+    session.set_logging(how & 0x40 != 0);
+    session.open(now);
+    let mut input = BytesMut::new();
+    let (mut tokens, mut releases) = (Vec::new(), Vec::new());
+    while let [act, len, rest @ ..] = data {
+        let (bytes, rest) = rest.split_at(rest.len().min((*len).into()));
+        data = rest;
+        if act & 0x80 != 0 && session.is_connecting() {
+            let connack = match session.codec_protocol() {
+                Protocol::V5 => &b"\x20\x03\x00\x00\x00"[..],
+                _ => b"\x20\x02\x00\x00",
+            };
+            input.extend_from_slice(connack);
+        }
+        input.extend_from_slice(bytes);
+        let mut result = Ok(());
+        match act & 7 {
+            qos @ 0..=2 => {
+                let topic = TopicName::new("a/topic").expect("it is right");
+                let qos = QoS::try_from(qos).expect("up to 2");
+                let _ = session.publish(Message::new(topic, "25.5").with_qos(qos), act & 8 != 0);
+            }
+            3 => {
+                let filter = TopicFilter::new("#").expect("it is right");
+                let _ = session.unsubscribe(vec![filter]);
+            }
+            4 => tokens.drain(..).for_each(|token| session.ack(&token)),
+            5 => releases.drain(..).for_each(|token| session.release(&token)),
+            6 => {
+                now += Duration::from_secs(u64::from(*len));
+                result = session.tick(now);
+            }
+            _ => {
+                session.disconnect();
+            }
+        }
+        let codec = session.codec();
+        while result.is_ok() {
+            match codec.decode(&mut input) {
+                Ok(Some(packet)) => result = session.handle(packet, now),
+                Ok(None) => break,
+                Err(error) => result = Err(error.into()),
+            }
+        }
+        session.acknowledge_taken();
+        while let Some(event) = session.poll_event() {
+            match event {
+                Event::Received { token, .. } => tokens.extend(token),
+                Event::Released { token, .. } => releases.push(token),
+                _ => {}
+            }
+        }
+        let mut sent = BytesMut::new();
+        while let Some(packet) = session.poll_transmit(now) {
+            codec.encode(&packet, &mut sent);
+        }
+        assert!(session.unacknowledged() <= 6);
+        if let Err(error) = result {
+            session.farewell(&error);
+            session.close(Err(error));
+            session.open(now);
+            input.clear();
+        }
+    }
+}
+
+/// A stream that holds these bytes and takes any.
+pub(crate) struct Fed<'a> {
+    left: &'a [u8],
+    /// How many come at a time.
+    piece: usize,
+}
+
+impl<'a> Fed<'a> {
+    /// The first byte says how many come at a time.
+    pub(crate) fn new(data: &'a [u8]) -> Self {
+        let (first, left) = data.split_first().unwrap_or((&0, &[]));
+        let piece = 1 + usize::from(*first);
+        Self { left, piece }
+    }
+}
+
+impl AsyncRead for Fed<'_> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        let len = self.left.len().min(self.piece).min(buffer.remaining());
+        let (now, later) = self.left.split_at(len);
+        buffer.put_slice(now);
+        self.left = later;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Fed<'_> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Runs what has nothing to wait for.
+pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("it waits, though all is there"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::rngs::StdRng;
+    use rand::{Rng, RngExt, SeedableRng};
+
+    use super::*;
+
+    /// Feeds a target with these inputs, changed at random and joined, and with random bytes.
+    fn feed(target: fn(&[u8]), seeds: &[&[u8]]) {
+        let mut rng = StdRng::seed_from_u64(7);
+        for _ in 0..20_000 {
+            let mut input = vec![rng.random()];
+            for _ in 0..rng.random_range(0..4) {
+                input.extend(seeds[rng.random_range(0..seeds.len())]);
+            }
+            if rng.random_ratio(1, 4) {
+                let mut noise = vec![0; rng.random_range(0..64)];
+                rng.fill_bytes(&mut noise);
+                input.extend(noise);
+            }
+            for _ in 0..rng.random_range(0..4) {
+                let at = rng.random_range(0..input.len());
+                match rng.random_range(0..4) {
+                    0 => input[at] = rng.random(),
+                    1 => input[at] ^= 1 << rng.random_range(0..8),
+                    2 => input.insert(at, rng.random()),
+                    _ => input.truncate(at.max(1)),
+                }
+            }
+            target(&input);
+        }
+    }
+
+    #[test]
+    fn any_bytes_as_packets() {
+        feed(
+            packet,
+            &[
+                b"\x20\x02\0\0",
+                b"\x32\x07\0\x01t\0\x01ab",
+                b"\x34\x0a\0\x01t\0\x01\x02\x01\x01ab",
+                b"\x40\x02\0\x01",
+                b"\x62\x02\0\x01",
+                b"\x90\x04\0\x01\0\x80",
+                b"\xe0\x06\x9d\x04\x1c\0\x01s",
+                b"\xf0\x06\x18\x04\x15\0\x01m",
+                b"\x30\xff\xff\xff\x7f\0\x01t",
+            ],
+        );
+    }
+
+    #[test]
+    fn any_bytes_as_a_broker() {
+        feed(
+            session,
+            &[
+                b"\x80\0",
+                b"\x82\x04\x50\x02\0\x01",
+                b"\x81\x04\x40\x02\0\x01",
+                b"\x84\x09\x34\x07\0\x01t\0\x01ab",
+                b"\x85\x04\x62\x02\0\x01",
+                b"\x84\x0a\x34\x08\0\x01t\0\x01\0ab",
+                b"\x86\x04\x70\x02\0\x01",
+                b"\x87\x02\xd0\0",
+                b"\x83\x02\xe0\0",
+            ],
+        );
+    }
+
+    #[cfg(feature = "websocket")]
+    #[test]
+    fn any_bytes_as_websocket_frames() {
+        feed(
+            websocket,
+            &[
+                b"\x82\x02\xd0\0",
+                b"\x02\x01\xd0\x80\x01\0",
+                b"\x89\x01a",
+                b"\x88\x02\x03\xe8",
+                b"\x82\x7e\0\x7e",
+                b"\x82\x7f\x7f\xff\xff\xff\xff\xff\xff\xff",
+            ],
+        );
+    }
+
+    #[cfg(feature = "websocket")]
+    #[test]
+    fn any_bytes_as_the_answer_to_a_websocket_request() {
+        feed(
+            handshake,
+            &[
+                b"HTTP/1.1 101 Switching Protocols\r\n",
+                b"Upgrade: websocket\r\nConnection: Upgrade\r\n",
+                b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n",
+                b"Sec-WebSocket-Protocol: mqtt\r\n\r\n",
+                b"HTTP/1.1 404 Not Found\r\n\r\n",
+            ],
+        );
+    }
+
+    #[test]
+    fn any_bytes_as_a_proxy() {
+        feed(
+            socks,
+            &[
+                b"\x05\0",
+                b"\x05\x02\x01\0",
+                b"\x05\0\0\x01\x7f\0\0\x01\x04\x38",
+                b"\x05\0\0\x03\x01a\x04\x38",
+                b"\x05\xff",
+            ],
+        );
+    }
+}

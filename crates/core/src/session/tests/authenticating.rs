@@ -1,0 +1,346 @@
+//! Enhanced authentication (MQTT 5 §4.12), and what the four acknowledgements say beyond success.
+
+use super::*;
+
+fn v5_with(method: &str) -> ClientConfig {
+    ClientConfig {
+        authentication_method: Some(method.into()),
+        authentication_data: Some("first".into()),
+        ..v5()
+    }
+}
+
+/// Some data for the method.
+fn data(text: &'static str) -> Properties {
+    Properties {
+        authentication_data: Some(text.into()),
+        ..Properties::default()
+    }
+}
+
+/// A reason string.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "it stands where there may be none"
+)]
+fn words(text: &str) -> Option<Box<Properties>> {
+    Some(Box::new(Properties {
+        reason_string: Some(text.into()),
+        ..Properties::default()
+    }))
+}
+
+fn accepted_with(method: &str) -> ConnAck {
+    ConnAck {
+        properties: Some(Box::new(Properties {
+            authentication_method: Some(method.into()),
+            ..Properties::default()
+        })),
+        ..connack(false)
+    }
+}
+
+fn next_auth(bench: &mut Bench) -> (u8, Properties) {
+    match bench.session.poll_transmit(bench.now) {
+        Some(Outgoing::Auth(auth)) => (auth.reason.0, *auth.properties.unwrap()),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn connect_offers_a_method_and_auth_goes_on_with_it_before_all_that_waits() {
+    let mut bench = Bench::offline(v5_with("SCRAM"));
+    bench.session.open(bench.now);
+    match bench.session.poll_transmit(bench.now) {
+        Some(Outgoing::Connect(connect)) => {
+            let sent = connect.properties;
+            assert_eq!(sent.authentication_method.as_deref(), Some("SCRAM"));
+            assert_eq!(sent.authentication_data.as_deref(), Some(&b"first"[..]));
+        }
+        other => panic!("{other:?}"),
+    }
+    bench.publish(0, "waits for CONNACK");
+    bench.take(auth(0x18, Some("SCRAM"))).unwrap();
+    assert_eq!(bench.told(), ["auth 0x18"]);
+    bench.session.auth(data("second")).unwrap();
+    let (reason, sent) = next_auth(&mut bench);
+    assert_eq!(reason, 0x18);
+    assert_eq!(sent.authentication_method.as_deref(), Some("SCRAM"));
+    assert_eq!(sent.authentication_data.as_deref(), Some(&b"second"[..]));
+    assert_eq!(bench.sent(), NOTHING);
+    bench
+        .take(Incoming::ConnAck(accepted_with("SCRAM")))
+        .unwrap();
+    assert_eq!(bench.told(), ["connected"]);
+    assert_eq!(bench.sent(), ["PUBLISH q0 t=waits for CONNACK"]);
+}
+
+#[test]
+fn a_client_authenticates_again_when_it_wants_to() {
+    let mut bench = Bench::offline(v5_with("SCRAM"));
+    bench.connect_with(accepted_with("SCRAM")).unwrap();
+    // Nobody has asked yet.
+    assert!(bench.take(auth(0x18, Some("SCRAM"))).is_err());
+    bench.session.reauthenticate(data("again")).unwrap();
+    assert_eq!(next_auth(&mut bench).0, 0x19);
+    bench.take(auth(0x18, Some("SCRAM"))).unwrap();
+    bench.session.auth(data("more")).unwrap();
+    assert_eq!(next_auth(&mut bench).0, 0x18);
+    bench.take(auth(0, Some("SCRAM"))).unwrap();
+    assert_eq!(bench.told(), ["auth 0x18", "auth 0x00"]);
+    // That was the end of it; with the connection it is over too.
+    assert!(bench.take(auth(0, Some("SCRAM"))).is_err());
+    bench.session.reauthenticate(data("again")).unwrap();
+    bench.lose();
+    bench.connect_with(accepted_with("SCRAM")).unwrap();
+    assert!(bench.take(auth(0x18, Some("SCRAM"))).is_err());
+}
+
+#[test]
+fn connack_accepts_with_the_method_that_connect_offered() {
+    for (ours, theirs) in [
+        (Some("SCRAM"), None),
+        (None, Some("SCRAM")),
+        (Some("SCRAM"), Some("OTHER")),
+    ] {
+        let mut bench = Bench::offline(ClientConfig {
+            authentication_method: ours.map(Into::into),
+            ..v5()
+        });
+        let ack = theirs.map_or_else(|| connack(false), accepted_with);
+        let error = bench.connect_with(ack).unwrap_err();
+        assert!(
+            error.to_string().contains("another authentication method"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn words_that_were_not_wanted_end_the_connection() {
+    let ack = Ack {
+        properties: words("because"),
+        ..Ack::success(id(1))
+    };
+    let answer = SubscribeAck {
+        id: id(1),
+        reasons: vec![ReasonCode::SUCCESS],
+        properties: words("because"),
+    };
+    for packet in [
+        Incoming::PubAck(ack.clone()),
+        Incoming::PubRec(ack.clone()),
+        Incoming::PubRel(ack.clone()),
+        Incoming::PubComp(ack),
+        Incoming::SubAck(answer.clone()),
+        Incoming::UnsubAck(answer),
+    ] {
+        let mut wanted = Bench::online(v5());
+        wanted.take(packet.clone()).unwrap();
+        let mut unwanted = Bench::online(ClientConfig {
+            request_problem_information: false,
+            ..v5()
+        });
+        let error = unwanted.take(packet).unwrap_err();
+        match unwanted.session.farewell(&error) {
+            Some(Outgoing::Disconnect(Disconnect { reason, .. })) => {
+                assert_eq!(reason, ReasonCode::PROTOCOL_ERROR);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn auth_with_another_method_or_reason_is_a_protocol_error() {
+    for (reason, method) in [
+        (0x18, Some("OTHER")),
+        (0x18, None),
+        (0x00, Some("SCRAM")),
+        (0x19, Some("SCRAM")),
+    ] {
+        let mut bench = Bench::offline(v5_with("SCRAM"));
+        bench.session.open(bench.now);
+        bench.sent();
+        let error = bench.take(auth(reason, method)).unwrap_err();
+        match bench.session.farewell(&error) {
+            Some(Outgoing::Disconnect(Disconnect { reason, .. })) => {
+                assert_eq!(reason, ReasonCode::PROTOCOL_ERROR);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn without_a_method_or_a_connection_there_is_no_auth() {
+    let mut bench = Bench::offline(v5_with("SCRAM"));
+    let text = |result: Result<(), Error>| result.unwrap_err().to_string();
+    assert_eq!(
+        text(bench.session.auth(data("a"))),
+        "not connected to the broker"
+    );
+    assert_eq!(
+        text(bench.session.reauthenticate(data("a"))),
+        "not connected to the broker"
+    );
+    for config in [v5(), v311()] {
+        let mut bench = Bench::online(config);
+        assert_eq!(
+            text(bench.session.auth(data("a"))),
+            "the broker doesn't take AUTH where CONNECT named no method"
+        );
+    }
+    let only_data = ClientConfig {
+        authentication_method: None,
+        ..v5_with("SCRAM")
+    };
+    assert_eq!(
+        only_data.checked().unwrap_err().to_string(),
+        "authentication data need a method [MQTT 5 §3.1.2.11.10]"
+    );
+}
+
+#[test]
+fn a_refusal_tells_all_that_connack_says() {
+    let mut bench = Bench::offline(v5());
+    bench.session.open(bench.now);
+    bench.sent();
+    let said = Properties {
+        server_reference: Some("other:1883".into()),
+        reason_string: Some("moved".into()),
+        user_properties: vec![("a".into(), "b".into())],
+        ..Properties::default()
+    };
+    let refusal = ConnAck {
+        code: ConnectCode(0x9d),
+        properties: Some(Box::new(said.clone())),
+        ..connack(false)
+    };
+    match bench.take(Incoming::ConnAck(refusal)).unwrap_err() {
+        Error::Refused {
+            properties,
+            reason_string,
+            ..
+        } => {
+            assert_eq!(*properties.unwrap(), said);
+            assert_eq!(reason_string.as_deref(), Some("moved"));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_the_broker_adds_to_pubrec_and_pubcomp_is_told_with_the_message_s_end() {
+    let mut bench = Bench::online(v5());
+    bench.publish(2, "a");
+    bench.publish(2, "b");
+    bench.sent();
+    let pubrec = Ack {
+        properties: words("nobody listens"),
+        ..Ack::with_reason(id(1), ReasonCode(0x10))
+    };
+    bench.take(Incoming::PubRec(pubrec.clone())).unwrap();
+    bench.pubrec(2);
+    // It is known on the next connection too.
+    bench.reconnect(true);
+    let pubcomp = Ack {
+        properties: words("done"),
+        ..Ack::success(id(1))
+    };
+    bench.take(Incoming::PubComp(pubcomp)).unwrap();
+    match bench.session.poll_event() {
+        Some(Event::Published {
+            result: Ok(reason),
+            properties,
+            pubrec: told,
+            ..
+        }) => {
+            assert_eq!(reason, ReasonCode::SUCCESS);
+            assert_eq!(properties, words("done"));
+            assert_eq!(told.as_deref(), Some(&pubrec));
+        }
+        other => panic!("{other:?}"),
+    }
+    bench.pubcomp(2);
+    let event = bench.session.poll_event();
+    let is_bare = matches!(
+        &event,
+        Some(Event::Published {
+            pubrec: None,
+            properties: None,
+            ..
+        })
+    );
+    assert!(is_bare, "{event:?}");
+}
+
+#[test]
+fn what_the_broker_adds_to_pubrel_is_told_also_where_acknowledging_is_automatic() {
+    for config in [v5(), manual(v5())] {
+        let is_manual = config.manual_ack;
+        let mut bench = Bench::online(config);
+        bench.receive(publish(2, 7, "a")).unwrap();
+        let token = match bench.session.poll_event() {
+            Some(Event::Received { token, .. }) => token.unwrap(),
+            other => panic!("{other:?}"),
+        };
+        bench.session.acknowledge_taken();
+        bench.session.ack(&token);
+        assert_eq!(bench.sent(), ["PUBREC #7"]);
+        let pubrel = Ack {
+            properties: words("here you are"),
+            ..Ack::success(id(7))
+        };
+        bench.take(Incoming::PubRel(pubrel)).unwrap();
+        let Some(Event::Released {
+            token, properties, ..
+        }) = bench.session.poll_event()
+        else {
+            panic!("it is told");
+        };
+        assert_eq!(properties, words("here you are"));
+        if is_manual {
+            assert_eq!(bench.sent(), NOTHING);
+            let reply = *words("thanks").unwrap();
+            bench.session.release_with(&token, reply).unwrap();
+            match bench.session.poll_transmit(bench.now) {
+                Some(Outgoing::PubComp(ack)) => assert_eq!(ack.properties, words("thanks")),
+                other => panic!("{other:?}"),
+            }
+        } else {
+            // The PUBCOMP has gone by itself, once.
+            bench.session.release(&token);
+            assert_eq!(bench.sent(), ["PUBCOMP #7"]);
+        }
+    }
+}
+
+#[test]
+fn pubrel_carries_what_the_configuration_says_as_far_as_the_broker_takes_it() {
+    let config = ClientConfig {
+        release_properties: words("go on").map(|properties| *properties),
+        ..v5()
+    };
+    for (maximum, expected) in [(100, words("go on")), (10, None)] {
+        let mut bench = Bench::offline(config.clone());
+        bench.connect_given(Properties {
+            maximum_packet_size: Some(maximum),
+            ..Properties::default()
+        });
+        bench.publish(2, "a");
+        bench.sent();
+        bench.pubrec(1);
+        match bench.session.poll_transmit(bench.now) {
+            Some(Outgoing::PubRel(ack)) => assert_eq!(ack.properties, expected),
+            other => panic!("{other:?}"),
+        }
+        // On the next connection too.
+        bench.lose();
+        bench.connect_given(Properties::default());
+        match bench.session.poll_transmit(bench.now) {
+            Some(Outgoing::PubRel(ack)) => assert_eq!(ack.properties, words("go on")),
+            other => panic!("{other:?}"),
+        }
+    }
+}
