@@ -308,6 +308,11 @@ impl Session {
         self.outbox.len()
     }
 
+    /// Returns whether there is nothing to send and nothing to tell.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.outbox.is_empty() && self.events.is_empty()
+    }
+
     /// Returns how many messages with QoS 1 and 2 are accepted and not yet acknowledged.
     pub fn unacknowledged(&self) -> usize {
         self.publishing.len()
