@@ -16,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 use crate::backoff::Backoff;
-use crate::config::ClientConfig;
+use crate::config::{ClientConfig, Protocol};
 use crate::error::Error;
 use crate::message::{Message, PacketId, Properties, QoS};
 use crate::packet::{Outgoing, Subscription};
@@ -533,6 +533,23 @@ impl Connection {
         self.config = Arc::clone(config);
         let config = Arc::clone(config);
         self.shared.lock().session.configure(config);
+    }
+
+    /// Speaks another version of the protocol from the next connection on, which is tried at once: for
+    /// a broker that has not taken the one before. To be called while there is no connection.
+    ///
+    /// # Errors
+    /// What [`ClientConfig::checked`] finds; nothing changes then.
+    pub fn set_protocol(&mut self, protocol: Protocol) -> Result<(), Error> {
+        let config = ClientConfig {
+            protocol,
+            ..(*self.config).clone()
+        };
+        self.configure(&Arc::new(config.checked()?));
+        if let Link::Waiting(_) = self.link {
+            self.link = Link::Down;
+        }
+        Ok(())
     }
 
     /// Returns whether [`Handle::disconnect`] was called since the last [`connect`](Self::connect).

@@ -240,6 +240,9 @@ impl Session {
     /// Takes over another configuration: the limits of what is queued and in flight at once, the
     /// rest for the next connection.
     pub(crate) fn configure(&mut self, config: Arc<ClientConfig>) {
+        if config.protocol != self.config.protocol {
+            self.codec = Codec::new(config.protocol, config.maximum_packet_size as usize);
+        }
         self.config = config;
         self.feed();
         self.pump();
