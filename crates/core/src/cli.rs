@@ -58,6 +58,7 @@ use will::WillArgs;
 
 /// The options of the connection, with mosquitto's names and letters.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Connection")]
 pub struct ConnectArgs {
     /// Connect to broker HOST
     #[arg(short = 'h', long, env = "IOT_HOST", hide_env_values = true)]

@@ -15,6 +15,7 @@ mod acks;
 mod callbacks;
 mod delivery;
 mod driver;
+mod transport;
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,6 +1,8 @@
 //! Drives a [`Session`] over a byte stream: reads as much as there is, hands it over, writes all
 //! that the session has to say in one call; waits and dials again when the connection is lost.
 
+mod direct;
+
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::io;
@@ -14,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 use crate::backoff::Backoff;
-use crate::config::ClientConfig;
+use crate::config::{ClientConfig, Protocol};
 use crate::error::Error;
 use crate::message::{Message, PacketId, Properties, QoS};
 use crate::packet::{Incoming, Outgoing, Subscription};
@@ -22,6 +24,7 @@ use crate::reason::ReasonCode;
 use crate::session::{AckToken, Event, ReleaseToken, Session};
 use crate::topic::{RecentTopics, TopicFilter};
 use crate::transport::Stream;
+use direct::Direct;
 
 /// Bytes that are gathered before they are written.
 const WRITE_CHUNK: usize = 64 * 1024;
@@ -47,6 +50,8 @@ struct State {
     session: Session,
     /// The task that drives the connection, while it waits.
     waker: Option<Waker>,
+    /// Where handles may write by themselves.
+    direct: Option<Direct>,
     /// No connection is wanted any more.
     stopped: bool,
 }
@@ -55,6 +60,17 @@ impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         // The session has no state in between that a panic could leave behind.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Writes what is to be sent from this thread, where that is possible. Returns whether the driver
+    /// may go on waiting.
+    fn send_directly(&mut self) -> bool {
+        match &mut self.direct {
+            Some(direct) if self.waker.is_some() => direct.send(&mut self.session),
+            _ => false,
+        }
     }
 }
 
@@ -69,7 +85,11 @@ impl Handle {
     fn with<R>(&self, act: impl FnOnce(&mut State) -> R) -> R {
         let mut state = self.shared.lock();
         let result = act(&mut state);
-        let waker = state.waker.take();
+        let waker = if state.send_directly() {
+            None
+        } else {
+            state.waker.take()
+        };
         drop(state);
         if let Some(waker) = waker {
             waker.wake();
@@ -276,13 +296,15 @@ impl Handle {
     }
 }
 
+type Dialling = Pin<Box<dyn Future<Output = Result<Stream, Error>> + Send>>;
+
 /// The network side of a connection.
 enum Link {
     /// There is none, and none is under way.
     Down,
     /// One has been lost or refused; the next try follows.
     Waiting(Pin<Box<Sleep>>),
-    Dialing(Pin<Box<dyn Future<Output = Result<Stream, Error>> + Send>>),
+    Dialing(Dialling),
     Up(Stream),
     /// DISCONNECT is sent; what still arrives is read and dropped, to the end of the stream.
     Closing(Stream, Pin<Box<Sleep>>),
@@ -340,6 +362,8 @@ pub struct Connection {
     write_error: Option<Error>,
     reading: bool,
     reconnects: bool,
+    /// Handles write by themselves where they can.
+    direct: bool,
 }
 
 /// What the session says about a moment.
@@ -372,6 +396,7 @@ impl Connection {
                 state: Mutex::new(State {
                     session,
                     waker: None,
+                    direct: None,
                     stopped: false,
                 }),
             }),
@@ -392,6 +417,7 @@ impl Connection {
             backoff: Backoff::new(config.reconnect_delay),
             reading: true,
             reconnects: true,
+            direct: false,
             config,
         })
     }
@@ -426,7 +452,7 @@ impl Connection {
             self.lost(Err(Error::Replaced));
         }
         self.shared.lock().stopped = false;
-        let transport = dial(Arc::clone(&self.config)).await?;
+        let transport = self.dial().await?;
         self.opened(transport);
         let written = poll_fn(|cx| {
             let Link::Up(transport) = &mut self.link else {
@@ -517,6 +543,23 @@ impl Connection {
         self.shared.lock().session.configure(config);
     }
 
+    /// Speaks another version of the protocol from the next connection on, which is tried at once: for
+    /// a broker that has not taken the one before. To be called while there is no connection.
+    ///
+    /// # Errors
+    /// What [`ClientConfig::checked`] finds; nothing changes then.
+    pub fn set_protocol(&mut self, protocol: Protocol) -> Result<(), Error> {
+        let config = ClientConfig {
+            protocol,
+            ..(*self.config).clone()
+        };
+        self.configure(&Arc::new(config.checked()?));
+        if let Link::Waiting(_) = self.link {
+            self.link = Link::Down;
+        }
+        Ok(())
+    }
+
     /// Returns whether [`Handle::disconnect`] was called since the last [`connect`](Self::connect).
     pub(crate) fn is_stopped(&self) -> bool {
         self.shared.lock().stopped
@@ -527,10 +570,23 @@ impl Connection {
         matches!(self.link, Link::Up(_) | Link::Closing(..))
     }
 
+    /// Lets handles write by themselves while the driver waits, at the price of a file descriptor:
+    /// of use where they are used on other threads. Takes effect with the next connection.
+    pub(crate) fn set_direct(&mut self) {
+        self.direct = true;
+    }
+
     /// Chooses whether [`next`](Self::next) makes a lost connection again (the default). If not,
     /// it ends after [`Event::Disconnected`].
     pub fn set_reconnects(&mut self, reconnects: bool) {
         self.reconnects = reconnects;
+    }
+
+    /// Begins to dial. On its own, for this has kilobytes on the stack until it is in its box, and
+    /// every thread of a client would keep them.
+    #[inline(never)]
+    fn dial(&self) -> Dialling {
+        Box::pin(dial(Arc::clone(&self.config), self.direct))
     }
 
     /// Hands the session over events and bytes until there is an event for the application.
@@ -559,7 +615,7 @@ impl Connection {
                     return Poll::Ready(None);
                 }
                 Link::Down | Link::Waiting(_) if !self.reconnects => return Poll::Ready(None),
-                Link::Down => self.link = Link::Dialing(Box::pin(dial(self.config.clone()))),
+                Link::Down => self.link = Link::Dialing(self.dial()),
                 Link::Waiting(sleep) => {
                     ready!(sleep.as_mut().poll(cx));
                     self.link = Link::Down;
@@ -592,9 +648,17 @@ impl Connection {
             let now = Instant::now();
             let situation = {
                 let mut state = self.shared.lock();
-                let session = &mut state.session;
+                let State {
+                    session, direct, ..
+                } = &mut *state;
                 session.tick(now.into_std())?;
+                if let Some(direct) = direct {
+                    direct.take(&mut self.output, &mut self.leaving);
+                }
                 encode(session, &mut self.output, &mut self.leaving);
+                if let Some(direct) = direct {
+                    direct.give(self.output.is_empty());
+                }
                 drain(session, &mut self.events);
                 Situation {
                     deadline: session.deadline(),
@@ -791,7 +855,8 @@ impl Connection {
         Poll::Ready(result)
     }
 
-    fn opened(&mut self, transport: Stream) {
+    fn opened(&mut self, mut transport: Stream) {
+        let twin = transport.take_twin();
         self.input.clear();
         self.dropping = 0;
         self.opened_at = Instant::now();
@@ -802,12 +867,15 @@ impl Connection {
         self.write_error = None;
         self.link = Link::Up(transport);
         let now = Instant::now().into_std();
-        self.shared.lock().session.open(now);
+        let mut state = self.shared.lock();
+        state.direct = twin.map(Direct::new);
+        state.session.open(now);
     }
 
     /// All is written, DISCONNECT last. The stream is read to its end before it is closed: closing
     /// with unread bytes would reset it, and the broker might lose our last messages.
     fn start_closing(&mut self) {
+        self.shared.lock().direct = None;
         if let Link::Up(transport) = std::mem::replace(&mut self.link, Link::Down) {
             self.link = Link::Closing(transport, Box::pin(tokio::time::sleep(CLOSING)));
         }
@@ -816,6 +884,7 @@ impl Connection {
     /// The connection is over, for the given reason.
     fn lost(&mut self, result: Result<(), Error>) {
         let mut state = self.shared.lock();
+        let is_clear = state.direct.take().is_none_or(|direct| direct.is_clear());
         let session = &mut state.session;
         let result = if session.is_ending() { Ok(()) } else { result };
         if let (Err(error), Link::Up(transport)) = (&result, &mut self.link)
@@ -823,7 +892,7 @@ impl Connection {
         {
             let mut bytes = BytesMut::new();
             session.codec().encode(&farewell, &mut bytes);
-            if self.output.is_empty() {
+            if self.output.is_empty() && is_clear {
                 part(Pin::new(transport), &bytes);
             }
         }
@@ -849,8 +918,8 @@ impl Connection {
     }
 }
 
-async fn dial(config: Arc<ClientConfig>) -> Result<Stream, Error> {
-    let dialling = Stream::dial(&config);
+async fn dial(config: Arc<ClientConfig>, with_twin: bool) -> Result<Stream, Error> {
+    let dialling = Stream::dial(&config, with_twin);
     match tokio::time::timeout(config.connect_timeout, dialling).await {
         Ok(Ok(transport)) => Ok(transport),
         Ok(Err(error)) => Err(error),

@@ -1,6 +1,7 @@
 //! MQTT for sensor programs: a client with Paho's calls, and the async connection under it.
 //!
-//! MQTT 3.1, 3.1.1 and 5 over TCP; QoS 0, 1 and 2 in both directions. What is accepted for QoS 1 and 2
+//! MQTT 3.1, 3.1.1 and 5 over TCP, TLS, WebSocket and Unix sockets, also through SOCKS5 proxies; QoS 0, 1
+//! and 2 in both directions. What is accepted for QoS 1 and 2
 //! is kept until the broker has acknowledged it, whatever happens to connection and session.
 //!
 //! There are three floors, each usable by itself:
@@ -41,7 +42,10 @@
 //! | `max_inflight_messages_set` | [`max_inflight_messages_set`](Client::max_inflight_messages_set) | an MQTT 5 broker's receive maximum lowers it |
 //! | `max_queued_messages_set` | [`max_queued_messages_set`](Client::max_queued_messages_set) | not unlimited by default; [`max_queued_bytes`](ClientConfig::max_queued_bytes) counts too; when full, [`publish`](Client::publish) is [`Error::QueueFull`] |
 //! | `message_retry_set` | none | messages are sent again on a new connection only [MQTT-4.4.0-1] |
-//! | `tls_set`, `ws_set_options`, `proxy_set` | none yet | |
+//! | `tls_set`, `tls_set_context`, `tls_insecure_set` | [`tls_set`](Client::tls_set), [`tls_set_context`](Client::tls_set_context), [`tls_insecure_set`](Client::tls_insecure_set) | by rustls: TLS 1.2 and 1.3, no ciphers to choose; files are read and checked at once; `tls_insecure_set` skips the check of the name, as there |
+//! | `Client(transport="websockets")`, `"unix"` | [`transport`](ClientConfig::transport) | a [`Transport`](transport::Transport), with what belongs to it |
+//! | `ws_set_options(path, headers)` | [`ws_set_options`](Client::ws_set_options) | chooses WebSocket as well |
+//! | `proxy_set` | [`proxy_set`](Client::proxy_set) | SOCKS5; the proxy resolves the broker's name |
 //! | `drop_out_messages` | none | it mends topic aliases that outlive their connection; ours don't, and what is accepted is not dropped |
 //! | `enable_logger`, `disable_logger`, `logger` | [`on_log`](Client::on_log), and `tracing` | |
 //!
@@ -82,6 +86,12 @@
 //!
 //! As in Paho, the client doesn't renew subscriptions by itself: [`subscribe`](Client::subscribe) in
 //! `on_connect`.
+//!
+//! # Transports
+//!
+//! [`transport`], [`tls`](ClientConfig::tls), [`proxy`](ClientConfig::proxy) and
+//! [`bind_address`](ClientConfig::bind_address) say how the broker is reached. The features `tls` and
+//! `websocket` are on by default; without them their dependencies are not built.
 //!
 //! # MQTT 5
 //!

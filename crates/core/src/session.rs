@@ -250,6 +250,9 @@ impl Session {
     /// Takes over another configuration: the limits of what is queued and in flight at once, the
     /// rest for the next connection.
     pub(crate) fn configure(&mut self, config: Arc<ClientConfig>) {
+        if config.protocol != self.config.protocol {
+            self.codec = Codec::new(config.protocol, config.maximum_packet_size as usize);
+        }
         self.config = config;
         self.feed();
         self.pump();
@@ -313,6 +316,11 @@ impl Session {
     /// Returns how many packets wait to be sent.
     pub(crate) fn backlog(&self) -> usize {
         self.outbox.len()
+    }
+
+    /// Returns whether there is nothing to send and nothing to tell.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.outbox.is_empty() && self.events.is_empty()
     }
 
     /// Returns how many messages with QoS 1 and 2 are accepted and not yet acknowledged.

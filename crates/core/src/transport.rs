@@ -101,14 +101,21 @@ trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
 /// An open byte stream to the broker.
-pub(crate) struct Stream(Box<dyn Duplex>);
+pub(crate) struct Stream {
+    duplex: Box<dyn Duplex>,
+    twin: Option<Twin>,
+}
+
+/// The same socket, not blocking, for another thread to write to: where nothing lies between it and
+/// the packets.
+pub(crate) type Twin = std::net::TcpStream;
 
 impl Stream {
     /// Dials the broker, as configured.
-    pub(crate) async fn dial(config: &ClientConfig) -> io::Result<Self> {
+    pub(crate) async fn dial(config: &ClientConfig, with_twin: bool) -> io::Result<Self> {
         #[cfg(unix)]
         if let Some(path) = config.transport.path() {
-            return Ok(Self(Box::new(UnixStream::connect(path).await?)));
+            return Ok(Self::new(UnixStream::connect(path).await?));
         }
         let socket = match &config.proxy {
             None => tcp::connect(config, &config.host, config.port).await?,
@@ -119,7 +126,24 @@ impl Stream {
         if let Some(tls) = &config.tls {
             return Self::dressed(config, tls.connect(&config.host, socket).await?).await;
         }
-        Self::dressed(config, socket).await
+        let twin = match config.transport {
+            Transport::Tcp if with_twin => tcp::twin(&socket),
+            _ => None,
+        };
+        let stream = Self::dressed(config, socket).await?;
+        Ok(Self { twin, ..stream })
+    }
+
+    fn new(duplex: impl Duplex + 'static) -> Self {
+        Self {
+            duplex: Box::new(duplex),
+            twin: None,
+        }
+    }
+
+    /// Takes what another thread may write to, where that was wanted and is possible.
+    pub(crate) fn take_twin(&mut self) -> Option<Twin> {
+        self.twin.take()
     }
 
     /// Puts WebSocket on top, if it is wanted.
@@ -131,10 +155,10 @@ impl Stream {
         #[cfg(feature = "websocket")]
         if let Transport::WebSocket(options) = &config.transport {
             let stream = websocket::open(options, &config.address(), stream).await?;
-            return Ok(Self(Box::new(stream)));
+            return Ok(Self::new(stream));
         }
         let _ = config;
-        Ok(Self(Box::new(stream)))
+        Ok(Self::new(stream))
     }
 }
 
@@ -144,7 +168,7 @@ impl AsyncRead for Stream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buf)
+        Pin::new(&mut self.duplex).poll_read(cx, buf)
     }
 }
 
@@ -154,14 +178,14 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, bytes)
+        Pin::new(&mut self.duplex).poll_write(cx, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
+        Pin::new(&mut self.duplex).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
+        Pin::new(&mut self.duplex).poll_shutdown(cx)
     }
 }

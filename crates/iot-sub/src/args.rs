@@ -4,6 +4,7 @@ mod fields;
 mod mongodb;
 mod output;
 mod selection;
+mod session;
 mod watch;
 
 use std::path::PathBuf;
@@ -19,6 +20,8 @@ use iot_core::{ClientConfig, Protocol, QoS, Subscription};
 use self::fields::FieldsArgs;
 use self::output::OutputArgs;
 use self::selection::{FilterArg, SelectionArgs};
+use self::session::DurableArgs;
+use crate::durable::Durable;
 use crate::fields::FieldsPlan;
 use crate::output::OutputPlan;
 use crate::reading::PayloadMode;
@@ -98,6 +101,9 @@ pub(crate) struct Args {
     listen: Option<std::net::SocketAddr>,
 
     #[command(flatten)]
+    connect: ConnectArgs,
+
+    #[command(flatten)]
     fields: FieldsArgs,
 
     #[command(flatten)]
@@ -113,7 +119,7 @@ pub(crate) struct Args {
     watch: watch::WatchArgs,
 
     #[command(flatten)]
-    connect: ConnectArgs,
+    session: DurableArgs,
 }
 
 /// Where readings are stored.
@@ -189,6 +195,8 @@ pub(crate) struct Plan {
     pub(crate) payload: PayloadMode,
     /// Set where readings go to a spool first.
     pub(crate) spool: Option<SpoolPlan>,
+    /// Set where the session is to outlive this process.
+    pub(crate) durable: Option<Durable>,
     /// Where the embedded broker listens, if it is to run.
     #[cfg(feature = "embedded")]
     pub(crate) embedded: Option<std::net::SocketAddr>,
@@ -197,6 +205,17 @@ pub(crate) struct Plan {
     pub(crate) thinning: Thinning,
     pub(crate) selection: Selection,
     pub(crate) output: OutputPlan,
+}
+
+impl Plan {
+    /// Returns what files about this broker are known by: `HOST:PORT`.
+    pub(crate) fn broker(&self) -> String {
+        #[cfg(feature = "embedded")]
+        if let Some(listen) = self.embedded {
+            return listen.to_string();
+        }
+        self.config.address()
+    }
 }
 
 /// Which spool, and how large.
@@ -215,7 +234,12 @@ impl Args {
         let (mut args, given): (Self, Given) =
             cli::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
         let settled = args.connect.settle(&given);
-        let settled = settled.and_then(|()| args.take_url_topic()).err();
+        let settled = settled.and_then(|()| args.take_url_topic());
+        let settled = settled.and_then(|()| {
+            args.session
+                .settle(&given, &mut args.connect, &mut args.qos)
+        });
+        let settled = settled.err();
         match settled.or_else(|| args.contradictions(given.matches())) {
             Some(line) => Self::command()
                 .error(ErrorKind::ArgumentConflict, line)
@@ -333,7 +357,8 @@ impl Args {
         let stores = store != StoreUrl::Nowhere;
         let as_published = self.selection.retain_as_published();
         let (fields, thinning) = self.fields.plan(stores, as_published);
-        let config = self.connect.config()?;
+        let mut config = self.connect.config()?;
+        let durable = self.session.plan(&self.connect, &mut config);
         Ok(Plan {
             properties: self.connect.packet_properties(&SENT, &config)?,
             config: self.selection.configure(ClientConfig {
@@ -348,6 +373,7 @@ impl Args {
             watch: self.watch.plan(),
             payload: self.payload,
             spool,
+            durable,
             #[cfg(feature = "embedded")]
             embedded,
             fail_fast: self.connect.fail_fast,

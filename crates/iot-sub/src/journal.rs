@@ -17,6 +17,8 @@ use std::path::{Path, PathBuf};
 
 use iot_core::PacketId;
 
+pub(crate) use lock::Lock;
+
 use crate::reading::Entry;
 
 /// Whose session it is that the broker keeps.

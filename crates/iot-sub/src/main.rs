@@ -7,6 +7,7 @@ mod broker;
 mod commit;
 mod counts;
 mod deliver;
+mod durable;
 mod failpoint;
 mod fields;
 mod group;
@@ -21,6 +22,7 @@ mod size;
 mod spooler;
 mod state_file;
 mod store;
+mod takeover;
 mod target;
 mod thin;
 mod watch;
@@ -37,6 +39,7 @@ use {args::StoreUrl, broker::EmbeddedBroker, iot_core::ClientConfig, std::path::
 
 use args::{Args, Plan};
 use counts::Counts;
+use durable::State;
 use output::Messages;
 use pipeline::Pipeline;
 use select::TimedOut;
@@ -78,7 +81,7 @@ async fn receive(plan: Plan, messages: &Messages) -> Result<()> {
     }
 }
 
-async fn work(plan: Plan, counts: Arc<Counts>, messages: &Messages) -> Result<()> {
+async fn work(mut plan: Plan, counts: Arc<Counts>, messages: &Messages) -> Result<()> {
     let mut signals = Signals::listen()?;
     let deadline = plan
         .selection
@@ -93,6 +96,26 @@ async fn work(plan: Plan, counts: Arc<Counts>, messages: &Messages) -> Result<()
     let Opened::Open(destination) = opened else {
         return Ok(());
     };
+    let session = match &plan.durable {
+        None => None,
+        Some(durable) => {
+            let given = durable.client_id.as_deref();
+            let mut session = State::open(
+                &plan.broker(),
+                given,
+                destination.name(),
+                &plan.config.client_id,
+            )?;
+            session.falls_back = durable.falls_back;
+            session.client_id().clone_into(&mut plan.config.client_id);
+            if durable.forget {
+                durable::forget(plan.config, durable, &session, messages).await?;
+                destination.tell_what_waits(messages);
+                return Ok(());
+            }
+            Some(session)
+        }
+    };
     #[cfg(feature = "embedded")]
     if let Some(listen) = plan.embedded {
         let broker = EmbeddedBroker::start(listen, &broker_files(&plan.store)).await?;
@@ -103,12 +126,18 @@ async fn work(plan: Plan, counts: Arc<Counts>, messages: &Messages) -> Result<()
             port: address.port(),
             ..plan.config
         };
-        let pipeline = Pipeline::new(Plan { config, ..plan }, destination, counts, messages)?;
+        let pipeline = Pipeline::new(
+            Plan { config, ..plan },
+            destination,
+            session,
+            counts,
+            messages,
+        )?;
         let result = pipeline.run(signals, deadline).await;
         broker.shutdown().await?;
         return result;
     }
-    Pipeline::new(plan, destination, counts, messages)?
+    Pipeline::new(plan, destination, session, counts, messages)?
         .run(signals, deadline)
         .await
 }

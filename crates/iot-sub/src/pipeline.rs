@@ -19,6 +19,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::args::Plan;
 use crate::counts::Counts;
+use crate::durable::{self, State};
 use crate::failpoint::{self, Point};
 use crate::fields::Decoder;
 use crate::group::Group;
@@ -28,6 +29,7 @@ use crate::queue::{After, Item};
 use crate::reading::Entry;
 use crate::select::{Choice, Selector, TimedOut};
 use crate::sink::Sink;
+use crate::takeover::{self, LostEarly};
 use crate::target::Destination;
 use crate::thin::Thinner;
 
@@ -57,6 +59,11 @@ pub(crate) struct Pipeline {
     /// The way to the store; none where nothing is stored.
     store: Option<Sink>,
     noted: Noted,
+    /// What is kept of a session that outlives this process.
+    session: Option<State>,
+    /// What the last SUBSCRIBE has asked for.
+    asked: Vec<Subscription>,
+    lost_early: LostEarly,
     /// Comes once those of a session that the broker has lost are removed.
     forgotten: Option<oneshot::Receiver<()>>,
     /// What the last events brought, before it goes on its way together.
@@ -108,10 +115,18 @@ impl Pipeline {
     pub(crate) fn new(
         plan: Plan,
         mut destination: Destination,
+        session: Option<State>,
         counts: Arc<Counts>,
         messages: &Messages,
     ) -> Result<Self> {
         let connection = Connection::new(plan.config)?;
+        let session = match session {
+            None => None,
+            Some(mut state) => {
+                state.connecting()?;
+                Some(state)
+            }
+        };
         let handle = connection.handle();
         debug(&handle);
         let held = match session_key(connection.config()) {
@@ -141,6 +156,9 @@ impl Pipeline {
             counts,
             store,
             noted,
+            session,
+            asked: Vec::new(),
+            lost_early: LostEarly::default(),
             forgotten: None,
             batch: Vec::new(),
             shown: 0,
@@ -330,6 +348,21 @@ impl Pipeline {
             self.counts.gauges.disconnected();
         }
         self.messages.debug(&self.handle, &event);
+        if let Event::Disconnected(Err(error)) = &event {
+            if self.fall_back(error)? {
+                return Ok(());
+            }
+            let id = self.handle.client_id();
+            if let Some(taken) = takeover::ends(error, &self.connection.config().address(), &id) {
+                return Err(taken);
+            }
+            if let Some(line) = self.lost_early.line(error, &id) {
+                self.messages.say(&line);
+            }
+            if let Some(session) = &mut self.session {
+                session.connecting()?;
+            }
+        }
         if let Some(notice) = self.notices.line(&event) {
             let is_final = match &event {
                 Event::ConnectFailed(error) | Event::Disconnected(Err(error)) => {
@@ -347,7 +380,13 @@ impl Pipeline {
                 self.decoder.set_client(self.handle.client_id());
                 self.counts.gauges.connected();
                 self.messages.connected(ack.code.0);
-                if ack.session_present || self.noted != Noted::Some {
+                self.lost_early.connected();
+                if let Some(session) = &mut self.session {
+                    session.connected(ack.session_present);
+                }
+                if self.forgotten.is_some() {
+                    // The connection before has begun the session anew, and was lost since.
+                } else if ack.session_present || self.noted != Noted::Some {
                     self.subscribe()?;
                 } else {
                     self.forget();
@@ -358,7 +397,12 @@ impl Pipeline {
                 self.counts.gauges.subscribed();
                 self.selector.answered();
             }
-            Event::Unsubscribed(_) => self.selector.answered(),
+            Event::Unsubscribed(_) => {
+                if let Some(session) = &mut self.session {
+                    session.unsubscribed(&self.subscriptions)?;
+                }
+                self.selector.answered();
+            }
             Event::Received { message, token } => self.message(message, token),
             Event::Duplicate(_) => self.counts.received_again(),
             Event::Released { token, .. } => {
@@ -380,26 +424,47 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Asks for messages. The connection may be lost already; the next one asks again.
+    /// Asks for messages, as far as the session doesn't have that already. The connection may be lost already; the next one
+    /// asks again.
     fn subscribe(&mut self) -> Result<()> {
-        let (filters, properties) = (&self.subscriptions, &self.properties.subscribe);
-        match self
-            .handle
-            .subscribe_with(filters.iter().cloned(), properties.clone())
-        {
-            // The connection is lost already: the next one subscribes.
-            Ok(_) | Err(Error::NotConnected) => {}
-            Err(error) => return Err(error.into()),
+        let (missing, mut dropped) = match &mut self.session {
+            Some(session) => session.resumed(&self.subscriptions)?,
+            None => (self.subscriptions.clone(), Vec::new()),
+        };
+        self.asked.clone_from(&missing);
+        if missing.is_empty() {
+            self.counts.gauges.subscribed();
+            self.selector.answered();
+        } else {
+            let properties = self.properties.subscribe.clone();
+            match self.handle.subscribe_with(missing, properties) {
+                Ok(_) | Err(Error::NotConnected) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
-        let unsubscribe = self.selector.unsubscribe();
-        if !unsubscribe.is_empty() {
-            // Where the connection is lost already, the next one does.
+        dropped.extend_from_slice(self.selector.unsubscribe());
+        if !dropped.is_empty() {
             let properties = self.properties.unsubscribe.clone();
-            let _ = self
-                .handle
-                .unsubscribe_with(unsubscribe.iter().cloned(), properties);
+            let _ = self.handle.unsubscribe_with(dropped, properties);
         }
         Ok(())
+    }
+
+    /// Tries another version of the protocol where the broker didn't take the one before; returns whether it does.
+    fn fall_back(&mut self, error: &Error) -> Result<bool> {
+        let tried = self.connection.config().protocol;
+        let session = self.session.as_ref().filter(|session| session.falls_back);
+        let Some(next) = session.and_then(|_| durable::fall_back(tried, error)) else {
+            return Ok(false);
+        };
+        if next == Protocol::V311 {
+            let address = self.connection.config().address();
+            self.messages.say(&format_args!(
+                "broker `{address}` doesn't take {tried}; trying {next}"
+            ));
+        }
+        self.connection.set_protocol(next)?;
+        Ok(true)
     }
 
     /// The broker has lost the session: its packet ids start anew, and the first PUBLISH must not meet an old one. So we
@@ -414,7 +479,7 @@ impl Pipeline {
     /// A filter that the broker refuses is told; if it refuses all, there is nothing to wait for.
     fn subscribed(&mut self, ack: &SubscribeAck) -> Result<()> {
         let refused = || {
-            let pairs = self.subscriptions.iter().zip(&ack.reasons);
+            let pairs = self.asked.iter().zip(&ack.reasons);
             pairs.filter(|(_, reason)| reason.is_error())
         };
         for (subscription, reason) in refused() {
@@ -429,6 +494,11 @@ impl Pipeline {
         }
         if refused().count() == self.subscriptions.len() {
             bail!("the broker refuses every subscription");
+        }
+        if let Some(session) = &mut self.session {
+            let pairs = self.asked.iter().zip(&ack.reasons);
+            let granted = pairs.filter(|(_, reason)| !reason.is_error());
+            session.subscribed(granted.map(|(subscription, _)| subscription))?;
         }
         Ok(())
     }

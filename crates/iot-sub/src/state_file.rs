@@ -1,5 +1,5 @@
-//! Where the spool lies unless told otherwise: below `$XDG_STATE_HOME/iot-sub/`, or else `~/.local/state/iot-sub/`, one
-//! file for each broker, client id and store.
+//! Where the spool lies unless told otherwise, and what is kept of a session: below `$XDG_STATE_HOME/iot-sub/`, or else
+//! `~/.local/state/iot-sub/`, one file for each broker, client id and store.
 
 use std::env;
 use std::fs::DirBuilder;
@@ -13,6 +13,20 @@ use sha2::{Digest, Sha256};
 /// # Errors
 /// Nobody knows where home is, or the directory can't be made.
 pub(crate) fn spool(broker: &str, client_id: &str, store: &str) -> Result<PathBuf> {
+    let directory = directory().context("no directory for the spool (give --spool PATH)")?;
+    Ok(directory.join(file_name(broker, client_id, store) + ".spool"))
+}
+
+/// Returns the path of what is kept of a session, and makes its directory.
+///
+/// # Errors
+/// As [`spool`].
+pub(crate) fn session(broker: &str, client_id: &str, store: &str) -> Result<PathBuf> {
+    let directory = directory().context("no directory for the session")?;
+    Ok(directory.join(file_name(broker, client_id, store) + ".session"))
+}
+
+fn directory() -> Result<PathBuf> {
     let absolute = |name| {
         env::var_os(name)
             .map(PathBuf::from)
@@ -20,10 +34,10 @@ pub(crate) fn spool(broker: &str, client_id: &str, store: &str) -> Result<PathBu
     };
     let state = absolute("XDG_STATE_HOME")
         .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))
-        .context("no directory for the spool: neither HOME nor XDG_STATE_HOME is set (give --spool PATH)")?;
+        .context("neither HOME nor XDG_STATE_HOME is set")?;
     let directory = state.join("iot-sub");
     make(&directory).with_context(|| format!("cannot make directory `{}`", directory.display()))?;
-    Ok(directory.join(file_name(broker, client_id, store)))
+    Ok(directory)
 }
 
 fn make(directory: &Path) -> std::io::Result<()> {
@@ -57,7 +71,7 @@ fn file_name(broker: &str, client_id: &str, store: &str) -> String {
     }
     let [a, b, c, d, ..] = <[u8; 32]>::from(hash.finalize());
     let hash = u32::from_be_bytes([a, b, c, d]);
-    format!("{}-{hash:08x}.spool", readable.trim_start_matches('.'))
+    format!("{}-{hash:08x}", readable.trim_start_matches('.'))
 }
 
 #[cfg(test)]
@@ -72,7 +86,7 @@ mod tests {
         let first = name("localhost:1883", "green house/1");
         assert_eq!(
             first,
-            "localhost-1883_green-house-1_iot_service.sensors-04d486a6.spool"
+            "localhost-1883_green-house-1_iot_service.sensors-04d486a6"
         );
         assert_ne!(first, name("localhost:1883", "green-house-1"));
         assert_ne!(first, name("localhost:1884", "green house/1"));

@@ -61,6 +61,28 @@ pub(crate) enum Destination {
 }
 
 impl Destination {
+    /// Returns what messages call the store: never with a password.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Nowhere => "none",
+            Self::Direct(target) => target.name(),
+            Self::Spooled { store, .. } => store.name(),
+        }
+    }
+
+    /// Says how many readings the spool holds, where it holds any.
+    pub(crate) fn tell_what_waits(&self, messages: &Messages) {
+        if let Self::Spooled { spool, .. } = self
+            && spool.len() > 0
+        {
+            messages.say(&format_args!(
+                "{} stay in the spool `{}`, to be delivered by the next run",
+                spool.len(),
+                spool.name()
+            ));
+        }
+    }
+
     /// Has the journal keep the changes of this session, and returns what it holds already; nothing where there is no
     /// journal.
     ///
@@ -144,7 +166,7 @@ async fn open_spool(
 ) -> Result<Spool> {
     let path = match &spool.path {
         Some(path) => path.clone(),
-        None => state_file::spool(&plan.config.address(), &spool.client_id, store)?,
+        None => state_file::spool(&plan.broker(), &spool.client_id, store)?,
     };
     let (store, messages) = (store.to_owned(), messages.clone());
     let open = move || {

@@ -89,9 +89,9 @@ fn publish_two(broker: &Broker) {
 #[test]
 fn fields_in_mongodb_directly_and_by_the_spool() {
     let mongo = Mongo::start();
-    for more in [&[][..], &["--ack-after", "spool"]] {
+    for more in [["--ack-after", "store"], ["--ack-after", "spool"]] {
         let broker = Broker::start();
-        let args = [&ARGS[..], more].concat();
+        let args = [&ARGS[..], &more].concat();
         run(&broker, &mongo.url(), &args, || publish_two(&broker));
         let user: Bson = vec![doc! {"k": "v"}].into();
         let expected = [

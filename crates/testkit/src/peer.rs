@@ -116,6 +116,11 @@ impl Conversation {
         }
     }
 
+    /// Sends these bytes, or as many as the other side takes before it hangs up.
+    pub fn try_send(&mut self, bytes: &[u8]) {
+        let _ = self.stream.write_all(bytes);
+    }
+
     /// Closes the connection.
     pub fn close(self) {
         // Fails only where the other side has closed it already.

@@ -35,7 +35,7 @@ pub(crate) const MODES: u64 = 4;
 enum Mode {
     /// QoS 2 is stored once, QoS 1 again where it was sent again.
     V311,
-    /// The same with MQTT 5.
+    /// The same with MQTT 5, and a receive maximum of 2,000.
     V5,
     /// As with a single server.
     Set,
@@ -58,14 +58,14 @@ impl Mode {
             Self::V311 => "MQTT 3.1.1",
             Self::V5 => "MQTT 5",
             Self::Set => "MQTT 5, into a replica set",
-            Self::Lossy => "with a broker that is killed",
+            Self::Lossy => "MQTT 3.1.1, with a broker that is killed",
         }
     }
 
     fn arguments(self) -> &'static [&'static str] {
         match self {
-            Self::V311 | Self::Lossy => &["-c", "--ack-after", "spool"],
-            Self::V5 | Self::Set => &["-V", "5", "-c", "--ack-after", "spool"],
+            Self::V311 | Self::Lossy => &["-c"],
+            Self::V5 | Self::Set => &["-c", "-V", "5"],
         }
     }
 
@@ -243,10 +243,13 @@ impl Round {
     fn keep(&self) -> io::Result<PathBuf> {
         let kept = std::env::temp_dir().join(format!("torture-{}", self.seed));
         fs::create_dir_all(&kept)?;
-        for file in fs::read_dir(self.folder.path())? {
-            let file = file?;
-            if file.file_type()?.is_file() {
-                fs::copy(file.path(), kept.join(file.file_name()))?;
+        // Below the state directory the program has one of its own.
+        for folder in [self.folder.path(), &self.folder.path().join("iot-sub")] {
+            for file in fs::read_dir(folder)? {
+                let file = file?;
+                if file.file_type()?.is_file() {
+                    fs::copy(file.path(), kept.join(file.file_name()))?;
+                }
             }
         }
         fs::write(kept.join("mosquitto.log"), self.world.broker.log())?;
@@ -309,8 +312,9 @@ fn drain(world: &mut World, ledger: &Ledger, sent: &[usize], mode: Mode) {
         if count >= expected as u64 && ledger.read(sent).missing(sent).is_empty() {
             return;
         }
-        // What a killed broker has forgotten never comes: then nothing more is to come once nothing changes.
-        let now = (count, world.broker.log().len());
+        // What a killed broker has forgotten never comes: there, all has come once nothing more does.
+        let sent_on = format!("Sending PUBLISH to {}", log::SUBJECT);
+        let now = (count, world.broker.log().matches(&sent_on).count());
         if mode == Mode::Lossy && now == before {
             return;
         }
@@ -321,8 +325,8 @@ fn drain(world: &mut World, ledger: &Ledger, sent: &[usize], mode: Mode) {
             ledger.read(sent).missing(sent)
         );
         sleep(if mode == Mode::Lossy {
-            // Longer than a keep alive, which shows in the log, and than a pause between two attempts.
-            Duration::from_secs(4)
+            // Longer than the pause before a connection or an attempt to deliver.
+            Duration::from_secs(6)
         } else {
             Duration::from_millis(300)
         });

@@ -52,9 +52,10 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    pub(super) fn new(connection: Connection) -> Result<Self, Error> {
+    pub(super) fn new(mut connection: Connection) -> Result<Self, Error> {
         // Where there can be none, that is told here, and not in the middle of a loop.
         runtime()?;
+        connection.set_direct();
         Ok(Self {
             connection,
             reconnects: true,

@@ -106,7 +106,9 @@ pub(super) async fn open<S: AsyncRead + AsyncWrite + Unpin>(
     address: &str,
     mut stream: S,
 ) -> io::Result<WebSocketStream<S>> {
-    let rest = handshake::shake(options, address, &mut stream).await?;
+    let rest = handshake::shake(options, address, &mut stream)
+        .await
+        .map_err(handshake::in_words)?;
     Ok(WebSocketStream::new(stream, rest))
 }
 

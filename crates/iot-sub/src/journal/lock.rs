@@ -9,17 +9,17 @@ use super::beside;
 
 /// A lock that is held for as long as this value lives.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub(crate) struct Lock {
     /// Never read or written, and never deleted: else two processes could hold locks on two files of this name.
     _file: File,
 }
 
 impl Lock {
-    /// Locks the file at `path`, by one of the same name with `.lock` behind it.
+    /// Locks the file at `path`, by one of the same name with `.lock` behind it; `advice` is for whoever comes second.
     ///
     /// # Errors
     /// Another process has the lock, or the file can't be made.
-    pub(super) fn take(path: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn take(path: &Path, advice: &str) -> anyhow::Result<Self> {
         let file = File::options()
             .create(true)
             .truncate(false)
@@ -32,9 +32,7 @@ impl Lock {
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => {
-                bail!(
-                    "another iot-sub uses it (give this one an --id of its own, or another --spool)"
-                )
+                bail!("another iot-sub uses it ({advice})")
             }
             Err(TryLockError::Error(error)) => bail!("cannot lock it: {}", error.kind()),
         }

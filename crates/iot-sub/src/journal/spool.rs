@@ -94,7 +94,7 @@ impl Spool {
     }
 
     fn open_here(path: &Path, tell: &dyn Fn(String)) -> anyhow::Result<Self> {
-        let lock = Lock::take(path)?;
+        let lock = Lock::take(path, "give this one an --id of its own, or another --spool")?;
         salvage::finish(path)?;
         let suspect = suspect(path);
         let most = if suspect.exists() {

@@ -36,15 +36,26 @@ pub(super) async fn shake<S: AsyncRead + AsyncWrite + Unpin>(
     let mut answer = BytesMut::new();
     loop {
         if stream.read_buf(&mut answer).await? == 0 {
-            return Err(Failure::temporary(
-                io::ErrorKind::UnexpectedEof,
-                "the broker closed the connection during the WebSocket handshake (does it speak WebSocket on this port?)",
-            ));
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
         if let Some(length) = check(&answer, options, &key)? {
             let _ = answer.split_to(length);
             return Ok(answer);
         }
+    }
+}
+
+/// An end in the middle of it, which is what brokers have for protocols that they don't speak.
+pub(super) fn in_words(error: io::Error) -> io::Error {
+    match error.kind() {
+        _ if Failure::is_in(&error) => error,
+        kind @ (io::ErrorKind::UnexpectedEof
+        | io::ErrorKind::ConnectionReset
+        | io::ErrorKind::BrokenPipe) => Failure::temporary(
+            kind,
+            "the broker closed the connection during the WebSocket handshake (does it speak WebSocket on this port?)",
+        ),
+        _ => error,
     }
 }
 

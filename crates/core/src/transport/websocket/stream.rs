@@ -25,6 +25,7 @@ const PROTOCOL_ERROR: u16 = 1002;
 const UNSUPPORTED: u16 = 1003;
 
 /// A WebSocket after its handshake.
+#[expect(clippy::struct_excessive_bools, reason = "each is a matter of its own")]
 pub(crate) struct WebSocketStream<S> {
     inner: S,
     /// Frames as they came, so far as they are not looked at.
@@ -40,6 +41,8 @@ pub(crate) struct WebSocketStream<S> {
     /// The answer to the latest ping: one is enough, however many have come (RFC 6455 §5.5.3).
     pong: Option<Vec<u8>>,
     close_sent: bool,
+    /// Whether what is written may still lie in the layer below, which packs it up.
+    unflushed: bool,
     /// What is to be told once the bytes before it are taken.
     failed: Option<io::Error>,
 }
@@ -56,6 +59,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
             output: BytesMut::new(),
             pong: None,
             close_sent: false,
+            unflushed: false,
             failed: None,
         }
     }
@@ -81,15 +85,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
             self.put(Opcode::Pong, &payload);
         }
         while !self.output.is_empty() {
-            // An answer from `poll_read` may still lie in the layer below: `poll_flush` sees to that.
             let written = ready!(Pin::new(&mut self.inner).poll_write(cx, &self.output))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.output.advance(written);
+            self.unflushed = true;
         }
         if self.output.capacity() > KEPT_OUTPUT {
             self.output = BytesMut::new();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Writes what is put, to the very end.
+    fn poll_flush_below(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_drain(cx))?;
+        if self.unflushed {
+            ready!(Pin::new(&mut self.inner).poll_flush(cx))?;
+            self.unflushed = false;
         }
         Poll::Ready(Ok(()))
     }
@@ -199,7 +213,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for WebSocketStream<S> {
             this.unpack(buf);
             // Pongs and the answer to a close leave as soon as they can. If the stream takes nothing any
             // more, the next write tells.
-            let drained = this.poll_drain(cx);
+            let drained = this.poll_flush_below(cx);
             if buf.filled().len() > before {
                 if this.input.is_empty() && buf.capacity() <= READ_CHUNK {
                     this.input = BytesMut::new();
@@ -258,8 +272,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for WebSocketStream<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_drain(cx))?;
-        Pin::new(&mut self.inner).poll_flush(cx)
+        self.poll_flush_below(cx)
     }
 
     /// Says that we close. The server says so too and closes the stream, which is to be read until then.

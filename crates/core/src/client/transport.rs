@@ -1,0 +1,73 @@
+//! Paho's calls for what lies below MQTT: TLS, WebSocket, the proxy.
+
+#[cfg(feature = "tls")]
+use std::sync::Arc;
+
+use super::Client;
+#[cfg(feature = "tls")]
+use super::lock;
+use crate::error::Error;
+use crate::transport::Proxy;
+#[cfg(feature = "tls")]
+use crate::transport::{Tls, TlsOptions};
+#[cfg(feature = "websocket")]
+use crate::transport::{Transport, WebSocket};
+
+// All of it takes effect with the next connection.
+impl<U: Send + 'static> Client<U> {
+    /// Sets up TLS, from files that are read now. The port stays as it is: 8883 is the usual one.
+    ///
+    /// # Errors
+    /// As [`TlsOptions::load`].
+    #[cfg(feature = "tls")]
+    pub fn tls_set(&self, options: &TlsOptions) -> Result<(), Error> {
+        self.tls_set_context(Some(options.load()?))
+    }
+
+    /// Sets up TLS as it was loaded already, so that many clients share it; `None` for no TLS.
+    ///
+    /// # Errors
+    /// [`Error::Config`] on a Unix socket, which has no TLS.
+    #[cfg(feature = "tls")]
+    pub fn tls_set_context(&self, tls: Option<Tls>) -> Result<(), Error> {
+        self.change(|config| config.tls = tls).map(drop)
+    }
+
+    /// Chooses whether the broker's name is left unchecked; see [`TlsOptions::insecure`]. The files
+    /// are read again.
+    ///
+    /// # Errors
+    /// [`Error::Config`] without an earlier [`tls_set`](Self::tls_set); as [`TlsOptions::load`].
+    #[cfg(feature = "tls")]
+    pub fn tls_insecure_set(&self, insecure: bool) -> Result<(), Error> {
+        let config = Arc::clone(&lock(&self.inner.control).config);
+        let Some(options) = config.tls.as_ref().and_then(Tls::options) else {
+            return Err(Error::Config(
+                "tls_insecure_set changes what tls_set has set up: call that first".into(),
+            ));
+        };
+        self.tls_set(&TlsOptions {
+            insecure,
+            ..options.clone()
+        })
+    }
+
+    /// Sets path and headers of the WebSocket, and chooses WebSocket, Paho's
+    /// `transport="websockets"`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for what can't stand in an HTTP request.
+    #[cfg(feature = "websocket")]
+    pub fn ws_set_options(&self, options: WebSocket) -> Result<(), Error> {
+        self.change(|config| config.transport = Transport::WebSocket(options))
+            .map(drop)
+    }
+
+    /// Sets the SOCKS5 proxy; `None` for none.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a user name or password that SOCKS5 can't carry, and on a Unix socket.
+    pub fn proxy_set(&self, proxy: Option<Proxy>) -> Result<(), Error> {
+        self.change(|config| config.proxy = proxy).map(drop)
+    }
+}

@@ -1,0 +1,355 @@
+//! MQTT over WebSocket, and peers that break its rules.
+
+use std::thread::{self, JoinHandle};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use iot_core::ClientConfig;
+use iot_core::transport::{TlsOptions, Transport, WebSocket};
+use sha1::{Digest as _, Sha1};
+use testkit::{Authority, Broker, Conversation, ScriptedPeer};
+
+use super::*;
+
+fn over(options: WebSocket, port: u16) -> ClientConfig {
+    ClientConfig {
+        transport: Transport::WebSocket(options),
+        ..config(port)
+    }
+}
+
+fn plain(port: u16) -> ClientConfig {
+    over(WebSocket::default(), port)
+}
+
+/// Larger than a frame's length in two bytes can say, and than many a broker's buffer.
+fn large() -> Vec<u8> {
+    (0..65_556_u32).map(|n| n.to_le_bytes()[0]).collect()
+}
+
+#[test]
+fn carries_each_version_of_mqtt_with_and_without_tls() {
+    let authority = Authority::new();
+    let broker = Broker::builder()
+        .listener("ws", "protocol websockets")
+        .tls(
+            "wss",
+            &authority.server(&["127.0.0.1"]),
+            "protocol websockets",
+        )
+        .start();
+    let tls = TlsOptions {
+        cafile: Some(authority.path()),
+        ..TlsOptions::default()
+    };
+    let tls = tls.load().unwrap();
+    for protocol in VERSIONS {
+        let ws = ClientConfig {
+            protocol,
+            ..plain(broker.port_of("ws"))
+        };
+        carries(ws.clone(), &[b"25.5", b"", &[b'x'; 125], &[b'x'; 126]]);
+        let wss = ClientConfig {
+            protocol,
+            tls: Some(tls.clone()),
+            ..plain(broker.port_of("wss"))
+        };
+        carries(wss.clone(), &[b"25.5", b""]);
+        // Once: mosquitto 2.0 takes 1.5 s to take and to send so much, 4 KiB for each 0.1 s.
+        let config = if protocol == Protocol::V5 { wss } else { ws };
+        carries_at(&[QoS::AtLeastOnce], config, &[&large()]);
+    }
+}
+
+/// What a server's side of a handshake has been asked, and the rest of its conversation.
+struct Server {
+    conversation: Conversation,
+    request: String,
+}
+
+impl Server {
+    fn accept(peer: &ScriptedPeer) -> Self {
+        let mut conversation = peer.accept();
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            request.extend(conversation.read(1));
+        }
+        Self {
+            conversation,
+            request: String::from_utf8(request).unwrap(),
+        }
+    }
+
+    /// Says yes to the WebSocket.
+    fn open(&mut self) {
+        let key = self
+            .request
+            .lines()
+            .find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "))
+            .unwrap();
+        let answer = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Accept: {}\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n",
+            STANDARD.encode(Sha1::digest(format!(
+                "{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+            )))
+        );
+        self.conversation.send(answer.as_bytes());
+    }
+
+    /// Reads one frame of a client: its first byte, and its payload unmasked.
+    fn read_frame(&mut self) -> (u8, Vec<u8>) {
+        let head = self.conversation.read(2);
+        assert_eq!(head[1] & 0x80, 0x80, "a client's frames are masked");
+        let length = match head[1] & 0x7f {
+            126 => {
+                let bytes = self.conversation.read(2);
+                usize::from(u16::from_be_bytes([bytes[0], bytes[1]]))
+            }
+            127 => {
+                let bytes = self.conversation.read(8);
+                usize::try_from(u64::from_be_bytes(bytes.try_into().unwrap())).unwrap()
+            }
+            short => short.into(),
+        };
+        let mask = self.conversation.read(4);
+        let mut payload = self.conversation.read(length);
+        for (index, byte) in payload.iter_mut().enumerate() {
+            *byte ^= mask[index % 4];
+        }
+        (head[0], payload)
+    }
+
+    fn send(&mut self, bytes: &[u8]) {
+        self.conversation.send(bytes);
+    }
+}
+
+const CONNACK: &[u8] = b"\x82\x04\x20\x02\x00\x00";
+
+/// A server on a thread of its own, which says yes and reads CONNECT before `play`.
+fn server(play: impl FnOnce(Server) + Send + 'static) -> (u16, JoinHandle<()>) {
+    let peer = ScriptedPeer::listen();
+    let port = peer.port();
+    let played = thread::spawn(move || {
+        let mut server = Server::accept(&peer);
+        server.open();
+        let (first, connect) = server.read_frame();
+        assert_eq!((first, connect[0]), (0x82, 0x10));
+        play(server);
+    });
+    (port, played)
+}
+
+#[test]
+fn path_and_headers_are_as_asked_for() {
+    let peer = ScriptedPeer::listen();
+    let options = WebSocket {
+        path: "/broker?x=1".into(),
+        headers: vec![
+            ("Authorization".into(), "Bearer abc".into()),
+            ("Host".into(), "front.example".into()),
+        ],
+    };
+    let config = over(options, peer.port());
+    let asked = thread::spawn(move || {
+        let mut server = Server::accept(&peer);
+        server.send(b"HTTP/1.1 403 Forbidden\r\n\r\n");
+        server.request
+    });
+    fails_with(
+        config,
+        "the WebSocket request is answered with 403 Forbidden (--ws-header 'Authorization: …' says who asks)",
+        true,
+    );
+    let request = asked.join().unwrap();
+    assert!(
+        request.starts_with("GET /broker?x=1 HTTP/1.1\r\n"),
+        "{request}"
+    );
+    for line in [
+        "Authorization: Bearer abc",
+        "Host: front.example",
+        "Sec-WebSocket-Protocol: mqtt",
+        "Sec-WebSocket-Version: 13",
+        "Upgrade: websocket",
+    ] {
+        assert!(
+            request.contains(&format!("\r\n{line}\r\n")),
+            "{line}: {request}"
+        );
+    }
+    assert!(!request.contains("127.0.0.1"), "{request}");
+}
+
+#[test]
+fn packets_and_frames_need_not_meet() {
+    let (port, played) = server(|mut server| {
+        // CONNACK one byte a frame, in fragments of one message, with a ping and an empty frame between.
+        server.send(b"\x02\x01\x20\x00\x01\x02\x89\x03abc\x00\x00\x00\x01\x00\x80\x01\x00");
+        assert_eq!(server.read_frame(), (0x8a, b"abc".to_vec()));
+        let (_, subscribe) = server.read_frame();
+        assert_eq!(subscribe[0], 0x82);
+        // SUBACK, one PUBLISH and a half in one frame; the rest in another one.
+        server.send(b"\x82\x0e\x90\x03\x00\x01\x02\x30\x04\x00\x01ta\x30\x04\x00");
+        server.send(b"\x82\x03\x01tb");
+        let (_, disconnect) = server.read_frame();
+        assert_eq!(disconnect, b"\xe0\x00");
+        assert_eq!(server.read_frame(), (0x88, vec![0x03, 0xe8]));
+        server.send(b"\x88\x02\x03\xe8");
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let (mut connection, handle) = subscribed(plain(port)).await;
+        for expected in [&b"a"[..], b"b"] {
+            match next(&mut connection).await {
+                Event::Received { message, .. } => assert_eq!(&message.payload[..], expected),
+                other => panic!("{other:?}"),
+            }
+        }
+        handle.disconnect();
+        let event = next(&mut connection).await;
+        assert!(matches!(event, Event::Disconnected(Ok(()))), "{event:?}");
+    });
+    played.join().unwrap();
+}
+
+#[test]
+fn several_packets_leave_in_one_frame() {
+    let (port, played) = server(|mut server| {
+        server.send(CONNACK);
+        let (_, payload) = server.read_frame();
+        // Ten PUBLISH packets of five bytes each.
+        assert_eq!(payload, b"\x30\x03\x00\x01t".repeat(10));
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let mut connection = Connection::new(plain(port)).unwrap();
+        let handle = connection.handle();
+        next(&mut connection).await;
+        for _ in 0..10 {
+            handle.publish(message(b"", QoS::AtMostOnce)).unwrap();
+        }
+        let event = next(&mut connection).await;
+        assert!(matches!(event, Event::Disconnected(Err(_))), "{event:?}");
+    });
+    played.join().unwrap();
+}
+
+#[test]
+fn what_a_server_may_not_send_ends_the_connection_and_is_named() {
+    let not_allowed = |what: &str| format!("the broker sent what WebSocket does not allow: {what}");
+    for (frame, close, expected) in [
+        (
+            &b"\x81\x04\x20\x02\x00\x00"[..],
+            1003,
+            not_allowed("a text frame, and MQTT's are binary"),
+        ),
+        (
+            b"\x80\x01x",
+            1002,
+            not_allowed("the continuation of nothing"),
+        ),
+        (
+            b"\x02\x00\x82\x00",
+            1002,
+            not_allowed("a new message within another one"),
+        ),
+        (
+            b"\x82\x84\0\0\0\0\x20\x02\0\0",
+            1002,
+            not_allowed("a masked frame"),
+        ),
+        (b"\x92\x00", 1002, not_allowed("a frame with reserved bits")),
+        (b"\x8b\x00", 1002, not_allowed("a frame of an unknown kind")),
+        (
+            b"\x89\x7e\x00\x7e",
+            1002,
+            not_allowed("a control frame of more than 125 bytes"),
+        ),
+        (
+            b"\x82\x7f\xff\0\0\0\0\0\0\0",
+            1002,
+            not_allowed("a frame longer than the protocol allows"),
+        ),
+        (
+            b"\x88\x0a\x03\xf0go\x1baway\xff",
+            1000,
+            "the broker closed the WebSocket with code 1008: go\u{fffd}away\u{fffd}".into(),
+        ),
+        (b"\x88\x00", 1000, "the broker closed the connection".into()),
+        // A frame that announces more than any machine has, and then ends.
+        (
+            b"\x82\x7f\x7f\xff\xff\xff\xff\xff\xff\xff\x20",
+            0,
+            "the broker closed the connection".into(),
+        ),
+        (b"\x82", 0, "the broker closed the connection".into()),
+    ] {
+        let bytes = frame.to_vec();
+        let (port, played) = server(move |mut server| {
+            server.send(&bytes);
+            if close > 0 {
+                let (first, payload) = server.read_frame();
+                assert_eq!(first, 0x88);
+                assert_eq!(u16::from_be_bytes([payload[0], payload[1]]), close);
+            }
+        });
+        fails_with(plain(port), &expected, false);
+        played.join().unwrap();
+    }
+}
+
+#[test]
+fn answers_that_are_no_websocket_are_bounded_and_named() {
+    let endless = format!("HTTP/1.1 101 x\r\na: {}", "b".repeat(1_000_000));
+    let too_many = "the answer to the WebSocket request has too many headers";
+    let no_http = "the answer to the WebSocket request is not HTTP (does the broker speak WebSocket on this port?)";
+    for (answer, expected, permanent) in [
+        (&b"\x20\x02\x00\x00"[..], no_http, true),
+        (b"\x00\xff\xfe\x80garbage\r\n\r\n", no_http, true),
+        (
+            b"HTTP/1.1 404 Not Found\r\nContent-Length: 3\r\n\r\nno!",
+            "the WebSocket request is answered with 404 Not Found (is the path `/mqtt` right? --ws-path says another)",
+            true,
+        ),
+        (
+            b"HTTP/1.1 503 Service Unavailable\r\n\r\n",
+            "the WebSocket request is answered with 503 Service Unavailable",
+            false,
+        ),
+        (endless.as_bytes(), too_many, true),
+        (
+            b"HTTP/1.1 101 ",
+            "the broker closed the connection during the WebSocket handshake (does it speak WebSocket on this port?)",
+            false,
+        ),
+    ] {
+        let peer = ScriptedPeer::listen();
+        let port = peer.port();
+        let answer = answer.to_vec();
+        let answered = thread::spawn(move || {
+            let mut server = Server::accept(&peer);
+            // The client may hang up before it has read everything.
+            server.conversation.try_send(&answer);
+        });
+        fails_with(plain(port), expected, permanent);
+        answered.join().unwrap();
+    }
+}
+
+#[test]
+fn a_broker_without_websocket_is_named() {
+    let broker = Broker::start();
+    fails_with(
+        plain(broker.port()),
+        "the broker closed the connection during the WebSocket handshake (does it speak WebSocket on this port?)",
+        false,
+    );
+}

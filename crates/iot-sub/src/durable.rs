@@ -1,0 +1,273 @@
+//! A session that outlives this process: who we are to the broker, and what we have subscribed to.
+//!
+//! Both are kept in a small file beside the spools, one for each broker and client id; where no client id is given, one for each
+//! broker and store, with the id that was drawn at random once. A lock beside it keeps a second process on this machine from
+//! taking the session over.
+//!
+//! The file says whether its filters are certain: not from before each CONNECT until the CONNACK was acted upon. Who dies in
+//! between may leave a session that the broker has begun anew, without a subscription; the next run subscribes to everything.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use iot_core::cli::Notices;
+use iot_core::{
+    ClientConfig, Connection, Error, Event, Properties, Protocol, ReasonCode, Subscription,
+    TopicFilter,
+};
+use serde_json::{Value, json};
+
+use crate::journal::Lock;
+use crate::output::Messages;
+use crate::state_file;
+
+/// What `--durable` asks for beyond a session that the broker keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Durable {
+    /// The client id that was given.
+    pub(crate) client_id: Option<String>,
+    /// MQTT 3.1.1 does as well where the broker doesn't take MQTT 5.
+    pub(crate) falls_back: bool,
+    /// The session is to be ended.
+    pub(crate) forget: bool,
+}
+
+/// The file, open; nobody else has it open.
+#[derive(Debug)]
+pub(crate) struct State {
+    path: PathBuf,
+    client_id: String,
+    /// Topic filters and their QoS that the session has.
+    filters: Vec<(String, u8)>,
+    /// The filters are the session's.
+    certain: bool,
+    /// There was no file.
+    is_new: bool,
+    /// Another version of the protocol does as well, as long as there was no connection.
+    pub(crate) falls_back: bool,
+    _lock: Lock,
+}
+
+impl State {
+    /// Opens the file of the session at `broker`; in a new one the client id is `random`, unless one is given.
+    ///
+    /// # Errors
+    /// Another process uses it, or it can't be read.
+    pub(crate) fn open(
+        broker: &str,
+        given: Option<&str>,
+        store: &str,
+        random: &str,
+    ) -> Result<Self> {
+        let path = match given {
+            Some(client_id) => state_file::session(broker, client_id, "")?,
+            None => state_file::session(broker, "", store)?,
+        };
+        Self::open_at(&path, given.unwrap_or(random))
+            .with_context(|| format!("cannot use session `{}`", path.display()))
+    }
+
+    fn open_at(path: &Path, client_id: &str) -> Result<Self> {
+        let lock = Lock::take(path, "give this one an --id of its own")?;
+        let mut state = Self {
+            path: path.to_owned(),
+            client_id: client_id.to_owned(),
+            filters: Vec::new(),
+            certain: false,
+            is_new: true,
+            falls_back: false,
+            _lock: lock,
+        };
+        let text = match fs::read(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(state),
+            text => text?,
+        };
+        let known = "it is not one of iot-sub's, or damaged (remove it to begin anew)";
+        let value: Value = serde_json::from_slice(&text).context(known)?;
+        let client_id = value["client_id"].as_str().context(known)?;
+        client_id.clone_into(&mut state.client_id);
+        let filters = value["filters"].as_array().into_iter().flatten();
+        state.filters = filters
+            .filter_map(|pair| {
+                let qos = u8::try_from(pair[1].as_u64()?).ok()?;
+                Some((pair[0].as_str()?.to_owned(), qos))
+            })
+            .collect();
+        state.certain = value["certain"] == true;
+        state.is_new = false;
+        Ok(state)
+    }
+
+    pub(crate) fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
+    /// Whether there was no session before, as far as is known here.
+    pub(crate) fn is_new(&self) -> bool {
+        self.is_new
+    }
+
+    /// Is told that a connection will be made: until [`resumed`](Self::resumed) nobody knows what session that finds.
+    pub(crate) fn connecting(&mut self) -> Result<()> {
+        let certain = std::mem::take(&mut self.certain);
+        let saved = self.save();
+        // For this process, which sees the CONNACK.
+        self.certain = certain;
+        saved
+    }
+
+    /// Is told that there is a connection, and whether the broker still has the session.
+    pub(crate) fn connected(&mut self, session_present: bool) {
+        self.falls_back = false;
+        if !session_present {
+            self.filters.clear();
+        }
+    }
+
+    /// Returns what is to be subscribed to and unsubscribed from for the session to have these subscriptions, after
+    /// [`connected`](Self::connected).
+    pub(crate) fn resumed(
+        &mut self,
+        wanted: &[Subscription],
+    ) -> Result<(Vec<Subscription>, Vec<TopicFilter>)> {
+        let known = std::mem::replace(&mut self.certain, true);
+        self.save()?;
+        let has = |wanted: &&Subscription| {
+            let (filter, qos) = (wanted.filter.as_str(), wanted.qos as u8);
+            known
+                && self
+                    .filters
+                    .iter()
+                    .any(|had| had.0 == filter && had.1 == qos)
+        };
+        let missing = wanted.iter().filter(|wanted| !has(wanted));
+        let missing = missing.cloned().collect();
+        let dropped = self.filters.iter().map(|(filter, _)| filter);
+        let dropped = dropped
+            .filter(|had| wanted.iter().all(|wanted| wanted.filter.as_str() != *had))
+            .filter_map(|had| TopicFilter::new(had.clone()).ok());
+        Ok((missing, dropped.collect()))
+    }
+
+    /// The session has this subscription now.
+    pub(crate) fn subscribed<'a>(
+        &mut self,
+        granted: impl IntoIterator<Item = &'a Subscription>,
+    ) -> Result<()> {
+        for granted in granted {
+            let filter = granted.filter.as_str();
+            self.filters.retain(|had| had.0 != filter);
+            self.filters.push((filter.to_owned(), granted.qos as u8));
+        }
+        self.save()
+    }
+
+    /// The session has only those of its subscriptions that are among these.
+    pub(crate) fn unsubscribed(&mut self, wanted: &[Subscription]) -> Result<()> {
+        self.filters
+            .retain(|had| wanted.iter().any(|wanted| wanted.filter.as_str() == had.0));
+        self.save()
+    }
+
+    /// Writes the file anew: whole, whatever happens meanwhile. That takes as long as the disk does, a few times for each
+    /// connection, before it has brought anything.
+    fn save(&mut self) -> Result<()> {
+        let text = json!({
+            "client_id": self.client_id,
+            "filters": self.filters,
+            "certain": self.certain,
+        });
+        let write = || {
+            let new = self.path.with_extension("new");
+            let mut file = File::create(&new)?;
+            file.write_all(format!("{text:#}\n").as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&new, &self.path)?;
+            match self.path.parent() {
+                Some(directory) => File::open(directory)?.sync_all(),
+                None => Ok(()),
+            }
+        };
+        let written: std::io::Result<()> = write();
+        written.with_context(|| format!("cannot write session `{}`", self.path.display()))
+    }
+
+    fn remove(&self) -> Result<()> {
+        match fs::remove_file(&self.path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("cannot remove `{}`", self.path.display()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Returns the version to try next where the broker didn't take `tried`: old brokers refuse MQTT 5 with a code, or just close
+/// the connection. So does one that is about to stop, so it is 5's turn again then.
+pub(crate) fn fall_back(tried: Protocol, error: &Error) -> Option<Protocol> {
+    match (tried, error) {
+        (Protocol::V5, Error::Refused { code, .. }) if code.is_protocol_version() => {
+            Some(Protocol::V311)
+        }
+        (Protocol::V5, Error::Closed) => Some(Protocol::V311),
+        (Protocol::V311, Error::Closed) => Some(Protocol::V5),
+        _ => None,
+    }
+}
+
+/// Ends the session at the broker, and removes the file.
+///
+/// # Errors
+/// There is none, or the broker is away or refuses us; the file is still there then.
+pub(crate) async fn forget(
+    config: ClientConfig,
+    durable: &Durable,
+    state: &State,
+    messages: &Messages,
+) -> Result<()> {
+    let address = config.address();
+    if state.is_new() && durable.client_id.is_none() {
+        bail!("there is no session to forget at broker `{address}`");
+    }
+    let mut connection = Connection::new(ClientConfig {
+        clean_session: true,
+        session_expiry_interval: None,
+        will: None,
+        ..config
+    })?;
+    let handle = connection.handle();
+    let mut notices = Notices::new(address.clone());
+    let mut ended = false;
+    while let Some(event) = connection.next().await {
+        notices.line(&event);
+        match event {
+            Event::Connected(_) => {
+                ended = true;
+                let at_once = Properties {
+                    session_expiry_interval: Some(0),
+                    ..Properties::default()
+                };
+                handle.disconnect_with(ReasonCode::SUCCESS, Some(at_once))?;
+            }
+            Event::Disconnected(Err(error)) if !ended => {
+                let protocol = connection.config().protocol;
+                match fall_back(protocol, &error) {
+                    Some(next) if durable.falls_back && next != Protocol::V5 => {
+                        connection.set_protocol(next)?;
+                    }
+                    _ => return Err(notices.failure(error)),
+                }
+            }
+            Event::ConnectFailed(error) => return Err(notices.failure(error)),
+            _ => {}
+        }
+    }
+    state.remove()?;
+    messages.say(&format_args!(
+        "the session of client ID `{}` at broker `{address}` is forgotten",
+        state.client_id
+    ));
+    Ok(())
+}
