@@ -145,7 +145,7 @@ struct World {
     /// Accepted messages by id, in the order in which their ends must be told.
     open: HashMap<u16, VecDeque<u32>>,
     /// What was asked for on which connection, and how many connections the application saw ending.
-    requests: BTreeSet<(usize, u16)>,
+    requests: Vec<(usize, u16)>,
     ended: usize,
     /// The application was refused for want of room.
     waits_for_room: bool,
@@ -220,7 +220,7 @@ impl World {
             accepted: BTreeMap::new(),
             told: BTreeMap::new(),
             open: HashMap::new(),
-            requests: BTreeSet::new(),
+            requests: Vec::new(),
             ended: 0,
             waits_for_room: false,
             received: BTreeMap::new(),
@@ -254,6 +254,7 @@ impl World {
     }
 
     fn step(&mut self, step: &Step) {
+        self.session.ids.start_anew();
         match *step {
             Step::Publish {
                 qos,
@@ -367,6 +368,7 @@ impl World {
         .with_qos(QoS::try_from(qos).unwrap())
         .with_retain(retain);
         let connected = self.session.is_connected();
+        self.session.ids.start_anew();
         match self.session.publish(message, tracked) {
             Ok(None) => assert!(qos == 0 && !tracked),
             Ok(Some(id)) => {
@@ -382,8 +384,7 @@ impl World {
     fn requested(&mut self, result: Result<PacketId, Error>) {
         match result {
             Ok(id) => {
-                let request = (self.connections, id.get());
-                assert!(self.requests.insert(request), "{id} twice");
+                self.requests.push((self.connections, id.get()));
             }
             Err(Error::NotConnected) => {}
             Err(error) => assert!(is_limit(&error), "{error}"),
@@ -448,7 +449,8 @@ impl World {
             }
             Event::Subscribed(ack) | Event::Unsubscribed(ack) => {
                 let request = (self.ended + 1, ack.id.get());
-                assert!(self.requests.remove(&request), "an answer to nothing");
+                let at = self.requests.iter().position(|open| *open == request);
+                self.requests.remove(at.expect("an answer to something"));
             }
             Event::Writable => self.waits_for_room = false,
             // Requests end with their connection.
