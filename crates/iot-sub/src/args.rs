@@ -298,7 +298,10 @@ impl Args {
                 let stores = self.store() != StoreUrl::Nowhere;
                 self.fields.contradiction(stores, &typed)
             })
-            .or_else(|| self.mongodb.contradiction(is_mongodb, &typed))
+            .or_else(|| {
+                let same_id = self.fields.same_id();
+                self.mongodb.contradiction(is_mongodb, same_id, &typed)
+            })
             .or_else(|| self.contradiction(matches))
     }
 
@@ -356,6 +359,7 @@ impl Args {
         let qos = self.qos;
         let stores = store != StoreUrl::Nowhere;
         let as_published = self.selection.retain_as_published();
+        let mongodb = self.mongodb.options(self.fields.same_id());
         let (fields, thinning) = self.fields.plan(stores, as_published);
         let mut config = self.connect.config()?;
         let durable = self.session.plan(&self.connect, &mut config);
@@ -369,7 +373,7 @@ impl Args {
             subscriptions: self.selection.subscriptions(self.topic, qos),
             store,
             collection: self.mongodb.collection(),
-            mongodb: self.mongodb.options(),
+            mongodb,
             watch: self.watch.plan(),
             payload: self.payload,
             spool,

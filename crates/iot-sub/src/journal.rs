@@ -7,6 +7,7 @@ mod columns;
 mod disk;
 mod file;
 mod held;
+mod keyed;
 mod lock;
 mod salvage;
 pub(crate) mod spool;

@@ -5,6 +5,7 @@
 
 mod extra;
 mod id;
+mod identity;
 mod keys;
 mod payload;
 mod value;
@@ -164,7 +165,7 @@ pub(crate) fn read(
     read_message(mode, &Keys::default(), topic, payload, now, ids)
 }
 
-/// Does the same, with the value and the time that `keys` name.
+/// Does the same, with the value, the time and the id that `keys` name.
 pub(crate) fn read_message(
     mode: PayloadMode,
     keys: &Keys,
@@ -176,12 +177,12 @@ pub(crate) fn read_message(
     let id = ids.next(now);
     let topic = topic.into();
     let reg_date = now.trunc_subsecs(3);
-    match keys.value(mode, payload) {
-        Ok((value, time)) => Entry::Reading(Reading {
-            id,
+    match keys.find(mode, &topic, payload) {
+        Ok(found) => Entry::Reading(Reading {
+            id: found.id.unwrap_or(id),
             topic,
-            value,
-            reg_date: time.unwrap_or(reg_date),
+            value: found.value,
+            reg_date: found.time.unwrap_or(reg_date),
             extra: None,
         }),
         Err(reason) => Entry::Rejection(Rejection::new(

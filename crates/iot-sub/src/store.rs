@@ -60,10 +60,6 @@ pub(crate) enum SameId {
     Accident,
     /// Ids are made of what a message says of itself: the same topic and value is the same reading, a duplicate; anything
     /// else is a conflict, and rejected.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "ids are all drawn at random so far")
-    )]
     Conflict,
 }
 

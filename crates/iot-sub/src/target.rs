@@ -116,10 +116,16 @@ pub(crate) async fn open(
 ) -> Result<Opened> {
     let destination = match &plan.store {
         StoreUrl::Nowhere => Destination::Nowhere,
-        StoreUrl::Sqlite(path) => Destination::Direct(Target::Journal {
-            journal: Box::new(SqliteStore::open_with(path, &plan.fields.names())?),
-            name: path.display().to_string(),
-        }),
+        StoreUrl::Sqlite(path) => {
+            let mut store = SqliteStore::open_with(path, &plan.fields.names())?;
+            if !plan.fields.keys.id.is_empty() {
+                store.know_ids()?;
+            }
+            Destination::Direct(Target::Journal {
+                journal: Box::new(store),
+                name: path.display().to_string(),
+            })
+        }
         StoreUrl::MongoDb(url) => {
             let store = MongoStore::open(
                 url,

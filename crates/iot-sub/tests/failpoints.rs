@@ -7,15 +7,27 @@ use std::collections::{HashMap, VecDeque};
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
-use common::{documents_of, interrupt, sub};
+use common::{documents_of, interrupt, sqlite, sub};
 use iot_core::{Client, ClientConfig};
 use testkit::{Broker, DEADLINE, Mongo, eventually};
 
 const COUNT: usize = 100;
 const SIGKILL: i32 = 9;
 
+/// The points without a spool.
+const DIRECT: [&str; 4] = [
+    "before-commit:2",
+    "after-commit:2",
+    "before-ack:2",
+    "after-ack:2",
+];
+
 /// Publishes the numbers below [`COUNT`]; returns once the broker has acknowledged all.
 fn flood(port: u16, qos: u8) {
+    flood_with(port, qos, |number| number.to_string());
+}
+
+fn flood_with(port: u16, qos: u8, payload: fn(usize) -> String) {
     let client = Client::new(ClientConfig::default(), ()).expect("a client");
     client
         .connect("127.0.0.1", port, Duration::from_secs(60), None)
@@ -23,7 +35,7 @@ fn flood(port: u16, qos: u8) {
     client.loop_start().expect("a loop");
     let mut under_way = VecDeque::new();
     for number in 0..COUNT {
-        let info = client.publish("iot/flood", number.to_string(), qos, false);
+        let info = client.publish("iot/flood", payload(number), qos, false);
         under_way.push_back(info.expect("room"));
         // mosquitto 2.0.11 loses QoS 2 messages beyond 20 under way.
         if under_way.len() >= 20
@@ -108,6 +120,154 @@ fn case(mongo: &Mongo, version: &str, qos: u8, point: &str) {
     if qos == 2 {
         assert_eq!(again, 0, "{point}, MQTT {version}: are stored again");
     }
+}
+
+/// A payload that says which message it is.
+fn keyed(number: usize) -> String {
+    format!("{{\"seq\":{number}}}")
+}
+
+/// Runs `iot-sub --id-key` with QoS 1 into the point, and again without it; `count` says how many readings there are in all,
+/// and how many different ones.
+#[track_caller]
+fn keyed_case(store: &[&str], point: &str, count: &dyn Fn() -> (usize, usize)) {
+    let broker = Broker::builder()
+        .persistent()
+        .config("max_queued_messages 0")
+        .start();
+    let port = broker.port().to_string();
+    let mut arguments = vec!["-p", &port, "-q", "1", "-c", "-i", "mortal"];
+    arguments.extend(["--id-key", "/seq", "--value-key", "/seq"]);
+    arguments.extend(store);
+    let mut program = sub(&arguments).env("IOT_FAILPOINT", point).spawn();
+    broker.wait_for_log("Sending SUBACK", DEADLINE);
+    flood_with(broker.port(), 1, keyed);
+    let status = program.wait();
+    assert_eq!(status.signal(), Some(SIGKILL), "{point}: {status}");
+
+    let program = sub(&arguments).spawn();
+    program.wait_for_stderr("Connected with result code 0");
+    let last = keyed(COUNT);
+    broker.mosquitto_pub(["-q", "1", "-t", "iot/flood", "-m", &last]);
+    eventually(DEADLINE, format_args!("{point}: all are stored"), || {
+        count().1 == COUNT + 1
+    });
+    interrupt(program);
+    assert_eq!(count(), (COUNT + 1, COUNT + 1), "{store:?}, {point}");
+    let log = broker.log();
+    if point.starts_with("before-ack") {
+        let redelivered = log.matches("Sending PUBLISH to mortal (d1,").count();
+        assert!(redelivered > 0, "{store:?}, {point}: nothing came again");
+    }
+}
+
+fn all_and_different(mongo: &Mongo, collection: &str) -> (usize, usize) {
+    let numbers = numbers(mongo, collection);
+    (numbers.values().sum(), numbers.len())
+}
+
+#[test]
+fn killed_at_any_point_what_says_which_it_is_is_stored_once_with_qos_1() {
+    let mongo = Mongo::start();
+    let url = mongo.url();
+    for point in [
+        "before-receive:30",
+        "after-receive:2",
+        "before-commit:2",
+        "after-commit:2",
+        "before-ack:2",
+        "after-ack:2",
+        "before-delivery:2",
+        "after-delivery:2",
+        "before-trim:1",
+        "after-trim:1",
+    ] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let spool = folder.path().join("s").display().to_string();
+        let collection = format!("spooled-{point}").replace(':', "_");
+        let store = [
+            "--store",
+            &url,
+            "--collection",
+            &collection,
+            "--spool",
+            &spool,
+        ];
+        keyed_case(&store, point, &|| all_and_different(&mongo, &collection));
+    }
+    for point in DIRECT {
+        let collection = format!("direct-{point}").replace(':', "_");
+        let store = [
+            "--store",
+            &url,
+            "--collection",
+            &collection,
+            "--ack-after",
+            "store",
+        ];
+        keyed_case(&store, point, &|| all_and_different(&mongo, &collection));
+
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = folder.path().join("iot.db");
+        let store = format!("sqlite:{}", file.display());
+        keyed_case(&["--store", &store], point, &|| {
+            let counts = "select count(*) || ' ' || count(distinct value) from readings";
+            let counts = sqlite(&file, counts);
+            let (all, different) = counts.trim().split_once(' ').expect("two numbers");
+            (
+                all.parse().expect("a number"),
+                different.parse().expect("a number"),
+            )
+        });
+    }
+}
+
+#[test]
+fn members_of_a_shared_subscription_store_once_what_both_get() {
+    let (broker, mongo) = (
+        Broker::builder()
+            .persistent()
+            .config("max_queued_messages 0")
+            .start(),
+        Mongo::start(),
+    );
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (port, url) = (broker.port().to_string(), mongo.url());
+    let member = |id: &str, point: Option<&str>| {
+        let spool = folder.path().join(id).display().to_string();
+        let mut arguments = vec!["-p", &port, "--store", &url, "-q", "1", "-c", "-i", id];
+        arguments.extend(["-t", "$share/group/iot/#", "--spool", &spool]);
+        arguments.extend(["--id-key", "/seq", "--value-key", "/seq"]);
+        let program = sub(&arguments);
+        let program = match point {
+            Some(point) => program.env("IOT_FAILPOINT", point).spawn(),
+            None => program.spawn(),
+        };
+        program.wait_for_stderr("Connected with result code 0");
+        broker.wait_for_log(&format!("Sending SUBACK to {id}"), DEADLINE);
+        program
+    };
+    let mut mortal = member("mortal", Some("before-ack:2"));
+    let other = member("other", None);
+    flood_with(broker.port(), 1, keyed);
+    assert_eq!(mortal.wait().signal(), Some(SIGKILL));
+    // All come again: to the one that is left, and what the dead one has not acknowledged to that one as well.
+    flood_with(broker.port(), 1, keyed);
+    let mortal = member("mortal", None);
+    eventually(DEADLINE, "all are stored", || {
+        numbers(&mongo, "sensors").len() == COUNT
+    });
+    let totals = [interrupt(mortal), interrupt(other)];
+    assert!(
+        totals.iter().all(|totals| totals.contains("spooled 0")),
+        "{totals:?}"
+    );
+    assert!(
+        totals.iter().any(|totals| totals.contains("duplicates")),
+        "{totals:?}"
+    );
+    assert_eq!(all_and_different(&mongo, "sensors"), (COUNT, COUNT));
+    assert_eq!(documents_of(&mongo, "iot_service", "sensors_rejected"), []);
 }
 
 #[test]

@@ -7,9 +7,11 @@ use iot_core::cli::parse_duration;
 
 use crate::fields::{FieldName, FieldsPlan, Retained, TopicPattern};
 use crate::reading::{Keys, Pointer};
+use crate::store::SameId;
 use crate::thin::Thinning;
 
 /// What is stored.
+#[expect(clippy::doc_markdown, reason = "the documentation is the help text")]
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What is stored")]
 pub(crate) struct FieldsArgs {
@@ -47,6 +49,17 @@ pub(crate) struct FieldsArgs {
     )]
     time_key: Option<Pointer>,
 
+    /// Make the reading's _id of its topic and what is in a JSON payload where POINTER leads, such as /seq, so that a message
+    /// that comes again is stored once; another one with the same _id is rejected (can be repeated; a time among them, as
+    /// above, keeps inserts in order)
+    #[arg(
+        long,
+        env = "IOT_ID_KEY",
+        hide_env_values = true,
+        value_name = "POINTER"
+    )]
+    id_key: Vec<Pointer>,
+
     /// Store facts about the message too, several with commas between
     #[arg(long, env = "IOT_FIELDS", hide_env_values = true, value_name = "NAMES")]
     #[arg(value_enum, value_delimiter = ',')]
@@ -81,6 +94,15 @@ fn deadband(text: &str) -> Result<f64, String> {
 }
 
 impl FieldsArgs {
+    /// Returns what it means that two readings have the same id.
+    pub(super) fn same_id(&self) -> SameId {
+        if self.id_key.is_empty() {
+            SameId::Accident
+        } else {
+            SameId::Conflict
+        }
+    }
+
     /// Returns what of it can't be had.
     pub(super) fn contradiction(
         &self,
@@ -90,6 +112,7 @@ impl FieldsArgs {
         let needs_store = [
             "retained",
             "topic_pattern",
+            "id_key",
             "fields",
             "on_change",
             "min_interval",
@@ -119,6 +142,7 @@ impl FieldsArgs {
         let keys = Keys {
             value: self.value_key,
             time: self.time_key,
+            id: self.id_key,
         };
         if !stores {
             let plan = FieldsPlan {

@@ -48,9 +48,9 @@ impl MongoArgs {
     }
 
     /// Returns how it is used.
-    pub(super) fn options(&self) -> Options {
+    pub(super) fn options(&self, same_id: SameId) -> Options {
         Options {
-            same_id: SameId::Accident,
+            same_id,
             time_series: self.time_series.map(|granularity| TimeSeries {
                 granularity,
                 expire_after: self.expire_after,
@@ -63,12 +63,19 @@ impl MongoArgs {
     pub(super) fn contradiction(
         &self,
         is_mongodb: bool,
+        same_id: SameId,
         typed: &dyn Fn(&str) -> bool,
     ) -> Option<String> {
         let names = ["time-series", "expire-after", "index"];
         let given = |name: &&&str| typed(&name.replace('-', "_"));
         if !is_mongodb && let Some(name) = names.iter().find(given) {
             return Some(format!("--{name} needs a MongoDB store"));
+        }
+        if same_id == SameId::Conflict && self.time_series.is_some() && is_mongodb {
+            let reason = "such a collection has no unique _id";
+            return Some(format!(
+                "--id-key can't be used with --time-series: {reason}"
+            ));
         }
         (typed("expire_after") && self.time_series.is_none()).then(|| {
             "--expire-after needs --time-series: it says what that collection keeps".to_owned()

@@ -16,7 +16,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, ToSql, TransactionBehavior};
 
 use super::file::{self, Format, explain};
-use super::{Change, Committed, Held, Journal, SessionKey, columns, held};
+use super::{Change, Committed, Held, Journal, SessionKey, columns, held, keyed};
 use crate::reading::{Entry, Reading, Rejection, Value};
 
 const FORMAT: Format = Format {
@@ -46,6 +46,8 @@ pub(crate) struct SqliteStore {
     topics: HashMap<Arc<str>, i64>,
     /// Readings have more than the four fields, in a column of their own.
     has_fields: bool,
+    /// Messages make the ids, so that two with the same one mean something.
+    keyed: bool,
     /// Whose changes are kept.
     session: Option<SessionKey>,
 }
@@ -74,8 +76,23 @@ impl SqliteStore {
             path: name,
             topics: HashMap::new(),
             has_fields,
+            keyed: false,
             session: None,
         })
+    }
+
+    /// Stores a reading once, whenever it comes again with the same id, and rejects another one with that id.
+    ///
+    /// # Errors
+    ///
+    /// The file can't be written.
+    pub(crate) fn know_ids(&mut self) -> anyhow::Result<()> {
+        self.connection
+            .execute_batch(keyed::INDEX)
+            .map_err(explain)
+            .with_context(|| format!("cannot make ids unique in store `{}`", self.path))?;
+        self.keyed = true;
+        Ok(())
     }
 
     fn commit_all(&mut self, entries: &[Entry], changes: &[Change]) -> rusqlite::Result<Committed> {
@@ -102,6 +119,17 @@ impl SqliteStore {
                 "INSERT INTO sensors_rejected (topic, payload, length, sha256, reason, reg_date, uid)
                  VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
             )?;
+            let mut reject = |rejection: &Rejection, date: &mut Date| {
+                insert_rejection.execute((
+                    &*rejection.topic,
+                    &*rejection.payload,
+                    i64::try_from(rejection.length).unwrap_or(i64::MAX),
+                    rejection.sha256_hex(),
+                    &rejection.reason,
+                    date.text(rejection.reg_date),
+                    rejection.id.bytes(),
+                ))
+            };
             let mut date = Date::default();
             for entry in entries {
                 let (inserted, count) = match entry {
@@ -120,31 +148,28 @@ impl SqliteStore {
                             committed.skipped += 1;
                             continue;
                         }
-                        let date = date.text(reading.reg_date);
+                        let at = date.text(reading.reg_date);
                         let id = reading.id.bytes();
                         let inserted = if self.has_fields {
                             let fields = columns::text(reading);
-                            insert_reading.execute((topic_id, date, id, &reading.value, fields))?
+                            insert_reading.execute((topic_id, at, id, &reading.value, fields))?
                         } else {
-                            insert_reading.execute((topic_id, date, id, &reading.value))?
+                            insert_reading.execute((topic_id, at, id, &reading.value))?
                         };
-                        (inserted, &mut committed.stored)
+                        let there = self.keyed && inserted == 0;
+                        if there && keyed::is_other(&transaction, topic_id, reading)? {
+                            let conflict = keyed::conflict(reading);
+                            (reject(&conflict, &mut date)?, &mut committed.rejected)
+                        } else {
+                            (inserted, &mut committed.stored)
+                        }
                     }
                     Entry::Rejection(rejection) => {
                         if rejection.once && is_rejected(&transaction, rejection)? {
                             committed.skipped += 1;
                             continue;
                         }
-                        let inserted = insert_rejection.execute((
-                            &*rejection.topic,
-                            &*rejection.payload,
-                            i64::try_from(rejection.length).unwrap_or(i64::MAX),
-                            rejection.sha256_hex(),
-                            &rejection.reason,
-                            date.text(rejection.reg_date),
-                            rejection.id.bytes(),
-                        ))?;
-                        (inserted, &mut committed.rejected)
+                        (reject(rejection, &mut date)?, &mut committed.rejected)
                     }
                 };
                 if inserted == 0 {

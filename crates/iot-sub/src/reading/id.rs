@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 /// Id of a reading or a rejection: the twelve bytes of an `ObjectId`.
 ///
 /// Seconds since 1970 (4 bytes), a number drawn at random for each process (5), a counter (3), all big endian. Time goes
-/// first, so that a store that sorts by id appends.
+/// first, so that a store that sorts by id appends. With `--id-key` the message itself makes it ([`identity`](super::identity)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct ReadingId([u8; 12]);
 

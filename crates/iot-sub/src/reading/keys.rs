@@ -1,12 +1,13 @@
-//! Where in a JSON payload the value and the time are.
+//! Where in a JSON payload the value, the time and what it is known by are.
 
 use std::str::FromStr;
 
 use chrono::{DateTime, SubsecRound, Utc};
 use serde_json::Value as Json;
 
-use super::Value;
+use super::identity::id;
 use super::payload::{PayloadMode, Reason};
+use super::{ReadingId, Value};
 
 /// A JSON pointer (RFC 6901), such as `/a/b`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,26 +34,38 @@ impl FromStr for Pointer {
 pub(crate) struct Keys {
     pub(crate) value: Option<Pointer>,
     pub(crate) time: Option<Pointer>,
+    /// What makes a message what it is, beside its topic.
+    pub(crate) id: Vec<Pointer>,
+}
+
+/// What was found in a payload.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Found {
+    pub(super) value: Value,
+    pub(super) time: Option<DateTime<Utc>>,
+    pub(super) id: Option<ReadingId>,
 }
 
 impl Keys {
-    /// Returns the value of `payload`, and its time where that is in it.
-    pub(super) fn value(
+    /// Returns what there is in `payload`, a message's of `topic`.
+    pub(super) fn find(
         &self,
         mode: PayloadMode,
+        topic: &str,
         payload: &[u8],
-    ) -> Result<(Value, Option<DateTime<Utc>>), Reason> {
-        if self.value.is_none() && self.time.is_none() {
-            return Ok((mode.value(payload)?, None));
-        }
-        let Value::Json(json) = PayloadMode::Json.value(payload)? else {
-            let Pointer(missing) = self
-                .value
-                .as_ref()
-                .or(self.time.as_ref())
-                .ok_or(Reason::Empty)?;
-            return Err(Reason::Missing(missing.clone()));
+    ) -> Result<Found, Reason> {
+        let pointers = self.value.iter().chain(&self.time).chain(&self.id);
+        let Some(Pointer(first)) = { pointers }.next() else {
+            return Ok(Found {
+                value: mode.value(payload)?,
+                time: None,
+                id: None,
+            });
         };
+        let Value::Json(json) = PayloadMode::Json.value(payload)? else {
+            return Err(Reason::Missing(first.clone()));
+        };
+        let id = self.id(topic, &json)?;
         let time = match &self.time {
             Some(Pointer(pointer)) => {
                 let found = json.pointer(pointer);
@@ -73,13 +86,26 @@ impl Keys {
         };
         match value {
             Value::Json(_) if mode == PayloadMode::Number => Err(Reason::NotANumber),
-            value => Ok((value, time)),
+            value => Ok(Found { value, time, id }),
         }
+    }
+
+    /// Returns the id that a message of `topic` has by itself, if it is to have one.
+    fn id(&self, topic: &str, json: &Json) -> Result<Option<ReadingId>, Reason> {
+        if self.id.is_empty() {
+            return Ok(None);
+        }
+        let found = |Pointer(pointer): &Pointer| {
+            let found = json.pointer(pointer).filter(|found| !found.is_null());
+            found.ok_or_else(|| Reason::Missing(pointer.clone()))
+        };
+        let values = self.id.iter().map(found).collect::<Result<Vec<_>, _>>()?;
+        Ok(Some(id(topic, &values)))
     }
 }
 
 /// Returns the time that JSON names: seconds or milliseconds since 1970, or RFC 3339.
-fn time(json: &Json) -> Option<DateTime<Utc>> {
+pub(super) fn time(json: &Json) -> Option<DateTime<Utc>> {
     /// Seconds until the year 5138; as milliseconds it is 1973.
     const SECONDS: f64 = 1e11;
     let time = match json {
@@ -111,10 +137,13 @@ mod tests {
         let keys = Keys {
             value: pointer(value),
             time: pointer(time),
+            id: Vec::new(),
         };
-        let found = match keys.value(mode, payload.as_bytes()) {
-            Ok((value, None)) => value.to_string(),
-            Ok((value, Some(time))) => format!("{value} at {}", time.to_rfc3339()),
+        let found = match keys.find(mode, "iot/a", payload.as_bytes()) {
+            Ok(Found { value, time, .. }) => match time {
+                None => value.to_string(),
+                Some(time) => format!("{value} at {}", time.to_rfc3339()),
+            },
             Err(reason) => format!("! {reason}"),
         };
         assert_eq!(found, expected);
