@@ -755,6 +755,17 @@ impl<U: Send + 'static> Client<U> {
                 });
             }
             Event::Auth(auth) => self.asked(&auth),
+            Event::PassedOver {
+                message,
+                size,
+                limit,
+            } => {
+                let topic = message.topic;
+                let text = format!(
+                    "a message to `{topic}` of {size} bytes is larger than the limit of {limit}: it is passed over"
+                );
+                self.log(LogLevel::Warning, &text);
+            }
             Event::Disconnected(result) => {
                 self.inner.acks.disconnected();
                 Callbacks::call(

@@ -19,7 +19,7 @@ use crate::backoff::Backoff;
 use crate::config::{ClientConfig, Protocol};
 use crate::error::Error;
 use crate::message::{Message, PacketId, Properties, QoS};
-use crate::packet::{Outgoing, Subscription};
+use crate::packet::{Incoming, Outgoing, Subscription};
 use crate::reason::ReasonCode;
 use crate::session::{AckToken, Event, ReleaseToken, Session};
 use crate::topic::{RecentTopics, TopicFilter};
@@ -342,6 +342,11 @@ pub struct Connection {
     link: Link,
     events: VecDeque<Event>,
     input: BytesMut,
+    /// Bytes that are dropped as they come: the payload of a message that is too large.
+    dropping: usize,
+    opened_at: Instant,
+    /// The last connection was lost by what the broker had sent, which may come again on each.
+    poisoned: bool,
     read_chunk: usize,
     topics: RecentTopics,
     output: BytesMut,
@@ -398,6 +403,9 @@ impl Connection {
             link: Link::Down,
             events: VecDeque::new(),
             input: BytesMut::new(),
+            dropping: 0,
+            opened_at: Instant::now(),
+            poisoned: false,
             read_chunk: READ_CHUNKS.0,
             topics: RecentTopics::default(),
             output: BytesMut::new(),
@@ -816,17 +824,26 @@ impl Connection {
         let session = &mut state.session;
         let codec = session.codec();
         let result = loop {
+            let dropped = self.dropping.min(self.input.len());
+            self.input.advance(dropped);
+            self.dropping -= dropped;
             match codec.decode_with(&mut self.input, &mut self.topics) {
                 Ok(Some(packet)) => {
+                    if let Incoming::Oversized(oversized) = &packet {
+                        self.dropping = oversized.left;
+                    }
                     if let Err(error) = session.handle(packet, now) {
                         break Err(error);
                     }
                 }
                 Ok(None) => break Ok(()),
-                Err(error) => break Err(error.into()),
+                Err(error) => break Err(error.blame(&self.input)),
             }
         };
-        if session.is_connected() {
+        // A message that breaks each connection is not to be asked for every second.
+        let is_calm = || self.opened_at.elapsed() >= self.config.reconnect_delay.1;
+        if session.is_connected() && (!self.poisoned || is_calm()) {
+            self.poisoned = false;
             self.backoff.reset();
         }
         drain(session, &mut self.events);
@@ -841,6 +858,8 @@ impl Connection {
     fn opened(&mut self, mut transport: Stream) {
         let twin = transport.take_twin();
         self.input.clear();
+        self.dropping = 0;
+        self.opened_at = Instant::now();
         self.output.clear();
         self.unflushed = false;
         self.leaving.clear();
@@ -878,6 +897,7 @@ impl Connection {
             }
         }
         let wait = result.is_err();
+        self.poisoned |= result.as_ref().is_err_and(Error::is_poison);
         session.close(result);
         drain(session, &mut self.events);
         drop(state);

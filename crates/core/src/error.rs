@@ -68,6 +68,16 @@ pub enum Error {
     /// The broker sent something that it may not send.
     #[error("the broker sent what it may not: {0}")]
     Decode(#[from] DecodeError),
+    /// The broker sent a message that is none, or on MQTT 5 one that is larger than it was told.
+    #[error("the broker sent what it may not: {reason}, in a message to `{topic}` ({size} bytes)")]
+    BadMessage {
+        /// The message's topic, up to 100 characters of it, escaped where it is not printable.
+        topic: String,
+        /// The packet's size in bytes.
+        size: usize,
+        /// What is wrong.
+        reason: DecodeError,
+    },
     /// The broker sent more unacknowledged messages than it was allowed, or an unknown topic alias.
     #[error("the broker broke the protocol: {0}")]
     Protocol(ReasonCode),
@@ -175,6 +185,15 @@ impl Error {
         }
     }
 
+    /// Returns whether the broker broke the protocol: what it sent may come again on the next
+    /// connection.
+    pub(crate) fn is_poison(&self) -> bool {
+        matches!(
+            self,
+            Self::Decode(_) | Self::BadMessage { .. } | Self::Protocol(_)
+        )
+    }
+
     /// Returns the number that Paho's callbacks would give: the broker's code where it has one,
     /// else Paho's `MQTT_ERR_…`.
     pub fn rc(&self) -> u8 {
@@ -182,7 +201,7 @@ impl Error {
             Self::Refused { code, .. } => code.0,
             Self::ServerDisconnect { reason, .. } => reason.0,
             Self::Rejected(rejection) => rejection.reason.0,
-            Self::Decode(_) | Self::Protocol(_) => 2,
+            Self::Decode(_) | Self::BadMessage { .. } | Self::Protocol(_) => 2,
             Self::Config(_)
             | Self::EmptyClientId
             | Self::Topic(_)

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::config::{ClientConfig, Protocol};
@@ -34,15 +34,21 @@ pub fn packet(data: &[u8]) {
     let limit = [64, 4_096, 268_435_460][usize::from(how / 3 % 3)];
     let codec = Codec::new(protocol(how), limit);
     let mut buffer = BytesMut::new();
+    let mut dropping = 0;
     for piece in data.chunks(1 + usize::from(how / 9)) {
         buffer.extend_from_slice(piece);
         loop {
+            let dropped = buffer.len().min(dropping);
+            buffer.advance(dropped);
+            dropping -= dropped;
             let before = buffer.len();
             match codec.decode(&mut buffer) {
                 Ok(Some(packet)) => {
                     assert!(buffer.len() < before, "no byte is taken");
-                    if let Incoming::Publish(publish) = packet {
-                        same_again(codec, publish);
+                    match packet {
+                        Incoming::Publish(publish) => same_again(codec, publish),
+                        Incoming::Oversized(oversized) => dropping = oversized.left,
+                        _ => {}
                     }
                 }
                 Ok(None) => break,
@@ -104,6 +110,7 @@ pub fn session(data: &[u8]) {
     session.set_logging(how & 0x40 != 0);
     session.open(now);
     let mut input = BytesMut::new();
+    let mut dropping = 0;
     let (mut tokens, mut releases) = (Vec::new(), Vec::new());
     while let [act, len, rest @ ..] = data {
         let (bytes, rest) = rest.split_at(rest.len().min((*len).into()));
@@ -139,8 +146,16 @@ pub fn session(data: &[u8]) {
         }
         let codec = session.codec();
         while result.is_ok() {
+            let dropped = input.len().min(dropping);
+            input.advance(dropped);
+            dropping -= dropped;
             match codec.decode(&mut input) {
-                Ok(Some(packet)) => result = session.handle(packet, now),
+                Ok(Some(packet)) => {
+                    if let Incoming::Oversized(oversized) = &packet {
+                        dropping = oversized.left;
+                    }
+                    result = session.handle(packet, now);
+                }
                 Ok(None) => break,
                 Err(error) => result = Err(error.into()),
             }
@@ -163,6 +178,7 @@ pub fn session(data: &[u8]) {
             session.close(Err(error));
             session.open(now);
             input.clear();
+            dropping = 0;
         }
     }
 }
@@ -270,6 +286,7 @@ mod tests {
                 b"\xe0\x06\x9d\x04\x1c\0\x01s",
                 b"\xf0\x06\x18\x04\x15\0\x01m",
                 b"\x30\xff\xff\xff\x7f\0\x01t",
+                b"\x32\x7f\0\x01t\0\x01",
             ],
         );
     }

@@ -6,6 +6,7 @@
 //! rumqttc's, where that one is right.
 
 mod control;
+mod oversized;
 mod properties;
 mod wire;
 
@@ -17,6 +18,7 @@ use crate::config::{Protocol, Will};
 use crate::message::{Message, PacketId, Properties, QoS};
 use crate::reason::{ConnectCode, ReasonCode};
 use crate::topic::{RecentTopics, TopicFilter, TopicName};
+pub use oversized::Oversized;
 use properties::PacketKind;
 use wire::Reader;
 
@@ -211,6 +213,9 @@ pub enum Outgoing {
 pub enum Incoming {
     ConnAck(ConnAck),
     Publish(Publish),
+    /// Before MQTT 5: the bytes that are [`left`](Oversized::left) are to be dropped before the next
+    /// packet.
+    Oversized(Box<Oversized>),
     PubAck(Ack),
     PubRec(Ack),
     PubRel(Ack),
@@ -415,6 +420,9 @@ impl Codec {
         };
         let size = header + remaining;
         if size > self.maximum_packet_size {
+            if buffer[0] & 0xf0 == PUBLISH && !self.protocol.is_v5() {
+                return self.decode_oversized(header, size, buffer);
+            }
             return Err(DecodeError::TooLarge {
                 size,
                 limit: self.maximum_packet_size,

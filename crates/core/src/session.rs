@@ -22,8 +22,8 @@ use crate::config::{ClientConfig, Protocol};
 use crate::error::{Error, Rejection};
 use crate::message::{Message, PacketId, Properties, QoS};
 use crate::packet::{
-    Ack, Auth, Codec, ConnAck, Connect, Disconnect, Incoming, Outgoing, Publish, SubscribeAck,
-    Subscription,
+    Ack, Auth, Codec, ConnAck, Connect, Disconnect, Incoming, Outgoing, Oversized, Publish,
+    SubscribeAck, Subscription,
 };
 use crate::reason::ReasonCode;
 use crate::topic::{TopicFilter, TopicName};
@@ -83,6 +83,16 @@ pub enum Event {
     /// be taken a second time. Another message under such an id is [`Received`](Self::Received): the
     /// broker has lost what it knew.
     Duplicate(Message),
+    /// A message has arrived that is larger than `maximum_packet_size`: it is acknowledged, and its
+    /// payload dropped. Before MQTT 5, whose brokers know the limit.
+    PassedOver {
+        /// The message without its payload.
+        message: Message,
+        /// The packet's size in bytes.
+        size: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
     /// The broker has seen our PUBREC and releases the message; [`Session::release`] sends the
     /// PUBCOMP. Without `manual_ack` the PUBCOMP goes by itself, and this tells only what the broker
     /// has added to its PUBREL, if anything.
@@ -403,6 +413,7 @@ impl Session {
         match packet {
             Incoming::ConnAck(_) => return Err(protocol("a second CONNACK")),
             Incoming::Publish(publish) => self.publish_received(publish)?,
+            Incoming::Oversized(oversized) => self.pass_over(*oversized)?,
             Incoming::PubAck(ack) => self.acknowledged(ack, QoS::AtLeastOnce),
             Incoming::PubRec(ack) => self.pubrec(ack),
             Incoming::PubRel(ack) => {
@@ -1170,7 +1181,7 @@ impl Session {
     /// told.
     pub fn farewell(&self, error: &Error) -> Option<Outgoing> {
         let reason = match error {
-            Error::Decode(error) => error.reason(),
+            Error::Decode(error) | Error::BadMessage { reason: error, .. } => error.reason(),
             Error::Protocol(reason) => *reason,
             _ => return None,
         };
@@ -1294,18 +1305,47 @@ impl Session {
 
     // Receiving.
 
-    fn publish_received(&mut self, publish: Publish) -> Result<(), Error> {
+    /// Takes a message over only to be rid of it: nobody else is to acknowledge it.
+    fn pass_over(&mut self, oversized: Oversized) -> Result<(), Error> {
+        let Oversized { size, limit, .. } = oversized;
+        let message = self.message_of(oversized.publish)?;
+        let mut told = VecDeque::new();
+        let mut out = Answers::new(&mut self.outbox, &mut told);
+        self.receiving.publish(message, &mut out)?;
+        for event in told {
+            match event {
+                Event::Received { message, token } => {
+                    tracing::warn!(topic = %message.topic, size, limit, "a message is passed over");
+                    self.events.push_back(Event::PassedOver {
+                        message,
+                        size,
+                        limit,
+                    });
+                    if let Some(token) = token {
+                        self.ack(&token);
+                    }
+                }
+                other => self.events.push_back(other),
+            }
+        }
+        Ok(())
+    }
+
+    fn message_of(&mut self, publish: Publish) -> Result<Message, Error> {
         let alias = publish.properties.as_ref().and_then(|p| p.topic_alias);
-        let topic = self.resolve(publish.topic, alias)?;
-        let message = Message {
-            topic,
+        Ok(Message {
+            topic: self.resolve(publish.topic, alias)?,
             payload: publish.payload,
             qos: publish.qos,
             retain: publish.retain,
             dup: publish.dup,
             packet_id: publish.packet_id,
             properties: publish.properties,
-        };
+        })
+    }
+
+    fn publish_received(&mut self, publish: Publish) -> Result<(), Error> {
+        let message = self.message_of(publish)?;
         let mut out = Answers::new(&mut self.outbox, &mut self.events);
         self.receiving.publish(message, &mut out)
     }

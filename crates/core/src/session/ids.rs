@@ -36,6 +36,12 @@ impl PacketIds {
         }
     }
 
+    /// Makes the lowest free id the next one, so that ids come again as soon as they may.
+    #[cfg(test)]
+    pub(super) fn start_anew(&mut self) {
+        self.last = 0;
+    }
+
     /// Whether all 65,535 are in use.
     pub(super) fn is_full(&self) -> bool {
         self.used.len() >= usize::from(u16::MAX)

@@ -72,6 +72,11 @@ pub(super) fn received(packet: &Incoming) -> String {
             ack.code
         ),
         Incoming::Publish(publish) => format!("Received PUBLISH {}", received_text(publish)),
+        Incoming::Oversized(oversized) => format!(
+            "Received PUBLISH {} in a packet of {} bytes",
+            received_text(&oversized.publish),
+            oversized.size
+        ),
         Incoming::PubAck(ack) => ack_text("Received PUBACK", ack),
         Incoming::PubRec(ack) => ack_text("Received PUBREC", ack),
         Incoming::PubRel(ack) => ack_text("Received PUBREL", ack),

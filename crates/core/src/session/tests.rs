@@ -307,6 +307,9 @@ fn event_text(event: &Event) -> String {
         Event::Connected(_) => "connected".into(),
         Event::Refused(ack) => format!("refused: {}", ack.code),
         Event::Received { message, .. } => format!("message {}", message_text(message)),
+        Event::PassedOver { message, size, .. } => {
+            format!("passed over {} ({size} bytes)", message_text(message))
+        }
         Event::Duplicate(message) => format!("duplicate {}", message_text(message)),
         Event::Released { token, .. } => format!("released #{}", token.id()),
         Event::Published {

@@ -1,14 +1,53 @@
-//! The same behaviours on brokers of different makes: mosquitto, and nats-server, which speaks
-//! MQTT 3.1.1 with QoS 0 and 1.
+//! The same behaviours on brokers of different makes: mosquitto, the one inside `iot-sub`, and
+//! nats-server, which speaks MQTT 3.1.1 with QoS 0 and 1.
 
 use iot_core::{QoS, SubscribeAck};
-use testkit::{FaultyNet, Nats};
+use tempfile::TempDir;
+use testkit::{FaultyNet, Nats, Program, Running};
 
 use super::*;
+
+/// `iot-sub --embedded`, with its files.
+struct Embedded {
+    program: Running,
+    port: u16,
+    folder: TempDir,
+}
+
+impl Embedded {
+    fn start() -> Self {
+        let folder = TempDir::new().unwrap();
+        let (program, port) = Self::run(&folder, 0);
+        Self {
+            program,
+            port,
+            folder,
+        }
+    }
+
+    /// Runs it on a port, 0 for any that is free.
+    fn run(folder: &TempDir, port: u16) -> (Running, u16) {
+        let store = folder.path().join("store.db");
+        let program = Program::new(testkit::program("iot-sub"))
+            .args(["--embedded", "--listen", &format!("127.0.0.1:{port}")])
+            .args(["--store", &format!("sqlite:{}", store.display())])
+            .spawn();
+        let line = program.wait_for_stderr("broker listens on");
+        let port = line.rsplit_once(':').unwrap().1.parse().unwrap();
+        (program, port)
+    }
+
+    fn restart(&mut self) {
+        self.program.terminate();
+        self.program.wait();
+        self.program = Self::run(&self.folder, self.port).0;
+    }
+}
 
 /// A broker of some make.
 enum Make {
     Mosquitto(Broker),
+    Embedded(Embedded),
     Nats(Nats),
 }
 
@@ -16,6 +55,7 @@ impl Make {
     fn port(&self) -> u16 {
         match self {
             Self::Mosquitto(broker) => broker.port(),
+            Self::Embedded(embedded) => embedded.port,
             Self::Nats(nats) => nats.port(),
         }
     }
@@ -23,14 +63,19 @@ impl Make {
     fn restart(&mut self) {
         match self {
             Self::Mosquitto(broker) => broker.restart(),
+            Self::Embedded(embedded) => embedded.restart(),
             Self::Nats(nats) => nats.restart(),
         }
     }
 }
 
-fn makes() -> [Make; 2] {
+fn makes() -> [Make; 3] {
     let mosquitto = Broker::builder().persistent().start();
-    [Make::Mosquitto(mosquitto), Make::Nats(Nats::start())]
+    [
+        Make::Mosquitto(mosquitto),
+        Make::Embedded(Embedded::start()),
+        Make::Nats(Nats::start()),
+    ]
 }
 
 /// Subscribes and waits for the answer, which each make gives in its own time.

@@ -1,5 +1,6 @@
 //! What goes over the wire when the other side misbehaves.
 
+use iot_core::LogLevel;
 use testkit::{Conversation, FaultyNet, ScriptedPeer};
 
 use super::*;
@@ -39,7 +40,7 @@ fn a_malformed_packet_ends_the_connection_with_0x81() {
     misbehave(
         b"\x32\x05\x00\x01t\x00\x00",
         0x81,
-        "the broker sent what it may not: malformed packet: packet id 0",
+        "the broker sent what it may not: malformed packet: packet id 0, in a message to `t` (7 bytes)",
     );
     misbehave(
         b"\x36",
@@ -173,4 +174,117 @@ fn an_idle_client_pings_and_is_kept() {
         broker.log().matches("Received PINGREQ from a").count() == 3
     });
     assert!(watched.seen.try_recv().is_err());
+}
+
+// Messages that can't be taken.
+
+/// A PUBLISH of 3.1.1 to `big` with so many bytes of payload.
+fn big(qos: u8, id: u8, payload: usize) -> Vec<u8> {
+    let mut packet = vec![0x30 | (qos << 1)];
+    let mut remaining = 5 + 2 * usize::from(qos > 0) + payload;
+    while remaining >= 0x80 {
+        packet.push(u8::try_from(remaining & 0x7f).unwrap() | 0x80);
+        remaining >>= 7;
+    }
+    packet.push(u8::try_from(remaining).unwrap());
+    packet.extend(b"\x00\x03big");
+    if qos > 0 {
+        packet.extend([0, id]);
+    }
+    packet.resize(packet.len() + payload, b'x');
+    packet
+}
+
+#[test]
+fn a_message_larger_than_we_take_is_named_acknowledged_and_passed_over() {
+    let (_peer, watched, mut broker) = scripted(ClientConfig {
+        maximum_packet_size: 100,
+        ..config("a")
+    });
+    let (report, log) = mpsc::channel();
+    watched.client.on_log(move |_, (), level, text| {
+        let _ = report.send((level, text.to_owned()));
+    });
+    // Its payload comes in pieces, and the next packet in the middle of the last one.
+    let stream = [
+        big(1, 1, 1_000_000),
+        big(0, 0, 100),
+        big(2, 2, 200),
+        b"\x32\x08\x00\x01s\x00\x03low".to_vec(),
+    ]
+    .concat();
+    let (start, end) = stream.split_at(500_000);
+    broker.send(start);
+    broker.expect(b"\x40\x02\x00\x01");
+    broker.send(end);
+    broker.expect(b"\x50\x02\x00\x02\x40\x02\x00\x03");
+    // QoS 2 to its end; what comes again under the id is a duplicate until then.
+    broker.send(&big(2, 2, 200));
+    broker.expect(b"\x50\x02\x00\x02");
+    broker.send(b"\x62\x02\x00\x02");
+    broker.expect(b"\x70\x02\x00\x02");
+    assert_eq!(watched.text(), "low");
+    let warnings: Vec<String> = log
+        .try_iter()
+        .filter(|(level, _)| *level == LogLevel::Warning)
+        .map(|(_, text)| text)
+        .collect();
+    let expected = [1_000_011, 107, 210].map(|size| {
+        format!(
+            "a message to `big` of {size} bytes is larger than the limit of 100: it is passed over"
+        )
+    });
+    assert_eq!(warnings, expected);
+}
+
+/// Without that the broker would send it at each connect, and nothing behind it would ever arrive.
+#[test]
+fn a_kept_session_gets_past_a_message_that_is_too_large() {
+    let broker = Broker::start();
+    let small = ClientConfig {
+        maximum_packet_size: 1_000,
+        ..kept(Protocol::V311, "small")
+    };
+    let subscriber = Watched::subscribed(small, &broker, "t", 2);
+    let publisher = Watched::connected(config("large"), broker.port());
+    for (payload, qos) in [
+        ("x".repeat(10_000), 1),
+        ("y".repeat(10_000), 2),
+        ("fits".into(), 2),
+    ] {
+        let info = publisher.client.publish("t", payload, qos, false).unwrap();
+        info.wait_for_publish(Some(LONG)).unwrap();
+    }
+    assert_eq!(subscriber.text(), "fits");
+    subscriber.end();
+    publisher.end();
+}
+
+#[test]
+fn a_message_that_breaks_each_connection_is_named_and_tried_less_and_less_often() {
+    let peer = ScriptedPeer::listen();
+    let watched = Watched::new(ClientConfig {
+        reconnect_delay: (Duration::from_millis(20), LONG),
+        ..config("a")
+    });
+    watched.connect(peer.port());
+    watched.client.loop_start().unwrap();
+    let start = Instant::now();
+    for _ in 0..5 {
+        let mut broker = peer.accept();
+        broker.read_packet();
+        // A message that is one, and one that is none.
+        broker.send(&[CONNACK, b"\x30\x03\x00\x01a", b"\x30\x05\x00\x03a\xffb"].concat());
+        let error = loop {
+            if let Seen::Disconnect(result) = watched.next() {
+                break result.unwrap_err();
+            }
+        };
+        assert_eq!(
+            error.to_string(),
+            "the broker sent what it may not: malformed packet: a string is not UTF-8, in a message to `a\u{fffd}b` (7 bytes)"
+        );
+    }
+    // Half of 20, 40, 80 and 160 ms at least; a delay that began anew each time would be 80 ms at most.
+    assert!(start.elapsed() >= Duration::from_millis(150));
 }

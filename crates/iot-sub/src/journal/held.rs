@@ -31,8 +31,7 @@
 //!
 //! A message with QoS 1 leaves no trace here. Where the connection breaks and we live, one that comes again is told by
 //! [`AckToken::is_again`](iot_core::AckToken::is_again): its PUBACK never left, so it waits in the queue or is committed
-//! already, and only its acknowledgement is due. Where we die, or the PUBACK may have left, it is stored again; `--id-key`
-//! helps there.
+//! already, and only its acknowledgement is due. Where we die, or the PUBACK may have left, it is stored again.
 
 use iot_core::PacketId;
 use rusqlite::{Connection, params};
