@@ -11,7 +11,6 @@ use crate::store::SameId;
 use crate::thin::Thinning;
 
 /// What is stored.
-#[expect(clippy::doc_markdown, reason = "the documentation is the help text")]
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What is stored")]
 pub(crate) struct FieldsArgs {
