@@ -40,11 +40,11 @@ pub(crate) struct Args {
     #[arg(value_parser = clap::value_parser!(u16).range(1..=65_000))]
     max_queued: u16,
 
-    #[command(flatten)]
-    connect: ConnectArgs,
-
     #[command(flatten, next_help_heading = "Many devices and load")]
     how: HowArgs,
+
+    #[command(flatten)]
+    connect: ConnectArgs,
 }
 
 /// The packets that take properties.

@@ -37,7 +37,7 @@ pub(crate) struct WhatArgs {
     /// Publish to topic TOPIC; {device} in it is the device's number, {topic} the recorded one
     /// [default: iot/home2/temp, with --replay the recorded one]
     #[arg(short, long, env = "IOT_TOPIC", hide_env_values = true)]
-    #[arg(value_name = "TOPIC")]
+    #[arg(value_name = "TOPIC", allow_hyphen_values = true)]
     topic: Option<TopicTemplate>,
 
     /// Publish with QoS 0, 1 or 2

@@ -25,6 +25,7 @@ fn a_message_alone_is_sent_once() {
 #[test]
 fn a_negative_number_is_no_option() {
     assert_eq!(sent("", "-5.2"), ["iot/home2/temp -5.2"]);
+    assert_eq!(sent("-t iot/-a", "-n"), ["iot/-a -n"]);
 }
 
 #[test]

@@ -270,6 +270,54 @@ fn tls_that_fails_ends_the_program_with_1_and_one_line() {
 }
 
 #[test]
+fn a_broker_without_tls_is_told_once_and_with_fail_fast_ends_it() {
+    let broker = Broker::start();
+    let port = broker.port();
+    let authority = Authority::new();
+    let ca = authority.path();
+    let why = format!(
+        "broker `localhost:{port}`: the broker closed the connection during the TLS handshake (does it speak TLS on this port?)\n"
+    );
+    let options = format!("-h localhost -p {port} -m 1 --cafile {}", ca.display());
+    let ended = ends_with(bare(&format!("{options} --fail-fast")).spawn(), 1);
+    assert_eq!(ended.stderr(), format!("iot-pub: cannot connect to {why}"));
+    // It may come up behind a proxy that is there already.
+    let mut waits = bare(&options).spawn();
+    waits.wait_for_stderr("does it speak TLS on this port?");
+    waits.interrupt();
+    waits.wait();
+    assert!(
+        waits
+            .stderr()
+            .starts_with(&format!("iot-pub: waiting for {why}")),
+        "{}",
+        waits.stderr()
+    );
+}
+
+#[test]
+fn the_system_s_authorities_are_trusted_beside_a_file_only_on_request() {
+    let (system, other) = (Authority::new(), Authority::new());
+    let broker = Broker::builder()
+        .tls("tls", &system.server(&["localhost"]), "")
+        .start();
+    let port = broker.port_of("tls");
+    let other = other.path();
+    let program = |options: &str| {
+        let program = bare(&format!("-h localhost -p {port} -m 1 -q 1 {options}"));
+        program.env("SSL_CERT_FILE", system.path()).spawn()
+    };
+    ends_well(program("--tls-use-os-certs"));
+    let file = format!("--cafile {}", other.display());
+    ends_well(program(&format!("{file} --tls-use-os-certs")));
+    let stderr = ends_with(program(&file), 1).stderr();
+    assert!(
+        stderr.contains("comes from an authority that is not trusted here"),
+        "{stderr}"
+    );
+}
+
+#[test]
 fn the_port_is_8883_with_tls_and_1883_without() {
     let ca = Authority::new();
     let ca = ca.path();

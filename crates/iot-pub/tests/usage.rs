@@ -91,6 +91,15 @@ fn values_out_of_their_range() {
             "'4' for '--keepalive <SECONDS>': a keep alive is 0, or 5 to 65535 seconds",
         ),
         (
+            "-k -1",
+            "'-1' for '--keepalive <SECONDS>': a keep alive is 0, or 5 to 65535 seconds",
+        ),
+        (
+            "--model -5.2",
+            "'-5.2' for '--model <MODEL>': `-5.2` is no model; the models are uniform, normal, walk, sine, daily, steps, \
+             constant, counter; on top of them dropout, spike, stuck, drift, clamp",
+        ),
+        (
             "--max-queued 0",
             "'0' for '--max-queued <COUNT>': 0 is not in 1..=65000",
         ),

@@ -49,7 +49,11 @@ pub(crate) struct Args {
     /// Subscribe to topic filter FILTER, with a QoS of its own as FILTER@1; a filter that ends so is FILTER@@1 (can be
     /// repeated)
     #[arg(short, long, env = "IOT_TOPIC", hide_env_values = true)]
-    #[arg(default_value = "iot/#", value_name = "FILTER")]
+    #[arg(
+        default_value = "iot/#",
+        value_name = "FILTER",
+        allow_hyphen_values = true
+    )]
     topic: Vec<FilterArg>,
 
     /// Receive with QoS 0, 1 or 2 at most

@@ -398,6 +398,8 @@ fn what_makes_no_sense_is_wrong_usage() {
         ),
         (&["--retained", "skip"], "--retained needs a --store"),
         (&["--on-change=-1"], "a deadband is a number, 0 or more"),
+        (&["--on-change", "-1"], "a deadband is a number, 0 or more"),
+        (&["--min-interval", "-1"], "a duration is a positive number"),
         (&["--value-key", "a"], "a JSON pointer is /KEY"),
         (&["--topic-pattern", "iot/{_id}"], "the name `_id` is taken"),
         (&["--fields", "colour"], "invalid value 'colour'"),

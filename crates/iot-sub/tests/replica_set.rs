@@ -13,6 +13,9 @@ use iot_core::{Client, ClientConfig};
 use mongodb::bson::{Document, doc};
 use testkit::{Broker, DEADLINE, MongoSet, eventually};
 
+/// How long a set without a majority, and a batch that waits for one, may take on a loaded machine.
+const PATIENCE: Duration = Duration::from_mins(2);
+
 /// How often the set has each value.
 fn values(set: &MongoSet) -> HashMap<u64, u32> {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
@@ -78,7 +81,7 @@ fn through_kill_step_down_and_freeze_of_the_primary_all_is_stored_once() {
     // Each fault strikes while readings arrive, and more must have arrived before the next one.
     let flowing = |set: &MongoSet| {
         let before = values(set).len();
-        eventually(DEADLINE, "readings arrive", || {
+        eventually(PATIENCE, "readings arrive", || {
             values(set).len() > before + 100
         });
     };
@@ -88,20 +91,22 @@ fn through_kill_step_down_and_freeze_of_the_primary_all_is_stored_once() {
     set.node(killed).kill();
     flowing(&set);
     set.node(killed).start_again();
+    set.wait_until_whole();
 
     set.step_down();
     flowing(&set);
+    set.wait_until_whole();
 
     let frozen = set.primary();
     set.node(frozen).freeze();
-    eventually(DEADLINE, "another primary", || set.primary() != frozen);
+    eventually(PATIENCE, "another primary", || set.primary() != frozen);
     flowing(&set);
     set.node(frozen).thaw();
     flowing(&set);
 
     stop.store(true, Ordering::Relaxed);
     let total = publisher.join().expect("a publisher");
-    eventually(DEADLINE, "everything is stored", || {
+    eventually(PATIENCE, "everything is stored", || {
         values(&set).len() as u64 == total
     });
     let totals = interrupt(program);

@@ -471,8 +471,17 @@ fn what_excludes_each_other_is_wrong_usage() {
             &["-R", "--retained-only"],
             "--retained-only can't be used with --no-retained",
         ),
-        (&["-C", "0"], "invalid value '0'"),
+        (&["-C", "0"], "a count is a whole number, 1 or more"),
+        (&["-C", "-1"], "a count is a whole number, 1 or more"),
         (&["-W", "0"], "invalid value '0'"),
+        (
+            &["-W", "-1"],
+            "invalid value '-1' for '--timeout <SECONDS>'",
+        ),
+        (
+            &["--random-filter", "-5.2"],
+            "invalid value '-5.2' for '--random-filter <PERCENT>': a percentage is 0.1 to 100",
+        ),
         (&["-T", "a/#/b"], "`#` must be the last level"),
         (&["-U", "a+"], "invalid value 'a+'"),
     ] {

@@ -60,6 +60,32 @@ fn properties_go_with_their_packets() {
 }
 
 #[test]
+fn unsubscribing_takes_its_properties_along() {
+    let peer = ScriptedPeer::listen();
+    let port = peer.port().to_string();
+    let line = "-V 5 -t -new -U old -U -old -D unsubscribe user-property g h -D unsubscribe user-property a b";
+    let mut program = sub(&["-h", "127.0.0.1", "-p", &port, "--store", "none"])
+        .args(line.split_whitespace())
+        .spawn();
+    let mut broker = peer.accept();
+    broker.read_packet();
+    broker.send(CONNACK);
+    let packets = [broker.read_packet(), broker.read_packet()];
+    let unsubscribe = packets.iter().find(|packet| packet[0] == 0xa2);
+    let unsubscribe = unsubscribe.expect("an UNSUBSCRIBE");
+    holds(
+        unsubscribe,
+        b"\x0e\x26\x00\x01g\x00\x01h\x26\x00\x01a\x00\x01b\x00\x03old\x00\x04-old",
+    );
+    let subscribe = packets.iter().find(|packet| packet[0] == 0x82);
+    let subscribe = subscribe.expect("a SUBSCRIBE");
+    holds(subscribe, b"\x00\x00\x04-new");
+    broker.close();
+    program.interrupt();
+    ends(program, 0);
+}
+
+#[test]
 fn the_broker_may_send_as_many_at_a_time_as_are_allowed() {
     let [connect, ..] = packets(&["-M", "33"]);
     holds(&connect, b"\x21\x00\x21");

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, FromArgMatches};
+use clap::{Command, CommandFactory, FromArgMatches};
 
 use super::given::Given;
 use super::{generate, option_file, words};
@@ -18,7 +18,7 @@ use super::{generate, option_file, words};
 pub fn read<A: CommandFactory + FromArgMatches>(
     words: impl IntoIterator<Item = impl Into<OsString>>,
 ) -> Result<(A, Given), clap::Error> {
-    let command = A::command();
+    let command = with_negative_numbers(A::command());
     let mut built = command.clone();
     built.build();
     let words = words::join(&built, words.into_iter().map(Into::into));
@@ -33,4 +33,13 @@ pub fn read<A: CommandFactory + FromArgMatches>(
     let matches = command.try_get_matches_from_mut(words)?;
     let args = A::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
     Ok((args, Given::new(matches, in_file)))
+}
+
+/// Has `-1` behind an option be its value, for the option to say what is wrong with it: an option of
+/// that name there never is.
+fn with_negative_numbers(command: Command) -> Command {
+    command.mut_args(|arg| {
+        let takes = arg.get_action().takes_values();
+        arg.allow_negative_numbers(takes)
+    })
 }

@@ -12,6 +12,7 @@ mod publishing;
 mod settings;
 mod subscribing;
 mod threads;
+#[cfg(all(feature = "tls", feature = "websocket"))]
 mod transport;
 mod version_5;
 mod wire;

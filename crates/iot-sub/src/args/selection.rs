@@ -40,6 +40,11 @@ impl FromStr for FilterArg {
     }
 }
 
+fn count(text: &str) -> Result<NonZeroU64, &'static str> {
+    text.parse()
+        .map_err(|_| "a count is a whole number, 1 or more")
+}
+
 /// When the broker sends the messages that it has retained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum RetainHandling {
@@ -62,7 +67,8 @@ pub(crate) struct SelectionArgs {
         long,
         env = "IOT_FILTER_OUT",
         hide_env_values = true,
-        value_name = "FILTER"
+        value_name = "FILTER",
+        allow_hyphen_values = true
     )]
     filter_out: Vec<TopicFilter>,
 
@@ -72,7 +78,8 @@ pub(crate) struct SelectionArgs {
         long,
         env = "IOT_UNSUBSCRIBE",
         hide_env_values = true,
-        value_name = "FILTER"
+        value_name = "FILTER",
+        allow_hyphen_values = true
     )]
     unsubscribe: Vec<TopicFilter>,
 
@@ -82,7 +89,8 @@ pub(crate) struct SelectionArgs {
         long,
         env = "IOT_COUNT",
         hide_env_values = true,
-        value_name = "COUNT"
+        value_name = "COUNT",
+        value_parser = count
     )]
     count: Option<NonZeroU64>,
 

@@ -48,12 +48,17 @@ impl MongoSet {
         let reply = command::run(nodes[0].port(), "admin", &initiate).expect("a reply");
         assert!(is_ok(&reply), "{}", String::from_utf8_lossy(&reply));
         let set = Self { nodes };
-        set.primary();
-        wait::eventually(PATIENCE, "two secondaries", || {
-            let secondaries = set.nodes.iter().filter(|node| says(node, "secondary"));
-            secondaries.count() == 2
-        });
+        set.wait_until_whole();
         set
+    }
+
+    /// Waits for a primary and two secondaries: after a fault, what follows starts from a set that can stand another one.
+    #[track_caller]
+    pub fn wait_until_whole(&self) {
+        let count = |what| self.nodes.iter().filter(|node| says(node, what)).count();
+        wait::eventually(PATIENCE, "a primary and two secondaries", || {
+            count("secondary") == 2 && count("isWritablePrimary") == 1
+        });
     }
 
     /// Returns its URL, which names all three.
@@ -115,7 +120,7 @@ fn says(node: &Mongo, what: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wait::{DEADLINE, eventually};
+    use crate::wait::eventually;
 
     #[test]
     fn a_primary_that_is_gone_or_frozen_or_steps_down_has_a_successor() {
@@ -132,10 +137,7 @@ mod tests {
         set.node(third).freeze();
         let fourth = other(&set, third);
         set.node(third).thaw();
-        eventually(DEADLINE, "all are there", || {
-            let count = |what| set.nodes.iter().filter(|node| says(node, what)).count();
-            count("secondary") == 2 && count("isWritablePrimary") == 1
-        });
+        set.wait_until_whole();
         assert_ne!(third, fourth);
     }
 }
