@@ -40,6 +40,10 @@ pub(crate) struct Durable {
 
 /// The file, open; nobody else has it open.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says one thing of its own about the file"
+)]
 pub(crate) struct State {
     path: PathBuf,
     client_id: String,

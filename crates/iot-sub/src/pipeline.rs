@@ -41,6 +41,10 @@ const CLOSING: Duration = Duration::from_secs(3);
 const GOODBYE: Duration = Duration::from_secs(3);
 
 /// What a run needs.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says one thing of its own about the run"
+)]
 pub(crate) struct Pipeline {
     connection: Connection,
     handle: Handle,
