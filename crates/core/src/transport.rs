@@ -189,3 +189,24 @@ impl AsyncWrite for Stream {
         Pin::new(&mut self.duplex).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn small_packets_are_sent_at_once_unless_they_are_to_be_gathered() {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        for nodelay in [true, false] {
+            let config = ClientConfig {
+                host: "127.0.0.1".into(),
+                port: listener.local_addr().unwrap().port(),
+                nodelay,
+                ..ClientConfig::default()
+            };
+            let mut stream = Stream::dial(&config, true).await.unwrap();
+            let socket = stream.take_twin().unwrap();
+            assert_eq!(socket.nodelay().unwrap(), nodelay);
+        }
+    }
+}
