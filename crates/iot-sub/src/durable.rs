@@ -4,11 +4,15 @@
 //! broker and store, with the id that was drawn at random once. A lock beside it keeps a second process on this machine from
 //! taking the session over.
 //!
-//! The file says whether its filters are certain: not from before each CONNECT until the CONNACK was acted upon. Who dies in
-//! between may leave a session that the broker has begun anew, without a subscription; the next run subscribes to everything.
+//! The file says whether its filters are certain: not from before each CONNECT until all that was asked for is answered. Who
+//! dies in between may leave a session that the broker has begun anew, or with other subscriptions; the next run subscribes to
+//! everything.
+//!
+//! So on a full disk there is no connection until the file says “uncertain”. From then on it may stay as it is, whatever
+//! becomes of the session; it is written when there is room.
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -36,6 +40,10 @@ pub(crate) struct Durable {
 
 /// The file, open; nobody else has it open.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says one thing of its own about the file"
+)]
 pub(crate) struct State {
     path: PathBuf,
     client_id: String,
@@ -43,6 +51,14 @@ pub(crate) struct State {
     filters: Vec<(String, u8)>,
     /// The filters are the session's.
     certain: bool,
+    /// The file says that they are, or there is none.
+    must_doubt: bool,
+    /// What is to be written once there is room.
+    unwritten: bool,
+    /// The answer to SUBSCRIBE is under way.
+    subscribing: bool,
+    /// The answer to UNSUBSCRIBE is under way.
+    unsubscribing: bool,
     /// There was no file.
     is_new: bool,
     /// Another version of the protocol does as well, as long as there was no connection.
@@ -76,6 +92,10 @@ impl State {
             client_id: client_id.to_owned(),
             filters: Vec::new(),
             certain: false,
+            must_doubt: true,
+            unwritten: false,
+            subscribing: false,
+            unsubscribing: false,
             is_new: true,
             falls_back: false,
             _lock: lock,
@@ -96,6 +116,7 @@ impl State {
             })
             .collect();
         state.certain = value["certain"] == true;
+        state.must_doubt = state.certain;
         state.is_new = false;
         Ok(state)
     }
@@ -110,12 +131,24 @@ impl State {
     }
 
     /// Is told that a connection will be made: until [`resumed`](Self::resumed) nobody knows what session that finds.
-    pub(crate) fn connecting(&mut self) -> Result<()> {
-        let certain = std::mem::take(&mut self.certain);
-        let saved = self.save();
-        // For this process, which sees the CONNACK.
-        self.certain = certain;
-        saved
+    ///
+    /// Returns why there is to be no connection yet: the disk is full, and the file says that the filters are certain.
+    pub(crate) fn connecting(&mut self) -> Result<Option<anyhow::Error>> {
+        // What becomes of the session is seen at its next connection.
+        self.unwritten = false;
+        if !self.must_doubt {
+            return Ok(None);
+        }
+        match self.write(false) {
+            Ok(()) => Ok(None),
+            Err(error) if is_full(&error) => Ok(Some(self.unwritable(error))),
+            Err(error) => Err(self.unwritable(error)),
+        }
+    }
+
+    /// Writes what there was no room for, if anything.
+    pub(crate) fn catch_up(&mut self) -> Result<()> {
+        if self.unwritten { self.save() } else { Ok(()) }
     }
 
     /// Is told that there is a connection, and whether the broker still has the session.
@@ -133,7 +166,6 @@ impl State {
         wanted: &[Subscription],
     ) -> Result<(Vec<Subscription>, Vec<TopicFilter>)> {
         let known = std::mem::replace(&mut self.certain, true);
-        self.save()?;
         let has = |wanted: &&Subscription| {
             let (filter, qos) = (wanted.filter.as_str(), wanted.qos as u8);
             known
@@ -143,12 +175,15 @@ impl State {
                     .any(|had| had.0 == filter && had.1 == qos)
         };
         let missing = wanted.iter().filter(|wanted| !has(wanted));
-        let missing = missing.cloned().collect();
+        let missing: Vec<_> = missing.cloned().collect();
         let dropped = self.filters.iter().map(|(filter, _)| filter);
         let dropped = dropped
             .filter(|had| wanted.iter().all(|wanted| wanted.filter.as_str() != *had))
             .filter_map(|had| TopicFilter::new(had.clone()).ok());
-        Ok((missing, dropped.collect()))
+        let dropped: Vec<_> = dropped.collect();
+        (self.subscribing, self.unsubscribing) = (!missing.is_empty(), !dropped.is_empty());
+        self.save()?;
+        Ok((missing, dropped))
     }
 
     /// The session has this subscription now.
@@ -161,6 +196,7 @@ impl State {
             self.filters.retain(|had| had.0 != filter);
             self.filters.push((filter.to_owned(), granted.qos as u8));
         }
+        self.subscribing = false;
         self.save()
     }
 
@@ -168,30 +204,46 @@ impl State {
     pub(crate) fn unsubscribed(&mut self, wanted: &[Subscription]) -> Result<()> {
         self.filters
             .retain(|had| wanted.iter().any(|wanted| wanted.filter.as_str() == had.0));
+        self.unsubscribing = false;
         self.save()
+    }
+
+    /// Writes what the session has; later, where the disk is full: the file says “uncertain” then.
+    fn save(&mut self) -> Result<()> {
+        let certain = !self.subscribing && !self.unsubscribing;
+        let written = self.write(certain);
+        self.unwritten = written.is_err();
+        match written {
+            Err(error) if !is_full(&error) => Err(self.unwritable(error)),
+            _ => Ok(()),
+        }
     }
 
     /// Writes the file anew: whole, whatever happens meanwhile. That takes as long as the disk does, a few times for each
     /// connection, before it has brought anything.
-    fn save(&mut self) -> Result<()> {
+    fn write(&mut self, certain: bool) -> io::Result<()> {
         let text = json!({
             "client_id": self.client_id,
             "filters": self.filters,
-            "certain": self.certain,
+            "certain": certain,
         });
-        let write = || {
-            let new = self.path.with_extension("new");
-            let mut file = File::create(&new)?;
-            file.write_all(format!("{text:#}\n").as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&new, &self.path)?;
-            match self.path.parent() {
-                Some(directory) => File::open(directory)?.sync_all(),
-                None => Ok(()),
-            }
-        };
-        let written: std::io::Result<()> = write();
-        written.with_context(|| format!("cannot write session `{}`", self.path.display()))
+        let new = self.path.with_extension("new");
+        let mut file = File::create(&new)?;
+        file.write_all(format!("{text:#}\n").as_bytes())?;
+        file.sync_all()?;
+        // Even if the directory can't be synced, the file may say so.
+        self.must_doubt |= certain;
+        fs::rename(&new, &self.path)?;
+        if let Some(directory) = self.path.parent() {
+            File::open(directory)?.sync_all()?;
+        }
+        self.must_doubt = certain;
+        Ok(())
+    }
+
+    fn unwritable(&self, error: io::Error) -> anyhow::Error {
+        let what = format!("cannot write session `{}`", self.path.display());
+        anyhow::Error::new(error).context(what)
     }
 
     fn remove(&self) -> Result<()> {
@@ -202,6 +254,14 @@ impl State {
             _ => Ok(()),
         }
     }
+}
+
+/// There is no room, or none for this user: there may be some later.
+fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+    )
 }
 
 /// Returns the version to try next where the broker didn't take `tried`: old brokers refuse MQTT 5 with a code, or just close

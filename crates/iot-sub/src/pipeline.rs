@@ -41,6 +41,10 @@ const CLOSING: Duration = Duration::from_secs(3);
 const GOODBYE: Duration = Duration::from_secs(3);
 
 /// What a run needs.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says one thing of its own about the run"
+)]
 pub(crate) struct Pipeline {
     connection: Connection,
     handle: Handle,
@@ -61,6 +65,8 @@ pub(crate) struct Pipeline {
     noted: Noted,
     /// What is kept of a session that outlives this process.
     session: Option<State>,
+    /// No connection is made: the disk has no room for what is to be kept of the session.
+    held: bool,
     /// What the last SUBSCRIBE has asked for.
     asked: Vec<Subscription>,
     lost_early: LostEarly,
@@ -120,13 +126,6 @@ impl Pipeline {
         messages: &Messages,
     ) -> Result<Self> {
         let connection = Connection::new(plan.config)?;
-        let session = match session {
-            None => None,
-            Some(mut state) => {
-                state.connecting()?;
-                Some(state)
-            }
-        };
         let handle = connection.handle();
         debug(&handle);
         let held = match session_key(connection.config()) {
@@ -140,7 +139,7 @@ impl Pipeline {
         };
         handle.hold(held.into_iter().flatten());
         let store = Sink::start(destination, handle.clone(), &counts, messages)?;
-        Ok(Self {
+        let mut pipeline = Self {
             notices: Notices::new(connection.config().address()),
             output: Output::new(plan.output, &connection.config().address())?,
             decoder: Decoder::new(plan.payload, plan.fields, connection.config().address()),
@@ -157,6 +156,7 @@ impl Pipeline {
             store,
             noted,
             session,
+            held: false,
             asked: Vec::new(),
             lost_early: LostEarly::default(),
             forgotten: None,
@@ -166,7 +166,9 @@ impl Pipeline {
             done: Vec::new(),
             now: Utc::now(),
             reading: true,
-        })
+        };
+        pipeline.connecting()?;
+        Ok(pipeline)
     }
 
     /// Receives until a signal comes, there is what was wanted, or the time is over; then stores what was received and says
@@ -217,7 +219,7 @@ impl Pipeline {
     async fn settle_removals(&mut self) -> Result<()> {
         let patience = tokio::time::sleep(GOODBYE);
         tokio::pin!(patience);
-        while self.handle.unacknowledged() > 0 {
+        while self.handle.unacknowledged() > 0 && !self.held {
             tokio::select! {
                 event = self.connection.next() => match event {
                     Some(event) => self.events(event)?,
@@ -259,7 +261,7 @@ impl Pipeline {
                 }
             };
             tokio::select! {
-                event = self.connection.next() => match event {
+                event = self.connection.next(), if !self.held => match event {
                     Some(event) => self.events(event)?,
                     None => bail!("the connection has ended"),
                 },
@@ -282,8 +284,15 @@ impl Pipeline {
                     return Ok(End::TimedOut);
                 }
                 // In any case, for the next round shows that this task goes on.
-                _ = seconds.tick() => if tells_rate {
-                    self.output.tell_rate();
+                _ = seconds.tick() => {
+                    if tells_rate {
+                        self.output.tell_rate();
+                    }
+                    if self.held {
+                        self.connecting()?;
+                    } else if let Some(session) = &mut self.session {
+                        session.catch_up()?;
+                    }
                 }
             }
         }
@@ -359,9 +368,7 @@ impl Pipeline {
             if let Some(line) = self.lost_early.line(error, &id) {
                 self.messages.say(&line);
             }
-            if let Some(session) = &mut self.session {
-                session.connecting()?;
-            }
+            self.connecting()?;
         }
         if let Some(notice) = self.notices.line(&event) {
             let is_final = match &event {
@@ -421,6 +428,22 @@ impl Pipeline {
             }
             _ => {}
         }
+        Ok(())
+    }
+
+    /// Has the session noted as uncertain before there is a connection; on a full disk there is none until there is room.
+    fn connecting(&mut self) -> Result<()> {
+        let problem = match &mut self.session {
+            Some(session) => session.connecting()?,
+            None => None,
+        };
+        if let Some(problem) = &problem
+            && !self.held
+        {
+            self.messages
+                .say(&format_args!("{problem:#}; connecting when there is room"));
+        }
+        self.held = problem.is_some();
         Ok(())
     }
 
@@ -597,7 +620,7 @@ impl Pipeline {
                 PATIENCE.as_secs()
             ));
         }
-        let (mut connected, mut saying_goodbye, mut gave_up) = (true, false, false);
+        let (mut connected, mut saying_goodbye, mut gave_up) = (!self.held, false, false);
         let committed = store.committed();
         let patience = tokio::time::sleep(PATIENCE);
         tokio::pin!(committed, patience);

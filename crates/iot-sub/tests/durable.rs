@@ -5,8 +5,10 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{interrupt, publish, sqlite, sub};
-use testkit::{Broker, Conversation, DEADLINE, Nats, Program, ScriptedPeer, eventually};
+use common::{documents, interrupt, publish, sqlite, sub};
+use testkit::{
+    Broker, Conversation, DEADLINE, FaultyDisk, Mongo, Nats, Program, ScriptedPeer, eventually,
+};
 
 /// `iot-sub --durable`, storing in `iot.db` in this folder, which also has its state.
 fn durable(port: u16, folder: &Path) -> Program {
@@ -207,6 +209,158 @@ fn a_session_that_may_have_begun_anew_is_subscribed_again() {
     broker.send(b"\x20\x02\x01\x00");
     suback(&mut broker, false);
     drop(second);
+}
+
+/// On MQTT 3.1.1, with the files of its session on a disk that can be full; what is stored lies elsewhere.
+fn on(disk: &FaultyDisk, port: u16, folder: &Path, store: &Path) -> Program {
+    let program = durable(port, store).args(["-V", "311"]);
+    disk.under(program.env("XDG_STATE_HOME", folder))
+}
+
+#[track_caller]
+fn noted_as_certain(folder: &Path) {
+    eventually(DEADLINE, "the session is noted", || {
+        let text = noted(folder);
+        text.contains("iot/#") && text.contains("\"certain\": true")
+    });
+}
+
+#[test]
+fn on_a_full_disk_it_connects_once_there_is_room_for_the_session() {
+    let (peer, folder) = (ScriptedPeer::listen(), tempfile::tempdir().unwrap());
+    let store = tempfile::tempdir().unwrap();
+    let disk = FaultyDisk::at(folder.path());
+    let run = || on(&disk, peer.port(), folder.path(), store.path()).spawn();
+    let resumes = || {
+        let mut broker = peer.accept();
+        broker.read_packet();
+        let text = noted(folder.path());
+        assert!(text.contains("\"certain\": false"), "{text}");
+        broker.send(b"\x20\x02\x01\x00");
+        broker
+    };
+    let mut first = run();
+    let mut broker = peer.accept();
+    broker.read_packet();
+    broker.send(b"\x20\x02\x00\x00");
+    suback(&mut broker, false);
+    noted_as_certain(folder.path());
+    // The connection is lost.
+    disk.fill();
+    broker.close();
+    let line = first.wait_for_stderr("connecting when there is room");
+    assert!(
+        line.starts_with("iot-sub: cannot write session `") && line.contains("No space left"),
+        "{line}"
+    );
+    disk.heal();
+    let broker = resumes();
+    noted_as_certain(folder.path());
+    first.kill();
+    drop(broker);
+    // It starts, and is stopped or goes on.
+    disk.fill();
+    let stopped = run();
+    stopped.wait_for_stderr("connecting when there is room");
+    interrupt(stopped);
+    let second = run();
+    second.wait_for_stderr("connecting when there is room");
+    disk.heal();
+    let mut broker = resumes();
+    broker.send(b"\x32\x08\x00\x01t\x00\x011.5");
+    second.wait_for_stdout("1.5");
+    drop(second);
+}
+
+#[test]
+fn a_disk_that_fills_up_during_a_connection_hides_no_subscription() {
+    let (peer, folder) = (ScriptedPeer::listen(), tempfile::tempdir().unwrap());
+    let store = tempfile::tempdir().unwrap();
+    let disk = FaultyDisk::at(folder.path());
+    let run = || on(&disk, peer.port(), folder.path(), store.path()).spawn();
+    let connects = |answer: &[u8]| {
+        let mut broker = peer.accept();
+        broker.read_packet();
+        disk.fill();
+        broker.send(answer);
+        suback(&mut broker, false);
+        broker.send(b"\x32\x08\x00\x01t\x00\x011.5");
+        assert_eq!(broker.read_packet(), b"\x40\x02\x00\x01");
+        broker
+    };
+    let mut first = run();
+    let broker = connects(b"\x20\x02\x00\x00");
+    first.kill();
+    drop(broker);
+    disk.heal();
+    // The broker has the session; what is in it is not known here.
+    let second = run();
+    let _broker = connects(b"\x20\x02\x01\x00");
+    disk.heal();
+    noted_as_certain(folder.path());
+    drop(second);
+}
+
+#[test]
+fn who_dies_before_an_unsubscription_is_answered_subscribes_again() {
+    let (peer, folder) = (ScriptedPeer::listen(), tempfile::tempdir().unwrap());
+    let run = |filter: &str| {
+        let program = durable(peer.port(), folder.path());
+        program.args(["-V", "311", "-t", filter]).spawn()
+    };
+    let resumes = |present: u8| {
+        let mut broker = peer.accept();
+        broker.read_packet();
+        broker.send(&[0x20, 2, present, 0]);
+        broker
+    };
+    let first = run("iot/#");
+    let mut broker = resumes(0);
+    suback(&mut broker, false);
+    noted_as_certain(folder.path());
+    drop(first);
+    drop(broker);
+    let mut second = run("b");
+    let mut broker = resumes(1);
+    suback(&mut broker, false);
+    assert_eq!(broker.read_packet()[0], 0xa2);
+    second.kill();
+    drop(broker);
+    let third = run("iot/#");
+    suback(&mut resumes(1), false);
+    drop(third);
+}
+
+#[test]
+fn what_is_in_the_spool_outlives_a_session_that_is_forgotten() {
+    let (broker, folder) = (Broker::start(), tempfile::tempdir().unwrap());
+    let mut mongo = Mongo::reserve();
+    let port = broker.port().to_string();
+    let run = |args: &[&str]| {
+        let program = sub(&["-p", &port, "--durable", "--store", &mongo.url()]).args(args);
+        program.env("XDG_STATE_HOME", folder.path()).spawn()
+    };
+    let mut first = run(&["-i", "mine"]);
+    broker.wait_for_log("Sending SUBACK", DEADLINE);
+    publish(broker.port(), &["-q", "1", "-m", "7"]);
+    broker.wait_for_log("Received PUBACK from mine", DEADLINE);
+    first.kill();
+    let mut forget = run(&["-i", "mine", "--forget"]);
+    assert!(forget.wait().success(), "{}", forget.stderr());
+    let stderr = forget.stderr();
+    assert!(stderr.contains("is forgotten\n"), "{stderr}");
+    assert!(stderr.contains("1 stay in the spool `"), "{stderr}");
+    assert!(
+        stderr.ends_with("to be delivered by the next run\n"),
+        "{stderr}"
+    );
+    let second = run(&["-i", "mine"]);
+    second.wait_for_stderr("found in the spool: 1");
+    mongo.start_again();
+    eventually(DEADLINE, "it is delivered", || {
+        documents(&mongo, "sensors").len() == 1
+    });
+    interrupt(second);
 }
 
 #[test]
