@@ -28,7 +28,7 @@ const DRAIN: Duration = Duration::from_mins(3);
 const SHORT: usize = 9;
 
 /// How many kinds of rounds there are.
-pub(crate) const MODES: u64 = 4;
+pub(crate) const MODES: u64 = 5;
 
 /// How `iot-sub` is run, and what is promised then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,8 @@ enum Mode {
     V5,
     /// As with a single server.
     Set,
+    /// Each reading is stored once, for its payload says which it is.
+    Keyed,
     /// The broker is killed too, and loses what it acknowledged to the publishers.
     Lossy,
 }
@@ -49,6 +51,7 @@ impl Mode {
             0 => Self::V311,
             1 => Self::V5,
             2 => Self::Set,
+            3 => Self::Keyed,
             _ => Self::Lossy,
         }
     }
@@ -58,6 +61,7 @@ impl Mode {
             Self::V311 => "MQTT 3.1.1",
             Self::V5 => "MQTT 5",
             Self::Set => "MQTT 5, into a replica set",
+            Self::Keyed => "MQTT 3.1.1, with --id-key",
             Self::Lossy => "MQTT 3.1.1, with a broker that is killed",
         }
     }
@@ -66,6 +70,7 @@ impl Mode {
         match self {
             Self::V311 | Self::Lossy => &["-c"],
             Self::V5 | Self::Set => &["-c", "-V", "5"],
+            Self::Keyed => &["-c", "--id-key", "/n"],
         }
     }
 
@@ -74,6 +79,7 @@ impl Mode {
         match self {
             // What it had acknowledged is counted apart.
             Self::Lossy => u64::MAX,
+            Self::Keyed => 0,
             Self::V311 | Self::V5 | Self::Set if with == 2 => 0,
             Self::V311 | Self::V5 | Self::Set => numbers.sent_again[1] + numbers.published_again[1],
         }
