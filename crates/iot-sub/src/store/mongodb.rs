@@ -257,26 +257,24 @@ impl MongoStore {
         if readings.is_empty() {
             return Ok((0, readings));
         }
-        let documents = readings
-            .iter()
-            .filter_map(|reading| document::reading(reading).ok())
-            .collect();
-        let fields = same_id::fields(self.options.same_id);
-        let comparison = same_id::compare(self.readings.clone(), documents, fields);
-        let verdicts = match answer(tokio::spawn(comparison)).await? {
-            Ok(verdicts) => verdicts,
+        let ids = readings.iter().map(|reading| reading.id).collect();
+        let search = same_id::find(self.readings.clone(), ids);
+        let found = match answer(tokio::spawn(search)).await? {
+            Ok(found) => found,
             Err(error) => return Err(self.monitor.failure(&error, self.database.name())),
         };
+        let fields = same_id::fields(self.options.same_id);
         let mut others = Vec::new();
         let mut same = 0;
+        // Each by itself: several readings of a batch may have the same id, and not the same content.
         for reading in readings {
-            match verdicts.get(&reading.id) {
-                Some(true) => same += 1,
-                Some(false) => others.push(reading),
-                None => {
-                    let reason = "a document vanished while it was compared";
-                    return Err(Failure::Unknown(reason.to_owned()));
-                }
+            let Some(theirs) = found.get(&reading.id) else {
+                let reason = "a document vanished while it was compared";
+                return Err(Failure::Unknown(reason.to_owned()));
+            };
+            match document::reading(reading) {
+                Ok(ours) if same_id::equal(&ours, theirs, fields) => same += 1,
+                _ => others.push(reading),
             }
         }
         Ok((same, others))

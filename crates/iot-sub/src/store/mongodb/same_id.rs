@@ -23,16 +23,14 @@ pub(super) fn fields(same_id: SameId) -> &'static [&'static str] {
     }
 }
 
-/// Returns for each of `documents` that is in `collection` under its id whether it is the same in `fields`.
-pub(super) async fn compare(
+/// Returns the documents that `collection` has under `ids`.
+pub(super) async fn find(
     collection: Collection<RawDocumentBuf>,
-    documents: Vec<RawDocumentBuf>,
-    fields: &'static [&'static str],
-) -> Result<HashMap<ReadingId, bool>, Error> {
-    let ids: Vec<_> = documents.iter().filter_map(|ours| id(ours)).collect();
-    let ours: HashMap<_, _> = documents
-        .iter()
-        .filter_map(|ours| Some((id(ours)?, ours)))
+    ids: Vec<ReadingId>,
+) -> Result<HashMap<ReadingId, RawDocumentBuf>, Error> {
+    let ids: Vec<_> = ids
+        .into_iter()
+        .map(|id| ObjectId::from_bytes(id.bytes()))
         .collect();
     let mut found = collection
         .find(doc! {"_id": {"$in": ids}})
@@ -40,28 +38,28 @@ pub(super) async fn compare(
         .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
         .read_concern(ReadConcern::local())
         .await?;
-    let mut same = HashMap::new();
+    let mut documents = HashMap::new();
     while found.advance().await? {
-        let theirs = found.current();
-        if let Some(id) = id(theirs)
-            && let Some(ours) = ours.get(&id)
-        {
-            let id = ReadingId::from(id.bytes());
-            same.insert(id, fields.iter().all(|field| equal(ours, theirs, field)));
+        let document = found.current();
+        if let Some(id) = id(document) {
+            documents.insert(ReadingId::from(id.bytes()), document.to_owned());
         }
     }
-    Ok(same)
+    Ok(documents)
+}
+
+/// Returns whether both are the same in `fields`.
+pub(super) fn equal(ours: &RawDocument, theirs: &RawDocument, fields: &[&str]) -> bool {
+    fields
+        .iter()
+        .all(|field| match (ours.get(field), theirs.get(field)) {
+            (Ok(Some(ours)), Ok(Some(theirs))) => ours == theirs,
+            _ => false,
+        })
 }
 
 fn id(document: &RawDocument) -> Option<ObjectId> {
     document.get_object_id("_id").ok()
-}
-
-fn equal(ours: &RawDocument, theirs: &RawDocument, field: &str) -> bool {
-    match (ours.get(field), theirs.get(field)) {
-        (Ok(Some(ours)), Ok(Some(theirs))) => ours == theirs,
-        _ => false,
-    }
 }
 
 /// Returns another id for `reading`, of the same second: the same one on each attempt, and for each message with this

@@ -603,6 +603,32 @@ fn where_ids_are_made_of_the_message_the_same_is_a_duplicate_and_another_is_a_co
     );
 }
 
+#[test]
+fn readings_of_one_batch_that_have_the_same_id_are_compared_each_by_itself() {
+    let mongo = Mongo::start();
+    let use_as = Options {
+        same_id: SameId::Conflict,
+        ..Options::default()
+    };
+    let fixture = Fixture::used_as(use_as, &mongo.url(), "sensors", runtime());
+    let mut source = Source::new();
+    let first = source.entry("iot/a", "1");
+    let id = reading(&first).id;
+    let mut with_same_id = |value: &str| {
+        let entry = source.entry("iot/a", value);
+        Entry::Reading(reading(&entry).with_id(id))
+    };
+    let others = [with_same_id("1"), with_same_id("2"), with_same_id("1")];
+    let batch: Vec<_> = std::iter::once(first).chain(others).collect();
+    let expected = Stored {
+        duplicates: 2,
+        ..stored(1, 1)
+    };
+    assert_eq!(fixture.insert_first(&batch), Ok(expected));
+    assert_eq!(fixture.stored().len(), 1);
+    assert_eq!(fixture.rejected().len(), 1);
+}
+
 fn time_series(expire_after: Option<Duration>) -> Options {
     Options {
         time_series: Some(TimeSeries {
