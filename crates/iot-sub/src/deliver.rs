@@ -233,17 +233,13 @@ impl Deliverer {
             let began = Instant::now();
             // Nobody wants to know any more where the program ends.
             let tell = |failure| drop(news.send(failure));
-            let (last, result) = match batch {
-                Some((entries, last, again)) => {
-                    failpoint::pass(Point::BeforeDelivery);
-                    let insert = store.insert(&entries, again);
-                    (Some(last), attend(&*store, insert, tell).await)
-                }
-                None => {
-                    let ping = store.ping();
-                    let answer = attend(&*store, ping, tell).await;
-                    (None, answer.map(|()| Stored::default()))
-                }
+            let (last, result) = if let Some((entries, last, again)) = batch {
+                failpoint::pass(Point::BeforeDelivery);
+                let insert = store.insert(&entries, again);
+                (Some(last), attend(&*store, insert, tell).await)
+            } else {
+                let answer = attend(&*store, store.ping(), tell).await;
+                (None, answer.map(|()| Stored::default()))
             };
             Attempt {
                 number,

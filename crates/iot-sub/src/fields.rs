@@ -260,7 +260,7 @@ impl Decoder {
     /// Returns what is kept of a message that was larger than it may be, received at `now`; its payload was not taken.
     pub(crate) fn passed_over(
         &mut self,
-        message: Message,
+        message: &Message,
         size: usize,
         limit: usize,
         now: DateTime<Utc>,

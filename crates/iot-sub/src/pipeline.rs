@@ -415,7 +415,7 @@ impl Pipeline {
                 message,
                 size,
                 limit,
-            } => self.passed_over(message, size, limit),
+            } => self.passed_over(&message, size, limit),
             Event::Released { token, .. } => {
                 failpoint::pass(Point::BeforePubrel);
                 if self.noted == Noted::Never {
@@ -602,7 +602,7 @@ impl Pipeline {
 
     /// Keeps what is known of a message that was too large. It is acknowledged already: nothing of it could be taken a second
     /// time.
-    fn passed_over(&mut self, message: Message, size: usize, limit: usize) {
+    fn passed_over(&mut self, message: &Message, size: usize, limit: usize) {
         let entry = self.decoder.passed_over(message, size, limit, self.now);
         if let Entry::Rejection(rejection) = &entry {
             self.messages.rejection(rejection);
@@ -639,7 +639,7 @@ impl Pipeline {
                     message,
                     size,
                     limit,
-                } => self.passed_over(message, size, limit),
+                } => self.passed_over(&message, size, limit),
                 _ => {}
             }
         }
