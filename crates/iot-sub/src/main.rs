@@ -88,7 +88,7 @@ async fn work(mut plan: Plan, counts: Arc<Counts>, messages: &Messages) -> Resul
         .timeout
         .map(|timeout| Instant::now() + timeout);
     let opened = tokio::select! {
-        opened = target::open(&plan, &mut signals, messages) => opened?,
+        opened = target::open(&plan, &mut signals, &counts.gauges, messages) => opened?,
         () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
             return Err(TimedOut.into());
         }
