@@ -37,11 +37,11 @@ fn line(text: &str) -> String {
     let unknown = text.starts_with("error: unexpected argument") && tip.is_none();
     let help = unknown.then(|| "--help lists the options".to_owned());
     let helps: Vec<String> = possible.into_iter().chain(tip).chain(help).collect();
-    let mut line = one_line(text);
-    if !helps.is_empty() {
-        line.push_str(&format!(" ({})", one_line(&helps.join("; "))));
+    let line = one_line(text);
+    if helps.is_empty() {
+        return line;
     }
-    line
+    format!("{line} ({})", one_line(&helps.join("; ")))
 }
 
 /// A value may have lines of its own.
