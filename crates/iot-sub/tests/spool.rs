@@ -570,6 +570,52 @@ fn a_full_disk_stops_reading_and_it_goes_on_when_there_is_room() {
 }
 
 #[test]
+fn a_spool_that_is_removed_is_told_and_what_was_in_it_is_delivered() {
+    let broker = Broker::start();
+    let mut mongo = Mongo::reserve();
+    let folder = tempfile::tempdir().unwrap();
+    let spool = folder.path().join("s");
+    let args = [
+        "-q",
+        "1",
+        "-i",
+        "x",
+        "-c",
+        "--spool",
+        &spool.display().to_string(),
+    ];
+    let mut program = start(&broker, &mongo.url(), &args);
+    flood(broker.port(), 0..10, "");
+    eventually(DEADLINE, "all are acknowledged", || {
+        broker.log().matches("Received PUBACK from x").count() == 10
+    });
+    for file in folder.path().read_dir().unwrap() {
+        std::fs::remove_file(file.unwrap().path()).unwrap();
+    }
+    publish(broker.port(), &["-q", "1", "-m", "10"]);
+    let line = program.wait_for_stderr("was removed while it is in use");
+    assert!(
+        line.contains("nothing more is taken from the broker"),
+        "{line}"
+    );
+    mongo.start_again();
+    assert_eq!(program.wait().code(), Some(1));
+    let last = format!(
+        "iot-sub: spool `{}` was removed while it was in use; what was in it is delivered",
+        spool.display()
+    );
+    assert_eq!(program.stderr().lines().last(), Some(&*last));
+    assert_eq!(count(&mongo), 10);
+    assert_eq!(broker.log().matches("Received PUBACK from x").count(), 10);
+    // The next run gets what was not acknowledged.
+    let program = sub(&["-p", &broker.port().to_string(), "--store", &mongo.url()])
+        .args(args)
+        .spawn();
+    arrive(&mongo, 11);
+    totals(program);
+}
+
+#[test]
 fn bad_messages_are_spooled_and_kept_like_readings() {
     let broker = Broker::start();
     let mut mongo = Mongo::reserve();
