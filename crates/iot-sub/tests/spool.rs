@@ -359,6 +359,25 @@ fn a_second_process_is_refused_and_told_what_helps() {
 }
 
 #[test]
+fn without_a_state_directory_it_lies_below_home() {
+    let broker = Broker::start();
+    let (mongo, home) = (Mongo::reserve(), tempfile::tempdir().unwrap());
+    let port = broker.port().to_string();
+    let program = sub(&["-p", &port, "--store", &mongo.url(), "-i", "me"])
+        .env("XDG_STATE_HOME", "")
+        .env("HOME", home.path())
+        .spawn();
+    program.wait_for_stderr("Connected with result code 0");
+    let files = std::fs::read_dir(home.path().join(".local/state/iot-sub")).unwrap();
+    let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let start = format!("localhost-{port}_me_iot_service.sensors-");
+    let spools =
+        names.filter(|name| name.starts_with(&start) && name.strip_suffix(".spool").is_some());
+    assert_eq!(spools.count(), 1);
+    totals(program);
+}
+
+#[test]
 fn at_its_limit_reading_stops_and_goes_on_when_there_is_room() {
     const COUNT: u32 = 10_000;
     let broker = Broker::builder().config("max_queued_messages 0").start();
