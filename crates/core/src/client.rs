@@ -1239,10 +1239,12 @@ impl<U: Send + 'static> Client<U> {
     /// Sets what is called when the broker asks for the next step of enhanced authentication (MQTT 5
     /// §4.12), which [`auth`](Self::auth) answers, or ends a repeated one. CONNECT has to offer a
     /// method, [`ClientConfig::authentication_method`]; a broker that asks without is left with
-    /// reason code 0x82.
+    /// reason code 0x82. One that asks where this isn't set is left with 0x83, and
+    /// [`Error::AuthUnanswered`].
     pub fn on_auth(&self, callback: impl FnMut(&Client<U>, &mut U, &Auth) + Send + 'static) {
         let before = lock(&self.inner.callbacks).on_auth.set(Box::new(callback));
         drop(before);
+        self.inner.handle.set_answers_auth(true);
     }
 
     /// Sets what is called for each line of the log: every packet, as Paho names them, and what ends

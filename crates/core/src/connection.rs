@@ -228,6 +228,11 @@ impl Handle {
         self.with(|state| state.session.release_with(token, properties))
     }
 
+    /// Chooses whether the application answers the broker's AUTH; see [`Session::set_answers_auth`].
+    pub fn set_answers_auth(&self, answers: bool) {
+        self.with(|state| state.session.set_answers_auth(answers));
+    }
+
     /// Answers the broker's AUTH; see [`Session::auth`].
     ///
     /// # Errors

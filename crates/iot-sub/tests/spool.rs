@@ -631,7 +631,7 @@ fn what_contradicts_a_spool_is_told() {
     ] {
         let mut program = sub(args).spawn();
         assert_eq!(program.wait().code(), Some(2));
-        assert_eq!(program.stderr().lines().next(), Some(expected));
+        assert_eq!(program.stderr(), format!("{expected}\n"));
     }
 }
 
