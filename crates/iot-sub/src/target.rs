@@ -66,19 +66,6 @@ impl Destination {
         }
     }
 
-    /// Says how many readings the spool holds, where it holds any.
-    pub(crate) fn tell_what_waits(&self, messages: &Messages) {
-        if let Self::Spooled { spool, .. } = self
-            && spool.len() > 0
-        {
-            messages.say(&format_args!(
-                "{} stay in the spool `{}`, to be delivered by the next run",
-                spool.len(),
-                spool.name()
-            ));
-        }
-    }
-
     /// Has the journal keep the changes of this session, and returns what it holds already; nothing where there is no
     /// journal.
     ///
