@@ -150,6 +150,7 @@ fn ours(packet: &Incoming) -> String {
 }
 
 /// What the second codec makes of bytes that are one packet.
+#[expect(clippy::too_many_lines, reason = "an arm for each packet")]
 fn theirs(protocol: Protocol, bytes: &[u8]) -> Result<String, String> {
     let level = if protocol == Protocol::V5 { 5 } else { 4 };
     let mut rest = Bytes::copy_from_slice(bytes);
@@ -267,6 +268,7 @@ fn theirs(protocol: Protocol, bytes: &[u8]) -> Result<String, String> {
 }
 
 /// What an MQTT 5 packet of ours means; the earlier versions have neither reasons nor properties.
+#[expect(clippy::too_many_lines, reason = "an arm for each packet")]
 fn meant(protocol: Protocol, packet: &Outgoing) -> String {
     let is_v5 = protocol == Protocol::V5;
     let said = |properties: Option<&Properties>, may_have| {

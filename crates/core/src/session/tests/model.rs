@@ -257,6 +257,7 @@ impl World {
         self.numbers
     }
 
+    #[expect(clippy::too_many_lines, reason = "an arm for each step")]
     fn step(&mut self, step: &Step) {
         self.session.ids.start_anew();
         match *step {
