@@ -2,9 +2,11 @@
 //!
 //! # Which thread runs what
 //!
-//! Callbacks run on the thread that runs the loop: the one that [`Client::loop_start`] starts, or
-//! the one that calls [`Client::loop_forever`] or [`Client::loop_once`]. They never run at the same
-//! time as one another. Where no loop runs, [`Client::disconnect`] ends the connection itself, and
+//! Callbacks run on the thread that runs the loop: the one that calls [`Client::loop_forever`] or
+//! [`Client::loop_once`], or, after [`Client::loop_start`], one of the library's. Of these a client
+//! has one only while something happens, so that its next callbacks may run on another: a thousand
+//! idle clients take one thread. Callbacks of one client never run at the same time as one another,
+//! and one that blocks stops no other client. Where no loop runs, [`Client::disconnect`] ends the connection itself, and
 //! calls the callbacks for what that brings. All methods may be called from any thread and from inside callbacks; no
 //! lock is held while a callback runs. What would wait for the loop doesn't do so inside a
 //! callback: [`Client::connect`] and [`Client::reconnect`] return at once there and the loop
@@ -671,11 +673,22 @@ impl<U: Send + 'static> Client<U> {
         let client = self.clone();
         let ended = Arc::clone(&started);
         let mut rest = Box::pin(async move {
+            let inner = &client.inner;
             let config = {
-                let control = lock(&client.inner.control);
+                let control = lock(&inner.control);
                 control.has_target.then(|| Arc::clone(&control.config))
             };
-            let waited = driver.rest(config.as_ref(), &client.inner.wake).await;
+            let waited = loop {
+                match driver.rest(config.as_ref(), &inner.wake).await {
+                    // Where no callback wants to know, nobody needs a thread.
+                    Waited::Event(Event::Published { id, result, .. })
+                        if !driver.is_busy() && lock(&inner.callbacks).on_publish.is_empty() =>
+                    {
+                        inner.deliveries.finish(id, result);
+                    }
+                    waited => break waited,
+                }
+            };
             let job: Job = Box::new(move || client.serve(waited, started, running, driver));
             job
         });

@@ -31,7 +31,9 @@ impl<U: Send + 'static> Loan<U> {
     /// Waits until nobody else has it.
     pub(super) fn take(client: &Client<U>) -> Self {
         let place = &client.inner.place;
-        let waiting = place.back.wait_while(lock(&place.driver), |driver| driver.is_none());
+        let waiting = place
+            .back
+            .wait_while(lock(&place.driver), |driver| driver.is_none());
         let mut driver = waiting.unwrap_or_else(PoisonError::into_inner);
         Self {
             client: client.clone(),

@@ -23,7 +23,7 @@ pub(super) type Job = Box<dyn FnOnce() -> Option<Rest> + Send>;
 pub(super) struct Rest(pub(super) Pin<Box<dyn Future<Output = Job> + Send>>);
 
 /// How long a thread that isn't needed waits for a job before it ends.
-const KEEP: Duration = Duration::from_secs(10);
+const KEEP: Duration = Duration::from_secs(2);
 
 static POOL: Mutex<Pool> = Mutex::new(Pool {
     jobs: VecDeque::new(),
