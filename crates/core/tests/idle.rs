@@ -82,8 +82,8 @@ impl Clients {
     }
 
     /// Publishes to all, or to one by its number.
-    fn publish(&self, topic: impl ToString, payload: &str) {
-        let sent = self.clients[0].publish(topic.to_string(), payload, 1, false);
+    fn publish(&self, topic: &str, payload: &str) {
+        let sent = self.clients[0].publish(topic, payload, 1, false);
         sent.unwrap().wait_for_publish(Some(DEADLINE)).unwrap();
     }
 }
@@ -159,8 +159,8 @@ fn callbacks_that_block_stop_only_their_own_clients() {
     let closed = gate.lock().unwrap();
     // The first one publishes, and waits for that.
     for number in 1..=BLOCKED {
-        clients.publish(number, "block");
-        clients.publish(number, "later");
+        clients.publish(&number.to_string(), "block");
+        clients.publish(&number.to_string(), "later");
     }
     clients.publish("all", "to all");
     let mut free: Vec<Message> = (BLOCKED..CLIENTS).map(|_| clients.next()).collect();
@@ -186,7 +186,7 @@ fn a_callback_that_panics_ends_only_its_own_loop() {
     let broker = Broker::start();
     let clients = Clients::start(&broker, |(_, payload)| assert_ne!(payload, "panic"));
     rest();
-    clients.publish(1, "panic");
+    clients.publish("1", "panic");
     clients.publish("all", "to all");
     let mut received: Vec<usize> = (1..CLIENTS).map(|_| clients.next().0).collect();
     received.sort_unstable();
