@@ -16,7 +16,7 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use iot_core::{Error, Protocol, Subscription, TopicFilter};
+use iot_core::{Error, Protocol, QoS, Subscription, TopicFilter};
 use serde_json::{Value, json};
 
 use crate::journal::Lock;
@@ -183,15 +183,16 @@ impl State {
         Ok((missing, dropped))
     }
 
-    /// The session has this subscription now.
+    /// The session has these subscriptions now, with the QoS that was granted: where that is less than was asked for, the next
+    /// run asks again, and is told.
     pub(crate) fn subscribed<'a>(
         &mut self,
-        granted: impl IntoIterator<Item = &'a Subscription>,
+        granted: impl IntoIterator<Item = (&'a TopicFilter, QoS)>,
     ) -> Result<()> {
-        for granted in granted {
-            let filter = granted.filter.as_str();
+        for (filter, qos) in granted {
+            let filter = filter.as_str();
             self.filters.retain(|had| had.0 != filter);
-            self.filters.push((filter.to_owned(), granted.qos as u8));
+            self.filters.push((filter.to_owned(), qos as u8));
         }
         self.subscribing = false;
         self.save()

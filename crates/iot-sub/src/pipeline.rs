@@ -524,7 +524,7 @@ impl Pipeline {
                     "the broker grants QoS {granted} at most for `{filter}`, not {qos}{}",
                     match granted {
                         QoS::AtMostOnce => ": what comes with QoS 0 may get lost",
-                        _ => "",
+                        _ => ": what comes with QoS 1 may come twice",
                     }
                 )),
                 Ok(_) => {}
@@ -535,9 +535,9 @@ impl Pipeline {
         }
         self.counts.gauges.subscribed(refused as u64);
         if let Some(session) = &mut self.session {
-            let pairs = self.asked.iter().zip(&ack.reasons);
-            let granted = pairs.filter(|(_, reason)| !reason.is_error());
-            session.subscribed(granted.map(|(subscription, _)| subscription))?;
+            let pairs = self.asked.iter().zip(ack.granted());
+            let granted = pairs.filter_map(|(asked, granted)| Some((&asked.filter, granted.ok()?)));
+            session.subscribed(granted)?;
         }
         Ok(())
     }

@@ -211,6 +211,20 @@ fn a_session_that_may_have_begun_anew_is_subscribed_again() {
     drop(second);
 }
 
+#[test]
+fn a_subscription_that_was_granted_with_less_is_asked_for_and_told_in_each_run() {
+    let broker = Broker::builder().config("max_qos 1").start();
+    let folder = tempfile::tempdir().unwrap();
+    for run in 1..=2 {
+        let program = durable(broker.port(), folder.path())
+            .args(["-q", "2"])
+            .spawn();
+        program.wait_for_stderr("grants QoS 1 at most for `iot/#`, not 2");
+        interrupt(program);
+        assert_eq!(subscriptions(&broker), run);
+    }
+}
+
 /// On MQTT 3.1.1, with the files of its session on a disk that can be full; what is stored lies elsewhere.
 fn on(disk: &FaultyDisk, port: u16, folder: &Path, store: &Path) -> Program {
     let program = durable(port, store).args(["-V", "311"]);

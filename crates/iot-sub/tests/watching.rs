@@ -580,7 +580,7 @@ fn a_subscription_that_is_refused_or_granted_less_is_told() {
     let line = program.wait_for_stderr("for `b`");
     assert_eq!(
         line,
-        "iot-sub: the broker grants QoS 1 at most for `b`, not 2"
+        "iot-sub: the broker grants QoS 1 at most for `b`, not 2: what comes with QoS 1 may come twice"
     );
     let line = program.wait_for_stderr("for `c`");
     assert_eq!(

@@ -1,14 +1,14 @@
 //! What can go wrong, and how it is made to.
 
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use rand::RngExt;
-use testkit::{FaultyNet, Way, eventually};
+use testkit::{FaultyNet, Way};
 
 use crate::kind::Kind;
 use crate::log::SUBJECT;
-use crate::round::{Database, World};
-use crate::subject::Subject;
+use crate::world::{GOES_ON, LOST_BROKER, LOST_STORE, PATIENCE, STOPS, World};
 
 /// The points where `iot-sub` can be made to kill itself, and at which pass at most.
 pub(crate) const POINTS: [(&str, u32); 12] = [
@@ -25,9 +25,6 @@ pub(crate) const POINTS: [(&str, u32); 12] = [
     ("before-trim", 3),
     ("after-trim", 3),
 ];
-
-/// How long may pass until something is noticed.
-const PATIENCE: Duration = Duration::from_mins(1);
 
 /// One fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +48,7 @@ pub(crate) enum Fault {
     StoreNet(NetFault),
     /// Each write fails.
     FillDisk,
-    /// There really is no room.
+    /// There really is no room, and MongoDB is away: else the spool could do with the room it has.
     FillSmallDisk,
     /// `iot-sub` is killed then, and has to start there.
     KillSubjectOnSmallDisk,
@@ -86,8 +83,12 @@ impl Fault {
             Self::FreezeSubject,
             Self::RestartBroker,
             Self::FreezeBroker,
+            Self::FillDisk,
+            Self::FailFsync,
         ];
-        all.extend(Self::of_disk(small_disk));
+        if small_disk {
+            all.extend([Self::FillSmallDisk, Self::KillSubjectOnSmallDisk]);
+        }
         if kind.broker_dies {
             all.extend([Self::KillBroker; 3]);
         }
@@ -106,20 +107,10 @@ impl Fault {
 
     /// Returns those that a short round doesn't leave to chance.
     pub(crate) fn always(kind: &Kind, small_disk: bool) -> Vec<Self> {
-        let mut always = Self::of_disk(small_disk);
-        always.push(Self::KillSubjectAlone);
-        if kind.broker_dies {
-            always.push(Self::KillBroker);
-        }
+        let mut always = vec![Self::FillDisk, Self::FailFsync, Self::KillSubjectAlone];
+        always.extend(small_disk.then_some(Self::KillSubjectOnSmallDisk));
+        always.extend(kind.broker_dies.then_some(Self::KillBroker));
         always
-    }
-
-    fn of_disk(small: bool) -> Vec<Self> {
-        let mut faults = vec![Self::FillDisk, Self::FailFsync];
-        if small {
-            faults.extend([Self::FillSmallDisk, Self::KillSubjectOnSmallDisk]);
-        }
-        faults
     }
 
     /// Returns what the report calls it.
@@ -184,7 +175,12 @@ impl Fault {
                 let count = |world: &World| world.broker.log().matches(&line).count();
                 let before = count(world);
                 world.subject.freeze();
-                eventually(PATIENCE, &line, || count(world) > before);
+                let end = Instant::now() + PATIENCE;
+                while count(world) == before {
+                    assert!(Instant::now() < end, "mosquitto has not logged `{line}`");
+                    // It is a long log.
+                    sleep(Duration::from_millis(500));
+                }
                 world.subject.thaw();
             }
             Self::RestartBroker => {
@@ -220,20 +216,21 @@ impl Fault {
                 world.rest(0..2_000);
             }),
             Self::FillDisk => {
-                world.disk_is_full(|subject| subject.disk.fill(), |subject| subject.disk.heal());
+                world.stops_reading(|subject| subject.disk.fill());
+                world.rest(0..2_000);
+                world.noticed(GOES_ON, |world| world.subject.disk.heal());
             }
-            Self::FillSmallDisk => world.disk_is_full(
-                |subject| subject.small_disk().fill(),
-                |subject| subject.small_disk().heal(),
-            ),
-            Self::KillSubjectOnSmallDisk => {
+            Self::FillSmallDisk | Self::KillSubjectOnSmallDisk => world.without_store(|world| {
                 world.stops_reading(|subject| subject.small_disk().fill());
-                world.subject.kill();
-                world.subject.start(None);
-                let stops = world.subject.notices(STOPS, 0, PATIENCE);
-                assert!(stops, "iot-sub reads on though its disk is full");
+                if self == Self::KillSubjectOnSmallDisk {
+                    world.subject.kill();
+                    world.subject.start(None);
+                    let stops = world.subject.notices(STOPS, 0, PATIENCE);
+                    assert!(stops, "iot-sub reads on though its disk is full");
+                }
+                world.rest(0..2_000);
                 world.noticed(GOES_ON, |world| world.subject.small_disk().heal());
-            }
+            }),
             Self::FailFsync => {
                 world.subject.disk.fail_fsync();
                 world.subject.fails_with_its_disk();
@@ -300,11 +297,6 @@ impl NetFault {
     }
 }
 
-const LOST_BROKER: &str = "lost broker";
-const LOST_STORE: &str = "waiting for store";
-const STOPS: &str = "reading from the broker stops";
-const GOES_ON: &str = "reading goes on";
-
 fn heal(net: &FaultyNet) {
     // What waited in it is lost.
     net.cut();
@@ -318,52 +310,5 @@ fn slow_or_cut(fault: NetFault, world: &mut World, net: fn(&World) -> &FaultyNet
         net(world).set_latency(Duration::ZERO);
     } else {
         net(world).cut();
-    }
-}
-
-impl World {
-    /// Does something while the store is away: a single server, or the majority of a replica set.
-    fn without_store(&mut self, act: impl FnOnce(&mut Self)) {
-        self.noticed(LOST_STORE, |world| match &mut world.database {
-            Database::Alone(mongo, _) => mongo.kill(),
-            Database::Set(set) => (0..2).for_each(|which| set.node(which).kill()),
-        });
-        self.rest(500..2_000);
-        act(self);
-        match &mut self.database {
-            Database::Alone(mongo, _) => mongo.start_again(),
-            Database::Set(set) => {
-                (0..2).for_each(|which| set.node(which).start_again());
-                set.primary();
-            }
-        }
-    }
-
-    /// Fills the disk, and makes room once `iot-sub` has noticed.
-    fn disk_is_full(&mut self, fill: fn(&Subject), heal: fn(&Subject)) {
-        self.stops_reading(fill);
-        self.rest(0..2_000);
-        self.noticed(GOES_ON, |world| heal(&world.subject));
-    }
-
-    fn stops_reading(&mut self, act: fn(&Subject)) {
-        self.noticed(STOPS, |world| act(&world.subject));
-    }
-
-    /// Does something and waits until `iot-sub` says that it has noticed, which it must within a minute. What it has
-    /// said already and not taken back it doesn't say again, so that must be over before.
-    fn noticed(&mut self, line: &str, act: impl FnOnce(&mut Self)) {
-        let over = |subject: &Subject| match line {
-            LOST_BROKER => subject.last("Connected with result code") > subject.last(LOST_BROKER),
-            LOST_STORE => subject.last(LOST_STORE) <= subject.last("is back"),
-            _ => true,
-        };
-        eventually(PATIENCE, format_args!("`{line}` is over"), || {
-            over(&self.subject)
-        });
-        let before = self.subject.said(line);
-        act(self);
-        let noticed = self.subject.notices(line, before, PATIENCE);
-        assert!(noticed, "iot-sub has not said `{line}` within {PATIENCE:?}");
     }
 }

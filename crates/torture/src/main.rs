@@ -11,6 +11,7 @@ mod report;
 mod round;
 mod small;
 mod subject;
+mod world;
 
 use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;

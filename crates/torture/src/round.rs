@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
-use rand::{RngExt, SeedableRng};
 use tempfile::TempDir;
 use testkit::{Broker, FaultyNet, Mongo, MongoSet};
 
@@ -21,81 +21,14 @@ use crate::publisher::{Publishers, qos};
 use crate::report::{Numbers, Outcome};
 use crate::small::SmallDisk;
 use crate::subject::{Binary, Subject};
+use crate::world::{Database, World};
 
 /// Readings a second of each publisher.
 const RATE: u32 = 250;
 /// How long everything may take to drain.
 const DRAIN: Duration = Duration::from_mins(3);
 /// Faults of a short round, beside those that it has always.
-const SHORT: usize = 7;
-
-/// What the faults strike.
-pub(crate) struct World {
-    pub(crate) random: ChaCha8Rng,
-    pub(crate) subject: Subject,
-    pub(crate) to_broker: FaultyNet,
-    pub(crate) broker: Broker,
-    pub(crate) database: Database,
-}
-
-/// Where the readings go.
-pub(crate) enum Database {
-    /// A single server, behind a network that can fail.
-    Alone(Mongo, FaultyNet),
-    /// A replica set, whose members are called by their own addresses.
-    Set(MongoSet),
-}
-
-impl Database {
-    /// The URL for `iot-sub`.
-    fn url(&self) -> String {
-        match self {
-            Self::Alone(_, net) => format!("mongodb://127.0.0.1:{}", net.port()),
-            Self::Set(set) => set.url(),
-        }
-    }
-
-    /// The URL past any faulty network.
-    fn direct_url(&self) -> String {
-        match self {
-            Self::Alone(mongo, _) => mongo.url(),
-            Self::Set(set) => set.url(),
-        }
-    }
-
-    /// The single server.
-    pub(crate) fn alone(&mut self) -> &mut Mongo {
-        match self {
-            Self::Alone(mongo, _) => mongo,
-            Self::Set(_) => panic!("a fault of a single server"),
-        }
-    }
-
-    /// The network before the single server.
-    pub(crate) fn net(&self) -> &FaultyNet {
-        match self {
-            Self::Alone(_, net) => net,
-            Self::Set(_) => panic!("a fault of a single server's network"),
-        }
-    }
-
-    /// The replica set.
-    pub(crate) fn set(&mut self) -> &mut MongoSet {
-        match self {
-            Self::Set(set) => set,
-            Self::Alone(..) => panic!("a fault of a replica set"),
-        }
-    }
-}
-
-impl World {
-    /// Waits for so many milliseconds.
-    pub(crate) fn rest(&mut self, milliseconds: std::ops::Range<u64>) {
-        sleep(Duration::from_millis(
-            self.random.random_range(milliseconds),
-        ));
-    }
-}
+const SHORT: usize = 5;
 
 /// One round, before it begins.
 pub(crate) struct Round {

@@ -14,6 +14,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use sha2::{Digest, Sha256};
 
+use super::disk::Place;
 use super::file::{self, Damaged, Format, explain};
 use super::lock::Lock;
 use super::{Change, Held, SessionKey, beside, codec, disk, held, salvage};
@@ -56,6 +57,8 @@ pub(crate) struct Spool {
     buffer: Vec<u8>,
     /// Whose changes are kept.
     session: Option<SessionKey>,
+    /// Where the system has it.
+    place: Option<Place>,
     _lock: Lock,
 }
 
@@ -95,6 +98,7 @@ impl Spool {
 
     fn open_here(path: &Path, tell: &dyn Fn(String)) -> anyhow::Result<Self> {
         let lock = Lock::take(path, "give this one an --id of its own, or another --spool")?;
+        let is_first = lock.is_first;
         salvage::finish(path, tell)?;
         let suspect = suspect(path);
         let most = if suspect.exists() {
@@ -103,6 +107,11 @@ impl Spool {
             LOOKED_THROUGH
         };
         let connection = match connect(path, most) {
+            // Where no spool has ever been, that is a file of somebody else's, which is not to be moved.
+            Err(error) if is_first && error.downcast_ref() == Some(&Damaged::NotADatabase) => {
+                let _ = fs::remove_file(beside(path, ".lock"));
+                return Err(error);
+            }
             Err(error) if error.is::<Damaged>() => {
                 salvage::replace(path, tell)?;
                 connect(path, LOOKED_THROUGH)?
@@ -123,8 +132,15 @@ impl Spool {
             last,
             buffer: Vec::new(),
             session: None,
+            place: disk::place(path),
             _lock: lock,
         })
+    }
+
+    /// Whether the file has been removed, or another one is at its place, while we have it open: what is written into it now
+    /// nobody would ever find again. What is in it can still be read.
+    pub(crate) fn is_gone(&self) -> bool {
+        disk::place(&self.path) != self.place
     }
 
     /// Takes the spool for the store of this name.
@@ -952,6 +968,22 @@ pub(crate) mod tests {
             "cannot use spool `PATH`: it is an SQLite database, but not one of iot-sub's (give another path)"
         );
         assert_eq!(fs::read(fixture.path()).unwrap(), before);
+    }
+
+    #[test]
+    fn a_file_that_never_was_a_spool_is_refused_and_left_alone() {
+        let fixture = Fixture::new();
+        for text in ["vm\n", "no database, but long enough to be read as one"] {
+            fs::write(fixture.path(), text).unwrap();
+            for _ in 0..2 {
+                assert_eq!(
+                    fixture.refusal(),
+                    "cannot use spool `PATH`: it is not an SQLite database (give another path)"
+                );
+            }
+            assert_eq!(fs::read_to_string(fixture.path()).unwrap(), text);
+            assert_eq!(fixture.files(), ["spool"]);
+        }
     }
 
     #[test]
