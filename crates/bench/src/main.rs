@@ -35,18 +35,20 @@ fn main() -> Result<()> {
         ["client", "idle", face, port] => client::idle(face.parse()?, port.parse()?, IDLE),
         ["client", "threads"] => client::threads(IDLE),
         [] => everything(),
-        ["throughput"] => throughput(),
+        ["throughput"] => throughput(|_| true),
+        ["receive"] => throughput(|case| case.direction == Direction::Receive),
+        ["publish"] => throughput(|case| case.direction == Direction::Publish),
         ["round-trips"] => round_trips(),
         ["idle"] => idle(),
         ["system-calls"] => system_calls(),
         _ => bail!(
-            "arguments: none for everything, or one of `throughput`, `round-trips`, `idle`, `system-calls`"
+            "arguments: none for everything, or one of `throughput`, its halves `receive` and `publish`, `round-trips`, `idle`, `system-calls`"
         ),
     }
 }
 
 fn everything() -> Result<()> {
-    throughput()?;
+    throughput(|_| true)?;
     round_trips()?;
     idle()?;
     system_calls()
@@ -234,14 +236,14 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     values[values.len() / 2]
 }
 
-fn throughput() -> Result<()> {
+fn throughput(wanted: impl Fn(&Case) -> bool) -> Result<()> {
     println!("{}", machine());
     println!(
         "Median of {ROUNDS} rounds of {} s; {} topics; QoS 1 with a window of {WINDOW}.\n",
         DURATION.as_secs_f64(),
         bench::TOPICS
     );
-    let cases = Case::all();
+    let cases: Vec<Case> = Case::all().into_iter().filter(wanted).collect();
     let mut rounds: Vec<Vec<Figures>> = vec![Vec::new(); cases.len()];
     for _ in 0..ROUNDS {
         for (case, figures) in cases.iter().zip(&mut rounds) {

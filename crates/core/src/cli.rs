@@ -18,6 +18,7 @@ mod terminal;
 mod tls;
 mod transport;
 mod url;
+mod usage;
 mod who;
 mod will;
 mod words;
@@ -48,6 +49,7 @@ pub use talk::{debug, debug_line, is_quiet, tell_debug};
 pub use tls::TlsArgs;
 pub use transport::TransportArgs;
 pub use url::{UrlArgs, UrlTopic};
+pub use usage::exit;
 pub use who::WhoArgs;
 
 use generate::GenerateArgs;

@@ -36,8 +36,8 @@ use crate::topic::{TopicFilter, TopicName};
 use acks::Acks;
 use callbacks::{Callbacks, UserData};
 pub use callbacks::{ConnectFlags, Published};
-use delivery::Deliveries;
 pub use delivery::MessageInfo;
+use delivery::{Deliveries, Ended};
 use driver::Driver;
 
 /// An MQTT client with Paho's calls. `U` is the user data that every callback gets.
@@ -442,7 +442,7 @@ impl<U: Send + 'static> Client<U> {
             let result = driver.connect(config);
             if let (Err(error), true) = (&result, waiting.is_empty()) {
                 // Asked for by a callback, which didn't wait: the loop tries again by itself.
-                self.dispatch(Event::ConnectFailed(error.clone()));
+                self.dispatch(Event::ConnectFailed(error.clone()), &mut Vec::new());
             }
             for sender in waiting {
                 // Who no longer waits doesn't need to know.
@@ -486,9 +486,7 @@ impl<U: Send + 'static> Client<U> {
             && let Some(mut driver) = self.try_driver()
         {
             driver.finish();
-            while let driver::Waited::Event(event) = driver.try_next() {
-                self.dispatch(event);
-            }
+            self.dispatch_ready(&mut driver);
         }
         if ended {
             Ok(())
@@ -645,11 +643,18 @@ impl<U: Send + 'static> Client<U> {
             self.connect_requested(&mut driver);
             if driver.is_ending() {
                 driver.finish();
-                while let driver::Waited::Event(event) = driver.try_next() {
-                    self.dispatch(event);
-                }
+                self.dispatch_ready(&mut driver);
             }
         }
+    }
+
+    /// Calls the callbacks for the events that there are already.
+    fn dispatch_ready(&self, driver: &mut Driver) {
+        let mut ended = Vec::new();
+        while let driver::Waited::Event(event) = driver.try_next() {
+            self.dispatch(event, &mut ended);
+        }
+        self.inner.deliveries.finish(&mut ended);
     }
 
     /// Waits for events and calls the callbacks for them, outside of any lock.
@@ -657,6 +662,7 @@ impl<U: Send + 'static> Client<U> {
         let inner = &self.inner;
         let config = self.connect_requested(driver);
         let mut over = None;
+        let mut ended = Vec::new();
         let mut next = driver.wait(config.as_ref(), timeout, &inner.wake);
         loop {
             match next {
@@ -676,11 +682,12 @@ impl<U: Send + 'static> Client<U> {
                     {
                         over = Some(result.clone());
                     }
-                    self.dispatch(event);
+                    self.dispatch(event, &mut ended);
                 }
             }
             next = driver.try_next();
         }
+        inner.deliveries.finish(&mut ended);
         match over {
             // Another connection stands already, or a callback has asked for one.
             Some(_) if driver.is_up() || lock(&inner.control).connect.is_some() => Round::Done,
@@ -711,10 +718,15 @@ impl<U: Send + 'static> Client<U> {
         );
     }
 
+    /// Calls the callbacks for an event. Messages whose end nobody else waits for are gathered in `ended`: telling each
+    /// by itself would cost the threads that publish more than all else.
     #[expect(clippy::too_many_lines, reason = "an arm for each event")]
-    fn dispatch(&self, event: Event) {
+    fn dispatch(&self, event: Event, ended: &mut Vec<Ended>) {
         let _here = driver::enter(self.inner.number);
         let callbacks = &self.inner.callbacks;
+        if !matches!(event, Event::Published { .. }) {
+            self.inner.deliveries.finish(ended);
+        }
         match event {
             Event::Connected(ack) | Event::Refused(ack) => {
                 let ConnAck {
@@ -801,7 +813,7 @@ impl<U: Send + 'static> Client<U> {
                     properties,
                     pubrec,
                 };
-                Callbacks::call(
+                let called = Callbacks::call(
                     callbacks,
                     |c| &mut c.on_publish,
                     |callback| {
@@ -810,26 +822,34 @@ impl<U: Send + 'static> Client<U> {
                             .with(|userdata| callback(self, userdata, id, &published));
                     },
                 );
-                self.inner.deliveries.finish(id, published.result);
+                let (mid, result) = (id, published.result);
+                ended.push(Ended { mid, result });
+                if called {
+                    self.inner.deliveries.finish(ended);
+                }
             }
-            Event::Subscribed(ack) => Callbacks::call(
-                callbacks,
-                |c| &mut c.on_subscribe,
-                |callback| {
-                    self.inner
-                        .userdata
-                        .with(|userdata| callback(self, userdata, ack.id, &ack));
-                },
-            ),
-            Event::Unsubscribed(ack) => Callbacks::call(
-                callbacks,
-                |c| &mut c.on_unsubscribe,
-                |callback| {
-                    self.inner
-                        .userdata
-                        .with(|userdata| callback(self, userdata, ack.id, &ack));
-                },
-            ),
+            Event::Subscribed(ack) => {
+                Callbacks::call(
+                    callbacks,
+                    |c| &mut c.on_subscribe,
+                    |callback| {
+                        self.inner
+                            .userdata
+                            .with(|userdata| callback(self, userdata, ack.id, &ack));
+                    },
+                );
+            }
+            Event::Unsubscribed(ack) => {
+                Callbacks::call(
+                    callbacks,
+                    |c| &mut c.on_unsubscribe,
+                    |callback| {
+                        self.inner
+                            .userdata
+                            .with(|userdata| callback(self, userdata, ack.id, &ack));
+                    },
+                );
+            }
             Event::Log { level, text } => self.log(level, &text),
             Event::Duplicate(_) | Event::Writable => {}
         }
@@ -1219,10 +1239,12 @@ impl<U: Send + 'static> Client<U> {
     /// Sets what is called when the broker asks for the next step of enhanced authentication (MQTT 5
     /// §4.12), which [`auth`](Self::auth) answers, or ends a repeated one. CONNECT has to offer a
     /// method, [`ClientConfig::authentication_method`]; a broker that asks without is left with
-    /// reason code 0x82.
+    /// reason code 0x82. One that asks where this isn't set is left with 0x83, and
+    /// [`Error::AuthUnanswered`].
     pub fn on_auth(&self, callback: impl FnMut(&Client<U>, &mut U, &Auth) + Send + 'static) {
         let before = lock(&self.inner.callbacks).on_auth.set(Box::new(callback));
         drop(before);
+        self.inner.handle.set_answers_auth(true);
     }
 
     /// Sets what is called for each line of the log: every packet, as Paho names them, and what ends

@@ -142,7 +142,8 @@ pub struct ClientConfig {
     /// Names and values that are sent with CONNECT (MQTT 5 §3.1.2.11.8). Default none.
     pub user_properties: Vec<(String, String)>,
     /// The method of enhanced authentication that CONNECT offers (MQTT 5 §4.12); the broker's AUTH
-    /// is [`Event::Auth`](crate::Event::Auth) then. Default none.
+    /// is [`Event::Auth`](crate::Event::Auth) then, which the application answers if
+    /// [`set_answers_auth`](crate::Handle::set_answers_auth) says so. Default none.
     pub authentication_method: Option<String>,
     /// What CONNECT carries for that method (MQTT 5 §3.1.2.11.10). Default none.
     pub authentication_data: Option<Bytes>,

@@ -65,12 +65,13 @@ impl Shared {
 }
 
 impl State {
-    /// Writes what is to be sent from this thread, where that is possible. Returns whether the driver
-    /// may go on waiting.
+    /// Encodes what is to be sent on this thread, and writes it, where that is possible. Returns whether the driver may
+    /// go on waiting.
     fn send_directly(&mut self) -> bool {
+        let driver_waits = self.waker.is_some();
         match &mut self.direct {
-            Some(direct) if self.waker.is_some() => direct.send(&mut self.session),
-            _ => false,
+            Some(direct) => direct.send(&mut self.session, driver_waits),
+            None => false,
         }
     }
 }
@@ -226,6 +227,11 @@ impl Handle {
     /// As [`Session::release_with`].
     pub fn release_with(&self, token: &ReleaseToken, properties: Properties) -> Result<(), Error> {
         self.with(|state| state.session.release_with(token, properties))
+    }
+
+    /// Chooses whether the application answers the broker's AUTH; see [`Session::set_answers_auth`].
+    pub fn set_answers_auth(&self, answers: bool) {
+        self.with(|state| state.session.set_answers_auth(answers));
     }
 
     /// Answers the broker's AUTH; see [`Session::auth`].
@@ -460,7 +466,8 @@ impl Connection {
                 return Poll::Ready(Ok(()));
             };
             let mut state = self.shared.lock();
-            encode(&mut state.session, &mut self.output, &mut self.leaving);
+            let now = Instant::now().into_std();
+            encode(&mut state.session, &mut self.output, &mut self.leaving, now);
             drop(state);
             while !self.output.is_empty() {
                 match ready!(Pin::new(&mut *transport).poll_write(cx, &self.output))? {
@@ -656,7 +663,7 @@ impl Connection {
                 if let Some(direct) = direct {
                     direct.take(&mut self.output, &mut self.leaving);
                 }
-                encode(session, &mut self.output, &mut self.leaving);
+                encode(session, &mut self.output, &mut self.leaving, now.into_std());
                 if let Some(direct) = direct {
                     direct.give(self.output.is_empty());
                 }
@@ -933,9 +940,13 @@ async fn dial(config: Arc<ClientConfig>, with_twin: bool) -> Result<Stream, Erro
 }
 
 /// Moves packets to the output, up to a chunk.
-fn encode(session: &mut Session, output: &mut BytesMut, leaving: &mut Vec<PacketId>) {
+fn encode(
+    session: &mut Session,
+    output: &mut BytesMut,
+    leaving: &mut Vec<PacketId>,
+    now: std::time::Instant,
+) {
     let codec = session.codec();
-    let now = Instant::now().into_std();
     while output.len() < WRITE_CHUNK
         && let Some(packet) = session.poll_transmit(now)
     {

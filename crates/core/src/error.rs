@@ -50,6 +50,16 @@ pub enum Error {
         /// All that the broker has said; another server to use may be among it.
         properties: Option<Box<Properties>>,
     },
+    /// The broker goes on with the authentication that CONNECT has offered, and the application doesn't:
+    /// [`Client::on_auth`](crate::Client::on_auth) or
+    /// [`Handle::set_answers_auth`](crate::Handle::set_answers_auth) is missing (MQTT 5 §4.12).
+    #[error(
+        "the broker asks for the next step of authentication method `{method}`, which nothing here answers"
+    )]
+    AuthUnanswered {
+        /// The method, `ClientConfig::authentication_method`.
+        method: String,
+    },
     /// The broker has not answered CONNECT within `connect_timeout`.
     #[error("the broker does not answer CONNECT")]
     ConnectTimeout,
@@ -154,6 +164,8 @@ pub struct Rejection {
     pub reason: ReasonCode,
     /// The broker's words.
     pub reason_string: Option<String>,
+    /// All that the broker has said, user properties included.
+    pub properties: Option<Box<Properties>>,
 }
 
 impl From<io::Error> for Error {
@@ -176,10 +188,12 @@ impl From<Infallible> for Error {
 
 impl Error {
     /// Returns whether trying again changes nothing: the broker refuses the connection for a reason
-    /// that lies with the client, or TLS, WebSocket or the proxy fails by how it is set up.
+    /// that lies with the client, nobody answers its AUTH, or TLS, WebSocket or the proxy fails by how
+    /// it is set up.
     pub fn is_permanent(&self) -> bool {
         match self {
             Self::Refused { code, .. } => !code.is_temporary(),
+            Self::AuthUnanswered { .. } => true,
             Self::Connect { reason, .. } | Self::Io(reason) => Failure::is_permanent_in(reason),
             _ => false,
         }
@@ -216,6 +230,7 @@ impl Error {
             Self::QueueFull { .. } => 15,
             Self::KeepAlive | Self::ConnectTimeout => 16,
             Self::PacketTooLarge { .. } => 10,
+            Self::AuthUnanswered { .. } => 11,
             Self::Closed | Self::Replaced => 7,
             Self::Timeout | Self::InCallback | Self::Running => 1,
         }

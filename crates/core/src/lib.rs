@@ -100,7 +100,7 @@
 //! refused where it is asked for, or given up and told when they get known after the message was
 //! accepted. Enhanced authentication (AUTH) is offered where
 //! [`ClientConfig::authentication_method`] names a method; a broker that tries it otherwise is left
-//! with reason code 0x82.
+//! with reason code 0x82, and with 0x83 where [`on_auth`](Client::on_auth) isn't set.
 //!
 //! # MQTT 3.1
 //!

@@ -57,6 +57,7 @@ impl ReasonCode {
     pub const UNSPECIFIED_ERROR: Self = Self(0x80);
     pub const MALFORMED_PACKET: Self = Self(0x81);
     pub const PROTOCOL_ERROR: Self = Self(0x82);
+    pub const IMPLEMENTATION_SPECIFIC_ERROR: Self = Self(0x83);
     pub const KEEP_ALIVE_TIMEOUT: Self = Self(0x8d);
     pub const SESSION_TAKEN_OVER: Self = Self(0x8e);
     pub const PACKET_ID_NOT_FOUND: Self = Self(0x92);

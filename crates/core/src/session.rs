@@ -116,7 +116,7 @@ pub enum Event {
         pubrec: Option<Box<Ack>>,
     },
     /// The broker asks for the next step of the authentication that CONNECT has offered, or ends a
-    /// repeated one; [`Session::auth`] answers.
+    /// repeated one; [`Session::auth`] answers, where [`Session::set_answers_auth`] says so.
     Auth(Auth),
     /// The broker's answer to a SUBSCRIBE.
     Subscribed(SubscribeAck),
@@ -188,6 +188,8 @@ pub struct Session {
     doubtful: BTreeMap<PacketId, Error>,
     /// What PUBRECs said beyond success, until their messages are done.
     pubrecs: BTreeMap<PacketId, Box<Ack>>,
+    /// The application answers AUTH.
+    answers_auth: bool,
     /// A repeated authentication is under way.
     reauthenticating: bool,
     /// What the broker's aliases stand for.
@@ -223,6 +225,7 @@ impl Session {
             receiving: Receiving::new(config.manual_ack),
             doubtful: BTreeMap::new(),
             pubrecs: BTreeMap::new(),
+            answers_auth: false,
             reauthenticating: false,
             aliases: Vec::new(),
             our_aliases: Aliases::default(),
@@ -267,6 +270,13 @@ impl Session {
     /// the session. Acknowledgements keep the order of arrival, whoever gives them.
     pub fn set_manual_ack(&mut self, manual: bool) {
         self.receiving.set_manual(manual);
+    }
+
+    /// Chooses whether the application answers the broker's AUTH, by [`auth`](Self::auth). Default `false`:
+    /// a broker that asks for a next step of the authentication is left with reason code 0x83, for it would
+    /// wait in vain.
+    pub fn set_answers_auth(&mut self, answers: bool) {
+        self.answers_auth = answers;
     }
 
     fn log(&mut self, level: LogLevel, text: impl FnOnce() -> String) {
@@ -1106,6 +1116,11 @@ impl Session {
         if !allowed.contains(&auth.reason) {
             return Err(protocol("AUTH with a reason that may not come now"));
         }
+        if auth.reason == ReasonCode::CONTINUE_AUTHENTICATION && !self.answers_auth {
+            return Err(Error::AuthUnanswered {
+                method: ours.clone(),
+            });
+        }
         self.events.push_back(Event::Auth(auth));
         Ok(())
     }
@@ -1192,6 +1207,7 @@ impl Session {
         let reason = match error {
             Error::Decode(error) | Error::BadMessage { reason: error, .. } => error.reason(),
             Error::Protocol(reason) => *reason,
+            Error::AuthUnanswered { .. } => ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR,
             _ => return None,
         };
         (self.config.protocol.is_v5()).then_some(Outgoing::Disconnect(Disconnect {
@@ -1267,6 +1283,7 @@ impl Session {
         let rejection = Rejection {
             reason: ack.reason,
             reason_string: reason_string(ack.properties.as_deref()),
+            properties: ack.properties.clone(),
         };
         self.finish_with(ack.id, Err(Error::Rejected(rejection)), ack.properties);
     }

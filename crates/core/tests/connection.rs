@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use iot_core::{
-    ClientConfig, Connection, Error, Event, Handle, Message, Protocol, QoS, TopicFilter, TopicName,
+    ClientConfig, Connection, Error, Event, Handle, Message, Properties, Protocol, QoS,
+    TopicFilter, TopicName,
 };
 use testkit::{Broker, Conversation, DEADLINE, FaultyNet, ScriptedPeer};
 use tokio::time::{pause, timeout};
@@ -352,4 +353,50 @@ async fn who_takes_no_answers_is_not_read_without_end() {
     drop(connection);
     // The end of the connection lets it go, with an error.
     assert!(flood.join().is_err());
+}
+
+/// Of 20 bytes for the whole packet.
+#[tokio::test]
+async fn a_pubcomp_has_the_words_that_fit() {
+    let peer = ScriptedPeer::listen();
+    let mut connection = Connection::new(ClientConfig {
+        protocol: Protocol::V5,
+        manual_ack: true,
+        ..config(peer.port())
+    })
+    .unwrap();
+    connection.connect().await.unwrap();
+    let mut broker = peer.accept();
+    broker.read_packet();
+    broker.send(b"\x20\x08\x00\x00\x05\x27\x00\x00\x00\x14");
+    let handle = connection.handle();
+    for (text, pubcomp) in [
+        ("short", &b"\x70\x0c\x00\x07\x00\x08\x1f\x00\x05short"[..]),
+        ("too long for it", b"\x70\x02\x00\x07"),
+    ] {
+        let words = || Properties {
+            reason_string: Some(text.into()),
+            ..Properties::default()
+        };
+        broker.send(b"\x34\x07\x00\x01t\x00\x07\x00x");
+        loop {
+            match next(&mut connection).await {
+                Event::Received { token, .. } => {
+                    handle.ack(&token);
+                    broker.send(b"\x62\x02\x00\x07");
+                }
+                Event::Released { token, .. } => {
+                    handle.release_with(&token, words()).unwrap();
+                    break;
+                }
+                Event::Connected(_) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        // What is to be written is written while it is driven.
+        let driven = async { while connection.next().await.is_some() {} };
+        assert!(timeout(Duration::from_millis(20), driven).await.is_err());
+        broker.expect(b"\x50\x02\x00\x07");
+        broker.expect(pubcomp);
+    }
 }

@@ -92,7 +92,7 @@ impl Plan {
 impl Args {
     /// Returns what was typed; ends the program where that is wrong or asks for help.
     pub(crate) fn read() -> Self {
-        Self::from(std::env::args_os()).unwrap_or_else(|error| error.exit())
+        Self::from(std::env::args_os()).unwrap_or_else(|error| cli::exit(&error))
     }
 
     fn from(

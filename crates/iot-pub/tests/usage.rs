@@ -5,17 +5,17 @@ mod common;
 use common::{bare, ends_with};
 use testkit::Program;
 
-/// Wrong usage: exit code 2, nothing on stdout, and this first line on stderr.
+/// Wrong usage: exit code 2, nothing on stdout, and this line on stderr, and no other.
 #[track_caller]
-fn refused(program: Program, first_line: &str) {
+fn refused(program: Program, line: &str) {
     let ended = ends_with(program.spawn(), 2);
-    assert_eq!(ended.stderr().lines().next(), Some(first_line));
+    assert_eq!(ended.stderr(), format!("{line}\n"));
     assert_eq!(ended.stdout(), "");
 }
 
 #[track_caller]
-fn case(args: &str, first_line: &str) {
-    refused(bare(args), first_line);
+fn case(args: &str, line: &str) {
+    refused(bare(args), line);
 }
 
 #[test]
@@ -103,7 +103,10 @@ fn values_out_of_their_range() {
             "--max-queued 0",
             "'0' for '--max-queued <COUNT>': 0 is not in 1..=65000",
         ),
-        ("-V 4", "'4' for '--protocol-version <VERSION>'"),
+        (
+            "-V 4",
+            "'4' for '--protocol-version <VERSION>' (possible values: mqttv31, mqttv311, mqttv5, 31, 311, 5)",
+        ),
         (
             "-A here",
             "'here' for '--bind <ADDRESS>': invalid IP address syntax",
@@ -123,10 +126,17 @@ fn values_out_of_their_range() {
 
 #[test]
 fn unknown_words() {
-    case("foo", "error: unexpected argument 'foo' found");
     case(
-        "--nonsense",
-        "error: unexpected argument '--nonsense' found",
+        "foo",
+        "error: unexpected argument 'foo' found (--help lists the options)",
+    );
+    case(
+        "--xyzzy",
+        "error: unexpected argument '--xyzzy' found (--help lists the options)",
+    );
+    case(
+        "--topc a",
+        "error: unexpected argument '--topc' found (a similar argument exists: '--topic')",
     );
     case(
         "-h",

@@ -236,7 +236,7 @@ impl Args {
     /// Returns what was typed; ends the program where that is wrong or asks for help.
     pub(crate) fn read() -> Self {
         let (mut args, given): (Self, Given) =
-            cli::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
+            cli::read(std::env::args_os()).unwrap_or_else(|error| cli::exit(&error));
         let settled = args.connect.settle(&given);
         let settled = settled.and_then(|()| args.take_url_topic());
         let settled = settled.and_then(|()| {
@@ -245,9 +245,7 @@ impl Args {
         });
         let settled = settled.err();
         match settled.or_else(|| args.contradictions(given.matches())) {
-            Some(line) => Self::command()
-                .error(ErrorKind::ArgumentConflict, line)
-                .exit(),
+            Some(line) => cli::exit(&Self::command().error(ErrorKind::ArgumentConflict, line)),
             None => args,
         }
     }

@@ -226,3 +226,42 @@ impl State {
         self.more && self.ready.len() < LOW.0 && self.bytes < LOW.1
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reading::{IdGenerator, PayloadMode, read};
+
+    #[test]
+    fn what_an_earlier_run_has_left_goes_before_what_comes() {
+        let mut ids = IdGenerator::new();
+        let now = chrono::Utc::now();
+        let mut entry = |_| read(PayloadMode::Auto, "t", &"1".into(), now, &mut ids);
+        let spool: Vec<(Seq, Entry)> = (3..9).map(|seq| (seq, entry(seq))).collect();
+        let backlog = Backlog::new(Arc::new(Queue::default()), 2, 5);
+        // Committed while what was left is still in the spool only.
+        let new = spool[3..].iter().map(|(_, entry)| entry.clone());
+        backlog.add(6, new.collect());
+        assert!(backlog.try_take(10, usize::MAX).0.entries.is_empty());
+        let mut taken = Vec::new();
+        for (after, fetched) in [(2, 0..2), (4, 2..6)] {
+            assert_eq!(backlog.wants(), Some(after));
+            backlog.refill(Fetched {
+                more: fetched.end < spool.len(),
+                entries: spool[fetched].to_vec(),
+            });
+            loop {
+                let (batch, _) = backlog.try_take(10, usize::MAX);
+                if batch.entries.is_empty() {
+                    break;
+                }
+                // Only of what an earlier run has left it may have delivered some.
+                assert_eq!(batch.again, batch.last <= 5);
+                taken.extend(batch.entries);
+            }
+        }
+        assert_eq!(backlog.wants(), None);
+        let expected: Vec<Entry> = spool.into_iter().map(|(_, entry)| entry).collect();
+        assert_eq!(taken, expected);
+    }
+}

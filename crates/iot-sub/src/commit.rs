@@ -15,6 +15,7 @@ use crate::group::Group;
 use crate::journal::{Committed, Retryable};
 use crate::output::Messages;
 use crate::queue::Queue;
+use crate::store::{Failure, attend};
 use crate::target::Target;
 
 /// Entries in one commit, at most: a reply of MongoDB's about more could exceed what its protocol carries.
@@ -65,33 +66,25 @@ impl Committer {
     /// Tries until the entries are committed, and says so once where that takes a while.
     fn commit(&mut self, group: &Group) -> Result<Committed> {
         let (mut delay, longest) = DELAYS;
-        let mut told: Vec<String> = Vec::new();
+        let mut away = Away {
+            name: self.target.name().to_owned(),
+            counts: Arc::clone(&self.counts),
+            messages: self.messages.clone(),
+            told: Vec::new(),
+        };
         let mut again = false;
         loop {
             self.counts.gauges.committing.beat();
             let began = Instant::now();
-            let problem = match self.attempt(group, again)? {
+            match self.attempt(group, again, &mut away)? {
                 Ok(committed) => {
                     let gauges = &self.counts.gauges;
                     gauges.commit_time.add_time(began.elapsed());
                     gauges.commit_size.add(group.entries.len() as u64);
-                    gauges.set_store_up(true);
-                    if !told.is_empty() {
-                        let name = self.target.name();
-                        self.messages.say(&format_args!("store `{name}` is back"));
-                    }
+                    away.is_over();
                     return Ok(committed);
                 }
-                Err(problem) => problem,
-            };
-            self.counts.gauges.set_store_up(false);
-            if !told.contains(&problem) {
-                self.messages.say(&format_args!(
-                    "waiting for store `{}`: {problem}; what comes meanwhile is not acknowledged, and the broker keeps \
-                     as much as its own queue limit allows",
-                    self.target.name()
-                ));
-                told.push(problem);
+                Err(problem) => away.tell(problem),
             }
             again = true;
             self.queue.pause(delay);
@@ -100,7 +93,12 @@ impl Committer {
     }
 
     /// One try: what was committed, or why it is to be tried again.
-    fn attempt(&mut self, group: &Group, again: bool) -> Result<Result<Committed, String>> {
+    fn attempt(
+        &mut self,
+        group: &Group,
+        again: bool,
+        away: &mut Away,
+    ) -> Result<Result<Committed, String>> {
         let Group {
             entries, changes, ..
         } = group;
@@ -114,15 +112,50 @@ impl Committer {
             },
             // There is no place for the session's changes in the same transaction.
             Target::Store(_) if entries.is_empty() => Ok(Ok(Committed::default())),
-            Target::Store(store) => match self.runtime.block_on(store.insert(entries, again)) {
-                Ok(done) => Ok(Ok(Committed {
-                    stored: done.stored,
-                    rejected: done.rejected,
-                    duplicates: done.duplicates,
-                    skipped: done.skipped,
-                })),
-                Err(failure) => Ok(Err(failure.to_string())),
-            },
+            Target::Store(store) => {
+                let insert = store.insert(entries, again);
+                let tell = |failure: Failure| away.tell(failure.to_string());
+                match self.runtime.block_on(attend(&**store, insert, tell)) {
+                    Ok(done) => Ok(Ok(Committed {
+                        stored: done.stored,
+                        rejected: done.rejected,
+                        duplicates: done.duplicates,
+                        skipped: done.skipped,
+                    })),
+                    Err(failure) => Ok(Err(failure.to_string())),
+                }
+            }
+        }
+    }
+}
+
+/// What is told of a store that takes nothing: each reason once until it is over.
+struct Away {
+    name: String,
+    counts: Arc<Counts>,
+    messages: Messages,
+    told: Vec<String>,
+}
+
+impl Away {
+    fn tell(&mut self, problem: String) {
+        self.counts.gauges.set_store_up(false);
+        if self.told.contains(&problem) {
+            return;
+        }
+        self.messages.say(&format_args!(
+            "waiting for store `{}`: {problem}; what comes meanwhile is not acknowledged, and the broker keeps as much as \
+             its own queue limit allows",
+            self.name
+        ));
+        self.told.push(problem);
+    }
+
+    fn is_over(&self) {
+        self.counts.gauges.set_store_up(true);
+        if !self.told.is_empty() {
+            self.messages
+                .say(&format_args!("store `{}` is back", self.name));
         }
     }
 }

@@ -69,6 +69,7 @@ impl Totals {
             ("spooled", self.spooled, spools),
             ("skipped", self.skipped, self.skipped > 0),
             ("duplicates", self.duplicates, self.duplicates > 0),
+            ("in flight", self.in_flight, self.in_flight > 0),
             ("found in the spool", self.found, self.found > 0),
         ];
         let shown = counts.iter().filter(|(_, _, shown)| *shown);

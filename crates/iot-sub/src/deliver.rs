@@ -12,6 +12,7 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
@@ -21,7 +22,7 @@ use crate::failpoint::{self, Point};
 use crate::journal::spool::Seq;
 use crate::output::Messages;
 use crate::reading::Entry;
-use crate::store::{Failure, Store, Stored};
+use crate::store::{Failure, Store, Stored, attend};
 
 /// Limits of a batch.
 const ENTRIES: usize = 5_000;
@@ -33,8 +34,8 @@ const IN_FLIGHT: usize = 2;
 const FIRST_DELAY: Duration = Duration::from_millis(100);
 const LONGEST_DELAY: Duration = Duration::from_secs(5);
 const LONGEST_HOLD: Duration = Duration::from_secs(30);
-/// How long an attempt may take before it is looked up whether the store is away.
-const PROMPT: Duration = Duration::from_secs(1);
+/// How often this task shows that it goes on.
+const BEAT: Duration = Duration::from_secs(1);
 /// The longest once the program ends: the time is short.
 const LAST_DELAY: Duration = Duration::from_millis(200);
 
@@ -52,8 +53,8 @@ pub(crate) struct Deliverer {
     trouble: Option<Trouble>,
     /// What was said of the store since it last took something.
     told: Vec<Failure>,
-    /// When it is looked up whether it is away.
-    look: Instant,
+    /// What is known of it while attempts are under way.
+    news: (UnboundedSender<Failure>, UnboundedReceiver<Failure>),
 }
 
 struct Sent {
@@ -116,7 +117,7 @@ impl Deliverer {
             started: 0,
             trouble: None,
             told: Vec::new(),
-            look: Instant::now(),
+            news: unbounded_channel(),
         }
     }
 
@@ -126,7 +127,7 @@ impl Deliverer {
         // So that a store that is away is told about before anything waits for it.
         self.start(None);
         let mut more = true;
-        let mut ticks = interval(PROMPT);
+        let mut ticks = interval(BEAT);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while more || !self.batches.is_empty() {
             self.counts.gauges.delivering.beat();
@@ -144,19 +145,20 @@ impl Deliverer {
                     None => more = false,
                 },
                 Some(attempt) = self.attempts.join_next() => match attempt {
-                    Ok(attempt) => self.ended(attempt),
+                    Ok(attempt) => {
+                        // What was known before its end is older than its end.
+                        while let Ok(failure) = self.news.1.try_recv() {
+                            self.tell(failure);
+                        }
+                        self.ended(attempt);
+                    }
                     // It has panicked, and so will the next one.
                     Err(_) => return,
                 },
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
                 // Shows that this task goes on.
                 _ = ticks.tick() => {}
-                () = sleep_until(self.look), if !self.attempts.is_empty() => {
-                    self.look = Instant::now() + PROMPT;
-                    if let Some(failure) = self.store.away() {
-                        self.tell(failure);
-                    }
-                }
+                Some(failure) = self.news.1.recv() => self.tell(failure),
                 () = backlog.committed(), if due.is_some() && !backlog.is_closed() => self.hurry(),
             }
         }
@@ -180,7 +182,7 @@ impl Deliverer {
     fn show_oldest(&self) {
         let oldest = self.batches.front().and_then(|sent| sent.entries.first());
         let gauges = &self.counts.gauges;
-        gauges.set_oldest(oldest.map(Entry::reg_date));
+        gauges.set_oldest(oldest.map(Entry::received));
     }
 
     /// When the next attempt is due, where none is under way.
@@ -223,18 +225,21 @@ impl Deliverer {
     }
 
     fn start(&mut self, batch: Option<(Arc<Vec<Entry>>, Seq, bool)>) {
-        self.look = Instant::now() + PROMPT;
         self.started += 1;
         let number = self.started;
         let store = Arc::clone(&self.store);
+        let news = self.news.0.clone();
         self.attempts.spawn(async move {
             let began = Instant::now();
-            let (last, result) = match batch {
-                Some((entries, last, again)) => {
-                    failpoint::pass(Point::BeforeDelivery);
-                    (Some(last), store.insert(&entries, again).await)
-                }
-                None => (None, store.ping().await.map(|()| Stored::default())),
+            // Nobody wants to know any more where the program ends.
+            let tell = |failure| drop(news.send(failure));
+            let (last, result) = if let Some((entries, last, again)) = batch {
+                failpoint::pass(Point::BeforeDelivery);
+                let insert = store.insert(&entries, again);
+                (Some(last), attend(&*store, insert, tell).await)
+            } else {
+                let answer = attend(&*store, store.ping(), tell).await;
+                (None, answer.map(|()| Stored::default()))
             };
             Attempt {
                 number,

@@ -15,16 +15,11 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
-use iot_core::cli::Notices;
-use iot_core::{
-    ClientConfig, Connection, Error, Event, Properties, Protocol, ReasonCode, Subscription,
-    TopicFilter,
-};
+use anyhow::{Context, Result};
+use iot_core::{Error, Protocol, QoS, Subscription, TopicFilter};
 use serde_json::{Value, json};
 
 use crate::journal::Lock;
-use crate::output::Messages;
 use crate::state_file;
 
 /// What `--durable` asks for beyond a session that the broker keeps.
@@ -67,7 +62,8 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// Opens the file of the session at `broker`; in a new one the client id is `random`, unless one is given.
+    /// Opens the file of the session at `broker`; in a new one the client id is `random`, unless one is given. `advice` is for
+    /// who finds that another process uses it.
     ///
     /// # Errors
     /// Another process uses it, or it can't be read.
@@ -76,17 +72,18 @@ impl State {
         given: Option<&str>,
         store: &str,
         random: &str,
+        advice: &str,
     ) -> Result<Self> {
         let path = match given {
             Some(client_id) => state_file::session(broker, client_id, "")?,
             None => state_file::session(broker, "", store)?,
         };
-        Self::open_at(&path, given.unwrap_or(random))
+        Self::open_at(&path, given.unwrap_or(random), advice)
             .with_context(|| format!("cannot use session `{}`", path.display()))
     }
 
-    fn open_at(path: &Path, client_id: &str) -> Result<Self> {
-        let lock = Lock::take(path, "give this one an --id of its own")?;
+    fn open_at(path: &Path, client_id: &str, advice: &str) -> Result<Self> {
+        let lock = Lock::take(path, advice)?;
         let mut state = Self {
             path: path.to_owned(),
             client_id: client_id.to_owned(),
@@ -186,15 +183,16 @@ impl State {
         Ok((missing, dropped))
     }
 
-    /// The session has this subscription now.
+    /// The session has these subscriptions now, with the QoS that was granted: where that is less than was asked for, the next
+    /// run asks again, and is told.
     pub(crate) fn subscribed<'a>(
         &mut self,
-        granted: impl IntoIterator<Item = &'a Subscription>,
+        granted: impl IntoIterator<Item = (&'a TopicFilter, QoS)>,
     ) -> Result<()> {
-        for granted in granted {
-            let filter = granted.filter.as_str();
+        for (filter, qos) in granted {
+            let filter = filter.as_str();
             self.filters.retain(|had| had.0 != filter);
-            self.filters.push((filter.to_owned(), granted.qos as u8));
+            self.filters.push((filter.to_owned(), qos as u8));
         }
         self.subscribing = false;
         self.save()
@@ -246,7 +244,8 @@ impl State {
         anyhow::Error::new(error).context(what)
     }
 
-    fn remove(&self) -> Result<()> {
+    /// Removes the file.
+    pub(crate) fn remove(&self) -> Result<()> {
         match fs::remove_file(&self.path) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
                 Err(error).with_context(|| format!("cannot remove `{}`", self.path.display()))
@@ -275,59 +274,4 @@ pub(crate) fn fall_back(tried: Protocol, error: &Error) -> Option<Protocol> {
         (Protocol::V311, Error::Closed) => Some(Protocol::V5),
         _ => None,
     }
-}
-
-/// Ends the session at the broker, and removes the file.
-///
-/// # Errors
-/// There is none, or the broker is away or refuses us; the file is still there then.
-pub(crate) async fn forget(
-    config: ClientConfig,
-    durable: &Durable,
-    state: &State,
-    messages: &Messages,
-) -> Result<()> {
-    let address = config.address();
-    if state.is_new() && durable.client_id.is_none() {
-        bail!("there is no session to forget at broker `{address}`");
-    }
-    let mut connection = Connection::new(ClientConfig {
-        clean_session: true,
-        session_expiry_interval: None,
-        will: None,
-        ..config
-    })?;
-    let handle = connection.handle();
-    let mut notices = Notices::new(address.clone());
-    let mut ended = false;
-    while let Some(event) = connection.next().await {
-        notices.line(&event);
-        match event {
-            Event::Connected(_) => {
-                ended = true;
-                let at_once = Properties {
-                    session_expiry_interval: Some(0),
-                    ..Properties::default()
-                };
-                handle.disconnect_with(ReasonCode::SUCCESS, Some(at_once))?;
-            }
-            Event::Disconnected(Err(error)) if !ended => {
-                let protocol = connection.config().protocol;
-                match fall_back(protocol, &error) {
-                    Some(next) if durable.falls_back && next != Protocol::V5 => {
-                        connection.set_protocol(next)?;
-                    }
-                    _ => return Err(notices.failure(error)),
-                }
-            }
-            Event::ConnectFailed(error) => return Err(notices.failure(error)),
-            _ => {}
-        }
-    }
-    state.remove()?;
-    messages.say(&format_args!(
-        "the session of client ID `{}` at broker `{address}` is forgotten",
-        state.client_id
-    ));
-    Ok(())
 }

@@ -11,10 +11,12 @@ use clap::ValueEnum;
 use iot_core::{Message, Properties};
 use serde_json::{Value as Json, json};
 
-use crate::reading::{Entry, Extra, Fact, IdGenerator, Keys, PayloadMode, read_message};
+use crate::reading::{
+    Entry, Extra, Fact, IdGenerator, Keys, PayloadMode, RECEIVED, Rejection, read_message,
+};
 
 /// Names that a field can't have: the four, and what other options add.
-const RESERVED: [&str; 6] = ["_id", "topic", "value", "reg_date", "received", "retained"];
+const RESERVED: [&str; 6] = ["_id", "topic", "value", "reg_date", RECEIVED, "retained"];
 
 /// What a retained message is worth.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -184,7 +186,7 @@ impl FieldsPlan {
         }
         names.extend(self.facts.iter().map(|fact| fact.name().into()));
         if self.keys.time.is_some() {
-            names.push("received".into());
+            names.push(RECEIVED.into());
         }
         if self.retained == Retained::Mark {
             names.push("retained".into());
@@ -255,6 +257,24 @@ impl Decoder {
         entry
     }
 
+    /// Returns what is kept of a message that was larger than it may be, received at `now`; its payload was not taken.
+    pub(crate) fn passed_over(
+        &mut self,
+        message: &Message,
+        size: usize,
+        limit: usize,
+        now: DateTime<Utc>,
+    ) -> Entry {
+        let now = now.trunc_subsecs(3);
+        let reason = format!("its packet of {size} bytes is larger than the limit of {limit}");
+        let topic = message.topic.as_str().into();
+        let rejection = Rejection::new(self.ids.next(now), topic, b"", reason, now);
+        Entry::Rejection(Rejection {
+            length: size as u64,
+            ..rejection
+        })
+    }
+
     fn fields(&self, message: &Message, now: DateTime<Utc>) -> Vec<(Arc<str>, Fact)> {
         let topic = message.topic.as_str();
         let mut patterns = self.plan.patterns.iter();
@@ -267,7 +287,7 @@ impl Decoder {
             }
         }
         if self.plan.keys.time.is_some() {
-            fields.push(("received".into(), Fact::Date(now.trunc_subsecs(3))));
+            fields.push((RECEIVED.into(), Fact::Date(now.trunc_subsecs(3))));
         }
         if self.plan.retained == Retained::Mark && message.retain {
             fields.push(("retained".into(), Fact::Json(true.into())));

@@ -10,6 +10,7 @@ mod deliver;
 mod durable;
 mod failpoint;
 mod fields;
+mod forget;
 mod group;
 mod journal;
 mod output;
@@ -83,12 +84,15 @@ async fn receive(plan: Plan, messages: &Messages) -> Result<()> {
 
 async fn work(mut plan: Plan, counts: Arc<Counts>, messages: &Messages) -> Result<()> {
     let mut signals = Signals::listen()?;
+    if let Some(durable) = plan.durable.clone().filter(|durable| durable.forget) {
+        return forget::forget(plan, &durable, &mut signals, messages).await;
+    }
     let deadline = plan
         .selection
         .timeout
         .map(|timeout| Instant::now() + timeout);
     let opened = tokio::select! {
-        opened = target::open(&plan, &mut signals, messages) => opened?,
+        opened = target::open(&plan, &mut signals, &counts.gauges, messages) => opened?,
         () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
             return Err(TimedOut.into());
         }
@@ -105,14 +109,10 @@ async fn work(mut plan: Plan, counts: Arc<Counts>, messages: &Messages) -> Resul
                 given,
                 destination.name(),
                 &plan.config.client_id,
+                "give this one an --id of its own",
             )?;
             session.falls_back = durable.falls_back;
             session.client_id().clone_into(&mut plan.config.client_id);
-            if durable.forget {
-                durable::forget(plan.config, durable, &session, messages).await?;
-                destination.tell_what_waits(messages);
-                return Ok(());
-            }
             Some(session)
         }
     };

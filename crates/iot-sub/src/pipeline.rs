@@ -199,8 +199,8 @@ impl Pipeline {
         })
         .await;
         self.output.finish(&self.messages);
-        if self.connected {
-            let totals = self.counts.totals();
+        let totals = self.counts.totals();
+        if self.connected || totals.found > 0 {
             let spools = self
                 .store
                 .as_ref()
@@ -401,7 +401,6 @@ impl Pipeline {
             }
             Event::Subscribed(ack) => {
                 self.subscribed(&ack)?;
-                self.counts.gauges.subscribed();
                 self.selector.answered();
             }
             Event::Unsubscribed(_) => {
@@ -412,6 +411,11 @@ impl Pipeline {
             }
             Event::Received { message, token } => self.message(message, token),
             Event::Duplicate(_) => self.counts.received_again(),
+            Event::PassedOver {
+                message,
+                size,
+                limit,
+            } => self.passed_over(&message, size, limit),
             Event::Released { token, .. } => {
                 failpoint::pass(Point::BeforePubrel);
                 if self.noted == Noted::Never {
@@ -456,7 +460,7 @@ impl Pipeline {
         };
         self.asked.clone_from(&missing);
         if missing.is_empty() {
-            self.counts.gauges.subscribed();
+            self.counts.gauges.subscribed(0);
             self.selector.answered();
         } else {
             let properties = self.properties.subscribe.clone();
@@ -499,29 +503,41 @@ impl Pipeline {
         self.batch.push(Item::only(After::Forget(sender)));
     }
 
-    /// A filter that the broker refuses is told; if it refuses all, there is nothing to wait for.
+    /// A filter that the broker refuses is told, and one that it grants with a lower QoS; if it refuses all, there is nothing
+    /// to wait for.
     fn subscribed(&mut self, ack: &SubscribeAck) -> Result<()> {
-        let refused = || {
-            let pairs = self.asked.iter().zip(&ack.reasons);
-            pairs.filter(|(_, reason)| reason.is_error())
-        };
-        for (subscription, reason) in refused() {
-            let reason = match reason.0 {
-                0x80 => "no reason given".to_owned(),
-                _ => reason.to_string(),
-            };
-            let filter = &subscription.filter;
-            self.messages.say(&format_args!(
-                "the broker refuses the subscription to `{filter}`: {reason}"
-            ));
+        let mut refused = 0;
+        for (subscription, granted) in self.asked.iter().zip(ack.granted()) {
+            let Subscription { filter, qos, .. } = subscription;
+            match granted {
+                Err(reason) => {
+                    let reason = match reason.0 {
+                        0x80 => "no reason given".to_owned(),
+                        _ => reason.to_string(),
+                    };
+                    self.messages.say(&format_args!(
+                        "the broker refuses the subscription to `{filter}`: {reason}"
+                    ));
+                    refused += 1;
+                }
+                Ok(granted) if granted < *qos => self.messages.say(&format_args!(
+                    "the broker grants QoS {granted} at most for `{filter}`, not {qos}{}",
+                    match granted {
+                        QoS::AtMostOnce => ": what comes with QoS 0 may get lost",
+                        _ => ": what comes with QoS 1 may come twice",
+                    }
+                )),
+                Ok(_) => {}
+            }
         }
-        if refused().count() == self.subscriptions.len() {
+        if refused == self.subscriptions.len() {
             bail!("the broker refuses every subscription");
         }
+        self.counts.gauges.subscribed(refused as u64);
         if let Some(session) = &mut self.session {
-            let pairs = self.asked.iter().zip(&ack.reasons);
-            let granted = pairs.filter(|(_, reason)| !reason.is_error());
-            session.subscribed(granted.map(|(subscription, _)| subscription))?;
+            let pairs = self.asked.iter().zip(ack.granted());
+            let granted = pairs.filter_map(|(asked, granted)| Some((&asked.filter, granted.ok()?)));
+            session.subscribed(granted)?;
         }
         Ok(())
     }
@@ -584,6 +600,19 @@ impl Pipeline {
         });
     }
 
+    /// Keeps what is known of a message that was too large. It is acknowledged already: nothing of it could be taken a second
+    /// time.
+    fn passed_over(&mut self, message: &Message, size: usize, limit: usize) {
+        let entry = self.decoder.passed_over(message, size, limit, self.now);
+        if let Entry::Rejection(rejection) = &entry {
+            self.messages.rejection(rejection);
+        }
+        self.batch.push(Item {
+            entry: Some(entry),
+            after: After::Nothing,
+        });
+    }
+
     /// Reads from the broker as long as there is room for what comes.
     fn set_reading(&mut self) {
         let full = match &self.store {
@@ -594,6 +623,7 @@ impl Pipeline {
         if self.reading == full {
             self.reading = !full;
             self.connection.set_reading(self.reading);
+            self.counts.gauges.set_unread(full && self.store.is_none());
         }
     }
 
@@ -603,8 +633,14 @@ impl Pipeline {
         self.now = Utc::now();
         while let Some(event) = self.connection.try_next() {
             self.messages.debug(&self.handle, &event);
-            if let Event::Received { message, token } = event {
-                self.message(message, token);
+            match event {
+                Event::Received { message, token } => self.message(message, token),
+                Event::PassedOver {
+                    message,
+                    size,
+                    limit,
+                } => self.passed_over(&message, size, limit),
+                _ => {}
             }
         }
         self.hand_on();
@@ -673,5 +709,66 @@ impl Pipeline {
             );
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use testkit::ScriptedPeer;
+
+    use super::*;
+    use crate::args::Args;
+    use crate::counts::Totals;
+    use crate::journal::sqlite::SqliteStore;
+    use crate::target::Target;
+
+    /// The command line knows no such limit before MQTT 5, whose brokers obey it; the library does.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_message_that_is_too_large_is_told_kept_and_in_the_sum() {
+        let peer = ScriptedPeer::listen();
+        let port = peer.port().to_string();
+        let broker = std::thread::spawn(move || {
+            let mut broker = peer.accept();
+            broker.read_packet();
+            broker.send(&[0x20, 2, 0, 0]);
+            let subscribe = broker.read_packet();
+            broker.send(&[0x90, 3, subscribe[2], subscribe[3], 1]);
+            let mut large = vec![0x32, 0xc8, 1, 0, 1, b't', 0, 1];
+            large.resize(203, b'1');
+            broker.send(&large);
+            broker.send(b"\x32\x08\x00\x01t\x00\x021.5");
+            broker.expect(&[0x40, 2, 0, 1, 0x40, 2, 0, 2]);
+            assert_eq!(broker.read_packet()[0], 0xe0);
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("iot.db");
+        let args = ["iot-sub", "-p", &port, "-q", "1", "-C", "1"];
+        let mut plan = Args::try_parse_from(args).unwrap().plan().unwrap();
+        plan.config.maximum_packet_size = 100;
+        let destination = Destination::Direct(Target::Journal {
+            journal: Box::new(SqliteStore::open(&file).unwrap()),
+            name: "iot.db".to_owned(),
+        });
+        let (counts, messages) = (Arc::new(Counts::default()), Messages::new().unwrap());
+        let pipeline = Pipeline::new(plan, destination, None, Arc::clone(&counts), &messages);
+        let signals = Signals::listen().unwrap();
+        pipeline.unwrap().run(signals, None).await.unwrap();
+        broker.join().unwrap();
+
+        let expected = Totals {
+            received: 2,
+            stored: 1,
+            rejected: 1,
+            ..Totals::default()
+        };
+        assert_eq!(counts.totals(), expected);
+        let kept = rusqlite::Connection::open(&file).unwrap().query_row(
+            "SELECT topic, length, reason FROM sensors_rejected",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        );
+        let reason = "its packet of 203 bytes is larger than the limit of 100".to_owned();
+        assert_eq!(kept.unwrap(), ("t".to_owned(), 203, reason));
     }
 }

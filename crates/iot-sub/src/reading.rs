@@ -16,7 +16,7 @@ use bytes::Bytes;
 use chrono::{DateTime, SubsecRound, Utc};
 use sha2::{Digest, Sha256};
 
-pub(crate) use extra::{Extra, Fact};
+pub(crate) use extra::{Extra, Fact, RECEIVED};
 pub(crate) use id::{IdGenerator, ReadingId};
 pub(crate) use keys::{Keys, Pointer};
 pub(crate) use payload::PayloadMode;
@@ -54,7 +54,7 @@ pub(crate) struct Rejection {
     pub(crate) topic: Arc<str>,
     /// The payload's first bytes, at most [`REJECTED_PAYLOAD_LIMIT`] of them, in memory of their own.
     pub(crate) payload: Bytes,
-    /// Length of the whole payload in bytes.
+    /// Length of the whole payload in bytes; of the whole packet where it was not taken.
     pub(crate) length: u64,
     /// SHA-256 of the whole payload.
     pub(crate) sha256: [u8; 32],
@@ -113,9 +113,13 @@ impl Entry {
     }
 
     /// Returns when it was received.
-    pub(crate) fn reg_date(&self) -> DateTime<Utc> {
+    pub(crate) fn received(&self) -> DateTime<Utc> {
         match self {
-            Self::Reading(reading) => reading.reg_date,
+            Self::Reading(reading) => {
+                let extra = reading.extra.as_ref();
+                let received = extra.and_then(|extra| extra.received());
+                received.unwrap_or(reading.reg_date)
+            }
             Self::Rejection(rejection) => rejection.reg_date,
         }
     }

@@ -65,6 +65,8 @@ enum Hold {
     Disk,
     /// It can't be written to for now.
     Retry(Retryable),
+    /// It was removed: what is in it is delivered before the program ends.
+    Gone,
 }
 
 impl Spooler {
@@ -112,6 +114,12 @@ impl Spooler {
             self.write(work.idle)?;
             self.fetch()?;
             self.mind_the_room()?;
+            if self.hold == Some(Hold::Gone) && self.counts.totals().spooled == 0 {
+                bail!(
+                    "spool `{}` was removed while it was in use; what was in it is delivered",
+                    self.spool.name()
+                );
+            }
             self.ending |= work.ended;
             let committed = self.group.is_empty();
             if self.ending && committed && !self.backlog.is_closed() {
@@ -142,6 +150,9 @@ impl Spooler {
         if let Some(delay) = self.delay {
             return Some(if self.closing { LAST_DELAY } else { delay });
         }
+        if self.hold == Some(Hold::Gone) {
+            return None;
+        }
         match self.to_trim() {
             // Others may make room on the disk, and nobody tells.
             0 if self.hold == Some(Hold::Disk) => Some(TRIM_PATIENCE),
@@ -170,6 +181,9 @@ impl Spooler {
         // With nothing to write, a retry shows at least that the next commit can begin.
         let retry = matches!(self.hold, Some(Hold::Retry(_)));
         if self.group.is_empty() && !due && !retry {
+            return Ok(());
+        }
+        if self.is_gone() {
             return Ok(());
         }
         let delivered = self.backlog.delivered();
@@ -203,6 +217,21 @@ impl Spooler {
                 self.refused(retryable)
             }
         }
+    }
+
+    /// Returns whether the spool was removed; then nothing more is acknowledged.
+    fn is_gone(&mut self) -> bool {
+        if self.hold != Some(Hold::Gone) && self.spool.is_gone() {
+            self.hold = Some(Hold::Gone);
+            self.set_hold(true);
+            self.delay = None;
+            self.messages.say(&format_args!(
+                "spool `{}` was removed while it is in use; nothing more is taken from the broker, and the program ends once \
+                 what was in it is delivered",
+                self.spool.name()
+            ));
+        }
+        self.hold == Some(Hold::Gone)
     }
 
     fn written(&mut self, first: Seq) -> Result<()> {
@@ -272,7 +301,7 @@ impl Spooler {
 
     /// Stops reading from the broker when the spool or its disk is full, and goes on when there is room.
     fn mind_the_room(&mut self) -> Result<()> {
-        if let Some(Hold::Retry(_)) = self.hold {
+        if let Some(Hold::Retry(_) | Hold::Gone) = self.hold {
             return Ok(());
         }
         let mut space = self.spool.space()?;
@@ -339,6 +368,9 @@ impl Spooler {
 
     /// Trims what can be trimmed. What can't be will be delivered again, which stores nothing twice.
     fn end(mut self) -> Result<()> {
+        if self.is_gone() {
+            return Ok(());
+        }
         let delivered = self.backlog.delivered();
         let mut before = Seq::MIN;
         while self.spool.trimmed() < delivered && self.spool.trimmed() > before {

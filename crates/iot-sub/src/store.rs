@@ -3,12 +3,15 @@
 //! What was received is on disk before it comes here ([`journal`](crate::journal)), and it comes again, with the same
 //! ids, until the store has it. When to try again is the caller's.
 
+mod attend;
 pub(crate) mod mongodb;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 use std::pin::Pin;
+
+pub(crate) use attend::attend;
 
 use crate::reading::Entry;
 

@@ -6,8 +6,6 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use iot_core::cli::Signals;
 
-use tokio::time::timeout;
-
 use crate::args::{Plan, SpoolPlan, StoreUrl};
 use crate::journal::spool::Spool;
 use crate::journal::sqlite::SqliteStore;
@@ -16,13 +14,11 @@ use crate::output::Messages;
 use crate::size::Size;
 use crate::state_file;
 use crate::store::mongodb::MongoStore;
-use crate::store::{Failure, Store};
+use crate::store::{Failure, Store, attend};
+use crate::watch::{Gauges, Way};
 
 /// Delay between two tries to reach a store, beside what a try takes itself.
 const DELAY: Duration = Duration::from_secs(1);
-
-/// How long an answer may take before it is looked up whether the store is away.
-const PROMPT: Duration = Duration::from_secs(1);
 
 /// An open store.
 pub(crate) enum Target {
@@ -70,19 +66,6 @@ impl Destination {
         }
     }
 
-    /// Says how many readings the spool holds, where it holds any.
-    pub(crate) fn tell_what_waits(&self, messages: &Messages) {
-        if let Self::Spooled { spool, .. } = self
-            && spool.len() > 0
-        {
-            messages.say(&format_args!(
-                "{} stay in the spool `{}`, to be delivered by the next run",
-                spool.len(),
-                spool.name()
-            ));
-        }
-    }
-
     /// Has the journal keep the changes of this session, and returns what it holds already; nothing where there is no
     /// journal.
     ///
@@ -112,6 +95,7 @@ pub(crate) enum Opened {
 pub(crate) async fn open(
     plan: &Plan,
     signals: &mut Signals,
+    gauges: &Gauges,
     messages: &Messages,
 ) -> Result<Opened> {
     let destination = match &plan.store {
@@ -136,13 +120,14 @@ pub(crate) async fn open(
             .await?;
             let spool = match &plan.spool {
                 Some(spool) => tokio::select! {
-                    open = open_spool(spool, plan, store.name(), messages) => Some((open?, spool.limit)),
+                    open = open_spool(spool, plan, store.name(), gauges, messages) => Some((open?, spool.limit)),
                     () = signals.next() => return Ok(Opened::Interrupted),
                 },
                 None => None,
             };
             // With a spool it may be away.
             if spool.is_none() || plan.fail_fast {
+                gauges.set_way(Way::Direct);
                 tokio::select! {
                     answered = wait_for(&store, plan.fail_fast, messages) => answered?,
                     () = signals.next() => return Ok(Opened::Interrupted),
@@ -168,6 +153,7 @@ async fn open_spool(
     spool: &SpoolPlan,
     plan: &Plan,
     store: &str,
+    gauges: &Gauges,
     messages: &Messages,
 ) -> Result<Spool> {
     let path = match &spool.path {
@@ -180,7 +166,10 @@ async fn open_spool(
         spool.supply(&store)?;
         Ok(spool)
     };
-    tokio::task::spawn_blocking(open).await?
+    gauges.set_opening(true);
+    let spool = tokio::task::spawn_blocking(open).await?;
+    gauges.set_opening(false);
+    spool
 }
 
 /// Waits until the store answers.
@@ -196,14 +185,13 @@ async fn wait_for(store: &dyn Store, fail_fast: bool, messages: &Messages) -> Re
         }
     };
     loop {
-        let mut ping = store.ping();
-        let failure = loop {
-            match timeout(PROMPT, &mut ping).await {
-                Ok(Ok(())) => return Ok(()),
-                Ok(Err(failure)) => break failure,
-                Err(_) if fail_fast => {}
-                Err(_) => store.away().into_iter().for_each(&mut tell),
+        let known = |failure| {
+            if !fail_fast {
+                tell(failure);
             }
+        };
+        let Err(failure) = attend(store, store.ping(), known).await else {
+            return Ok(());
         };
         let away = matches!(failure, Failure::Unknown(_));
         if !away || fail_fast {

@@ -135,7 +135,6 @@ fn options_that_need_another_one_say_so() {
     ] {
         let mut program = common::sub(&args).spawn();
         assert_eq!(program.wait().code(), Some(2));
-        let stderr = program.stderr();
-        assert_eq!(stderr.lines().next(), Some(expected));
+        assert_eq!(program.stderr(), format!("{expected}\n"));
     }
 }

@@ -211,6 +211,20 @@ fn a_session_that_may_have_begun_anew_is_subscribed_again() {
     drop(second);
 }
 
+#[test]
+fn a_subscription_that_was_granted_with_less_is_asked_for_and_told_in_each_run() {
+    let broker = Broker::builder().config("max_qos 1").start();
+    let folder = tempfile::tempdir().unwrap();
+    for run in 1..=2 {
+        let program = durable(broker.port(), folder.path())
+            .args(["-q", "2"])
+            .spawn();
+        program.wait_for_stderr("grants QoS 1 at most for `iot/#`, not 2");
+        interrupt(program);
+        assert_eq!(subscriptions(&broker), run);
+    }
+}
+
 /// On MQTT 3.1.1, with the files of its session on a disk that can be full; what is stored lies elsewhere.
 fn on(disk: &FaultyDisk, port: u16, folder: &Path, store: &Path) -> Program {
     let program = durable(port, store).args(["-V", "311"]);
@@ -476,7 +490,128 @@ fn a_session_that_cannot_be_forgotten_is_kept() {
         .args(["--forget"])
         .spawn();
     assert_eq!(forget.wait().code(), Some(1));
+    let port = broker.port();
+    assert_eq!(
+        forget.stderr(),
+        format!(
+            "iot-sub: the session is not forgotten: cannot connect to broker `localhost:{port}`: connection refused (is a \
+             broker running there?)\n"
+        )
+    );
     assert!(state(folder.path()).is_some());
+}
+
+#[test]
+fn a_session_that_is_in_use_is_not_forgotten() {
+    let (broker, folder) = (Broker::start(), tempfile::tempdir().unwrap());
+    let mongo = Mongo::reserve();
+    let port = broker.port().to_string();
+    let run = |args: &[&str]| {
+        let program = sub(&["-p", &port, "--durable", "--store", &mongo.url()]).args(args);
+        program.env("XDG_STATE_HOME", folder.path()).spawn()
+    };
+    let first = run(&[]);
+    broker.wait_for_log("Sending SUBACK", DEADLINE);
+    let mut forget = run(&["--forget"]);
+    assert_eq!(forget.wait().code(), Some(1));
+    let stderr = forget.stderr();
+    assert!(
+        stderr.ends_with(".session`: another iot-sub uses it (end it first)\n"),
+        "{stderr}"
+    );
+    publish(broker.port(), &["-q", "1", "-m", "7"]);
+    first.wait_for_stdout("7.0");
+}
+
+#[test]
+fn a_session_is_forgotten_whether_its_store_is_there_or_not() {
+    let (broker, folder) = (Broker::start(), tempfile::tempdir().unwrap());
+    let mongo = Mongo::reserve();
+    let port = broker.port().to_string();
+    let file = folder.path().join("iot.db");
+    let sqlite = format!("sqlite:{}", file.display());
+    for store in [
+        &["--store", &mongo.url(), "--ack-after", "store"][..],
+        &["--store", &sqlite],
+    ] {
+        let mut forget = sub(&["-p", &port, "--forget", "-i", "mine"])
+            .args(store)
+            .env("XDG_STATE_HOME", folder.path())
+            .spawn();
+        assert!(forget.wait().success(), "{}", forget.stderr());
+        let expected = "iot-sub: the session of client ID `mine` at broker `localhost:";
+        assert!(forget.stderr().starts_with(expected), "{}", forget.stderr());
+    }
+    assert!(!file.exists(), "it made a store to forget something");
+}
+
+#[test]
+fn with_the_session_its_packet_ids_are_forgotten() {
+    let (peer, folder) = (ScriptedPeer::listen(), tempfile::tempdir().unwrap());
+    let mongo = Mongo::reserve();
+    let port = peer.port().to_string();
+    let (spool, file) = (folder.path().join("spool"), folder.path().join("iot.db"));
+    let ways = [
+        (
+            &spool,
+            vec![
+                "--store".to_owned(),
+                mongo.url(),
+                "--spool".to_owned(),
+                spool.display().to_string(),
+            ],
+        ),
+        (
+            &file,
+            vec!["--store".to_owned(), format!("sqlite:{}", file.display())],
+        ),
+    ];
+    for (path, store) in ways {
+        let run = |args: &[&str]| {
+            sub(&["-p", &port, "--durable", "-V", "311", "-q", "2"])
+                .args(&store)
+                .args(args)
+                .env("XDG_STATE_HOME", folder.path())
+                .spawn()
+        };
+        let mut first = run(&[]);
+        let mut broker = peer.accept();
+        broker.read_packet();
+        broker.send(b"\x20\x02\x00\x00");
+        let subscribe = broker.read_packet();
+        broker.send(&[0x90, 3, subscribe[2], subscribe[3], 2]);
+        broker.send(b"\x34\x08\x00\x01t\x00\x071.5");
+        broker.expect(&[0x50, 2, 0, 7]);
+        first.kill();
+        let held = || sqlite(path, "select count(*) from held");
+        assert_eq!(held(), "1\n");
+        let mut forget = run(&["--forget"]);
+        let mut broker = peer.accept();
+        broker.read_packet();
+        broker.send(b"\x20\x02\x00\x00");
+        assert_eq!(broker.read_packet()[0], 0xe0);
+        broker.close();
+        assert!(forget.wait().success(), "{}", forget.stderr());
+        assert_eq!(held(), "0\n");
+    }
+    // The reading itself was acknowledged.
+    assert_eq!(sqlite(&spool, "select count(*) from entries"), "1\n");
+}
+
+#[test]
+fn who_forgets_waits_for_no_broker_that_hangs() {
+    let (peer, folder) = (ScriptedPeer::listen(), tempfile::tempdir().unwrap());
+    let mut forget = durable(peer.port(), folder.path())
+        .args(["-i", "mine", "--forget"])
+        .spawn();
+    let mut broker = peer.accept();
+    broker.read_packet();
+    forget.interrupt();
+    assert_eq!(forget.wait().code(), Some(1));
+    assert_eq!(
+        forget.stderr(),
+        "iot-sub: the session is not forgotten: it was interrupted\n"
+    );
 }
 
 #[test]
@@ -501,6 +636,6 @@ fn what_contradicts_a_durable_session_is_told() {
     ] {
         let mut program = sub(&["--durable", "--store", "none"]).args(args).spawn();
         assert_eq!(program.wait().code(), Some(2));
-        assert_eq!(program.stderr().lines().next(), Some(expected));
+        assert_eq!(program.stderr(), format!("{expected}\n"));
     }
 }

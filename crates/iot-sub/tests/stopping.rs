@@ -48,7 +48,7 @@ fn without_a_spool_a_second_ctrl_c_gives_up_on_a_store_that_is_away_and_says_how
         last,
         [
             "iot-sub: 3 messages that were received are not stored",
-            "iot-sub: received 3, stored 0, rejected 0"
+            "iot-sub: received 3, stored 0, rejected 0, in flight 3"
         ]
     );
 }

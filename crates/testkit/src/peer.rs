@@ -123,6 +123,11 @@ impl Conversation {
 
     /// Closes the connection.
     pub fn close(self) {
+        self.hang_up();
+    }
+
+    /// Ends the connection both ways; the conversation may then be replaced by another one.
+    pub fn hang_up(&self) {
         // Fails only where the other side has closed it already.
         let _ = self.stream.shutdown(Shutdown::Both);
     }

@@ -88,7 +88,7 @@ impl PoweredDisk {
                     }
                 }
             }
-            Call::Send { .. } => {}
+            Call::Send { .. } | Call::Receive { .. } => {}
         }
     }
 

@@ -46,10 +46,18 @@ pub enum Call {
         /// What.
         bytes: Vec<u8>,
     },
+    /// Bytes have come from a TCP connection.
+    Receive {
+        /// The port at its other end.
+        port: u16,
+        /// What.
+        bytes: Vec<u8>,
+    },
 }
 
-const CALLS: &str =
-    "trace=write,pwrite64,writev,sendto,sendmsg,fsync,fdatasync,ftruncate,unlink,unlinkat";
+const CALLS: &str = "trace=write,pwrite64,writev,sendto,sendmsg,read,readv,recvfrom,recvmsg,fsync,fdatasync,ftruncate,\
+                     unlink,unlinkat";
+const RECEIVING: [&str; 4] = ["read", "readv", "recvfrom", "recvmsg"];
 
 /// Returns the program under strace, which writes into `trace`.
 pub fn traced(program: impl AsRef<Path>, trace: &Path) -> Program {
@@ -69,7 +77,8 @@ pub fn traced(program: impl AsRef<Path>, trace: &Path) -> Program {
         .args([trace, program.as_ref()])
 }
 
-/// Reads what strace has written: the calls in the order in which they began, and the ends of syncs in between.
+/// Reads what strace has written: the calls in the order in which they began, and in between the ends of syncs, and what
+/// was received when it was there.
 ///
 /// # Panics
 /// A call that writes in pieces (`writev`, `sendmsg`) to a file below `folder`: nobody does yet.
@@ -85,13 +94,14 @@ pub fn read_trace(trace: &Path) -> Vec<Call> {
         if let Some(begun) = call.strip_suffix(" <unfinished ...>") {
             calls.extend(begins(begun));
             unfinished.push((thread, begun.to_owned()));
-        } else if call.starts_with("<... ") {
+        } else if let Some(resumed) = call.strip_prefix("<... ") {
             let Some(index) = unfinished.iter().position(|(of, _)| *of == thread) else {
                 continue;
             };
             let (_, begun) = unfinished.remove(index);
             let succeeded = !call.contains(" = -1 ");
-            calls.extend(ends(&begun).filter(|_| succeeded));
+            let rest = resumed.split_once(" resumed>").map_or("", |(_, rest)| rest);
+            calls.extend(ends(&format!("{begun}{rest}")).filter(|_| succeeded));
         } else if !call.contains(") = -1 ") {
             calls.extend(begins(call));
             calls.extend(ends(call));
@@ -100,25 +110,30 @@ pub fn read_trace(trace: &Path) -> Vec<Call> {
     calls
 }
 
+/// What is handed over or has come, as one.
+fn bytes(arguments: &str) -> Vec<u8> {
+    let strings = arguments.split('"').skip(1).step_by(2);
+    strings.flat_map(unescape).collect()
+}
+
+/// The port at the other end, if it is about a connection.
+fn port(arguments: &str) -> Option<u16> {
+    // 9<TCP:[127.0.0.1:40000->127.0.0.1:1883]>, with a `>` of its own.
+    let (_, peer) = arguments.split_once("<TCP:[")?.1.split_once("->")?;
+    let (_, port) = peer.split_once("]>")?.0.rsplit_once(':')?;
+    port.parse().ok()
+}
+
 fn begins(call: &str) -> Option<Call> {
     let (name, arguments) = call.split_once('(')?;
+    if RECEIVING.contains(&name) {
+        return None;
+    }
     let target = arguments
         .split_once('<')
         .and_then(|(_, rest)| rest.split_once('>'));
-    let strings: Vec<Vec<u8>> = arguments
-        .split('"')
-        .skip(1)
-        .step_by(2)
-        .map(unescape)
-        .collect();
-    let connection = || {
-        // 9<TCP:[127.0.0.1:40000->127.0.0.1:1883]>, with a `>` of its own.
-        let (_, peer) = arguments.split_once("<TCP:[")?.1.split_once("->")?;
-        let (_, port) = peer.split_once("]>")?.0.rsplit_once(':')?;
-        port.parse().ok()
-    };
-    if let Some(port) = connection() {
-        let bytes = strings.concat();
+    if let Some(port) = port(arguments) {
+        let bytes = bytes(arguments);
         return (!bytes.is_empty()).then_some(Call::Send { port, bytes });
     }
     let file =
@@ -135,7 +150,7 @@ fn begins(call: &str) -> Option<Call> {
             Some(Call::Write {
                 file: file(target),
                 at,
-                bytes: strings.concat(),
+                bytes: bytes(arguments),
             })
         }
         "ftruncate" => {
@@ -154,6 +169,11 @@ fn begins(call: &str) -> Option<Call> {
 }
 
 fn ends(call: &str) -> Option<Call> {
+    let (name, arguments) = call.split_once('(')?;
+    if RECEIVING.contains(&name) {
+        let (port, bytes) = (port(arguments)?, bytes(arguments));
+        return (!bytes.is_empty()).then_some(Call::Receive { port, bytes });
+    }
     match begins(call)? {
         Call::SyncBegins { file } => Some(Call::SyncEnds { file }),
         _ => None,
@@ -202,6 +222,10 @@ mod tests {
 12 fsync(9<\x2f\x61> <unfinished ...>
 13 sendto(7<TCP:[127.0.0.1:40000->127.0.0.1:1883]>, "\x40\x02", 2, MSG_NOSIGNAL, NULL, 0) = 2
 12 <... fsync resumed>) = 0
+13 recvfrom(7<TCP:[127.0.0.1:40000->127.0.0.1:1883]>,  <unfinished ...>
+12 recvfrom(7<TCP:[127.0.0.1:40000->127.0.0.1:1883]>, 0x1, 9, 0, NULL, NULL) = -1 EAGAIN (Resource temporarily unavailable)
+13 <... recvfrom resumed>"\x62", 9, 0, NULL, NULL) = 1
+12 read(7<\x2f\x61>, "\x62", 9) = 1
 12 fsync(9<\x2f\x61>) = -1 EIO (Input/output error)
 12 ftruncate(9<\x2f\x61>, 100) = 0
 12 unlink("\x2f\x61") = 0
@@ -223,6 +247,10 @@ mod tests {
                     bytes: vec![0x40, 2]
                 },
                 Call::SyncEnds { file: file.clone() },
+                Call::Receive {
+                    port: 1_883,
+                    bytes: b"b".into()
+                },
                 Call::Truncate {
                     file: file.clone(),
                     length: 100

@@ -1,13 +1,14 @@
 //! What can go wrong, and how it is made to.
 
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand::RngExt;
-use testkit::{FaultyNet, Way, eventually};
+use testkit::{FaultyNet, Way};
 
-use crate::round::{Database, World};
-use crate::subject::Subject;
+use crate::kind::Kind;
+use crate::log::SUBJECT;
+use crate::world::{GOES_ON, LOST_BROKER, LOST_STORE, PATIENCE, STOPS, World};
 
 /// The points where `iot-sub` can be made to kill itself, and at which pass at most.
 pub(crate) const POINTS: [(&str, u32); 12] = [
@@ -25,11 +26,6 @@ pub(crate) const POINTS: [(&str, u32); 12] = [
     ("after-trim", 3),
 ];
 
-/// Longer than one and a half times the keep alive of five seconds, after which a silent side counts as gone.
-const SILENCE: Duration = Duration::from_secs(8);
-/// How long `iot-sub` may take to notice.
-const PATIENCE: Duration = Duration::from_mins(1);
-
 /// One fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -46,9 +42,17 @@ pub(crate) enum Fault {
     KillPrimary,
     FreezePrimary,
     StepDown,
+    /// `iot-sub` is killed while the store is away: what it has spooled is delivered by its next life.
+    KillSubjectAlone,
     BrokerNet(NetFault),
     StoreNet(NetFault),
+    /// Each write fails.
     FillDisk,
+    /// There really is no room, and MongoDB is away: else the spool could do with the room it has.
+    FillSmallDisk,
+    /// `iot-sub` is killed then, and has to start there.
+    KillSubjectOnSmallDisk,
+    FailFsync,
 }
 
 /// What can be wrong with a network.
@@ -70,30 +74,43 @@ const NET_FAULTS: [NetFault; 5] = [
 ];
 
 impl Fault {
-    /// Returns all that a round with such a database can hold, but for the killed broker.
-    pub(crate) fn all(database: &Database) -> Vec<Self> {
+    /// Returns all that a round of this kind holds.
+    pub(crate) fn all(kind: &Kind, small_disk: bool) -> Vec<Self> {
         let mut all = vec![
             Self::KillSubject,
+            Self::KillSubjectAlone,
             Self::TerminateSubject,
             Self::FreezeSubject,
             Self::RestartBroker,
             Self::FreezeBroker,
             Self::FillDisk,
+            Self::FailFsync,
         ];
+        if small_disk {
+            all.extend([Self::FillSmallDisk, Self::KillSubjectOnSmallDisk]);
+        }
+        if kind.broker_dies {
+            all.extend([Self::KillBroker; 3]);
+        }
         all.extend((0..POINTS.len()).map(Self::KillSubjectAt));
         all.extend(NET_FAULTS.map(Self::BrokerNet));
-        match database {
-            Database::Alone(..) => {
-                all.extend([Self::KillStore, Self::FreezeStore]);
-                all.extend(NET_FAULTS.map(Self::StoreNet));
+        if kind.into_set {
+            for primary in [Self::KillPrimary, Self::FreezePrimary, Self::StepDown] {
+                all.extend([primary; 2]);
             }
-            Database::Set(_) => {
-                for primary in [Self::KillPrimary, Self::FreezePrimary, Self::StepDown] {
-                    all.extend([primary; 2]);
-                }
-            }
+        } else {
+            all.extend([Self::KillStore, Self::FreezeStore]);
+            all.extend(NET_FAULTS.map(Self::StoreNet));
         }
         all
+    }
+
+    /// Returns those that a short round doesn't leave to chance.
+    pub(crate) fn always(kind: &Kind, small_disk: bool) -> Vec<Self> {
+        let mut always = vec![Self::FillDisk, Self::FailFsync, Self::KillSubjectAlone];
+        always.extend(small_disk.then_some(Self::KillSubjectOnSmallDisk));
+        always.extend(kind.broker_dies.then_some(Self::KillBroker));
+        always
     }
 
     /// Returns what the report calls it.
@@ -120,13 +137,16 @@ impl Fault {
             Self::StepDown => "a replica set's primary steps down".into(),
             Self::BrokerNet(fault) => format!("network to mosquitto: {}", net(fault)),
             Self::StoreNet(fault) => format!("network to mongod: {}", net(fault)),
-            Self::FillDisk => "disk full under the spool".into(),
+            Self::KillSubjectAlone => "kill -9 of iot-sub while MongoDB is away".into(),
+            Self::FillDisk => "disk full under the spool: each write fails".into(),
+            Self::FillSmallDisk => "disk full under the spool: a small file system".into(),
+            Self::KillSubjectOnSmallDisk => "kill -9 of iot-sub while its disk is full".into(),
+            Self::FailFsync => "fsync fails under the spool".into(),
         }
     }
 
-    /// Strikes, waits until it is noticed, and heals it. Returns what the report calls it.
-    pub(crate) fn strike(self, world: &mut World) -> String {
-        let mut name = self.name();
+    /// Strikes, waits until it is noticed, and heals it.
+    pub(crate) fn strike(self, world: &mut World) {
         match self {
             Self::KillSubject => {
                 world.subject.kill();
@@ -138,9 +158,10 @@ impl Fault {
                 world.subject.kill();
                 let pass = world.random.random_range(1..=most);
                 world.subject.start(Some(&format!("{point}:{pass}")));
-                if !world.subject.wait_for_failpoint(PATIENCE) {
-                    name += ": not reached";
-                }
+                assert!(
+                    world.subject.wait_for_failpoint(PATIENCE),
+                    "iot-sub has not come to point {point} within {PATIENCE:?}"
+                );
                 world.subject.start(None);
             }
             Self::TerminateSubject => {
@@ -149,8 +170,17 @@ impl Fault {
                 world.subject.start(None);
             }
             Self::FreezeSubject => {
+                // Until the broker takes it for gone.
+                let line = format!("Client {SUBJECT} has exceeded timeout");
+                let count = |world: &World| world.broker.log().matches(&line).count();
+                let before = count(world);
                 world.subject.freeze();
-                sleep(SILENCE);
+                let end = Instant::now() + PATIENCE;
+                while count(world) == before {
+                    assert!(Instant::now() < end, "mosquitto has not logged `{line}`");
+                    // It is a long log.
+                    sleep(Duration::from_millis(500));
+                }
                 world.subject.thaw();
             }
             Self::RestartBroker => {
@@ -180,13 +210,34 @@ impl Fault {
             Self::KillPrimary | Self::FreezePrimary | Self::StepDown => self.strike_set(world),
             Self::BrokerNet(fault) => fault.strike_broker(world),
             Self::StoreNet(fault) => fault.strike_store(world),
-            Self::FillDisk => {
-                world.noticed("the disk is full", |world| world.subject.disk.fill());
+            Self::KillSubjectAlone => world.without_store(|world| {
+                world.subject.kill();
+                world.subject.start(None);
                 world.rest(0..2_000);
-                world.noticed("can be written to again", |world| world.subject.disk.heal());
+            }),
+            Self::FillDisk => {
+                world.stops_reading(|subject| subject.disk.fill());
+                world.rest(0..2_000);
+                world.noticed(GOES_ON, |world| world.subject.disk.heal());
+            }
+            Self::FillSmallDisk | Self::KillSubjectOnSmallDisk => world.without_store(|world| {
+                world.stops_reading(|subject| subject.small_disk().fill());
+                if self == Self::KillSubjectOnSmallDisk {
+                    world.subject.kill();
+                    world.subject.start(None);
+                    let stops = world.subject.notices(STOPS, 0, PATIENCE);
+                    assert!(stops, "iot-sub reads on though its disk is full");
+                }
+                world.rest(0..2_000);
+                world.noticed(GOES_ON, |world| world.subject.small_disk().heal());
+            }),
+            Self::FailFsync => {
+                world.subject.disk.fail_fsync();
+                world.subject.fails_with_its_disk();
+                world.subject.disk.heal();
+                world.subject.start(None);
             }
         }
-        name
     }
 
     fn strike_set(self, world: &mut World) {
@@ -246,9 +297,6 @@ impl NetFault {
     }
 }
 
-const LOST_BROKER: &str = "lost broker";
-const LOST_STORE: &str = "waiting for store";
-
 fn heal(net: &FaultyNet) {
     // What waited in it is lost.
     net.cut();
@@ -262,24 +310,5 @@ fn slow_or_cut(fault: NetFault, world: &mut World, net: fn(&World) -> &FaultyNet
         net(world).set_latency(Duration::ZERO);
     } else {
         net(world).cut();
-    }
-}
-
-impl World {
-    /// Does something and waits until `iot-sub` says that it has noticed, which it must within a minute. What it has
-    /// said already and not taken back it doesn't say again, so that must be over before.
-    fn noticed(&mut self, line: &str, act: impl FnOnce(&mut Self)) {
-        let over = |subject: &Subject| match line {
-            LOST_BROKER => subject.last("Connected with result code") > subject.last(LOST_BROKER),
-            LOST_STORE => subject.last(LOST_STORE) <= subject.last("is back"),
-            _ => true,
-        };
-        eventually(PATIENCE, format_args!("`{line}` is over"), || {
-            over(&self.subject)
-        });
-        let before = self.subject.said(line);
-        act(self);
-        let noticed = self.subject.notices(line, before, PATIENCE);
-        assert!(noticed, "iot-sub has not said `{line}` within {PATIENCE:?}");
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use mongodb::bson::{Bson, Document, doc};
 
-use crate::publisher::{qos, text};
+use crate::publisher::{Key, key, qos, text};
 
 /// How often the store has each number of each publisher.
 pub(crate) struct Ledger {
@@ -15,7 +15,7 @@ pub(crate) struct Ledger {
 /// What the store holds.
 #[derive(Debug, Default)]
 pub(crate) struct Held {
-    counts: HashMap<(usize, usize), u64>,
+    counts: HashMap<Key, u64>,
 }
 
 impl Ledger {
@@ -54,14 +54,14 @@ impl Ledger {
             let mut cursor = collection.find(doc! {}).await.expect("a cursor");
             while cursor.advance().await.expect("the next reading") {
                 let document = cursor.deserialize_current().expect("a document");
-                let Some((publisher, number)) = sent_as(&document) else {
+                let Some(key) = sent_as(&document) else {
                     panic!("the store has what was never sent so: {document}");
                 };
                 assert!(
-                    number < *sent.get(publisher).unwrap_or(&0),
-                    "the store has number {number} of publisher {publisher}, which was never sent"
+                    key.1 < *sent.get(key.0).unwrap_or(&0),
+                    "the store has {key:?}, which was never sent"
                 );
-                *held.counts.entry((publisher, number)).or_default() += 1;
+                *held.counts.entry(key).or_default() += 1;
             }
         });
         held
@@ -69,11 +69,8 @@ impl Ledger {
 }
 
 /// Which reading this is, if nothing about it has changed.
-fn sent_as(document: &Document) -> Option<(usize, usize)> {
-    let topic = document.get_str("topic").ok()?;
-    let mut levels = topic.split('/').skip(1);
-    let level = levels.next()?;
-    let publisher = levels.next()?.parse().ok()?;
+fn sent_as(document: &Document) -> Option<Key> {
+    let key = key(document.get_str("topic").ok()?)?;
     let value = document.get_document("value").ok()?;
     let number = match value.get("n")? {
         Bson::Int32(number) => usize::try_from(*number).ok()?,
@@ -89,29 +86,32 @@ fn sent_as(document: &Document) -> Option<(usize, usize)> {
         }
         _ => return None,
     };
-    let own = levels.next().map(str::parse);
-    let unchanged = value.get_str("x").ok()? == text(publisher, number)
+    let unchanged = number == key.1
+        && value.get_str("x").ok()? == text(key)
         && value.len() == 2
-        && level == format!("q{}", qos(publisher))
-        && own.is_none_or(|own| own == Ok(number))
         && document.get_datetime("reg_date").is_ok()
         && document.len() == 4;
-    unchanged.then_some((publisher, number))
+    unchanged.then_some(key)
 }
 
 impl Held {
-    /// Whether a number is there.
-    pub(crate) fn has(&self, publisher: usize, number: usize) -> bool {
-        self.counts.contains_key(&(publisher, number))
+    /// Returns each reading that is there, and how often.
+    pub(crate) fn counts(&self) -> impl Iterator<Item = (Key, u64)> {
+        self.counts.iter().map(|(key, count)| (*key, *count))
+    }
+
+    /// Whether a reading is there.
+    pub(crate) fn has(&self, key: Key) -> bool {
+        self.counts.contains_key(&key)
     }
 
     /// What is missing of what was sent.
-    pub(crate) fn missing(&self, sent: &[usize]) -> Vec<(usize, usize)> {
+    pub(crate) fn missing(&self, sent: &[usize]) -> Vec<Key> {
         let numbers = |(publisher, count): (usize, &usize)| {
             (0..*count).map(move |number| (publisher, number))
         };
         let all = sent.iter().enumerate().flat_map(numbers);
-        all.filter(|key| !self.counts.contains_key(key)).collect()
+        all.filter(|key| !self.has(*key)).collect()
     }
 
     /// How many there are beyond one of each, of what was sent with this QoS.

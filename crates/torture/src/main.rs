@@ -3,12 +3,15 @@
 //! to be in the store, unchanged, beside nothing that was never sent. `scripts/torture` runs it.
 
 mod fault;
+mod kind;
 mod ledger;
 mod log;
 mod publisher;
 mod report;
 mod round;
+mod small;
 mod subject;
+mod world;
 
 use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
@@ -19,7 +22,7 @@ use clap::Parser;
 use iot_core::cli::parse_duration;
 
 use report::Report;
-use round::{MODES, Round};
+use round::Round;
 
 /// Kill, freeze, cut off and fill up whatever a reading passes through, and see that none is missing in the end
 #[derive(Debug, Parser)]
@@ -41,6 +44,10 @@ struct Args {
     #[arg(long)]
     short: bool,
 
+    /// Fill the file system at PATH for real, which has room for 100 MB or so [default: full disks are only simulated]
+    #[arg(long, value_name = "PATH")]
+    small_disk: Option<PathBuf>,
+
     /// Torture this iot-sub, which was built with the feature failpoints [default: the one beside this program]
     #[arg(long, value_name = "PATH")]
     program: Option<PathBuf>,
@@ -51,7 +58,7 @@ fn main() -> ExitCode {
     // A multiple, so that the kinds of rounds come in their order.
     let first = args
         .seed
-        .unwrap_or_else(|| u64::from(rand::random::<u32>()) / MODES * MODES);
+        .unwrap_or_else(|| u64::from(rand::random::<u32>()) / kind::COUNT * kind::COUNT);
     let program = subject::Binary::of(args.program.as_deref());
     let start = Instant::now();
     let mut report = Report::default();
@@ -61,12 +68,14 @@ fn main() -> ExitCode {
             (Some(rounds), _) if done >= rounds => false,
             (_, Some(duration)) => start.elapsed() < duration,
             (Some(_), None) => true,
-            (None, None) => done < MODES,
+            (None, None) => done < kind::COUNT,
         };
         if !goes_on {
             break;
         }
-        let round = AssertUnwindSafe(|| Round::new(seed, args.short, &program).run());
+        let small_disk = args.small_disk.as_deref();
+        let round = || Round::new(seed, args.short, &program, small_disk).run();
+        let round = AssertUnwindSafe(round);
         let Ok(outcome) = panic::catch_unwind(round) else {
             let short = if args.short { " --short" } else { "" };
             eprintln!(

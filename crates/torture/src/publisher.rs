@@ -16,13 +16,28 @@ const UNDER_WAY: usize = 20;
 /// How long the broker may take to acknowledge.
 const PATIENCE: Duration = Duration::from_mins(2);
 
+/// A publisher and the number of one of its readings.
+pub(crate) type Key = (usize, usize);
+
+/// Returns the topic of a reading: each has one of its own, so that the broker's log tells them apart.
+fn topic((publisher, number): Key) -> String {
+    format!("iot/q{}/{publisher}/{number}", qos(publisher))
+}
+
+/// Returns which reading has this topic.
+pub(crate) fn key(name: &str) -> Option<Key> {
+    let mut levels = name.split('/').skip(2).map(str::parse);
+    let key = (levels.next()?.ok()?, levels.next()?.ok()?);
+    (topic(key) == name).then_some(key)
+}
+
 /// Returns the QoS of a publisher.
 pub(crate) fn qos(publisher: usize) -> u8 {
     if publisher < PUBLISHERS / 2 { 1 } else { 2 }
 }
 
-/// Returns the text that goes with a number: a page or two now and then, else short.
-pub(crate) fn text(publisher: usize, number: usize) -> String {
+/// Returns the text that goes with a reading: a page or two now and then, else short.
+pub(crate) fn text((publisher, number): Key) -> String {
     let mix = (number + 1).wrapping_mul(2_654_435_761) ^ (publisher << 20);
     let words = if mix.is_multiple_of(17) { 300 } else { mix % 7 };
     let mut text = String::new();
@@ -39,13 +54,13 @@ pub(crate) struct Publishers {
 }
 
 impl Publishers {
-    /// Starts them, each at `rate` readings a second. With `own_topics` each reading has a topic of its own.
-    pub(crate) fn start(port: u16, rate: u32, own_topics: bool) -> Self {
+    /// Starts them, each at `rate` readings a second.
+    pub(crate) fn start(port: u16, rate: u32) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let threads = (0..PUBLISHERS)
             .map(|number| {
                 let stop = Arc::clone(&stop);
-                thread::spawn(move || publish(number, port, rate, own_topics, &stop))
+                thread::spawn(move || publish(number, port, rate, &stop))
             })
             .collect();
         Self { stop, threads }
@@ -61,7 +76,7 @@ impl Publishers {
     }
 }
 
-fn publish(number: usize, port: u16, rate: u32, own_topics: bool, stop: &AtomicBool) -> usize {
+fn publish(number: usize, port: u16, rate: u32, stop: &AtomicBool) -> usize {
     let qos = qos(number);
     let config = ClientConfig {
         client_id: format!("publisher{number}"),
@@ -84,11 +99,8 @@ fn publish(number: usize, port: u16, rate: u32, own_topics: bool, stop: &AtomicB
     let mut next = Instant::now();
     let mut count = 0;
     while !stop.load(Ordering::Relaxed) {
-        let mut topic = format!("iot/q{qos}/{number}");
-        if own_topics {
-            let _ = write!(topic, "/{count}");
-        }
-        let payload = format!(r#"{{"n":{count},"x":"{}"}}"#, text(number, count));
+        let topic = topic((number, count));
+        let payload = format!(r#"{{"n":{count},"x":"{}"}}"#, text((number, count)));
         under_way.push_back(client.publish(topic, payload, qos, false).expect("room"));
         count += 1;
         if under_way.len() >= UNDER_WAY

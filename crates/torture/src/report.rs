@@ -8,6 +8,8 @@ use std::time::Duration;
 #[derive(Debug, Default)]
 pub(crate) struct Numbers {
     pub(crate) sent: u64,
+    /// What `iot-sub` has acknowledged.
+    pub(crate) acknowledged: u64,
     pub(crate) lives: u64,
     pub(crate) found: u64,
     pub(crate) sent_again: [u64; 3],
@@ -21,7 +23,7 @@ pub(crate) struct Numbers {
 /// One round.
 pub(crate) struct Outcome {
     pub(crate) seed: u64,
-    pub(crate) mode: &'static str,
+    pub(crate) kind: &'static str,
     pub(crate) time: Duration,
     pub(crate) numbers: Numbers,
 }
@@ -29,7 +31,7 @@ pub(crate) struct Outcome {
 /// All rounds, by their kind.
 #[derive(Default)]
 pub(crate) struct Report {
-    modes: BTreeMap<&'static str, (u64, Numbers)>,
+    kinds: BTreeMap<&'static str, (u64, Numbers)>,
     faults: BTreeMap<String, u64>,
     time: Duration,
 }
@@ -40,10 +42,11 @@ impl Report {
         for (fault, count) in &outcome.numbers.faults {
             *self.faults.entry(fault.clone()).or_default() += count;
         }
-        let (rounds, sum) = self.modes.entry(outcome.mode).or_default();
+        let (rounds, sum) = self.kinds.entry(outcome.kind).or_default();
         *rounds += 1;
         let new = outcome.numbers;
         sum.sent += new.sent;
+        sum.acknowledged += new.acknowledged;
         sum.lives += new.lives;
         sum.found += new.found;
         sum.forgotten += new.forgotten;
@@ -59,9 +62,10 @@ impl fmt::Display for Numbers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} acknowledged to the publishers, {} lives of iot-sub, {} found in the spool; QoS 1: {} sent again by the broker, \
+            "{} acknowledged to the publishers, {} by iot-sub, {} lives of iot-sub, {} found in the spool; QoS 1: {} sent again by the broker, \
              {} by publishers, {} stored again; QoS 2: {} sent again, {} by publishers, {} stored again",
             self.sent,
+            self.acknowledged,
             self.lives,
             self.found,
             self.sent_again[1],
@@ -85,7 +89,7 @@ impl fmt::Display for Outcome {
             f,
             "seed {}, {}: {faults} faults in {} s, nothing missing, changed or invented; {}",
             self.seed,
-            self.mode,
+            self.kind,
             self.time.as_secs(),
             self.numbers
         )
@@ -94,10 +98,10 @@ impl fmt::Display for Outcome {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rounds: u64 = self.modes.values().map(|(rounds, _)| rounds).sum();
+        let rounds: u64 = self.kinds.values().map(|(rounds, _)| rounds).sum();
         writeln!(f, "{rounds} rounds in {} s", self.time.as_secs())?;
-        for (mode, (rounds, numbers)) in &self.modes {
-            writeln!(f, "  {mode}, {rounds} rounds: {numbers}")?;
+        for (kind, (rounds, numbers)) in &self.kinds {
+            writeln!(f, "  {kind}, {rounds} rounds: {numbers}")?;
         }
         writeln!(f, "Faults:")?;
         for (fault, count) in &self.faults {

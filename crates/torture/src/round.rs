@@ -3,225 +3,93 @@
 use std::fs;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
-use rand::{RngExt, SeedableRng};
 use tempfile::TempDir;
 use testkit::{Broker, FaultyNet, Mongo, MongoSet};
 
 use crate::fault::Fault;
+use crate::kind::Kind;
 use crate::ledger::{Held, Ledger};
 use crate::log;
-use crate::publisher::Publishers;
+use crate::publisher::{Publishers, qos};
 use crate::report::{Numbers, Outcome};
+use crate::small::SmallDisk;
 use crate::subject::{Binary, Subject};
+use crate::world::{Database, World};
 
 /// Readings a second of each publisher.
 const RATE: u32 = 250;
 /// How long everything may take to drain.
 const DRAIN: Duration = Duration::from_mins(3);
-/// Faults of a short round.
-const SHORT: usize = 9;
-
-/// How many kinds of rounds there are.
-pub(crate) const MODES: u64 = 5;
-
-/// How `iot-sub` is run, and what is promised then.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mode {
-    /// QoS 2 is stored once, QoS 1 again where it was sent again.
-    V311,
-    /// The same with MQTT 5, and a receive maximum of 2,000.
-    V5,
-    /// As with a single server.
-    Set,
-    /// Each reading is stored once, for its payload says which it is.
-    Keyed,
-    /// The broker is killed too, and loses what it acknowledged to the publishers.
-    Lossy,
-}
-
-impl Mode {
-    fn of(seed: u64) -> Self {
-        match seed % MODES {
-            0 => Self::V311,
-            1 => Self::V5,
-            2 => Self::Set,
-            3 => Self::Keyed,
-            _ => Self::Lossy,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::V311 => "MQTT 3.1.1",
-            Self::V5 => "MQTT 5",
-            Self::Set => "MQTT 5, into a replica set",
-            Self::Keyed => "MQTT 3.1.1, with --id-key",
-            Self::Lossy => "MQTT 3.1.1, with a broker that is killed",
-        }
-    }
-
-    fn arguments(self) -> &'static [&'static str] {
-        match self {
-            Self::V311 | Self::Lossy => &["-c"],
-            Self::V5 | Self::Set => &["-c", "-V", "5"],
-            Self::Keyed => &["-c", "--id-key", "/n"],
-        }
-    }
-
-    /// How many readings with this QoS may be stored once more.
-    fn most_again(self, with: usize, numbers: &Numbers) -> u64 {
-        match self {
-            // What it had acknowledged is counted apart.
-            Self::Lossy => u64::MAX,
-            Self::Keyed => 0,
-            Self::V311 | Self::V5 | Self::Set if with == 2 => 0,
-            Self::V311 | Self::V5 | Self::Set => numbers.sent_again[1] + numbers.published_again[1],
-        }
-    }
-}
-
-/// What the faults strike.
-pub(crate) struct World {
-    pub(crate) random: ChaCha8Rng,
-    pub(crate) subject: Subject,
-    pub(crate) to_broker: FaultyNet,
-    pub(crate) broker: Broker,
-    pub(crate) database: Database,
-}
-
-/// Where the readings go.
-pub(crate) enum Database {
-    /// A single server, behind a network that can fail.
-    Alone(Mongo, FaultyNet),
-    /// A replica set, whose members are called by their own addresses.
-    Set(MongoSet),
-}
-
-impl Database {
-    /// The URL for `iot-sub`.
-    fn url(&self) -> String {
-        match self {
-            Self::Alone(_, net) => format!("mongodb://127.0.0.1:{}", net.port()),
-            Self::Set(set) => set.url(),
-        }
-    }
-
-    /// The URL past any faulty network.
-    fn direct_url(&self) -> String {
-        match self {
-            Self::Alone(mongo, _) => mongo.url(),
-            Self::Set(set) => set.url(),
-        }
-    }
-
-    /// The single server.
-    pub(crate) fn alone(&mut self) -> &mut Mongo {
-        match self {
-            Self::Alone(mongo, _) => mongo,
-            Self::Set(_) => panic!("a fault of a single server"),
-        }
-    }
-
-    /// The network before the single server.
-    pub(crate) fn net(&self) -> &FaultyNet {
-        match self {
-            Self::Alone(_, net) => net,
-            Self::Set(_) => panic!("a fault of a single server's network"),
-        }
-    }
-
-    /// The replica set.
-    pub(crate) fn set(&mut self) -> &mut MongoSet {
-        match self {
-            Self::Set(set) => set,
-            Self::Alone(..) => panic!("a fault of a replica set"),
-        }
-    }
-}
-
-impl World {
-    /// Waits for so many milliseconds.
-    pub(crate) fn rest(&mut self, milliseconds: std::ops::Range<u64>) {
-        sleep(Duration::from_millis(
-            self.random.random_range(milliseconds),
-        ));
-    }
-}
+/// Faults of a short round, beside those that it has always.
+const SHORT: usize = 5;
 
 /// One round, before it begins.
 pub(crate) struct Round {
     seed: u64,
-    mode: Mode,
+    kind: &'static Kind,
     faults: Vec<Fault>,
     world: World,
     folder: TempDir,
 }
 
 impl Round {
-    /// Starts what the round needs.
-    pub(crate) fn new(seed: u64, short: bool, binary: &Binary) -> Self {
+    /// Starts what the round needs. Below `mounted`, if given, is a small file system for every other round.
+    pub(crate) fn new(seed: u64, short: bool, binary: &Binary, mounted: Option<&Path>) -> Self {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
-        let mode = Mode::of(seed);
-        let database = if mode == Mode::Set {
+        let kind = Kind::of(seed);
+        let database = if kind.into_set {
             Database::Set(MongoSet::start())
         } else {
             let mongo = Mongo::start();
             let net = FaultyNet::to(mongo.port());
             Database::Alone(mongo, net)
         };
-        let mut faults = Fault::all(&database);
-        if mode == Mode::Lossy {
-            faults.extend([Fault::KillBroker; 3]);
-        }
+        let small_disk = mounted.filter(|_| seed.is_multiple_of(2));
+        let small_disk = small_disk.map(SmallDisk::on);
+        let mut faults = Fault::all(kind, small_disk.is_some());
         faults.shuffle(&mut random);
         if short {
+            let always = Fault::always(kind, small_disk.is_some());
+            faults.retain(|fault| !always.contains(fault));
             faults.truncate(SHORT);
-            faults.push(Fault::KillSubject);
-            if mode == Mode::Lossy {
-                faults.push(Fault::KillBroker);
-            }
+            faults.extend(always);
+            faults.shuffle(&mut random);
         }
-        let broker = Broker::builder()
+        // At any moment, and so also with much that waits.
+        faults.push(Fault::KillSubject);
+        let mut broker = Broker::builder()
             .persistent()
-            .config("max_queued_messages 0")
-            .start();
+            .config("max_queued_messages 0");
+        if kind.broker_dies {
+            // To what it had seconds before it rolls back then, instead of to its last start.
+            broker = broker.config("autosave_interval 2");
+        }
+        let broker = broker.start();
         let to_broker = FaultyNet::to(broker.port());
         let folder = TempDir::new().expect("a temporary folder");
-        let mut arguments: Vec<String> = [
-            "-p",
-            &to_broker.port().to_string(),
-            "--store",
-            &database.url(),
-            "-q",
-            "2",
-            "-i",
-            log::SUBJECT,
-            "-k",
-            "5",
-        ]
-        .map(String::from)
-        .into();
-        arguments.extend(
-            mode.arguments()
-                .iter()
-                .map(|argument| String::from(*argument)),
-        );
+        let port = to_broker.port().to_string();
+        let url = database.url();
+        let mut arguments = vec!["-p", &port, "--store", &url, "-q", "2"];
+        arguments.extend(["-i", log::SUBJECT, "-k", "5"]);
+        arguments.extend(kind.arguments);
+        let arguments = arguments.into_iter().map(String::from).collect();
         let world = World {
             random,
-            subject: Subject::new(binary, arguments, folder.path()),
+            subject: Subject::new(binary, arguments, small_disk, folder.path()),
             to_broker,
             broker,
             database,
         };
         Self {
             seed,
-            mode,
+            kind,
             faults,
             world,
             folder,
@@ -250,7 +118,10 @@ impl Round {
         let kept = std::env::temp_dir().join(format!("torture-{}", self.seed));
         fs::create_dir_all(&kept)?;
         // Below the state directory the program has one of its own.
-        for folder in [self.folder.path(), &self.folder.path().join("iot-sub")] {
+        for folder in [
+            self.folder.path(),
+            &self.world.subject.state().join("iot-sub"),
+        ] {
             for file in fs::read_dir(folder)? {
                 let file = file?;
                 if file.file_type()?.is_file() {
@@ -267,25 +138,25 @@ impl Round {
 
     fn go(&mut self) -> Outcome {
         let start = Instant::now();
-        let mode = self.mode;
+        let kind = self.kind;
         let world = &mut self.world;
         let mut numbers = Numbers::default();
         world.subject.start(None);
         world
             .broker
             .wait_for_log("Sending SUBACK", Duration::from_secs(30));
-        let publishers = Publishers::start(world.broker.port(), RATE, mode == Mode::Lossy);
+        let publishers = Publishers::start(world.broker.port(), RATE);
         for fault in &self.faults {
             world.rest(200..1_500);
             world.subject.check();
-            let name = fault.strike(world);
-            *numbers.faults.entry(name).or_default() += 1;
+            fault.strike(world);
+            *numbers.faults.entry(fault.name()).or_default() += 1;
         }
         let sent = publishers.finish();
         numbers.sent = sent.iter().map(|count| *count as u64).sum();
 
         let ledger = Ledger::of(&world.database.direct_url());
-        drain(world, &ledger, &sent, mode);
+        drain(world, &ledger, &sent, kind);
         let totals = world.subject.terminate();
         assert!(totals.contains("spooled 0"), "{totals}");
         let told = log::read(&world.broker.log());
@@ -296,11 +167,12 @@ impl Round {
         numbers.published_again = told.published_again;
         numbers.lives = world.subject.lives;
         numbers.found = world.subject.found;
+        numbers.acknowledged = told.acknowledged.len() as u64;
         numbers.forgotten = numbers.sent - held.len() as u64;
-        judge(mode, &numbers, &held, &sent, &told);
+        judge(kind, &numbers, &held, &sent, &told);
         Outcome {
             seed: self.seed,
-            mode: mode.name(),
+            kind: kind.name,
             time: start.elapsed(),
             numbers,
         }
@@ -308,7 +180,7 @@ impl Round {
 }
 
 /// Waits until the store has all it should have.
-fn drain(world: &mut World, ledger: &Ledger, sent: &[usize], mode: Mode) {
+fn drain(world: &mut World, ledger: &Ledger, sent: &[usize], kind: &Kind) {
     let end = Instant::now() + DRAIN;
     let mut before = (0, 0);
     loop {
@@ -321,7 +193,7 @@ fn drain(world: &mut World, ledger: &Ledger, sent: &[usize], mode: Mode) {
         // What a killed broker has forgotten never comes: there, all has come once nothing more does.
         let sent_on = format!("Sending PUBLISH to {}", log::SUBJECT);
         let now = (count, world.broker.log().matches(&sent_on).count());
-        if mode == Mode::Lossy && now == before {
+        if kind.broker_dies && now == before {
             return;
         }
         before = now;
@@ -330,7 +202,7 @@ fn drain(world: &mut World, ledger: &Ledger, sent: &[usize], mode: Mode) {
             "after {DRAIN:?} these are missing: {:?}",
             ledger.read(sent).missing(sent)
         );
-        sleep(if mode == Mode::Lossy {
+        sleep(if kind.broker_dies {
             // Longer than the pause before a connection or an attempt to deliver.
             Duration::from_secs(6)
         } else {
@@ -339,30 +211,25 @@ fn drain(world: &mut World, ledger: &Ledger, sent: &[usize], mode: Mode) {
     }
 }
 
-fn judge(mode: Mode, numbers: &Numbers, held: &Held, sent: &[usize], told: &log::Told) {
-    if mode == Mode::Lossy {
-        for topic in &told.acknowledged {
-            // iot/q1/PUBLISHER/NUMBER
-            let mut levels = topic.split('/').skip(2).flat_map(str::parse);
-            let (Some(publisher), Some(number)) = (levels.next(), levels.next()) else {
-                continue;
-            };
-            assert!(
-                held.has(publisher, number),
-                "number {number} of publisher {publisher} was acknowledged, and is not stored"
-            );
-        }
-        assert!(!told.acknowledged.is_empty());
-    } else {
+fn judge(kind: &Kind, numbers: &Numbers, held: &Held, sent: &[usize], told: &log::Told) {
+    if !kind.broker_dies {
         assert_eq!(held.missing(sent), []);
-        for with in [1, 2] {
-            let most = mode.most_again(with, numbers);
-            let again = numbers.stored_again[with];
-            assert!(
-                again <= most,
-                "{again} of QoS {with} are stored again, {most} may be"
-            );
-        }
+    }
+    assert!(!told.acknowledged.is_empty());
+    let lost = told.acknowledged.iter().filter(|key| !held.has(**key));
+    let lost: Vec<_> = lost.collect();
+    assert!(
+        lost.is_empty(),
+        "acknowledged by iot-sub, and not stored: {lost:?}"
+    );
+    for (key, count) in held.counts() {
+        let sent = told.sent.get(&key);
+        let (times, lives) = sent.map_or((0, 0), |sent| (sent.times, sent.lives));
+        let most = kind.most(qos(key.0), times, lives);
+        assert!(
+            count <= most,
+            "{key:?} is stored {count} times, {most} may be: it was sent {times} times in {lives} lives of the broker"
+        );
     }
     let again: u64 = numbers.sent_again.iter().sum();
     assert!(again > 0, "nothing was ever sent again: nothing is proven");

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use testkit::{FaultyDisk, Program, Running};
 
+use crate::small::SmallDisk;
+
 /// A copy of the program, so that a build meanwhile doesn't exchange it.
 pub(crate) struct Binary {
     path: PathBuf,
@@ -45,9 +47,13 @@ impl Binary {
 pub(crate) struct Subject {
     program: PathBuf,
     arguments: Vec<String>,
-    /// What outlives it, and the logs of all lives.
-    folder: PathBuf,
+    /// The logs of all lives.
+    logs: PathBuf,
+    /// What outlives it.
+    state: PathBuf,
     pub(crate) disk: FaultyDisk,
+    /// Where that lies, if it is a file system of its own.
+    small_disk: Option<SmallDisk>,
     running: Option<Running>,
     pub(crate) lives: u64,
     /// What it found in its spool at its starts, all together.
@@ -55,13 +61,22 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    /// Returns the program with these arguments, not started yet. `folder` has to be there.
-    pub(crate) fn new(binary: &Binary, arguments: Vec<String>, folder: &Path) -> Self {
+    /// Returns the program with these arguments, not started yet. What outlives it lies on the small file system if there
+    /// is one, else with the logs in `folder`, which has to be there.
+    pub(crate) fn new(
+        binary: &Binary,
+        arguments: Vec<String>,
+        small_disk: Option<SmallDisk>,
+        folder: &Path,
+    ) -> Self {
+        let state = small_disk.as_ref().map_or(folder, SmallDisk::folder);
         Self {
             program: binary.path.clone(),
             arguments,
-            folder: folder.to_owned(),
-            disk: FaultyDisk::at(folder),
+            logs: folder.to_owned(),
+            state: state.to_owned(),
+            disk: FaultyDisk::at(state),
+            small_disk,
             running: None,
             lives: 0,
             found: 0,
@@ -72,13 +87,24 @@ impl Subject {
     pub(crate) fn start(&mut self, failpoint: Option<&str>) {
         let program = Program::new(&self.program)
             .args(&self.arguments)
-            .env("XDG_STATE_HOME", &self.folder);
+            .env("XDG_STATE_HOME", &self.state);
         let mut program = self.disk.under(program);
         if let Some(failpoint) = failpoint {
             program = program.env("IOT_FAILPOINT", failpoint);
         }
         self.running = Some(program.spawn());
         self.lives += 1;
+    }
+
+    pub(crate) fn small_disk(&self) -> &SmallDisk {
+        self.small_disk
+            .as_ref()
+            .expect("a fault of a round with one")
+    }
+
+    /// Where its spool lies.
+    pub(crate) fn state(&self) -> &Path {
+        &self.state
     }
 
     fn running(&mut self) -> &mut Running {
@@ -106,6 +132,18 @@ impl Subject {
         }
         self.bury();
         died
+    }
+
+    /// Waits until it ends by itself: it must fail, and say that the disk is why.
+    pub(crate) fn fails_with_its_disk(&mut self) {
+        let status = self.running().wait();
+        let stderr = self.running().stderr();
+        assert_eq!(status.code(), Some(1), "iot-sub: {status}\n{stderr}");
+        let last = stderr.lines().last().unwrap_or_default();
+        // SQLite's words for it, and the system's: beside the spool lies the file of a --durable session.
+        let is_why = last.contains("disk I/O error") || last.contains("Input/output error");
+        assert!(is_why, "iot-sub ended with: {last}");
+        self.bury();
     }
 
     /// Ends it with SIGTERM, which must be a success; its counts must add up. Returns its last line.
@@ -179,7 +217,7 @@ impl Subject {
                 self.found += count.parse::<u64>().unwrap_or(0);
             }
         }
-        let path = self.folder.join(format!("iot-sub-{}.log", self.lives));
+        let path = self.logs.join(format!("iot-sub-{}.log", self.lives));
         fs::write(path, stderr).expect("room for a log");
     }
 }

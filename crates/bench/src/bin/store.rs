@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail, ensure};
 use bench::measure::{forget_peak, machine, processor_time, resident_of};
 use bench::peer::{Guest, Peer, Run, topic};
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, RawDocumentBuf, rawdoc};
+use mongodb::bson::{Bson, DateTime, Document, RawDocumentBuf, doc, rawdoc};
 use mongodb::options::{Acknowledgment, InsertManyOptions, WriteConcern};
 use rusqlite::Connection;
 use testkit::Mongo;
@@ -42,14 +42,18 @@ fn main() -> Result<()> {
         None => {
             sqlite()?;
             mongodb()?;
+            collections()?;
             single()?;
             memory()
         }
         Some("sqlite") => sqlite(),
         Some("mongodb") => mongodb(),
+        Some("collections") => collections(),
         Some("single") => single(),
         Some("memory") => memory(),
-        _ => bail!("arguments: none for everything, or one of sqlite, mongodb, single, memory"),
+        _ => bail!(
+            "arguments: none for everything, or one of sqlite, mongodb, collections, single, memory"
+        ),
     }
 }
 
@@ -191,15 +195,24 @@ impl Server {
         Ok(self.runtime.block_on(client)?.database("iot_service"))
     }
 
+    /// Returns the collection's own statistics: a count would slow down what is measured. There are none before it is made.
+    fn statistics(&self, database: &mongodb::Database, collection: &str) -> Result<Document> {
+        let command = doc! {"collStats": collection};
+        Ok(self
+            .runtime
+            .block_on(async { database.run_command(command).await })?)
+    }
+
     /// Waits until the collection has so many documents.
     fn wait(&self, collection: &str, count: u64) -> Result<()> {
         let end = Instant::now() + PATIENCE;
-        let collection = self.database()?.collection::<Document>(collection);
+        let database = self.database()?;
         loop {
-            // Of the collection's own statistics: a count would slow down what is measured.
-            let found = self
-                .runtime
-                .block_on(async { collection.estimated_document_count().await })?;
+            let statistics = self.statistics(&database, collection)?;
+            let found = match statistics.get_document("timeseries") {
+                Ok(series) => number(series, "numMeasurementsCommitted"),
+                Err(_) => number(&statistics, "count"),
+            };
             if found >= count {
                 return Ok(());
             }
@@ -258,20 +271,101 @@ impl Server {
     }
 }
 
-fn through_the_spool(server: &Server) -> Result<(Run, f64)> {
+/// Returns a number that the server may give as any kind of one; 0 where there is none.
+fn number(document: &Document, name: &str) -> u64 {
+    match document.get(name) {
+        Some(Bson::Int32(number)) => u64::try_from(*number).unwrap_or(0),
+        Some(Bson::Int64(number)) => u64::try_from(*number).unwrap_or(0),
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a count"
+        )]
+        Some(Bson::Double(number)) => *number as u64,
+        _ => 0,
+    }
+}
+
+/// What came of one run into MongoDB.
+struct Stored {
+    run: Run,
+    /// Processor time in µs for each reading.
+    cost: f64,
+    /// Bytes on the server's disk, indexes included.
+    space: u64,
+}
+
+fn through_the_spool(server: &Server, collection: &str, options: &[&str]) -> Result<Stored> {
     let folder = tempfile::tempdir()?;
-    let mut subject = Subject::start(folder.path(), &["--store", &server.mongo.url()])?;
+    let url = server.mongo.url();
+    let mut subject = Subject::start(folder.path(), &[&["--store", &url], options].concat())?;
     let start = Instant::now();
     let sent = subject.guest.send_count(MONGODB, WINDOW)?.messages;
-    server.wait("sensors", sent)?;
+    server.wait(collection, sent)?;
     let run = Run {
         messages: sent,
         time: start.elapsed(),
     };
     let cost = subject.cost(sent)?;
     subject.terminate()?;
-    server.drop_collection("sensors")?;
-    Ok((run, cost))
+    // Else what is only in its memory and its log counts for nothing.
+    let admin = server.database()?.client().database("admin");
+    server
+        .runtime
+        .block_on(async { admin.run_command(doc! {"fsync": 1}).await })?;
+    let statistics = server.statistics(&server.database()?, collection)?;
+    let space = number(&statistics, "storageSize") + number(&statistics, "totalIndexSize");
+    server.drop_collection(collection)?;
+    Ok(Stored { run, cost, space })
+}
+
+/// What an index and a time-series collection cost, beside a plain one.
+fn collections() -> Result<()> {
+    let server = Server::start(Mongo::start())?;
+    let ways: [(&str, &str, &[&str]); 4] = [
+        ("a plain collection", "sensors", &[]),
+        ("with --index", "sensors", &["--index"]),
+        (
+            "with --time-series seconds",
+            "sensors_ts",
+            &["--time-series", "seconds"],
+        ),
+        (
+            "with --time-series seconds --index",
+            "sensors_ts",
+            &["--time-series", "seconds", "--index"],
+        ),
+    ];
+    let mut rounds = Vec::new();
+    for _ in 0..3 {
+        let mut round = Vec::new();
+        for (_, collection, options) in ways {
+            round.push(through_the_spool(&server, collection, options)?);
+        }
+        rounds.push(round);
+    }
+    for (way, (name, ..)) in ways.iter().enumerate() {
+        let plain = |round: &Vec<Stored>| rate(round[0].run);
+        let mut ratios: Vec<f64> = rounds
+            .iter()
+            .map(|round| rate(round[way].run) / plain(round))
+            .collect();
+        ratios.sort_unstable_by(f64::total_cmp);
+        let (first, last) = (&rounds[0], &rounds[2]);
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+        let bytes = |stored: &Stored| stored.space as f64 / stored.run.messages as f64;
+        println!(
+            "into MongoDB, {name}: {:.0} readings/s in the last of three rounds, {:.2} × the plain collection ({ratios:.2?}), \
+             {:.2} µs of processor time each, {:.0} and {:.0} bytes of disk each (first and last round)",
+            rate(last[way].run),
+            ratios[1],
+            last[way].cost,
+            bytes(&first[way]),
+            bytes(&last[way]),
+        );
+    }
+    println!();
+    Ok(())
 }
 
 fn mongodb() -> Result<()> {
@@ -281,9 +375,9 @@ fn mongodb() -> Result<()> {
     for _ in 0..3 {
         let alone = server.driver_alone(MONGODB)?;
         server.drop_collection("driver")?;
-        let (ours, cost) = through_the_spool(&server)?;
-        ratios.push(rate(ours) / rate(alone));
-        shown.push((rate(ours), cost, rate(alone)));
+        let Stored { run, cost, .. } = through_the_spool(&server, "sensors", &[])?;
+        ratios.push(rate(run) / rate(alone));
+        shown.push((rate(run), cost, rate(alone)));
     }
     let mut order = [0, 1, 2];
     order.sort_unstable_by(|a, b| ratios[*a].total_cmp(&ratios[*b]));

@@ -101,22 +101,23 @@ impl<F: ?Sized> Slot<F> {
 }
 
 impl<U: Send + 'static> Callbacks<U> {
-    /// Calls the callback of a slot, if there is one.
+    /// Calls the callback of a slot, if there is one; returns whether there was.
     pub(super) fn call<F: ?Sized>(
         callbacks: &Mutex<Self>,
         slot: impl Fn(&mut Self) -> &mut Slot<F>,
         call: impl FnOnce(&mut F),
-    ) {
-        Self::call_if_there(callbacks, |callbacks| Some(slot(callbacks)), call);
+    ) -> bool {
+        Self::call_if_there(callbacks, |callbacks| Some(slot(callbacks)), call)
     }
 
-    /// Calls the callback of a slot that may be gone, if there is one.
+    /// Calls the callback of a slot that may be gone, if there is one; returns whether there was.
     fn call_if_there<F: ?Sized>(
         callbacks: &Mutex<Self>,
         slot: impl Fn(&mut Self) -> Option<&mut Slot<F>>,
         call: impl FnOnce(&mut F),
-    ) {
+    ) -> bool {
         let callback = slot(&mut lock(callbacks)).and_then(|slot| slot.0.take());
+        let is_there = callback.is_some();
         if let Some(mut callback) = callback {
             call(&mut callback);
             // Back to its place, unless it was replaced or removed meanwhile; then it is dropped,
@@ -132,6 +133,7 @@ impl<U: Send + 'static> Callbacks<U> {
             drop(callbacks);
             drop(removed);
         }
+        is_there
     }
 
     /// Adds a callback for a filter; the one before it is returned, to be dropped outside of any

@@ -23,6 +23,24 @@ struct State {
     awaited: bool,
 }
 
+impl Delivery {
+    fn finish(&self, result: Result<ReasonCode, Error>) {
+        let mut state = lock(&self.state);
+        state.result = Some(result);
+        let awaited = state.awaited;
+        drop(state);
+        if awaited {
+            self.finished.notify_all();
+        }
+    }
+}
+
+/// How a message has ended.
+pub(super) struct Ended {
+    pub(super) mid: PacketId,
+    pub(super) result: Result<ReasonCode, Error>,
+}
+
 /// A message on its way: Paho's `MQTTMessageInfo`.
 #[derive(Debug, Clone)]
 pub struct MessageInfo {
@@ -128,17 +146,19 @@ impl Deliveries {
         })
     }
 
-    /// Tells the end of the oldest message with this id.
-    pub(super) fn finish(&self, mid: PacketId, result: Result<ReasonCode, Error>) {
-        let delivery = lock(&self.0).finish(mid);
-        if let Some(delivery) = delivery {
-            let mut state = lock(&delivery.state);
-            state.result = Some(result);
-            let awaited = state.awaited;
-            drop(state);
-            if awaited {
-                delivery.finished.notify_all();
-            }
+    /// Tells the end of the oldest message with each of these ids, and empties `ended`.
+    pub(super) fn finish(&self, ended: &mut Vec<Ended>) {
+        if ended.is_empty() {
+            return;
+        }
+        let mut finished = Vec::with_capacity(ended.len());
+        let mut open = lock(&self.0);
+        for Ended { mid, result } in ended.drain(..) {
+            finished.extend(open.finish(mid).map(|delivery| (delivery, result)));
+        }
+        drop(open);
+        for (delivery, result) in finished {
+            delivery.finish(result);
         }
     }
 }
@@ -152,12 +172,16 @@ mod tests {
         let deliveries = Deliveries::default();
         let mid = PacketId::new(7).unwrap();
         let [first, second, third] = [(); 3].map(|()| deliveries.start(1, || Ok(mid)).unwrap());
-        deliveries.finish(mid, Ok(ReasonCode::SUCCESS));
+        let finish = || {
+            let result = Ok(ReasonCode::SUCCESS);
+            deliveries.finish(&mut vec![Ended { mid, result }]);
+        };
+        finish();
         assert!(first.is_published() && !second.is_published());
-        deliveries.finish(mid, Ok(ReasonCode::SUCCESS));
+        finish();
         assert!(second.is_published() && !third.is_published());
-        deliveries.finish(mid, Ok(ReasonCode::SUCCESS));
+        finish();
         assert!(third.is_published());
-        deliveries.finish(mid, Ok(ReasonCode::SUCCESS));
+        finish();
     }
 }

@@ -1,12 +1,13 @@
-//! Writing from the thread that publishes: while the one that drives the connection has nothing to
-//! write and waits, waking it only to have one packet written would double the way to the broker.
+//! Encoding and writing on the thread that publishes. While the one that drives the connection has nothing to write and
+//! waits, waking it only to have one packet written would double the way to the broker. And where both are busy, each
+//! has half of the work, and the memory of a message goes back to where it came from.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
 
-use super::encode;
+use super::{WRITE_CHUNK, encode};
 use crate::message::PacketId;
 use crate::session::Session;
 use crate::transport::Twin;
@@ -20,7 +21,7 @@ pub(super) struct Direct {
     socket: Twin,
     /// All that the driver had encoded is written; what is encoded here is next in order.
     quiet: bool,
-    /// What the socket hasn't taken: the driver writes it first.
+    /// What is encoded and the socket hasn't taken, or wasn't given: the driver writes it first.
     rest: BytesMut,
     /// Ids of the tracked QoS 0 messages in it.
     leaving: Vec<PacketId>,
@@ -38,14 +39,20 @@ impl Direct {
         }
     }
 
-    /// The driver takes over: what is left goes first. Until [`give`](Self::give) nothing is written
-    /// here.
+    /// The driver takes over: what is left goes first, as soon as there is room for more in `output`. Until
+    /// [`give`](Self::give) nothing is written here.
     pub(super) fn take(&mut self, output: &mut BytesMut, leaving: &mut Vec<PacketId>) {
         self.quiet = false;
-        if !self.rest.is_empty() {
-            output.extend_from_slice(&std::mem::take(&mut self.rest));
-            leaving.append(&mut self.leaving);
+        if self.rest.is_empty() || output.len() >= WRITE_CHUNK {
+            return;
         }
+        let rest = std::mem::take(&mut self.rest);
+        if output.is_empty() {
+            *output = rest;
+        } else {
+            output.extend_from_slice(&rest);
+        }
+        leaving.append(&mut self.leaving);
     }
 
     /// The driver has encoded what there was; nothing of it is unwritten if `quiet`.
@@ -57,18 +64,18 @@ impl Direct {
         self.rest.is_empty()
     }
 
-    /// Writes what the session has to say. Returns whether nothing is left to do for the driver,
-    /// which waits meanwhile.
-    pub(super) fn send(&mut self, session: &mut Session) -> bool {
-        if !self.quiet || !session.is_connected() || session.backlog() == 0 {
+    /// Encodes what the session has to say, as much as is written at a time, and writes it where the driver waits and
+    /// is not to gather it. Returns whether nothing is left to do for the driver.
+    pub(super) fn send(&mut self, session: &mut Session, driver_waits: bool) -> bool {
+        if !session.is_connected() || session.backlog() == 0 {
             return false;
         }
         let now = Instant::now();
-        if self.last.is_some_and(|last| now - last < SELDOM) {
+        encode(session, &mut self.rest, &mut self.leaving, now);
+        if !driver_waits || !self.quiet || self.last.is_some_and(|last| now - last < SELDOM) {
             return false;
         }
         self.last = Some(now);
-        encode(session, &mut self.rest, &mut self.leaving);
         // An error, too, is the driver's business: it meets it again.
         if let Ok(written) = self.socket.write(&self.rest) {
             self.rest.advance(written);
@@ -90,6 +97,7 @@ mod tests {
     use std::io::{Read, Write};
     use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
+    use super::WRITE_CHUNK;
     use crate::config::ClientConfig;
     use crate::connection::Connection;
     use crate::message::{Message, QoS};
@@ -187,5 +195,36 @@ mod tests {
         assert_eq!(bytes[..10], *b"\x32\x85\x80\x80\x08\x00\x01t\x00\x01");
         assert!(bytes[10..10 + LARGE].iter().all(|byte| *byte == b'a'));
         assert_eq!(bytes[10 + LARGE..], *b"\x32\x06\x00\x01t\x00\x02b");
+    }
+
+    #[tokio::test]
+    async fn what_is_encoded_while_the_driver_is_busy_is_bounded_and_keeps_its_place() {
+        const COUNT: usize = 3_000;
+        let (mut connection, mut broker) = waiting().await;
+        let handle = connection.handle();
+        connection.shared.lock().waker = None;
+        let mut expected = Vec::new();
+        for number in 0..COUNT {
+            let payload = format!("{number:0100}");
+            expected.extend_from_slice(b"\x30\x67\x00\x01t");
+            expected.extend_from_slice(payload.as_bytes());
+            let quick = message(payload.into()).with_qos(QoS::AtMostOnce);
+            handle.publish(quick).unwrap();
+        }
+        {
+            let state = connection.shared.lock();
+            let ahead = state.direct.as_ref().unwrap().rest.len();
+            assert!((WRITE_CHUNK..WRITE_CHUNK + 105).contains(&ahead), "{ahead}");
+            assert!(state.session.backlog() > COUNT / 2);
+        }
+        let bytes = tokio::task::spawn_blocking(move || {
+            let mut bytes = vec![0; COUNT * 105];
+            broker.read_exact(&mut bytes).unwrap();
+            bytes
+        });
+        tokio::select! {
+            event = connection.next() => panic!("{event:?}"),
+            bytes = bytes => assert!(bytes.unwrap() == expected),
+        }
     }
 }

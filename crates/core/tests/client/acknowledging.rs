@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use iot_core::{PacketId, Properties, QoS, ReasonCode};
+use iot_core::{PacketId, Properties, ReasonCode};
 use testkit::{Conversation, ScriptedPeer};
 
 use super::*;
@@ -36,22 +36,6 @@ fn mid(id: u16) -> PacketId {
 }
 
 const SOON: Duration = Duration::from_millis(50);
-
-#[test]
-fn messages_are_acknowledged_in_the_order_of_arrival() {
-    let (_peer, watched, mut broker) = by_hand(Protocol::V311);
-    broker.send(b"\x32\x06\x00\x01t\x00\x01x\x34\x06\x00\x01t\x00\x02y");
-    assert_eq!(watched.text(), "x");
-    assert_eq!(watched.text(), "y");
-    broker.expect_silence(SOON);
-    watched.client.ack(mid(2), 2).unwrap();
-    broker.expect_silence(SOON);
-    watched.client.ack(mid(1), QoS::AtLeastOnce).unwrap();
-    broker.expect(b"\x40\x02\x00\x01\x50\x02\x00\x02");
-    // The rest of QoS 2 goes by itself.
-    broker.send(b"\x62\x02\x00\x02");
-    broker.expect(b"\x70\x02\x00\x02");
-}
 
 #[test]
 fn what_does_not_wait_is_said_to_be_unknown() {

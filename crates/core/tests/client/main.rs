@@ -6,6 +6,7 @@ mod callbacks;
 mod connecting;
 mod delivery;
 mod ending;
+mod exchanges;
 mod interop;
 mod looping;
 mod publishing;

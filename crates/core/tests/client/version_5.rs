@@ -1,7 +1,7 @@
-//! MQTT 5 against a real broker, and against a scripted one where mosquitto can't say it.
+//! MQTT 5 against a real broker. What mosquitto can't say is in `exchanges`.
 
 use iot_core::{Properties, QoS, ReasonCode, Subscription, TopicFilter, TopicName};
-use testkit::{Conversation, ScriptedPeer};
+use testkit::ScriptedPeer;
 
 use super::*;
 
@@ -15,19 +15,6 @@ fn filter(text: &str) -> TopicFilter {
 
 fn message(topic: &str, payload: &str) -> Message {
     Message::new(TopicName::new(topic).unwrap(), payload)
-}
-
-/// A client on a scripted broker that has answered with this CONNACK.
-fn scripted(config: ClientConfig, connack: &[u8]) -> (ScriptedPeer, Watched, Conversation) {
-    let peer = ScriptedPeer::listen();
-    let watched = Watched::new(config);
-    watched.connect(peer.port());
-    let mut broker = peer.accept();
-    broker.read_packet();
-    broker.send(connack);
-    watched.client.loop_start().unwrap();
-    watched.connect_seen();
-    (peer, watched, broker)
 }
 
 /// Subscribes with options and waits for the answer.
@@ -64,15 +51,6 @@ fn on_connect_gets_the_broker_s_properties() {
     let properties = flags.recv_timeout(DEADLINE).unwrap().properties.unwrap();
     assert_eq!(properties.server_keep_alive, Some(30));
     assert!(properties.topic_alias_maximum.is_some());
-}
-
-#[test]
-fn the_assigned_client_id_is_the_client_s_from_then_on() {
-    let (peer, watched, broker) = scripted(v5("a"), b"\x20\x08\x00\x00\x05\x12\x00\x02id");
-    assert_eq!(watched.client.client_id(), "id");
-    broker.close();
-    let connect = peer.accept().read_packet();
-    assert!(connect.ends_with(b"\x00\x02id"), "{connect:02x?}");
 }
 
 #[test]
@@ -302,63 +280,6 @@ fn topics_behind_aliases_arrive_under_their_names() {
 }
 
 #[test]
-fn an_alias_is_not_used_on_the_next_connection() {
-    let connack = b"\x20\x06\x00\x00\x03\x22\x00\x02";
-    let (peer, watched, mut broker) = scripted(v5("a"), connack);
-    for _ in 0..2 {
-        watched.client.publish("long", "x", 1, false).unwrap();
-    }
-    broker.expect(b"\x32\x0d\x00\x04long\x00\x01\x03\x23\x00\x01x");
-    broker.expect(b"\x32\x09\x00\x00\x00\x02\x03\x23\x00\x01x");
-    broker.close();
-    let mut broker = peer.accept();
-    broker.read_packet();
-    // This one takes none.
-    broker.send(b"\x20\x03\x01\x00\x00");
-    drop(broker);
-    let mut broker = peer.accept();
-    broker.read_packet();
-    broker.send(b"\x20\x03\x00\x00\x00");
-    broker.expect(b"\x32\x0a\x00\x04long\x00\x01\x00x");
-    broker.expect(b"\x32\x0a\x00\x04long\x00\x02\x00x");
-}
-
-#[test]
-fn the_broker_s_aliases_stand_for_their_topics() {
-    let config = ClientConfig {
-        topic_alias_maximum: 2,
-        ..v5("a")
-    };
-    let (_peer, watched, mut broker) = scripted(config, b"\x20\x03\x00\x00\x00");
-    broker.send(b"\x30\x0b\x00\x04long\x03\x23\x00\x02x");
-    broker.send(b"\x30\x07\x00\x00\x03\x23\x00\x02y");
-    for expected in ["x", "y"] {
-        let message = watched.message();
-        assert_eq!(message.topic.as_str(), "long");
-        assert_eq!(&message.payload[..], expected.as_bytes());
-    }
-    broker.send(b"\x30\x07\x00\x00\x03\x23\x00\x03z");
-    broker.expect(b"\xe0\x01\x94");
-    assert_eq!(
-        watched.disconnect_seen().unwrap_err().to_string(),
-        "the broker broke the protocol: topic alias invalid"
-    );
-}
-
-#[test]
-fn no_more_is_in_flight_than_the_broker_s_receive_maximum() {
-    let connack = b"\x20\x06\x00\x00\x03\x21\x00\x01";
-    let (_peer, watched, mut broker) = scripted(v5("a"), connack);
-    for _ in 0..2 {
-        watched.client.publish("t", "x", 1, false).unwrap();
-    }
-    broker.expect(b"\x32\x07\x00\x01t\x00\x01\x00x");
-    broker.expect_silence(Duration::from_millis(50));
-    broker.send(b"\x40\x02\x00\x01");
-    broker.expect(b"\x32\x07\x00\x01t\x00\x02\x00x");
-}
-
-#[test]
 fn no_packet_is_larger_than_the_broker_takes() {
     let broker = Broker::builder().config("max_packet_size 100").start();
     let watched = Watched::connected(v5("a"), broker.port());
@@ -369,86 +290,4 @@ fn no_packet_is_larger_than_the_broker_takes() {
     ));
     let sent = watched.client.publish("t", "x", 1, false).unwrap();
     sent.wait_for_publish(Some(DEADLINE)).unwrap();
-}
-
-#[test]
-fn the_reason_of_a_rejected_message_is_told() {
-    let (_peer, watched, mut broker) = scripted(v5("a"), b"\x20\x03\x00\x00\x00");
-    let (report, told) = mpsc::channel();
-    watched.client.on_publish(move |_, (), _, published| {
-        report.send(published.clone()).unwrap();
-    });
-    let sent = watched.client.publish("t", "x", 1, false).unwrap();
-    broker.expect(b"\x32\x07\x00\x01t\x00\x01\x00x");
-    broker.send(b"\x40\x09\x00\x01\x97\x05\x1f\x00\x02no");
-    let error = sent.wait_for_publish(Some(DEADLINE)).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "the broker rejects the message: quota exceeded (no)"
-    );
-    let told = told.recv_timeout(DEADLINE).unwrap();
-    assert!(matches!(told.result, Err(Error::Rejected(_))));
-    let properties = told.properties.unwrap();
-    assert_eq!(properties.reason_string.as_deref(), Some("no"));
-}
-
-#[test]
-fn the_broker_s_goodbye_is_told_with_all_it_says() {
-    let (_peer, watched, mut broker) = scripted(v5("a"), b"\x20\x03\x00\x00\x00");
-    broker.send(b"\xe0\x0a\x9d\x08\x1c\x00\x05other");
-    broker.close();
-    match watched.disconnect_seen() {
-        Err(Error::ServerDisconnect {
-            reason, properties, ..
-        }) => {
-            assert_eq!(reason, ReasonCode(0x9d));
-            let properties = properties.unwrap();
-            assert_eq!(properties.server_reference.as_deref(), Some("other"));
-        }
-        other => panic!("{other:?}"),
-    }
-}
-
-#[test]
-fn the_goodbye_carries_reason_and_properties() {
-    let (_peer, watched, mut broker) = scripted(v5("a"), b"\x20\x03\x00\x00\x00");
-    let words = Properties {
-        reason_string: Some("bye".into()),
-        user_properties: vec![("k".into(), "v".into())],
-        ..Properties::default()
-    };
-    watched
-        .client
-        .disconnect_with(ReasonCode::UNSPECIFIED_ERROR, Some(words))
-        .unwrap();
-    broker.expect(b"\xe0\x0f\x80\x0d\x1f\x00\x03bye\x26\x00\x01k\x00\x01v");
-    broker.expect_end();
-}
-
-#[test]
-fn auth_is_answered_with_a_protocol_error() {
-    for connack in [&b"\x20\x03\x00\x00\x00"[..], b""] {
-        let peer = ScriptedPeer::listen();
-        let watched = Watched::new(v5("a"));
-        watched.connect(peer.port());
-        let mut broker = peer.accept();
-        broker.read_packet();
-        broker.send(connack);
-        broker.send(b"\xf0\x02\x18\x00");
-        watched.client.loop_start().unwrap();
-        broker.expect(b"\xe0\x01\x82");
-        let error = loop {
-            if let Seen::Disconnect(result) = watched.next() {
-                break result.unwrap_err();
-            }
-        };
-        assert!(error.to_string().contains("AUTH"), "{error}");
-    }
-}
-
-#[test]
-fn the_server_s_keep_alive_is_kept_to() {
-    let connack = b"\x20\x06\x00\x00\x03\x13\x00\x01";
-    let (_peer, _watched, mut broker) = scripted(v5("a"), connack);
-    broker.expect(b"\xc0\x00");
 }

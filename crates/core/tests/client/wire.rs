@@ -78,20 +78,6 @@ fn the_farewell_reaches_a_broker_that_goes_on_sending() {
 }
 
 #[test]
-fn a_packet_larger_than_we_take_ends_the_connection_with_0x95() {
-    let (_peer, watched, mut broker) = scripted(ClientConfig {
-        maximum_packet_size: 100,
-        ..config_of(Protocol::V5, "a")
-    });
-    broker.send(b"\x30\x80\x01");
-    broker.expect(b"\xe0\x01\x95");
-    assert_eq!(
-        watched.disconnect_seen().unwrap_err().to_string(),
-        "the broker sent what it may not: a packet of 131 bytes is larger than the limit of 100"
-    );
-}
-
-#[test]
 fn a_broker_that_breaks_off_is_told_as_closed() {
     let (_peer, watched, broker) = scripted(config("a"));
     broker.close();
@@ -110,17 +96,6 @@ fn an_answer_that_is_not_mqtt_is_found_out_at_once() {
     broker.send(b"HTTP/1.1 400 Bad Request\r\n");
     watched.client.loop_start().unwrap();
     assert!(matches!(watched.disconnect_seen(), Err(Error::Decode(_))));
-}
-
-#[test]
-fn the_reason_of_an_mqtt_5_broker_is_told() {
-    let (_peer, watched, mut broker) = scripted(config_of(Protocol::V5, "a"));
-    broker.send(b"\xe0\x08\x8b\x06\x1f\x00\x03bye");
-    broker.close();
-    assert_eq!(
-        watched.disconnect_seen().unwrap_err().to_string(),
-        "the broker ended the connection: server shutting down (bye)"
-    );
 }
 
 /// What is written meets a closed socket; what was sent before the close is still to be read.

@@ -82,6 +82,11 @@ impl Server {
 
     /// Says yes to the WebSocket.
     fn open(&mut self) {
+        self.open_for("mqtt");
+    }
+
+    /// Says yes, and chooses this protocol.
+    fn open_for(&mut self, protocol: &str) {
         let key = self
             .request
             .lines()
@@ -89,7 +94,7 @@ impl Server {
             .unwrap();
         let answer = format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Accept: {}\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n",
+             Sec-WebSocket-Accept: {}\r\nSec-WebSocket-Protocol: {protocol}\r\n\r\n",
             STANDARD.encode(Sha1::digest(format!(
                 "{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
             )))
@@ -304,6 +309,21 @@ fn what_a_server_may_not_send_ends_the_connection_and_is_named() {
         fails_with(plain(port), &expected, false);
         played.join().unwrap();
     }
+}
+
+#[test]
+fn a_server_that_chooses_another_protocol_is_left() {
+    let peer = ScriptedPeer::listen();
+    let port = peer.port();
+    let answered = thread::spawn(move || {
+        let mut server = Server::accept(&peer);
+        server.open_for("chat");
+        server.conversation.expect_end();
+    });
+    let expected =
+        "the answer to the WebSocket request chooses the protocol `chat`, and `mqtt` was offered";
+    fails_with(plain(port), expected, true);
+    answered.join().unwrap();
 }
 
 #[test]

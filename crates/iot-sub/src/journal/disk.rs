@@ -1,4 +1,4 @@
-//! How much room a disk has.
+//! How much room a disk has, and what file is at a path.
 
 use std::path::Path;
 
@@ -12,4 +12,20 @@ pub(super) fn free(path: &Path) -> Option<u64> {
 #[cfg(not(unix))]
 pub(super) fn free(_path: &Path) -> Option<u64> {
     None
+}
+
+/// What tells a file from another one at its path.
+pub(super) type Place = (u64, u64);
+
+/// Returns which file is at `path`, if there is one.
+#[cfg(unix)]
+pub(super) fn place(path: &Path) -> Option<Place> {
+    use std::os::unix::fs::MetadataExt;
+    let file = std::fs::metadata(path).ok()?;
+    Some((file.dev(), file.ino()))
+}
+
+#[cfg(not(unix))]
+pub(super) fn place(path: &Path) -> Option<Place> {
+    path.exists().then_some((0, 0))
 }

@@ -1,6 +1,7 @@
 //! One process for each file: a lock beside it, which the system lets go of when the process ends, however it ends.
 
 use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{anyhow, bail};
@@ -12,6 +13,8 @@ use super::beside;
 pub(crate) struct Lock {
     /// Never read or written, and never deleted: else two processes could hold locks on two files of this name.
     _file: File,
+    /// Nobody has ever locked it before.
+    pub(super) is_first: bool,
 }
 
 impl Lock {
@@ -20,17 +23,23 @@ impl Lock {
     /// # Errors
     /// Another process has the lock, or the file can't be made.
     pub(crate) fn take(path: &Path, advice: &str) -> anyhow::Result<Self> {
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(beside(path, ".lock"))
+        let path = beside(path, ".lock");
+        let made = File::options().create_new(true).write(true).open(&path);
+        let is_first = made.is_ok();
+        let file = made
+            .or_else(|error| match error.kind() {
+                ErrorKind::AlreadyExists => File::options().write(true).open(&path),
+                _ => Err(error),
+            })
             .map_err(|error| match error.kind() {
-                std::io::ErrorKind::NotFound => anyhow!("no such directory"),
+                ErrorKind::NotFound => anyhow!("no such directory"),
                 kind => anyhow!("{kind}"),
             })?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
+            Ok(()) => Ok(Self {
+                _file: file,
+                is_first,
+            }),
             Err(TryLockError::WouldBlock) => {
                 bail!("another iot-sub uses it ({advice})")
             }

@@ -4,6 +4,7 @@
 //! damaged one is renamed, and [`finish`] does the rest at the next start.
 
 use std::collections::HashSet;
+use std::fmt::Write;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
 use std::ops::RangeInclusive;
@@ -23,18 +24,29 @@ use super::{beside, codec};
 /// # Errors
 /// The new file can't be written; then the damaged one is still at its place.
 pub(super) fn replace(path: &Path, tell: &dyn Fn(String)) -> anyhow::Result<()> {
+    tell(format!(
+        "spool `{}` is damaged: what can be read of it is put into a new one, which may take a while",
+        path.display()
+    ));
     let new = beside(path, ".salvage");
     for file in [new.clone(), beside(&new, "-wal")] {
         remove(&file)?;
     }
     let read = salvage(path, &new)
         .context("it is damaged, and what can be read of it can't be written")?;
-    let aside = set_aside(path)?;
-    finish(path)?;
+    let aside = unused(path, "");
+    rename(path, &aside)?;
+    let log = beside(path, "-wal");
+    let mut names = format!("`{}`", aside.display());
+    if log.exists() {
+        let aside = beside(&aside, "-wal");
+        rename(&log, &aside)?;
+        let _ = write!(names, " and `{}`", aside.display());
+    }
+    put_in_place(path)?;
     tell(format!(
-        "spool `{}` is damaged: it is kept as `{}`",
-        path.display(),
-        aside.display()
+        "the damaged spool `{}` is kept as {names}",
+        path.display()
     ));
     tell(format!(
         "{read} entries of the damaged spool could be read, and are in the new one"
@@ -42,13 +54,12 @@ pub(super) fn replace(path: &Path, tell: &dyn Fn(String)) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Puts a new spool into its place, where [`replace`] came to an end in between.
+/// Puts a new spool into its place, where [`replace`] came to an end in between, and says so.
 ///
 /// # Errors
 /// The system's.
-pub(super) fn finish(path: &Path) -> anyhow::Result<()> {
-    let new = beside(path, ".salvage");
-    if path.exists() || !new.exists() {
+pub(super) fn finish(path: &Path, tell: &dyn Fn(String)) -> anyhow::Result<()> {
+    if path.exists() || !beside(path, ".salvage").exists() {
         return Ok(());
     }
     // The log of the damaged one, which would spoil the new one.
@@ -56,19 +67,18 @@ pub(super) fn finish(path: &Path) -> anyhow::Result<()> {
     if log.exists() {
         rename(&log, &unused(path, "-wal"))?;
     }
-    remove(&beside(path, "-shm"))?;
-    rename(&new, path)
+    put_in_place(path)?;
+    tell(format!(
+        "spool `{}` was damaged: an earlier run has put what could be read of it into a new one, and kept it as `{0}.damaged-…`",
+        path.display()
+    ));
+    Ok(())
 }
 
-/// Renames the damaged file and its log, and returns the new name.
-fn set_aside(path: &Path) -> anyhow::Result<PathBuf> {
-    let aside = unused(path, "");
-    rename(path, &aside)?;
-    let log = beside(path, "-wal");
-    if log.exists() {
-        rename(&log, &beside(&aside, "-wal"))?;
-    }
-    Ok(aside)
+fn put_in_place(path: &Path) -> anyhow::Result<()> {
+    // It holds nothing that isn't in the log.
+    remove(&beside(path, "-shm"))?;
+    rename(&beside(path, ".salvage"), path)
 }
 
 /// Returns a name with the time in it that no file has.

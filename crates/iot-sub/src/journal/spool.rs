@@ -14,6 +14,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use sha2::{Digest, Sha256};
 
+use super::disk::Place;
 use super::file::{self, Damaged, Format, explain};
 use super::lock::Lock;
 use super::{Change, Held, SessionKey, beside, codec, disk, held, salvage};
@@ -56,6 +57,8 @@ pub(crate) struct Spool {
     buffer: Vec<u8>,
     /// Whose changes are kept.
     session: Option<SessionKey>,
+    /// Where the system has it.
+    place: Option<Place>,
     _lock: Lock,
 }
 
@@ -95,7 +98,8 @@ impl Spool {
 
     fn open_here(path: &Path, tell: &dyn Fn(String)) -> anyhow::Result<Self> {
         let lock = Lock::take(path, "give this one an --id of its own, or another --spool")?;
-        salvage::finish(path)?;
+        let is_first = lock.is_first;
+        salvage::finish(path, tell)?;
         let suspect = suspect(path);
         let most = if suspect.exists() {
             u64::MAX
@@ -103,6 +107,11 @@ impl Spool {
             LOOKED_THROUGH
         };
         let connection = match connect(path, most) {
+            // Where no spool has ever been, that is a file of somebody else's, which is not to be moved.
+            Err(error) if is_first && error.downcast_ref() == Some(&Damaged::NotADatabase) => {
+                let _ = fs::remove_file(beside(path, ".lock"));
+                return Err(error);
+            }
             Err(error) if error.is::<Damaged>() => {
                 salvage::replace(path, tell)?;
                 connect(path, LOOKED_THROUGH)?
@@ -123,8 +132,15 @@ impl Spool {
             last,
             buffer: Vec::new(),
             session: None,
+            place: disk::place(path),
             _lock: lock,
         })
+    }
+
+    /// Whether the file has been removed, or another one is at its place, while we have it open: what is written into it now
+    /// nobody would ever find again. What is in it can still be read.
+    pub(crate) fn is_gone(&self) -> bool {
+        disk::place(&self.path) != self.place
     }
 
     /// Takes the spool for the store of this name.
@@ -728,14 +744,18 @@ pub(crate) mod tests {
         let found = all(&spool);
         assert_eq!(spool.len(), found.len() as u64);
         let lines = fixture.lines.take();
-        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert_eq!(lines.len(), 3, "{lines:?}");
         assert!(
-            lines[0].contains("is damaged: it is kept as `"),
-            "{}",
-            lines[0]
+            lines[0].contains("is damaged: what can be read"),
+            "{lines:?}"
         );
+        let kept = format!(
+            "the damaged spool `{}` is kept as `",
+            fixture.path().display()
+        );
+        assert!(lines[1].starts_with(&kept), "{lines:?}");
         assert_eq!(
-            lines[1],
+            lines[2],
             format!(
                 "{} entries of the damaged spool could be read, and are in the new one",
                 found.len()
@@ -796,7 +816,7 @@ pub(crate) mod tests {
         drop(spool);
 
         let spool = fixture.open();
-        assert_eq!(fixture.lines.take().len(), 2);
+        assert_eq!(fixture.lines.take().len(), 3);
         assert!((5_000..7_000).contains(&spool.len()), "{}", spool.len());
         assert_eq!(all(&spool).len() as u64, spool.len());
     }
@@ -865,6 +885,11 @@ pub(crate) mod tests {
         assert!(beside(&fixture.path(), "-wal").exists());
         fixture.write_at(SeekFrom::Start(10 * 4_096), &[0xa5; 4_096]);
         let found = all(&fixture.open());
+        let lines = fixture.lines.take();
+        assert!(
+            lines[1].contains(" and `") && lines[1].ends_with("-wal`"),
+            "{lines:?}"
+        );
         assert_all_but(45, &entries, &found[..found.len() - 100]);
         assert_eq!(found[found.len() - 100..], second);
         assert_eq!(
@@ -893,11 +918,42 @@ pub(crate) mod tests {
         )
         .unwrap();
         assert_eq!(all(&fixture.open()), entries);
+        let lines = fixture.lines.take();
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(
+            lines[0].contains("was damaged: an earlier run has put"),
+            "{lines:?}"
+        );
         assert!(
             fixture
                 .files()
                 .contains(&"spool.damaged-TIME-wal".to_owned())
         );
+    }
+
+    #[test]
+    fn packet_ids_that_are_held_are_salvaged_and_the_store_s_name() {
+        let mut fixture = Fixture::new();
+        let key = SessionKey {
+            broker: "b:1883".to_owned(),
+            client_id: "c".to_owned(),
+        };
+        let entries = fixture.entries(0..2_000, 50);
+        let mut spool = fixture.open();
+        spool.supply("a").unwrap();
+        spool.resume(&key).unwrap();
+        let id = |id| iot_core::PacketId::new(id).unwrap();
+        let held = [(id(7), u64::MAX), (id(65_535), 1)];
+        let changes = held.map(|(id, fingerprint)| Change::Hold(id, fingerprint));
+        spool.commit_with(&entries, &changes, 0).unwrap();
+        spool.fold().unwrap();
+        drop(spool);
+        fixture.write_at(SeekFrom::Start(20 * 4_096), &[0xa5; 4_096]);
+        let mut spool = fixture.open();
+        assert_eq!(fixture.lines.take().len(), 3);
+        assert!(spool.len() < 2_000, "{}", spool.len());
+        assert_eq!(spool.resume(&key).unwrap(), held);
+        assert!(spool.supply("b").is_err());
     }
 
     #[test]
@@ -912,6 +968,22 @@ pub(crate) mod tests {
             "cannot use spool `PATH`: it is an SQLite database, but not one of iot-sub's (give another path)"
         );
         assert_eq!(fs::read(fixture.path()).unwrap(), before);
+    }
+
+    #[test]
+    fn a_file_that_never_was_a_spool_is_refused_and_left_alone() {
+        let fixture = Fixture::new();
+        for text in ["vm\n", "no database, but long enough to be read as one"] {
+            fs::write(fixture.path(), text).unwrap();
+            for _ in 0..2 {
+                assert_eq!(
+                    fixture.refusal(),
+                    "cannot use spool `PATH`: it is not an SQLite database (give another path)"
+                );
+            }
+            assert_eq!(fs::read_to_string(fixture.path()).unwrap(), text);
+            assert_eq!(fixture.files(), ["spool"]);
+        }
     }
 
     #[test]

@@ -7,14 +7,15 @@
 //! `readings`, which nothing sorts.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use chrono::{DateTime, SecondsFormat, Utc};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, ToSql, TransactionBehavior};
 
+use super::disk::{self, Place};
 use super::file::{self, Format, explain};
 use super::{Change, Committed, Held, Journal, SessionKey, columns, held, keyed};
 use crate::reading::{Entry, Reading, Rejection, Value};
@@ -40,6 +41,7 @@ const TOPICS_REMEMBERED: usize = 100_000;
 #[derive(Debug)]
 pub(crate) struct SqliteStore {
     connection: Connection,
+    file: PathBuf,
     /// Name shown in errors.
     path: String,
     /// Row ids of topics that are committed.
@@ -50,6 +52,8 @@ pub(crate) struct SqliteStore {
     keyed: bool,
     /// Whose changes are kept.
     session: Option<SessionKey>,
+    /// Where the system has the file.
+    place: Option<Place>,
 }
 
 impl SqliteStore {
@@ -73,11 +77,13 @@ impl SqliteStore {
             .with_context(|| format!("cannot add fields to store `{name}`"))?;
         Ok(Self {
             connection,
+            file: path.to_owned(),
             path: name,
             topics: HashMap::new(),
             has_fields,
             keyed: false,
             session: None,
+            place: disk::place(path),
         })
     }
 
@@ -200,6 +206,10 @@ impl Journal for SqliteStore {
     fn commit_with(&mut self, entries: &[Entry], changes: &[Change]) -> anyhow::Result<Committed> {
         if entries.is_empty() && (changes.is_empty() || self.session.is_none()) {
             return Ok(Committed::default());
+        }
+        // What is written into a file without a name nobody would ever find.
+        if disk::place(&self.file) != self.place {
+            bail!("`{}` was removed while it was in use", self.path);
         }
         self.commit_all(entries, changes)
             .map_err(explain)
@@ -507,6 +517,27 @@ mod tests {
         assert_eq!(error.downcast_ref(), Some(&Retryable::Locked));
         other.execute_batch("COMMIT;").unwrap();
         assert_eq!(store.commit(&[entry]).unwrap(), committed(1, 0, 0));
+    }
+
+    #[test]
+    fn a_file_that_is_removed_or_replaced_is_written_to_no_more() {
+        let mut fixture = Fixture::new();
+        let mut store = fixture.open();
+        let entry = fixture.entry(0, "a", b"1");
+        store.commit(&[entry]).unwrap();
+        let moved = fixture.directory.path().join("old.db");
+        std::fs::rename(fixture.path(), moved).unwrap();
+        let entry = fixture.entry(1, "a", b"2");
+        for _ in 0..2 {
+            let error = store.commit(std::slice::from_ref(&entry)).unwrap_err();
+            let expected = format!(
+                "`{}` was removed while it was in use",
+                fixture.path().display()
+            );
+            assert_eq!(error.to_string(), expected);
+            assert!(!error.is::<Retryable>());
+            std::fs::write(fixture.path(), "another one").unwrap();
+        }
     }
 
     #[test]

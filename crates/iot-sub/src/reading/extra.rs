@@ -33,7 +33,19 @@ impl Fact {
     }
 }
 
+/// The field that tells when a message was received, where its time is the payload's.
+pub(crate) const RECEIVED: &str = "received";
+
 impl Extra {
+    /// Returns when the message was received, where that is not the reading's time.
+    pub(super) fn received(&self) -> Option<DateTime<Utc>> {
+        let mut fields = self.fields.iter();
+        fields.find_map(|(name, fact)| match fact {
+            Fact::Date(date) if &**name == RECEIVED => Some(*date),
+            _ => None,
+        })
+    }
+
     /// Returns roughly how many bytes it holds on the heap.
     pub(super) fn heap_size(&self) -> usize {
         let field = |(name, fact): &(Arc<str>, Fact)| {

@@ -81,6 +81,14 @@ pub(crate) struct Options {
     pub(crate) index: bool,
 }
 
+/// Returns what a person calls the collection at `url`, without looking for it.
+///
+/// # Errors
+/// The URL is malformed.
+pub(crate) fn name(url: &str, collection: &str) -> anyhow::Result<String> {
+    Ok(Url::parse(url)?.name(collection))
+}
+
 impl MongoStore {
     /// Prepares for the deployment at `url`, whether it is there or not: [`ping`](Store::ping) tells.
     ///

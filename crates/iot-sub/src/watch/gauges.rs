@@ -26,9 +26,15 @@ pub(crate) struct Gauges {
     connections: AtomicU64,
     connected: AtomicBool,
     subscribed: AtomicBool,
+    /// Topic filters that the broker has refused on this connection.
+    refused_filters: AtomicU64,
     way: AtomicU8,
     store_up: AtomicBool,
+    /// The spool is being opened, which takes a while where it has to be salvaged.
+    opening: AtomicBool,
     held: AtomicBool,
+    /// Nobody reads what is printed, and nothing else is done with it.
+    unread: AtomicBool,
     spool_bytes: AtomicU64,
     spool_limit: AtomicU64,
     /// When the oldest undelivered entry was received, in milliseconds since 1970.
@@ -65,9 +71,12 @@ impl Default for Gauges {
             connections: AtomicU64::new(0),
             connected: AtomicBool::new(false),
             subscribed: AtomicBool::new(false),
+            refused_filters: AtomicU64::new(0),
             way: AtomicU8::new(Way::Nowhere as u8),
             store_up: AtomicBool::new(false),
+            opening: AtomicBool::new(false),
             held: AtomicBool::new(false),
+            unread: AtomicBool::new(false),
             spool_bytes: AtomicU64::new(0),
             spool_limit: AtomicU64::new(0),
             oldest: AtomicI64::new(NONE),
@@ -90,10 +99,12 @@ impl Gauges {
     pub(crate) fn disconnected(&self) {
         self.subscribed.store(false, Ordering::Relaxed);
         self.connected.store(false, Ordering::Relaxed);
+        self.refused_filters.store(0, Ordering::Relaxed);
     }
 
-    /// The broker sends what it is asked for.
-    pub(crate) fn subscribed(&self) {
+    /// The broker sends what it is asked for, but for so many filters.
+    pub(crate) fn subscribed(&self, refused: u64) {
+        self.refused_filters.store(refused, Ordering::Relaxed);
         self.subscribed.store(true, Ordering::Relaxed);
     }
 
@@ -106,6 +117,11 @@ impl Gauges {
         self.store_up.store(up, Ordering::Relaxed);
     }
 
+    /// The spool is being opened, or is open.
+    pub(crate) fn set_opening(&self, opening: bool) {
+        self.opening.store(opening, Ordering::Relaxed);
+    }
+
     /// An attempt to deliver has failed.
     pub(crate) fn delivery_failed(&self) {
         self.failed_deliveries.fetch_add(1, Ordering::Relaxed);
@@ -114,6 +130,11 @@ impl Gauges {
     /// Nothing is read from the broker, for want of room.
     pub(crate) fn set_held(&self, held: bool) {
         self.held.store(held, Ordering::Relaxed);
+    }
+
+    /// Nothing is read from the broker, as nobody reads what is printed.
+    pub(crate) fn set_unread(&self, unread: bool) {
+        self.unread.store(unread, Ordering::Relaxed);
     }
 
     pub(crate) fn set_spool_bytes(&self, used: u64, limit: u64) {
@@ -143,10 +164,15 @@ impl Gauges {
         self.connected.load(Ordering::Relaxed)
     }
 
-    /// Returns the number of the connection on which the broker has not confirmed the subscription yet.
+    /// Returns the number of the connection on which the broker has not confirmed the subscription yet. Where nothing can be
+    /// written, it may not have been asked for it.
     pub(super) fn unanswered(&self) -> Option<u64> {
         let subscribed = self.subscribed.load(Ordering::Relaxed);
-        (self.is_connected() && !subscribed).then(|| self.connections())
+        (self.is_connected() && !subscribed && !self.is_held()).then(|| self.connections())
+    }
+
+    pub(super) fn refused_filters(&self) -> u64 {
+        self.refused_filters.load(Ordering::Relaxed)
     }
 
     pub(super) fn way(&self) -> Way {
@@ -206,14 +232,19 @@ impl Gauges {
     pub(super) fn unready(&self) -> Option<&'static str> {
         if self.is_stopping() {
             Some("the program ends")
+        } else if self.opening.load(Ordering::Relaxed) {
+            Some("the spool is being opened")
+        } else if self.way() == Way::Direct && !self.is_store_up() {
+            // Also before there is a connection: at the start nobody is connected to until the store is there.
+            Some("the store is away")
         } else if !self.is_connected() {
             Some("there is no connection to the broker")
-        } else if !self.subscribed.load(Ordering::Relaxed) {
-            Some("the broker has not confirmed the subscription yet")
         } else if self.is_held() {
             Some("the spool has no room")
-        } else if self.way() == Way::Direct && !self.is_store_up() {
-            Some("the store is away")
+        } else if !self.subscribed.load(Ordering::Relaxed) {
+            Some("the broker has not confirmed the subscription yet")
+        } else if self.unread.load(Ordering::Relaxed) {
+            Some("nobody reads what is printed")
         } else {
             None
         }
@@ -232,11 +263,19 @@ mod tests {
         unready(Some("there is no connection to the broker"));
         gauges.connected();
         unready(Some("the broker has not confirmed the subscription yet"));
-        gauges.subscribed();
-        unready(None);
         gauges.set_held(true);
         unready(Some("the spool has no room"));
+        assert_eq!(gauges.unanswered(), None);
         gauges.set_held(false);
+        assert_eq!(gauges.unanswered(), Some(1));
+        gauges.subscribed(0);
+        unready(None);
+        gauges.set_unread(true);
+        unready(Some("nobody reads what is printed"));
+        gauges.set_unread(false);
+        gauges.set_opening(true);
+        unready(Some("the spool is being opened"));
+        gauges.set_opening(false);
         gauges.set_way(Way::Direct);
         unready(Some("the store is away"));
         gauges.set_store_up(true);

@@ -91,7 +91,13 @@ fn answer(method: &Method, path: &str, counts: &Counts) -> Response<String> {
             Some(stuck) => plain(StatusCode::SERVICE_UNAVAILABLE, &stuck),
         },
         "/readyz" => match gauges.unready() {
-            None => plain(StatusCode::OK, "ready"),
+            None => match gauges.refused_filters() {
+                0 => plain(StatusCode::OK, "ready"),
+                refused => plain(
+                    StatusCode::OK,
+                    &format!("ready, but the broker refuses {refused} of the subscriptions"),
+                ),
+            },
             Some(reason) => plain(
                 StatusCode::SERVICE_UNAVAILABLE,
                 &format!("not ready: {reason}"),

@@ -80,6 +80,11 @@ fn broker(page: &mut Page, gauges: &Gauges) {
         gauges.connections().saturating_sub(1),
     );
     page.gauge(
+        "iot_sub_refused_filters",
+        "Topic filters to which the broker refuses the subscription.",
+        gauges.refused_filters(),
+    );
+    page.gauge(
         "iot_sub_ready",
         "Whether readings can be taken and kept, as /readyz says.",
         gauges.unready().is_none().into(),

@@ -1,0 +1,147 @@
+//! `--forget`: the end of a session, at the broker and here.
+//!
+//! The broker throws away what it has queued for the session; that is what is asked for. What is in the spool was acknowledged,
+//! so it stays there for the next run. Neither the store has to be there, nor is a file made that isn't.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use iot_core::cli::{Notices, Signals};
+use iot_core::{ClientConfig, Connection, Event, Properties, Protocol, ReasonCode};
+
+use crate::args::{Plan, StoreUrl};
+use crate::durable::{Durable, State, fall_back};
+use crate::journal::spool::Spool;
+use crate::journal::sqlite::SqliteStore;
+use crate::journal::{Change, Journal, SessionKey};
+use crate::output::Messages;
+use crate::state_file;
+use crate::store::mongodb;
+
+/// Ends the session at the broker, and removes what is kept of it here.
+///
+/// # Errors
+/// There is none, another process has it, or the broker is away or refuses us; all that is kept of it is still there then.
+pub(crate) async fn forget(
+    plan: Plan,
+    durable: &Durable,
+    signals: &mut Signals,
+    messages: &Messages,
+) -> Result<()> {
+    let broker = plan.broker();
+    let store = match &plan.store {
+        StoreUrl::Nowhere => "none".to_owned(),
+        StoreUrl::Sqlite(path) => path.display().to_string(),
+        StoreUrl::MongoDb(url) => mongodb::name(url, &plan.collection)?,
+    };
+    let given = durable.client_id.as_deref();
+    let state = State::open(
+        &broker,
+        given,
+        &store,
+        &plan.config.client_id,
+        "end it first",
+    )?;
+    if state.is_new() && given.is_none() {
+        bail!("there is no session to forget at broker `{broker}`");
+    }
+    let config = ClientConfig {
+        client_id: state.client_id().to_owned(),
+        ..plan.config.clone()
+    };
+    tokio::select! {
+        ended = end(config, durable) => ended.context("the session is not forgotten")?,
+        () = signals.next() => bail!("the session is not forgotten: it was interrupted"),
+    }
+    let key = SessionKey {
+        broker: broker.clone(),
+        client_id: state.client_id().to_owned(),
+    };
+    let kept = release(&plan, &store, &key, messages);
+    state.remove()?;
+    messages.say(&format_args!(
+        "the session of client ID `{}` at broker `{broker}` is forgotten",
+        key.client_id
+    ));
+    match kept
+        .context("what is kept here of messages with QoS 2 can't be removed, and does no harm")
+    {
+        Ok(Some((count, spool))) if count > 0 => messages.say(&format_args!(
+            "{count} stay in the spool `{spool}`, to be delivered by the next run"
+        )),
+        Ok(_) => {}
+        Err(error) => messages.say(&format_args!("{error:#}")),
+    }
+    Ok(())
+}
+
+/// Has the broker begin the session anew, one that ends with the connection, and ends that.
+async fn end(config: ClientConfig, durable: &Durable) -> Result<()> {
+    let mut connection = Connection::new(ClientConfig {
+        clean_session: true,
+        session_expiry_interval: None,
+        will: None,
+        ..config
+    })?;
+    let handle = connection.handle();
+    let mut notices = Notices::new(connection.config().address());
+    let mut ended = false;
+    while let Some(event) = connection.next().await {
+        notices.line(&event);
+        match event {
+            Event::Connected(_) => {
+                ended = true;
+                let at_once = Properties {
+                    session_expiry_interval: Some(0),
+                    ..Properties::default()
+                };
+                handle.disconnect_with(ReasonCode::SUCCESS, Some(at_once))?;
+            }
+            Event::Disconnected(Err(error)) if !ended => {
+                let protocol = connection.config().protocol;
+                match fall_back(protocol, &error) {
+                    Some(next) if durable.falls_back && next != Protocol::V5 => {
+                        connection.set_protocol(next)?;
+                    }
+                    _ => return Err(notices.failure(error)),
+                }
+            }
+            Event::ConnectFailed(error) => return Err(notices.failure(error)),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Removes the session's packet ids from the file that readings are committed to, if there is one. Returns how many readings
+/// wait in a spool, and what messages call that.
+fn release(
+    plan: &Plan,
+    store: &str,
+    key: &SessionKey,
+    messages: &Messages,
+) -> Result<Option<(u64, String)>> {
+    let none = [Change::Forget];
+    if let StoreUrl::Sqlite(path) = &plan.store
+        && path.exists()
+    {
+        let mut file = SqliteStore::open_with(path, &[])?;
+        file.resume(key)?;
+        file.commit_with(&[], &none)?;
+        return Ok(None);
+    }
+    let Some(spool) = &plan.spool else {
+        return Ok(None);
+    };
+    let path: PathBuf = match &spool.path {
+        Some(path) => path.clone(),
+        None => state_file::spool(&plan.broker(), &spool.client_id, store)?,
+    };
+    if !path.exists() {
+        return Ok(None);
+    }
+    let mut spool = Spool::open(&path, &|line| messages.say(&line))?;
+    spool.resume(key)?;
+    spool.commit_with(&[], &none, 0)?;
+    Ok(Some((spool.len(), spool.name())))
+}

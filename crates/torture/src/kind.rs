@@ -1,0 +1,89 @@
+//! The kinds of rounds: how `iot-sub` is run, where to, and what is promised then.
+
+/// One kind.
+#[derive(Debug)]
+pub(crate) struct Kind {
+    pub(crate) name: &'static str,
+    /// Arguments of `iot-sub`, beside those that all have.
+    pub(crate) arguments: &'static [&'static str],
+    /// Into a replica set, instead of a single server.
+    pub(crate) into_set: bool,
+    /// The payload says which message it is: each is stored once, with QoS 1 as well.
+    pub(crate) keyed: bool,
+    /// The broker is killed too, and loses what it acknowledged to the publishers.
+    pub(crate) broker_dies: bool,
+}
+
+const PLAIN: Kind = Kind {
+    name: "MQTT 3.1.1",
+    arguments: &["-c"],
+    into_set: false,
+    keyed: false,
+    broker_dies: false,
+};
+
+/// All kinds; the first four are what runs with the tests.
+const KINDS: [Kind; 8] = [
+    PLAIN,
+    Kind {
+        name: "MQTT 5, --durable, replica set",
+        arguments: &["--durable"],
+        into_set: true,
+        ..PLAIN
+    },
+    Kind {
+        name: "MQTT 3.1.1, mosquitto killed",
+        broker_dies: true,
+        ..PLAIN
+    },
+    Kind {
+        name: "MQTT 5, --id-key",
+        arguments: &["-c", "-V", "5", "--id-key", "/n"],
+        keyed: true,
+        ..PLAIN
+    },
+    Kind {
+        name: "MQTT 5",
+        arguments: &["-c", "-V", "5"],
+        ..PLAIN
+    },
+    Kind {
+        name: "MQTT 3.1.1, replica set",
+        into_set: true,
+        ..PLAIN
+    },
+    Kind {
+        name: "MQTT 3.1.1, --id-key, mosquitto killed",
+        arguments: &["-c", "--id-key", "/n"],
+        keyed: true,
+        broker_dies: true,
+        ..PLAIN
+    },
+    Kind {
+        name: "MQTT 5, --durable, mosquitto killed",
+        arguments: &["--durable"],
+        broker_dies: true,
+        ..PLAIN
+    },
+];
+
+/// How many there are.
+pub(crate) const COUNT: u64 = KINDS.len() as u64;
+
+impl Kind {
+    /// Returns the kind of the round with this seed.
+    pub(crate) fn of(seed: u64) -> &'static Self {
+        let index = usize::try_from(seed % COUNT).expect("a small number");
+        &KINDS[index]
+    }
+
+    /// How often one reading may be stored that the broker has sent `times`, `lives` of which it was killed between.
+    pub(crate) fn most(&self, qos: u8, times: u64, lives: u64) -> u64 {
+        match qos {
+            _ if self.keyed => 1,
+            // Who is killed may send as new what was finished.
+            2 => lives,
+            _ => times,
+        }
+    }
+}
