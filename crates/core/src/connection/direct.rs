@@ -220,12 +220,12 @@ mod tests {
         let bytes = tokio::task::spawn_blocking(move || {
             let mut bytes = vec![0; COUNT * 105];
             broker.read_exact(&mut bytes).unwrap();
-            // With the broker: the end of the stream would be an event.
+            // Its end would be an event.
             (bytes, broker)
         });
         tokio::select! {
             event = connection.next() => panic!("{event:?}"),
-            read = bytes => assert!(read.unwrap().0 == expected),
+            bytes = bytes => assert!(bytes.unwrap().0 == expected),
         }
     }
 }
