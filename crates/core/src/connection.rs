@@ -2,6 +2,7 @@
 //! that the session has to say in one call; waits and dials again when the connection is lost.
 
 mod direct;
+mod gather;
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};

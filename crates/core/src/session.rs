@@ -338,6 +338,15 @@ impl Session {
         self.publishing.len()
     }
 
+    /// Returns how many messages are in flight where others wait because no more may be.
+    pub(crate) fn held_back(&self) -> Option<usize> {
+        let in_flight = self.publishing.in_flight();
+        let is_held_back = self.phase == Phase::Online
+            && in_flight >= self.window()
+            && in_flight < self.publishing.len();
+        is_held_back.then_some(in_flight)
+    }
+
     // The connection's side.
 
     /// Starts a connection: CONNECT is the first packet to send.
@@ -1209,12 +1218,17 @@ impl Session {
 
     // Publishing.
 
+    /// How many messages may be in flight.
+    fn window(&self) -> usize {
+        let window = self.config.max_inflight.min(self.limits.receive_maximum);
+        window.into()
+    }
+
     fn pump(&mut self) {
         if self.phase != Phase::Online {
             return;
         }
-        let window = self.config.max_inflight.min(self.limits.receive_maximum);
-        while let Some(mut next) = self.publishing.next(window.into()) {
+        while let Some(mut next) = self.publishing.next(self.window()) {
             if let Outgoing::PubRel(ack) = next {
                 next =
                     Outgoing::PubRel(self.with_words(ack, self.config.release_properties.clone()));

@@ -18,6 +18,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 
@@ -102,8 +103,14 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
 /// An open byte stream to the broker.
 pub(crate) struct Stream {
-    duplex: Box<dyn Duplex>,
+    bytes: Bytes,
     twin: Option<Twin>,
+}
+
+/// A socket whose bytes are the packets' own, or one with layers on top.
+enum Bytes {
+    Tcp(TcpStream),
+    Layered(Box<dyn Duplex>),
 }
 
 /// The same socket, not blocking, for another thread to write to: where nothing lies between it and
@@ -126,17 +133,29 @@ impl Stream {
         if let Some(tls) = &config.tls {
             return Self::dressed(config, tls.connect(&config.host, socket).await?).await;
         }
-        let twin = match config.transport {
-            Transport::Tcp if with_twin => tcp::twin(&socket),
-            _ => None,
-        };
-        let stream = Self::dressed(config, socket).await?;
-        Ok(Self { twin, ..stream })
+        if let Transport::Tcp = config.transport {
+            return Ok(Self {
+                twin: if with_twin { tcp::twin(&socket) } else { None },
+                bytes: Bytes::Tcp(socket),
+            });
+        }
+        Self::dressed(config, socket).await
+    }
+
+    /// Has the system confirm at once what is read from now on, where it would wait for an occasion: a
+    /// broker with Nagle's algorithm holds all its answers but the first back until then. Holds until
+    /// the next write. Returns whether that is possible.
+    pub(crate) fn confirm_at_once(&self) -> bool {
+        match &self.bytes {
+            #[cfg(target_os = "linux")]
+            Bytes::Tcp(socket) => socket.set_quickack(true).is_ok(),
+            _ => false,
+        }
     }
 
     fn new(duplex: impl Duplex + 'static) -> Self {
         Self {
-            duplex: Box::new(duplex),
+            bytes: Bytes::Layered(Box::new(duplex)),
             twin: None,
         }
     }
@@ -168,7 +187,10 @@ impl AsyncRead for Stream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.duplex).poll_read(cx, buf)
+        match &mut self.bytes {
+            Bytes::Tcp(socket) => Pin::new(socket).poll_read(cx, buf),
+            Bytes::Layered(duplex) => Pin::new(duplex).poll_read(cx, buf),
+        }
     }
 }
 
@@ -178,15 +200,24 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.duplex).poll_write(cx, bytes)
+        match &mut self.bytes {
+            Bytes::Tcp(socket) => Pin::new(socket).poll_write(cx, bytes),
+            Bytes::Layered(duplex) => Pin::new(duplex).poll_write(cx, bytes),
+        }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.duplex).poll_flush(cx)
+        match &mut self.bytes {
+            Bytes::Tcp(socket) => Pin::new(socket).poll_flush(cx),
+            Bytes::Layered(duplex) => Pin::new(duplex).poll_flush(cx),
+        }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.duplex).poll_shutdown(cx)
+        match &mut self.bytes {
+            Bytes::Tcp(socket) => Pin::new(socket).poll_shutdown(cx),
+            Bytes::Layered(duplex) => Pin::new(duplex).poll_shutdown(cx),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ mod args;
 mod clock;
 mod device;
 mod fleet;
+mod gather;
 mod how;
 mod load;
 mod payload;

@@ -11,6 +11,7 @@ use crate::alarm::Alarm;
 use crate::args::Plan;
 use crate::device::Device;
 use crate::fleet::Fleet;
+use crate::gather::Gatherer;
 use crate::progress::{self, Progress};
 use crate::report::{Counts, messages_were};
 
@@ -34,6 +35,7 @@ pub(crate) async fn run(mut plan: Plan) -> Result<()> {
     let mut publisher = Publisher {
         handle: connection.handle(),
         connection,
+        gatherer: Gatherer::new(true),
         notices: Notices::new(plan.config.address()),
         printer,
         fleet: Fleet::new(std::mem::take(&mut plan.devices)),
@@ -66,6 +68,7 @@ enum End {
 struct Publisher {
     plan: Plan,
     connection: Connection,
+    gatherer: Gatherer,
     handle: Handle,
     notices: Notices,
     printer: Printer,
@@ -101,7 +104,13 @@ impl Publisher {
             }
             self.alarm.set(wake);
             tokio::select! {
-                event = self.connection.next() => self.event(event)?,
+                event = self.connection.next() => {
+                    self.event(event)?;
+                    while let Some(event) = self.connection.try_next() {
+                        self.event(Some(event))?;
+                    }
+                    self.gatherer.gather(&mut self.connection).await;
+                }
                 () = self.alarm.ring() => {
                     if let Err(error) = self.ticks() {
                         // What was sent before that gets its time as well.

@@ -57,6 +57,11 @@ impl Publishing {
         self.numbers.len()
     }
 
+    /// How many of them were sent on this connection.
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
     /// The bytes of these messages.
     pub(super) fn bytes(&self) -> usize {
         self.bytes

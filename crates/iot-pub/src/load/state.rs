@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use super::latency::Latency;
 use super::verify::Verifier;
 use crate::NAME;
+use crate::gather::Gatherer;
 use crate::report::messages_were;
 
 /// The state, and a bell for who waits for it to change.
@@ -350,24 +351,39 @@ impl Tidings {
 }
 
 /// Drives a connection to its end.
-pub(super) async fn drive(shared: Arc<Shared>, link: usize, mut connection: Connection) {
+pub(super) async fn drive(
+    shared: Arc<Shared>,
+    link: usize,
+    mut connection: Connection,
+    mut gatherer: Gatherer,
+) {
     let handle = connection.handle();
     debug(&handle);
     while let Some(event) = connection.next().await {
         tell_debug(&handle, &event);
-        let now = Instant::now();
-        let mut state = shared.lock();
-        let mut news = state.event(link, event, now);
-        // All that has come together is taken at one time, and under one lock.
-        while let Some(event) = connection.try_next() {
-            tell_debug(&handle, &event);
-            news |= state.event(link, event, now);
-        }
-        drop(state);
-        if news {
+        if take(&shared, link, (&handle, &mut connection), event) {
             shared.news.notify_one();
         }
+        gatherer.gather(&mut connection).await;
     }
     shared.lock().ended += 1;
     shared.news.notify_one();
+}
+
+/// Takes an event and all that have come together with it, at one time and under one lock. Returns whether that is news
+/// for who waits.
+fn take(
+    shared: &Shared,
+    link: usize,
+    (handle, connection): (&Handle, &mut Connection),
+    event: Event,
+) -> bool {
+    let now = Instant::now();
+    let mut state = shared.lock();
+    let mut news = state.event(link, event, now);
+    while let Some(event) = connection.try_next() {
+        tell_debug(handle, &event);
+        news |= state.event(link, event, now);
+    }
+    news
 }
