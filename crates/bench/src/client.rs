@@ -157,9 +157,10 @@ fn message(topic: &str, qos: QoS) -> Result<Message> {
     Ok(Message::new(TopicName::new(topic)?, PAYLOAD).with_qos(qos))
 }
 
-/// Bytes of the PUBLISH that is timed, and of its PUBACK.
-const THERE: usize = 27;
-const BACK: usize = 4;
+/// Bytes of the PUBLISH that is timed; its PUBACK has [`BACK`].
+pub const THERE: usize = 26;
+/// See [`THERE`].
+pub const BACK: usize = 4;
 
 /// Prints medians of times in µs: from publishing to PUBACK, of as many bytes there and back on a
 /// bare socket to `bare`, and of the same in a program that is built like the client. Each comes

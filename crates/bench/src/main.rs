@@ -17,7 +17,7 @@ use iot_core::QoS;
 const DURATION: Duration = Duration::from_millis(1_500);
 const ROUNDS: usize = 3;
 const IDLE: usize = 1_000;
-const ROUND_TRIPS: usize = 7;
+const ROUND_TRIPS: usize = 11;
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -313,10 +313,10 @@ fn round_trips() -> Result<()> {
             loop {
                 let mut stream = bare.accept_bare()?;
                 thread::spawn(move || -> Result<()> {
-                    let mut bytes = [0; 27];
+                    let mut bytes = [0; client::THERE];
                     loop {
                         stream.read_exact(&mut bytes)?;
-                        stream.write_all(&bytes[..4])?;
+                        stream.write_all(&bytes[..client::BACK])?;
                     }
                 });
             }

@@ -227,9 +227,11 @@ impl Guest {
         })
     }
 
-    /// Acknowledges one message after the other until the client goes.
+    /// Acknowledges one message after the other until the client goes. Each comes alone, so that one
+    /// read takes it, as on a bare connection.
     pub fn acknowledge(&mut self) -> Result<()> {
-        while let Ok(packet) = self.read_packet() {
+        let mut packet = [0; 64];
+        while let Ok(1..) = self.0.read(&mut packet) {
             if packet[0] == 0x32 {
                 let id_at = 4 + usize::from(packet[3]);
                 let ack = [0x40, 2, packet[id_at], packet[id_at + 1]];

@@ -2,9 +2,11 @@
 //!
 //! # Which thread runs what
 //!
-//! Callbacks run on the thread that runs the loop: the one that [`Client::loop_start`] starts, or
-//! the one that calls [`Client::loop_forever`] or [`Client::loop_once`]. They never run at the same
-//! time as one another. Where no loop runs, [`Client::disconnect`] ends the connection itself, and
+//! Callbacks run on the thread that runs the loop: the one that calls [`Client::loop_forever`] or
+//! [`Client::loop_once`], or, after [`Client::loop_start`], one of the library's. Of these a client
+//! has one only while something happens, so that its next callbacks may run on another: a thousand
+//! idle clients take one thread. Callbacks of one client never run at the same time as one another,
+//! and one that blocks stops no other client. Where no loop runs, [`Client::disconnect`] ends the connection itself, and
 //! calls the callbacks for what that brings. All methods may be called from any thread and from inside callbacks; no
 //! lock is held while a callback runs. What would wait for the loop doesn't do so inside a
 //! callback: [`Client::connect`] and [`Client::reconnect`] return at once there and the loop
@@ -15,12 +17,16 @@ mod acks;
 mod callbacks;
 mod delivery;
 mod driver;
+mod place;
+mod pool;
+mod serving;
+mod started;
 mod transport;
 
 use std::net::IpAddr;
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, mpsc};
-use std::thread::JoinHandle;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -38,7 +44,9 @@ use callbacks::{Callbacks, UserData};
 pub use callbacks::{ConnectFlags, Published};
 pub use delivery::MessageInfo;
 use delivery::{Deliveries, Ended};
-use driver::Driver;
+use driver::{Driver, Patience, Waited};
+use place::{Loan, Place};
+use started::Started;
 
 /// An MQTT client with Paho's calls. `U` is the user data that every callback gets.
 ///
@@ -87,8 +95,7 @@ struct Inner<U: Send + 'static> {
     /// Tells this client's loop from those of others.
     number: u64,
     handle: Handle,
-    /// Whoever holds it runs the loop.
-    driver: Mutex<Driver>,
+    place: Place,
     control: Mutex<Control>,
     /// Wakes the loop for what stands in `control`.
     wake: Notify,
@@ -109,9 +116,9 @@ struct Control {
     connect: Option<Vec<mpsc::SyncSender<Result<(), Error>>>>,
     /// [`Client::loop_start`], [`Client::loop_forever`] or [`Client::loop_once`] runs.
     running: bool,
-    /// The thread of `loop_start` is to end.
+    /// The loop of `loop_start` is to end.
     stop: bool,
-    thread: Option<JoinHandle<Result<(), Error>>>,
+    started: Option<Arc<Started>>,
 }
 
 impl Control {
@@ -160,6 +167,8 @@ impl<U: Send + 'static> Drop for Running<U> {
 enum Round {
     /// Something happened, or the time is over.
     Done,
+    /// Nothing happens.
+    Idle,
     /// The connection is lost and this loop doesn't make it again, or the client has disconnected.
     Over(Result<(), Error>),
 }
@@ -186,7 +195,7 @@ impl<U: Send + 'static> Client<U> {
             inner: Arc::new(Inner {
                 number: NUMBER.fetch_add(1, Ordering::Relaxed),
                 handle: connection.handle(),
-                driver: Mutex::new(Driver::new(connection)?),
+                place: Place::new(Driver::new(connection)?),
                 control: Mutex::new(Control {
                     config,
                     ..Control::default()
@@ -422,14 +431,6 @@ impl<U: Send + 'static> Client<U> {
         }
     }
 
-    fn try_driver(&self) -> Option<MutexGuard<'_, Driver>> {
-        match self.inner.driver.try_lock() {
-            Ok(driver) => Some(driver),
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        }
-    }
-
     /// Does what `request_connect` asked for. Returns the broker, once one
     /// is named.
     fn connect_requested(&self, driver: &mut Driver) -> Option<Arc<ClientConfig>> {
@@ -483,7 +484,7 @@ impl<U: Send + 'static> Client<U> {
         let inner = &self.inner;
         inner.wake.notify_one();
         if !driver::runs_here(inner.number)
-            && let Some(mut driver) = self.try_driver()
+            && let Some(mut driver) = Loan::try_take(self)
         {
             driver.finish();
             self.dispatch_ready(&mut driver);
@@ -508,10 +509,10 @@ impl<U: Send + 'static> Client<U> {
         if !lock(&self.inner.control).has_target {
             return Err(Error::NotConnected);
         }
-        let mut driver = lock(&self.inner.driver);
+        let mut driver = Loan::take(self);
         driver.set_reconnects(false);
-        match self.round(&mut driver, Some(timeout)) {
-            Round::Done => Ok(()),
+        match self.round(&mut driver, None, Patience::AtMost(timeout)) {
+            Round::Done | Round::Idle => Ok(()),
             Round::Over(result) => result,
         }
     }
@@ -531,9 +532,9 @@ impl<U: Send + 'static> Client<U> {
         self.run(running)
     }
 
-    /// Starts a thread that runs the loop, until [`disconnect`](Self::disconnect) or
-    /// [`loop_stop`](Self::loop_stop). The thread has a clone of the client: dropping the others
-    /// does not end it.
+    /// Starts the loop, until [`disconnect`](Self::disconnect) or [`loop_stop`](Self::loop_stop). It
+    /// runs on a thread of the library, and on none while nothing happens. The loop has a clone of
+    /// the client: dropping the others does not end it.
     ///
     /// # Errors
     /// [`Error::Running`] where a loop runs already, [`Error::Io`] where no thread can be started.
@@ -542,64 +543,61 @@ impl<U: Send + 'static> Client<U> {
             // One that a callback has stopped, or that has ended by itself, may still be at it.
             let ending = {
                 let mut control = lock(&self.inner.control);
-                let over = |thread: &JoinHandle<_>| control.stop || thread.is_finished();
-                let over = control.thread.as_ref().is_some_and(over);
-                control.thread.take_if(|_| over)
+                let over = |started: &Started| control.stop || started.is_finished();
+                let over = control.started.as_deref().is_some_and(over);
+                control.started.take_if(|_| over)
             };
-            self.join(ending);
+            self.join(ending.as_deref());
         }
         let mut control = lock(&self.inner.control);
         control.start_running()?;
-        let client = self.clone();
-        let thread = std::thread::Builder::new().name("iot-core loop".into());
-        // Under the lock, so that a callback which stops the loop finds its thread.
-        let thread = thread.spawn(move || client.run(Running::new(client.clone())));
-        match thread {
-            Ok(thread) => {
-                control.thread = Some(thread);
-                Ok(())
-            }
-            Err(error) => {
-                control.running = false;
-                Err(error.into())
-            }
-        }
+        let (client, started) = (self.clone(), Arc::<Started>::default());
+        control.started = Some(Arc::clone(&started));
+        drop(control);
+        let ended = Arc::clone(&started);
+        pool::start(Box::new(move || client.begin(started))).map_err(|error| {
+            ended.finish(Ok(()));
+            let mut control = lock(&self.inner.control);
+            control.started = None;
+            control.running = false;
+            error.into()
+        })
     }
 
-    /// Stops the thread of [`loop_start`](Self::loop_start) and waits for its end; inside a
+    /// Stops what [`loop_start`](Self::loop_start) has started and waits for its end; inside a
     /// callback it only asks for it. The connection stays as it is, and nothing serves it any more;
     /// one that [`disconnect`](Self::disconnect) is ending comes to its end first.
     ///
     /// # Errors
-    /// [`Error::NotRunning`] where no thread was started.
+    /// [`Error::NotRunning`] where no loop was started.
     ///
     /// # Panics
     /// Where a callback has panicked, with that panic.
     pub fn loop_stop(&self) -> Result<(), Error> {
-        let thread = {
+        let started = {
             let mut control = lock(&self.inner.control);
-            let Some(thread) = &control.thread else {
+            let Some(started) = &control.started else {
                 return Err(Error::NotRunning);
             };
-            control.stop = !thread.is_finished();
+            control.stop = !started.is_finished();
             if driver::runs_here(self.inner.number) {
                 None
             } else {
-                control.thread.take()
+                control.started.take()
             }
         };
         self.inner.wake.notify_one();
-        self.join(thread);
+        self.join(started.as_deref());
         Ok(())
     }
 
-    fn join(&self, thread: Option<JoinHandle<Result<(), Error>>>) {
-        let result = thread.map(JoinHandle::join);
+    fn join(&self, started: Option<&Started>) {
+        let result = started.map(Started::join);
         if result.is_some() {
             lock(&self.inner.control).stop = false;
         }
         if let Some(Err(panic)) = result {
-            std::panic::resume_unwind(panic);
+            resume_unwind(panic);
         }
     }
 
@@ -612,34 +610,62 @@ impl<U: Send + 'static> Client<U> {
         Ok(Running::new(self.clone()))
     }
 
-    fn run(&self, mut running: Running<U>) -> Result<(), Error> {
-        let mut driver = lock(&self.inner.driver);
+    /// Runs the loop on this thread.
+    fn run(&self, running: Running<U>) -> Result<(), Error> {
+        let mut driver = Loan::take(self);
         driver.set_reconnects(true);
         let result = loop {
-            {
-                let mut control = lock(&self.inner.control);
-                // What `disconnect` has begun is brought to its end, which it finds by itself.
-                if control.stop && !driver.is_ending() {
-                    control.running = false;
-                    break Ok(());
-                }
-            }
-            if let Round::Over(result) = self.round(&mut driver, None)
-                && lock(&self.inner.control).end_running()
-            {
+            if let Some(result) = self.turn(&mut driver, None, Patience::Endless) {
                 break result;
             }
         };
+        self.over(running, driver);
+        result
+    }
+
+    fn over(&self, mut running: Running<U>, driver: Loan<U>) {
         running.over = true;
         drop(driver);
         // What was asked for while this loop still had the connection, and no longer looked.
         self.settle();
-        result
+    }
+
+    /// Does round after round, until the loop is over or idle. Who is patient waits; who lingers
+    /// comes back, unless much happens.
+    fn turn(
+        &self,
+        driver: &mut Driver,
+        first: Option<Waited>,
+        patience: Patience,
+    ) -> Option<Result<(), Error>> {
+        let lingers = matches!(patience, Patience::Linger);
+        let comes_back = lingers && !driver.is_busy();
+        let mut first = first.filter(|first| !matches!(first, Waited::Nothing));
+        loop {
+            if first.is_none() {
+                let mut control = lock(&self.inner.control);
+                // What `disconnect` has begun is brought to its end, which it finds by itself.
+                if control.stop && !driver.is_ending() {
+                    control.running = false;
+                    return Some(Ok(()));
+                }
+                if comes_back && control.connect.is_none() {
+                    return None;
+                }
+            }
+            match self.round(driver, first.take(), patience) {
+                Round::Over(result) if lock(&self.inner.control).end_running() => {
+                    return Some(result);
+                }
+                Round::Idle if lingers => return None,
+                Round::Over(_) | Round::Done | Round::Idle => {}
+            }
+        }
     }
 
     /// Does what `connect` and `disconnect` ask for, unless somebody else has the connection.
     fn settle(&self) {
-        if let Some(mut driver) = self.try_driver() {
+        if let Some(mut driver) = Loan::try_take(self) {
             self.connect_requested(&mut driver);
             if driver.is_ending() {
                 driver.finish();
@@ -651,32 +677,36 @@ impl<U: Send + 'static> Client<U> {
     /// Calls the callbacks for the events that there are already.
     fn dispatch_ready(&self, driver: &mut Driver) {
         let mut ended = Vec::new();
-        while let driver::Waited::Event(event) = driver.try_next() {
+        while let Waited::Event(event) = driver.try_next() {
             self.dispatch(event, &mut ended);
         }
         self.inner.deliveries.finish(&mut ended);
     }
 
-    /// Waits for events and calls the callbacks for them, outside of any lock.
-    fn round(&self, driver: &mut Driver, timeout: Option<Duration>) -> Round {
+    /// Calls the callbacks for what has happened, outside of any lock; waits for it where there is
+    /// none yet.
+    fn round(&self, driver: &mut Driver, first: Option<Waited>, patience: Patience) -> Round {
         let inner = &self.inner;
-        let config = self.connect_requested(driver);
         let mut over = None;
         let mut ended = Vec::new();
-        let mut next = driver.wait(config.as_ref(), timeout, &inner.wake);
+        let mut next = first.unwrap_or_else(|| {
+            let config = self.connect_requested(driver);
+            driver.wait(config.as_ref(), patience, &inner.wake)
+        });
         loop {
             match next {
-                driver::Waited::Nothing => break,
+                Waited::Idle => return Round::Idle,
+                Waited::Nothing => break,
                 // A loop that reconnects ends for want of a connection only if it was told to.
-                driver::Waited::Ended if driver.reconnects() => {
+                Waited::Ended if driver.reconnects() => {
                     over = Some(Ok(()));
                     break;
                 }
-                driver::Waited::Ended => {
+                Waited::Ended => {
                     over.get_or_insert(Err(Error::NotConnected));
                     break;
                 }
-                driver::Waited::Event(event) => {
+                Waited::Event(event) => {
                     if let Event::Disconnected(result) = &event
                         && !driver.reconnects()
                     {

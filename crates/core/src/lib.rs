@@ -6,7 +6,7 @@
 //!
 //! There are three floors, each usable by itself:
 //!
-//! - [`Client`]: Paho's calls and callbacks. The loop runs on a thread of its own or on yours.
+//! - [`Client`]: Paho's calls and callbacks. The loop runs on a thread of the library or on yours.
 //! - [`Connection`]: async; events come from [`Connection::next`], everything else goes through a
 //!   [`Handle`].
 //! - [`session::Session`]: the protocol as a state machine, without sockets and clocks.

@@ -15,7 +15,8 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
+use iot_core::cli::io_reason;
 use iot_core::{Error, Protocol, QoS, Subscription, TopicFilter};
 use serde_json::{Value, json};
 
@@ -99,7 +100,8 @@ impl State {
         };
         let text = match fs::read(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(state),
-            text => text?,
+            Err(error) => return Err(anyhow!(io_reason(&error))),
+            Ok(text) => text,
         };
         let known = "it is not one of iot-sub's, or damaged (remove it to begin anew)";
         let value: Value = serde_json::from_slice(&text).context(known)?;
@@ -138,8 +140,8 @@ impl State {
         }
         match self.write(false) {
             Ok(()) => Ok(None),
-            Err(error) if is_full(&error) => Ok(Some(self.unwritable(error))),
-            Err(error) => Err(self.unwritable(error)),
+            Err(error) if is_full(&error) => Ok(Some(self.unwritable(&error))),
+            Err(error) => Err(self.unwritable(&error)),
         }
     }
 
@@ -212,7 +214,7 @@ impl State {
         let written = self.write(certain);
         self.unwritten = written.is_err();
         match written {
-            Err(error) if !is_full(&error) => Err(self.unwritable(error)),
+            Err(error) if !is_full(&error) => Err(self.unwritable(&error)),
             _ => Ok(()),
         }
     }
@@ -239,16 +241,17 @@ impl State {
         Ok(())
     }
 
-    fn unwritable(&self, error: io::Error) -> anyhow::Error {
+    fn unwritable(&self, error: &io::Error) -> anyhow::Error {
         let what = format!("cannot write session `{}`", self.path.display());
-        anyhow::Error::new(error).context(what)
+        anyhow!(io_reason(error)).context(what)
     }
 
     /// Removes the file.
     pub(crate) fn remove(&self) -> Result<()> {
         match fs::remove_file(&self.path) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
-                Err(error).with_context(|| format!("cannot remove `{}`", self.path.display()))
+                let what = format!("cannot remove `{}`", self.path.display());
+                Err(anyhow!(io_reason(&error)).context(what))
             }
             _ => Ok(()),
         }

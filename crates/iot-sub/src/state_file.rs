@@ -5,7 +5,8 @@ use std::env;
 use std::fs::DirBuilder;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
+use iot_core::cli::io_reason;
 use sha2::{Digest, Sha256};
 
 /// Returns the spool's path, and makes its directory, for nobody else to look into.
@@ -36,7 +37,9 @@ fn directory() -> Result<PathBuf> {
         .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))
         .context("neither HOME nor XDG_STATE_HOME is set")?;
     let directory = state.join("iot-sub");
-    make(&directory).with_context(|| format!("cannot make directory `{}`", directory.display()))?;
+    make(&directory)
+        .map_err(|error| anyhow!(io_reason(&error)))
+        .with_context(|| format!("cannot make directory `{}`", directory.display()))?;
     Ok(directory)
 }
 

@@ -264,7 +264,8 @@ fn on_a_full_disk_it_connects_once_there_is_room_for_the_session() {
     broker.close();
     let line = first.wait_for_stderr("connecting when there is room");
     assert!(
-        line.starts_with("iot-sub: cannot write session `") && line.contains("No space left"),
+        line.starts_with("iot-sub: cannot write session `")
+            && line.contains(": no space left on device; connecting"),
         "{line}"
     );
     disk.heal();

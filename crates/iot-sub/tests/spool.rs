@@ -378,6 +378,20 @@ fn without_a_state_directory_it_lies_below_home() {
 }
 
 #[test]
+fn a_state_directory_that_cannot_be_made_is_told_with_the_reason() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let mut program = sub(&[]).env("XDG_STATE_HOME", file.path()).spawn();
+    assert_eq!(program.wait().code(), Some(1));
+    let directory = file.path().join("iot-sub").display().to_string();
+    assert_eq!(
+        program.stderr(),
+        format!(
+            "iot-sub: no directory for the spool (give --spool PATH): cannot make directory `{directory}`: not a directory\n"
+        )
+    );
+}
+
+#[test]
 fn at_its_limit_reading_stops_and_goes_on_when_there_is_room() {
     const COUNT: u32 = 10_000;
     let broker = Broker::builder().config("max_queued_messages 0").start();

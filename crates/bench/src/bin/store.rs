@@ -28,6 +28,8 @@ const TUTORIAL: usize = 10_000;
 /// Documents in one insert, and inserts under way: `iot-sub`'s own.
 const BATCH: usize = 5_000;
 const IN_FLIGHT: usize = 2;
+/// How often ways to store are compared.
+const ROUNDS: usize = 5;
 /// Messages one by one, a second apart.
 const SINGLE: usize = 8;
 /// How long anything may take.
@@ -336,8 +338,9 @@ fn collections() -> Result<()> {
             &["--time-series", "seconds", "--index"],
         ),
     ];
+    // In turn, for the machine may be busy with something else at times.
     let mut rounds = Vec::new();
-    for _ in 0..3 {
+    for _ in 0..ROUNDS {
         let mut round = Vec::new();
         for (_, collection, options) in ways {
             round.push(through_the_spool(&server, collection, options)?);
@@ -345,27 +348,27 @@ fn collections() -> Result<()> {
         rounds.push(round);
     }
     for (way, (name, ..)) in ways.iter().enumerate() {
-        let plain = |round: &Vec<Stored>| rate(round[0].run);
-        let mut ratios: Vec<f64> = rounds
-            .iter()
-            .map(|round| rate(round[way].run) / plain(round))
-            .collect();
-        ratios.sort_unstable_by(f64::total_cmp);
-        let (first, last) = (&rounds[0], &rounds[2]);
+        let ratio = |round: &Vec<Stored>| rate(round[way].run) / rate(round[0].run);
         #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-        let bytes = |stored: &Stored| stored.space as f64 / stored.run.messages as f64;
+        let bytes = |round: &Vec<Stored>| round[way].space as f64 / round[way].run.messages as f64;
         println!(
-            "into MongoDB, {name}: {:.0} readings/s in the last of three rounds, {:.2} × the plain collection ({ratios:.2?}), \
-             {:.2} µs of processor time each, {:.0} and {:.0} bytes of disk each (first and last round)",
-            rate(last[way].run),
-            ratios[1],
-            last[way].cost,
-            bytes(&first[way]),
-            bytes(&last[way]),
+            "into MongoDB, {name}: {:.0} readings/s, {:.2} × the plain collection, {:.2} µs of processor time each, {:.1} bytes \
+             of disk each (medians; the ratios of all rounds: {:.2?})",
+            median(&rounds, |round| rate(round[way].run)),
+            median(&rounds, ratio),
+            median(&rounds, |round| round[way].cost),
+            median(&rounds, bytes),
+            rounds.iter().map(ratio).collect::<Vec<_>>(),
         );
     }
     println!();
     Ok(())
+}
+
+fn median<T>(of: &[T], value: impl Fn(&T) -> f64) -> f64 {
+    let mut values: Vec<f64> = of.iter().map(value).collect();
+    values.sort_unstable_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 fn mongodb() -> Result<()> {

@@ -98,6 +98,10 @@ impl<F: ?Sized> Slot<F> {
     pub(super) fn set(&mut self, callback: Box<F>) -> Option<Box<F>> {
         self.0.replace(callback)
     }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
 }
 
 impl<U: Send + 'static> Callbacks<U> {

@@ -146,6 +146,14 @@ impl Deliveries {
         })
     }
 
+    /// Tells the end of the oldest message with this id.
+    pub(super) fn finish_one(&self, Ended { mid, result }: Ended) {
+        let delivery = lock(&self.0).finish(mid);
+        if let Some(delivery) = delivery {
+            delivery.finish(result);
+        }
+    }
+
     /// Tells the end of the oldest message with each of these ids, and empties `ended`.
     pub(super) fn finish(&self, ended: &mut Vec<Ended>) {
         if ended.is_empty() {

@@ -3,12 +3,13 @@
 use std::cell::RefCell;
 use std::future::Future;
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::Notify;
+use tokio::time::{Instant, Sleep};
 
 use crate::config::ClientConfig;
 use crate::connection::Connection;
@@ -42,13 +43,33 @@ pub(super) enum Waited {
     Event(Event),
     /// The time is over, or another thread wants something.
     Nothing,
+    /// Nothing has happened for [`LINGER`].
+    Idle,
     /// There is no connection, and none is to be made.
     Ended,
 }
 
+/// How long to wait for the connection.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Patience {
+    Endless,
+    AtMost(Duration),
+    /// Until nothing has happened for [`LINGER`].
+    Linger,
+}
+
+/// How long nothing happens, at least, before a client is idle. Who comes to rest and is woken again
+/// within such a time isn't.
+const LINGER: Duration = Duration::from_millis(20);
+
 pub(super) struct Driver {
     connection: Connection,
     reconnects: bool,
+    /// Something has happened since `idle` was set.
+    active: bool,
+    /// One timer for many waits: setting it for each would cost more than the wait.
+    idle: Option<Pin<Box<Sleep>>>,
+    rested_at: Option<Instant>,
 }
 
 impl Driver {
@@ -59,6 +80,9 @@ impl Driver {
         Ok(Self {
             connection,
             reconnects: true,
+            active: false,
+            idle: None,
+            rested_at: None,
         })
     }
 
@@ -91,41 +115,84 @@ impl Driver {
         block_on(self.connection.connect())
     }
 
-    /// Waits for an event, `timeout` at most. Without `config` there is no broker to connect to.
+    /// Waits for an event. Without `config` there is no broker to connect to.
     pub(super) fn wait(
         &mut self,
         config: Option<&Arc<ClientConfig>>,
-        timeout: Option<Duration>,
+        patience: Patience,
+        wake: &Notify,
+    ) -> Waited {
+        block_on(self.waited(config, patience, wake))
+    }
+
+    /// Waits for an event as long as it takes, on no thread of its own.
+    pub(super) async fn rest(
+        &mut self,
+        config: Option<&Arc<ClientConfig>>,
+        wake: &Notify,
+    ) -> Waited {
+        self.idle = None;
+        self.rested_at = Some(Instant::now());
+        self.waited(config, Patience::Endless, wake).await
+    }
+
+    /// Whether so much happens that a rest isn't worth it.
+    pub(super) fn is_busy(&self) -> bool {
+        self.rested_at.is_some_and(|at| at.elapsed() < LINGER)
+    }
+
+    async fn waited(
+        &mut self,
+        config: Option<&Arc<ClientConfig>>,
+        patience: Patience,
         wake: &Notify,
     ) -> Waited {
         if let Some(config) = config {
             self.connection.configure(config);
         }
-        let connection = &mut self.connection;
-        let wait = async {
-            let next = async {
-                if config.is_none() {
-                    if connection.is_stopped() {
-                        return None;
+        let Self {
+            connection,
+            active,
+            idle,
+            ..
+        } = self;
+        let next = async {
+            if config.is_none() {
+                if connection.is_stopped() {
+                    return None;
+                }
+                std::future::pending::<()>().await;
+            }
+            connection.next().await
+        };
+        let is_active = *active;
+        let over = async {
+            match patience {
+                Patience::Endless => std::future::pending().await,
+                Patience::AtMost(timeout) => {
+                    tokio::time::sleep(timeout).await;
+                    Waited::Nothing
+                }
+                Patience::Linger => {
+                    let idle = idle.get_or_insert_with(|| Box::pin(tokio::time::sleep(LINGER)));
+                    idle.as_mut().await;
+                    if is_active {
+                        idle.as_mut().reset(Instant::now() + LINGER);
+                        Waited::Nothing
+                    } else {
+                        Waited::Idle
                     }
-                    std::future::pending::<()>().await;
                 }
-                connection.next().await
-            };
-            let sleep = async {
-                match timeout {
-                    Some(timeout) => tokio::time::sleep(timeout).await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                biased;
-                event = next => event.map_or(Waited::Ended, Waited::Event),
-                () = wake.notified() => Waited::Nothing,
-                () = sleep => Waited::Nothing,
             }
         };
-        block_on(wait)
+        let waited = tokio::select! {
+            biased;
+            event = next => event.map_or(Waited::Ended, Waited::Event),
+            () = wake.notified() => Waited::Nothing,
+            over = over => over,
+        };
+        self.active = matches!(waited, Waited::Event(_));
+        waited
     }
 
     pub(super) fn try_next(&mut self) -> Waited {
@@ -137,7 +204,7 @@ impl Driver {
 
 /// The runtime of all clients: one of their own would cost each more memory than all else it has. It
 /// has no thread. Of those that wait in it, one waits for the sockets and timers of all and wakes the
-/// others; a client that is alone does so for itself.
+/// others; where there is only one, it does so for itself.
 fn runtime() -> io::Result<&'static Runtime> {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     if let Some(runtime) = RUNTIME.get() {
@@ -153,7 +220,7 @@ fn runtime() -> io::Result<&'static Runtime> {
 
 /// Runs a future to its end. A thread that belongs to another runtime may not do so itself, so a
 /// thread is borrowed there: the calls of this client block, wherever they are made.
-fn block_on<T: Send>(future: impl Future<Output = T> + Send) -> T {
+pub(super) fn block_on<T: Send>(future: impl Future<Output = T> + Send) -> T {
     let runtime = runtime().expect("each client has made sure that there is one");
     // It stays here: each function that it is handed through would have a copy on the thread's stack.
     let future = pin!(future);

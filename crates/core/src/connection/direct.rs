@@ -220,11 +220,12 @@ mod tests {
         let bytes = tokio::task::spawn_blocking(move || {
             let mut bytes = vec![0; COUNT * 105];
             broker.read_exact(&mut bytes).unwrap();
-            bytes
+            // Its end would be an event.
+            (bytes, broker)
         });
         tokio::select! {
             event = connection.next() => panic!("{event:?}"),
-            bytes = bytes => assert!(bytes.unwrap() == expected),
+            bytes = bytes => assert!(bytes.unwrap().0 == expected),
         }
     }
 }

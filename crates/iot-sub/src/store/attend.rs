@@ -49,7 +49,7 @@ pub(crate) async fn attend<T>(
 
 /// Asks the store whether it is there; returns why not.
 async fn silence(store: &dyn Store) -> Option<Failure> {
-    match timeout(ANSWER, store.ping()).await {
+    match timeout(ANSWER, store.answer()).await {
         Ok(answer) => answer.err(),
         Err(_) => Some(Failure::Unknown("no answer in time".to_owned())),
     }
@@ -66,11 +66,11 @@ mod tests {
     use crate::reading::Entry;
     use crate::store::Stored;
 
-    /// How it answers: to a ping after so long, and what it knows of itself.
+    /// How it answers: to a question after so long, and what it knows of itself.
     struct Told {
-        ping: Option<Duration>,
+        answer: Option<Duration>,
         away: Option<Failure>,
-        pings: Mutex<u32>,
+        questions: Mutex<u32>,
     }
 
     impl Store for Told {
@@ -83,9 +83,13 @@ mod tests {
         }
 
         fn ping(&self) -> BoxFuture<'_, Result<(), Failure>> {
-            *self.pings.lock().unwrap() += 1;
+            Box::pin(pending())
+        }
+
+        fn answer(&self) -> BoxFuture<'_, Result<(), Failure>> {
+            *self.questions.lock().unwrap() += 1;
             Box::pin(async {
-                match self.ping {
+                match self.answer {
                     Some(delay) => sleep(delay).await,
                     None => pending().await,
                 }
@@ -99,11 +103,11 @@ mod tests {
     }
 
     /// What is told of such a store, and when, while an attempt takes half a minute; and how often it was asked.
-    async fn case(ping: Option<Duration>, away: Option<&str>) -> (Vec<(Duration, String)>, u32) {
+    async fn case(answer: Option<Duration>, away: Option<&str>) -> (Vec<(Duration, String)>, u32) {
         let store = Told {
-            ping,
+            answer,
             away: away.map(|reason| Failure::Unknown(reason.to_owned())),
-            pings: Mutex::default(),
+            questions: Mutex::default(),
         };
         let began = Instant::now();
         let mut told = Vec::new();
@@ -112,8 +116,8 @@ mod tests {
         })
         .await;
         assert_eq!(began.elapsed(), Duration::from_secs(30));
-        let pings = *store.pings.lock().unwrap();
-        (told, pings)
+        let questions = *store.questions.lock().unwrap();
+        (told, questions)
     }
 
     #[tokio::test(start_paused = true)]
@@ -125,15 +129,15 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_store_that_only_takes_its_time_is_not_told() {
-        let (told, pings) = case(Some(Duration::from_secs(1)), None).await;
+        let (told, questions) = case(Some(Duration::from_secs(1)), None).await;
         assert_eq!(told, []);
-        assert!(pings > 1, "{pings}");
+        assert!(questions > 1, "{questions}");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_store_that_is_known_to_be_away_is_told_at_once_and_asked_nothing() {
-        let (told, pings) = case(None, Some("gone")).await;
+        let (told, questions) = case(None, Some("gone")).await;
         assert_eq!(told[0], (LOOK, "gone".to_owned()));
-        assert_eq!(pings, 0);
+        assert_eq!(questions, 0);
     }
 }

@@ -366,6 +366,10 @@ impl Store for MongoStore {
         self.monitor.all_away(self.database.name())
     }
 
+    fn answer(&self) -> BoxFuture<'_, Result<(), Failure>> {
+        Box::pin(self.echo())
+    }
+
     fn ping(&self) -> BoxFuture<'_, Result<(), Failure>> {
         Box::pin(self.look())
     }

@@ -73,10 +73,8 @@ impl MongoStore {
         if self.options.time_series.is_some() {
             command.remove("nameOnly");
         }
-        let found = self.run(command).await.map_err(|error| match error {
-            Problem::Failure(failure) => failure,
-            Problem::Error(error) => self.monitor.failure(&error, self.database.name()),
-        })?;
+        let found = self.run(command).await;
+        let found = found.map_err(|problem| self.failure(problem))?;
         if self.prepared.collection.load(Ordering::Acquire) {
             return Ok(());
         }
@@ -109,6 +107,21 @@ impl MongoStore {
             self.start_index();
         }
         Ok(())
+    }
+
+    /// Asks the server for nothing but an answer.
+    pub(super) async fn echo(&self) -> Result<(), Failure> {
+        match self.run(doc! {"ping": 1}).await {
+            Ok(_) => Ok(()),
+            Err(problem) => Err(self.failure(problem)),
+        }
+    }
+
+    fn failure(&self, problem: Problem) -> Failure {
+        match problem {
+            Problem::Failure(failure) => failure,
+            Problem::Error(error) => self.monitor.failure(&error, self.database.name()),
+        }
     }
 
     async fn create(&self, options: TimeSeries) -> Result<(), Failure> {
