@@ -100,7 +100,7 @@ enum Step {
     },
     /// The broker refuses the next message (MQTT 5).
     Reject,
-    /// It acknowledges a message that it has not been sent on this connection.
+    /// It acknowledges a message that it has not been sent on this connection, and one that there never was.
     Stray,
     Lose {
         forget: bool,
@@ -174,7 +174,12 @@ struct World {
     said_connect: bool,
     connections: usize,
     max_unacknowledged: usize,
+    /// PUBRECs of messages that there never were, and that are not answered.
+    unknown: usize,
 }
+
+/// The id of these; no run gets so far.
+const UNKNOWN: u16 = 60_000;
 
 fn publish_of(offer: Offer, id: Option<u16>, dup: bool) -> Publish {
     Publish {
@@ -244,6 +249,7 @@ impl World {
             said_connect: false,
             connections: 0,
             max_unacknowledged: setup.max_queued.into(),
+            unknown: 0,
             setup,
         }
     }
@@ -526,6 +532,7 @@ impl World {
         self.sent_here.clear();
         self.in_flight.clear();
         self.pubrecs.clear();
+        self.unknown = 0;
         self.ids.retain(|_, holder| *holder != Holder::Request);
     }
 
@@ -561,6 +568,7 @@ impl World {
             }
             Outgoing::PubRel(ack) => {
                 let id = ack.id.get();
+                self.unknown -= usize::from(id == UNKNOWN);
                 if let Some(first) = self.pubrecs.front()
                     && self.pubrecs.contains(&id)
                 {
@@ -644,6 +652,11 @@ impl World {
             let result = self.session.handle(stray, self.now);
             assert!(result.is_ok(), "{result:?}");
         }
+        let unknown = PacketId::new(UNKNOWN).expect("not 0");
+        let unknown = Incoming::PubRec(Ack::success(unknown));
+        let result = self.session.handle(unknown, self.now);
+        assert!(result.is_ok(), "{result:?}");
+        self.unknown += 1;
     }
 
     fn arrive(&mut self, count: usize) {
@@ -723,6 +736,7 @@ impl World {
             "what was accepted is stuck"
         );
         assert_eq!(self.session.backlog(), 0);
+        assert_eq!(self.unknown, 0, "a PUBREC is not answered");
         assert!(self.broker.is_idle(), "the broker waits: {:?}", self.broker);
         assert!(!self.waits_for_room, "nobody tells that there is room");
         assert!(self.requests.is_empty(), "unanswered: {:?}", self.requests);
