@@ -128,7 +128,8 @@ pub struct ClientConfig {
     pub receive_maximum: u16,
     /// How many topics the broker may replace by a number (MQTT 5 §3.1.2.11.5). Default 0.
     pub topic_alias_maximum: u16,
-    /// The largest packet taken, in bytes. Default 268,435,460, the protocol's own limit.
+    /// The largest packet taken, in bytes; it bounds what a broker can have this client hold, for a packet of nothing but
+    /// user properties takes ten times its size. Default 268,435,460, the protocol's own limit.
     pub maximum_packet_size: u32,
     /// How long the broker keeps the session after the connection, in seconds (MQTT 5
     /// §3.1.2.11.2). Default: 0 with a clean session, else for ever (`0xFFFF_FFFF`).

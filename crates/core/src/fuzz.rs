@@ -52,7 +52,12 @@ pub fn packet(data: &[u8]) {
                     }
                 }
                 Ok(None) => break,
-                Err(_) => return,
+                Err(error) => {
+                    // It is named in a few words, whatever the bytes are.
+                    let named = error.blame(&buffer).to_string();
+                    assert!(named.len() < 2_000, "{named}");
+                    return;
+                }
             }
         }
         let room = buffer.capacity();

@@ -13,7 +13,7 @@
 //!
 //! # From Paho
 //!
-//! Names and meanings are those of Paho's Python client (1.6, and what 2.2 adds); what the compiler can check, it
+//! Names and meanings are those of Paho's Python client (1.6, and what 2.1 and 2.2 add); what the compiler can check, it
 //! checks: topics, filters and QoS are types, made from text and numbers where they are given.
 //! What fails is a [`Result`] with an [`Error`], never a number to be looked at;
 //! [`Error::rc`] gives Paho's.
@@ -26,13 +26,18 @@
 //! | `reinitialise` | a new [`Client`] | |
 //! | `connect`, `connect_async`, `reconnect` | [`connect`](Client::connect), [`connect_async`](Client::connect_async), [`reconnect`](Client::reconnect) | `bind_address` is an address, `keep_alive` a `Duration` |
 //! | `connect_srv` | none | look the record up, and `connect` |
+//! | … `connect(bind_port)` | none | the system chooses the port |
+//! | … `connect(clean_start, properties)` | [`clean_session`](ClientConfig::clean_session), and CONNECT's properties as fields of [`ClientConfig`] | the same for each connection: Paho's default, a clean start for the first one only, is not to be had |
+//! | `Client(manual_ack)` | [`manual_ack`](ClientConfig::manual_ack) | |
+//! | `Client(reconnect_on_failure)` | none | [`disconnect`](Client::disconnect) in `on_disconnect` ends the loop |
+//! | `loop_forever(retry_first_connection)` | none | always: `disconnect` in `on_connect_fail` ends the loop |
 //! | `callback_api_version` | none | there is one form of each callback |
 //! | `enable_bridge_mode` | none | `Subscription::no_local` is MQTT 5's way; a bridge is no client |
 //! | `host`, `port`, `keepalive`, `transport`, `protocol`, `connect_timeout`, `username`, `password`, `will_topic`, `will_payload`, `max_inflight_messages`, `max_queued_messages` | [`config`](Client::config) | fields of [`ClientConfig`] |
 //! | `disconnect(reasoncode, properties)` | [`disconnect`](Client::disconnect), [`disconnect_with`](Client::disconnect_with) | what is queued to be sent is sent first; the socket is read to its end |
 //! | `loop_start`, `loop_stop`, `loop_forever` | [`loop_start`](Client::loop_start), [`loop_stop`](Client::loop_stop), [`loop_forever`](Client::loop_forever) | the delay between tries grows, with jitter |
 //! | `loop` | [`loop_once`](Client::loop_once) | `loop` is a keyword |
-//! | `loop_read`, `loop_write`, `loop_misc`, `want_write`, `on_socket_open`, `_close`, `_register_write`, `_unregister_write` | [`Connection`] | for a loop of your own: the async connection, or the [`Session`](session::Session) on any transport |
+//! | `loop_read`, `loop_write`, `loop_misc`, `want_write`, `on_socket_open`, `on_socket_close`, `on_socket_register_write`, `on_socket_unregister_write` | [`Connection`] | for a loop of your own: the async connection, or the [`Session`](session::Session) on any transport |
 //! | `socket` | none | nobody else may read from it |
 //! | `is_connected` | [`is_connected`](Client::is_connected) | |
 //! | `reconnect_delay_set` | [`reconnect_delay_set`](Client::reconnect_delay_set) | |
@@ -42,6 +47,7 @@
 //! | `max_inflight_messages_set` | [`max_inflight_messages_set`](Client::max_inflight_messages_set) | an MQTT 5 broker's receive maximum lowers it |
 //! | `max_queued_messages_set` | [`max_queued_messages_set`](Client::max_queued_messages_set) | not unlimited by default; [`max_queued_bytes`](ClientConfig::max_queued_bytes) counts too; when full, [`publish`](Client::publish) is [`Error::QueueFull`] |
 //! | `message_retry_set` | none | messages are sent again on a new connection only [MQTT-4.4.0-1] |
+//! | … `tls_set(cert_reqs, tls_version, ciphers, keyfile_password, alpn_protocols)` | [`TlsOptions`](transport::TlsOptions) | one version, and ALPN; a key has no password, the broker's certificate is always asked for, ciphers are rustls's choice |
 //! | `tls_set`, `tls_set_context`, `tls_insecure_set` | [`tls_set`](Client::tls_set), [`tls_set_context`](Client::tls_set_context), [`tls_insecure_set`](Client::tls_insecure_set) | by rustls: TLS 1.2 and 1.3, no ciphers to choose; files are read and checked at once; `tls_insecure_set` skips the check of the name, as there |
 //! | `Client(transport="websockets")`, `"unix"` | [`transport`](ClientConfig::transport) | a [`Transport`](transport::Transport), with what belongs to it |
 //! | `ws_set_options(path, headers)` | [`ws_set_options`](Client::ws_set_options) | chooses WebSocket as well |
@@ -57,10 +63,13 @@
 //! | … `properties` | [`publish_message`](Client::publish_message) | a [`Message`] with [`Properties`]; topic aliases are the client's business |
 //! | `MQTTMessageInfo`: `mid`, `rc`, `is_published`, `wait_for_publish` | [`MessageInfo`] | waiting inside a callback is an error, not a deadlock; `rc` is the error that [`publish`](Client::publish) returns |
 //! | `MQTTMessage`: `topic`, `payload`, `qos`, `retain`, `dup`, `mid`, `properties` | [`Message`] | the topic is text, the payload bytes that are shared, not copied |
+//! | … `timestamp`, `state`, `info`; `MQTTMessageInfo.next` | none | take the time in `on_message`; the others are Paho's own |
 //! | `subscribe(topic, qos)`, `subscribe([(topic, qos), …])` | [`subscribe`](Client::subscribe), [`subscribe_many`](Client::subscribe_many) | |
 //! | `subscribe(options, properties)` | [`subscribe_with`](Client::subscribe_with) | options are fields of a [`Subscription`] |
 //! | `unsubscribe` | [`unsubscribe`](Client::unsubscribe), [`unsubscribe_many`](Client::unsubscribe_many), [`unsubscribe_with`](Client::unsubscribe_with) | |
 //! | `manual_ack_set`, `ack(mid, qos)` | [`manual_ack_set`](Client::manual_ack_set), [`ack`](Client::ack), [`ack_with`](Client::ack_with) (reason and properties) | for QoS 2 it sends the PUBREC, by which the application takes the message over; Paho's sends the PUBCOMP, when the broker holds it no more. The order of arrival is kept |
+//! | `convert_connack_rc_to_reason_code`, `convert_disconnect_error_code_to_reason_code` | none | callbacks get the broker's own code |
+//! | `MQTTMatcher` | [`TopicFilter`] | |
 //! | `error_string`, `connack_string` | [`Error`], [`ConnectCode`] and [`ReasonCode`] as text | |
 //! | `topic_matches_sub` | [`TopicFilter::matches`] | knows `$share` |
 //! | `publish.single`, `publish.multiple`, `subscribe.simple`, `subscribe.callback` | the programs `iot-pub` and `iot-sub` | |
@@ -76,12 +85,12 @@
 //! | `on_connect_fail` | [`on_connect_fail`](Client::on_connect_fail) | with the reason, and wherever the loop dials |
 //! | `on_disconnect(rc, properties)` | [`on_disconnect`](Client::on_disconnect) | a result; [`Error::ServerDisconnect`] holds the broker's reason and properties, [`Error::Refused`] CONNACK's; which one it is tells what Paho's `is_disconnect_packet_from_server` does |
 //! | `on_message` | [`on_message`](Client::on_message) | the topic is text already |
-//! | `message_callback_add`, `_remove` | [`message_callback_add`](Client::message_callback_add), [`message_callback_remove`](Client::message_callback_remove) | as there: all that match are called, `on_message` where none does |
+//! | `message_callback_add`, `message_callback_remove` | [`message_callback_add`](Client::message_callback_add), [`message_callback_remove`](Client::message_callback_remove) | as there: all that match are called, `on_message` where none does |
 //! | `on_publish(mid, reason, properties)` | [`on_publish`](Client::on_publish) | [`Published`] tells of failures too |
 //! | `on_subscribe(mid, granted_qos)`, `on_unsubscribe` | [`on_subscribe`](Client::on_subscribe), [`on_unsubscribe`](Client::on_unsubscribe) | [`SubscribeAck::granted`] gives QoS or refusal for each filter |
 //! | `on_log(level, buf)` | [`on_log`](Client::on_log) | [`LogLevel`]; off until it is set |
 //! | `on_pre_connect` | none | the setters may be called at any time |
-//! | `connect_callback`, `message_callback`, `topic_callback` and the other decorators | the setters above | |
+//! | `connect_callback`, `connect_fail_callback`, `disconnect_callback`, `log_callback`, `message_callback`, `pre_connect_callback`, `publish_callback`, `socket_close_callback`, `socket_open_callback`, `socket_register_write_callback`, `socket_unregister_write_callback`, `subscribe_callback`, `topic_callback`, `unsubscribe_callback` | the setters above | |
 //! | none | [`on_release`](Client::on_release), [`on_auth`](Client::on_auth) with [`auth`](Client::auth) and [`reauthenticate`](Client::reauthenticate) | what MQTT 5 brokers say in PUBREL, and enhanced authentication, which Paho doesn't have |
 //!
 //! As in Paho, the client doesn't renew subscriptions by itself: [`subscribe`](Client::subscribe) in

@@ -3,7 +3,7 @@
 //! All is written and read here, for the codecs at hand refuse or misread legal packets (several
 //! subscription identifiers, CONNACK codes above 5, the reason-only DISCONNECT, AUTH), know no
 //! MQTT 3.1, and leave out properties of SUBSCRIBE and UNSUBSCRIBE. The tests compare the bytes with
-//! rumqttc's, where that one is right.
+//! rumqttc's, where that one is right, and with those of the embedded broker's codec.
 
 mod control;
 mod oversized;

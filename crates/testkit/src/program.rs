@@ -15,22 +15,48 @@ use crate::capture::Capture;
 use crate::wait::{self, DEADLINE};
 
 /// Returns the path of a program of this workspace, for a test of another package: a package's own tests have
-/// `env!("CARGO_BIN_EXE_…")`, and cargo then builds it for them.
+/// `env!("CARGO_BIN_EXE_…")`, and cargo then builds it for them. One that isn't there yet is built; one that is there
+/// may be older than its sources, which `cargo build --workspace` mends.
 #[track_caller]
 pub fn program(name: &str) -> PathBuf {
     let test = env::current_exe().expect("the path of this test");
     // Tests lie in target/PROFILE/deps, programs one folder up.
-    let path = test
+    let folder = test
         .parent()
         .and_then(Path::parent)
-        .expect("a test in a target folder")
-        .join(format!("{name}{}", env::consts::EXE_SUFFIX));
-    assert!(
-        path.is_file(),
-        "no program `{}`: `cargo build --workspace` makes it",
-        path.display()
-    );
+        .expect("a test in a target folder");
+    let path = folder.join(format!("{name}{}", env::consts::EXE_SUFFIX));
+    if !path.is_file()
+        && let Err(why) = build(name, folder)
+    {
+        panic!(
+            "no program `{}`, and it can't be built: {why} (`cargo build --workspace` makes it)",
+            path.display()
+        );
+    }
     path
+}
+
+/// Builds a program of this workspace into a folder `target/PROFILE`. Who comes second waits for cargo's own lock.
+fn build(name: &str, folder: &Path) -> Result<(), String> {
+    let profile = match folder.file_name().and_then(OsStr::to_str) {
+        Some("debug") | None => "dev",
+        Some(profile) => profile,
+    };
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["build", "--quiet", "--package", name, "--bin", name])
+        .args(["--profile", profile, "--target-dir"])
+        .arg(folder.parent().expect("target is above it"))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .map_err(|error| format!("cargo: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let first = said.lines().find(|line| line.starts_with("error"));
+    Err(first.unwrap_or("cargo fails").to_owned())
 }
 
 /// A program to be run in a temporary folder that is its home as well, so that nothing of whoever runs the tests has an

@@ -174,6 +174,7 @@ impl Fault {
                 let line = format!("Client {SUBJECT} has exceeded timeout");
                 let count = |world: &World| world.broker.log().matches(&line).count();
                 let before = count(world);
+                world.wait_until_over(LOST_BROKER);
                 world.subject.freeze();
                 let end = Instant::now() + PATIENCE;
                 while count(world) == before {

@@ -107,20 +107,22 @@ impl World {
         self.noticed(STOPS, |world| act(&world.subject));
     }
 
-    /// Does something and waits until `iot-sub` says that it has noticed, which it must in time. What it has
-    /// said already and not taken back it doesn't say again, so that must be over before.
+    /// Does something and waits until `iot-sub` says that it has noticed, which it must in time.
     pub(crate) fn noticed(&mut self, line: &str, act: impl FnOnce(&mut Self)) {
-        let over = |subject: &Subject| match line {
-            LOST_BROKER => subject.last("Connected with result code") > subject.last(LOST_BROKER),
-            LOST_STORE => subject.last(LOST_STORE) <= subject.last("is back"),
-            _ => true,
-        };
-        eventually(PATIENCE, format_args!("`{line}` is over"), || {
-            over(&self.subject)
-        });
+        self.wait_until_over(line);
         let before = self.subject.said(line);
         act(self);
         let noticed = self.subject.notices(line, before, PATIENCE);
         assert!(noticed, "iot-sub has not said `{line}` within {PATIENCE:?}");
+    }
+
+    /// Waits until `iot-sub` has taken back what it has said of an earlier fault: until then it doesn't say that again.
+    pub(crate) fn wait_until_over(&self, line: &str) {
+        let subject = &self.subject;
+        eventually(PATIENCE, format_args!("`{line}` is over"), || match line {
+            LOST_BROKER => subject.last("Connected with result code") > subject.last(LOST_BROKER),
+            LOST_STORE => subject.last(LOST_STORE) <= subject.last("is back"),
+            _ => true,
+        });
     }
 }

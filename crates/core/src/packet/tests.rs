@@ -6,6 +6,7 @@ mod fuzz;
 mod malformed;
 mod properties;
 mod reference;
+mod second;
 
 use super::*;
 

@@ -1,7 +1,7 @@
-//! The same behaviours on brokers of different makes: mosquitto, the one inside `iot-sub`, and
-//! nats-server, which speaks MQTT 3.1.1 with QoS 0 and 1.
+//! The same behaviours on brokers of different makes: mosquitto, the one inside `iot-sub`, and nats-server; each on all
+//! versions of the protocol that the make speaks. What a make doesn't have is [`Make::lacks`], and tested to be lacking.
 
-use iot_core::{QoS, SubscribeAck};
+use iot_core::{Properties, QoS, SubscribeAck, TopicName};
 use tempfile::TempDir;
 use testkit::{FaultyNet, Nats, Program, Running};
 
@@ -51,7 +51,49 @@ enum Make {
     Nats(Nats),
 }
 
+/// What a broker may have or not.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Gift {
+    Mqtt31,
+    Mqtt5,
+    Qos2,
+    SharedSubscriptions,
+}
+
 impl Make {
+    /// The one list of exceptions.
+    fn lacks(&self) -> &'static [Gift] {
+        match self {
+            Self::Mosquitto(_) => &[],
+            Self::Embedded(_) => &[Gift::Mqtt31],
+            Self::Nats(_) => &[
+                Gift::Mqtt31,
+                Gift::Mqtt5,
+                Gift::Qos2,
+                Gift::SharedSubscriptions,
+            ],
+        }
+    }
+
+    fn has(&self, gift: Gift) -> bool {
+        !self.lacks().contains(&gift)
+    }
+
+    /// The versions that it speaks.
+    fn protocols(&self) -> Vec<Protocol> {
+        let speaks = |protocol: &Protocol| match protocol {
+            Protocol::V31 => self.has(Gift::Mqtt31),
+            Protocol::V311 => true,
+            Protocol::V5 => self.has(Gift::Mqtt5),
+        };
+        ALL.into_iter().filter(speaks).collect()
+    }
+
+    /// The highest QoS that it has.
+    fn qos(&self) -> i32 {
+        1 + i32::from(self.has(Gift::Qos2))
+    }
+
     fn port(&self) -> u16 {
         match self {
             Self::Mosquitto(broker) => broker.port(),
@@ -88,13 +130,24 @@ fn subscribe(watched: &Watched, filter: &str, qos: i32) -> SubscribeAck {
     answer.recv_timeout(DEADLINE).unwrap()
 }
 
+/// Runs a behaviour on each make and each version that it speaks.
+fn on_each(behaviour: impl Fn(&Make, Protocol)) {
+    for make in makes() {
+        for protocol in make.protocols() {
+            behaviour(&make, protocol);
+        }
+    }
+}
+
 #[test]
 fn messages_arrive_with_their_payload_and_qos() {
-    for make in makes() {
-        let watched = Watched::connected(config("a"), make.port());
-        let ack = subscribe(&watched, "iot/+/temp", 1);
-        assert!(ack.granted().eq([Ok(QoS::AtLeastOnce)]));
-        for qos in 0..=1 {
+    on_each(|make, protocol| {
+        let watched = Watched::connected(config_of(protocol, "a"), make.port());
+        let highest = make.qos();
+        let ack = subscribe(&watched, "iot/+/temp", highest);
+        let granted = QoS::try_from(highest).unwrap();
+        assert!(ack.granted().eq([Ok(granted)]));
+        for qos in 0..=highest {
             for payload in ["25.5", "", &"x".repeat(200_000)] {
                 let sent = watched.client.publish("iot/home/temp", payload, qos, false);
                 sent.unwrap().wait_for_publish(Some(DEADLINE)).unwrap();
@@ -110,13 +163,128 @@ fn messages_arrive_with_their_payload_and_qos() {
         }
         watched.end();
         assert!(watched.disconnect_seen().is_ok());
+    });
+}
+
+/// The exceptions are ones: who has got a gift meanwhile is found out.
+#[test]
+fn what_a_make_lacks_it_says() {
+    for make in makes() {
+        for (gift, protocol) in [(Gift::Mqtt31, Protocol::V31), (Gift::Mqtt5, Protocol::V5)] {
+            if make.has(gift) {
+                continue;
+            }
+            let watched = Watched::new(ClientConfig {
+                reconnect_delay: (LONG, LONG),
+                ..config_of(protocol, "a")
+            });
+            watched.connect(make.port());
+            watched.client.loop_start().unwrap();
+            match watched.next() {
+                Seen::Connect { rc, .. } => assert!(!rc.is_accepted(), "{protocol}"),
+                Seen::Disconnect(result) => drop(result.expect_err("not taken")),
+                other => panic!("{other:?}"),
+            }
+        }
+        if !make.has(Gift::Qos2) {
+            let watched = Watched::connected(config("a"), make.port());
+            let ack = subscribe(&watched, "t", 2);
+            assert!(ack.granted().eq([Ok(QoS::AtLeastOnce)]));
+        }
+        if !make.has(Gift::SharedSubscriptions) {
+            // It is a filter like any other there.
+            let watched = Watched::connected(config("b"), make.port());
+            subscribe(&watched, "$share/g/one", 1);
+            subscribe(&watched, "two", 1);
+            for topic in ["one", "two"] {
+                watched.client.publish(topic, topic, 1, false).unwrap();
+            }
+            assert_eq!(watched.text(), "two");
+        }
+    }
+}
+
+#[test]
+fn a_shared_subscription_gives_each_message_to_one() {
+    on_each(|make, protocol| {
+        if !make.has(Gift::SharedSubscriptions) {
+            return;
+        }
+        let both = ["first", "second"].map(|id| {
+            let watched = Watched::connected(config_of(protocol, id), make.port());
+            subscribe(&watched, "$share/g/t", 1);
+            watched
+        });
+        for number in 0..10 {
+            both[0].client.publish("t", number, 1, false).unwrap();
+        }
+        let mut counts = [0, 0];
+        testkit::eventually(DEADLINE, "each message once", || {
+            for (count, watched) in counts.iter_mut().zip(&both) {
+                *count += watched.seen.try_iter().count();
+            }
+            counts[0] + counts[1] == 10
+        });
+        assert!(counts[0] > 0 && counts[1] > 0, "{counts:?}");
+    });
+}
+
+#[test]
+fn qos_2_survives_cuts_and_arrives_once() {
+    for make in makes() {
+        if !make.has(Gift::Qos2) {
+            continue;
+        }
+        let witness = Watched::connected(config("witness"), make.port());
+        subscribe(&witness, "t", 2);
+        let net = FaultyNet::to(make.port());
+        let watched = Watched::connected(kept(Protocol::V311, "a"), net.port());
+        for round in 0..5 {
+            net.drop_after(testkit::Way::ToServer, 30 + 7 * round);
+            let first = u32::try_from(round).unwrap() * 10;
+            let sent: Vec<_> = (first..first + 10)
+                .map(|number| watched.client.publish("t", number, 2, false).unwrap())
+                .collect();
+            for sent in sent {
+                sent.wait_for_publish(Some(DEADLINE)).unwrap();
+            }
+        }
+        for number in 0..50 {
+            assert_eq!(witness.text(), number.to_string());
+        }
+    }
+}
+
+#[test]
+fn mqtt_5_properties_travel() {
+    for make in makes() {
+        if !make.has(Gift::Mqtt5) {
+            continue;
+        }
+        let watched = Watched::connected(config_of(Protocol::V5, "a"), make.port());
+        subscribe(&watched, "t", 1);
+        let properties = Properties {
+            content_type: Some("text/plain".into()),
+            response_topic: Some("answers".into()),
+            correlation_data: Some("17".into()),
+            user_properties: vec![("k".into(), "v".into()), ("k".into(), "w".into())],
+            ..Properties::default()
+        };
+        let message = Message::new(TopicName::new("t").unwrap(), "x")
+            .with_qos(QoS::AtLeastOnce)
+            .with_properties(properties.clone());
+        watched.client.publish_message(message).unwrap();
+        let mut arrived = *watched.message().properties.unwrap();
+        // The embedded broker adds who has sent it.
+        arrived.user_properties.retain(|(name, _)| name == "k");
+        assert_eq!(arrived, properties);
     }
 }
 
 #[test]
 fn unsubscribing_ends_the_messages() {
-    for make in makes() {
-        let watched = Watched::connected(config("a"), make.port());
+    on_each(|make, protocol| {
+        let watched = Watched::connected(config_of(protocol, "a"), make.port());
         subscribe(&watched, "one", 1);
         subscribe(&watched, "two", 1);
         let (report, answer) = mpsc::channel();
@@ -129,30 +297,30 @@ fn unsubscribing_ends_the_messages() {
             watched.client.publish(topic, topic, 1, false).unwrap();
         }
         assert_eq!(watched.text(), "two");
-    }
+    });
 }
 
 #[test]
 fn a_retained_message_waits_for_later_subscribers() {
-    for make in makes() {
-        let watched = Watched::connected(config("a"), make.port());
+    on_each(|make, protocol| {
+        let watched = Watched::connected(config_of(protocol, "a"), make.port());
         let kept = watched.client.publish("kept", "25.5", 1, true).unwrap();
         kept.wait_for_publish(Some(DEADLINE)).unwrap();
         subscribe(&watched, "kept", 1);
         let message = watched.message();
         assert_eq!((&message.payload[..], message.retain), (&b"25.5"[..], true));
-    }
+    });
 }
 
 #[test]
 fn the_will_of_a_lost_client_is_published() {
-    for make in makes() {
-        let witness = Watched::connected(config("witness"), make.port());
+    on_each(|make, protocol| {
+        let witness = Watched::connected(config_of(protocol, "witness"), make.port());
         subscribe(&witness, "will", 1);
         let net = FaultyNet::to(make.port());
         let watched = Watched::new(ClientConfig {
             reconnect_delay: (LONG, LONG),
-            ..config("a")
+            ..config_of(protocol, "a")
         });
         watched.client.will_set("will", "gone", 1, false).unwrap();
         watched.connect(net.port());
@@ -160,23 +328,32 @@ fn the_will_of_a_lost_client_is_published() {
         assert_eq!(watched.connect_seen(), (false, 0));
         net.cut();
         assert_eq!(witness.text(), "gone");
-    }
+    });
+}
+
+/// Each make with each version that tells whether a session is there.
+fn telling() -> impl Iterator<Item = (Make, Protocol)> {
+    BOTH.into_iter().flat_map(|protocol| {
+        let makes = makes().into_iter();
+        let speaking = makes.filter(move |make| make.protocols().contains(&protocol));
+        speaking.map(move |make| (make, protocol))
+    })
 }
 
 #[test]
 fn a_kept_session_has_what_came_meanwhile() {
-    for mut make in makes() {
-        let watched = Watched::connected(kept(Protocol::V311, "a"), make.port());
+    for (mut make, protocol) in telling() {
+        let watched = Watched::connected(kept(protocol, "a"), make.port());
         subscribe(&watched, "t", 1);
         watched.end();
-        let other = Watched::connected(config("other"), make.port());
+        let other = Watched::connected(config_of(protocol, "other"), make.port());
         for number in 0..5 {
             let sent = other.client.publish("t", number, 1, false).unwrap();
             sent.wait_for_publish(Some(DEADLINE)).unwrap();
         }
         other.end();
         make.restart();
-        let watched = Watched::new(kept(Protocol::V311, "a"));
+        let watched = Watched::new(kept(protocol, "a"));
         watched.connect(make.port());
         watched.client.loop_start().unwrap();
         assert_eq!(watched.connect_seen(), (true, 0));
@@ -188,11 +365,11 @@ fn a_kept_session_has_what_came_meanwhile() {
 
 #[test]
 fn qos_1_survives_cuts() {
-    for make in makes() {
-        let witness = Watched::connected(config("witness"), make.port());
+    on_each(|make, protocol| {
+        let witness = Watched::connected(config_of(protocol, "witness"), make.port());
         subscribe(&witness, "t", 1);
         let net = FaultyNet::to(make.port());
-        let watched = Watched::connected(config("a"), net.port());
+        let watched = Watched::connected(config_of(protocol, "a"), net.port());
         for round in 0..5 {
             net.drop_after(testkit::Way::ToServer, 30 + 7 * round);
             let sent: Vec<_> = (0..10)
@@ -209,15 +386,15 @@ fn qos_1_survives_cuts() {
         while !missing.is_empty() {
             missing.remove(&witness.text().parse().unwrap());
         }
-    }
+    });
 }
 
 #[test]
 fn manual_acknowledgement_holds_back_what_comes_again() {
-    for make in makes() {
+    for (make, protocol) in telling() {
         let config = || ClientConfig {
             manual_ack: true,
-            ..kept(Protocol::V311, "a")
+            ..kept(protocol, "a")
         };
         let watched = Watched::connected(config(), make.port());
         subscribe(&watched, "t", 1);

@@ -100,6 +100,8 @@ enum Step {
     },
     /// The broker refuses the next message (MQTT 5).
     Reject,
+    /// It acknowledges a message that it has not been sent on this connection.
+    Stray,
     Lose {
         forget: bool,
     },
@@ -115,6 +117,8 @@ struct Setup {
     manual: bool,
     /// The broker delivers QoS 2 at the PUBLISH.
     early: bool,
+    /// It sends again without DUP, as mosquitto does after a restart.
+    forgets_dup: bool,
     /// The application may be restarted; it publishes no QoS 2 then, whose ids nobody remembers.
     restarts: bool,
     max_inflight: u16,
@@ -214,7 +218,7 @@ impl World {
             session: Session::new(Arc::new(config.clone().checked().unwrap()), now),
             config,
             now,
-            broker: Broker::new(setup.protocol, setup.early),
+            broker: Broker::new(setup.protocol, setup.early, setup.forgets_dup),
             limits: Limits::NONE,
             to_broker: VecDeque::new(),
             accepted: BTreeMap::new(),
@@ -253,6 +257,7 @@ impl World {
         self.numbers
     }
 
+    #[expect(clippy::too_many_lines, reason = "an arm for each step")]
     fn step(&mut self, step: &Step) {
         self.session.ids.start_anew();
         match *step {
@@ -336,6 +341,7 @@ impl World {
                 }
             }
             Step::Reject => self.broker.rejects = true,
+            Step::Stray => self.stray(),
             Step::Lose { forget } => self.lose(Err(Error::Closed), forget),
             Step::Connect(limits) => self.connect(limits),
             Step::Pass(seconds) => {
@@ -349,6 +355,11 @@ impl World {
         assert!(
             unacknowledged <= self.max_unacknowledged,
             "{unacknowledged}"
+        );
+        let bytes = self.session.publishing.bytes();
+        assert!(
+            unacknowledged <= 1 || bytes <= self.setup.max_queued_bytes,
+            "{unacknowledged} messages of {bytes} bytes"
         );
         assert!(
             self.session.deadline().is_some() == (self.said_connect && !self.session.is_ending()),
@@ -606,6 +617,35 @@ impl World {
         );
     }
 
+    fn stray(&mut self) {
+        if !self.session.is_connected() {
+            return;
+        }
+        // What is about to leave counts as sent.
+        let leaves = |id: u16| {
+            let mut leaving = self.session.outbox.iter();
+            leaving.any(|packet| match packet {
+                Outgoing::Publish(message) => message.packet_id.is_some_and(|of| of.get() == id),
+                _ => false,
+            })
+        };
+        let waits = |(id, numbers): (&u16, &VecDeque<u32>)| {
+            let number = numbers.back()?;
+            (!self.sent_here.contains(number) && !leaves(*id)).then_some(*id)
+        };
+        if let Some(id) = self
+            .open
+            .iter()
+            .filter_map(waits)
+            .min()
+            .and_then(PacketId::new)
+        {
+            let stray = Incoming::PubAck(Ack::success(id));
+            let result = self.session.handle(stray, self.now);
+            assert!(result.is_ok(), "{result:?}");
+        }
+    }
+
     fn arrive(&mut self, count: usize) {
         for _ in 0..count {
             let Some(packet) = self.broker.out.pop_front() else {
@@ -768,6 +808,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Goodbye),
         1 => Just(Step::Restart),
         1 => Just(Step::Reject),
+        1 => Just(Step::Stray),
         5 => prop::bool::weighted(0.2).prop_map(|forget| Step::Lose { forget }),
         8 => limits().prop_map(Step::Connect),
         2 => (1_u64..70).prop_map(Step::Pass),
@@ -784,6 +825,7 @@ fn setup() -> impl Strategy<Value = Setup> {
         prop::bool::weighted(0.2),
         any::<bool>(),
         any::<bool>(),
+        any::<bool>(),
         prop::bool::weighted(0.3),
     );
     let bytes = prop_oneof![Just(64 * 1024), 60_usize..200];
@@ -794,13 +836,14 @@ fn setup() -> impl Strategy<Value = Setup> {
     ];
     let sizes = (windows, bytes, 1_u16..5, 0_u16..4);
     (protocol, flags, sizes).prop_map(|(protocol, flags, sizes)| {
-        let (clean, manual, early, restarts) = flags;
+        let (clean, manual, early, forgets_dup, restarts) = flags;
         let ((max_inflight, max_queued), max_queued_bytes, receive_maximum, alias_maximum) = sizes;
         Setup {
             protocol,
             clean,
             manual,
             early,
+            forgets_dup,
             restarts: restarts && manual,
             max_inflight,
             max_queued,

@@ -63,6 +63,8 @@ pub(super) struct Broker {
     protocol: Protocol,
     /// Delivers a QoS 2 message at its PUBLISH, not at its PUBREL (§4.3.3, both are allowed).
     early: bool,
+    /// Sends again without DUP, as mosquitto does after a restart.
+    forgets_dup: bool,
     link: Option<Link>,
     state: Option<State>,
     /// What goes to the client.
@@ -78,10 +80,11 @@ pub(super) struct Broker {
 }
 
 impl Broker {
-    pub(super) fn new(protocol: Protocol, early: bool) -> Self {
+    pub(super) fn new(protocol: Protocol, early: bool, forgets_dup: bool) -> Self {
         Self {
             protocol,
             early,
+            forgets_dup,
             link: None,
             state: None,
             out: VecDeque::new(),
@@ -262,7 +265,7 @@ impl Broker {
                 let id = PacketId::new(flight.id).expect("not 0");
                 Incoming::PubRel(Ack::success(id))
             } else {
-                link.publish(flight.offer, Some(flight.id), true)
+                link.publish(flight.offer, Some(flight.id), !self.forgets_dup)
             };
             self.out.push_back(packet);
         }
