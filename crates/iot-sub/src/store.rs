@@ -26,9 +26,6 @@ pub(crate) trait Store: Send + Sync {
     /// Returns why the store is away, where that is known without asking: long before a call has given up.
     fn away(&self) -> Option<Failure>;
 
-    /// Returns once the store has answered, and changes nothing there; or why it can't.
-    fn answer(&self) -> BoxFuture<'_, Result<(), Failure>>;
-
     /// Returns once the store has answered and is as it should be, or why it can't.
     fn ping(&self) -> BoxFuture<'_, Result<(), Failure>>;
 

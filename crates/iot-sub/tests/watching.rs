@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use common::{interrupt, publish, start, sub};
 use testkit::{
-    Broker, DEADLINE, FaultyNet, Mongo, Program, Running, ScriptedPeer, Way, eventually,
+    Broker, DEADLINE, FaultyDisk, FaultyNet, Mongo, Program, Running, ScriptedPeer, Way, eventually,
 };
 
 /// Where a program serves its metrics.
@@ -560,6 +560,34 @@ fn a_store_that_is_waited_for_is_not_told_to_be_a_broker_that_is_away() {
     assert!(Scrape::of(at).value("store_up") < 0.5);
     mongo.start_again();
     becomes(at, "ready", 1.0);
+    interrupt(program);
+}
+
+#[test]
+fn a_store_s_file_on_a_full_disk_is_told_and_not_ready_until_there_is_room() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let disk = FaultyDisk::at(folder.path());
+    let file = folder.path().join("iot.db");
+    let store = format!("sqlite:{}", file.display());
+    let port = broker.port().to_string();
+    let program = sub(&["-p", &port, "--store", &store, "-q", "1"]);
+    let program = program.args(["-i", "full", "--metrics", "127.0.0.1:0"]);
+    let program = disk.under(program).spawn();
+    let at = address(&program);
+    becomes(at, "ready", 1.0);
+    disk.fill();
+    publish(broker.port(), &["-q", "1", "-m", "1"]);
+    let line = program.wait_for_stderr("waiting for store");
+    assert!(line.contains(": the disk is full; "), "{line}");
+    becomes(at, "store_up", 0.0);
+    let expected = (503, "not ready: the store is away\n".to_owned());
+    assert_eq!(get(at, "/readyz"), expected);
+    assert!(!broker.log().contains("Received PUBACK from full"));
+    disk.heal();
+    becomes(at, "stored_total", 1.0);
+    becomes(at, "ready", 1.0);
+    program.wait_for_stderr("is back");
     interrupt(program);
 }
 

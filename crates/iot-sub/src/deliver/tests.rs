@@ -49,10 +49,6 @@ impl Store for Told {
         None
     }
 
-    fn answer(&self) -> BoxFuture<'_, Result<(), Failure>> {
-        Box::pin(async { Ok(()) })
-    }
-
     fn ping(&self) -> BoxFuture<'_, Result<(), Failure>> {
         Box::pin(async { Ok(()) })
     }

@@ -25,7 +25,7 @@ use std::time::Duration;
 use anyhow::Context;
 use mongodb::bson::RawDocumentBuf;
 use mongodb::error::{Error, ErrorKind};
-use mongodb::options::{Acknowledgment, ClientOptions, WriteConcern};
+use mongodb::options::{Acknowledgment, ClientOptions, ServerMonitoringMode, WriteConcern};
 use mongodb::{Client, Collection, Database};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -122,6 +122,10 @@ impl MongoStore {
         options
             .server_selection_timeout
             .get_or_insert(SELECTION_TIMEOUT);
+        // Not by a stream of heartbeats that come by themselves: they would go on coming where a network loses all that we say.
+        options
+            .server_monitoring_mode
+            .get_or_insert(ServerMonitoringMode::Poll);
         options.sdam_event_handler = Some(monitor.handler());
         options.write_concern = Some(
             WriteConcern::builder()
@@ -364,10 +368,6 @@ impl Store for MongoStore {
 
     fn away(&self) -> Option<Failure> {
         self.monitor.all_away(self.database.name())
-    }
-
-    fn answer(&self) -> BoxFuture<'_, Result<(), Failure>> {
-        Box::pin(self.echo())
     }
 
     fn ping(&self) -> BoxFuture<'_, Result<(), Failure>> {

@@ -109,14 +109,6 @@ impl MongoStore {
         Ok(())
     }
 
-    /// Asks the server for nothing but an answer.
-    pub(super) async fn echo(&self) -> Result<(), Failure> {
-        match self.run(doc! {"ping": 1}).await {
-            Ok(_) => Ok(()),
-            Err(problem) => Err(self.failure(problem)),
-        }
-    }
-
     fn failure(&self, problem: Problem) -> Failure {
         match problem {
             Problem::Failure(failure) => failure,
