@@ -360,33 +360,3 @@ fn on_a_terminal_a_line_says_how_far_it_is() {
     assert!(shown.contains("\r\u{1b}[K[##"), "{shown:?}");
     assert!(shown.ends_with("\r\u{1b}[K"), "{shown:?}");
 }
-
-/// Runs iot-pub at full speed with these options on top, and returns how often it had the system confirm at once what it
-/// reads: the mark of acknowledgements that it lets gather.
-#[cfg(target_os = "linux")]
-fn gatherings(options: &str) -> usize {
-    let broker = Broker::start();
-    let folder = tempfile::tempdir().expect("a folder");
-    let trace = folder.path().join("trace");
-    let port = broker.port();
-    let args = format!("-h 127.0.0.1 -p {port} -q 1 --count 500 {options}");
-    let program = Program::new("strace")
-        .args(["-D", "-f", "-e", "trace=setsockopt", "-o"])
-        .args([trace.as_os_str(), env!("CARGO_BIN_EXE_iot-pub").as_ref()])
-        .args(args.split_whitespace());
-    ends_well(program.spawn());
-    eventually(DEADLINE, "strace is done", || {
-        let trace = std::fs::read_to_string(&trace).unwrap_or_default();
-        let is_done = trace.contains("+++ exited");
-        is_done.then(|| trace.matches("TCP_QUICKACK").count())
-    })
-}
-
-#[test]
-#[cfg(target_os = "linux")]
-fn acknowledgements_gather_only_where_no_latency_is_measured() {
-    assert!(gatherings("--rate 1000000/s") > 0);
-    assert_eq!(gatherings("--rate 1000000/s --report json"), 0);
-    assert_eq!(gatherings("--rate 1000000/s --verify"), 0);
-    assert_eq!(gatherings("--rate 1000000/s --connections 2"), 0);
-}

@@ -11,7 +11,8 @@ impl Connection {
     /// what there is to send, calls `pause`, which lets some time pass, and reads all that has come by
     /// then, to be answered in one write. Returns the share of the unacknowledged messages in flight
     /// that were acknowledged meanwhile, from 0 to 1; `None` where there was nothing to wait for, there
-    /// are events that [`next`](Self::next) has not returned yet, or something lies between the packets and TCP.
+    /// are events that [`next`](Self::next) has not returned yet, nothing is to be read
+    /// ([`set_reading`](Self::set_reading)), or something lies between the packets and TCP.
     ///
     /// For who wants messages to cost little and measures no latency. `pause` may block the thread: a
     /// pause of tokio's would end with the first acknowledgement's wake. It should be shorter
@@ -21,7 +22,7 @@ impl Connection {
         let Link::Up(stream) = &self.link else {
             return None;
         };
-        if !self.events.is_empty() || !self.output.is_empty() {
+        if !self.events.is_empty() || !self.output.is_empty() || !self.reading {
             return None;
         }
         let (in_flight, unacknowledged) = {
