@@ -111,9 +111,10 @@ async fn both_answers_of_qos_2_gather_and_nothing_is_left_at_the_end() {
             broker.send(&[0x50, 2, 0, id]);
         }
     };
-    // None is acknowledged by its PUBREC, and no room is made.
+    // All have been answered, and none is done.
     let share = connection.gather(|| receive(&mut broker, 1..=4)).await;
-    assert_eq!(share, Some(0.0));
+    assert_eq!(share, Some(1.0));
+    assert_eq!(acknowledged(&mut connection), 0);
     let release = |broker: &mut Conversation, ids: std::ops::RangeInclusive<u8>| {
         for id in ids.clone() {
             broker.expect(&[0x62, 2, 0, id]);

@@ -9,8 +9,8 @@ use super::{Connection, Link};
 impl Connection {
     /// Lets acknowledgements gather where messages wait because as many as may be are on their way: sends
     /// what there is to send, calls `pause`, which lets some time pass, and reads all that has come by
-    /// then, to be answered in one write. Returns the share of the unacknowledged messages in flight
-    /// that were acknowledged meanwhile, from 0 to 1; `None` where there was nothing to wait for, there
+    /// then, to be answered in one write. Returns the share of the messages in flight that an answer
+    /// has come for meanwhile, from 0 to 1 (with QoS 2 PUBREC and PUBCOMP are one each); `None` where there was nothing to wait for, there
     /// are events that [`next`](Self::next) has not returned yet, nothing is to be read
     /// ([`set_reading`](Self::set_reading)), or something lies between the packets and TCP.
     ///
@@ -25,9 +25,9 @@ impl Connection {
         if !self.events.is_empty() || !self.output.is_empty() || !self.reading {
             return None;
         }
-        let (in_flight, unacknowledged) = {
+        let (in_flight, before) = {
             let state = self.shared.lock();
-            (state.session.held_back()?, state.session.unacknowledged())
+            (state.session.held_back()?, state.session.answers())
         };
         if !stream.confirm_at_once() {
             return None;
@@ -39,10 +39,9 @@ impl Connection {
             tokio::task::yield_now().await;
             self.read().await;
         }
-        let left = self.shared.lock().session.unacknowledged();
-        let acknowledged = unacknowledged.saturating_sub(left);
+        let answers = self.shared.lock().session.answers() - before;
         #[expect(clippy::cast_precision_loss, reason = "some thousands at most")]
-        Some(acknowledged as f64 / in_flight as f64)
+        Some(answers as f64 / in_flight as f64)
     }
 
     /// Sends what there is to send, as far as that goes without waiting, and reads nothing.
