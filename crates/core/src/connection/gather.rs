@@ -44,6 +44,16 @@ impl Connection {
         Some(answers as f64 / in_flight as f64)
     }
 
+    /// Has the system confirm at once what it receives until the next packet is sent, where it would
+    /// wait for that packet, for 40 ms on Linux: a broker with Nagle's algorithm, mosquitto's default,
+    /// holds all acknowledgements but the first back so long. For who has sent the last message and waits.
+    /// Does nothing where something lies between the packets and TCP, and elsewhere than on Linux.
+    pub fn confirm_at_once(&self) {
+        if let Link::Up(stream) = &self.link {
+            stream.confirm_at_once();
+        }
+    }
+
     /// Sends what there is to send, as far as that goes without waiting, and reads nothing.
     async fn send(&mut self) {
         let reading = std::mem::replace(&mut self.reading, false);
