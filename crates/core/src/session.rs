@@ -359,6 +359,11 @@ impl Session {
         is_held_back.then_some(in_flight)
     }
 
+    /// Returns how many answers have brought a message on its way since the session's start.
+    pub(crate) fn answers(&self) -> u64 {
+        self.publishing.answers()
+    }
+
     // The connection's side.
 
     /// Starts a connection: CONNECT is the first packet to send [MQTT-3.1.0-1]. The one before has been

@@ -37,8 +37,12 @@ async fn next(connection: &mut Connection) -> Event {
 }
 
 fn publish(handle: &Handle, count: u16) {
+    publish_with(QoS::AtLeastOnce, handle, count);
+}
+
+fn publish_with(qos: QoS, handle: &Handle, count: u16) {
     for _ in 0..count {
-        let message = Message::new(TopicName::new("t").unwrap(), "x").with_qos(QoS::AtLeastOnce);
+        let message = Message::new(TopicName::new("t").unwrap(), "x").with_qos(qos);
         handle.publish(message).unwrap();
     }
 }
@@ -93,6 +97,62 @@ async fn what_does_not_come_in_the_pause_is_read_when_it_comes() {
     assert!(matches!(event, Event::Published { .. }), "{event:?}");
     let share = connection.gather(|| take(&mut broker, 2..=2)).await;
     assert_eq!(share, Some(0.25));
+}
+
+#[tokio::test]
+async fn both_answers_of_qos_2_gather_and_nothing_is_left_at_the_end() {
+    let (mut connection, handle, mut broker) = scripted().await;
+    publish_with(QoS::ExactlyOnce, &handle, 6);
+    let receive = |broker: &mut Conversation, ids: std::ops::RangeInclusive<u8>| {
+        for id in ids.clone() {
+            broker.expect(&[0x34, 6, 0, 1, b't', 0, id, b'x']);
+        }
+        for id in ids {
+            broker.send(&[0x50, 2, 0, id]);
+        }
+    };
+    // All have been answered, and none is done.
+    let share = connection.gather(|| receive(&mut broker, 1..=4)).await;
+    assert_eq!(share, Some(1.0));
+    assert_eq!(acknowledged(&mut connection), 0);
+    let release = |broker: &mut Conversation, ids: std::ops::RangeInclusive<u8>| {
+        for id in ids.clone() {
+            broker.expect(&[0x62, 2, 0, id]);
+        }
+        for id in ids {
+            broker.send(&[0x70, 2, 0, id]);
+        }
+    };
+    let share = connection.gather(|| release(&mut broker, 1..=4)).await;
+    assert_eq!(share, Some(1.0));
+    assert_eq!(acknowledged(&mut connection), 4);
+    // The last two have all the room that they need.
+    assert_eq!(connection.gather(|| panic!("a pause")).await, None);
+    let rest = std::thread::spawn(move || {
+        receive(&mut broker, 5..=6);
+        release(&mut broker, 5..=6);
+        broker
+    });
+    for _ in 0..2 {
+        let event = next(&mut connection).await;
+        assert!(matches!(event, Event::Published { .. }), "{event:?}");
+    }
+    rest.join().unwrap();
+    assert_eq!(handle.unacknowledged(), 0);
+}
+
+#[tokio::test]
+async fn nothing_is_read_where_nothing_is_to_be_read() {
+    let (mut connection, handle, mut broker) = scripted().await;
+    publish(&handle, 10);
+    connection.set_reading(false);
+    assert_eq!(connection.gather(|| panic!("a pause")).await, None);
+    take(&mut broker, 1..=4);
+    assert_eq!(connection.gather(|| panic!("a pause")).await, None);
+    assert_eq!(acknowledged(&mut connection), 0);
+    connection.set_reading(true);
+    let event = next(&mut connection).await;
+    assert!(matches!(event, Event::Published { .. }), "{event:?}");
 }
 
 #[tokio::test]

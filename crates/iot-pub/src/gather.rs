@@ -8,7 +8,7 @@ use iot_core::Connection;
 /// The pauses, at least and at most: a shorter one than the system's own inaccuracy saves nothing, and a signal or a
 /// line of input is not to wait longer.
 const PAUSES: (Duration, Duration) = (Duration::from_micros(50), Duration::from_micros(500));
-/// The share of the messages in flight that is to be acknowledged after a pause: a broker that has the rest still to do
+/// The share of the messages in flight that is to be answered after a pause: a broker that has the rest still to do
 /// does not run out of work.
 const SHARE: f64 = 0.9;
 
@@ -37,7 +37,7 @@ impl Gatherer {
     }
 }
 
-/// The pause after one that so large a share was acknowledged in.
+/// The pause after one that so large a share was answered in.
 fn next(pause: Duration, share: f64) -> Duration {
     let step = pause / 8;
     let pause = if share < SHARE {

@@ -6,6 +6,7 @@
 mod agenda;
 mod latency;
 mod limit;
+mod memory;
 mod report;
 mod state;
 mod subscriber;
@@ -29,6 +30,7 @@ use crate::progress::{self, Progress};
 use crate::report::messages_were;
 use agenda::Agenda;
 use latency::Latency;
+use memory::{Gauge, Memory};
 use report::Report;
 use state::{Link, Shared, Stage, State};
 use subscriber::Wanted;
@@ -91,6 +93,9 @@ struct Engine {
     progress: Progress,
     phase: Phase,
     agenda: Agenda,
+    gauge: Gauge,
+    /// Of the connections before anything was published.
+    memory: Option<Memory>,
     /// When connecting began, and when publishing did.
     opening: Instant,
     start: Instant,
@@ -141,6 +146,8 @@ impl Engine {
             progress: Progress::new(),
             phase: Phase::Opening,
             agenda: Agenda::new(std::mem::take(&mut plan.devices), plan.how.rate),
+            gauge: Gauge::default(),
+            memory: None,
             opening: now,
             start: now,
             until: None,
@@ -255,6 +262,9 @@ impl Engine {
     /// Makes the connections whose turn it is. Publishing starts when all stand.
     fn open(&mut self, now: Instant) -> Result<Option<Instant>> {
         let mut state = self.shared.lock();
+        if state.opened > 0 {
+            self.gauge.first_stands(state.links.len());
+        }
         while state.links.len() < self.plan.how.connections {
             let index = state.links.len();
             let due = self.plan.how.connect_rate.due(index as u64);
@@ -279,6 +289,7 @@ impl Engine {
                 .spawn(state::drive(shared, index, connection, gatherer));
         }
         if state.opened == state.links.len() {
+            self.memory = self.gauge.all_stand(state.opened);
             self.start = now;
             let length = self.plan.how.duration;
             self.until = length.and_then(|length| now.checked_add(length));
@@ -465,6 +476,7 @@ impl Engine {
             connections: self.plan.how.connections,
             devices: devices.len(),
             losses: state.losses,
+            memory: self.memory,
             qos: qos.unwrap_or_default(),
             counts: std::mem::take(&mut state.counts),
             messages: self.messages,

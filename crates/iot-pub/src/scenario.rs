@@ -431,6 +431,10 @@ mod tests {
             "f.toml:3: topic: unknown {id}: known are {device}, {group}, {number}",
         );
         refused(
+            "[[group]]\nname = 'a'\ntopic = 't/{number'",
+            "f.toml:3: topic: `{number` has no }: known are {device}, {group}, {number}",
+        );
+        refused(
             "[[group]]\nname = 'a b'\ntopic = 't'",
             "f.toml:2: name: `a b`: a name has letters, digits, `-`, `_` and `.`",
         );
@@ -454,6 +458,11 @@ mod tests {
         refused(
             "[[group]]\nname = 'a'\ntopic = 't'\npayload-template = '{{x}}'",
             "f.toml:4: payload-template: unknown {{x}}: known are {{value}}, {{now}}, {{now_ms}}, {{seq}}, {{device}}",
+        );
+        refused(
+            "[[group]]\nname = 'a'\ntopic = 't'\npayload-template = '{\"t\": value}}'",
+            "f.toml:4: payload-template: }} after `value` ends no placeholder: \
+             known are {{value}}, {{now}}, {{now_ms}}, {{seq}}, {{device}}",
         );
     }
 

@@ -75,6 +75,22 @@ fn several_models_make_one_payload() {
 }
 
 #[test]
+fn braces_of_json_beside_placeholders_are_published() {
+    let broker = Broker::start();
+    for (template, expected) in [
+        (r#"{"a": {"b": {{value}}}}"#, r#"{"a": {"b": 5}}"#),
+        (r#"{"a":{"b":1},"v":{{value}}}"#, r#"{"a":{"b":1},"v":5}"#),
+        (r#"{"a":{"b":1}}"#, r#"{"a":{"b":1}}"#),
+        (r#"{"a":"}}","n":{{seq}}}"#, r#"{"a":"}}","n":1}"#),
+    ] {
+        let args = ["--count", "1", "--model", "constant(5)"];
+        let args = [&args[..], &["--payload-template", template]].concat();
+        let expected = format!("iot/home2/temp {expected}\n");
+        assert_eq!(published(&broker, &args), expected);
+    }
+}
+
+#[test]
 fn simulated_time_passes_as_fast_as_it_is_told() {
     let broker = Broker::start();
     let start = std::time::Instant::now();
@@ -156,6 +172,29 @@ fn what_is_wrong_is_said_before_anything_connects() {
         &["--topic", "iot/{id}"],
         "error: invalid value 'iot/{id}' for '--topic <TOPIC>': unknown {id}: known are {device}, {topic}",
     );
+    for (template, what) in [
+        ("{{value", "`{{value` has no }}"),
+        ("{{}}", "{{}} has no name in it"),
+        ("x}}", "}} after `x` ends no placeholder"),
+        (r#"{"t": value}}"#, "}} after `value` ends no placeholder"),
+    ] {
+        let known = "known are {{value}}, {{now}}, {{now_ms}}, {{seq}}, {{device}}";
+        let line = format!("iot-pub: {what}: {known}");
+        refused(&["--payload-template", template], &line);
+    }
+    for (topic, what) in [
+        ("iot/{device", "`{device` has no }"),
+        ("iot/{}", "{} has no name in it"),
+        ("iot/device}", "} after `iot/device` ends no placeholder"),
+        ("iot/{{device}}", "`{{device}}` has too many braces"),
+    ] {
+        let why = format!("{what}: known are {{device}}, {{topic}}");
+        let line = format!("error: invalid value '{topic}' for '--topic <TOPIC>': {why}");
+        refused(&["--topic", topic], &line);
+        let line = format!("error: --url: {why}");
+        let url = format!("mqtt://localhost/{topic}");
+        refused(&["-L", &url], &line);
+    }
     refused(
         &["--topic", "iot/+/{device}"],
         "error: invalid value 'iot/+/{device}' for '--topic <TOPIC>': topic name `iot/+/1` holds the wildcard `+`, which \

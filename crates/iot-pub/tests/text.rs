@@ -29,12 +29,7 @@ fn subscriber(broker: &Broker, count: usize) -> Running {
         "-C",
         &count,
     ];
-    let before = broker.log().matches("Sending SUBACK").count();
-    let subscriber = broker.mosquitto_sub(args);
-    testkit::eventually(DEADLINE, "a subscription", || {
-        broker.log().matches("Sending SUBACK").count() > before
-    });
-    subscriber
+    common::subscriber(broker, args)
 }
 
 fn with_input(program: Program, folder: &Path, input: &[u8]) -> Program {

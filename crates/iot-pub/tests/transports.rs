@@ -23,11 +23,8 @@ fn broker(authority: &Authority) -> Broker {
 #[track_caller]
 fn publishes(broker: &Broker, options: &str) {
     for version in VERSIONS {
-        let subscriber =
-            broker.mosquitto_sub(["-u", "ada", "-P", "s3/cret", "-t", "#", "-v", "-E"]);
-        drop(subscriber);
-        let subscriber = broker.mosquitto_sub(["-u", "ada", "-P", "s3/cret", "-t", "#", "-v"]);
-        broker.wait_for_log("Sending SUBACK", DEADLINE);
+        let args = ["-u", "ada", "-P", "s3/cret", "-t", "#", "-v"];
+        let subscriber = common::subscriber(broker, args);
         ends_well(bare(&format!("-V {version} -q 1 -m {version}.5 {options}")).spawn());
         subscriber.wait_for_stdout(&format!("iot/home2/temp {version}.5"));
     }

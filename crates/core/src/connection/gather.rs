@@ -9,9 +9,10 @@ use super::{Connection, Link};
 impl Connection {
     /// Lets acknowledgements gather where messages wait because as many as may be are on their way: sends
     /// what there is to send, calls `pause`, which lets some time pass, and reads all that has come by
-    /// then, to be answered in one write. Returns the share of the unacknowledged messages in flight
-    /// that were acknowledged meanwhile, from 0 to 1; `None` where there was nothing to wait for, there
-    /// are events that [`next`](Self::next) has not returned yet, or something lies between the packets and TCP.
+    /// then, to be answered in one write. Returns the share of the messages in flight that an answer
+    /// has come for meanwhile, from 0 to 1 (with QoS 2 PUBREC and PUBCOMP are one each); `None` where there was nothing to wait for, there
+    /// are events that [`next`](Self::next) has not returned yet, nothing is to be read
+    /// ([`set_reading`](Self::set_reading)), or something lies between the packets and TCP.
     ///
     /// For who wants messages to cost little and measures no latency. `pause` may block the thread: a
     /// pause of tokio's would end with the first acknowledgement's wake. It should be shorter
@@ -21,12 +22,12 @@ impl Connection {
         let Link::Up(stream) = &self.link else {
             return None;
         };
-        if !self.events.is_empty() || !self.output.is_empty() {
+        if !self.events.is_empty() || !self.output.is_empty() || !self.reading {
             return None;
         }
-        let (in_flight, unacknowledged) = {
+        let (in_flight, before) = {
             let state = self.shared.lock();
-            (state.session.held_back()?, state.session.unacknowledged())
+            (state.session.held_back()?, state.session.answers())
         };
         if !stream.confirm_at_once() {
             return None;
@@ -38,10 +39,19 @@ impl Connection {
             tokio::task::yield_now().await;
             self.read().await;
         }
-        let left = self.shared.lock().session.unacknowledged();
-        let acknowledged = unacknowledged.saturating_sub(left);
+        let answers = self.shared.lock().session.answers() - before;
         #[expect(clippy::cast_precision_loss, reason = "some thousands at most")]
-        Some(acknowledged as f64 / in_flight as f64)
+        Some(answers as f64 / in_flight as f64)
+    }
+
+    /// Has the system confirm at once what it receives until the next packet is sent, where it would
+    /// wait for that packet, for 40 ms on Linux: a broker with Nagle's algorithm, mosquitto's default,
+    /// holds all acknowledgements but the first back so long. For who has sent the last message and waits.
+    /// Does nothing where something lies between the packets and TCP, and elsewhere than on Linux.
+    pub fn confirm_at_once(&self) {
+        if let Link::Up(stream) = &self.link {
+            stream.confirm_at_once();
+        }
     }
 
     /// Sends what there is to send, as far as that goes without waiting, and reads nothing.

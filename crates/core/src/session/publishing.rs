@@ -45,6 +45,8 @@ pub(super) struct Publishing {
     in_flight: usize,
     /// The bytes of all of them.
     bytes: usize,
+    /// How often an answer has brought a message on.
+    answers: u64,
     numbers: IdMap<u64>,
 }
 
@@ -60,6 +62,11 @@ impl Publishing {
     /// How many of them were sent on this connection.
     pub(super) fn in_flight(&self) -> usize {
         self.in_flight
+    }
+
+    /// How many answers have brought a message on: one for each with QoS 1, two with QoS 2.
+    pub(super) fn answers(&self) -> u64 {
+        self.answers
     }
 
     /// The bytes of these messages.
@@ -123,7 +130,9 @@ impl Publishing {
             Some(_) => qos == QoS::ExactlyOnce,
             None => false,
         };
-        fits && self.finish(id)
+        let is_finished = fits && self.finish(id);
+        self.answers += u64::from(is_finished);
+        is_finished
     }
 
     /// A PUBREC has come. Returns whether the id is one of ours that waits for it.
@@ -133,7 +142,9 @@ impl Publishing {
     pub(super) fn received(&mut self, id: PacketId) -> bool {
         match self.entry_mut(id) {
             Some(entry) if entry.knows_pubrec() => {
+                let is_news = entry.stage != Stage::Release;
                 entry.stage = Stage::Release;
+                self.answers += u64::from(is_news);
                 true
             }
             _ => false,
@@ -145,7 +156,9 @@ impl Publishing {
         let entry = self.entry(id);
         let fits =
             entry.is_some_and(|(_, entry)| entry.knows_pubrec() && entry.stage != Stage::Release);
-        fits && self.finish(id)
+        let is_finished = fits && self.finish(id);
+        self.answers += u64::from(is_finished);
+        is_finished
     }
 
     fn entry(&self, id: PacketId) -> Option<(u64, &Entry)> {

@@ -7,6 +7,7 @@ use iot_core::QoS;
 use serde_json::{Value, json};
 
 use super::latency::Latency;
+use super::memory::Memory;
 use super::state::Counts;
 use super::verify::Verdict;
 use crate::how::Format;
@@ -19,6 +20,7 @@ pub(super) struct Report {
     pub(super) devices: usize,
     /// Times a connection was lost.
     pub(super) losses: u64,
+    pub(super) memory: Option<Memory>,
     /// The highest of the devices.
     pub(super) qos: QoS,
     pub(super) counts: Counts,
@@ -63,6 +65,7 @@ impl Report {
         json!({
             "connections": self.connections,
             "connections_lost": self.losses,
+            "memory": self.memory.map(Memory::to_json),
             "devices": self.devices,
             "qos": self.qos as u8,
             "seconds": rounded(self.elapsed.as_secs_f64()),
@@ -115,6 +118,9 @@ impl Report {
                 "connections:   {}, lost {} times",
                 self.connections, self.losses
             );
+        }
+        if let Some(memory) = self.memory {
+            let _ = writeln!(text, "memory:        {}", memory.to_text());
         }
         if let Some(verdict) = &self.verdict {
             text += &verdict.to_text();

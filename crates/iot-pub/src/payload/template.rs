@@ -1,6 +1,10 @@
 //! Texts with gaps: `{"t": {{value}}, "at": "{{now}}"}` for payloads, `iot/home{device}/temp` for topics.
 
+mod literal;
+
 use std::fmt::Write as _;
+
+use literal::{Literal, excerpt};
 
 /// A text with gaps. `T` says what fills them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,49 +38,53 @@ pub(crate) const TOPIC: Marks = Marks {
 };
 
 impl<T> Template<T> {
-    /// Returns the template that a text is. What stands between marks is a gap if it could be a name: a letter, then
-    /// letters, digits and `_`. `gaps` are the names that are known.
+    /// Returns the template that a text is. Each opening mark begins a gap; what stands between the marks is one of the
+    /// names in `gaps`, spaces around it aside. A closing mark without an opening one is text where it can be JSON: see
+    /// [`Literal`].
     ///
     /// # Errors
-    /// One line, for a name that is not known.
+    /// One line, for a gap that doesn't end, has no name or one that is not known, and for a closing mark that is
+    /// neither a gap's nor JSON's.
     pub(crate) fn new(text: &str, marks: Marks, gaps: &[(String, T)]) -> Result<Self, String>
     where
         T: Clone,
     {
         let Marks { open, close } = marks;
+        let wrong = |what: String| format!("{what}: {}", marks.known(gaps));
         let mut pieces = Vec::new();
-        let mut plain = String::new();
+        let mut literal = Literal::new(marks);
         let mut rest = text;
         while let Some(at) = rest.find(open) {
-            let (before, from) = rest.split_at(at);
-            plain.push_str(before);
+            let run = rest[at..].bytes().take_while(|byte| *byte == b'{');
+            let extra = run.count() - open.len();
+            if extra > usize::from(marks.are_doubled()) {
+                let what = format!("`{}` has too many braces", excerpt(&rest[at..]));
+                return Err(wrong(what));
+            }
+            // `{{{value}}}` is a brace, a gap, a brace.
+            let (before, from) = rest.split_at(at + extra);
+            literal.push(before).map_err(wrong)?;
             let inside = &from[open.len()..];
-            let name = inside.find(close).map(|end| &inside[..end]);
-            let Some(name) = name.filter(|name| is_name(name.trim())) else {
-                // One character on: `{{{value}}}` is a brace, a gap, a brace.
-                plain.push_str(&from[..1]);
-                rest = &from[1..];
-                continue;
+            let name = &inside[..inside.find(['{', '}']).unwrap_or(inside.len())];
+            let Some(after) = inside[name.len()..].strip_prefix(close) else {
+                return Err(wrong(format!("`{}` has no {close}", excerpt(from))));
             };
-            let gap = gaps.iter().find(|(known, _)| known == name.trim());
-            let Some((_, gap)) = gap else {
-                let known: Vec<String> = gaps
-                    .iter()
-                    .map(|(name, _)| format!("{open}{name}{close}"))
-                    .collect();
-                let known = match &known[..] {
-                    [] => "there is none to be filled".into(),
-                    known => format!("known are {}", known.join(", ")),
-                };
-                return Err(format!("unknown {open}{name}{close}: {known}"));
+            let name = name.trim();
+            let Some((_, gap)) = gaps.iter().find(|(known, _)| known == name) else {
+                return Err(wrong(match name {
+                    "" => format!("{open}{close} has no name in it"),
+                    name => format!("unknown {open}{}{close}", excerpt(name)),
+                }));
             };
+            let plain = literal.take();
             if !plain.is_empty() {
-                pieces.push(Piece::Text(std::mem::take(&mut plain)));
+                pieces.push(Piece::Text(plain));
             }
             pieces.push(Piece::Gap(gap.clone()));
-            rest = &inside[name.len() + close.len()..];
+            rest = after;
         }
-        plain.push_str(rest);
+        literal.push(rest).map_err(wrong)?;
+        let plain = literal.take();
         if !plain.is_empty() {
             pieces.push(Piece::Text(plain));
         }
@@ -102,6 +110,23 @@ impl<T> Template<T> {
             }
         }
         text
+    }
+}
+
+impl Marks {
+    fn are_doubled(self) -> bool {
+        self.open.len() > 1
+    }
+
+    /// Returns which gaps there are, as they are written.
+    fn known<T>(self, gaps: &[(String, T)]) -> String {
+        let Self { open, close } = self;
+        let known = gaps.iter().map(|(name, _)| format!("{open}{name}{close}"));
+        let known: Vec<String> = known.collect();
+        match &known[..] {
+            [] => "there is none to be filled".into(),
+            known => format!("known are {}", known.join(", ")),
+        }
     }
 }
 
@@ -159,9 +184,82 @@ mod tests {
         );
         filled(PAYLOAD, r#"{"n":{"v":{{value}}}}"#, r#"{"n":{"v":VALUE}}"#);
         filled(PAYLOAD, "{{{value}}}", "{VALUE}");
-        filled(PAYLOAD, "{{ {{value", "{{ {{value");
-        filled(TOPIC, "a/{value}{now}/ä{}/{", "a/VALUENOW/ä{}/{");
-        filled(TOPIC, "{{value}}", "{VALUE}");
+        filled(TOPIC, "a/{value}{now}/ä{ value }", "a/VALUENOW/äVALUE");
+    }
+
+    #[test]
+    fn closing_braces_of_json_are_kept() {
+        for json in [
+            r#"{"a":{"b":1}}"#,
+            r#"{"a":{"b":{}}}"#,
+            r#"{"a": "}}", "b": "\"}}", "c": "\\"}"#,
+            r#"[{"a":{"b":"}"}},{"a":{}}]"#,
+            "{\n  \"a\": {\n    \"b\": 1 }}\n",
+            "a} } {",
+        ] {
+            filled(PAYLOAD, json, json);
+        }
+        for (text, expected) in [
+            (r#"{"a": {"b": {{value}}}}"#, r#"{"a": {"b": VALUE}}"#),
+            (r#"{"a":{"b":[{{value}}]}}"#, r#"{"a":{"b":[VALUE]}}"#),
+            (r#"{"a":{"b":"{{now}}"}}"#, r#"{"a":{"b":"NOW"}}"#),
+            (r#"{"a":"{{now}}}}"}"#, r#"{"a":"NOW}}"}"#),
+            (r#"{"{{value}}":{"b":{}}}"#, r#"{"VALUE":{"b":{}}}"#),
+        ] {
+            filled(PAYLOAD, text, expected);
+        }
+    }
+
+    #[test]
+    fn what_is_half_a_gap_is_refused() {
+        #[track_caller]
+        fn case(text: &str, what: &str) {
+            let expected = format!("{what}: known are {{{{value}}}}, {{{{now}}}}");
+            refused(PAYLOAD, text, &expected);
+        }
+        case("{{value", "`{{value` has no }}");
+        case(
+            r#"{"t": {{value}, "x": {}}"#,
+            r#"`{{value}, "x": {}}` has no }}"#,
+        );
+        case("{{ {{value}}", "`{{ {{value}}` has no }}");
+        case("{{\nvalue and many more words", "`{{…` has no }}");
+        case("a{{", "`{{` has no }}");
+        case("{{}}", "{{}} has no name in it");
+        case("[{{  }}]", "{{}} has no name in it");
+        case("{{a b}}", "unknown {{a b}}");
+        case(r#"{{"t": 1}}"#, r#"unknown {{"t": 1}}"#);
+        case("{{{{value}}}}", "`{{{{value}}}}` has too many braces");
+        case("}}", "}} ends no placeholder");
+        case("25.3 value}}", "}} after `value` ends no placeholder");
+        case(r#"{"t": value}}"#, "}} after `value` ends no placeholder");
+        case(
+            r#"{"t": {{value}}, "n": now}}}"#,
+            "}} after `now` ends no placeholder",
+        );
+        case(
+            "{{value}} aaaaaaaaaabbbbbbbbbbcccccccccc}}",
+            "}} after `bbbbbbbbbbcccccccccc` ends no placeholder",
+        );
+    }
+
+    #[test]
+    fn a_topic_s_braces_are_placeholders_only() {
+        #[track_caller]
+        fn case(text: &str, what: &str) {
+            refused(
+                TOPIC,
+                text,
+                &format!("{what}: known are {{value}}, {{now}}"),
+            );
+        }
+        case("a/{value", "`{value` has no }");
+        case("a/{value/b{now}", "`{value/b{now}` has no }");
+        case("a/{}/b", "{} has no name in it");
+        case("a/value}", "} after `a/value` ends no placeholder");
+        case("}", "} ends no placeholder");
+        case("a/{{value}}/b", "`{{value}}/b` has too many braces");
+        case("a/{value}}", "} ends no placeholder");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "no test needs all of it")]
 
+use std::ffi::OsStr;
 use std::thread;
 
 use testkit::{Broker, DEADLINE, FaultyNet, Program, Running, eventually};
@@ -15,6 +16,19 @@ pub(crate) fn iot_pub(port: u16, args: &str) -> Program {
 /// Prepares iot-pub with these arguments only.
 pub(crate) fn bare(args: &str) -> Program {
     Program::new(env!("CARGO_BIN_EXE_iot-pub")).args(args.split_whitespace())
+}
+
+/// Starts `mosquitto_sub` with these arguments. Returns once the broker has confirmed this very subscription.
+#[track_caller]
+pub(crate) fn subscriber(
+    broker: &Broker,
+    args: impl IntoIterator<Item = impl AsRef<OsStr>>,
+) -> Running {
+    let confirmed = || broker.log().matches("Sending SUBACK").count();
+    let before = confirmed();
+    let subscriber = broker.mosquitto_sub(args);
+    eventually(DEADLINE, "a subscription", || confirmed() > before);
+    subscriber
 }
 
 /// Waits until it has printed this many lines.

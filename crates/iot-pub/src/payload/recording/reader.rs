@@ -214,8 +214,12 @@ fn json(text: &[u8]) -> Result<Parts, String> {
     let object: Object = serde_json::from_slice(text).map_err(|error| {
         let text = error.to_string();
         // Each line is a text of its own to the parser.
-        let end = text.find(" at line ").unwrap_or(text.len());
-        text[..end].to_owned()
+        let why = &text[..text.find(" at line ").unwrap_or(text.len())];
+        if error.is_data() {
+            why.to_owned()
+        } else {
+            format!("the line is not JSON: {why}")
+        }
     })?;
     let raw = object.value.get();
     let value = if raw.starts_with('"') {

@@ -111,8 +111,8 @@ fn a_bad_line_is_named_and_those_after_it_are_read() {
                 {\"topic\": \"a\", \"value\": 1, \"time\": \"2026-06-21T06:00:00Z\"}\n";
     let expected = [
         "bad: f:1: missing field `value`",
-        "bad: f:2: EOF while parsing a value",
-        "bad: f:3: expected ident",
+        "bad: f:2: the line is not JSON: EOF while parsing a value",
+        "bad: f:3: the line is not JSON: expected ident",
         "bad: f:4: invalid type: integer `5`, expected a string",
         "0 a 1",
     ];
