@@ -301,18 +301,17 @@ impl<U: Send + 'static> Client<U> {
     /// Sets the shortest and the longest delay before the next try to connect; it doubles from try
     /// to try, and each is shortened by up to a half at random, though not below the shortest, so that
     /// not all clients of a broker come back at once. A CONNACK that accepts begins anew. A shortest of
-    /// 0 stays 0: tries follow each other at once. Takes effect with the next delay. Defaults 1 and
-    /// 120 s.
+    /// 0 stays 0: tries follow each other at once. Takes effect with the next delay; one that is
+    /// under way ends with [`reconnect`](Self::reconnect). Defaults 1 and 120 s.
     pub fn reconnect_delay_set(&self, shortest: Duration, longest: Duration) {
-        self.change(|config| config.reconnect_delay = (shortest, longest))
-            .expect("any delay is right");
+        self.change_at_once(|config| config.reconnect_delay = (shortest, longest));
     }
 
     /// Sets how many messages with QoS 1 and 2 may be sent and not yet acknowledged at a time; 0 for
     /// as many as the protocol knows, 65,535. An MQTT 5 broker's receive maximum lowers it
     /// [MQTT-3.3.4-7]. More of them wait in the queue. Takes effect at once. Default 20.
     pub fn max_inflight_messages_set(&self, messages: u16) {
-        self.change_limits(|config| config.max_inflight = any_number(messages));
+        self.change_at_once(|config| config.max_inflight = any_number(messages));
     }
 
     /// Sets how many messages with QoS 1 and 2 may be accepted and not yet acknowledged at a time,
@@ -325,11 +324,14 @@ impl<U: Send + 'static> Client<U> {
     /// which [`on_publish`](Self::on_publish) tells. QoS 0 doesn't count: of it, 1 MiB may wait for
     /// the socket.
     pub fn max_queued_messages_set(&self, messages: u16) {
-        self.change_limits(|config| config.max_queued = any_number(messages));
+        self.change_at_once(|config| config.max_queued = any_number(messages));
     }
 
-    fn change_limits(&self, change: impl FnOnce(&mut ClientConfig)) {
-        let config = self.change(change).expect("any number but 0 is right");
+    /// Changes what doesn't wait for the next connection.
+    fn change_at_once(&self, change: impl FnOnce(&mut ClientConfig)) {
+        let config = self
+            .change(change)
+            .expect("any delay is right, and any number but 0");
         self.inner.handle.configure(config);
     }
 
@@ -345,6 +347,8 @@ impl<U: Send + 'static> Client<U> {
     /// the client, once `on_message` has returned for all the messages that have come together (the
     /// default, [`ClientConfig::manual_ack`]).
     pub fn manual_ack_set(&self, manual: bool) {
+        self.change(|config| config.manual_ack = manual)
+            .expect("either is right");
         self.inner.acks.set_manual(manual);
         self.inner.handle.set_manual_ack(manual);
     }

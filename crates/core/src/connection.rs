@@ -557,9 +557,6 @@ impl Connection {
         if Arc::ptr_eq(&self.config, config) {
             return;
         }
-        if self.config.reconnect_delay != config.reconnect_delay {
-            self.backoff = Backoff::new(config.reconnect_delay);
-        }
         self.config = Arc::clone(config);
         let config = Arc::clone(config);
         self.shared.lock().session.configure(config);
@@ -935,6 +932,9 @@ impl Connection {
 
     /// Waits before the next try.
     fn wait(&mut self) {
+        // The session's, for that is told at once what the configuration becomes.
+        self.backoff
+            .set(self.shared.lock().session.reconnect_delay());
         let delay = self.backoff.next();
         tracing::debug!(?delay, "next try to connect");
         self.link = Link::Waiting(Box::pin(tokio::time::sleep(delay)));

@@ -34,7 +34,7 @@
 //! | `callback_api_version` | none | there is one form of each callback |
 //! | `enable_bridge_mode` | none | `Subscription::no_local` is MQTT 5's way; a bridge is no client |
 //! | `host`, `port`, `keepalive`, `transport`, `protocol`, `connect_timeout`, `username`, `password`, `will_topic`, `will_payload`, `max_inflight_messages`, `max_queued_messages` | [`config`](Client::config) | fields of [`ClientConfig`]; `connect_timeout` is 10 s by default, not 5, and counts for CONNACK too |
-//! | `disconnect(reasoncode, properties)` | [`disconnect`](Client::disconnect), [`disconnect_with`](Client::disconnect_with) | what is queued to be sent is sent first; the socket is read to its end |
+//! | `disconnect(reasoncode, properties)` | [`disconnect`](Client::disconnect), [`disconnect_with`](Client::disconnect_with) | what is on its way to the socket is sent first, which is read to its end |
 //! | `loop_start`, `loop_stop`, `loop_forever` | [`loop_start`](Client::loop_start), [`loop_stop`](Client::loop_stop), [`loop_forever`](Client::loop_forever) | after `loop_start` callbacks may run on different threads over time, never two at once: idle clients have none; the delay between tries grows, with jitter |
 //! | `loop` | [`loop_once`](Client::loop_once) | `loop` is a keyword |
 //! | `loop_read`, `loop_write`, `loop_misc`, `want_write`, `on_socket_open`, `on_socket_close`, `on_socket_register_write`, `on_socket_unregister_write` | [`Connection`] | for a loop of your own: the async connection, or the [`Session`](session::Session) on any transport |

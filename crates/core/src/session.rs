@@ -259,8 +259,8 @@ impl Session {
         self.receiving.hold(held);
     }
 
-    /// Takes over another configuration: the limits of what is queued and in flight at once, the
-    /// rest for the next connection.
+    /// Takes over another configuration: the limits of what is queued and in flight and the delays at
+    /// once, the rest for the next connection.
     pub(crate) fn configure(&mut self, config: Arc<ClientConfig>) {
         if config.protocol != self.config.protocol {
             self.codec = Codec::new(config.protocol, config.maximum_packet_size as usize);
@@ -333,6 +333,11 @@ impl Session {
     /// Returns whether CONNECT is under way and its answer has not come.
     pub(crate) fn is_connecting(&self) -> bool {
         matches!(self.phase, Phase::Connecting { .. })
+    }
+
+    /// Returns the shortest and the longest delay before the next try to connect.
+    pub(crate) fn reconnect_delay(&self) -> (Duration, Duration) {
+        self.config.reconnect_delay
     }
 
     /// Returns how many packets wait to be sent.
@@ -1187,7 +1192,8 @@ impl Session {
     /// Ends the connection as [`disconnect`](Self::disconnect) does, with a reason code (MQTT 5
     /// §3.14; [`ReasonCode::DISCONNECT_WITH_WILL`] has the broker publish the will) and properties:
     /// another session expiry interval, a reason string, user properties. The earlier versions send
-    /// neither. The strings are left out where the broker takes no packet of that size.
+    /// neither. The strings are left out where the broker takes no packet of that size. On a connection
+    /// that is ending already nothing changes.
     ///
     /// # Errors
     /// [`Error::Config`] for a code that only brokers send, for properties out of their range, and
