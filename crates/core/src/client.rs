@@ -299,10 +299,10 @@ impl<U: Send + 'static> Client<U> {
     }
 
     /// Sets the shortest and the longest delay before the next try to connect; it doubles from try
-    /// to try, and each is shortened by up to a half at random, though not below the shortest, so that
-    /// not all clients of a broker come back at once. A CONNACK that accepts begins anew. A shortest of
-    /// 0 stays 0: tries follow each other at once. Takes effect with the next delay; one that is
-    /// under way ends with [`reconnect`](Self::reconnect). Defaults 1 and 120 s.
+    /// to try, and each is shortened by up to a half at random, though not below the shortest, so
+    /// that not all clients of a broker come back at once. A CONNACK that accepts begins anew. A
+    /// shortest of 0 stays 0: tries follow each other at once. Takes effect with the next delay;
+    /// one that is under way ends with [`reconnect`](Self::reconnect). Defaults 1 and 120 s.
     pub fn reconnect_delay_set(&self, shortest: Duration, longest: Duration) {
         self.change_at_once(|config| config.reconnect_delay = (shortest, longest));
     }
@@ -356,10 +356,11 @@ impl<U: Send + 'static> Client<U> {
     // Connecting.
 
     /// Connects to a broker: blocks until CONNECT is sent, for
-    /// [`connect_timeout`](ClientConfig::connect_timeout) at most twice (to connect, to send), and while
-    /// a callback runs. `on_connect` follows from the loop. A connection that stands is cut first:
-    /// `on_disconnect` gets [`Error::Replaced`]. Inside a callback it returns at once, and the loop
-    /// connects afterwards; `on_connect_fail` tells where that fails.
+    /// [`connect_timeout`](ClientConfig::connect_timeout) at most twice (to connect, to send), and
+    /// while a callback runs. `on_connect` follows from the loop. A connection that stands is cut
+    /// first, without a DISCONNECT: `on_disconnect` gets [`Error::Replaced`], and the broker
+    /// publishes the will. Inside a callback it returns at once, and the loop connects afterwards;
+    /// `on_connect_fail` tells where that fails.
     ///
     /// `keep_alive` is in whole seconds up to 65,535, 0 for none (see [`ClientConfig::keep_alive`]);
     /// Paho's default is 60 s. `bind_address` is the local address to connect from, `None` for the
@@ -621,8 +622,9 @@ impl<U: Send + 'static> Client<U> {
     }
 
     /// Stops what [`loop_start`](Self::loop_start) has started and waits for its end; inside a
-    /// callback it only asks for it. The connection stays as it is, and nothing serves it any more;
-    /// one that [`disconnect`](Self::disconnect) is ending comes to its end first.
+    /// callback it only asks for it. The connection stays as it is, and nothing serves it until the
+    /// next loop: the broker ends it after one and a half keep alives (MQTT 3.1.1 [MQTT-3.1.2-24]).
+    /// One that [`disconnect`](Self::disconnect) is ending comes to its end first.
     ///
     /// # Errors
     /// [`Error::NotRunning`] where no loop was started, or it was stopped already. One that has ended
@@ -976,6 +978,16 @@ impl<U: Send + 'static> Client<U> {
     /// [`MessageInfo`] tell how it ends. The order of the calls is kept, but that QoS 0 overtakes what
     /// waits for room in the window.
     ///
+    /// ```no_run
+    /// # fn report(client: &iot_core::Client) -> Result<(), iot_core::Error> {
+    /// use std::time::Duration;
+    ///
+    /// let reading = client.publish("iot/home2/temp", 25.5, 1, false)?;
+    /// reading.wait_for_publish(Some(Duration::from_secs(5)))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Topic`] for a topic with a wildcard or none, [`Error::Config`] for another QoS,
     /// [`Error::NotConnected`] (QoS 0 only), [`Error::QueueFull`] (see
@@ -1150,6 +1162,19 @@ impl<U: Send + 'static> Client<U> {
     /// messages arrived [MQTT-4.6.0-2], so one that is withheld holds up those after it. May be called
     /// from any thread, inside the callback or later.
     ///
+    /// ```no_run
+    /// # fn store(_: &iot_core::Message) {}
+    /// # fn run(client: &iot_core::Client) {
+    /// client.manual_ack_set(true);
+    /// client.on_message(|client, _userdata, message| {
+    ///     store(message);
+    ///     if let Some(mid) = message.packet_id {
+    ///         client.ack(mid, message.qos).expect("it waits for that");
+    ///     }
+    /// });
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`Error::UnknownMessage`] where no such message waits: one that is acknowledged already, one
     /// with QoS 1 whose connection is lost, for the broker then sends it again, one with QoS 2 whose
@@ -1236,9 +1261,9 @@ impl<U: Send + 'static> Client<U> {
     }
 
     /// Sets what is called with the reason when the loop could not reach the broker, one of
-    /// [`connect`](Self::connect)'s errors. It tries again after a delay. A broker that accepts and doesn't answer CONNECT is
-    /// [`on_disconnect`](Self::on_disconnect)'s, and a [`connect`](Self::connect) that fails outside of
-    /// callbacks returns it.
+    /// [`connect`](Self::connect)'s errors. It tries again after a delay. A broker that accepts and
+    /// doesn't answer CONNECT is [`on_disconnect`](Self::on_disconnect)'s, and a
+    /// [`connect`](Self::connect) that fails outside of callbacks returns it.
     pub fn on_connect_fail(
         &self,
         callback: impl FnMut(&Client<U>, &mut U, &Error) + Send + 'static,
@@ -1278,6 +1303,15 @@ impl<U: Send + 'static> Client<U> {
     /// Where several filters match, the callback of each is called, in the order in which the filters
     /// were added; a second callback for the same filter replaces the first, in its place. This
     /// subscribes to nothing.
+    ///
+    /// ```no_run
+    /// # fn run(client: &iot_core::Client) -> Result<(), iot_core::Error> {
+    /// client.message_callback_add("iot/+/alarm", |_client, _userdata, message| {
+    ///     eprintln!("alarm from {}: {:?}", message.topic, message.payload);
+    /// })?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`Error::Topic`] for a bad filter.

@@ -25,7 +25,7 @@ pub enum Error {
     /// system's authorities are to be trusted and there are none.
     #[error("{0}")]
     Tls(String),
-    /// Clean session is off and there is no client id [MQTT-3.1.3-7].
+    /// Clean session is off and there is no client id (MQTT 3.1.1 [MQTT-3.1.3-7]).
     #[error(
         "an empty client id needs clean session on: without an id the broker cannot find the session again"
     )]
@@ -127,8 +127,8 @@ pub enum Error {
         /// The bytes of all that is not yet sent or acknowledged.
         bytes: usize,
     },
-    /// A packet is larger than the broker takes (CONNACK's maximum packet size, [MQTT-3.2.2-15]), or
-    /// than the protocol allows: 268,435,460 bytes.
+    /// A packet is larger than the broker takes (CONNACK's maximum packet size, MQTT 5
+    /// [MQTT-3.2.2-15]), or than the protocol allows: 268,435,460 bytes.
     #[error("a packet of {size} bytes is larger than the limit of {limit}")]
     PacketTooLarge {
         /// The packet's size in bytes, with its fixed header.
@@ -136,16 +136,16 @@ pub enum Error {
         /// The limit in bytes.
         limit: usize,
     },
-    /// The broker doesn't take this QoS: CONNACK's maximum QoS [MQTT-3.2.2-11].
+    /// The broker doesn't take this QoS: CONNACK's maximum QoS (MQTT 5 [MQTT-3.2.2-11]).
     #[error("the broker takes QoS {maximum} at most")]
     QosNotSupported {
         /// The highest that it takes, 0 or 1.
         maximum: u8,
     },
-    /// The broker doesn't retain messages: CONNACK's retain available [MQTT-3.2.2-14].
+    /// The broker doesn't retain messages: CONNACK's retain available (MQTT 5 [MQTT-3.2.2-14]).
     #[error("the broker doesn't retain messages")]
     RetainNotSupported,
-    /// SUBSCRIBE and UNSUBSCRIBE need at least one filter [MQTT-3.8.3-2, MQTT-3.10.3-2].
+    /// SUBSCRIBE and UNSUBSCRIBE need at least one filter (MQTT 5 [MQTT-3.8.3-2], [MQTT-3.10.3-2]).
     #[error("no topic filter is given")]
     NoFilter,
     /// The broker's CONNACK rules out what was asked for: wildcards, subscription identifiers, shared

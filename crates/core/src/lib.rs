@@ -1,8 +1,8 @@
 //! MQTT for sensor programs: a client with Paho's calls, and the async connection under it.
 //!
 //! MQTT 3.1, 3.1.1 and 5 over TCP, TLS, WebSocket and Unix sockets, also through SOCKS5 proxies; QoS 0, 1
-//! and 2 in both directions. What is accepted for QoS 1 and 2
-//! is kept until the broker has acknowledged it, whatever happens to connection and session.
+//! and 2 in both directions. What is accepted for QoS 1 and 2 is kept until the broker has acknowledged it,
+//! whatever happens to connection and session.
 //!
 //! There are three floors, each usable by itself:
 //!
@@ -10,6 +10,9 @@
 //! - [`Connection`]: async; events come from [`Connection::next`], everything else goes through a
 //!   [`Handle`].
 //! - [`session::Session`]: the protocol as a state machine, without sockets and clocks.
+//!
+//! The documentation names the sections (§) and the normative statements (\[MQTT-…\]) of the standard that
+//! things follow: those of MQTT 3.1.1, or of MQTT 5 where that is named.
 //!
 //! # From Paho
 //!
@@ -46,7 +49,7 @@
 //! | `user_data_set`, `user_data_get` | [`user_data_set`](Client::user_data_set) | callbacks get it as `&mut`, so it needs no lock, and can't be had elsewhere |
 //! | `max_inflight_messages_set` | [`max_inflight_messages_set`](Client::max_inflight_messages_set) | an MQTT 5 broker's receive maximum lowers it |
 //! | `max_queued_messages_set` | [`max_queued_messages_set`](Client::max_queued_messages_set) | not unlimited by default; [`max_queued_bytes`](ClientConfig::max_queued_bytes) counts too; when full, [`publish`](Client::publish) is [`Error::QueueFull`] |
-//! | `message_retry_set` | none | messages are sent again on a new connection only [MQTT-4.4.0-1] |
+//! | `message_retry_set` | none | messages are sent again on a new connection only (MQTT 5 [MQTT-4.4.0-1]) |
 //! | … `tls_set(cert_reqs, tls_version, ciphers, keyfile_password, alpn_protocols)` | [`TlsOptions`](transport::TlsOptions) | one version, and ALPN; a key has no password, the broker's certificate is always asked for, ciphers are rustls's choice |
 //! | `tls_set`, `tls_set_context`, `tls_insecure_set` | [`tls_set`](Client::tls_set), [`tls_set_context`](Client::tls_set_context), [`tls_insecure_set`](Client::tls_insecure_set) | by rustls: TLS 1.2 and 1.3, no ciphers to choose; files are read and checked at once; `tls_insecure_set` skips the check of the name, as there |
 //! | `Client(transport="websockets")`, `"unix"` | [`transport`](ClientConfig::transport) | a [`Transport`](transport::Transport), with what belongs to it |

@@ -31,7 +31,7 @@ pub enum DecodeError {
     /// The form is right, the meaning is not allowed.
     #[error("protocol error: {0}")]
     Protocol(&'static str),
-    /// The packet is larger than this client takes [MQTT-3.1.2-24].
+    /// The packet is larger than this client takes (MQTT 5 [MQTT-3.1.2-24]).
     #[error("a packet of {size} bytes is larger than the limit of {limit}")]
     TooLarge {
         /// The packet's size in bytes, with its fixed header.

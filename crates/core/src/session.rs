@@ -3,7 +3,38 @@
 //!
 //! A [`Session`] outlives connections. For each connection its owner calls [`Session::open`], feeds
 //! what arrives to [`Session::handle`], sends what [`Session::poll_transmit`] gives, calls
-//! [`Session::tick`] when [`Session::deadline`] has come, and [`Session::close`] at the end.
+//! [`Session::tick`] when [`Session::deadline`] has come, tells the application what
+//! [`Session::poll_event`] gives, and calls [`Session::close`] at the end. Each call may give rise to
+//! packets and events, and move the deadline.
+//!
+//! ```
+//! use bytes::BytesMut;
+//! use iot_core::session::{Event, Session};
+//! use iot_core::ClientConfig;
+//! use std::sync::Arc;
+//! use std::time::Instant;
+//!
+//! # fn main() -> Result<(), iot_core::Error> {
+//! let now = Instant::now();
+//! let mut session = Session::new(Arc::new(ClientConfig::new("a").checked()?), now);
+//! let codec = session.codec();
+//!
+//! session.open(now);
+//! let mut to_send = BytesMut::new();
+//! while let Some(packet) = session.poll_transmit(now) {
+//!     codec.encode(&packet, &mut to_send);
+//! }
+//! assert_eq!(to_send[0], 0x10); // CONNECT
+//!
+//! let mut received = BytesMut::from(&[0x20, 2, 0, 0][..]); // CONNACK
+//! while let Some(packet) = codec.decode(&mut received)? {
+//!     session.handle(packet, now)?;
+//! }
+//! assert!(matches!(session.poll_event(), Some(Event::Connected(_))));
+//! assert_eq!(session.deadline(), Some(now + std::time::Duration::from_secs(60)));
+//! # Ok(())
+//! # }
+//! ```
 
 mod aliases;
 pub(crate) mod id_map;
