@@ -226,12 +226,14 @@ impl WhatArgs {
         if let Some(path) = &self.replay {
             return Ok(vec![self.recorder(path)?]);
         }
-        let kind = Kind::new(
-            self.model.clone(),
-            self.payload_template.as_deref(),
-            self.precision.map(usize::from),
-        );
-        let kind = kind.map_err(Error::Config)?;
+        let kind = |template| {
+            let precision = self.precision.map(usize::from);
+            Kind::new(self.model.clone(), template, precision)
+        };
+        // What is wrong with the models is not the template's fault.
+        kind(None).map_err(Error::Config)?;
+        let kind = kind(self.payload_template.as_deref())
+            .map_err(|why| Error::Config(format!("--payload-template: {why}")))?;
         let topic = match &self.topic {
             Some(topic) => topic.clone(),
             None => DEFAULT_TOPIC.parse().map_err(Error::Config)?,
