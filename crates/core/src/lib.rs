@@ -24,7 +24,7 @@
 //! |---|---|---|
 //! | `Client(client_id, clean_session, userdata, protocol)` | [`Client::new`]`(config, userdata)` | all but the user data are fields of [`ClientConfig`], with defaults; user data has a type |
 //! | `reinitialise` | a new [`Client`] | |
-//! | `connect`, `connect_async`, `reconnect` | [`connect`](Client::connect), [`connect_async`](Client::connect_async), [`reconnect`](Client::reconnect) | `bind_address` is an address, `keep_alive` a `Duration` |
+//! | `connect`, `connect_async`, `reconnect` | [`connect`](Client::connect), [`connect_async`](Client::connect_async), [`reconnect`](Client::reconnect) | `bind_address` is an address, `keep_alive` a `Duration`; inside a callback they return at once, and the loop connects |
 //! | `connect_srv` | none | look the record up, and `connect` |
 //! | … `connect(bind_port)` | none | the system chooses the port |
 //! | … `connect(clean_start, properties)` | [`clean_session`](ClientConfig::clean_session), and CONNECT's properties as fields of [`ClientConfig`] | the same for each connection: Paho's default, a clean start for the first one only, is not to be had |
@@ -33,9 +33,9 @@
 //! | `loop_forever(retry_first_connection)` | none | always: `disconnect` in `on_connect_fail` ends the loop |
 //! | `callback_api_version` | none | there is one form of each callback |
 //! | `enable_bridge_mode` | none | `Subscription::no_local` is MQTT 5's way; a bridge is no client |
-//! | `host`, `port`, `keepalive`, `transport`, `protocol`, `connect_timeout`, `username`, `password`, `will_topic`, `will_payload`, `max_inflight_messages`, `max_queued_messages` | [`config`](Client::config) | fields of [`ClientConfig`] |
-//! | `disconnect(reasoncode, properties)` | [`disconnect`](Client::disconnect), [`disconnect_with`](Client::disconnect_with) | what is queued to be sent is sent first; the socket is read to its end |
-//! | `loop_start`, `loop_stop`, `loop_forever` | [`loop_start`](Client::loop_start), [`loop_stop`](Client::loop_stop), [`loop_forever`](Client::loop_forever) | the delay between tries grows, with jitter |
+//! | `host`, `port`, `keepalive`, `transport`, `protocol`, `connect_timeout`, `username`, `password`, `will_topic`, `will_payload`, `max_inflight_messages`, `max_queued_messages` | [`config`](Client::config) | fields of [`ClientConfig`]; `connect_timeout` is 10 s by default, not 5, and counts for CONNACK too |
+//! | `disconnect(reasoncode, properties)` | [`disconnect`](Client::disconnect), [`disconnect_with`](Client::disconnect_with) | what is on its way to the socket is sent first, which is read to its end |
+//! | `loop_start`, `loop_stop`, `loop_forever` | [`loop_start`](Client::loop_start), [`loop_stop`](Client::loop_stop), [`loop_forever`](Client::loop_forever) | after `loop_start` callbacks may run on different threads over time, never two at once: idle clients have none; the delay between tries grows, with jitter |
 //! | `loop` | [`loop_once`](Client::loop_once) | `loop` is a keyword |
 //! | `loop_read`, `loop_write`, `loop_misc`, `want_write`, `on_socket_open`, `on_socket_close`, `on_socket_register_write`, `on_socket_unregister_write` | [`Connection`] | for a loop of your own: the async connection, or the [`Session`](session::Session) on any transport |
 //! | `socket` | none | nobody else may read from it |
