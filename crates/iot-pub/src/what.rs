@@ -89,7 +89,8 @@ pub(crate) struct WhatArgs {
     #[arg(value_name = "DIGITS", value_parser = clap::value_parser!(u8).range(0..=15))]
     precision: Option<u8>,
 
-    /// Publish TEXT around the readings, with {{value}} or {{NAME}}, {{now}}, {{now_ms}}, {{seq}} and {{device}}
+    /// Publish TEXT around the readings, with {{value}} or {{NAME}}, {{now}}, {{now_ms}}, {{seq}} and {{device}}; braces of
+    /// JSON are kept
     #[arg(long, env = "IOT_PAYLOAD_TEMPLATE", hide_env_values = true)]
     #[arg(value_name = "TEXT", allow_hyphen_values = true)]
     payload_template: Option<String>,
