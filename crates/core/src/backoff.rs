@@ -22,6 +22,14 @@ impl Backoff {
         }
     }
 
+    /// Takes over other delays, and begins anew if they are.
+    pub(crate) fn set(&mut self, delays: (Duration, Duration)) {
+        let other = Self::new(delays);
+        if (self.shortest, self.longest) != (other.shortest, other.longest) {
+            *self = other;
+        }
+    }
+
     /// The delay before the next try: `shortest` to begin with.
     pub(crate) fn next(&mut self) -> Duration {
         let step = self.step;
@@ -53,5 +61,19 @@ mod tests {
         }
         backoff.reset();
         assert_eq!(backoff.next(), seconds(1));
+    }
+
+    #[test]
+    fn other_delays_begin_anew_and_the_same_ones_go_on() {
+        let seconds = Duration::from_secs;
+        let mut backoff = Backoff::new((seconds(1), seconds(120)));
+        for _ in 0..4 {
+            backoff.next();
+        }
+        backoff.set((seconds(1), seconds(120)));
+        assert!(backoff.next() >= seconds(8));
+        backoff.set((seconds(2), seconds(1)));
+        assert_eq!(backoff.next(), seconds(2));
+        assert_eq!(backoff.next(), seconds(2));
     }
 }

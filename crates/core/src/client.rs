@@ -4,14 +4,22 @@
 //!
 //! Callbacks run on the thread that runs the loop: the one that calls [`Client::loop_forever`] or
 //! [`Client::loop_once`], or, after [`Client::loop_start`], one of the library's. Of these a client
-//! has one only while something happens, so that its next callbacks may run on another: a thousand
-//! idle clients take one thread. Callbacks of one client never run at the same time as one another,
-//! and one that blocks stops no other client. Where no loop runs, [`Client::disconnect`] ends the connection itself, and
-//! calls the callbacks for what that brings. All methods may be called from any thread and from inside callbacks; no
-//! lock is held while a callback runs. What would wait for the loop doesn't do so inside a
-//! callback: [`Client::connect`] and [`Client::reconnect`] return at once there and the loop
-//! connects when the callback has returned, [`Client::loop_stop`] takes effect then, and
-//! [`MessageInfo::wait_for_publish`] is an error.
+//! has one only while something happens, and its next callbacks may run on another: a thousand
+//! idle clients take one thread. So callbacks must not rely on thread-locals; the user data goes
+//! along. Callbacks of one client never run at the same time as one another, and one that blocks
+//! stops no other client. Where no loop runs, [`Client::disconnect`] ends the connection itself, and
+//! calls the callbacks for what that brings on the thread that calls it.
+//!
+//! All methods may be called from any thread and from inside callbacks; no lock is held while a
+//! callback runs. What would wait for the loop doesn't do so inside a callback: [`Client::connect`]
+//! and [`Client::reconnect`] return at once there and the loop connects when the callback has
+//! returned, [`Client::loop_stop`] takes effect then, and [`MessageInfo::wait_for_publish`] is an
+//! error. Methods that wait block their thread, that of an async runtime too: [`Connection`] is the
+//! one to be used there.
+//!
+//! A callback that panics ends the loop, and is not called again. The panic goes on to whoever
+//! called `loop_forever`, `loop_once` or `disconnect`; that of a loop which `loop_start` has started,
+//! to whoever calls `loop_stop` or `loop_start` next.
 
 mod acks;
 mod callbacks;
@@ -48,9 +56,10 @@ use driver::{Driver, Patience, Waited};
 use place::{Loan, Place};
 use started::Started;
 
-/// An MQTT client with Paho's calls. `U` is the user data that every callback gets.
+/// An MQTT client with Paho's calls and callbacks. `U` is the user data that every callback gets.
 ///
-/// Clones are the same client.
+/// Clones are the same client. It ends when all are dropped and no loop runs; the connection is then
+/// cut without a DISCONNECT, so that the broker publishes the will.
 ///
 /// ```no_run
 /// use iot_core::{Client, ClientConfig};
@@ -183,8 +192,7 @@ impl<U: Send + 'static> Client<U> {
     /// protocol)`: the first two and the last are fields of `config`.
     ///
     /// # Errors
-    /// [`Error::EmptyClientId`] for an empty client id with clean session off, [`Error::Config`]
-    /// for a value out of its range.
+    /// As [`ClientConfig::checked`]; [`Error::Io`] where the system has no poller left.
     pub fn new(config: ClientConfig, userdata: U) -> Result<Self, Error> {
         static NUMBER: AtomicU64 = AtomicU64::new(1);
         let connection = Connection::new(config)?;
@@ -209,34 +217,38 @@ impl<U: Send + 'static> Client<U> {
         })
     }
 
-    /// Returns the client id: the configured one, a random one, or the one that the broker gave.
+    /// Returns the client id: the configured one, the random one in the place of an empty one, or the
+    /// one that the broker has assigned (MQTT 5 §3.2.2.3.7).
     pub fn client_id(&self) -> String {
         self.inner.handle.client_id()
     }
 
-    /// Returns the configuration that the next connection is made with.
+    /// Returns the configuration that the next connection is made with, with all that the setters
+    /// have changed.
     pub fn config(&self) -> Arc<ClientConfig> {
         Arc::clone(&lock(&self.inner.control).config)
     }
 
-    /// Returns whether the broker has accepted the connection and it still stands.
+    /// Returns whether the broker has accepted the connection, it still stands, and
+    /// [`disconnect`](Self::disconnect) has not been called on it.
     pub fn is_connected(&self) -> bool {
         self.inner.handle.is_connected()
     }
 
-    /// Replaces the user data. Inside a callback the new data is what the next callback gets.
+    /// Replaces the user data. While a callback runs it keeps the data that it has; the new one is
+    /// what the next callback gets.
     pub fn user_data_set(&self, userdata: U) {
         self.inner.userdata.set(userdata);
     }
 
-    // What is set before connecting. All but the two limits and `manual_ack_set` takes effect with
-    // the next connection.
+    // What is set before connecting.
 
-    /// Sets the message that the broker publishes when the connection is lost.
+    /// Sets the will, the message that the broker publishes when the connection is lost (MQTT 3.1.1
+    /// §3.1.2.5). Takes effect with the next connection. Default none.
     ///
     /// # Errors
     /// [`Error::Topic`] for a topic with a wildcard or none, [`Error::Config`] for another QoS than
-    /// 0, 1, 2 and for a payload of more than 65,535 bytes.
+    /// 0, 1, 2 and for a payload of more than 65,535 bytes. The will is as before then.
     pub fn will_set(
         &self,
         topic: impl TryInto<TopicName, Error: Into<Error>>,
@@ -253,7 +265,8 @@ impl<U: Send + 'static> Client<U> {
         })
     }
 
-    /// Sets the will as [`will_set`](Self::will_set) does, with its MQTT 5 properties.
+    /// Sets the will as [`will_set`](Self::will_set) does, with its MQTT 5 properties (§3.1.3.2): will
+    /// delay interval, and those of a PUBLISH.
     ///
     /// # Errors
     /// [`Error::Config`] for a payload of more than 65,535 bytes and for properties out of their
@@ -262,17 +275,17 @@ impl<U: Send + 'static> Client<U> {
         self.change(|config| config.will = Some(will)).map(drop)
     }
 
-    /// Removes the will.
+    /// Removes the will. Takes effect with the next connection.
     pub fn will_clear(&self) {
         self.change(|config| config.will = None)
             .expect("nothing can be wrong with no will");
     }
 
-    /// Sets who connects; `None` for nobody.
+    /// Sets user name and password; `None` for none, the default. Takes effect with the next connection.
     ///
     /// # Errors
-    /// [`Error::Config`] for a password without a user name (MQTT 3.1 and 3.1.1), and for more than
-    /// 65,535 bytes.
+    /// [`Error::Config`] for a password without a user name (before MQTT 5, [MQTT-3.1.2-22]), for more
+    /// than 65,535 bytes, and for a user name with a NUL character. They are as before then.
     pub fn username_pw_set(
         &self,
         username: Option<&str>,
@@ -286,32 +299,39 @@ impl<U: Send + 'static> Client<U> {
     }
 
     /// Sets the shortest and the longest delay before the next try to connect; it doubles from try
-    /// to try, and each is shortened by up to a half at random, so that not all clients of a broker
-    /// come back at once. Defaults 1 and 120 s.
+    /// to try, and each is shortened by up to a half at random, though not below the shortest, so
+    /// that not all clients of a broker come back at once. A CONNACK that accepts begins anew. A
+    /// shortest of 0 stays 0: tries follow each other at once. Takes effect with the next delay;
+    /// one that is under way ends with [`reconnect`](Self::reconnect). Defaults 1 and 120 s.
     pub fn reconnect_delay_set(&self, shortest: Duration, longest: Duration) {
-        self.change(|config| config.reconnect_delay = (shortest, longest))
-            .expect("any delay is right");
+        self.change_at_once(|config| config.reconnect_delay = (shortest, longest));
     }
 
-    /// Sets how many messages with QoS 1 and 2 may be sent and not yet acknowledged, at once; 0 for
-    /// as many as the protocol knows. An MQTT 5 broker's receive maximum lowers it. More of them wait
-    /// in the queue. Default 20.
+    /// Sets how many messages with QoS 1 and 2 may be sent and not yet acknowledged at a time; 0 for
+    /// as many as the protocol knows, 65,535. An MQTT 5 broker's receive maximum lowers it
+    /// [MQTT-3.3.4-7]. More of them wait in the queue. Takes effect at once. Default 20.
     pub fn max_inflight_messages_set(&self, messages: u16) {
-        self.change_limits(|config| config.max_inflight = any_number(messages));
+        self.change_at_once(|config| config.max_inflight = any_number(messages));
     }
 
-    /// Sets how many messages with QoS 1 and 2 are accepted and not yet acknowledged, those in
-    /// flight included, at once; 0 for as many as the protocol knows, 65,535. Default 65,000.
+    /// Sets how many messages with QoS 1 and 2 may be accepted and not yet acknowledged at a time,
+    /// those in flight included; 0 for as many as the protocol knows, 65,535. Takes effect at once.
+    /// Default 65,000.
     ///
-    /// When so many wait, [`publish`](Self::publish) returns [`Error::QueueFull`] and takes nothing;
-    /// what was accepted stays, however far the limit is lowered. There is room again when messages
-    /// are acknowledged, which [`on_publish`](Self::on_publish) tells.
+    /// When so many wait, or the bytes of [`max_queued_bytes`](ClientConfig::max_queued_bytes),
+    /// [`publish`](Self::publish) returns [`Error::QueueFull`] and takes nothing; what was accepted
+    /// stays, however far the limit is lowered. There is room again when messages are acknowledged,
+    /// which [`on_publish`](Self::on_publish) tells. QoS 0 doesn't count: of it, 1 MiB may wait for
+    /// the socket.
     pub fn max_queued_messages_set(&self, messages: u16) {
-        self.change_limits(|config| config.max_queued = any_number(messages));
+        self.change_at_once(|config| config.max_queued = any_number(messages));
     }
 
-    fn change_limits(&self, change: impl FnOnce(&mut ClientConfig)) {
-        let config = self.change(change).expect("any number but 0 is right");
+    /// Changes what doesn't wait for the next connection.
+    fn change_at_once(&self, change: impl FnOnce(&mut ClientConfig)) {
+        let config = self
+            .change(change)
+            .expect("any delay is right, and any number but 0");
         self.inner.handle.configure(config);
     }
 
@@ -324,21 +344,33 @@ impl<U: Send + 'static> Client<U> {
     }
 
     /// Chooses who acknowledges what arrives from now on: the application by [`ack`](Self::ack), or
-    /// the client, after `on_message` has returned (the default).
+    /// the client, once `on_message` has returned for all the messages that have come together (the
+    /// default, [`ClientConfig::manual_ack`]).
     pub fn manual_ack_set(&self, manual: bool) {
+        self.change(|config| config.manual_ack = manual)
+            .expect("either is right");
         self.inner.acks.set_manual(manual);
         self.inner.handle.set_manual_ack(manual);
     }
 
     // Connecting.
 
-    /// Connects to a broker: blocks until CONNECT is sent, whatever the loop does. `on_connect`
-    /// follows from the loop. `keep_alive` is in whole seconds, Paho's default is 60 s;
-    /// `bind_address` is the local address to connect from.
+    /// Connects to a broker: blocks until CONNECT is sent, for
+    /// [`connect_timeout`](ClientConfig::connect_timeout) at most twice (to connect, to send), and
+    /// while a callback runs. `on_connect` follows from the loop. A connection that stands is cut
+    /// first, without a DISCONNECT: `on_disconnect` gets [`Error::Replaced`], and the broker
+    /// publishes the will. Inside a callback it returns at once, and the loop connects afterwards;
+    /// `on_connect_fail` tells where that fails.
+    ///
+    /// `keep_alive` is in whole seconds up to 65,535, 0 for none (see [`ClientConfig::keep_alive`]);
+    /// Paho's default is 60 s. `bind_address` is the local address to connect from, `None` for the
+    /// system's choice.
     ///
     /// # Errors
-    /// [`Error::Connect`] where the broker can't be reached, [`Error::Config`] for a keep alive
-    /// out of its range.
+    /// [`Error::Connect`] where the broker can't be reached within `connect_timeout`; a loop that runs
+    /// tries again. [`Error::ConnectTimeout`], [`Error::Closed`] and [`Error::Io`] where CONNECT can't
+    /// be sent. [`Error::Config`] for a keep alive out of its range and for a host name that TLS or the
+    /// proxy can't have; nothing changes then.
     pub fn connect(
         &self,
         host: &str,
@@ -349,10 +381,13 @@ impl<U: Send + 'static> Client<U> {
         self.request_connect(|config| Self::aimed(config, host, port, keep_alive, bind_address))
     }
 
-    /// Remembers the broker; the loop connects, [`loop_start`](Self::loop_start) without blocking.
+    /// Remembers the broker, and returns at once: [`loop_start`](Self::loop_start) or
+    /// [`loop_forever`](Self::loop_forever) connects, and tries until it is there. The arguments are
+    /// those of [`connect`](Self::connect). A connection that stands is kept; the next one goes to this
+    /// broker.
     ///
     /// # Errors
-    /// [`Error::Config`] for a keep alive out of its range.
+    /// [`Error::Config`] as for [`connect`](Self::connect).
     pub fn connect_async(
         &self,
         host: &str,
@@ -388,8 +423,8 @@ impl<U: Send + 'static> Client<U> {
         config.checked()
     }
 
-    /// Connects to the same broker again, as [`connect`](Self::connect) does. Without an earlier
-    /// `connect` that is the broker of the configuration.
+    /// Connects to the same broker again, as [`connect`](Self::connect) does, with what the setters
+    /// have changed. Without an earlier `connect` that is the broker of the configuration.
     ///
     /// # Errors
     /// As [`connect`](Self::connect).
@@ -453,9 +488,14 @@ impl<U: Send + 'static> Client<U> {
         config
     }
 
-    /// Ends the connection cleanly: what is queued to be sent is sent, then DISCONNECT; the broker
-    /// publishes no will. The loop then ends with `Ok`, Paho's 0. Where no loop runs, the
-    /// connection is brought to its end here; the broker is given five seconds.
+    /// Ends the connection cleanly: what is on its way to the socket is sent, then DISCONNECT, so that
+    /// the broker publishes no will (MQTT 3.1.1 §3.14); the answers that still come are taken. The loop
+    /// then ends with `Ok`, Paho's 0. A broker that takes nothing, or doesn't close its side, is given
+    /// five seconds for each. Returns at once where a loop runs or inside a callback, else after the end.
+    ///
+    /// Messages with QoS 1 and 2 that wait for room in the window or for their acknowledgement are not
+    /// waited for, but kept for the next connection: who wants them delivered first waits by
+    /// [`MessageInfo::wait_for_publish`].
     ///
     /// # Errors
     /// [`Error::NotConnected`] where there is no connection to end; the loop ends all the same.
@@ -464,13 +504,14 @@ impl<U: Send + 'static> Client<U> {
     }
 
     /// Disconnects as [`disconnect`](Self::disconnect) does, with a reason code and properties for
-    /// an MQTT 5 broker: [`ReasonCode::DISCONNECT_WITH_WILL`] has it publish the will; a session
-    /// expiry interval replaces that of CONNECT; a reason string and user properties are for its
-    /// log.
+    /// an MQTT 5 broker (§3.14.2): [`ReasonCode::DISCONNECT_WITH_WILL`] has it publish the will; a
+    /// session expiry interval replaces that of CONNECT; a reason string and user properties are for
+    /// its log. The earlier versions send none of it.
     ///
     /// # Errors
-    /// As [`disconnect`](Self::disconnect); [`Error::Config`] for a code that only brokers send and
-    /// for properties out of their range, and then nothing ends.
+    /// As [`disconnect`](Self::disconnect). [`Error::Config`] for a code that only brokers send, for
+    /// properties out of their range, and for a session that is to outlive the connection though
+    /// CONNECT said that it doesn't (§3.14.2.2.2); then nothing ends.
     pub fn disconnect_with(
         &self,
         reason: ReasonCode,
@@ -499,11 +540,17 @@ impl<U: Send + 'static> Client<U> {
     // The loop.
 
     /// Does one round: waits for something to happen, `timeout` at most, and calls the callbacks
-    /// for it. Doesn't reconnect. (Paho's `loop`, which is a keyword here.)
+    /// for it on this thread. Neither connects nor reconnects: [`connect`](Self::connect) and
+    /// [`reconnect`](Self::reconnect) do. May return early with nothing done. (Paho's `loop`, which is
+    /// a keyword here.)
     ///
     /// # Errors
-    /// Why the connection is lost, [`Error::NotConnected`] where there is none,
-    /// [`Error::InCallback`] inside a callback, and [`Error::Running`] where a loop runs already.
+    /// Why the connection is lost, when [`on_disconnect`](Self::on_disconnect) has got it;
+    /// [`Error::NotConnected`] where there is none, [`Error::InCallback`] inside a callback, and
+    /// [`Error::Running`] where a loop runs already.
+    ///
+    /// # Panics
+    /// Where a callback does, with its panic.
     pub fn loop_once(&self, timeout: Duration) -> Result<(), Error> {
         let _running = self.start_running()?;
         if !lock(&self.inner.control).has_target {
@@ -519,11 +566,16 @@ impl<U: Send + 'static> Client<U> {
 
     /// Runs the loop on this thread until [`disconnect`](Self::disconnect): connects where
     /// [`connect_async`](Self::connect_async) has left that to the loop, and reconnects after a
-    /// delay that grows from 1 to 120 s, with jitter.
+    /// delay that grows, see [`reconnect_delay_set`](Self::reconnect_delay_set). It tries for ever, a
+    /// broker that refuses the connection included: `disconnect` in `on_connect`, `on_connect_fail` or
+    /// `on_disconnect` gives up.
     ///
     /// # Errors
     /// [`Error::NotConnected`] where no broker was named, [`Error::InCallback`] inside a callback,
     /// and [`Error::Running`] where a loop runs already.
+    ///
+    /// # Panics
+    /// Where a callback does, with its panic.
     pub fn loop_forever(&self) -> Result<(), Error> {
         let running = self.start_running()?;
         if !lock(&self.inner.control).has_target {
@@ -532,12 +584,17 @@ impl<U: Send + 'static> Client<U> {
         self.run(running)
     }
 
-    /// Starts the loop, until [`disconnect`](Self::disconnect) or [`loop_stop`](Self::loop_stop). It
-    /// runs on a thread of the library, and on none while nothing happens. The loop has a clone of
-    /// the client: dropping the others does not end it.
+    /// Starts the loop, until [`disconnect`](Self::disconnect) or [`loop_stop`](Self::loop_stop), and
+    /// returns at once. It connects and reconnects as [`loop_forever`](Self::loop_forever) does, once a
+    /// broker is named. It runs on a thread of the library, and on none while nothing happens: callbacks
+    /// may run on different threads over time, never two at once. The loop has a clone of the client:
+    /// dropping the others does not end it.
     ///
     /// # Errors
     /// [`Error::Running`] where a loop runs already, [`Error::Io`] where no thread can be started.
+    ///
+    /// # Panics
+    /// Where a callback of an earlier loop, which has ended since, has panicked, with that panic.
     pub fn loop_start(&self) -> Result<(), Error> {
         if !driver::runs_here(self.inner.number) {
             // One that a callback has stopped, or that has ended by itself, may still be at it.
@@ -565,11 +622,13 @@ impl<U: Send + 'static> Client<U> {
     }
 
     /// Stops what [`loop_start`](Self::loop_start) has started and waits for its end; inside a
-    /// callback it only asks for it. The connection stays as it is, and nothing serves it any more;
-    /// one that [`disconnect`](Self::disconnect) is ending comes to its end first.
+    /// callback it only asks for it. The connection stays as it is, and nothing serves it until the
+    /// next loop: the broker ends it after one and a half keep alives (MQTT 3.1.1 [MQTT-3.1.2-24]).
+    /// One that [`disconnect`](Self::disconnect) is ending comes to its end first.
     ///
     /// # Errors
-    /// [`Error::NotRunning`] where no loop was started.
+    /// [`Error::NotRunning`] where no loop was started, or it was stopped already. One that has ended
+    /// by itself is stopped once.
     ///
     /// # Panics
     /// Where a callback has panicked, with that panic.
@@ -912,15 +971,30 @@ impl<U: Send + 'static> Client<U> {
 
     // Publishing and subscribing.
 
-    /// Publishes a message. The payload is text, bytes, a number or nothing (`()` or `None`); the
-    /// QoS is a [`QoS`] or 0, 1, 2. QoS 1 and 2 are queued while there is no connection, and kept
-    /// until the broker has acknowledged them, however often the connection is lost.
+    /// Publishes a message, without waiting for it. The payload is text, bytes, a number or nothing
+    /// (`()` or `None`); the QoS is a [`QoS`] or 0, 1, 2. QoS 1 and 2 are queued while there is no
+    /// connection, and kept until the broker has acknowledged them, however often the connection, or
+    /// the session, is lost; QoS 0 is lost with its connection. [`on_publish`](Self::on_publish) and
+    /// [`MessageInfo`] tell how it ends. The order of the calls is kept, but that QoS 0 overtakes what
+    /// waits for room in the window.
+    ///
+    /// ```no_run
+    /// # fn report(client: &iot_core::Client) -> Result<(), iot_core::Error> {
+    /// use std::time::Duration;
+    ///
+    /// let reading = client.publish("iot/home2/temp", 25.5, 1, false)?;
+    /// reading.wait_for_publish(Some(Duration::from_secs(5)))?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`Error::Topic`] for a topic with a wildcard or none, [`Error::Config`] for another QoS,
     /// [`Error::NotConnected`] (QoS 0 only), [`Error::QueueFull`] (see
-    /// [`max_queued_messages_set`](Self::max_queued_messages_set)), and what the broker's CONNACK
-    /// forbids. Nothing is published then.
+    /// [`max_queued_messages_set`](Self::max_queued_messages_set)), [`Error::PacketTooLarge`]; and for
+    /// what an MQTT 5 broker's CONNACK rules out [`Error::QosNotSupported`] and
+    /// [`Error::RetainNotSupported`]. Nothing is published then. What is accepted before such a CONNACK
+    /// is given up with these when it comes, which `on_publish` gets.
     pub fn publish(
         &self,
         topic: impl TryInto<TopicName, Error: Into<Error>>,
@@ -937,7 +1011,8 @@ impl<U: Send + 'static> Client<U> {
     }
 
     /// Publishes a message as [`publish`](Self::publish) does, with what else it carries: MQTT 5
-    /// properties. Aliases for topics the client chooses by itself, as far as the broker takes them.
+    /// properties (§3.3.2.3). Aliases for topics the client chooses by itself, as far as the broker
+    /// takes them. `dup` and `packet_id` are ignored.
     ///
     /// ```no_run
     /// use iot_core::{Client, Message, Properties, TopicName};
@@ -954,7 +1029,8 @@ impl<U: Send + 'static> Client<U> {
     /// ```
     ///
     /// # Errors
-    /// As [`publish`](Self::publish), and [`Error::Config`] for properties out of their range.
+    /// As [`publish`](Self::publish); [`Error::Config`], and [`Error::Topic`] for the response topic,
+    /// where properties are out of their range.
     pub fn publish_message(&self, message: Message) -> Result<MessageInfo, Error> {
         let inner = &self.inner;
         inner
@@ -962,12 +1038,16 @@ impl<U: Send + 'static> Client<U> {
             .start(inner.number, || inner.handle.publish_tracked(message))
     }
 
-    /// Subscribes to one topic filter with the highest QoS to receive with; returns the message
-    /// id. To be called in `on_connect`: the client does not renew subscriptions by itself.
+    /// Subscribes to one topic filter with the highest QoS to receive with; returns the packet id,
+    /// with which [`on_subscribe`](Self::on_subscribe) gets the broker's answer. To be called in
+    /// `on_connect`: the client does not renew subscriptions by itself, and where the connection is lost
+    /// before the answer, none comes.
     ///
     /// # Errors
     /// [`Error::Topic`] for a bad filter, [`Error::Config`] for another QoS than 0, 1, 2,
-    /// [`Error::NotConnected`].
+    /// [`Error::NotConnected`], [`Error::Unsupported`] for wildcards and shared subscriptions that the
+    /// broker's CONNACK rules out (MQTT 5), [`Error::PacketTooLarge`], and [`Error::QueueFull`] where no
+    /// packet id is free.
     pub fn subscribe(
         &self,
         filter: impl TryInto<TopicFilter, Error: Into<Error>>,
@@ -976,7 +1056,8 @@ impl<U: Send + 'static> Client<U> {
         self.subscribe_many([(filter, qos)])
     }
 
-    /// Subscribes to several topic filters in one packet, each with its QoS.
+    /// Subscribes to several topic filters in one packet, each with its QoS, as
+    /// [`subscribe`](Self::subscribe) does. The answers have the order of the filters.
     ///
     /// # Errors
     /// As [`subscribe`](Self::subscribe), and [`Error::NoFilter`] for none.
@@ -999,8 +1080,9 @@ impl<U: Send + 'static> Client<U> {
         self.inner.handle.subscribe(subscriptions)
     }
 
-    /// Subscribes with MQTT 5 options (no local, retain as published, retain handling) and
-    /// properties (one subscription identifier, which comes with each message; user properties).
+    /// Subscribes as [`subscribe`](Self::subscribe) does, with MQTT 5 options (no local, retain as
+    /// published, retain handling, §3.8.3.1) and properties (one subscription identifier, which comes
+    /// with each message; user properties). The earlier versions send neither.
     ///
     /// ```no_run
     /// use iot_core::{Client, Properties, QoS, Subscription, TopicFilter};
@@ -1020,8 +1102,9 @@ impl<U: Send + 'static> Client<U> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::NotConnected`], [`Error::NoFilter`] for none, [`Error::Config`] for options that
-    /// don't go together, [`Error::Unsupported`] for what the broker's CONNACK rules out.
+    /// As [`subscribe`](Self::subscribe), [`Error::NoFilter`] for none, [`Error::Config`] for options
+    /// that don't go together ([MQTT-3.8.3-4]) and for values out of their range, and
+    /// [`Error::Unsupported`] for a subscription identifier that the broker's CONNACK rules out.
     pub fn subscribe_with(
         &self,
         subscriptions: impl IntoIterator<Item = impl Into<Subscription>>,
@@ -1030,10 +1113,13 @@ impl<U: Send + 'static> Client<U> {
         self.inner.handle.subscribe_with(subscriptions, properties)
     }
 
-    /// Unsubscribes from one topic filter; returns the message id.
+    /// Unsubscribes from one topic filter, which has to be the very text that was subscribed to; returns
+    /// the packet id, with which [`on_unsubscribe`](Self::on_unsubscribe) gets the broker's answer.
+    /// Where the connection is lost before it, none comes.
     ///
     /// # Errors
-    /// [`Error::Topic`] for a bad filter, [`Error::NotConnected`].
+    /// [`Error::Topic`] for a bad filter, [`Error::NotConnected`], [`Error::PacketTooLarge`], and
+    /// [`Error::QueueFull`] where no packet id is free.
     pub fn unsubscribe(
         &self,
         filter: impl TryInto<TopicFilter, Error: Into<Error>>,
@@ -1056,11 +1142,11 @@ impl<U: Send + 'static> Client<U> {
         self.inner.handle.unsubscribe(filters)
     }
 
-    /// Unsubscribes with MQTT 5 user properties.
+    /// Unsubscribes as [`unsubscribe`](Self::unsubscribe) does, with MQTT 5 user properties.
     ///
     /// # Errors
-    /// [`Error::NotConnected`], [`Error::NoFilter`] for none, [`Error::Config`] for properties out
-    /// of their range.
+    /// As [`unsubscribe_many`](Self::unsubscribe_many), and [`Error::Config`] for properties out of
+    /// their range.
     pub fn unsubscribe_with(
         &self,
         filters: impl IntoIterator<Item = TopicFilter>,
@@ -1069,17 +1155,30 @@ impl<U: Send + 'static> Client<U> {
         self.inner.handle.unsubscribe_with(filters, properties)
     }
 
-    /// Acknowledges a received message, after [`manual_ack_set`](Self::manual_ack_set): the id and
-    /// the QoS are those of the message, which never are 0. QoS 1 is answered with PUBACK, QoS 2 with
-    /// PUBREC, by which the client takes the message over (Paho's sends the PUBCOMP here; ours
-    /// follows by itself). They are sent in the order in which the messages arrived
-    /// [MQTT-4.6.0-2], so one that is withheld holds up those after it. May be called from any
-    /// thread, inside the callback or later.
+    /// Acknowledges a received message, after [`manual_ack_set`](Self::manual_ack_set); `mid` and
+    /// `qos` are the message's [`packet_id`](Message::packet_id) and [`qos`](Message::qos), 1 or 2.
+    /// QoS 1 is answered with PUBACK, QoS 2 with PUBREC, by which the client takes the message over
+    /// (Paho's sends the PUBCOMP here; ours follows by itself). They are sent in the order in which the
+    /// messages arrived [MQTT-4.6.0-2], so one that is withheld holds up those after it. May be called
+    /// from any thread, inside the callback or later.
+    ///
+    /// ```no_run
+    /// # fn store(_: &iot_core::Message) {}
+    /// # fn run(client: &iot_core::Client) {
+    /// client.manual_ack_set(true);
+    /// client.on_message(|client, _userdata, message| {
+    ///     store(message);
+    ///     if let Some(mid) = message.packet_id {
+    ///         client.ack(mid, message.qos).expect("it waits for that");
+    ///     }
+    /// });
+    /// # }
+    /// ```
     ///
     /// # Errors
-    /// [`Error::UnknownMessage`] where no such message waits: with QoS 1 also after the connection
-    /// that brought it is lost, for the broker then sends it again. [`Error::Config`] for another
-    /// QoS.
+    /// [`Error::UnknownMessage`] where no such message waits: one that is acknowledged already, one
+    /// with QoS 1 whose connection is lost, for the broker then sends it again, one with QoS 2 whose
+    /// session is lost, and any with QoS 0. [`Error::Config`] for another QoS.
     pub fn ack(
         &self,
         mid: PacketId,
@@ -1091,7 +1190,8 @@ impl<U: Send + 'static> Client<U> {
     }
 
     /// Acknowledges as [`ack`](Self::ack) does, with a reason code and properties for an MQTT 5
-    /// broker. A code of 128 or above refuses the message: the broker drops it.
+    /// broker (§3.4.2, §3.5.2). A code of 128 or above refuses the message: the broker drops it. The
+    /// earlier versions know success only.
     ///
     /// # Errors
     /// As [`ack`](Self::ack), and [`Error::Config`] for a code that is none of an acknowledgement's
@@ -1111,18 +1211,19 @@ impl<U: Send + 'static> Client<U> {
         result
     }
 
-    /// Answers the broker's AUTH: `authentication_data` is the next step of the method that CONNECT
-    /// has named; a reason string and user properties may come with it.
+    /// Answers the broker's AUTH with reason code 0x18 (MQTT 5 §3.15): `authentication_data` is the
+    /// next step of the method that CONNECT has named; a reason string and user properties may come
+    /// with it.
     ///
     /// # Errors
     /// [`Error::NotConnected`]; [`Error::Unsupported`] where CONNECT named no method;
-    /// [`Error::Config`] for properties out of their range.
+    /// [`Error::PacketTooLarge`]; [`Error::Config`] for properties out of their range.
     pub fn auth(&self, properties: Properties) -> Result<(), Error> {
         self.inner.handle.auth(properties)
     }
 
-    /// Authenticates again on the present connection (MQTT 5 §4.12.1); [`on_auth`](Self::on_auth)
-    /// tells how it goes on.
+    /// Authenticates again on the present connection, with AUTH and reason code 0x19 (MQTT 5 §4.12.1);
+    /// [`on_auth`](Self::on_auth) tells how it goes on.
     ///
     /// # Errors
     /// As [`auth`](Self::auth).
@@ -1144,7 +1245,11 @@ impl<U: Send + 'static> Client<U> {
 
     /// Sets what is called when the broker has answered CONNECT: whether it still has the session,
     /// and its code: 0 accepted, 1–5 refused (MQTT 3.1.1 §3.2.2.3), 6–127 unused, from 128 on
-    /// MQTT 5's reason codes.
+    /// MQTT 5's reason codes. After a refusal [`on_disconnect`](Self::on_disconnect) follows, with
+    /// [`Error::Refused`], and the loop tries again.
+    ///
+    /// As for each callback: setting it replaces the one before, from inside it too, and the module's
+    /// [documentation](self) says on which thread it runs.
     pub fn on_connect(
         &self,
         callback: impl FnMut(&Client<U>, &mut U, ConnectFlags, ConnectCode) + Send + 'static,
@@ -1155,7 +1260,10 @@ impl<U: Send + 'static> Client<U> {
         drop(before);
     }
 
-    /// Sets what is called when the loop could not reach the broker; it tries again.
+    /// Sets what is called with the reason when the loop could not reach the broker, one of
+    /// [`connect`](Self::connect)'s errors. It tries again after a delay. A broker that accepts and
+    /// doesn't answer CONNECT is [`on_disconnect`](Self::on_disconnect)'s, and a
+    /// [`connect`](Self::connect) that fails outside of callbacks returns it.
     pub fn on_connect_fail(
         &self,
         callback: impl FnMut(&Client<U>, &mut U, &Error) + Send + 'static,
@@ -1167,7 +1275,8 @@ impl<U: Send + 'static> Client<U> {
     }
 
     /// Sets what is called when the connection is over: `Ok` (Paho's 0) after
-    /// [`disconnect`](Self::disconnect), otherwise why; [`Error::rc`] gives it as a number.
+    /// [`disconnect`](Self::disconnect), otherwise why; [`Error::rc`] gives it as a number. Also for one
+    /// that the broker never accepted. A loop that reconnects goes on.
     pub fn on_disconnect(
         &self,
         callback: impl FnMut(&Client<U>, &mut U, &Result<(), Error>) + Send + 'static,
@@ -1179,8 +1288,10 @@ impl<U: Send + 'static> Client<U> {
     }
 
     /// Sets what is called for each message that arrives and matches no filter of
-    /// [`message_callback_add`](Self::message_callback_add). It is acknowledged after the callback
-    /// has returned, unless [`manual_ack_set`](Self::manual_ack_set) leaves that to the application.
+    /// [`message_callback_add`](Self::message_callback_add). It is acknowledged once the callback has
+    /// returned, for it and all that have come together with it, unless
+    /// [`manual_ack_set`](Self::manual_ack_set) leaves that to the application. Without a callback
+    /// messages are acknowledged and dropped.
     pub fn on_message(&self, callback: impl FnMut(&Client<U>, &mut U, &Message) + Send + 'static) {
         let before = lock(&self.inner.callbacks)
             .on_message
@@ -1190,8 +1301,17 @@ impl<U: Send + 'static> Client<U> {
 
     /// Adds what is called for each message whose topic matches the filter, instead of `on_message`.
     /// Where several filters match, the callback of each is called, in the order in which the filters
-    /// were added; a second callback for the same filter replaces the first. This subscribes to
-    /// nothing.
+    /// were added; a second callback for the same filter replaces the first, in its place. This
+    /// subscribes to nothing.
+    ///
+    /// ```no_run
+    /// # fn run(client: &iot_core::Client) -> Result<(), iot_core::Error> {
+    /// client.message_callback_add("iot/+/alarm", |_client, _userdata, message| {
+    ///     eprintln!("alarm from {}: {:?}", message.topic, message.payload);
+    /// })?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`Error::Topic`] for a bad filter.
@@ -1220,8 +1340,9 @@ impl<U: Send + 'static> Client<U> {
         Ok(())
     }
 
-    /// Sets what is called when a message is sent (QoS 0), acknowledged (1, 2), or will not be
-    /// delivered. [`MessageInfo::wait_for_publish`] returns after it.
+    /// Sets what is called when a message is sent (QoS 0: the system has all its bytes), acknowledged
+    /// (QoS 1: PUBACK, QoS 2: PUBCOMP), or will not be delivered. [`MessageInfo::wait_for_publish`]
+    /// returns after it.
     pub fn on_publish(
         &self,
         callback: impl FnMut(&Client<U>, &mut U, PacketId, &Published) + Send + 'static,
@@ -1232,8 +1353,9 @@ impl<U: Send + 'static> Client<U> {
         drop(before);
     }
 
-    /// Sets what is called when the broker has answered a SUBSCRIBE:
-    /// [`granted`](SubscribeAck::granted) gives the QoS for each filter, or why it was refused.
+    /// Sets what is called when the broker has answered a SUBSCRIBE, with the id that
+    /// [`subscribe`](Self::subscribe) has returned: [`granted`](SubscribeAck::granted) gives the QoS for
+    /// each filter, or why it was refused.
     pub fn on_subscribe(
         &self,
         callback: impl FnMut(&Client<U>, &mut U, PacketId, &SubscribeAck) + Send + 'static,
@@ -1244,8 +1366,8 @@ impl<U: Send + 'static> Client<U> {
         drop(before);
     }
 
-    /// Sets what is called when the broker has answered an UNSUBSCRIBE, with a reason code for each
-    /// filter on MQTT 5.
+    /// Sets what is called when the broker has answered an UNSUBSCRIBE, with the id that
+    /// [`unsubscribe`](Self::unsubscribe) has returned, and on MQTT 5 a reason code for each filter.
     pub fn on_unsubscribe(
         &self,
         callback: impl FnMut(&Client<U>, &mut U, PacketId, &SubscribeAck) + Send + 'static,
@@ -1258,7 +1380,7 @@ impl<U: Send + 'static> Client<U> {
 
     /// Sets what is called when the broker releases a QoS 2 message: its PUBREL, with what an MQTT 5
     /// broker has added. Without such words it is called with [`manual_ack_set`](Self::manual_ack_set)
-    /// only. The PUBCOMP follows by itself.
+    /// only. The PUBCOMP goes by itself.
     pub fn on_release(&self, callback: impl FnMut(&Client<U>, &mut U, &Ack) + Send + 'static) {
         let before = lock(&self.inner.callbacks)
             .on_release
@@ -1277,8 +1399,9 @@ impl<U: Send + 'static> Client<U> {
         self.inner.handle.set_answers_auth(true);
     }
 
-    /// Sets what is called for each line of the log: every packet, as Paho names them, and what ends
-    /// a connection. Nothing is put into words before this is set.
+    /// Sets what is called for each line of the log, without its end: every packet, as Paho names them,
+    /// and what ends a connection. Nothing is put into words before this is set. Payloads and passwords
+    /// are not in it.
     pub fn on_log(
         &self,
         callback: impl FnMut(&Client<U>, &mut U, LogLevel, &str) + Send + 'static,

@@ -18,8 +18,8 @@ use crate::url::Authority;
 /// The protocol version.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Protocol {
-    /// MQTT 3.1 (protocol level 3): client ids of 1–23 characters, and no word from the broker
-    /// whether it still has the session.
+    /// MQTT 3.1 (protocol level 3, `MQIsdp`): client ids of 1–23 characters, and no word from the
+    /// broker whether it still has the session.
     V31,
     /// MQTT 3.1.1 (protocol level 4).
     #[default]
@@ -45,23 +45,26 @@ impl fmt::Display for Protocol {
     }
 }
 
-/// What the broker publishes when the connection is lost (MQTT 3.1.1 §3.1.2.5).
+/// The will: what the broker publishes when the connection ends without a DISCONNECT of ours
+/// (MQTT 3.1.1 §3.1.2.5).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Will {
-    /// Where it is published.
+    /// The topic that it is published to.
     pub topic: TopicName,
     /// What it carries, at most 65,535 bytes.
     pub payload: Bytes,
-    /// How it is delivered.
+    /// The QoS that it is published with.
     pub qos: QoS,
-    /// Whether the broker keeps it.
+    /// Whether the broker keeps it for later subscribers.
     pub retain: bool,
-    /// MQTT 5 only.
+    /// Will delay interval and the properties of a PUBLISH (MQTT 5 §3.1.3.2); the earlier versions
+    /// send none.
     pub properties: Option<Properties>,
 }
 
-/// A client's configuration. `ClientConfig::default()` is what Paho's `Client()` is; fields are set
-/// by name:
+/// A client's configuration. `ClientConfig::default()` is what Paho's `Client()` is, but for a queue
+/// that is bounded and a [`connect_timeout`](Self::connect_timeout) of 10 s instead of 5. Fields are
+/// set by name:
 ///
 /// ```
 /// use iot_core::{ClientConfig, Protocol};
@@ -84,7 +87,7 @@ pub struct ClientConfig {
     pub bind_address: Option<IpAddr>,
     /// What carries the packets: TCP, WebSocket or a Unix socket. Default TCP.
     pub transport: Transport,
-    /// TLS on top of it. Default none; `port` isn't changed by it, 8883 is the usual one.
+    /// TLS on top of it. Default none; [`port`](Self::port) isn't changed by it, 8883 is the usual one.
     #[cfg(feature = "tls")]
     pub tls: Option<Tls>,
     /// SOCKS5 proxy on the way. Default none.
@@ -92,47 +95,63 @@ pub struct ClientConfig {
     /// Whether TCP sends what it has at once (`TCP_NODELAY`). Default `true`: packets are gathered
     /// before they are written, so waiting for more only delays them.
     pub nodelay: bool,
-    /// Client id; an empty one is replaced by a random one when the client is made. Default empty.
-    /// MQTT 3.1 takes 1–23 characters, the others up to 65,535 bytes.
+    /// Client id (MQTT 3.1.1 §3.1.3.1); an empty one is replaced by a random one, `iot-` and 14
+    /// letters and digits, when the client is made. Default empty. MQTT 3.1 takes 1–23 characters,
+    /// the others up to 65,535 bytes.
     pub client_id: String,
-    /// Clean session (3.1.1): the broker forgets the session at the end of the connection. On
-    /// MQTT 5 `false` means clean start off and a session expiry of `0xFFFF_FFFF`. Default `true`.
+    /// Clean session (MQTT 3.1.1 §3.1.2.4): the broker begins a session with each connection, and
+    /// forgets it at the end. On MQTT 5 `true` means clean start, `false` none and, unless
+    /// [`session_expiry_interval`](Self::session_expiry_interval) says otherwise, a session for ever.
+    /// What this client has accepted for QoS 1 and 2 it keeps either way. Default `true`; `false`
+    /// needs a client id.
     pub clean_session: bool,
     /// Protocol version. Default MQTT 3.1.1.
     pub protocol: Protocol,
-    /// Longest silence on the connection, in whole seconds up to 65,535; 0 turns the check off.
-    /// Default 60 s (MQTT 3.1.1 §3.1.2.10).
+    /// Longest silence on the connection, in whole seconds up to 65,535; 0 turns the check off. After
+    /// so long without a packet of ours or of the broker's a PINGREQ is sent, and after as long again
+    /// without any answer the connection is given up. An MQTT 5 broker may set another one (server keep
+    /// alive, [MQTT-3.2.2-21]). Default 60 s (MQTT 3.1.1 §3.1.2.10).
     pub keep_alive: Duration,
-    /// Who connects. Default nobody.
+    /// User name, at most 65,535 bytes (MQTT 3.1.1 §3.1.3.4). Default none.
     pub username: Option<String>,
-    /// The proof, at most 65,535 bytes. Default none.
+    /// Password, at most 65,535 bytes; before MQTT 5 only with a user name [MQTT-3.1.2-22]. Default
+    /// none.
     pub password: Option<String>,
-    /// What the broker publishes when the connection is lost. Default nothing.
+    /// The will, which the broker publishes when the connection is lost. Default none.
     pub will: Option<Will>,
-    /// Longest wait for the connection and then for CONNACK. Default 10 s.
+    /// Longest wait for the connection, from the name's look-up to the handshakes of TLS and
+    /// WebSocket; and once more for CONNACK. Default 10 s.
     pub connect_timeout: Duration,
-    /// Shortest and longest delay before the next try to connect; it doubles from try to try.
-    /// Default 1 s and 120 s.
+    /// Shortest and longest delay before the next try to connect. It doubles from try to try, each is
+    /// shortened by up to a half at random, though not below the shortest, and a CONNACK that accepts
+    /// begins anew. A shortest of 0 stays 0: tries follow each other at once. Default 1 s and 120 s.
     pub reconnect_delay: (Duration, Duration),
-    /// Messages with QoS 1 and 2 that are published and not yet acknowledged, at most; an MQTT 5
-    /// broker's receive maximum lowers it. Default 20, which mosquitto 2.0 needs: on 3.1.1 it
-    /// loses QoS 2 messages beyond.
+    /// The window: messages with QoS 1 and 2 that are sent and not yet acknowledged, at most, 1–65,535;
+    /// an MQTT 5 broker's receive maximum lowers it [MQTT-3.3.4-7]. More of them wait in the queue.
+    /// Default 20, which mosquitto 2.0 needs: on 3.1.1 it loses QoS 2 messages beyond.
     pub max_inflight: u16,
-    /// Messages with QoS 1 and 2 that are accepted and not yet acknowledged, at most, those in
-    /// flight included. Default 65,000; the protocol's 65,535 packet ids are the upper limit.
+    /// The queue: messages with QoS 1 and 2 that are accepted and not yet acknowledged, at most,
+    /// 1–65,535, those in flight included. When it is full, `publish` takes nothing and returns
+    /// [`Error::QueueFull`]. Default 65,000, which leaves ids for SUBSCRIBE: the protocol has 65,535.
     pub max_queued: u16,
-    /// The bytes of those messages, at most; one message alone may be larger. Default 64 MiB.
+    /// The bytes of the PUBLISH packets of those messages, at most, with the same consequence; one
+    /// message alone may be larger. Default 64 MiB.
     pub max_queued_bytes: usize,
-    /// How many unacknowledged messages the broker may send (MQTT 5 §3.1.2.11.3). Default 2,000:
-    /// a broker that is told nothing sends 20 and waits.
+    /// How many unacknowledged messages the broker may send, 1–65,535 (receive maximum, MQTT 5
+    /// §3.1.2.11.3). Default 2,000: mosquitto sends a client that says nothing 20 and waits. A broker
+    /// that exceeds it is borne with, up to 65,535.
     pub receive_maximum: u16,
-    /// How many topics the broker may replace by a number (MQTT 5 §3.1.2.11.5). Default 0.
+    /// How many topics the broker may replace by a number (topic alias maximum, MQTT 5 §3.1.2.11.5).
+    /// Default 0: none.
     pub topic_alias_maximum: u16,
-    /// The largest packet taken, in bytes; it bounds what a broker can have this client hold, for a packet of nothing but
-    /// user properties takes ten times its size. Default 268,435,460, the protocol's own limit.
+    /// The largest packet taken, in bytes with its fixed header, at least 1. An MQTT 5 broker is told
+    /// so (§3.1.2.11.4), and left with 0x95 if it sends a larger one; before MQTT 5 a larger message is
+    /// acknowledged and passed over ([`Event::PassedOver`](crate::Event::PassedOver)). It bounds what a
+    /// broker can have this client hold, for a packet of nothing but user properties takes ten times
+    /// its size. Default 268,435,460, the protocol's own limit.
     pub maximum_packet_size: u32,
-    /// How long the broker keeps the session after the connection, in seconds (MQTT 5
-    /// §3.1.2.11.2). Default: 0 with a clean session, else for ever (`0xFFFF_FFFF`).
+    /// How long the broker keeps the session after the connection, in seconds, `0xFFFF_FFFF` for ever
+    /// (MQTT 5 §3.1.2.11.2). Default `None`: 0 with a clean session, else for ever.
     pub session_expiry_interval: Option<u32>,
     /// Whether the broker is asked for a base of response topics, which it names in CONNACK as
     /// `response_information` (MQTT 5 §3.1.2.11.6). Default `false`.
@@ -140,7 +159,8 @@ pub struct ClientConfig {
     /// Whether the broker may explain failures, with reason strings and user properties (MQTT 5
     /// §3.1.2.11.7). Default `true`.
     pub request_problem_information: bool,
-    /// Names and values that are sent with CONNECT (MQTT 5 §3.1.2.11.8). Default none.
+    /// User properties, names and values that are sent with CONNECT (MQTT 5 §3.1.2.11.8). Default
+    /// none.
     pub user_properties: Vec<(String, String)>,
     /// The method of enhanced authentication that CONNECT offers (MQTT 5 §4.12); the broker's AUTH
     /// is [`Event::Auth`](crate::Event::Auth) then, which the application answers if
@@ -148,11 +168,12 @@ pub struct ClientConfig {
     pub authentication_method: Option<String>,
     /// What CONNECT carries for that method (MQTT 5 §3.1.2.11.10). Default none.
     pub authentication_data: Option<Bytes>,
-    /// What each PUBREL carries, of which a reason string and user properties are sent (MQTT 5
-    /// §3.6.2.2). Default none.
+    /// What each PUBREL carries; of it a reason string and user properties are sent (MQTT 5
+    /// §3.6.2.2), where the broker takes a packet of that size. Default none.
     pub release_properties: Option<Properties>,
-    /// Whether the application acknowledges what it receives, by [`ack`](crate::Handle::ack).
-    /// Default `false`: a message is acknowledged once the application has taken the next.
+    /// Whether the application acknowledges what it receives with QoS 1 and 2, by
+    /// [`ack`](crate::Handle::ack). Default `false`: the messages that have come together are
+    /// acknowledged when the application has taken the last of them and asks for more.
     pub manual_ack: bool,
 }
 
@@ -233,11 +254,12 @@ impl ClientConfig {
         Authority::join(&self.host, self.port)
     }
 
-    /// Checks the configuration and fills in the random client id.
+    /// Returns the configuration, checked, with a random client id in the place of an empty one.
     ///
     /// # Errors
-    /// [`Error::EmptyClientId`] for an empty client id with clean session off, and
-    /// [`Error::Config`] for a value out of its range.
+    /// [`Error::EmptyClientId`] for an empty client id with clean session off, [`Error::Topic`] for a
+    /// response topic that is none, and [`Error::Config`] for a value out of its range and for values
+    /// that don't go together.
     pub fn checked(mut self) -> Result<Self, Error> {
         if self.client_id.is_empty() {
             if !self.clean_session {

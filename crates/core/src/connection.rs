@@ -77,7 +77,8 @@ impl State {
 }
 
 /// Publishes, subscribes and acknowledges on a [`Connection`], from any thread, without waiting:
-/// what is asked for is queued, and the task that drives the connection sends it.
+/// what is asked for is queued, and the task that drives the connection sends it. Clones are of the
+/// same connection; without the [`Connection`] they still queue, and nothing is sent.
 #[derive(Debug, Clone)]
 pub struct Handle {
     shared: Arc<Shared>,
@@ -100,11 +101,12 @@ impl Handle {
     }
 
     /// Accepts a message for the broker; [`Event::Published`] tells when one with QoS 1 or 2 is
-    /// acknowledged, by the packet id that is returned. QoS 0 has no id.
+    /// acknowledged, by the packet id that is returned. QoS 0 has no id. See [`Session::publish`].
     ///
     /// # Errors
-    /// [`Error::NotConnected`] (QoS 0 only; QoS 1 and 2 wait for the connection),
-    /// [`Error::QueueFull`] ([`Event::Writable`] follows), and what the broker's CONNACK forbids.
+    /// As [`Session::publish`]: [`Error::NotConnected`] (QoS 0 only; QoS 1 and 2 wait for the
+    /// connection), [`Error::QueueFull`] ([`Event::Writable`] follows), [`Error::Config`] for
+    /// properties, and what the broker's CONNACK forbids.
     pub fn publish(&self, message: Message) -> Result<Option<PacketId>, Error> {
         self.with(|state| state.session.publish(message, false))
     }
@@ -119,10 +121,11 @@ impl Handle {
         Ok(id.expect("a tracked message has an id"))
     }
 
-    /// Asks the broker for messages; [`Event::Subscribed`] brings its answer.
+    /// Asks the broker for messages; [`Event::Subscribed`] brings its answer, unless the connection is
+    /// lost before. To be called at [`Event::Connected`].
     ///
     /// # Errors
-    /// [`Error::NotConnected`], and [`Error::NoFilter`] for an empty list.
+    /// As [`Session::subscribe`].
     pub fn subscribe(
         &self,
         subscriptions: impl IntoIterator<Item = impl Into<Subscription>>,
@@ -131,10 +134,11 @@ impl Handle {
         self.with(|state| state.session.subscribe(subscriptions))
     }
 
-    /// Asks the broker for no more messages; [`Event::Unsubscribed`] brings its answer.
+    /// Asks the broker for no more messages; [`Event::Unsubscribed`] brings its answer, unless the
+    /// connection is lost before.
     ///
     /// # Errors
-    /// [`Error::NotConnected`], and [`Error::NoFilter`] for an empty list.
+    /// As [`Session::unsubscribe`].
     pub fn unsubscribe(
         &self,
         filters: impl IntoIterator<Item = TopicFilter>,
@@ -189,12 +193,12 @@ impl Handle {
         self.with(|state| state.session.ack_with(token, reason, properties))
     }
 
-    /// Chooses whether [`Event::Log`] tells each packet and what else the session does.
+    /// Chooses whether [`Event::Log`] tells each packet and why a connection ends. Default `false`.
     pub fn set_logging(&self, logging: bool) {
         self.with(|state| state.session.set_logging(logging));
     }
 
-    /// Chooses who acknowledges what arrives from now on, as `manual_ack` of the configuration does.
+    /// Chooses who acknowledges what arrives from now on, as [`ClientConfig::manual_ack`] does.
     pub fn set_manual_ack(&self, manual: bool) {
         self.with(|state| state.session.set_manual_ack(manual));
     }
@@ -255,9 +259,11 @@ impl Handle {
         self.with(|state| state.session.release(token));
     }
 
-    /// Ends the connection cleanly: what is queued to be sent and the acknowledgements of what has
-    /// arrived go first, then DISCONNECT; the stream is read to its end, and [`Connection::next`]
-    /// ends. Returns whether there was a connection to end.
+    /// Ends the connection cleanly: what is on its way to the socket goes first, and without
+    /// `manual_ack` the acknowledgements of what the application has taken, then DISCONNECT; the stream is
+    /// read to its end, five seconds at most, and [`Connection::next`] ends. Messages with QoS 1 and 2
+    /// that are not acknowledged by then are kept, for [`Connection::connect`]. Returns whether there was
+    /// a connection to end.
     pub fn disconnect(&self) -> bool {
         self.with(|state| {
             state.stopped = true;
@@ -287,17 +293,19 @@ impl Handle {
         self.with(|state| state.stopped = false);
     }
 
-    /// Returns whether the broker has accepted the connection and it still stands.
+    /// Returns whether the broker has accepted the connection, and it neither has ended nor is ending.
     pub fn is_connected(&self) -> bool {
         self.shared.lock().session.is_connected()
     }
 
-    /// Returns the client id: the configured one, or the one that the broker gave.
+    /// Returns the client id: the configured one, the random one in the place of an empty one, or the
+    /// one that the broker has assigned (MQTT 5 §3.2.2.3.7).
     pub fn client_id(&self) -> String {
         self.shared.lock().session.client_id().to_owned()
     }
 
-    /// Returns how many messages with QoS 1 and 2 are accepted and not yet acknowledged.
+    /// Returns how many messages with QoS 1 and 2 are accepted and not yet acknowledged, those included
+    /// that were not sent yet.
     pub fn unacknowledged(&self) -> usize {
         self.shared.lock().session.unacknowledged()
     }
@@ -321,7 +329,9 @@ enum Link {
 ///
 /// One task drives it, by awaiting [`next`](Self::next); everything else goes through the
 /// [`Handle`], from that task or any other. A lost connection is made again by itself, after a
-/// delay that grows; what was accepted for QoS 1 and 2 is then sent again.
+/// delay that grows ([`ClientConfig::reconnect_delay`]); what was accepted for QoS 1 and 2 is then sent
+/// again. It needs a tokio runtime with I/O and time. Dropping it cuts the connection without a
+/// DISCONNECT: the broker publishes the will.
 ///
 /// ```no_run
 /// use iot_core::{ClientConfig, Connection, Event, QoS, TopicFilter};
@@ -453,11 +463,12 @@ impl Connection {
 
     /// Makes the connection now: returns when CONNECT is sent. A connection that stands is dropped
     /// first, one that [`Handle::disconnect`] ends is brought to its end. [`Event::Connected`] or
-    /// [`Event::Refused`] follow from [`next`](Self::next).
+    /// [`Event::Refused`] follow from [`next`](Self::next). Takes [`Handle::disconnect`] back.
     ///
     /// # Errors
-    /// [`Error::Connect`] where the broker can't be reached, [`Error::Io`] where CONNECT can't be
-    /// sent.
+    /// [`Error::Connect`] where the broker can't be reached within `connect_timeout`;
+    /// [`Error::ConnectTimeout`], [`Error::Closed`] and [`Error::Io`] where CONNECT can't be sent.
+    /// [`next`](Self::next) tries again then.
     pub async fn connect(&mut self) -> Result<(), Error> {
         self.finish().await;
         if let Link::Up(_) = self.link {
@@ -523,19 +534,22 @@ impl Connection {
     }
 
     /// Returns the next event, connecting and reconnecting as needed; `None` after
-    /// [`Handle::disconnect`], once the connection is closed. May be dropped at any await: nothing
-    /// is lost.
+    /// [`Handle::disconnect`], once the connection is closed, and after its loss where
+    /// [`set_reconnects`](Self::set_reconnects) says so. The connection is only served while this is
+    /// awaited, keep alive included. May be dropped at any await: nothing is lost.
     pub async fn next(&mut self) -> Option<Event> {
         poll_fn(|cx| self.poll_next(cx)).await
     }
 
-    /// Returns the next event if there is one already.
+    /// Returns the next event if there is one already: one of those that have come together with the
+    /// last that [`next`](Self::next) has returned. Reads and sends nothing.
     pub fn try_next(&mut self) -> Option<Event> {
         self.events.pop_front()
     }
 
-    /// Stops or resumes reading from the broker. Meanwhile writing goes on, pings included, and the
-    /// broker's silence is not taken for its end.
+    /// Stops or resumes reading from the broker, so that TCP slows it down. Meanwhile writing goes on,
+    /// pings included, and the broker's silence is not taken for its end. CONNACK is read all the same.
+    /// Default `true`.
     pub fn set_reading(&mut self, reading: bool) {
         self.reading = reading;
         let now = Instant::now().into_std();
@@ -548,16 +562,14 @@ impl Connection {
         if Arc::ptr_eq(&self.config, config) {
             return;
         }
-        if self.config.reconnect_delay != config.reconnect_delay {
-            self.backoff = Backoff::new(config.reconnect_delay);
-        }
         self.config = Arc::clone(config);
         let config = Arc::clone(config);
         self.shared.lock().session.configure(config);
     }
 
-    /// Speaks another version of the protocol from the next connection on, which is tried at once: for
-    /// a broker that has not taken the one before. To be called while there is no connection.
+    /// Speaks another version of the protocol from the next connection on, which [`next`](Self::next)
+    /// tries at once: for a broker that has not taken the one before. To be called while there is no
+    /// connection.
     ///
     /// # Errors
     /// What [`ClientConfig::checked`] finds; nothing changes then.
@@ -940,6 +952,9 @@ impl Connection {
 
     /// Waits before the next try.
     fn wait(&mut self) {
+        // The session's, for that is told at once what the configuration becomes.
+        self.backoff
+            .set(self.shared.lock().session.reconnect_delay());
         let delay = self.backoff.next();
         tracing::debug!(?delay, "next try to connect");
         self.link = Link::Waiting(Box::pin(tokio::time::sleep(delay)));

@@ -1,4 +1,7 @@
 //! What can go wrong, one variant for each cause that a caller can act on.
+//!
+//! As text an [`Error`] is one line, without its cause's number: what, why, and where there is
+//! something to do about it, that.
 
 use std::convert::Infallible;
 use std::io;
@@ -14,43 +17,47 @@ use crate::transport::Failure;
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A value of the configuration is out of its range.
+    /// A value of the configuration, a property, a QoS or a reason code is out of its range, or
+    /// doesn't go with another one. Nothing was sent.
     #[error("{0}")]
     Config(String),
-    /// A file of the TLS configuration can't be read, or doesn't hold what it should.
+    /// A file of the TLS configuration can't be read or doesn't hold what it should, or the
+    /// system's authorities are to be trusted and there are none.
     #[error("{0}")]
     Tls(String),
-    /// Clean session is off and there is no client id.
+    /// Clean session is off and there is no client id (MQTT 3.1.1 [MQTT-3.1.3-7]).
     #[error(
         "an empty client id needs clean session on: without an id the broker cannot find the session again"
     )]
     EmptyClientId,
-    /// A topic name or filter is not one.
+    /// A text is no topic name or no topic filter.
     #[error(transparent)]
     Topic(#[from] TopicError),
-    /// No connection could be made.
+    /// No connection could be made: the name has no address, nobody listens, TLS, WebSocket or the
+    /// proxy fails, or all that takes longer than `connect_timeout`.
     #[error(
         "cannot connect to broker `{address}`: {}{}",
         io_reason(reason),
         hint(reason)
     )]
     Connect {
-        /// `HOST:PORT` of the broker.
+        /// `HOST:PORT` of the broker, or the path of its Unix socket.
         address: String,
-        /// What the system says.
+        /// What the system says, or the layer that failed; of kind `TimedOut` after
+        /// `connect_timeout`.
         reason: Arc<io::Error>,
     },
-    /// The broker refuses the connection.
+    /// The broker refuses the connection by its CONNACK (MQTT 3.1.1 §3.2.2.3, MQTT 5 §3.2.2.2).
     #[error("the broker refuses the connection: {code}{}", in_brackets(reason_string.as_ref()))]
     Refused {
-        /// Why.
+        /// CONNACK's return code (MQTT 5: reason code).
         code: ConnectCode,
         /// The broker's words (MQTT 5).
         reason_string: Option<String>,
         /// All that the broker has said; another server to use may be among it.
         properties: Option<Box<Properties>>,
     },
-    /// The broker goes on with the authentication that CONNECT has offered, and the application doesn't:
+    /// The broker goes on with the authentication that CONNECT has offered, and nobody answers:
     /// [`Client::on_auth`](crate::Client::on_auth) or
     /// [`Handle::set_answers_auth`](crate::Handle::set_answers_auth) is missing (MQTT 5 §4.12).
     #[error(
@@ -60,51 +67,59 @@ pub enum Error {
         /// The method, `ClientConfig::authentication_method`.
         method: String,
     },
-    /// The broker has not answered CONNECT within `connect_timeout`.
+    /// The broker has not answered CONNECT within `connect_timeout`, or not taken it.
     #[error("the broker does not answer CONNECT")]
     ConnectTimeout,
-    /// The broker closed the connection without a word.
+    /// The broker closed or reset the connection without a word.
     #[error("the broker closed the connection")]
     Closed,
-    /// The client itself gave the connection up for another one.
+    /// The client itself gave the connection up for another one:
+    /// [`Client::connect`](crate::Client::connect), [`Client::reconnect`](crate::Client::reconnect).
     #[error("the client connects anew")]
     Replaced,
-    /// The connection broke.
+    /// The connection broke, or the system has no thread or no poller for the client's loop.
     #[error("{}", broken(.0))]
     Io(Arc<io::Error>),
-    /// The broker has not answered a PINGREQ within the keep alive.
+    /// The broker has sent nothing for another keep alive after a PINGREQ (MQTT 3.1.1 §3.1.2.10).
     #[error("the broker is silent for longer than the keep alive")]
     KeepAlive,
-    /// The broker sent something that it may not send.
+    /// The broker sent something that it may not send, a PUBLISH excepted. An MQTT 5 broker is told
+    /// so by [`DecodeError::reason`] (§4.13).
     #[error("the broker sent what it may not: {0}")]
     Decode(#[from] DecodeError),
-    /// The broker sent a message that is none, or on MQTT 5 one that is larger than it was told.
+    /// The broker sent a malformed PUBLISH, or on MQTT 5 one that is larger than the
+    /// `maximum_packet_size` that it was told. It may come again on each connection; the delay before
+    /// the next try keeps growing then.
     #[error("the broker sent what it may not: {reason}, in a message to `{topic}` ({size} bytes)")]
     BadMessage {
         /// The message's topic, up to 100 characters of it, escaped where it is not printable.
         topic: String,
-        /// The packet's size in bytes.
+        /// The packet's size in bytes, with its fixed header.
         size: usize,
         /// What is wrong.
         reason: DecodeError,
     },
-    /// The broker sent more unacknowledged messages than it was allowed, or an unknown topic alias.
+    /// The broker sent more than 65,535 messages that are not yet acknowledged (MQTT 5 §3.3.4), or a
+    /// topic alias that it may not use or has not defined (§3.3.2.3.4).
     #[error("the broker broke the protocol: {0}")]
     Protocol(ReasonCode),
-    /// The broker ended the connection (MQTT 5).
+    /// The broker ended the connection by a DISCONNECT (MQTT 5 §3.14).
     #[error("the broker ended the connection: {reason}{}", in_brackets(reason_string.as_ref()))]
     ServerDisconnect {
-        /// Why.
+        /// DISCONNECT's reason code.
         reason: ReasonCode,
         /// The broker's words.
         reason_string: Option<String>,
         /// All that the broker has said; another server to use may be among it.
         properties: Option<Box<Properties>>,
     },
-    /// There is no connection, and what was asked for can't wait for one.
+    /// There is no connection, and what was asked for can't wait for one: QoS 0, subscribing,
+    /// authenticating, `disconnect`, and a loop that doesn't connect by itself.
     #[error("not connected to the broker")]
     NotConnected,
-    /// So many messages wait for the broker that no further is taken now.
+    /// So many messages wait for the broker that no further is taken now: `max_queued` or
+    /// `max_queued_bytes` with QoS 1 and 2, 1 MiB that the socket has not yet taken with QoS 0, or
+    /// all 65,535 packet ids are in use. What is refused is not kept.
     #[error("{messages} messages ({bytes} bytes) wait for the broker already")]
     QueueFull {
         /// How many with QoS 1 and 2 are accepted and not yet acknowledged.
@@ -112,59 +127,65 @@ pub enum Error {
         /// The bytes of all that is not yet sent or acknowledged.
         bytes: usize,
     },
-    /// A packet is larger than the broker takes, or than the protocol allows.
+    /// A packet is larger than the broker takes (CONNACK's maximum packet size, MQTT 5
+    /// [MQTT-3.2.2-15]), or than the protocol allows: 268,435,460 bytes.
     #[error("a packet of {size} bytes is larger than the limit of {limit}")]
     PacketTooLarge {
-        /// The packet's size in bytes.
+        /// The packet's size in bytes, with its fixed header.
         size: usize,
         /// The limit in bytes.
         limit: usize,
     },
-    /// The broker doesn't take this QoS.
+    /// The broker doesn't take this QoS: CONNACK's maximum QoS (MQTT 5 [MQTT-3.2.2-11]).
     #[error("the broker takes QoS {maximum} at most")]
     QosNotSupported {
-        /// The highest that it takes.
+        /// The highest that it takes, 0 or 1.
         maximum: u8,
     },
-    /// The broker doesn't retain messages.
+    /// The broker doesn't retain messages: CONNACK's retain available (MQTT 5 [MQTT-3.2.2-14]).
     #[error("the broker doesn't retain messages")]
     RetainNotSupported,
-    /// SUBSCRIBE and UNSUBSCRIBE need at least one filter [MQTT-3.8.3-2, MQTT-3.10.3-2].
+    /// SUBSCRIBE and UNSUBSCRIBE need at least one filter (MQTT 5 [MQTT-3.8.3-2], [MQTT-3.10.3-2]).
     #[error("no topic filter is given")]
     NoFilter,
-    /// The broker's CONNACK rules out what was asked for (MQTT 5).
+    /// The broker's CONNACK rules out what was asked for: wildcards, subscription identifiers, shared
+    /// subscriptions (MQTT 5 §3.2.2.3.11–13); or AUTH, where CONNECT named no method (§4.12).
     #[error("the broker doesn't take {0}")]
     Unsupported(&'static str),
-    /// The broker answered a message with a failure (MQTT 5).
+    /// The broker answered a message with a failure, which ends it (MQTT 5 §4.4).
     #[error("the broker rejects the message: {0}")]
     Rejected(Rejection),
     /// No received message with this id waits for its acknowledgement: it has it already, or the
     /// connection that brought it is lost, and the broker sends it again.
     #[error("no message with id {0} waits to be acknowledged")]
     UnknownMessage(PacketId),
-    /// The time to wait is over.
+    /// The time to wait is over:
+    /// [`wait_for_publish`](crate::MessageInfo::wait_for_publish). The message is still on its way.
     #[error("the time to wait is over")]
     Timeout,
-    /// A callback waits for what only the loop can do that runs the callback.
+    /// A callback waits for what only the loop can do that runs the callback, or would run a loop in
+    /// the loop.
     #[error("a callback can't wait for the loop that runs it")]
     InCallback,
     /// Another thread runs the loop.
     #[error("the loop is running already")]
     Running,
-    /// The loop is stopped or was never started.
+    /// No loop was started by [`loop_start`](crate::Client::loop_start), or it is stopped.
     #[error("the loop is not running")]
     NotRunning,
 }
 
-/// Why the broker rejects a message (MQTT 5 §3.4.2).
+/// Why the broker rejects a message: its PUBACK or PUBREC, or a PUBCOMP that fails (MQTT 5 §3.4.2,
+/// §3.5.2, §3.7.2).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}{}", in_brackets(reason_string.as_ref()))]
 pub struct Rejection {
-    /// 128 or above.
+    /// The packet's reason code, 128 or above.
     pub reason: ReasonCode,
     /// The broker's words.
     pub reason_string: Option<String>,
-    /// All that the broker has said, user properties included.
+    /// All that the broker has said, user properties and [`reason_string`](Self::reason_string)
+    /// included.
     pub properties: Option<Box<Properties>>,
 }
 
@@ -188,8 +209,9 @@ impl From<Infallible> for Error {
 
 impl Error {
     /// Returns whether trying again changes nothing: the broker refuses the connection for a reason
-    /// that lies with the client, nobody answers its AUTH, or TLS, WebSocket or the proxy fails by how
-    /// it is set up.
+    /// that lies with the client (see [`ConnectCode::is_temporary`]), nobody answers its AUTH, or TLS,
+    /// WebSocket or the proxy fails by how it is set up. The loops try again all the same, for it may
+    /// be set up anew meanwhile.
     pub fn is_permanent(&self) -> bool {
         match self {
             Self::Refused { code, .. } => !code.is_temporary(),
@@ -208,8 +230,12 @@ impl Error {
         )
     }
 
-    /// Returns the number that Paho's callbacks would give: the broker's code where it has one,
-    /// else Paho's `MQTT_ERR_…`.
+    /// Returns the number that Paho's callbacks and calls would give: the broker's code where it has
+    /// said one ([`Refused`](Self::Refused), [`ServerDisconnect`](Self::ServerDisconnect),
+    /// [`Rejected`](Self::Rejected)), else that of Paho's `MQTT_ERR_…`: 2 `PROTOCOL`, 3 `INVAL`
+    /// (wrong use), 4 `NO_CONN`, 7 `CONN_LOST`, 8 `TLS`, 9 `PAYLOAD_SIZE`, 10 `NOT_SUPPORTED`,
+    /// 11 `AUTH`, 13 `UNKNOWN` ([`Timeout`](Self::Timeout), which Paho doesn't have), 14 `ERRNO`,
+    /// 15 `QUEUE_SIZE`, 16 `KEEPALIVE`.
     pub fn rc(&self) -> u8 {
         match self {
             Self::Refused { code, .. } => code.0,
@@ -220,31 +246,34 @@ impl Error {
             | Self::EmptyClientId
             | Self::Topic(_)
             | Self::NoFilter
-            | Self::QosNotSupported { .. }
-            | Self::RetainNotSupported
-            | Self::Unsupported(_)
-            | Self::UnknownMessage(_) => 3,
-            Self::NotConnected | Self::NotRunning => 4,
+            | Self::UnknownMessage(_)
+            | Self::InCallback
+            | Self::Running
+            | Self::NotRunning => 3,
+            Self::NotConnected => 4,
+            Self::Closed | Self::Replaced => 7,
             Self::Tls(_) => 8,
+            Self::PacketTooLarge { .. } => 9,
+            Self::QosNotSupported { .. } | Self::RetainNotSupported | Self::Unsupported(_) => 10,
+            Self::AuthUnanswered { .. } => 11,
+            Self::Timeout => 13,
             Self::Connect { .. } | Self::Io(_) => 14,
             Self::QueueFull { .. } => 15,
             Self::KeepAlive | Self::ConnectTimeout => 16,
-            Self::PacketTooLarge { .. } => 10,
-            Self::AuthUnanswered { .. } => 11,
-            Self::Closed | Self::Replaced => 7,
-            Self::Timeout | Self::InCallback | Self::Running => 1,
         }
     }
 }
 
-/// The system's reason in a few words, without its number: `connection refused`.
+/// Returns the system's reason in a few words, without its number: `connection refused`.
 pub fn io_reason(error: &io::Error) -> String {
     let text = error.to_string();
     if error.raw_os_error().is_none() {
         return text;
     }
     let end = text.find(" (os error").unwrap_or(text.len());
-    let (first, rest) = text[..end].split_at(1);
+    let Some((first, rest)) = text[..end].split_at_checked(1) else {
+        return text;
+    };
     first.to_lowercase() + rest
 }
 
@@ -284,6 +313,27 @@ mod tests {
             error.to_string(),
             "cannot connect to broker `localhost:1883`: connection refused (is a broker running there?)"
         );
+    }
+
+    #[test]
+    fn numbers_are_paho_s() {
+        let (size, limit) = (2, 1);
+        for (error, expected) in [
+            (Error::Protocol(ReasonCode::PROTOCOL_ERROR), 2),
+            (Error::Running, 3),
+            (Error::NotRunning, 3),
+            (Error::InCallback, 3),
+            (Error::NotConnected, 4),
+            (Error::Replaced, 7),
+            (Error::PacketTooLarge { size, limit }, 9),
+            (Error::RetainNotSupported, 10),
+            (Error::QosNotSupported { maximum: 1 }, 10),
+            (Error::Unsupported("shared subscriptions"), 10),
+            (Error::Timeout, 13),
+            (Error::KeepAlive, 16),
+        ] {
+            assert_eq!(error.rc(), expected, "{error}");
+        }
     }
 
     #[test]

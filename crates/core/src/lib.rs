@@ -1,8 +1,8 @@
 //! MQTT for sensor programs: a client with Paho's calls, and the async connection under it.
 //!
 //! MQTT 3.1, 3.1.1 and 5 over TCP, TLS, WebSocket and Unix sockets, also through SOCKS5 proxies; QoS 0, 1
-//! and 2 in both directions. What is accepted for QoS 1 and 2
-//! is kept until the broker has acknowledged it, whatever happens to connection and session.
+//! and 2 in both directions. What is accepted for QoS 1 and 2 is kept until the broker has acknowledged it,
+//! whatever happens to connection and session.
 //!
 //! There are three floors, each usable by itself:
 //!
@@ -10,6 +10,9 @@
 //! - [`Connection`]: async; events come from [`Connection::next`], everything else goes through a
 //!   [`Handle`].
 //! - [`session::Session`]: the protocol as a state machine, without sockets and clocks.
+//!
+//! The documentation names the sections (§) and the normative statements (\[MQTT-…\]) of the standard that
+//! things follow: those of MQTT 3.1.1, or of MQTT 5 where that is named.
 //!
 //! # From Paho
 //!
@@ -24,7 +27,7 @@
 //! |---|---|---|
 //! | `Client(client_id, clean_session, userdata, protocol)` | [`Client::new`]`(config, userdata)` | all but the user data are fields of [`ClientConfig`], with defaults; user data has a type |
 //! | `reinitialise` | a new [`Client`] | |
-//! | `connect`, `connect_async`, `reconnect` | [`connect`](Client::connect), [`connect_async`](Client::connect_async), [`reconnect`](Client::reconnect) | `bind_address` is an address, `keep_alive` a `Duration` |
+//! | `connect`, `connect_async`, `reconnect` | [`connect`](Client::connect), [`connect_async`](Client::connect_async), [`reconnect`](Client::reconnect) | `bind_address` is an address, `keep_alive` a `Duration`; inside a callback they return at once, and the loop connects |
 //! | `connect_srv` | none | look the record up, and `connect` |
 //! | … `connect(bind_port)` | none | the system chooses the port |
 //! | … `connect(clean_start, properties)` | [`clean_session`](ClientConfig::clean_session), and CONNECT's properties as fields of [`ClientConfig`] | the same for each connection: Paho's default, a clean start for the first one only, is not to be had |
@@ -33,9 +36,9 @@
 //! | `loop_forever(retry_first_connection)` | none | always: `disconnect` in `on_connect_fail` ends the loop |
 //! | `callback_api_version` | none | there is one form of each callback |
 //! | `enable_bridge_mode` | none | `Subscription::no_local` is MQTT 5's way; a bridge is no client |
-//! | `host`, `port`, `keepalive`, `transport`, `protocol`, `connect_timeout`, `username`, `password`, `will_topic`, `will_payload`, `max_inflight_messages`, `max_queued_messages` | [`config`](Client::config) | fields of [`ClientConfig`] |
-//! | `disconnect(reasoncode, properties)` | [`disconnect`](Client::disconnect), [`disconnect_with`](Client::disconnect_with) | what is queued to be sent is sent first; the socket is read to its end |
-//! | `loop_start`, `loop_stop`, `loop_forever` | [`loop_start`](Client::loop_start), [`loop_stop`](Client::loop_stop), [`loop_forever`](Client::loop_forever) | the delay between tries grows, with jitter |
+//! | `host`, `port`, `keepalive`, `transport`, `protocol`, `connect_timeout`, `username`, `password`, `will_topic`, `will_payload`, `max_inflight_messages`, `max_queued_messages` | [`config`](Client::config) | fields of [`ClientConfig`]; `connect_timeout` is 10 s by default, not 5, and counts for CONNACK too |
+//! | `disconnect(reasoncode, properties)` | [`disconnect`](Client::disconnect), [`disconnect_with`](Client::disconnect_with) | what is on its way to the socket is sent first, which is read to its end |
+//! | `loop_start`, `loop_stop`, `loop_forever` | [`loop_start`](Client::loop_start), [`loop_stop`](Client::loop_stop), [`loop_forever`](Client::loop_forever) | after `loop_start` callbacks may run on different threads over time, never two at once: idle clients have none; the delay between tries grows, with jitter |
 //! | `loop` | [`loop_once`](Client::loop_once) | `loop` is a keyword |
 //! | `loop_read`, `loop_write`, `loop_misc`, `want_write`, `on_socket_open`, `on_socket_close`, `on_socket_register_write`, `on_socket_unregister_write` | [`Connection`] | for a loop of your own: the async connection, or the [`Session`](session::Session) on any transport |
 //! | `socket` | none | nobody else may read from it |
@@ -46,7 +49,7 @@
 //! | `user_data_set`, `user_data_get` | [`user_data_set`](Client::user_data_set) | callbacks get it as `&mut`, so it needs no lock, and can't be had elsewhere |
 //! | `max_inflight_messages_set` | [`max_inflight_messages_set`](Client::max_inflight_messages_set) | an MQTT 5 broker's receive maximum lowers it |
 //! | `max_queued_messages_set` | [`max_queued_messages_set`](Client::max_queued_messages_set) | not unlimited by default; [`max_queued_bytes`](ClientConfig::max_queued_bytes) counts too; when full, [`publish`](Client::publish) is [`Error::QueueFull`] |
-//! | `message_retry_set` | none | messages are sent again on a new connection only [MQTT-4.4.0-1] |
+//! | `message_retry_set` | none | messages are sent again on a new connection only (MQTT 5 [MQTT-4.4.0-1]) |
 //! | … `tls_set(cert_reqs, tls_version, ciphers, keyfile_password, alpn_protocols)` | [`TlsOptions`](transport::TlsOptions) | one version, and ALPN; a key has no password, the broker's certificate is always asked for, ciphers are rustls's choice |
 //! | `tls_set`, `tls_set_context`, `tls_insecure_set` | [`tls_set`](Client::tls_set), [`tls_set_context`](Client::tls_set_context), [`tls_insecure_set`](Client::tls_insecure_set) | by rustls: TLS 1.2 and 1.3, no ciphers to choose; files are read and checked at once; `tls_insecure_set` skips the check of the name, as there |
 //! | `Client(transport="websockets")`, `"unix"` | [`transport`](ClientConfig::transport) | a [`Transport`](transport::Transport), with what belongs to it |

@@ -9,7 +9,8 @@ use bytes::Bytes;
 use crate::error::Error;
 use crate::topic::TopicName;
 
-/// Quality of service of a delivery (MQTT 3.1.1 §4.3).
+/// Quality of service of a delivery (MQTT 3.1.1 §4.3), made from 0, 1, 2 as a number or as text.
+/// Default QoS 0.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum QoS {
@@ -18,7 +19,8 @@ pub enum QoS {
     AtMostOnce = 0,
     /// QoS 1: sent until it is acknowledged; may arrive more than once.
     AtLeastOnce = 1,
-    /// QoS 2: arrives exactly once.
+    /// QoS 2: sent until it is acknowledged; arrives exactly once as long as client and broker keep
+    /// the session.
     ExactlyOnce = 2,
 }
 
@@ -57,7 +59,7 @@ impl fmt::Display for QoS {
     }
 }
 
-/// A number that is not a QoS.
+/// The error for a number or text that is no QoS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("QoS is 0, 1 or 2")]
 pub struct InvalidQoS;
@@ -86,7 +88,8 @@ impl fmt::Display for PacketId {
 
 /// What a message carries: text, bytes, a number or nothing, as bytes.
 ///
-/// Numbers become decimal text, floats with at least one digit after the point (`25.0`).
+/// Numbers become decimal text, floats the shortest that reads back as the same: `25.0`, and below
+/// 0.00001 and from 10¹⁶ on with an exponent, `1e16`. Nothing, `()` or `None`, is no bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Payload(pub Bytes);
 
@@ -130,65 +133,69 @@ impl<T: Into<Payload>> From<Option<T>> for Payload {
 }
 
 /// The MQTT 5 properties of a packet (§2.2.2.2). Each packet has its own selection; what doesn't
-/// belong to a packet is not sent with it.
+/// belong to a packet is not sent with it, and a broker that sends it anyway is left with 0x81. The
+/// default is none. Texts and data have at most 65,535 bytes each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Properties {
-    /// 1 where the payload is UTF-8 text, 0 for unspecified bytes.
+    /// 1 where the payload is UTF-8 text, 0 for unspecified bytes (§3.3.2.3.2).
     pub payload_format_indicator: Option<u8>,
-    /// Lifetime of the message, in seconds.
+    /// Lifetime of the message, in seconds; absent for ever (§3.3.2.3.3).
     pub message_expiry_interval: Option<u32>,
-    /// What the payload is, often a MIME type.
+    /// What the payload is, often a MIME type (§3.3.2.3.9).
     pub content_type: Option<String>,
-    /// Where the answer to a request goes.
+    /// The topic that the answer to a request goes to (§3.3.2.3.5).
     pub response_topic: Option<String>,
-    /// What tells the requester to which request an answer belongs.
+    /// What tells the requester to which request an answer belongs (§3.3.2.3.6).
     pub correlation_data: Option<Bytes>,
-    /// Received: the identifiers of the subscriptions that the message matched, 1–268,435,455. To
-    /// subscribe: one at most, for all filters of the packet.
+    /// PUBLISH received: the identifiers of the subscriptions that the message matched, 1–268,435,455
+    /// (§3.3.2.3.8). SUBSCRIBE: one at most, for all filters of the packet (§3.8.2.1.2).
     pub subscription_identifiers: Vec<u32>,
-    /// How long the broker keeps the session after the connection, in seconds; `0xFFFF_FFFF` for
-    /// ever.
+    /// CONNECT, CONNACK, DISCONNECT: how long the broker keeps the session after the connection, in
+    /// seconds; `0xFFFF_FFFF` for ever, absent in CONNECT means 0 (§3.1.2.11.2).
     pub session_expiry_interval: Option<u32>,
-    /// The client id that the broker gave.
+    /// CONNACK: the client id that the broker gave (§3.2.2.3.7).
     pub assigned_client_identifier: Option<String>,
-    /// The keep alive that the broker uses instead of ours, in seconds.
+    /// CONNACK: the keep alive that the broker uses instead of ours, in seconds (§3.2.2.3.14). It is obeyed.
     pub server_keep_alive: Option<u16>,
-    /// The method of enhanced authentication.
+    /// The method of enhanced authentication (§4.12).
     pub authentication_method: Option<String>,
-    /// The data of enhanced authentication.
+    /// The data of enhanced authentication (§4.12).
     pub authentication_data: Option<Bytes>,
-    /// Whether reason strings and user properties are wanted in case of failures.
+    /// CONNECT: 1 where reason strings and user properties are wanted in case of failures, 0 where not
+    /// (§3.1.2.11.7); absent means 1.
     pub request_problem_information: Option<u8>,
-    /// How long the broker waits before it publishes the will, in seconds.
+    /// Will: how long the broker waits before it publishes it, in seconds; absent means 0 (§3.1.3.2.2).
     pub will_delay_interval: Option<u32>,
-    /// Whether response information is wanted in CONNACK.
+    /// CONNECT: 1 where response information is wanted in CONNACK (§3.1.2.11.6); absent means 0.
     pub request_response_information: Option<u8>,
-    /// A base for response topics.
+    /// CONNACK: a base for response topics (§3.2.2.3.15).
     pub response_information: Option<String>,
-    /// Another server to use.
+    /// CONNACK, DISCONNECT: another server to use (§3.2.2.3.16). It is not followed.
     pub server_reference: Option<String>,
-    /// What went wrong, for people.
+    /// What went wrong, for people (§3.2.2.3.9).
     pub reason_string: Option<String>,
-    /// How many QoS 1 and 2 messages may be unacknowledged at a time.
+    /// How many QoS 1 and 2 messages the sender of the packet takes unacknowledged at a time; absent
+    /// means 65,535 (§3.2.2.3.3).
     pub receive_maximum: Option<u16>,
-    /// The highest topic alias that is taken.
+    /// The highest topic alias that the sender of the packet takes; absent means 0, none (§3.2.2.3.8).
     pub topic_alias_maximum: Option<u16>,
-    /// The number that stands for the topic. Of a received message it is what the broker used; to
-    /// publish, the one to use if the broker takes so many; without one the client chooses.
+    /// The number that stands for the topic, from 1 (§3.3.2.3.4). Of a received message it is what the
+    /// broker used; to publish, the one to use if the broker takes so many; without one the client
+    /// chooses.
     pub topic_alias: Option<u16>,
-    /// The highest QoS that the broker takes, 0 or 1; absent means 2.
+    /// CONNACK: the highest QoS that the broker takes, 0 or 1; absent means 2 (§3.2.2.3.4).
     pub maximum_qos: Option<u8>,
-    /// Whether the broker retains messages; absent means yes.
+    /// CONNACK: 0 where the broker doesn't retain messages; absent means 1 (§3.2.2.3.5).
     pub retain_available: Option<u8>,
-    /// Names and values of the application, in order.
+    /// User properties: names and values of the application, in order; names may repeat (§3.3.2.3.7).
     pub user_properties: Vec<(String, String)>,
-    /// The largest packet that is taken, in bytes.
+    /// The largest packet that the sender of this one takes, in bytes; absent for no limit (§3.2.2.3.6).
     pub maximum_packet_size: Option<u32>,
-    /// Whether the broker takes wildcards in filters; absent means yes.
+    /// CONNACK: 0 where the broker takes no wildcards in filters; absent means 1 (§3.2.2.3.11).
     pub wildcard_subscription_available: Option<u8>,
-    /// Whether the broker takes subscription identifiers; absent means yes.
+    /// CONNACK: 0 where the broker takes no subscription identifiers; absent means 1 (§3.2.2.3.12).
     pub subscription_identifier_available: Option<u8>,
-    /// Whether the broker takes shared subscriptions; absent means yes.
+    /// CONNACK: 0 where the broker takes no shared subscriptions; absent means 1 (§3.2.2.3.13).
     pub shared_subscription_available: Option<u8>,
 }
 
@@ -243,19 +250,21 @@ fn check_len(name: &str, len: usize) -> Result<(), Error> {
 /// An application message, to publish or received (MQTT 3.1.1 §3.3).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// Where it is published.
+    /// The topic that it is published to; a topic alias is resolved already.
     pub topic: TopicName,
-    /// What it carries.
+    /// What it carries; clones share the bytes.
     pub payload: Bytes,
-    /// How it is delivered.
+    /// To publish: the QoS that the broker gets it with. Received: the QoS that it came with, which the
+    /// subscription may have lowered.
     pub qos: QoS,
-    /// To publish: the broker keeps it for later subscribers. Received: it was kept.
+    /// To publish: the broker keeps it for later subscribers, and forgets the one before; it forgets
+    /// only, where the payload is empty. Received: it was kept (MQTT 3.1.1 §3.3.1.3).
     pub retain: bool,
-    /// It may have been delivered before; set by the sender of the packet.
+    /// Received: it may have been delivered before (§3.3.1.1). Publishing ignores it.
     pub dup: bool,
-    /// The packet id of a received message with QoS 1 or 2.
+    /// Received with QoS 1 or 2: its packet id. Publishing ignores it.
     pub packet_id: Option<PacketId>,
-    /// MQTT 5 only; `None` where there are none.
+    /// The properties of its PUBLISH (MQTT 5); `None` where there are none.
     pub properties: Option<Box<Properties>>,
 }
 

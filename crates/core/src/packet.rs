@@ -22,7 +22,7 @@ pub use oversized::Oversized;
 use properties::PacketKind;
 use wire::Reader;
 
-/// Why bytes are not a packet that a broker may send.
+/// Why bytes are not a packet that a broker may send (MQTT 5 §4.13.1).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// The bytes don't follow the packet's form.
@@ -31,18 +31,18 @@ pub enum DecodeError {
     /// The form is right, the meaning is not allowed.
     #[error("protocol error: {0}")]
     Protocol(&'static str),
-    /// The packet is larger than this client takes; both in bytes.
+    /// The packet is larger than this client takes (MQTT 5 [MQTT-3.1.2-24]).
     #[error("a packet of {size} bytes is larger than the limit of {limit}")]
     TooLarge {
-        /// The packet's size, with its fixed header.
+        /// The packet's size in bytes, with its fixed header.
         size: usize,
-        /// The limit, `ClientConfig::maximum_packet_size`.
+        /// The limit in bytes, [`maximum_packet_size`](crate::ClientConfig::maximum_packet_size).
         limit: usize,
     },
 }
 
 impl DecodeError {
-    /// Returns the reason code that an MQTT 5 client ends the connection with.
+    /// Returns the reason code that an MQTT 5 client ends the connection with: 0x81, 0x82 or 0x95.
     pub fn reason(&self) -> ReasonCode {
         match self {
             Self::Malformed(_) => ReasonCode::MALFORMED_PACKET,
@@ -52,14 +52,14 @@ impl DecodeError {
     }
 }
 
-/// One of the four acknowledgements: PUBACK, PUBREC, PUBREL, PUBCOMP.
+/// One of the four acknowledgements: PUBACK, PUBREC, PUBREL, PUBCOMP (§3.4–3.7).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ack {
-    /// The packet that is acknowledged.
+    /// The id of the PUBLISH that is acknowledged.
     pub id: PacketId,
-    /// How it went; success on 3.1.1.
+    /// How it went; success before MQTT 5.
     pub reason: ReasonCode,
-    /// MQTT 5 only.
+    /// Reason string and user properties (MQTT 5).
     pub properties: Option<Box<Properties>>,
 }
 
@@ -86,15 +86,15 @@ pub struct Connect {
     pub client_id: String,
     /// Clean session (3.1.1), clean start (5).
     pub clean_start: bool,
-    /// In seconds; 0 for none.
+    /// Keep alive in seconds; 0 for none.
     pub keep_alive: u16,
-    /// Who connects.
+    /// User name.
     pub username: Option<String>,
-    /// The proof.
+    /// Password.
     pub password: Option<String>,
-    /// What the broker publishes if the connection is lost.
+    /// The will, which the broker publishes if the connection is lost.
     pub will: Option<Will>,
-    /// MQTT 5 only.
+    /// CONNECT's properties (§3.1.2.11); the earlier versions send none.
     pub properties: Properties,
 }
 
@@ -105,27 +105,29 @@ pub struct ConnAck {
     pub session_present: bool,
     /// Accepted, or why not.
     pub code: ConnectCode,
-    /// MQTT 5 only.
+    /// The broker's limits and words (MQTT 5 §3.2.2.3).
     pub properties: Option<Box<Properties>>,
 }
 
 /// One filter of a SUBSCRIBE with its options; all but the QoS are MQTT 5's (§3.8.3.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscription {
-    /// What to receive.
+    /// The topics to receive.
     pub filter: TopicFilter,
-    /// The highest QoS it is delivered with.
+    /// The highest QoS that messages are delivered with.
     pub qos: QoS,
-    /// Not what this client itself publishes; not to be had with a shared subscription.
+    /// Not what this client itself publishes; not to be had with a shared subscription [MQTT-3.8.3-4].
+    /// Default `false`.
     pub no_local: bool,
-    /// Keep the retain flag as it was published.
+    /// Keep the retain flag as it was published. Default `false`: it is set on retained messages that
+    /// the subscription brings, and only there.
     pub retain_as_published: bool,
-    /// 0: send retained messages, 1: only if the subscription is new, 2: never.
+    /// 0: send retained messages, 1: only if the subscription is new, 2: never. Default 0.
     pub retain_handling: u8,
 }
 
 impl Subscription {
-    /// Returns a subscription with the options' defaults.
+    /// Returns a subscription with the options' defaults, which are MQTT 3.1.1's behaviour.
     pub fn new(filter: TopicFilter, qos: QoS) -> Self {
         Self {
             filter,
@@ -143,20 +145,22 @@ impl From<(TopicFilter, QoS)> for Subscription {
     }
 }
 
-/// The answer to SUBSCRIBE or UNSUBSCRIBE: one code for each filter, none for a 3.1.1 UNSUBACK.
+/// The answer to SUBSCRIBE or UNSUBSCRIBE, SUBACK (§3.9) or UNSUBACK (§3.11): one code for each filter;
+/// none in an UNSUBACK before MQTT 5.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubscribeAck {
-    /// The packet that is answered.
+    /// The id of the packet that is answered.
     pub id: PacketId,
-    /// The granted QoS, or 128 and above for a refusal, in the order of the filters.
+    /// In the order of the filters. SUBACK: the granted QoS, or 128 and above for a refusal. UNSUBACK:
+    /// success, 0x11 where there was no such subscription, or 128 and above.
     pub reasons: Vec<ReasonCode>,
-    /// MQTT 5 only.
+    /// Reason string and user properties (MQTT 5).
     pub properties: Option<Box<Properties>>,
 }
 
 impl SubscribeAck {
-    /// Returns what each filter of a SUBSCRIBE was granted, in their order: the highest QoS, or
-    /// why it was refused.
+    /// Returns what each filter of a SUBSCRIBE was granted, in their order: the highest QoS, or the
+    /// reason code of its refusal. Without meaning for an UNSUBACK.
     pub fn granted(&self) -> impl Iterator<Item = Result<QoS, ReasonCode>> {
         self.reasons
             .iter()
@@ -164,12 +168,12 @@ impl SubscribeAck {
     }
 }
 
-/// The end of a connection, with its reason (MQTT 5 §3.14).
+/// The end of a connection, with its reason (MQTT 5 §3.14); the earlier versions send neither.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Disconnect {
-    /// Why.
+    /// Why the connection ends.
     pub reason: ReasonCode,
-    /// MQTT 5 only.
+    /// Session expiry interval, reason string, server reference and user properties (MQTT 5).
     pub properties: Option<Box<Properties>>,
 }
 
@@ -182,48 +186,69 @@ pub struct Auth {
     pub properties: Option<Box<Properties>>,
 }
 
-/// A packet that a client sends.
+/// A packet that a client sends. Sections are MQTT 5's.
 #[derive(Debug, Clone, PartialEq)]
-#[allow(missing_docs, reason = "the names are the standard's")]
 pub enum Outgoing {
+    /// CONNECT (§3.1).
     Connect(Box<Connect>),
-    /// `packet_id` is sent where the QoS is 1 or 2.
+    /// PUBLISH (§3.3); `packet_id` is sent where the QoS is 1 or 2.
     Publish(Message),
     /// A PUBLISH whose topic has a number (MQTT 5 §3.3.2.3.4).
     PublishAliased {
+        /// The message.
         message: Message,
+        /// The number, from 1.
         alias: u16,
         /// The broker knows the number: the topic is left out.
         known: bool,
     },
+    /// PUBACK (§3.4).
     PubAck(Ack),
+    /// PUBREC (§3.5).
     PubRec(Ack),
+    /// PUBREL (§3.6).
     PubRel(Ack),
+    /// PUBCOMP (§3.7).
     PubComp(Ack),
+    /// SUBSCRIBE (§3.8).
     Subscribe(PacketId, Vec<Subscription>, Option<Box<Properties>>),
+    /// UNSUBSCRIBE (§3.10).
     Unsubscribe(PacketId, Vec<TopicFilter>, Option<Box<Properties>>),
+    /// PINGREQ (§3.12).
     PingReq,
+    /// DISCONNECT (§3.14).
     Disconnect(Disconnect),
+    /// AUTH (MQTT 5 §3.15).
     Auth(Auth),
 }
 
-/// A packet that a broker sends.
+/// A packet that a broker sends. Sections are MQTT 5's.
 #[derive(Debug, Clone, PartialEq)]
-#[allow(missing_docs, reason = "the names are the standard's")]
 pub enum Incoming {
+    /// CONNACK (§3.2).
     ConnAck(ConnAck),
+    /// PUBLISH (§3.3).
     Publish(Publish),
-    /// Before MQTT 5: the bytes that are [`left`](Oversized::left) are to be dropped before the next
-    /// packet.
+    /// The head of a PUBLISH that is too large, before MQTT 5: the bytes that are
+    /// [`left`](Oversized::left) are to be dropped before the next packet.
     Oversized(Box<Oversized>),
+    /// PUBACK (§3.4).
     PubAck(Ack),
+    /// PUBREC (§3.5).
     PubRec(Ack),
+    /// PUBREL (§3.6).
     PubRel(Ack),
+    /// PUBCOMP (§3.7).
     PubComp(Ack),
+    /// SUBACK (§3.9).
     SubAck(SubscribeAck),
+    /// UNSUBACK (§3.11).
     UnsubAck(SubscribeAck),
+    /// PINGRESP (§3.13).
     PingResp,
+    /// DISCONNECT (MQTT 5 §3.14).
     Disconnect(Disconnect),
+    /// AUTH (MQTT 5 §3.15).
     Auth(Auth),
 }
 
@@ -234,15 +259,15 @@ pub struct Publish {
     pub topic: Option<TopicName>,
     /// What it carries.
     pub payload: Bytes,
-    /// How it is delivered.
+    /// The QoS that it came with.
     pub qos: QoS,
     /// The broker had kept it.
     pub retain: bool,
     /// It may have been sent before.
     pub dup: bool,
-    /// With QoS 1 and 2.
+    /// The packet id, with QoS 1 and 2.
     pub packet_id: Option<PacketId>,
-    /// MQTT 5 only.
+    /// The properties of a PUBLISH (MQTT 5 §3.3.2.3).
     pub properties: Option<Box<Properties>>,
 }
 
@@ -261,7 +286,8 @@ const PUBREL: u8 = 0x62;
 const PUBCOMP: u8 = 0x70;
 
 impl Codec {
-    /// Returns a codec that takes packets of at most `maximum_packet_size` bytes.
+    /// Returns a codec that takes packets of at most `maximum_packet_size` bytes, their fixed headers
+    /// included. What it writes it doesn't limit.
     pub fn new(protocol: Protocol, maximum_packet_size: usize) -> Self {
         Self {
             protocol,
@@ -269,7 +295,8 @@ impl Codec {
         }
     }
 
-    /// Appends the packet's bytes to `out`.
+    /// Appends the packet's bytes to `out`. What the protocol version doesn't know is left out, and of
+    /// the properties those that don't belong to the packet.
     pub fn encode(self, packet: &Outgoing, out: &mut BytesMut) {
         match packet {
             Outgoing::Connect(connect) => control::connect(self.protocol, connect, out),
@@ -397,7 +424,8 @@ impl Codec {
         }
     }
 
-    /// Takes the first packet from `buffer`, or returns `None` where it is not whole yet.
+    /// Takes the first packet from `buffer`, or returns `None` where it is not whole yet. Before MQTT 5 a
+    /// PUBLISH that is too large is [`Incoming::Oversized`], as soon as its head is there.
     ///
     /// # Errors
     /// [`DecodeError`] where the bytes are no packet that a broker may send; the connection can't

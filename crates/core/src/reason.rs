@@ -17,12 +17,13 @@ impl ConnectCode {
     }
 
     /// Returns whether a later try may succeed without anything being changed here: the broker is
-    /// unavailable, busy, shutting down, or limits the rate.
+    /// unavailable (3, 0x88), busy (0x89), shutting down (0x8b), or a quota (0x97) or the rate of
+    /// connections (0x9f) is exceeded.
     pub fn is_temporary(self) -> bool {
         matches!(self.0, 3 | 0x88 | 0x89 | 0x8b | 0x97 | 0x9f)
     }
 
-    /// Returns whether the broker refuses the protocol version that was asked for.
+    /// Returns whether the broker refuses the protocol version that was asked for: 1, on MQTT 5 0x84.
     pub fn is_protocol_version(self) -> bool {
         matches!(self.0, 1 | 0x84)
     }
@@ -43,83 +44,83 @@ impl fmt::Display for ConnectCode {
     }
 }
 
-/// A reason code of MQTT 5 (§2.4); with 3.1.1 0 for success and 128 for a refused subscription.
-/// 128 and above are failures.
+/// A reason code of MQTT 5 (§2.4); 128 and above are failures. Before MQTT 5 only a SUBACK has such
+/// codes, the granted QoS or 128 for a refusal (MQTT 3.1.1 §3.9.3); elsewhere it is success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ReasonCode(pub u8);
 
-#[allow(missing_docs, reason = "the names are the standard's")]
 impl ReasonCode {
-    pub const SUCCESS: Self = Self(0x00);
-    pub const DISCONNECT_WITH_WILL: Self = Self(0x04);
-    pub const CONTINUE_AUTHENTICATION: Self = Self(0x18);
-    pub const REAUTHENTICATE: Self = Self(0x19);
-    pub const UNSPECIFIED_ERROR: Self = Self(0x80);
-    pub const MALFORMED_PACKET: Self = Self(0x81);
-    pub const PROTOCOL_ERROR: Self = Self(0x82);
-    pub const IMPLEMENTATION_SPECIFIC_ERROR: Self = Self(0x83);
-    pub const KEEP_ALIVE_TIMEOUT: Self = Self(0x8d);
-    pub const SESSION_TAKEN_OVER: Self = Self(0x8e);
-    pub const PACKET_ID_NOT_FOUND: Self = Self(0x92);
-    pub const RECEIVE_MAXIMUM_EXCEEDED: Self = Self(0x93);
-    pub const TOPIC_ALIAS_INVALID: Self = Self(0x94);
-    pub const PACKET_TOO_LARGE: Self = Self(0x95);
-
-    /// Returns whether the code tells of a failure.
+    /// Returns whether the code tells of a failure: 128 and above.
     pub fn is_error(self) -> bool {
         self.0 >= 0x80
     }
 }
 
-impl fmt::Display for ReasonCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
-            0x00 => "success",
-            0x01 => "granted QoS 1",
-            0x02 => "granted QoS 2",
-            0x04 => "disconnect with will message",
-            0x10 => "no matching subscribers",
-            0x11 => "no subscription existed",
-            0x18 => "continue authentication",
-            0x19 => "re-authenticate",
-            0x80 => "unspecified error",
-            0x81 => "malformed packet",
-            0x82 => "protocol error",
-            0x83 => "implementation specific error",
-            0x84 => "unsupported protocol version",
-            0x85 => "client id not valid",
-            0x86 => "bad user name or password",
-            0x87 => "not authorized",
-            0x88 => "server unavailable",
-            0x89 => "server busy",
-            0x8a => "banned",
-            0x8b => "server shutting down",
-            0x8c => "bad authentication method",
-            0x8d => "keep alive timeout",
-            0x8e => "session taken over",
-            0x8f => "topic filter invalid",
-            0x90 => "topic name invalid",
-            0x91 => "packet identifier in use",
-            0x92 => "packet identifier not found",
-            0x93 => "receive maximum exceeded",
-            0x94 => "topic alias invalid",
-            0x95 => "packet too large",
-            0x96 => "message rate too high",
-            0x97 => "quota exceeded",
-            0x98 => "administrative action",
-            0x99 => "payload format invalid",
-            0x9a => "retain not supported",
-            0x9b => "QoS not supported",
-            0x9c => "use another server",
-            0x9d => "server moved",
-            0x9e => "shared subscriptions not supported",
-            0x9f => "connection rate exceeded",
-            0xa0 => "maximum connect time",
-            0xa1 => "subscription identifiers not supported",
-            0xa2 => "wildcard subscriptions not supported",
-            code => return write!(f, "unknown reason code {code:#04x}"),
-        })
-    }
+/// The constants and the texts of the codes: code, name, text, and the packets that have it.
+macro_rules! reason_codes {
+    ($($code:literal $name:ident, $text:literal, $packets:literal;)+) => {
+        impl ReasonCode {
+            $(
+                #[doc = concat!("`", stringify!($code), "`: ", $text, " (", $packets, ").")]
+                pub const $name: Self = Self($code);
+            )+
+        }
+
+        impl fmt::Display for ReasonCode {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self.0 {
+                    $($code => $text,)+
+                    code => return write!(f, "unknown reason code {code:#04x}"),
+                })
+            }
+        }
+    };
+}
+
+reason_codes! {
+    0x00 SUCCESS, "success", "also normal disconnection, and granted QoS 0";
+    0x01 GRANTED_QOS_1, "granted QoS 1", "SUBACK";
+    0x02 GRANTED_QOS_2, "granted QoS 2", "SUBACK";
+    0x04 DISCONNECT_WITH_WILL, "disconnect with will message", "DISCONNECT";
+    0x10 NO_MATCHING_SUBSCRIBERS, "no matching subscribers", "PUBACK, PUBREC";
+    0x11 NO_SUBSCRIPTION_EXISTED, "no subscription existed", "UNSUBACK";
+    0x18 CONTINUE_AUTHENTICATION, "continue authentication", "AUTH";
+    0x19 REAUTHENTICATE, "re-authenticate", "AUTH";
+    0x80 UNSPECIFIED_ERROR, "unspecified error", "all but PUBREL, PUBCOMP and AUTH";
+    0x81 MALFORMED_PACKET, "malformed packet", "CONNACK, DISCONNECT";
+    0x82 PROTOCOL_ERROR, "protocol error", "CONNACK, DISCONNECT";
+    0x83 IMPLEMENTATION_SPECIFIC_ERROR, "implementation specific error", "all but PUBREL, PUBCOMP and AUTH";
+    0x84 UNSUPPORTED_PROTOCOL_VERSION, "unsupported protocol version", "CONNACK";
+    0x85 CLIENT_ID_NOT_VALID, "client id not valid", "CONNACK";
+    0x86 BAD_USER_NAME_OR_PASSWORD, "bad user name or password", "CONNACK";
+    0x87 NOT_AUTHORIZED, "not authorized", "all but PUBREL, PUBCOMP and AUTH";
+    0x88 SERVER_UNAVAILABLE, "server unavailable", "CONNACK";
+    0x89 SERVER_BUSY, "server busy", "CONNACK, DISCONNECT";
+    0x8a BANNED, "banned", "CONNACK";
+    0x8b SERVER_SHUTTING_DOWN, "server shutting down", "DISCONNECT";
+    0x8c BAD_AUTHENTICATION_METHOD, "bad authentication method", "CONNACK, DISCONNECT";
+    0x8d KEEP_ALIVE_TIMEOUT, "keep alive timeout", "DISCONNECT";
+    0x8e SESSION_TAKEN_OVER, "session taken over", "DISCONNECT";
+    0x8f TOPIC_FILTER_INVALID, "topic filter invalid", "SUBACK, UNSUBACK, DISCONNECT";
+    0x90 TOPIC_NAME_INVALID, "topic name invalid", "CONNACK, PUBACK, PUBREC, DISCONNECT";
+    0x91 PACKET_ID_IN_USE, "packet identifier in use", "PUBACK, PUBREC, SUBACK, UNSUBACK";
+    0x92 PACKET_ID_NOT_FOUND, "packet identifier not found", "PUBREL, PUBCOMP";
+    0x93 RECEIVE_MAXIMUM_EXCEEDED, "receive maximum exceeded", "DISCONNECT";
+    0x94 TOPIC_ALIAS_INVALID, "topic alias invalid", "DISCONNECT";
+    0x95 PACKET_TOO_LARGE, "packet too large", "CONNACK, DISCONNECT";
+    0x96 MESSAGE_RATE_TOO_HIGH, "message rate too high", "DISCONNECT";
+    0x97 QUOTA_EXCEEDED, "quota exceeded", "CONNACK, PUBACK, PUBREC, SUBACK, DISCONNECT";
+    0x98 ADMINISTRATIVE_ACTION, "administrative action", "DISCONNECT";
+    0x99 PAYLOAD_FORMAT_INVALID, "payload format invalid", "CONNACK, PUBACK, PUBREC, DISCONNECT";
+    0x9a RETAIN_NOT_SUPPORTED, "retain not supported", "CONNACK, DISCONNECT";
+    0x9b QOS_NOT_SUPPORTED, "QoS not supported", "CONNACK, DISCONNECT";
+    0x9c USE_ANOTHER_SERVER, "use another server", "CONNACK, DISCONNECT";
+    0x9d SERVER_MOVED, "server moved", "CONNACK, DISCONNECT";
+    0x9e SHARED_SUBSCRIPTIONS_NOT_SUPPORTED, "shared subscriptions not supported", "SUBACK, DISCONNECT";
+    0x9f CONNECTION_RATE_EXCEEDED, "connection rate exceeded", "CONNACK, DISCONNECT";
+    0xa0 MAXIMUM_CONNECT_TIME, "maximum connect time", "DISCONNECT";
+    0xa1 SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED, "subscription identifiers not supported", "SUBACK, DISCONNECT";
+    0xa2 WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED, "wildcard subscriptions not supported", "SUBACK, DISCONNECT";
 }
 
 #[cfg(test)]

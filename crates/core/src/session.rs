@@ -3,7 +3,38 @@
 //!
 //! A [`Session`] outlives connections. For each connection its owner calls [`Session::open`], feeds
 //! what arrives to [`Session::handle`], sends what [`Session::poll_transmit`] gives, calls
-//! [`Session::tick`] when [`Session::deadline`] has come, and [`Session::close`] at the end.
+//! [`Session::tick`] when [`Session::deadline`] has come, tells the application what
+//! [`Session::poll_event`] gives, and calls [`Session::close`] at the end. Each call may give rise to
+//! packets and events, and move the deadline.
+//!
+//! ```
+//! use bytes::BytesMut;
+//! use iot_core::session::{Event, Session};
+//! use iot_core::ClientConfig;
+//! use std::sync::Arc;
+//! use std::time::Instant;
+//!
+//! # fn main() -> Result<(), iot_core::Error> {
+//! let now = Instant::now();
+//! let mut session = Session::new(Arc::new(ClientConfig::new("a").checked()?), now);
+//! let codec = session.codec();
+//!
+//! session.open(now);
+//! let mut to_send = BytesMut::new();
+//! while let Some(packet) = session.poll_transmit(now) {
+//!     codec.encode(&packet, &mut to_send);
+//! }
+//! assert_eq!(to_send[0], 0x10); // CONNECT
+//!
+//! let mut received = BytesMut::from(&[0x20, 2, 0, 0][..]); // CONNACK
+//! while let Some(packet) = codec.decode(&mut received)? {
+//!     session.handle(packet, now)?;
+//! }
+//! assert!(matches!(session.poll_event(), Some(Event::Connected(_))));
+//! assert_eq!(session.deadline(), Some(now + std::time::Duration::from_secs(60)));
+//! # Ok(())
+//! # }
+//! ```
 
 mod aliases;
 pub(crate) mod id_map;
@@ -71,7 +102,8 @@ pub enum Event {
     Connected(ConnAck),
     /// The broker refuses the connection, [`ConnAck::code`] says why.
     Refused(ConnAck),
-    /// A message has arrived. The token is what [`Session::ack`] takes; QoS 0 has none.
+    /// A message has arrived. The token is what [`Session::ack`] takes, where the application
+    /// acknowledges; QoS 0 has none.
     Received {
         /// The message.
         message: Message,
@@ -83,8 +115,9 @@ pub enum Event {
     /// be taken a second time. Another message under such an id is [`Received`](Self::Received): the
     /// broker has lost what it knew.
     Duplicate(Message),
-    /// A message has arrived that is larger than `maximum_packet_size`: it is acknowledged, and its
-    /// payload dropped. Before MQTT 5, whose brokers know the limit.
+    /// A message has arrived that is larger than
+    /// [`maximum_packet_size`](ClientConfig::maximum_packet_size): it is acknowledged, and its payload
+    /// dropped. Before MQTT 5 only, whose brokers know the limit.
     PassedOver {
         /// The message without its payload.
         message: Message,
@@ -104,11 +137,13 @@ pub enum Event {
         /// What the broker added (MQTT 5).
         properties: Option<Box<Properties>>,
     },
-    /// A message is sent (QoS 0, where asked for), acknowledged (1, 2), or never will be.
+    /// A message is sent (QoS 0, where [`Session::publish`] was asked for that), acknowledged (QoS 1:
+    /// PUBACK, QoS 2: PUBCOMP), or never will be. Its id is free again.
     Published {
         /// Which one.
         id: PacketId,
-        /// The broker's reason code, or why the message was given up.
+        /// The broker's reason code, success before MQTT 5; or why the message was given up:
+        /// [`Error::Rejected`], a limit of the broker's CONNACK, for QoS 0 the end of the connection.
         result: Result<ReasonCode, Error>,
         /// What the broker added (MQTT 5).
         properties: Option<Box<Properties>>,
@@ -122,9 +157,11 @@ pub enum Event {
     Subscribed(SubscribeAck),
     /// The broker's answer to an UNSUBSCRIBE.
     Unsubscribed(SubscribeAck),
-    /// There is room again after [`Error::QueueFull`].
+    /// There is room again after [`Error::QueueFull`]: half of what is allowed is free. Once for any
+    /// number of refusals.
     Writable,
-    /// The connection is over: `Ok` after [`Session::disconnect`], else why.
+    /// The connection is over: `Ok` after [`Session::disconnect`], else why. Also one that the broker
+    /// never accepted. SUBSCRIBE and UNSUBSCRIBE that it has not answered are forgotten.
     Disconnected(Result<(), Error>),
     /// A line of the log, where [`Session::set_logging`] asks for it.
     Log {
@@ -133,7 +170,7 @@ pub enum Event {
         /// What has happened.
         text: String,
     },
-    /// No connection could be made. From [`Connection`](crate::Connection) only.
+    /// No connection could be made, the next try follows. From [`Connection`](crate::Connection) only.
     ConnectFailed(Error),
 }
 
@@ -173,7 +210,9 @@ struct Limits {
     shared_subscriptions: bool,
 }
 
-/// The protocol's state, for one client id.
+/// The protocol's state, for one client id: what waits to be sent, what is in flight, which packet
+/// ids are held, what the broker allows. It outlives connections; the module's [documentation](self)
+/// says how it is driven.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a matter of its own")]
 pub struct Session {
@@ -245,13 +284,14 @@ impl Session {
     }
 
     /// Takes over QoS 2 packet ids that an earlier process received and did not see released, each
-    /// with its message's [`Message::fingerprint`]: the same message under one of them is a duplicate.
+    /// with its message's [`Message::fingerprint`]: the same message under one of them is a duplicate,
+    /// as long as the broker still has the session. To be called before the first connection.
     pub fn hold(&mut self, held: impl IntoIterator<Item = (PacketId, u64)>) {
         self.receiving.hold(held);
     }
 
-    /// Takes over another configuration: the limits of what is queued and in flight at once, the
-    /// rest for the next connection.
+    /// Takes over another configuration: the limits of what is queued and in flight and the delays at
+    /// once, the rest for the next connection.
     pub(crate) fn configure(&mut self, config: Arc<ClientConfig>) {
         if config.protocol != self.config.protocol {
             self.codec = Codec::new(config.protocol, config.maximum_packet_size as usize);
@@ -261,13 +301,14 @@ impl Session {
         self.pump();
     }
 
-    /// Chooses whether [`Event::Log`] tells each packet.
+    /// Chooses whether [`Event::Log`] tells each packet and why a connection ends. Default `false`.
     pub fn set_logging(&mut self, logging: bool) {
         self.logging = logging;
     }
 
     /// Chooses who acknowledges what arrives from now on: the application, by [`ack`](Self::ack), or
-    /// the session. Acknowledgements keep the order of arrival, whoever gives them.
+    /// the session, at [`acknowledge_taken`](Self::acknowledge_taken). Acknowledgements keep the order
+    /// of arrival, whoever gives them [MQTT-4.6.0-2].
     pub fn set_manual_ack(&mut self, manual: bool) {
         self.receiving.set_manual(manual);
     }
@@ -286,7 +327,8 @@ impl Session {
         }
     }
 
-    /// Returns the codec that fits this session's packets.
+    /// Returns the codec for this session's packets: its protocol version, and the largest packet that
+    /// it takes.
     pub fn codec(&self) -> Codec {
         self.codec
     }
@@ -296,14 +338,15 @@ impl Session {
         self.config.protocol
     }
 
-    /// Returns the client id: the configured one, or the one that the broker gave.
+    /// Returns the client id: the configured one, or the one that the broker has assigned (MQTT 5
+    /// §3.2.2.3.7).
     pub fn client_id(&self) -> &str {
         self.assigned_client_id
             .as_deref()
             .unwrap_or(&self.config.client_id)
     }
 
-    /// Returns whether CONNACK has come and the connection still stands.
+    /// Returns whether CONNACK has accepted the connection, and it neither has ended nor is ending.
     pub fn is_connected(&self) -> bool {
         self.phase == Phase::Online
     }
@@ -321,6 +364,11 @@ impl Session {
     /// Returns whether CONNECT is under way and its answer has not come.
     pub(crate) fn is_connecting(&self) -> bool {
         matches!(self.phase, Phase::Connecting { .. })
+    }
+
+    /// Returns the shortest and the longest delay before the next try to connect.
+    pub(crate) fn reconnect_delay(&self) -> (Duration, Duration) {
+        self.config.reconnect_delay
     }
 
     /// Returns how many packets wait to be sent.
@@ -359,7 +407,8 @@ impl Session {
 
     // The connection's side.
 
-    /// Starts a connection: CONNECT is the first packet to send.
+    /// Starts a connection: CONNECT is the first packet to send [MQTT-3.1.0-1]. The one before has been
+    /// [closed](Self::close).
     pub fn open(&mut self, now: Instant) {
         self.phase = Phase::Connecting {
             until: now + self.config.connect_timeout.min(LONGEST),
@@ -401,8 +450,10 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Decode`] or [`Error::Protocol`] where the broker may not send it now,
-    /// [`Error::ServerDisconnect`] and [`Error::Refused`] where it ends the connection. The
-    /// connection is to be closed then, with that error.
+    /// [`Error::ServerDisconnect`] and [`Error::Refused`] where it ends the connection,
+    /// [`Error::AuthUnanswered`] where it asks for what nobody answers. [`farewell`](Self::farewell) is
+    /// to be sent then, and the connection to be [closed](Self::close) with that error.
+    /// [`Error::Closed`] where there is no connection.
     pub fn handle(&mut self, packet: Incoming, now: Instant) -> Result<(), Error> {
         self.last_received = now;
         // Any packet shows that the broker lives, and frees the way for the next PINGREQ.
@@ -581,7 +632,8 @@ impl Session {
         });
     }
 
-    /// Returns the next packet to send.
+    /// Returns the next packet to send, or `None` where there is nothing at present. Before CONNACK
+    /// that is CONNECT and AUTH only.
     pub fn poll_transmit(&mut self, now: Instant) -> Option<Outgoing> {
         // What was accepted since CONNECT waits for CONNACK, which says what the broker takes.
         let waits = match self.phase {
@@ -645,7 +697,8 @@ impl Session {
         }
     }
 
-    /// Is told that a QoS 0 message with a packet id has left for the broker.
+    /// Is told that a QoS 0 message with a packet id has left for the broker; [`Event::Published`]
+    /// follows.
     pub fn sent(&mut self, id: PacketId) {
         if self.ids.free_if(id, Use::Sending) {
             let result = Ok(ReasonCode::SUCCESS);
@@ -659,7 +712,7 @@ impl Session {
         }
     }
 
-    /// Returns the next event. With automatic acknowledgement, what is returned counts as taken at
+    /// Returns the next event, if there is one. With automatic acknowledgement, what is returned counts as taken at
     /// the next [`acknowledge_taken`](Self::acknowledge_taken).
     pub fn poll_event(&mut self) -> Option<Event> {
         let event = self.events.pop_front()?;
@@ -672,13 +725,16 @@ impl Session {
         Some(event)
     }
 
-    /// Acknowledges what the application has taken, unless it acknowledges by itself.
+    /// Acknowledges the messages that [`poll_event`](Self::poll_event) has returned, unless the
+    /// application acknowledges by itself. To be called when it is done with them.
     pub fn acknowledge_taken(&mut self) {
         let mut out = Answers::new(&mut self.outbox, &mut self.events);
         self.receiving.acknowledge_taken(&mut out);
     }
 
-    /// Returns when [`tick`](Self::tick) is to be called next.
+    /// Returns when [`tick`](Self::tick) is to be called next: when CONNACK has to be there, the next
+    /// PINGREQ is due, or its answer has to be there. `None` without a connection, while it ends, and
+    /// with a keep alive of 0. It changes with each packet.
     pub fn deadline(&self) -> Option<Instant> {
         match self.phase {
             Phase::Connecting { until } => Some(until),
@@ -690,10 +746,14 @@ impl Session {
         }
     }
 
-    /// Does what is due: a PINGREQ, or the end of a silent connection.
+    /// Does what is due: a PINGREQ after a keep alive without a packet in one of the directions (MQTT
+    /// 3.1.1 §3.1.2.10), or the end of a silent connection. Before the [`deadline`](Self::deadline) that
+    /// is nothing.
     ///
     /// # Errors
-    /// [`Error::ConnectTimeout`] or [`Error::KeepAlive`] where the broker is silent for too long.
+    /// [`Error::ConnectTimeout`] where CONNACK has not come within `connect_timeout`,
+    /// [`Error::KeepAlive`] where nothing has come for a keep alive after a PINGREQ. The connection is
+    /// to be [closed](Self::close) then, with that error.
     pub fn tick(&mut self, now: Instant) -> Result<(), Error> {
         if self.deadline().is_none_or(|deadline| now < deadline) {
             return Ok(());
@@ -719,7 +779,8 @@ impl Session {
         self.reading = reading;
     }
 
-    /// Ends the connection. What is queued for the broker stays for the next one.
+    /// Ends the connection, for the reason that [`Event::Disconnected`] then gives. Messages with QoS 1
+    /// and 2 stay for the next one; QoS 0 that has not left is lost.
     pub fn close(&mut self, result: Result<(), Error>) {
         self.phase = Phase::Offline;
         for packet in self.outbox.drain(..) {
@@ -761,8 +822,9 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::NotConnected`] (QoS 0 only), [`Error::QueueFull`] ([`Event::Writable`] follows),
-    /// [`Error::Config`] for a property out of its range, and what the broker's CONNACK forbids:
-    /// [`Error::PacketTooLarge`], [`Error::QosNotSupported`], [`Error::RetainNotSupported`].
+    /// [`Error::Config`] and [`Error::Topic`] for a property out of its range, and what the broker's
+    /// CONNACK forbids: [`Error::PacketTooLarge`], [`Error::QosNotSupported`],
+    /// [`Error::RetainNotSupported`]. What is accepted before such a CONNACK is given up when it comes.
     pub fn publish(
         &mut self,
         mut message: Message,
@@ -843,11 +905,14 @@ impl Session {
         }
     }
 
-    /// Asks the broker for messages; [`Event::Subscribed`] brings its answer.
+    /// Asks the broker for messages (SUBSCRIBE, MQTT 3.1.1 §3.8); [`Event::Subscribed`] brings its
+    /// answer, unless the connection is lost before.
     ///
     /// # Errors
-    /// [`Error::NotConnected`], [`Error::NoFilter`] for an empty list, and
-    /// [`Error::PacketTooLarge`], [`Error::QueueFull`] for more than fits.
+    /// [`Error::NotConnected`], [`Error::NoFilter`] for an empty list, [`Error::PacketTooLarge`],
+    /// [`Error::QueueFull`] where no packet id is free ([`Event::Writable`] follows); and on MQTT 5
+    /// [`Error::Config`] for options that don't go together, [`Error::Unsupported`] for what the
+    /// broker's CONNACK rules out.
     pub fn subscribe(&mut self, subscriptions: Vec<Subscription>) -> Result<PacketId, Error> {
         self.subscribe_with(subscriptions, None)
     }
@@ -856,9 +921,7 @@ impl Session {
     /// properties, and one subscription identifier that comes with each message.
     ///
     /// # Errors
-    /// As [`subscribe`](Self::subscribe), [`Error::Config`] for options that don't go together and
-    /// properties out of their range, and [`Error::Unsupported`] for what the broker's CONNACK
-    /// rules out.
+    /// As [`subscribe`](Self::subscribe), and [`Error::Config`] for properties out of their range.
     pub fn subscribe_with(
         &mut self,
         subscriptions: Vec<Subscription>,
@@ -934,11 +997,12 @@ impl Session {
         }
     }
 
-    /// Asks the broker for no more messages; [`Event::Unsubscribed`] brings its answer.
+    /// Asks the broker for no more messages (UNSUBSCRIBE, MQTT 3.1.1 §3.10); [`Event::Unsubscribed`]
+    /// brings its answer, unless the connection is lost before.
     ///
     /// # Errors
-    /// [`Error::NotConnected`], [`Error::NoFilter`] for an empty list, and
-    /// [`Error::PacketTooLarge`], [`Error::QueueFull`] for more than fits.
+    /// [`Error::NotConnected`], [`Error::NoFilter`] for an empty list, [`Error::PacketTooLarge`], and
+    /// [`Error::QueueFull`] where no packet id is free ([`Event::Writable`] follows).
     pub fn unsubscribe(&mut self, filters: Vec<TopicFilter>) -> Result<PacketId, Error> {
         self.unsubscribe_with(filters, None)
     }
@@ -979,7 +1043,8 @@ impl Session {
     /// Acknowledges a received message: PUBACK for QoS 1, PUBREC for QoS 2 (Paho's manual `ack`
     /// sends the PUBCOMP there). They are sent in the order in which the messages arrived
     /// [MQTT-4.6.0-2], so one that is withheld holds up those after it. A token of an earlier
-    /// connection sends nothing: the broker will send that message again.
+    /// connection sends nothing with QoS 1: the broker will send that message again. With QoS 2 it
+    /// answers the PUBLISH that comes again, which is [`Event::Duplicate`].
     pub fn ack(&mut self, token: &AckToken) {
         let mut out = Answers::new(&mut self.outbox, &mut self.events);
         self.receiving.ack(token, &mut out);
@@ -1028,7 +1093,8 @@ impl Session {
         bytes.len() > self.limits.maximum_packet_size
     }
 
-    /// Forgets a released QoS 2 message and sends its PUBCOMP.
+    /// Forgets a released QoS 2 message and sends its PUBCOMP, unless the connection that brought the
+    /// PUBREL is lost: it comes again on the next one.
     pub fn release(&mut self, token: &ReleaseToken) {
         let mut out = Answers::new(&mut self.outbox, &mut self.events);
         self.receiving.release(token, None, &mut out);
@@ -1064,8 +1130,8 @@ impl Session {
         ack
     }
 
-    /// Answers the broker's AUTH with the next data of the method that CONNECT named (MQTT 5
-    /// §4.12); a reason string and user properties may come with it.
+    /// Answers the broker's AUTH with the next data of the method that CONNECT named, reason code 0x18
+    /// (MQTT 5 §4.12); a reason string and user properties may come with it.
     ///
     /// # Errors
     /// [`Error::NotConnected`], [`Error::Unsupported`] where CONNECT named no method,
@@ -1135,9 +1201,11 @@ impl Session {
         Ok(())
     }
 
-    /// Ends the connection cleanly: what is queued to be sent is sent, DISCONNECT last, so that the
-    /// broker publishes no will. Until then messages that have arrived can be acknowledged. Returns
-    /// whether there is a connection to end.
+    /// Ends the connection cleanly: the packets that [`poll_transmit`](Self::poll_transmit) has ready are
+    /// sent, DISCONNECT last, so that the broker publishes no will (MQTT 3.1.1 §3.14). Messages with QoS 1
+    /// and 2 that wait for room in the window stay for the next connection. Until then messages that have
+    /// arrived can be acknowledged, and none arrive any more. Returns whether there is a connection to
+    /// end.
     pub fn disconnect(&mut self) -> bool {
         let (said, greeted) = match self.phase {
             Phase::Offline => return false,
@@ -1160,7 +1228,8 @@ impl Session {
     /// Ends the connection as [`disconnect`](Self::disconnect) does, with a reason code (MQTT 5
     /// §3.14; [`ReasonCode::DISCONNECT_WITH_WILL`] has the broker publish the will) and properties:
     /// another session expiry interval, a reason string, user properties. The earlier versions send
-    /// neither. The strings are left out where the broker takes no packet of that size.
+    /// neither. The strings are left out where the broker takes no packet of that size. On a connection
+    /// that is ending already nothing changes.
     ///
     /// # Errors
     /// [`Error::Config`] for a code that only brokers send, for properties out of their range, and
@@ -1212,7 +1281,7 @@ impl Session {
     }
 
     /// Returns the packet that tells an MQTT 5 broker why the connection ends, where it is to be
-    /// told.
+    /// told (§4.13.2): after what it may not send, and an AUTH that nobody answers.
     pub fn farewell(&self, error: &Error) -> Option<Outgoing> {
         let reason = match error {
             Error::Decode(error) | Error::BadMessage { reason: error, .. } => error.reason(),

@@ -38,8 +38,9 @@ pub enum TopicError {
     Share(String),
 }
 
-/// A topic to publish to: at least one character, at most 65,535 bytes, no wildcard, no NUL
-/// and no other disallowed code point (MQTT 3.1.1 §4.7, §1.5.3).
+/// A topic name, to publish to: at least one character, at most 65,535 bytes, no wildcard, no NUL
+/// and no other disallowed code point (MQTT 3.1.1 §4.7, §1.5.3). Of a received message it may hold the
+/// latter. Clones share the text.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TopicName(Arc<str>);
 
@@ -47,7 +48,7 @@ impl TopicName {
     /// Returns the name, checked.
     ///
     /// # Errors
-    /// [`TopicError`] where the text is not a topic name.
+    /// [`TopicError`] where the text is not a topic name; it says why, and shows at most 200 characters.
     pub fn new(name: impl AsRef<str> + Into<Arc<str>>) -> Result<Self, TopicError> {
         check_code_points(name.as_ref())?;
         Self::received(name)
@@ -70,9 +71,10 @@ impl TopicName {
     }
 }
 
-/// A filter to subscribe with: `+` stands for one level, a final `#` for all that follow;
+/// A topic filter, to subscribe with: `+` stands for one level, a final `#` for all that follow;
 /// `$share/GROUP/FILTER` shares the messages among the members of a group
-/// (MQTT 3.1.1 §4.7.1, MQTT 5 §4.8.2).
+/// (MQTT 3.1.1 §4.7.1, MQTT 5 §4.8.2). Lengths and code points are those of a [`TopicName`]. Clones
+/// share the text.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TopicFilter(Arc<str>);
 
@@ -80,7 +82,7 @@ impl TopicFilter {
     /// Returns the filter, checked.
     ///
     /// # Errors
-    /// [`TopicError`] where the text is not a topic filter.
+    /// [`TopicError`] where the text is not a topic filter; it says why, and shows at most 200 characters.
     pub fn new(filter: impl AsRef<str> + Into<Arc<str>>) -> Result<Self, TopicError> {
         let text = filter.as_ref();
         check_text(text)?;
@@ -128,8 +130,18 @@ impl TopicFilter {
         self.0.contains(['+', '#'])
     }
 
-    /// Returns whether a message published to `topic` matches. A leading wildcard doesn't match
-    /// topics that begin with `$` [MQTT-4.7.2-1].
+    /// Returns whether a message published to `topic` matches (MQTT 3.1.1 §4.7.1); `$share/GROUP/` does
+    /// not count. `a/#` matches `a` too. A leading wildcard doesn't match topics that begin with `$`
+    /// [MQTT-4.7.2-1]. Paho's `topic_matches_sub`.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), iot_core::topic::TopicError> {
+    /// let filter = iot_core::TopicFilter::new("iot/+/temp")?;
+    /// assert!(filter.matches("iot/home2/temp"));
+    /// assert!(!filter.matches("iot/home2/humidity"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn matches(&self, topic: &str) -> bool {
         let pattern = match self.0.strip_prefix("$share/") {
             Some(rest) => rest.split_once('/').map_or("", |(_, pattern)| pattern),

@@ -43,7 +43,8 @@ pub enum Transport {
     /// WebSocket over a TCP connection (MQTT 3.1.1 §6).
     #[cfg(feature = "websocket")]
     WebSocket(WebSocket),
-    /// A Unix socket, by its path; `host` and `port` don't matter then.
+    /// A Unix socket, by its path; `host` and `port` don't matter then, and TLS, a proxy and a local
+    /// address are errors.
     #[cfg(unix)]
     Unix(PathBuf),
 }

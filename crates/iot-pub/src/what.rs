@@ -89,7 +89,8 @@ pub(crate) struct WhatArgs {
     #[arg(value_name = "DIGITS", value_parser = clap::value_parser!(u8).range(0..=15))]
     precision: Option<u8>,
 
-    /// Publish TEXT around the readings, with {{value}} or {{NAME}}, {{now}}, {{now_ms}}, {{seq}} and {{device}}
+    /// Publish TEXT around the readings, with {{value}} or {{NAME}}, {{now}}, {{now_ms}}, {{seq}} and {{device}}; braces of
+    /// JSON are kept
     #[arg(long, env = "IOT_PAYLOAD_TEMPLATE", hide_env_values = true)]
     #[arg(value_name = "TEXT", allow_hyphen_values = true)]
     payload_template: Option<String>,
@@ -226,12 +227,14 @@ impl WhatArgs {
         if let Some(path) = &self.replay {
             return Ok(vec![self.recorder(path)?]);
         }
-        let kind = Kind::new(
-            self.model.clone(),
-            self.payload_template.as_deref(),
-            self.precision.map(usize::from),
-        );
-        let kind = kind.map_err(Error::Config)?;
+        let kind = |template| {
+            let precision = self.precision.map(usize::from);
+            Kind::new(self.model.clone(), template, precision)
+        };
+        // What is wrong with the models is not the template's fault.
+        kind(None).map_err(Error::Config)?;
+        let kind = kind(self.payload_template.as_deref())
+            .map_err(|why| Error::Config(format!("--payload-template: {why}")))?;
         let topic = match &self.topic {
             Some(topic) => topic.clone(),
             None => DEFAULT_TOPIC.parse().map_err(Error::Config)?,

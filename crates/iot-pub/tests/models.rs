@@ -165,8 +165,19 @@ fn what_is_wrong_is_said_before_anything_connects() {
         "iot-pub: several models need a name each, as in `temp=daily(14,26)`",
     );
     refused(
+        &[
+            "--model",
+            "uniform",
+            "--model",
+            "walk",
+            "--payload-template",
+            "{{value}}",
+        ],
+        "iot-pub: several models need a name each, as in `temp=daily(14,26)`",
+    );
+    refused(
         &["--payload-template", "{{temp}}"],
-        "iot-pub: unknown {{temp}}: known are {{value}}, {{now}}, {{now_ms}}, {{seq}}, {{device}}",
+        "iot-pub: --payload-template: unknown {{temp}}: known are {{value}}, {{now}}, {{now_ms}}, {{seq}}, {{device}}",
     );
     refused(
         &["--topic", "iot/{id}"],
@@ -179,7 +190,7 @@ fn what_is_wrong_is_said_before_anything_connects() {
         (r#"{"t": value}}"#, "}} after `value` ends no placeholder"),
     ] {
         let known = "known are {{value}}, {{now}}, {{now_ms}}, {{seq}}, {{device}}";
-        let line = format!("iot-pub: {what}: {known}");
+        let line = format!("iot-pub: --payload-template: {what}: {known}");
         refused(&["--payload-template", template], &line);
     }
     for (topic, what) in [

@@ -81,7 +81,7 @@ pub fn traced(program: impl AsRef<Path>, trace: &Path) -> Program {
 /// was received when it was there.
 ///
 /// # Panics
-/// A call that writes in pieces (`writev`, `sendmsg`) to a file below `folder`: nobody does yet.
+/// Where `trace` can't be read.
 pub fn read_trace(trace: &Path) -> Vec<Call> {
     let text = fs::read_to_string(trace).expect("strace has written its trace");
     let mut calls = Vec::new();

@@ -10,8 +10,9 @@ use tokio::sync::Notify;
 /// Bytes that wait to be written, at most, but for the one line that goes beyond.
 const LIMIT: usize = 1024 * 1024;
 
-/// Writes lines from a thread of its own. What comes while the thread writes is gathered and goes
-/// out with the next call, so a slow reader costs one call for many lines.
+/// Writes lines from a thread of its own. What comes while the thread writes is gathered, up to 1 MiB,
+/// and goes out with the next call, so a slow reader costs one call for many lines. The thread stays
+/// until nobody reads any more, or the program ends.
 #[derive(Debug)]
 pub struct Printer {
     shared: Arc<Shared>,
@@ -20,7 +21,7 @@ pub struct Printer {
 #[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
-    /// Something is to be written, or nothing more will come.
+    /// Something is to be written.
     work: Condvar,
     /// All is written, or the reader has gone.
     idle: Condvar,
@@ -104,7 +105,7 @@ impl Printer {
         self.shared.lock().closed
     }
 
-    /// Returns whether the next line would be left out.
+    /// Returns whether the next line would be left out for want of room.
     pub fn is_full(&self) -> bool {
         let state = self.shared.lock();
         !state.closed && state.waiting.len() >= LIMIT

@@ -11,14 +11,16 @@ use crate::reason::{ConnectCode, ReasonCode};
 use crate::session::LogLevel;
 use crate::topic::TopicFilter;
 
-/// What CONNACK says beside its code. Paho's `flags`, and its `properties`.
+/// What CONNACK says beside its code (MQTT 3.1.1 §3.2.2.2, MQTT 5 §3.2.2.3). Paho's `flags`, and its
+/// `properties`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConnectFlags {
     /// The broker still has the session: subscriptions, and messages that are not acknowledged.
     /// Always `false` on MQTT 3.1, which has no such flag.
     pub session_present: bool,
-    /// MQTT 5 only: the broker's limits, its words, and what else it says.
+    /// MQTT 5 only: the broker's limits, which are obeyed without your doing, its words, and what else
+    /// it says.
     pub properties: Option<Box<Properties>>,
 }
 
@@ -27,8 +29,9 @@ pub struct ConnectFlags {
 #[non_exhaustive]
 pub struct Published {
     /// The broker's reason code, success on 3.1 and 3.1.1 and for QoS 0; or why the message will
-    /// not be delivered: [`Error::Rejected`] by the broker, what its CONNACK forbids, for QoS 0 the
-    /// loss of the connection.
+    /// not be delivered: [`Error::Rejected`] by the broker; what its CONNACK has ruled out since the
+    /// message was accepted ([`Error::PacketTooLarge`], [`Error::QosNotSupported`],
+    /// [`Error::RetainNotSupported`]); for QoS 0 why the connection was lost.
     pub result: Result<ReasonCode, Error>,
     /// MQTT 5 only: what the broker added to its PUBACK or PUBCOMP, or to a PUBREC that refuses.
     pub properties: Option<Box<Properties>>,

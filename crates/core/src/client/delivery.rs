@@ -41,7 +41,8 @@ pub(super) struct Ended {
     pub(super) result: Result<ReasonCode, Error>,
 }
 
-/// A message on its way: Paho's `MQTTMessageInfo`.
+/// A message on its way: Paho's `MQTTMessageInfo`. Clones tell of the same message; dropping them
+/// changes nothing.
 #[derive(Debug, Clone)]
 pub struct MessageInfo {
     mid: PacketId,
@@ -50,13 +51,14 @@ pub struct MessageInfo {
 }
 
 impl MessageInfo {
-    /// Returns the message id, 1–65,535: with QoS 1 and 2 the packet id. It is free for another
-    /// message once this one is delivered.
+    /// Returns the message id, 1–65,535: with QoS 1 and 2 the packet id, with QoS 0 one that stays with
+    /// the client. It is free for another message once this one has ended.
     pub fn mid(&self) -> PacketId {
         self.mid
     }
 
-    /// Returns whether the message is sent (QoS 0) or acknowledged (1, 2).
+    /// Returns whether the message is sent (QoS 0) or acknowledged (1, 2); `false` also for one that
+    /// will not be delivered.
     pub fn is_published(&self) -> bool {
         matches!(lock(&self.delivery.state).result, Some(Ok(_)))
     }
@@ -65,8 +67,9 @@ impl MessageInfo {
     /// without one. A loop must run meanwhile, on another thread.
     ///
     /// # Errors
-    /// [`Error::Timeout`]; [`Error::InCallback`] on the thread of the loop; [`Error::Rejected`]
-    /// where the broker refuses the message; for QoS 0 why the connection was lost before.
+    /// [`Error::Timeout`]; [`Error::InCallback`] inside a callback of the same client, unless the end is
+    /// known already; and why the message will not be delivered, as
+    /// [`Published::result`](super::Published::result) gives it.
     pub fn wait_for_publish(&self, timeout: Option<Duration>) -> Result<(), Error> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut state = lock(&self.delivery.state);

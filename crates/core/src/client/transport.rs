@@ -15,7 +15,8 @@ use crate::transport::{Transport, WebSocket};
 
 // All of it takes effect with the next connection.
 impl<U: Send + 'static> Client<U> {
-    /// Sets up TLS, from files that are read now. The port stays as it is: 8883 is the usual one.
+    /// Sets up TLS, from files that are read now. Takes effect with the next connection. The port stays
+    /// as it is: 8883 is the usual one.
     ///
     /// # Errors
     /// As [`TlsOptions::load`].
@@ -24,17 +25,19 @@ impl<U: Send + 'static> Client<U> {
         self.tls_set_context(Some(options.load()?))
     }
 
-    /// Sets up TLS as it was loaded already, so that many clients share it; `None` for no TLS.
+    /// Sets up TLS as it was loaded already, so that many clients share it; `None` for no TLS, the
+    /// default. Takes effect with the next connection.
     ///
     /// # Errors
-    /// [`Error::Config`] on a Unix socket, which has no TLS.
+    /// [`Error::Config`] on a Unix socket, which has no TLS, and for a host name that no certificate
+    /// could hold.
     #[cfg(feature = "tls")]
     pub fn tls_set_context(&self, tls: Option<Tls>) -> Result<(), Error> {
         self.change(|config| config.tls = tls).map(drop)
     }
 
     /// Chooses whether the broker's name is left unchecked; see [`TlsOptions::insecure`]. The files
-    /// are read again.
+    /// are read again. Takes effect with the next connection. Default `false`.
     ///
     /// # Errors
     /// [`Error::Config`] without an earlier [`tls_set`](Self::tls_set); as [`TlsOptions::load`].
@@ -53,7 +56,7 @@ impl<U: Send + 'static> Client<U> {
     }
 
     /// Sets path and headers of the WebSocket, and chooses WebSocket, Paho's
-    /// `transport="websockets"`.
+    /// `transport="websockets"`. Takes effect with the next connection.
     ///
     /// # Errors
     /// [`Error::Config`] for what can't stand in an HTTP request.
@@ -63,10 +66,12 @@ impl<U: Send + 'static> Client<U> {
             .map(drop)
     }
 
-    /// Sets the SOCKS5 proxy; `None` for none.
+    /// Sets the SOCKS5 proxy (RFC 1928); `None` for none, the default. Takes effect with the next
+    /// connection.
     ///
     /// # Errors
-    /// [`Error::Config`] for a user name or password that SOCKS5 can't carry, and on a Unix socket.
+    /// [`Error::Config`] for a user name, a password or a broker's name of more than 255 bytes, for a
+    /// password without a user name, and on a Unix socket.
     pub fn proxy_set(&self, proxy: Option<Proxy>) -> Result<(), Error> {
         self.change(|config| config.proxy = proxy).map(drop)
     }

@@ -17,7 +17,7 @@ pub struct Oversized {
     pub publish: Publish,
     /// The packet's size in bytes, with its fixed header.
     pub size: usize,
-    /// The limit, `ClientConfig::maximum_packet_size`.
+    /// The limit in bytes, [`maximum_packet_size`](crate::ClientConfig::maximum_packet_size).
     pub limit: usize,
     /// Bytes of the payload that are still to come. They are no packet, and to be dropped.
     pub left: usize,

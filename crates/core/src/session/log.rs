@@ -10,11 +10,12 @@ use crate::packet::{Ack, Incoming, Outgoing, Publish};
 pub enum LogLevel {
     /// Every packet that is sent or received.
     Debug,
-    /// What happens in the normal course: a connection stands, or has ended as it was asked to.
+    /// A connection has ended as it was asked to.
     Info,
-    /// What is odd and harmless.
+    /// What is odd and harmless: an acknowledgement that nobody waits for, a message that is passed
+    /// over.
     Warning,
-    /// What ends a connection.
+    /// What has ended a connection, or kept one from being made.
     Error,
 }
 

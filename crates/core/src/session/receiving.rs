@@ -14,7 +14,8 @@ use crate::reason::ReasonCode;
 /// that (MQTT 5 §3.3.4) would not get another message.
 const MOST: usize = u16::MAX as usize;
 
-/// What [`Session::ack`](super::Session::ack) takes: names one delivery of one message.
+/// What [`Session::ack`](super::Session::ack) takes: names one delivery of one message. To acknowledge
+/// it a second time changes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AckToken {
     connection: u64,
@@ -25,7 +26,8 @@ pub struct AckToken {
     instead: bool,
 }
 
-/// What [`Session::release`](super::Session::release) takes: names one PUBREL.
+/// What [`Session::release`](super::Session::release) takes: names one PUBREL. To release it a second
+/// time changes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReleaseToken {
     connection: u64,
@@ -47,7 +49,7 @@ impl AckToken {
 
     /// Returns whether the message is certainly the one that came under this packet id on the
     /// connection before: with QoS 1, its PUBACK never left, and the broker still had the session.
-    /// Never for a message that may be new.
+    /// Never for a message that may be new, and only with `manual_ack`.
     pub fn is_again(&self) -> bool {
         self.again
     }

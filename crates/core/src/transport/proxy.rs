@@ -39,9 +39,9 @@ pub struct Proxy {
     pub host: String,
     /// Its TCP port; 1080 by convention.
     pub port: u16,
-    /// Who asks, at most 255 bytes. Default nobody.
+    /// User name, 1 to 255 bytes (RFC 1929). Default none.
     pub username: Option<String>,
-    /// The proof, at most 255 bytes; only with a user name.
+    /// Password, at most 255 bytes; only with a user name. Default none.
     pub password: Option<String>,
 }
 
@@ -242,8 +242,8 @@ fn request(host: &str, port: u16) -> Vec<u8> {
 impl FromStr for Proxy {
     type Err = Error;
 
-    /// Reads `socks5h://[user[:password]@]host[:port]`. What stands for itself in a URL is
-    /// percent-encoded in user and password.
+    /// Reads `socks5h://[user[:password]@]host[:port]`, port 1080 if there is none. What has a meaning in
+    /// a URL is percent-encoded in user and password. What is wrong is an [`Error::Config`].
     fn from_str(text: &str) -> Result<Self, Error> {
         let Some(("socks5h", rest)) = text.split_once("://") else {
             return Err(Error::Config(

@@ -41,26 +41,29 @@ use verifier::Verifier;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TlsOptions {
     /// PEM file with the certificates of the authorities to trust. A broker's own certificate, signed
-    /// by itself, is trusted too if it stands here.
+    /// by itself, is trusted too if it stands here. Default none.
     pub cafile: Option<PathBuf>,
-    /// Folder with such files; those in it that hold no certificate are passed over.
+    /// Folder with such files; those in it that hold no certificate are passed over. Default none.
     pub capath: Option<PathBuf>,
     /// Whether the authorities are trusted that the operating system trusts. They are, whatever stands
-    /// here, if neither `cafile` nor `capath` is given.
+    /// here, if neither `cafile` nor `capath` is given. Default `false`.
     pub os_certs: bool,
-    /// PEM file with this client's certificate, and after it those of the authorities in between.
+    /// PEM file with this client's certificate, and after it those of the authorities in between; needs
+    /// [`key`](Self::key). Default none.
     pub cert: Option<PathBuf>,
-    /// PEM file with the certificate's private key (PKCS#8, PKCS#1 or SEC1), not encrypted.
+    /// PEM file with the certificate's private key (PKCS#8, PKCS#1 or SEC1), not encrypted; needs
+    /// [`cert`](Self::cert). Default none.
     pub key: Option<PathBuf>,
     /// Whether the broker's name is left unchecked. Its certificate still has to come from a trusted
-    /// authority; whoever has any other certificate of that authority can pose as the broker.
+    /// authority; whoever has any other certificate of that authority can pose as the broker. Default
+    /// `false`.
     pub insecure: bool,
-    /// Protocols to offer by ALPN. Default none.
+    /// Protocols to offer by ALPN (RFC 7301), 1 to 255 bytes each; MQTT's is `mqtt`. Default none.
     pub alpn: Vec<String>,
     /// The only version to speak. Default: 1.3 or 1.2.
     pub version: Option<TlsVersion>,
     /// File to which the secrets of each connection are appended, in the format of `SSLKEYLOGFILE`:
-    /// who has it can read everything that was recorded on the network.
+    /// who has it can read everything that was recorded on the network. Default none.
     pub keylog: Option<PathBuf>,
 }
 
@@ -160,7 +163,7 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// Returns what a configuration of rustls' own means: Paho's `tls_set_context`.
+    /// Returns a configuration of rustls' own as it is: Paho's `tls_set_context`.
     pub fn from_rustls(config: Arc<rustls::ClientConfig>) -> Self {
         Self {
             config,
@@ -168,7 +171,7 @@ impl Tls {
         }
     }
 
-    /// Returns what it was loaded from.
+    /// Returns what it was loaded from; `None` after [`from_rustls`](Self::from_rustls).
     pub fn options(&self) -> Option<&TlsOptions> {
         self.options.as_deref()
     }

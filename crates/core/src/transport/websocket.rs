@@ -19,10 +19,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::error::Error;
 use stream::WebSocketStream;
 
-/// Options of MQTT over WebSocket: Paho's `ws_set_options`.
+/// Options of MQTT over WebSocket (RFC 6455): Paho's `ws_set_options`. They are checked when they are
+/// used.
 #[derive(Clone, PartialEq, Eq)]
 pub struct WebSocket {
-    /// Where the broker takes WebSocket connections. Default `/mqtt`.
+    /// The path at which the broker takes WebSocket connections, a query included; it begins with `/`
+    /// and is percent-encoded. Default `/mqtt`.
     pub path: String,
     /// Headers that are added to the request, such as `Authorization` or `Origin`. A `Host` replaces
     /// the one that is made from host and port. Default none.

@@ -138,6 +138,46 @@ fn the_delay_before_the_next_try_can_be_set() {
 }
 
 #[test]
+fn a_delay_that_is_set_on_a_connection_counts_at_its_loss() {
+    let peer = ScriptedPeer::listen();
+    let watched = Watched::new(ClientConfig {
+        reconnect_delay: (LONG, LONG),
+        ..config("a")
+    });
+    let client = &watched.client;
+    let keep_alive = Duration::from_secs(1);
+    client
+        .connect_async(HOST, peer.port(), keep_alive, None)
+        .unwrap();
+    client.loop_start().unwrap();
+    let mut broker = peer.accept();
+    broker.read_packet();
+    broker.send(CONNACK);
+    // The loop waits by now.
+    broker.expect(b"\xc0\x00");
+    let short = Duration::from_millis(10);
+    client.reconnect_delay_set(short, short);
+    broker.close();
+    peer.accept();
+}
+
+#[test]
+fn what_is_set_stands_in_the_configuration() {
+    let client = Client::new(config("a"), ()).unwrap();
+    client.manual_ack_set(true);
+    client.max_inflight_messages_set(0);
+    client.max_queued_messages_set(7);
+    client.reconnect_delay_set(LONG, LONG);
+    client.username_pw_set(Some("ada"), Some("secret")).unwrap();
+    let config = client.config();
+    assert!(config.manual_ack);
+    assert_eq!((config.max_inflight, config.max_queued), (u16::MAX, 7));
+    assert_eq!(config.reconnect_delay, (LONG, LONG));
+    assert_eq!(config.username.as_deref(), Some("ada"));
+    assert_eq!(config.password.as_deref(), Some("secret"));
+}
+
+#[test]
 fn no_more_messages_are_in_flight_than_is_set() {
     let peer = ScriptedPeer::listen();
     let watched = Watched::new(config("a"));

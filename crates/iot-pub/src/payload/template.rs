@@ -153,6 +153,9 @@ pub(crate) fn push_number(text: &mut String, number: f64, precision: Option<usiz
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
     use super::*;
 
     fn names() -> Vec<(String, &'static str)> {
@@ -207,6 +210,36 @@ mod tests {
             (r#"{"{{value}}":{"b":{}}}"#, r#"{"VALUE":{"b":{}}}"#),
         ] {
             filled(PAYLOAD, text, expected);
+        }
+    }
+
+    fn any_json() -> impl Strategy<Value = Value> {
+        let text = || "[a{} \"\\\\,:]{0,6}";
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<i8>().prop_map(Value::from),
+            text().prop_map(Value::from)
+        ];
+        leaf.prop_recursive(4, 32, 4, move |inner| {
+            let array = prop::collection::vec(inner.clone(), 0..4);
+            let object = prop::collection::vec((text(), inner), 0..4);
+            prop_oneof![
+                array.prop_map(Value::from),
+                object.prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_json_is_kept_around_a_gap(json in any_json()) {
+            for json in [json.to_string(), format!("{json:#}")] {
+                // In a string that begins a gap.
+                prop_assume!(!json.contains("{{"));
+                filled(PAYLOAD, &json, &json);
+                let around = |gap: &str| format!(r#"{{"a":[{json}],"b":{{"c":{{"d":{gap}}}}}}}"#);
+                filled(PAYLOAD, &around("{{value}}"), &around("VALUE"));
+            }
         }
     }
 
