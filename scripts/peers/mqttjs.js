@@ -1,9 +1,9 @@
-// Publishes the same message so many times with MQTT.js: node mqttjs.js PORT TOPIC PAYLOAD QOS COUNT
+// Publishes the same message so many times with MQTT.js: node mqttjs.js PORT TOPIC PAYLOAD QOS COUNT WINDOW
 const mqtt = require("mqtt");
-const [port, topic, payload, qos, count] = process.argv.slice(2);
+const [port, topic, payload, qos, count, inFlight] = process.argv.slice(2);
 
 // As many as the others have on their way with QoS 1; with QoS 0, enough to keep the socket busy.
-const window = Number(qos) > 0 ? 20 : 1000;
+const window = Number(qos) > 0 ? Number(inFlight) : 1000;
 const client = mqtt.connect(`mqtt://127.0.0.1:${port}`);
 let sent = 0;
 let done = 0;
