@@ -369,6 +369,8 @@ pub struct Connection {
     output: BytesMut,
     /// Whether what was written may still lie in the transport, which packs it up.
     unflushed: bool,
+    /// Bytes were read since the last write.
+    unconfirmed: bool,
     /// Ids of the tracked QoS 0 messages in `output`.
     leaving: Vec<PacketId>,
     timer: Option<Pin<Box<Sleep>>>,
@@ -390,6 +392,8 @@ struct Situation {
     said_goodbye: bool,
     connecting: bool,
     backlog: usize,
+    /// Messages whose acknowledgements are to come.
+    in_flight: usize,
 }
 
 impl std::fmt::Debug for Connection {
@@ -427,6 +431,7 @@ impl Connection {
             topics: RecentTopics::default(),
             output: BytesMut::new(),
             unflushed: false,
+            unconfirmed: false,
             leaving: Vec::new(),
             timer: None,
             patience: None,
@@ -686,6 +691,7 @@ impl Connection {
                     said_goodbye: session.has_said_goodbye(),
                     connecting: session.is_connecting(),
                     backlog: session.backlog(),
+                    in_flight: session.in_flight(),
                 }
             };
             let wrote = match self.write(cx) {
@@ -722,7 +728,7 @@ impl Connection {
                         return Poll::Ready(Err(error));
                     }
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                    Poll::Pending => {}
+                    Poll::Pending => self.confirm(situation.in_flight),
                 }
             }
             let deadline = if situation.ending || broken {
@@ -763,6 +769,7 @@ impl Connection {
                 Poll::Ready(Ok(written)) => {
                     self.output.advance(written);
                     self.unflushed = true;
+                    self.unconfirmed = false;
                     wrote = true;
                 }
                 Poll::Ready(Err(error)) => return Err(broken(error)),
@@ -786,6 +793,18 @@ impl Connection {
             drain(&mut state.session, &mut self.events);
         }
         Ok(wrote)
+    }
+
+    /// Has the system confirm what was read, where more answers are to come and there is nothing to send that would take
+    /// the confirmation along: it waits for that, for 40 ms on Linux, and a broker with Nagle's algorithm, which is
+    /// mosquitto's default, holds all answers but the first back so long.
+    fn confirm(&mut self, in_flight: usize) {
+        if in_flight > 0
+            && std::mem::take(&mut self.unconfirmed)
+            && let Link::Up(stream) = &self.link
+        {
+            stream.confirm_at_once(true);
+        }
     }
 
     /// Reads to the end of the stream, for `CLOSING` at most, and hands over the answers that still
@@ -832,6 +851,7 @@ impl Connection {
             Ok(read) => read,
             Err(error) => return Poll::Ready(Err(broken(error))),
         };
+        self.unconfirmed = true;
         self.read_chunk = if read >= self.read_chunk {
             (self.read_chunk * 2).min(READ_CHUNKS.1)
         } else if read < READ_CHUNKS.0 {

@@ -386,6 +386,11 @@ impl Session {
         self.publishing.len()
     }
 
+    /// Returns how many messages with QoS 1 and 2 were sent on this connection and are not yet acknowledged.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.publishing.in_flight()
+    }
+
     /// Returns how many messages are in flight where others wait because no more may be.
     pub(crate) fn held_back(&self) -> Option<usize> {
         let in_flight = self.publishing.in_flight();

@@ -143,13 +143,13 @@ impl Stream {
         Self::dressed(config, socket).await
     }
 
-    /// Has the system confirm at once what is read from now on, where it would wait for an occasion: a
-    /// broker with Nagle's algorithm holds all its answers but the first back until then. Holds until
-    /// the next write. Returns whether that is possible.
-    pub(crate) fn confirm_at_once(&self) -> bool {
+    /// Has the system confirm what is read from now on at once, or with what is written next (`false`): a
+    /// broker with Nagle's algorithm holds all its answers but the first back until then. A write may
+    /// change it. Returns whether that is possible.
+    pub(crate) fn confirm_at_once(&self, at_once: bool) -> bool {
         match &self.bytes {
             #[cfg(target_os = "linux")]
-            Bytes::Tcp(socket) => socket.set_quickack(true).is_ok(),
+            Bytes::Tcp(socket) => socket.set_quickack(at_once).is_ok(),
             _ => false,
         }
     }

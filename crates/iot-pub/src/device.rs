@@ -37,25 +37,6 @@ pub(crate) struct Device {
     pub(crate) late: Option<Duration>,
 }
 
-/// When a message is made.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Moment {
-    /// Since the start of the run.
-    pub(crate) elapsed: Duration,
-    /// The time of day.
-    pub(crate) time: DateTime<Utc>,
-}
-
-impl Moment {
-    /// Returns this moment of a run that began at `start`.
-    pub(crate) fn now(start: Instant) -> Self {
-        Self {
-            elapsed: start.elapsed(),
-            time: Utc::now(),
-        }
-    }
-}
-
 /// What a device does at a tick.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Next {
@@ -141,31 +122,22 @@ impl Device {
         (!is_recording).then_some(&self.topic)
     }
 
-    /// Does the tick that is due.
+    /// Does the tick that is due, in a run that began at `start`.
     ///
     /// # Errors
     /// A bad line of a recording, where that is to end the run.
-    pub(crate) fn next(&mut self, at: Moment) -> Result<Next> {
-        let (elapsed, time, time_of_day) = match self.simulation {
-            None => {
-                let local = at.time.with_timezone(&Local);
-                (at.elapsed, at.time, local.time())
-            }
-            Some(simulation) => {
-                let elapsed = self.simulated();
-                let time = simulation.time(elapsed);
-                (elapsed, time.to_utc(), time.time())
-            }
-        };
+    pub(crate) fn next(&mut self, start: Instant) -> Result<Next> {
+        let simulated = self
+            .simulation
+            .map(|simulation| (simulation, self.simulated()));
         self.ticks += 1;
         self.late = None;
-        let at = At {
-            elapsed,
-            time_of_day,
-        };
         let payload = match &mut self.source {
             Source::Message(text) => Some(text.clone()),
-            Source::Sensor(sensor) => sensor.next(at, time, &self.name),
+            Source::Sensor(sensor) => {
+                let (at, time) = moment(start, simulated);
+                sensor.next(at, time, &self.name)
+            }
             Source::Recording(recording) => return recording.next(),
             Source::Lines(lines) => return lines.next(&self.topic),
         };
@@ -189,4 +161,23 @@ impl Device {
         let limit = Duration::MAX.as_nanos();
         Duration::from_nanos_u128(ticks.min(limit)).saturating_add(self.late())
     }
+}
+
+/// When a reading is made: now, in a run that began at `start`, or by the clock of a simulation, so long after its start.
+fn moment(start: Instant, simulated: Option<(Simulation, Duration)>) -> (At, DateTime<Utc>) {
+    let (elapsed, time, time_of_day) = match simulated {
+        None => {
+            let time = Utc::now();
+            (start.elapsed(), time, time.with_timezone(&Local).time())
+        }
+        Some((simulation, elapsed)) => {
+            let time = simulation.time(elapsed);
+            (elapsed, time.to_utc(), time.time())
+        }
+    };
+    let at = At {
+        elapsed,
+        time_of_day,
+    };
+    (at, time)
 }

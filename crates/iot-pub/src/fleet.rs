@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use iot_core::Message;
 
-use crate::device::{Device, Moment, Next, Pace};
+use crate::device::{Device, Next, Pace};
 use crate::schedule::Schedule;
 
 /// All devices of one connection, each with its own schedule.
@@ -89,7 +89,7 @@ impl Fleet {
             return Ok(None);
         };
         let device = &mut self.devices[tick.device];
-        match device.next(Moment::now(start))? {
+        match device.next(start)? {
             Next::Message { topic, payload } => {
                 let message = Message::new(topic, payload)
                     .with_qos(device.qos)

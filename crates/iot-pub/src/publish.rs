@@ -110,9 +110,6 @@ impl Publisher {
                         self.event(Some(event))?;
                     }
                     self.gatherer.gather(&mut self.connection).await;
-                    if !self.has_more() && self.held.is_none() {
-                        self.connection.confirm_at_once();
-                    }
                 }
                 () = self.alarm.ring() => {
                     if let Err(error) = self.ticks() {

@@ -2,12 +2,13 @@
 //! reading's path, a task of its own.
 //!
 //! An attempt is repeated with the same entries and so with the same ids. A store that is away is told about once, not at
-//! each attempt, and is then tried with one batch at a time.
+//! each attempt, and is then tried with one batch at a time. What came first stays: where payloads say themselves which
+//! they are, a batch waits for an earlier one with which it has an id in common.
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,6 +63,8 @@ struct Sent {
     last: Seq,
     /// An attempt may have stored some of it.
     again: bool,
+    /// It has an id in common with the batch before it.
+    follows: bool,
     state: State,
 }
 
@@ -97,6 +100,17 @@ impl Drop for End {
     fn drop(&mut self) {
         self.0.end();
     }
+}
+
+/// Ids that were given here ascend, so there is mostly little to compare.
+fn have_an_id_in_common(first: &[Entry], second: &[Entry]) -> bool {
+    let ascends = |entries: &[Entry]| entries.is_sorted_by_key(Entry::id);
+    let is_after = || first.last().map(Entry::id) < second.first().map(Entry::id);
+    if is_after() && ascends(first) && ascends(second) {
+        return false;
+    }
+    let ids: HashSet<_> = first.iter().map(Entry::id).collect();
+    second.iter().any(|entry| ids.contains(&entry.id()))
 }
 
 impl Deliverer {
@@ -170,10 +184,13 @@ impl Deliverer {
             last,
             again,
         } = batch;
+        let before = self.batches.back();
+        let follows = before.is_some_and(|before| have_an_id_in_common(&before.entries, &entries));
         self.batches.push_back(Sent {
             entries: Arc::new(entries),
             last,
             again,
+            follows,
             state: State::Waiting,
         });
         self.show_oldest();
@@ -204,11 +221,15 @@ impl Deliverer {
             Some(_) if self.due().is_some_and(|due| due <= Instant::now()) => 1,
             Some(_) => return,
         };
-        let waiting = |sent: &&mut Sent| sent.state == State::Waiting;
+        let mut is_before_stored = true;
         let due: Vec<_> = self
             .batches
             .iter_mut()
-            .filter(waiting)
+            .filter(|sent| {
+                let is_free = is_before_stored || !sent.follows;
+                is_before_stored = sent.state == State::Stored;
+                is_free && sent.state == State::Waiting
+            })
             .take(many)
             .map(|sent| {
                 sent.state = State::UnderWay;

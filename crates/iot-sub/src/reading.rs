@@ -104,7 +104,6 @@ pub(crate) enum Entry {
 
 impl Entry {
     /// Returns the id given when the message was read.
-    #[cfg(test)]
     pub(crate) fn id(&self) -> ReadingId {
         match self {
             Self::Reading(reading) => reading.id,

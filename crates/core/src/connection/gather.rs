@@ -29,29 +29,22 @@ impl Connection {
             let state = self.shared.lock();
             (state.session.held_back()?, state.session.answers())
         };
-        if !stream.confirm_at_once() {
+        if !stream.confirm_at_once(true) {
             return None;
         }
         pause();
-        // The first read lets go what Nagle's algorithm holds back at the broker's.
-        for _ in 0..2 {
-            // The runtime sees what has come.
-            tokio::task::yield_now().await;
-            self.read().await;
+        // The runtime sees what has come.
+        tokio::task::yield_now().await;
+        self.read().await;
+        // That let go what Nagle's algorithm holds back at the broker's.
+        if let Link::Up(stream) = &self.link {
+            stream.confirm_at_once(false);
         }
+        tokio::task::yield_now().await;
+        self.read().await;
         let answers = self.shared.lock().session.answers() - before;
         #[expect(clippy::cast_precision_loss, reason = "some thousands at most")]
         Some(answers as f64 / in_flight as f64)
-    }
-
-    /// Has the system confirm at once what it receives until the next packet is sent, where it would
-    /// wait for that packet, for 40 ms on Linux: a broker with Nagle's algorithm, mosquitto's default,
-    /// holds all acknowledgements but the first back so long. For who has sent the last message and waits.
-    /// Does nothing where something lies between the packets and TCP, and elsewhere than on Linux.
-    pub fn confirm_at_once(&self) {
-        if let Link::Up(stream) = &self.link {
-            stream.confirm_at_once();
-        }
     }
 
     /// Sends what there is to send, as far as that goes without waiting, and reads nothing.

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::Result;
 use iot_core::Message;
 
-use crate::device::{Device, Moment, Next};
+use crate::device::{Device, Next};
 use crate::fleet::Fleet;
 use crate::rate::Rate;
 
@@ -107,7 +107,7 @@ impl Turns {
         let turn = usize::try_from(turn).unwrap_or_default();
         self.done += 1;
         let device = &mut self.devices[turn];
-        Ok(match device.next(Moment::now(start))? {
+        Ok(match device.next(start)? {
             Next::Message { topic, payload } => {
                 let message = Message::new(topic, payload)
                     .with_qos(device.qos)

@@ -364,9 +364,6 @@ pub(super) async fn drive(
         if take(&shared, link, (&handle, &mut connection), event) {
             shared.news.notify_one();
         }
-        if shared.lock().stage == Stage::Settling {
-            connection.confirm_at_once();
-        }
         gatherer.gather(&mut connection).await;
     }
     shared.lock().ended += 1;

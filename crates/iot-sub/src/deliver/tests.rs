@@ -82,17 +82,25 @@ impl Store for Told {
     }
 }
 
+fn entries(count: usize) -> Vec<Entry> {
+    let mut ids = IdGenerator::new();
+    let now = chrono::Utc::now();
+    (0..count)
+        .map(|_| read(PayloadMode::Auto, "iot/a", &"1".into(), now, &mut ids))
+        .collect()
+}
+
 /// Delivers `count` entries, of which an earlier run has left `found`, to their end.
 fn deliver(store: &Arc<Told>, count: usize, found: Seq) -> Vec<ReadingId> {
+    deliver_all(store, entries(count), found)
+}
+
+fn deliver_all(store: &Arc<Told>, entries: Vec<Entry>, found: Seq) -> Vec<ReadingId> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
         .unwrap();
-    let mut ids = IdGenerator::new();
-    let now = chrono::Utc::now();
-    let entries: Vec<_> = (0..count)
-        .map(|_| read(PayloadMode::Auto, "iot/a", &"1".into(), now, &mut ids))
-        .collect();
+    let count = entries.len();
     let ids = entries.iter().map(Entry::id).collect();
     let backlog = Arc::new(Backlog::new(Arc::new(Queue::default()), 0, found));
     if found > 0 {
@@ -152,4 +160,27 @@ fn what_an_earlier_run_has_left_may_be_stored_already() {
     let ids = deliver(&store, 10, 4);
     let calls = [(ids[0], 4, true), (ids[4], 6, false)];
     assert_eq!(store.calls(), calls);
+}
+
+#[test]
+fn of_two_with_the_same_id_the_first_to_come_is_in_the_store_first() {
+    for (first, second) in [(0, 5_000), (4_999, 5_000), (4_999, 9_999), (2_500, 7_500)] {
+        let mut entries = entries(10_000);
+        entries[second] = entries[first].clone();
+        let store = Told::new(0, false);
+        let ids = deliver_all(&store, entries, 0);
+        let calls = [(ids[0], 5_000, false), (ids[5_000], 5_000, false)];
+        assert_eq!(store.calls(), calls);
+        assert_eq!(store.most_under_way.load(Ordering::SeqCst), 1);
+    }
+    // Where it fails, too.
+    let mut entries = entries(5_001);
+    entries[5_000] = entries[0].clone();
+    let store = Told::new(1, false);
+    let ids = deliver_all(&store, entries, 0);
+    let first = (ids[0], 5_000, true);
+    assert_eq!(
+        store.calls(),
+        [(ids[0], 5_000, false), first, (ids[5_000], 1, false)]
+    );
 }
