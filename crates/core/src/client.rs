@@ -600,7 +600,8 @@ impl<U: Send + 'static> Client<U> {
             // One that a callback has stopped, or that has ended by itself, may still be at it.
             let ending = {
                 let mut control = lock(&self.inner.control);
-                let over = |started: &Started| control.stop || started.is_finished();
+                let ends = control.stop || !control.running;
+                let over = |started: &Started| ends || started.is_finished();
                 let over = control.started.as_deref().is_some_and(over);
                 control.started.take_if(|_| over)
             };

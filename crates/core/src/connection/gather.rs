@@ -10,9 +10,10 @@ impl Connection {
     /// Lets acknowledgements gather where messages wait because as many as may be are on their way: sends
     /// what there is to send, calls `pause`, which lets some time pass, and reads all that has come by
     /// then, to be answered in one write. Returns the share of the messages in flight that an answer
-    /// has come for meanwhile, from 0 to 1 (with QoS 2 PUBREC and PUBCOMP are one each); `None` where there was nothing to wait for, there
-    /// are events that [`next`](Self::next) has not returned yet, nothing is to be read
-    /// ([`set_reading`](Self::set_reading)), or something lies between the packets and TCP.
+    /// has come for meanwhile, from 0 to 1 (with QoS 2 PUBREC and PUBCOMP are one each); `None` where
+    /// there was nothing to wait for, there are events that [`next`](Self::next) has not returned yet,
+    /// nothing is to be read ([`set_reading`](Self::set_reading)), or something lies between the
+    /// packets and TCP.
     ///
     /// For who wants messages to cost little and measures no latency. `pause` may block the thread: a
     /// pause of tokio's would end with the first acknowledgement's wake. It should be shorter

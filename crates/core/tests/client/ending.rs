@@ -289,3 +289,37 @@ fn a_client_that_is_dropped_leaves_the_broker() {
         broker.log().contains("Client a closed its connection")
     });
 }
+
+#[test]
+fn disconnect_leaves_what_waits_for_the_window_to_the_next_connection() {
+    let peer = ScriptedPeer::listen();
+    let watched = Watched::new(ClientConfig {
+        max_inflight: 1,
+        ..config("a")
+    });
+    let client = &watched.client;
+    let serve = || {
+        watched.connect(peer.port());
+        client.loop_start().unwrap();
+        let mut broker = peer.accept();
+        broker.read_packet();
+        broker.send(CONNACK);
+        assert!(matches!(watched.next(), Seen::Connect { .. }));
+        broker
+    };
+    let mut broker = serve();
+    let infos = ["1", "2"].map(|payload| client.publish("t", payload, 1, false).unwrap());
+    broker.expect(b"\x32\x06\x00\x01t\x00\x011");
+    client.disconnect().unwrap();
+    broker.expect(b"\xe0\x00");
+    broker.expect_end();
+    broker.close();
+    watched.disconnect_seen().unwrap();
+    client.loop_stop().unwrap();
+    let mut broker = serve();
+    for (id, info) in (1..).zip(&infos) {
+        broker.expect(&[0x32, 6, 0, 1, b't', 0, id, b'0' + id]);
+        broker.send(&[0x40, 2, 0, id]);
+        info.wait_for_publish(Some(DEADLINE)).unwrap();
+    }
+}

@@ -1,6 +1,6 @@
 //! `loop_once`, `loop_start`, `loop_stop`, `loop_forever`.
 
-use testkit::FaultyNet;
+use testkit::{FaultyNet, ScriptedPeer};
 
 use super::*;
 
@@ -247,4 +247,31 @@ fn a_callback_that_panics_ends_its_loop_and_not_the_client() {
     let sent = watched.client.publish("t", "x", 1, false).unwrap();
     sent.wait_for_publish(Some(DEADLINE)).unwrap();
     watched.end();
+}
+
+#[test]
+fn a_panic_that_nobody_has_asked_for_meets_the_next_loop_start() {
+    let peer = ScriptedPeer::listen();
+    let watched = Watched::new(config("a"));
+    watched
+        .client
+        .on_connect(|_, (), _, _| panic!("on purpose"));
+    watched.connect(peer.port());
+    watched.client.loop_start().unwrap();
+    let mut broker = peer.accept();
+    broker.read_packet();
+    broker.send(CONNACK);
+    let client = watched.client.clone();
+    let start = move || {
+        while let Err(error) = client.loop_start() {
+            assert!(matches!(error, Error::Running), "{error}");
+            std::thread::yield_now();
+        }
+    };
+    let thread = std::thread::spawn(start);
+    let panic = in_time(move || thread.join()).unwrap_err();
+    assert_eq!(panic.downcast_ref(), Some(&"on purpose"));
+    // It was told once.
+    watched.client.loop_start().unwrap();
+    watched.client.loop_stop().unwrap();
 }
