@@ -471,10 +471,10 @@ impl Codec {
         let body = &frame[header..];
         let packet = match first & 0xf0 {
             0x20 => self.decode_connack(body)?,
-            0x40 => Incoming::PubAck(self.decode_ack(body)?),
-            0x50 => Incoming::PubRec(self.decode_ack(body)?),
-            0x60 => Incoming::PubRel(self.decode_ack(body)?),
-            0x70 => Incoming::PubComp(self.decode_ack(body)?),
+            0x40 => Incoming::PubAck(Self::decode_ack(body)?),
+            0x50 => Incoming::PubRec(Self::decode_ack(body)?),
+            0x60 => Incoming::PubRel(Self::decode_ack(body)?),
+            0x70 => Incoming::PubComp(Self::decode_ack(body)?),
             0x90 => Incoming::SubAck(self.decode_suback(body)?),
             0xb0 => Incoming::UnsubAck(self.decode_unsuback(body)?),
             0xd0 if body.is_empty() => Incoming::PingResp,
@@ -594,11 +594,14 @@ impl Codec {
         }))
     }
 
-    fn decode_ack(self, body: &[u8]) -> Result<Ack, DecodeError> {
+    /// Some brokers send MQTT 5's reason code and properties on 3.1.1 too, as the `mqtt5` crate's with a PUBCOMP for
+    /// a packet id that it doesn't know. To close the connection, as 3.1.1 has it (MQTT-4.8.0-1), would have it come
+    /// again on each connection; so it is taken for what it says.
+    fn decode_ack(body: &[u8]) -> Result<Ack, DecodeError> {
         let mut reader = Reader::new(body);
         let id = reader.packet_id()?;
         let mut ack = Ack::success(id);
-        if self.protocol == Protocol::V5 && !reader.is_empty() {
+        if !reader.is_empty() {
             ack.reason = ReasonCode(reader.u8()?);
             if !reader.is_empty() {
                 ack.properties = properties::read(&mut reader, PacketKind::Ack)?;

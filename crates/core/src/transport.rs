@@ -98,9 +98,23 @@ impl Transport {
 }
 
 /// What a stream can do.
-trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {
+    /// Returns the TCP socket below, where there is one.
+    fn socket(&self) -> Option<&TcpStream>;
+}
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+impl Duplex for TcpStream {
+    fn socket(&self) -> Option<&TcpStream> {
+        Some(self)
+    }
+}
+
+#[cfg(unix)]
+impl Duplex for UnixStream {
+    fn socket(&self) -> Option<&TcpStream> {
+        None
+    }
+}
 
 /// An open byte stream to the broker.
 pub(crate) struct Stream {
@@ -143,14 +157,25 @@ impl Stream {
         Self::dressed(config, socket).await
     }
 
+    /// Returns whether nothing lies between the packets and TCP.
+    pub(crate) fn is_bare(&self) -> bool {
+        matches!(self.bytes, Bytes::Tcp(_))
+    }
+
     /// Has the system confirm what is read from now on at once, or with what is written next (`false`): a
     /// broker with Nagle's algorithm holds all its answers but the first back until then. A write may
     /// change it. Returns whether that is possible.
     pub(crate) fn confirm_at_once(&self, at_once: bool) -> bool {
-        match &self.bytes {
-            #[cfg(target_os = "linux")]
-            Bytes::Tcp(socket) => socket.set_quickack(at_once).is_ok(),
-            _ => false,
+        let socket = match &self.bytes {
+            Bytes::Tcp(socket) => Some(socket),
+            Bytes::Layered(duplex) => duplex.socket(),
+        };
+        #[cfg(target_os = "linux")]
+        return socket.is_some_and(|socket| socket.set_quickack(at_once).is_ok());
+        #[cfg(not(target_os = "linux"))]
+        {
+            let _ = (socket, at_once);
+            false
         }
     }
 

@@ -106,9 +106,15 @@ fn through_kill_step_down_and_freeze_of_the_primary_all_is_stored_once() {
 
     stop.store(true, Ordering::Relaxed);
     let total = publisher.join().expect("a publisher");
-    eventually(PATIENCE, "everything is stored", || {
-        values(&set).len() as u64 == total
-    });
+    // However many they are: as long as more is stored, nothing is stuck.
+    let mut stored = 0;
+    while stored < total {
+        eventually(PATIENCE, "more is stored, or everything", || {
+            let before = std::mem::replace(&mut stored, values(&set).len() as u64);
+            stored > before || stored == total
+        });
+    }
+    assert_eq!(stored, total);
     let totals = interrupt(program);
     assert_eq!(
         totals,

@@ -30,7 +30,7 @@ impl Connection {
             let state = self.shared.lock();
             (state.session.held_back()?, state.session.answers())
         };
-        if !stream.confirm_at_once(true) {
+        if !stream.is_bare() || !stream.confirm_at_once(true) {
             return None;
         }
         pause();

@@ -19,6 +19,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls;
 
+use super::Duplex;
 use crate::error::Error;
 use keylog::KeyLogFile;
 use rustls::pki_types::ServerName;
@@ -214,6 +215,12 @@ pub(super) fn server_name(host: &str) -> Result<ServerName<'static>, Error> {
 /// A TLS connection whose errors are told in words.
 #[derive(Debug)]
 pub(super) struct Secured(TlsStream<TcpStream>);
+
+impl Duplex for Secured {
+    fn socket(&self) -> Option<&TcpStream> {
+        Some(self.0.get_ref().0)
+    }
+}
 
 impl AsyncRead for Secured {
     fn poll_read(

@@ -95,7 +95,8 @@ pub(crate) fn replay(
         calls.iter().filter(of).count()
     };
     let (log, folds) = (syncs(calls, "s-wal"), syncs(calls, "s"));
-    assert!(log > COUNT / 50, "{log} fsyncs of the write-ahead log");
+    // A busy machine covers many readings with each.
+    assert!(log > 5, "{log} fsyncs of the write-ahead log");
     assert!(folds > 1, "the write-ahead log was folded {folds} times");
     let each = (log / MOMENTS).max(1);
     let mut disk = PoweredDisk::at(&folder.join("disk"));

@@ -199,6 +199,15 @@ fn answers_to_requests() {
 }
 
 #[test]
+fn an_acknowledgement_may_say_more_than_its_version_knows() {
+    let unknown = Ack::with_reason(id(0x0102), ReasonCode::PACKET_ID_NOT_FOUND);
+    // The embedded broker's answer to a PUBREL that comes again after its PUBCOMP was lost.
+    let bytes = b"\x70\x04\x01\x02\x92\x00";
+    case(&BOTH, bytes, &Incoming::PubComp(unknown.clone()));
+    case(V311, b"\x70\x03\x01\x02\x92", &Incoming::PubComp(unknown));
+}
+
+#[test]
 fn ping_disconnect_and_auth() {
     case(&BOTH, b"\xd0\x00", &Incoming::PingResp);
     let disconnect = |reason, properties| Incoming::Disconnect(Disconnect { reason, properties });

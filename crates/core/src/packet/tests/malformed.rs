@@ -139,8 +139,11 @@ fn every_packet_cut_short_within_its_frame_is_malformed() {
 fn bytes_after_the_end() {
     malformed(V311, b"\x20\x03\x00\x00\x00", "CONNACK is too long");
     malformed(V5, b"\x20\x04\x00\x00\x00\x00", "bytes after the end");
-    malformed(V311, b"\x40\x03\x00\x01\x00", "bytes after the end");
-    malformed(V5, b"\x40\x05\x00\x01\x00\x00\x00", "bytes after the end");
+    malformed(
+        &BOTH,
+        b"\x40\x05\x00\x01\x00\x00\x00",
+        "bytes after the end",
+    );
     malformed(V5, b"\xe0\x03\x00\x00\x00", "bytes after the end");
     malformed(&BOTH, b"\xd0\x01\x00", "PINGRESP with a body");
     malformed(

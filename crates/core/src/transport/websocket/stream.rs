@@ -8,9 +8,10 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, BytesMut};
 use rand::Rng as _;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 
-use super::super::Failure;
 use super::super::failure::printable;
+use super::super::{Duplex, Failure};
 use super::frame::{self, Head, LONGEST_CONTROL, Opcode};
 
 /// Bytes of one frame that we write, at most.
@@ -195,6 +196,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
         let reading = pin!(self.inner.read_buf(&mut self.input));
         let read = ready!(reading.poll(cx))?;
         Poll::Ready(Ok(read > 0))
+    }
+}
+
+impl<S: Duplex> Duplex for WebSocketStream<S> {
+    fn socket(&self) -> Option<&TcpStream> {
+        self.inner.socket()
     }
 }
 
