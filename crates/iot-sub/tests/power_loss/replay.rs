@@ -6,7 +6,7 @@ use rusqlite::{Connection, OpenFlags};
 use testkit::{Call, Loss, PoweredDisk};
 
 use crate::packets::{Packet, Packets};
-use crate::record::{COUNT, Recording, number};
+use crate::record::{Recording, number};
 
 /// Moments at which the power is lost, beside those at which something is acknowledged.
 const MOMENTS: usize = 60;
