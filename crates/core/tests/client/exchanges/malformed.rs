@@ -17,7 +17,6 @@ fn leaves(protocols: &[Protocol], bytes: &[u8], reason: u8, cause: &str) {
 }
 
 const BEFORE_5: &[Protocol] = &[Protocol::V31, Protocol::V311];
-const V311: &[Protocol] = &[Protocol::V311];
 const V5: &[Protocol] = &[Protocol::V5];
 
 /// The fixed header alone is enough, with whatever follows it.
@@ -95,7 +94,7 @@ fn a_length_has_four_bytes_at_most_and_holds_what_it_says() {
     );
     leaves(&ALL, b"\x30\x02\x00\x09", 0x81, "past the end");
     leaves(&ALL, b"\x40\x01\x00", 0x81, "past the end");
-    leaves(V311, b"\x40\x03\x00\x01\x00", 0x81, "after the end");
+    leaves(&ALL, b"\x40\x05\x00\x01\x00\x00\x00", 0x81, "after the end");
     leaves(&ALL, b"\xd0\x01\x00", 0x81, "PINGRESP with a body");
     // The length of the properties.
     leaves(V5, b"\x30\x04\x00\x01t\x05", 0x81, "past the end");
