@@ -902,6 +902,7 @@ impl Connection {
         self.opened_at = Instant::now();
         self.output.clear();
         self.unflushed = false;
+        self.unconfirmed = false;
         self.leaving.clear();
         self.patience = None;
         self.write_error = None;

@@ -57,7 +57,7 @@ impl DecodeError {
 pub struct Ack {
     /// The id of the PUBLISH that is acknowledged.
     pub id: PacketId,
-    /// How it went; success before MQTT 5.
+    /// How it went. Before MQTT 5 success, unless the broker says more than it may.
     pub reason: ReasonCode,
     /// Reason string and user properties (MQTT 5).
     pub properties: Option<Box<Properties>>,
@@ -594,7 +594,7 @@ impl Codec {
         }))
     }
 
-    /// Some brokers send MQTT 5's reason code and properties on 3.1.1 too, as the `mqtt5` crate's with a PUBCOMP for
+    /// Decodes one of the four. Some brokers send MQTT 5's reason code and properties on 3.1.1 too, as the `mqtt5` crate's with a PUBCOMP for
     /// a packet id that it doesn't know. To close the connection, as 3.1.1 has it (MQTT-4.8.0-1), would have it come
     /// again on each connection; so it is taken for what it says.
     fn decode_ack(body: &[u8]) -> Result<Ack, DecodeError> {

@@ -63,7 +63,7 @@ struct Sent {
     last: Seq,
     /// An attempt may have stored some of it.
     again: bool,
-    /// It has an id in common with the batch before it.
+    /// It has an id in common with a batch before it, and so waits for that one.
     follows: bool,
     state: State,
 }
@@ -102,7 +102,7 @@ impl Drop for End {
     }
 }
 
-/// Ids that were given here ascend, so there is mostly little to compare.
+/// Returns whether an id is in both batches. Ids that were given here ascend, so there is mostly little to compare.
 fn have_an_id_in_common(first: &[Entry], second: &[Entry]) -> bool {
     let ascends = |entries: &[Entry]| entries.is_sorted_by_key(Entry::id);
     let is_after = || first.last().map(Entry::id) < second.first().map(Entry::id);
@@ -184,8 +184,8 @@ impl Deliverer {
             last,
             again,
         } = batch;
-        let before = self.batches.back();
-        let follows = before.is_some_and(|before| have_an_id_in_common(&before.entries, &entries));
+        let mut before = self.batches.iter();
+        let follows = before.any(|before| have_an_id_in_common(&before.entries, &entries));
         self.batches.push_back(Sent {
             entries: Arc::new(entries),
             last,
@@ -221,17 +221,14 @@ impl Deliverer {
             Some(_) if self.due().is_some_and(|due| due <= Instant::now()) => 1,
             Some(_) => return,
         };
-        let mut is_before_stored = true;
         let due: Vec<_> = self
             .batches
             .iter_mut()
-            .filter(|sent| {
-                let is_free = is_before_stored || !sent.follows;
-                is_before_stored = sent.state == State::Stored;
-                is_free && sent.state == State::Waiting
-            })
+            .enumerate()
+            // Nothing is before the first one: what is stored has been taken away.
+            .filter(|(place, sent)| sent.state == State::Waiting && (*place == 0 || !sent.follows))
             .take(many)
-            .map(|sent| {
+            .map(|(_, sent)| {
                 sent.state = State::UnderWay;
                 let again = mem::replace(&mut sent.again, true);
                 (Arc::clone(&sent.entries), sent.last, again)

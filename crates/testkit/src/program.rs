@@ -345,13 +345,11 @@ mod tests {
     #[test]
     fn signals_arrive() {
         // A shell can't trap what was ignored at its start, as SIGINT is in jobs that run in the background.
-        let shell = "env --default-signal=INT,TERM sh -c";
         let script =
             "trap 'exit 3' INT; trap 'exit 4' TERM; echo ready; while :; do sleep 0.01; done";
         let ended_by = |end: fn(&mut Running)| {
-            let mut words = shell.split(' ').chain([script]);
-            let program = Program::new(words.next().expect("a program"));
-            let mut running = program.args(words).spawn();
+            let shell = ["--default-signal=INT,TERM", "sh", "-c", script];
+            let mut running = Program::new("env").args(shell).spawn();
             running.wait_for_stdout("ready");
             assert!(running.is_running());
             end(&mut running);
