@@ -28,21 +28,27 @@ pub(crate) fn number(bytes: &[u8]) -> Option<usize> {
     digits.parse().ok()
 }
 
-/// Publishes the numbers in their order.
-fn flood(port: u16, qos: u8) {
+/// Publishes the numbers in their order, ten at a time: `iot-sub` has acknowledged them before the next ten come, so that
+/// its commits are small, however fast the publisher is.
+fn flood(broker: &Broker, qos: u8) {
     let client = Client::new(ClientConfig::default(), ()).expect("a client");
     client
-        .connect("127.0.0.1", port, Duration::from_secs(60), None)
+        .connect("127.0.0.1", broker.port(), Duration::from_secs(60), None)
         .expect("a broker");
     client.loop_start().expect("a loop");
     let payload = format!("\"{}\"", "x".repeat(6_000));
+    let done = match qos {
+        1 => "Received PUBACK from traced",
+        _ => "Received PUBCOMP from traced",
+    };
     for number in 0..COUNT {
-        let info = client
+        client
             .publish(topic(number), payload.clone(), qos, false)
             .expect("room");
-        // In small commits, of some ten readings.
         if number % 10 == 9 {
-            info.wait_for_publish(Some(DEADLINE)).expect("an answer");
+            eventually(DEADLINE, "all so far are acknowledged", || {
+                broker.log().matches(done).count() > number
+            });
         }
     }
     client.disconnect().expect("a connection");
@@ -64,14 +70,7 @@ pub(crate) fn record(folder: &Path, mongo: &Mongo, qos: u8, is_there: bool) -> R
         .args(["--store", &url, "--spool", &spool])
         .spawn();
     broker.wait_for_log("Sending SUBACK", DEADLINE);
-    flood(broker.port(), qos);
-    let done = match qos {
-        1 => "Received PUBACK from traced",
-        _ => "Received PUBCOMP from traced",
-    };
-    eventually(DEADLINE, "all are acknowledged", || {
-        broker.log().matches(done).count() >= COUNT
-    });
+    flood(&broker, qos);
     program.terminate();
     if !is_there {
         // Once more, so that it doesn't wait for the store.

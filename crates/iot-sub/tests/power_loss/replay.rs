@@ -6,7 +6,7 @@ use rusqlite::{Connection, OpenFlags};
 use testkit::{Call, Loss, PoweredDisk};
 
 use crate::packets::{Packet, Packets};
-use crate::record::{Recording, number};
+use crate::record::{COUNT, Recording, number};
 
 /// Moments at which the power is lost, beside those at which something is acknowledged.
 const MOMENTS: usize = 60;
@@ -95,8 +95,7 @@ pub(crate) fn replay(
         calls.iter().filter(of).count()
     };
     let (log, folds) = (syncs(calls, "s-wal"), syncs(calls, "s"));
-    // A busy machine covers many readings with each.
-    assert!(log > 5, "{log} fsyncs of the write-ahead log");
+    assert!(log > COUNT / 50, "{log} fsyncs of the write-ahead log");
     assert!(folds > 1, "the write-ahead log was folded {folds} times");
     let each = (log / MOMENTS).max(1);
     let mut disk = PoweredDisk::at(&folder.join("disk"));
