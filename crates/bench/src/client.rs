@@ -23,8 +23,6 @@ const PAYLOAD: &str = "25.37";
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 /// A message that takes longer is lost with the connection.
 const PATIENCE: Option<Duration> = Some(Duration::from_secs(1));
-/// Between two things that are timed.
-const PAUSE: Duration = Duration::from_millis(500);
 /// Messages that a publisher with callbacks lets be under way before it waits for the oldest.
 const AHEAD: usize = 10_000;
 
@@ -165,11 +163,11 @@ pub const BACK: usize = 4;
 /// Prints medians of times in µs: from publishing to PUBACK, of as many bytes there and back on a
 /// bare socket to `bare`, and of the same in a program that is built like the client. Each comes
 /// after a pause of its own: who is measured first would pay for waking the machine.
-pub fn round_trips(face: Face, port: u16, bare: u16, times: usize) -> Result<()> {
+pub fn round_trips(face: Face, port: u16, bare: u16, times: usize, pause: Duration) -> Result<()> {
     let mut echo = TcpStream::connect((Ipv4Addr::LOCALHOST, bare))?;
     echo.set_nodelay(true)?;
     let mut bare_echo = move || -> Result<Duration> {
-        std::thread::sleep(PAUSE);
+        std::thread::sleep(pause);
         let start = Instant::now();
         echo.write_all(&[7; THERE])?;
         echo.read_exact(&mut [0; BACK])?;
@@ -187,13 +185,13 @@ pub fn round_trips(face: Face, port: u16, bare: u16, times: usize) -> Result<()>
                 while reader.read_exact(&mut [0; BACK]).is_ok() && tell.send(()).is_ok() {}
             });
             for _ in 0..times {
-                std::thread::sleep(PAUSE);
+                std::thread::sleep(pause);
                 let start = Instant::now();
                 let info = client.publish(peer::topic(0), PAYLOAD, 1, false)?;
                 info.wait_for_publish(Some(Duration::from_secs(5)))?;
                 ours.push(start.elapsed());
                 echoes.push(bare_echo()?);
-                std::thread::sleep(PAUSE);
+                std::thread::sleep(pause);
                 let start = Instant::now();
                 writer.write_all(&[7; THERE])?;
                 answer.recv()?;
@@ -209,7 +207,7 @@ pub fn round_trips(face: Face, port: u16, bare: u16, times: usize) -> Result<()>
             stream.set_nodelay(true)?;
             for _ in 0..times {
                 // The connection is served meanwhile, as a program would.
-                let _ = tokio::time::timeout(PAUSE, connection.next()).await;
+                let _ = tokio::time::timeout(pause, connection.next()).await;
                 let start = Instant::now();
                 handle.publish(message(&peer::topic(0), QoS::AtLeastOnce)?)?;
                 let Some(Event::Published { .. }) = connection.next().await else {
@@ -217,7 +215,7 @@ pub fn round_trips(face: Face, port: u16, bare: u16, times: usize) -> Result<()>
                 };
                 ours.push(start.elapsed());
                 echoes.push(bare_echo()?);
-                tokio::time::sleep(PAUSE).await;
+                tokio::time::sleep(pause).await;
                 let start = Instant::now();
                 stream.write_all(&[7; THERE]).await?;
                 stream.read_exact(&mut [0; BACK]).await?;

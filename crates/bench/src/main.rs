@@ -17,7 +17,8 @@ use iot_core::QoS;
 const DURATION: Duration = Duration::from_millis(1_500);
 const ROUNDS: usize = 3;
 const IDLE: usize = 1_000;
-const ROUND_TRIPS: usize = 11;
+const ROUND_TRIPS: usize = 21;
+const QUICK_ROUND_TRIPS: usize = 5_001;
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -29,9 +30,13 @@ fn main() -> Result<()> {
         ["client", "publish", face, port, qos] => {
             client::publish(face.parse()?, port.parse()?, qos.parse()?)
         }
-        ["client", "round-trips", face, port, bare] => {
-            client::round_trips(face.parse()?, port.parse()?, bare.parse()?, ROUND_TRIPS)
-        }
+        ["client", "round-trips", face, port, bare, times, pause] => client::round_trips(
+            face.parse()?,
+            port.parse()?,
+            bare.parse()?,
+            times.parse()?,
+            Duration::from_millis(pause.parse()?),
+        ),
         ["client", "idle", face, port] => client::idle(face.parse()?, port.parse()?, IDLE),
         ["client", "threads"] => client::threads(IDLE),
         [] => everything(),
@@ -302,9 +307,16 @@ fn output(arguments: &[&str]) -> Result<String> {
 
 fn round_trips() -> Result<()> {
     println!(
-        "\nFrom publish to PUBACK, half a second apart, median of {ROUND_TRIPS}, in µs, and as many bytes there and\n\
-         back without MQTT, in a program built alike:"
+        "\nFrom publish to PUBACK in µs, and as many bytes there and back without MQTT, in a program built alike."
     );
+    println!("Half a second apart, median of {ROUND_TRIPS}:");
+    round_trips_apart(ROUND_TRIPS, Duration::from_millis(500))?;
+    println!("One after another, median of {QUICK_ROUND_TRIPS}:");
+    round_trips_apart(QUICK_ROUND_TRIPS, Duration::ZERO)
+}
+
+fn round_trips_apart(times: usize, pause: Duration) -> Result<()> {
+    let (times, pause) = (times.to_string(), pause.as_millis().to_string());
     for face in [Face::Callbacks, Face::Connection] {
         let (peer, bare) = (Peer::listen()?, Peer::listen()?);
         let (port, bare_port) = (peer.port()?.to_string(), bare.port()?.to_string());
@@ -321,7 +333,15 @@ fn round_trips() -> Result<()> {
                 });
             }
         });
-        let arguments = ["client", "round-trips", face.name(), &port, &bare_port];
+        let arguments = [
+            "client",
+            "round-trips",
+            face.name(),
+            &port,
+            &bare_port,
+            &times,
+            &pause,
+        ];
         let result = output(&arguments)?;
         let [ours, bare, alike] = result.split(' ').collect::<Vec<_>>()[..] else {
             bail!("an odd result: {result}");

@@ -7,8 +7,10 @@
 //! has one only while something happens, and its next callbacks may run on another: a thousand
 //! idle clients take one thread. So callbacks must not rely on thread-locals; the user data goes
 //! along. Callbacks of one client never run at the same time as one another, and one that blocks
-//! stops no other client. Where no loop runs, [`Client::disconnect`] ends the connection itself, and
-//! calls the callbacks for what that brings on the thread that calls it.
+//! stops no other client. A thread in [`MessageInfo::wait_for_publish`] sends and reads for an idle
+//! client itself, as far as no callback is to be called. Where no loop runs, [`Client::disconnect`]
+//! ends the connection itself, and calls the callbacks for what that brings on the thread that calls
+//! it.
 //!
 //! All methods may be called from any thread and from inside callbacks; no lock is held while a
 //! callback runs. What would wait for the loop doesn't do so inside a callback: [`Client::connect`]
@@ -27,6 +29,7 @@ mod delivery;
 mod driver;
 mod place;
 mod pool;
+mod rest;
 mod serving;
 mod started;
 mod transport;
@@ -777,11 +780,13 @@ impl<U: Send + 'static> Client<U> {
             }
             next = driver.try_next();
         }
-        inner.deliveries.finish(&mut ended);
+        let awaited = inner.deliveries.finish(&mut ended);
         match over {
             // Another connection stands already, or a callback has asked for one.
             Some(_) if driver.is_up() || lock(&inner.control).connect.is_some() => Round::Done,
             Some(result) => Round::Over(result),
+            // Who waits for each message by itself waits for the next one here too, if nobody else does.
+            None if awaited && inner.handle.unacknowledged() == 0 => Round::Idle,
             None => Round::Done,
         }
     }

@@ -24,7 +24,7 @@ use crate::packet::{Incoming, Outgoing, Subscription};
 use crate::reason::ReasonCode;
 use crate::session::{AckToken, Event, ReleaseToken, Session};
 use crate::topic::{RecentTopics, TopicFilter};
-use crate::transport::Stream;
+use crate::transport::{Stream, Twin};
 use direct::Direct;
 
 /// Bytes that are gathered before they are written.
@@ -55,6 +55,19 @@ struct State {
     direct: Option<Direct>,
     /// No connection is wanted any more.
     stopped: bool,
+    attention: Attention,
+}
+
+/// Who waits for the socket of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Attention {
+    /// The runtime, which polls the connection's task.
+    Runtime,
+    /// The thread that polls. What has come is read without asking the runtime, which need not know yet, and is no
+    /// longer to be woken once there is nothing more.
+    Thread,
+    /// It, and what has come is read.
+    Drained,
 }
 
 impl Shared {
@@ -293,6 +306,30 @@ impl Handle {
         self.with(|state| state.stopped = false);
     }
 
+    /// Returns the socket, for another thread to wait for; `None` where there is none, or something lies between it
+    /// and the packets.
+    pub(crate) fn twin(&self) -> Option<Twin> {
+        let state = self.shared.lock();
+        state.direct.as_ref().map(|direct| direct.socket().clone())
+    }
+
+    /// Says who waits for the socket from now on, [`Runtime`](Attention::Runtime) or [`Thread`](Attention::Thread), and
+    /// polls the connection then. A thread does so whenever there is something to be read.
+    pub(crate) fn set_attention(&self, attention: Attention) {
+        self.shared.lock().attention = attention;
+    }
+
+    /// Returns who waits for the socket, and whether all is read.
+    pub(crate) fn attention(&self) -> Attention {
+        self.shared.lock().attention
+    }
+
+    /// Returns whether a thread waits for the socket itself, and no message is on its way any more.
+    pub(crate) fn is_attended_to_the_end(&self) -> bool {
+        let state = self.shared.lock();
+        state.attention != Attention::Runtime && state.session.unacknowledged() == 0
+    }
+
     /// Returns whether the broker has accepted the connection, and it neither has ended nor is ending.
     pub fn is_connected(&self) -> bool {
         self.shared.lock().session.is_connected()
@@ -419,6 +456,7 @@ impl Connection {
                     waker: None,
                     direct: None,
                     stopped: false,
+                    attention: Attention::Runtime,
                 }),
             }),
             link: Link::Down,
@@ -595,8 +633,8 @@ impl Connection {
         matches!(self.link, Link::Up(_) | Link::Closing(..))
     }
 
-    /// Lets handles write by themselves while the driver waits, at the price of a file descriptor:
-    /// of use where they are used on other threads. Takes effect with the next connection.
+    /// Lets handles write by themselves while the driver waits: of use where they are used on other threads. Takes
+    /// effect with the next connection.
     pub(crate) fn set_direct(&mut self) {
         self.direct = true;
     }
@@ -611,7 +649,7 @@ impl Connection {
     /// every thread of a client would keep them.
     #[inline(never)]
     fn dial(&self) -> Dialling {
-        Box::pin(dial(Arc::clone(&self.config), self.direct))
+        Box::pin(dial(Arc::clone(&self.config)))
     }
 
     /// Hands the session over events and bytes until there is an event for the application.
@@ -677,8 +715,10 @@ impl Connection {
                     session, direct, ..
                 } = &mut *state;
                 session.tick(now.into_std())?;
-                if let Some(direct) = direct {
-                    direct.take(&mut self.output, &mut self.leaving);
+                if let Some(direct) = direct
+                    && direct.take(&mut self.output, &mut self.leaving)
+                {
+                    self.unconfirmed = false;
                 }
                 encode(session, &mut self.output, &mut self.leaving, now.into_std());
                 if let Some(direct) = direct {
@@ -834,10 +874,24 @@ impl Connection {
         let (Link::Up(transport) | Link::Closing(transport, _)) = &mut self.link else {
             return Poll::Ready(Ok(()));
         };
-        self.input.reserve(self.read_chunk);
-        let read = {
-            let mut reading = pin!(read_buf(transport, &mut self.input));
-            reading.as_mut().poll(cx)
+        let attention = self.shared.lock().attention;
+        let read = match attention {
+            Attention::Runtime => {
+                self.input.reserve(self.read_chunk);
+                let mut reading = pin!(read_buf(transport, &mut self.input));
+                reading.as_mut().poll(cx)
+            }
+            Attention::Thread => {
+                let read = transport.read_unwatched(&mut self.input, self.read_chunk);
+                if read.is_pending() {
+                    transport.unwatch();
+                }
+                if !matches!(read, Poll::Ready(Ok(read)) if read == self.read_chunk) {
+                    self.shared.lock().attention = Attention::Drained;
+                }
+                read
+            }
+            Attention::Drained => Poll::Pending,
         };
         let Poll::Ready(read) = read else {
             if self.input.is_empty() && self.read_chunk == READ_CHUNKS.0 {
@@ -895,8 +949,8 @@ impl Connection {
         Poll::Ready(result)
     }
 
-    fn opened(&mut self, mut transport: Stream) {
-        let twin = transport.take_twin();
+    fn opened(&mut self, transport: Stream) {
+        let twin = transport.twin().filter(|_| self.direct).cloned();
         self.input.clear();
         self.dropping = 0;
         self.opened_at = Instant::now();
@@ -962,8 +1016,8 @@ impl Connection {
     }
 }
 
-async fn dial(config: Arc<ClientConfig>, with_twin: bool) -> Result<Stream, Error> {
-    let dialling = Stream::dial(&config, with_twin);
+async fn dial(config: Arc<ClientConfig>) -> Result<Stream, Error> {
+    let dialling = Stream::dial(&config);
     match tokio::time::timeout(config.connect_timeout, dialling).await {
         Ok(Ok(transport)) => Ok(transport),
         Ok(Err(error)) => Err(error),

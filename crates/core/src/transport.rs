@@ -5,6 +5,8 @@ mod failure;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod proxy;
+#[cfg(unix)]
+mod socket;
 mod tcp;
 #[cfg(feature = "tls")]
 mod tls;
@@ -12,11 +14,15 @@ mod tls;
 mod websocket;
 
 use std::io;
+#[cfg(target_os = "linux")]
+use std::os::linux::net::TcpStreamExt;
 #[cfg(unix)]
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 #[cfg(unix)]
@@ -24,6 +30,8 @@ use tokio::net::UnixStream;
 
 use crate::config::ClientConfig;
 use crate::error::Error;
+#[cfg(unix)]
+use socket::Socket;
 
 pub(crate) use failure::Failure;
 pub use proxy::Proxy;
@@ -117,24 +125,22 @@ impl Duplex for UnixStream {
 }
 
 /// An open byte stream to the broker.
-pub(crate) struct Stream {
-    bytes: Bytes,
-    twin: Option<Twin>,
-}
+pub(crate) struct Stream(Bytes);
 
 /// A socket whose bytes are the packets' own, or one with layers on top.
 enum Bytes {
-    Tcp(TcpStream),
+    #[cfg(unix)]
+    Tcp(Socket),
     Layered(Box<dyn Duplex>),
 }
 
-/// The same socket, not blocking, for another thread to write to: where nothing lies between it and
-/// the packets.
-pub(crate) type Twin = std::net::TcpStream;
+/// The same socket, not blocking, for another thread to write to and to wait for: where nothing lies between it and the
+/// packets.
+pub(crate) type Twin = Arc<std::net::TcpStream>;
 
 impl Stream {
     /// Dials the broker, as configured.
-    pub(crate) async fn dial(config: &ClientConfig, with_twin: bool) -> io::Result<Self> {
+    pub(crate) async fn dial(config: &ClientConfig) -> io::Result<Self> {
         #[cfg(unix)]
         if let Some(path) = config.transport.path() {
             return Ok(Self::new(UnixStream::connect(path).await?));
@@ -148,47 +154,69 @@ impl Stream {
         if let Some(tls) = &config.tls {
             return Self::dressed(config, tls.connect(&config.host, socket).await?).await;
         }
+        #[cfg(unix)]
         if let Transport::Tcp = config.transport {
-            return Ok(Self {
-                twin: if with_twin { tcp::twin(&socket) } else { None },
-                bytes: Bytes::Tcp(socket),
-            });
+            return Ok(Self(Bytes::Tcp(Socket::new(socket)?)));
         }
         Self::dressed(config, socket).await
     }
 
     /// Returns whether nothing lies between the packets and TCP.
     pub(crate) fn is_bare(&self) -> bool {
-        matches!(self.bytes, Bytes::Tcp(_))
+        self.twin().is_some()
+    }
+
+    /// Returns what another thread may write to, and wait for, where that is possible.
+    pub(crate) fn twin(&self) -> Option<&Twin> {
+        match &self.0 {
+            #[cfg(unix)]
+            Bytes::Tcp(socket) => Some(socket.stream()),
+            Bytes::Layered(_) => None,
+        }
+    }
+
+    /// Has the runtime no longer wait for something to read, where another thread may do so, until that is polled for.
+    pub(crate) fn unwatch(&mut self) {
+        #[cfg(unix)]
+        if let Bytes::Tcp(socket) = &mut self.0 {
+            socket.unwatch();
+        }
+    }
+
+    /// Reads up to so many bytes without asking the runtime whether there are any; pending where there are none, or
+    /// that isn't possible.
+    pub(crate) fn read_unwatched(
+        &self,
+        input: &mut BytesMut,
+        most: usize,
+    ) -> Poll<io::Result<usize>> {
+        match &self.0 {
+            #[cfg(unix)]
+            Bytes::Tcp(socket) => socket.read_unwatched(input, most),
+            Bytes::Layered(_) => Poll::Pending,
+        }
     }
 
     /// Has the system confirm what is read from now on at once, or with what is written next (`false`): a
     /// broker with Nagle's algorithm holds all its answers but the first back until then. A write may
     /// change it. Returns whether that is possible.
     pub(crate) fn confirm_at_once(&self, at_once: bool) -> bool {
-        let socket = match &self.bytes {
-            Bytes::Tcp(socket) => Some(socket),
-            Bytes::Layered(duplex) => duplex.socket(),
-        };
         #[cfg(target_os = "linux")]
-        return socket.is_some_and(|socket| socket.set_quickack(at_once).is_ok());
+        return match &self.0 {
+            Bytes::Tcp(socket) => socket.stream().set_quickack(at_once).is_ok(),
+            Bytes::Layered(duplex) => duplex
+                .socket()
+                .is_some_and(|socket| socket.set_quickack(at_once).is_ok()),
+        };
         #[cfg(not(target_os = "linux"))]
         {
-            let _ = (socket, at_once);
+            let _ = at_once;
             false
         }
     }
 
     fn new(duplex: impl Duplex + 'static) -> Self {
-        Self {
-            bytes: Bytes::Layered(Box::new(duplex)),
-            twin: None,
-        }
-    }
-
-    /// Takes what another thread may write to, where that was wanted and is possible.
-    pub(crate) fn take_twin(&mut self) -> Option<Twin> {
-        self.twin.take()
+        Self(Bytes::Layered(Box::new(duplex)))
     }
 
     /// Puts WebSocket on top, if it is wanted.
@@ -213,7 +241,8 @@ impl AsyncRead for Stream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match &mut self.bytes {
+        match &mut self.0 {
+            #[cfg(unix)]
             Bytes::Tcp(socket) => Pin::new(socket).poll_read(cx, buf),
             Bytes::Layered(duplex) => Pin::new(duplex).poll_read(cx, buf),
         }
@@ -226,21 +255,24 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.bytes {
+        match &mut self.0 {
+            #[cfg(unix)]
             Bytes::Tcp(socket) => Pin::new(socket).poll_write(cx, bytes),
             Bytes::Layered(duplex) => Pin::new(duplex).poll_write(cx, bytes),
         }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.bytes {
+        match &mut self.0 {
+            #[cfg(unix)]
             Bytes::Tcp(socket) => Pin::new(socket).poll_flush(cx),
             Bytes::Layered(duplex) => Pin::new(duplex).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.bytes {
+        match &mut self.0 {
+            #[cfg(unix)]
             Bytes::Tcp(socket) => Pin::new(socket).poll_shutdown(cx),
             Bytes::Layered(duplex) => Pin::new(duplex).poll_shutdown(cx),
         }
@@ -261,8 +293,8 @@ mod tests {
                 nodelay,
                 ..ClientConfig::default()
             };
-            let mut stream = Stream::dial(&config, true).await.unwrap();
-            let socket = stream.take_twin().unwrap();
+            let stream = Stream::dial(&config).await.unwrap();
+            let socket = stream.twin().unwrap();
             assert_eq!(socket.nodelay().unwrap(), nodelay);
         }
     }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{driver, lock};
+use super::{driver, lock, rest};
 use crate::error::Error;
 use crate::message::PacketId;
 use crate::reason::ReasonCode;
@@ -24,7 +24,8 @@ struct State {
 }
 
 impl Delivery {
-    fn finish(&self, result: Result<ReasonCode, Error>) {
+    /// Returns whether somebody waits for it.
+    fn finish(&self, result: Result<ReasonCode, Error>) -> bool {
         let mut state = lock(&self.state);
         state.result = Some(result);
         let awaited = state.awaited;
@@ -32,6 +33,7 @@ impl Delivery {
         if awaited {
             self.finished.notify_all();
         }
+        awaited
     }
 }
 
@@ -72,6 +74,10 @@ impl MessageInfo {
     /// [`Published::result`](super::Published::result) gives it.
     pub fn wait_for_publish(&self, timeout: Option<Duration>) -> Result<(), Error> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let has_ended = || lock(&self.delivery.state).result.is_some();
+        if !has_ended() && !driver::runs_here(self.client) {
+            rest::attend(self.client, deadline, has_ended);
+        }
         let mut state = lock(&self.delivery.state);
         loop {
             if let Some(result) = &state.result {
@@ -157,10 +163,11 @@ impl Deliveries {
         }
     }
 
-    /// Tells the end of the oldest message with each of these ids, and empties `ended`.
-    pub(super) fn finish(&self, ended: &mut Vec<Ended>) {
+    /// Tells the end of the oldest message with each of these ids, and empties `ended`. Returns whether it is one, and
+    /// somebody waits for it.
+    pub(super) fn finish(&self, ended: &mut Vec<Ended>) -> bool {
         if ended.is_empty() {
-            return;
+            return false;
         }
         let mut finished = Vec::with_capacity(ended.len());
         let mut open = lock(&self.0);
@@ -168,9 +175,12 @@ impl Deliveries {
             finished.extend(open.finish(mid).map(|delivery| (delivery, result)));
         }
         drop(open);
-        for (delivery, result) in finished {
-            delivery.finish(result);
-        }
+        let is_one = finished.len() == 1;
+        finished
+            .into_iter()
+            .fold(is_one, |awaited, (delivery, result)| {
+                delivery.finish(result) && awaited
+            })
     }
 }
 

@@ -218,6 +218,11 @@ fn runtime() -> io::Result<&'static Runtime> {
     Ok(RUNTIME.get().expect("it is set"))
 }
 
+/// Has this thread make timers and sockets of the runtime, until the guard is dropped.
+pub(super) fn inside() -> io::Result<impl Sized> {
+    Ok(runtime()?.enter())
+}
+
 /// Runs a future to its end. A thread that belongs to another runtime may not do so itself, so a
 /// thread is borrowed there: the calls of this client block, wherever they are made.
 pub(super) fn block_on<T: Send>(future: impl Future<Output = T> + Send) -> T {

@@ -3,24 +3,19 @@
 //! runtime, which waits for all of them on one thread. That thread itself does what there is to do,
 //! for handing it to another would take time; another one waits meanwhile.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use tokio::time::Sleep;
 
+use super::rest::{Job, Rest};
 use super::{driver, lock};
-
-/// Does what there is to do for a client. Returns how it goes on, unless its loop is over.
-pub(super) type Job = Box<dyn FnOnce() -> Option<Rest> + Send>;
-
-/// A client at rest: ready when there is something to do for it.
-pub(super) struct Rest(pub(super) Pin<Box<dyn Future<Output = Job> + Send>>);
 
 /// How long a thread that isn't needed waits for a job before it ends.
 const KEEP: Duration = Duration::from_secs(2);
@@ -29,7 +24,7 @@ static POOL: Mutex<Pool> = Mutex::new(Pool {
     jobs: VecDeque::new(),
     free: 0,
     waiting: Vec::new(),
-    resting: 0,
+    resting: BTreeMap::new(),
 });
 
 struct Pool {
@@ -39,14 +34,14 @@ struct Pool {
     free: usize,
     /// Those of them that wait, and what wakes them.
     waiting: Vec<(ThreadId, Waker)>,
-    /// Clients without a thread.
-    resting: usize,
+    /// Clients without a thread, by their numbers.
+    resting: BTreeMap<u64, Arc<Rest>>,
 }
 
 impl Pool {
     /// Starts a thread where one is needed and none is free.
     fn provide(&mut self) -> io::Result<()> {
-        if self.free == 0 && (self.resting > 0 || !self.jobs.is_empty()) {
+        if self.free == 0 && (!self.resting.is_empty() || !self.jobs.is_empty()) {
             let thread = thread::Builder::new().name("iot-core loop".into());
             thread.spawn(work)?;
             self.free += 1;
@@ -96,13 +91,13 @@ impl Pool {
             self.try_provide();
             return Poll::Ready(Some(job));
         }
-        if self.free == 1 && self.resting > 0 {
+        if self.free == 1 && !self.resting.is_empty() {
             *spare = None;
         } else {
             let spare = spare.get_or_insert_with(|| Box::pin(tokio::time::sleep(KEEP)));
             if spare.as_mut().poll(cx).is_ready() {
                 self.stop_waiting();
-                if self.resting == 0 {
+                if self.resting.is_empty() {
                     // The last one may have been needed so far.
                     self.waiting.drain(..).for_each(|(_, waker)| waker.wake());
                 }
@@ -135,6 +130,25 @@ pub(super) fn start(job: Job) -> io::Result<()> {
     Ok(())
 }
 
+/// Returns what a client without a thread waits for.
+pub(super) fn resting(client: u64) -> Option<Arc<Rest>> {
+    lock(&POOL).resting.get(&client).cloned()
+}
+
+/// Has a thread do what there is to do for a client that has been at rest.
+pub(super) fn woken(client: u64, job: Job) {
+    let mut pool = lock(&POOL);
+    let rest = pool.resting.remove(&client);
+    pool.jobs.push_back(job);
+    pool.try_provide();
+    let waiter = pool.waiter();
+    drop(pool);
+    drop(rest);
+    if let Some(waiter) = waiter {
+        waiter.wake();
+    }
+}
+
 /// The life of a thread.
 fn work() {
     let mut rest = None;
@@ -142,28 +156,21 @@ fn work() {
         rest = job();
         let mut pool = lock(&POOL);
         pool.free += 1;
-        pool.resting += usize::from(rest.is_some());
+        if let Some(rest) = &rest {
+            pool.resting.insert(rest.client, Arc::clone(rest));
+        }
     }
 }
 
 /// Has a client rest, and waits for the next job.
-async fn next(rest: Option<Rest>) -> Option<Job> {
+async fn next(rest: Option<Arc<Rest>>) -> Option<Job> {
     if let Some(rest) = rest {
-        tokio::spawn(wake_after(rest));
+        tokio::spawn(async move {
+            if let Some(job) = rest.over().await {
+                woken(rest.client, job);
+            }
+        });
     }
     let mut spare = None;
     poll_fn(|cx| lock(&POOL).poll_job(&mut spare, cx)).await
-}
-
-async fn wake_after(rest: Rest) {
-    let job = rest.0.await;
-    let mut pool = lock(&POOL);
-    pool.resting -= 1;
-    pool.jobs.push_back(job);
-    pool.try_provide();
-    let waiter = pool.waiter();
-    drop(pool);
-    if let Some(waiter) = waiter {
-        waiter.wake();
-    }
 }

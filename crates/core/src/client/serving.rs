@@ -9,14 +9,14 @@ use std::task::Poll;
 use super::delivery::Ended;
 use super::driver::{Patience, Waited};
 use super::place::Loan;
-use super::pool::{Job, Rest};
+use super::rest::{Job, Rest};
 use super::started::Started;
 use super::{Client, Running, lock};
 use crate::session::Event;
 
 impl<U: Send + 'static> Client<U> {
     /// What `loop_start` starts.
-    pub(super) fn begin(self, started: Arc<Started>) -> Option<Rest> {
+    pub(super) fn begin(self, started: Arc<Started>) -> Option<Arc<Rest>> {
         let running = Running::new(self.clone());
         let mut driver = Loan::take(&self);
         driver.set_reconnects(true);
@@ -30,7 +30,7 @@ impl<U: Send + 'static> Client<U> {
         started: Arc<Started>,
         running: Running<U>,
         mut driver: Loan<U>,
-    ) -> Option<Rest> {
+    ) -> Option<Arc<Rest>> {
         let ended = Arc::clone(&started);
         let served = catch_unwind(AssertUnwindSafe(|| {
             match self.turn(&mut driver, Some(first), Patience::Linger) {
@@ -50,8 +50,10 @@ impl<U: Send + 'static> Client<U> {
     }
 
     /// Waits for something to do, on no thread.
-    fn rest(&self, started: Arc<Started>, running: Running<U>, mut driver: Loan<U>) -> Rest {
+    fn rest(&self, started: Arc<Started>, running: Running<U>, mut driver: Loan<U>) -> Arc<Rest> {
         let client = self.clone();
+        let (number, handle) = (client.inner.number, client.inner.handle.clone());
+        let is_quiet = lock(&client.inner.callbacks).on_publish.is_empty();
         let ended = Arc::clone(&started);
         let mut rest = Box::pin(async move {
             let inner = &client.inner;
@@ -63,7 +65,8 @@ impl<U: Send + 'static> Client<U> {
                 match driver.rest(config.as_ref(), &inner.wake).await {
                     // Where no callback wants to know, nobody needs a thread.
                     Waited::Event(Event::Published { id, result, .. })
-                        if !driver.is_busy() && lock(&inner.callbacks).on_publish.is_empty() =>
+                        if (!driver.is_busy() || inner.handle.is_attended_to_the_end())
+                            && lock(&inner.callbacks).on_publish.is_empty() =>
                     {
                         inner.deliveries.finish_one(Ended { mid: id, result });
                     }
@@ -73,7 +76,7 @@ impl<U: Send + 'static> Client<U> {
             let job: Job = Box::new(move || client.serve(waited, started, running, driver));
             job
         });
-        Rest(Box::pin(poll_fn(move |cx| {
+        let wake = poll_fn(move |cx| {
             let rest = rest.as_mut();
             catch_unwind(AssertUnwindSafe(|| rest.poll(cx))).unwrap_or_else(|panic| {
                 let ended = Arc::clone(&ended);
@@ -82,6 +85,7 @@ impl<U: Send + 'static> Client<U> {
                     None
                 }))
             })
-        })))
+        });
+        Rest::new(number, handle, is_quiet, Box::pin(wake))
     }
 }

@@ -26,6 +26,8 @@ pub(super) struct Direct {
     /// Ids of the tracked QoS 0 messages in it.
     leaving: Vec<PacketId>,
     last: Option<Instant>,
+    /// Something was written since the driver took over last.
+    wrote: bool,
 }
 
 impl Direct {
@@ -36,15 +38,17 @@ impl Direct {
             rest: BytesMut::new(),
             leaving: Vec::new(),
             last: None,
+            wrote: false,
         }
     }
 
     /// The driver takes over: what is left goes first, as soon as there is room for more in `output`. Until
-    /// [`give`](Self::give) nothing is written here.
-    pub(super) fn take(&mut self, output: &mut BytesMut, leaving: &mut Vec<PacketId>) {
+    /// [`give`](Self::give) nothing is written here. Returns whether something was since it took over last.
+    pub(super) fn take(&mut self, output: &mut BytesMut, leaving: &mut Vec<PacketId>) -> bool {
         self.quiet = false;
+        let wrote = std::mem::take(&mut self.wrote);
         if self.rest.is_empty() || output.len() >= WRITE_CHUNK {
-            return;
+            return wrote;
         }
         let rest = std::mem::take(&mut self.rest);
         if output.is_empty() {
@@ -53,11 +57,16 @@ impl Direct {
             output.extend_from_slice(&rest);
         }
         leaving.append(&mut self.leaving);
+        wrote
     }
 
     /// The driver has encoded what there was; nothing of it is unwritten if `quiet`.
     pub(super) fn give(&mut self, quiet: bool) {
         self.quiet = quiet;
+    }
+
+    pub(super) fn socket(&self) -> &Twin {
+        &self.socket
     }
 
     pub(super) fn is_clear(&self) -> bool {
@@ -72,13 +81,17 @@ impl Direct {
         }
         let now = Instant::now();
         encode(session, &mut self.rest, &mut self.leaving, now);
-        if !driver_waits || !self.quiet || self.last.is_some_and(|last| now - last < SELDOM) {
+        // Who has waited for the answer to the message before has nothing to gather.
+        let is_alone = session.in_flight() == 1;
+        let is_seldom = || self.last.is_none_or(|last| now - last >= SELDOM);
+        if !driver_waits || !self.quiet || !(is_alone || is_seldom()) {
             return false;
         }
         self.last = Some(now);
         // An error, too, is the driver's business: it meets it again.
-        if let Ok(written) = self.socket.write(&self.rest) {
+        if let Ok(written) = (&*self.socket).write(&self.rest) {
             self.rest.advance(written);
+            self.wrote = true;
         }
         if !self.rest.is_empty() {
             self.quiet = false;
@@ -96,6 +109,7 @@ impl Direct {
 mod tests {
     use std::io::{Read, Write};
     use std::net::{Ipv4Addr, TcpListener, TcpStream};
+    use std::time::{Duration, Instant};
 
     use super::WRITE_CHUNK;
     use crate::config::ClientConfig;
@@ -165,6 +179,31 @@ mod tests {
             matches!(event, Ok(Some(Event::Published { .. }))),
             "{event:?}"
         );
+    }
+
+    #[tokio::test]
+    async fn who_has_waited_for_the_answer_to_the_message_before_has_the_next_one_sent_at_once() {
+        let (mut connection, mut broker) = waiting().await;
+        let handle = connection.handle();
+        for mid in 1..=2 {
+            // However soon that is.
+            connection.shared.lock().direct.as_mut().unwrap().last =
+                Some(Instant::now() + Duration::from_mins(1));
+            handle.publish(message(b"x".into())).unwrap();
+            let mut bytes = [0; 8];
+            broker.read_exact(&mut bytes).unwrap();
+            assert_eq!(bytes, [b'\x32', 6, 0, 1, b't', 0, mid, b'x']);
+            broker.write_all(&[0x40, 2, 0, mid]).unwrap();
+            let event = connection.next().await;
+            assert!(matches!(event, Some(Event::Published { .. })), "{event:?}");
+            wait(&mut connection).await;
+        }
+        // Where there is something to gather, that is left to the driver.
+        for _ in 0..2 {
+            handle.publish(message(b"x".into())).unwrap();
+        }
+        let state = connection.shared.lock();
+        assert!(!state.direct.as_ref().unwrap().rest.is_empty());
     }
 
     #[tokio::test]

@@ -5,7 +5,6 @@ use std::net::{IpAddr, SocketAddr};
 
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 
-use super::Twin;
 use crate::config::ClientConfig;
 
 /// Connects to each address of the host name in turn, until one answers.
@@ -33,20 +32,6 @@ pub(super) async fn connect(config: &ClientConfig, host: &str, port: u16) -> io:
         );
     }
     Err(last)
-}
-
-/// Returns the same socket once more; `None` where the system has no room for it, or can't.
-pub(super) fn twin(socket: &TcpStream) -> Option<Twin> {
-    #[cfg(unix)]
-    {
-        use std::os::fd::AsFd;
-        socket.as_fd().try_clone_to_owned().ok().map(Twin::from)
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = socket;
-        None
-    }
 }
 
 async fn connect_from(local: Option<IpAddr>, address: SocketAddr) -> io::Result<TcpStream> {
