@@ -783,12 +783,19 @@ impl<U: Send + 'static> Client<U> {
         let awaited = inner.deliveries.finish(&mut ended);
         match over {
             // Another connection stands already, or a callback has asked for one.
-            Some(_) if driver.is_up() || lock(&inner.control).connect.is_some() => Round::Done,
+            Some(_) if driver.is_up() || self.is_to_connect() => Round::Done,
             Some(result) => Round::Over(result),
-            // Who waits for each message by itself waits for the next one here too, if nobody else does.
-            None if awaited && inner.handle.unacknowledged() == 0 => Round::Idle,
+            // Who waits for each message before the next one waits for the socket too, while the client rests.
+            None if awaited && inner.handle.unacknowledged() == 0 && !self.is_to_connect() => {
+                Round::Idle
+            }
             None => Round::Done,
         }
+    }
+
+    /// Whether somebody has asked for a connection, a callback perhaps, which wakes nobody.
+    fn is_to_connect(&self) -> bool {
+        lock(&self.inner.control).connect.is_some()
     }
 
     fn released(&self, ack: &Ack) {

@@ -722,7 +722,7 @@ impl Connection {
                 }
                 encode(session, &mut self.output, &mut self.leaving, now.into_std());
                 if let Some(direct) = direct {
-                    direct.give(self.output.is_empty());
+                    direct.give(self.output.is_empty(), session.in_flight());
                 }
                 drain(session, &mut self.events);
                 Situation {
@@ -1075,8 +1075,13 @@ fn part(mut transport: Pin<&mut Stream>, farewell: &[u8]) {
     let _ = transport.as_mut().poll_write(&mut cx, farewell);
     let _ = transport.as_mut().poll_shutdown(&mut cx);
     // Closing with unread bytes would reset the stream, and the packet might be lost.
-    let mut bytes = [0; 4096];
+    let (mut bytes, mut unwatched) = ([0; 4096], BytesMut::new());
     for _ in 0..256 {
+        unwatched.clear();
+        // The runtime may not know yet that there are any.
+        if let Poll::Ready(Ok(1..)) = transport.read_unwatched(&mut unwatched, bytes.len()) {
+            continue;
+        }
         let mut buffer = ReadBuf::new(&mut bytes);
         match transport.as_mut().poll_read(&mut cx, &mut buffer) {
             Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {}

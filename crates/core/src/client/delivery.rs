@@ -65,6 +65,11 @@ impl MessageInfo {
         matches!(lock(&self.delivery.state).result, Some(Ok(_)))
     }
 
+    #[cfg(test)]
+    pub(super) fn is_awaited(&self) -> bool {
+        lock(&self.delivery.state).awaited
+    }
+
     /// Waits until the message is sent (QoS 0) or acknowledged (1, 2), `timeout` at most, for ever
     /// without one. A loop must run meanwhile, on another thread.
     ///

@@ -7,9 +7,11 @@ mod attend;
 
 use std::future::{Future, poll_fn};
 use std::mem;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
+
+use tokio::task::coop::unconstrained;
 
 use super::lock;
 use crate::connection::{Attention, Handle};
@@ -110,7 +112,8 @@ impl Rest {
             state.again = false;
             drop(state);
             self.handle.set_attention(attention);
-            let polled = wake.as_mut().poll(&mut Context::from_waker(waker));
+            // A task of another runtime that waits here may have used up what tokio grants it at a time.
+            let polled = pin!(unconstrained(wake.as_mut())).poll(&mut Context::from_waker(waker));
             state = lock(&self.state);
             if let Poll::Ready(job) = polled {
                 self.handle.set_attention(Attention::Runtime);

@@ -26,6 +26,8 @@ pub(super) struct Direct {
     /// Ids of the tracked QoS 0 messages in it.
     leaving: Vec<PacketId>,
     last: Option<Instant>,
+    /// Messages whose acknowledgements were to come when driver or handle looked last.
+    in_flight: usize,
     /// Something was written since the driver took over last.
     wrote: bool,
 }
@@ -38,6 +40,7 @@ impl Direct {
             rest: BytesMut::new(),
             leaving: Vec::new(),
             last: None,
+            in_flight: 0,
             wrote: false,
         }
     }
@@ -61,8 +64,9 @@ impl Direct {
     }
 
     /// The driver has encoded what there was; nothing of it is unwritten if `quiet`.
-    pub(super) fn give(&mut self, quiet: bool) {
+    pub(super) fn give(&mut self, quiet: bool, in_flight: usize) {
         self.quiet = quiet;
+        self.in_flight = in_flight;
     }
 
     pub(super) fn socket(&self) -> &Twin {
@@ -82,7 +86,8 @@ impl Direct {
         let now = Instant::now();
         encode(session, &mut self.rest, &mut self.leaving, now);
         // Who has waited for the answer to the message before has nothing to gather.
-        let is_alone = session.in_flight() == 1;
+        let before = std::mem::replace(&mut self.in_flight, session.in_flight());
+        let is_alone = (before, self.in_flight) == (0, 1);
         let is_seldom = || self.last.is_none_or(|last| now - last >= SELDOM);
         if !driver_waits || !self.quiet || !(is_alone || is_seldom()) {
             return false;
@@ -198,12 +203,15 @@ mod tests {
             assert!(matches!(event, Some(Event::Published { .. })), "{event:?}");
             wait(&mut connection).await;
         }
-        // Where there is something to gather, that is left to the driver.
-        for _ in 0..2 {
-            handle.publish(message(b"x".into())).unwrap();
-        }
+        // What follows before the answer is left to the driver, which gathers.
+        handle.publish(message(b"x".into())).unwrap();
+        let quick = message(b"x".into()).with_qos(QoS::AtMostOnce);
+        handle.publish(quick).unwrap();
         let state = connection.shared.lock();
-        assert!(!state.direct.as_ref().unwrap().rest.is_empty());
+        assert_eq!(
+            state.direct.as_ref().unwrap().rest[..],
+            *b"\x30\x04\x00\x01tx"
+        );
     }
 
     #[tokio::test]

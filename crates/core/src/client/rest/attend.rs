@@ -287,6 +287,43 @@ mod tests {
         waiting.join().unwrap().unwrap();
     }
 
+    /// Nothing else would wake a client that rests.
+    #[test]
+    fn a_callback_that_wants_another_connection_gets_it_though_the_message_ends_with_it() {
+        let (client, peer, mut broker) = at_rest();
+        let (sent, waiting) = waits(&client, "t");
+        let awaited = sent.clone();
+        client.on_message(move |client, (), _| {
+            eventually(DEADLINE, "the thread waits for the loop", || {
+                awaited.is_awaited()
+            });
+            client.reconnect().unwrap();
+        });
+        let [high, low] = sent.mid().get().to_be_bytes();
+        broker.send(&[0x30, 4, 0, 1, b't', b'y', 0x40, 2, high, low]);
+        waiting.join().unwrap().unwrap();
+        peer.accept().read_packet();
+    }
+
+    /// tokio lets a task do only so much at a time.
+    #[tokio::test]
+    async fn a_task_of_another_runtime_waits_though_it_has_had_its_share() {
+        let (client, _peer, mut broker) = at_rest();
+        let stopped = stop_the_runtime();
+        let answering = thread::spawn(move || {
+            let packet = broker.read_packet();
+            broker.send(&[&b"\x40\x02"[..], &packet[5..7]].concat());
+            broker
+        });
+        while tokio::task::coop::has_budget_remaining() {
+            tokio::task::coop::consume_budget().await;
+        }
+        let sent = client.publish("t", "x", 1, false).unwrap();
+        sent.wait_for_publish(Some(DEADLINE)).unwrap();
+        drop(stopped);
+        answering.join().unwrap();
+    }
+
     #[test]
     fn another_thread_waits_meanwhile() {
         let (client, _peer, mut broker) = at_rest();
