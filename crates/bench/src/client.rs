@@ -161,7 +161,7 @@ pub const THERE: usize = 26;
 pub const BACK: usize = 4;
 
 /// Prints medians of times in µs: from publishing to PUBACK, of as many bytes there and back on a
-/// bare socket to `bare`, and of the same in a program that is built like the client. Each comes
+/// bare socket to `bare`, and of the same with two threads, or on the client's runtime. Each comes
 /// after a pause of its own: who is measured first would pay for waking the machine.
 pub fn round_trips(face: Face, port: u16, bare: u16, times: usize, pause: Duration) -> Result<()> {
     let mut echo = TcpStream::connect((Ipv4Addr::LOCALHOST, bare))?;

@@ -308,9 +308,7 @@ fn output(arguments: &[&str]) -> Result<String> {
 }
 
 fn round_trips() -> Result<()> {
-    println!(
-        "\nFrom publish to PUBACK in µs, and as many bytes there and back without MQTT, in a program built alike."
-    );
+    println!("\nFrom publish to PUBACK in µs, and as many bytes there and back without MQTT.");
     println!("Half a second apart, median of {ROUND_TRIPS}:");
     round_trips_apart(ROUND_TRIPS, Duration::from_millis(500))?;
     println!("One after another, median of {QUICK_ROUND_TRIPS}:");

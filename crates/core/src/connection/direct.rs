@@ -135,6 +135,9 @@ mod tests {
         connection.set_direct();
         connection.connect().await.unwrap();
         let (mut broker, _) = listener.accept().unwrap();
+        broker
+            .set_read_timeout(Some(Duration::from_secs(30)))
+            .unwrap();
         let mut head = [0; 2];
         broker.read_exact(&mut head).unwrap();
         broker
@@ -173,7 +176,7 @@ mod tests {
         assert!(matches!(event, Some(Event::Published { .. })), "{event:?}");
         // With QoS 0, that it has left is told.
         wait(&mut connection).await;
-        let second = std::time::Duration::from_secs(1);
+        let second = Duration::from_secs(1);
         connection.shared.lock().direct.as_mut().unwrap().last = None;
         let quick = message(b"y".into()).with_qos(QoS::AtMostOnce);
         handle.publish_tracked(quick).unwrap();

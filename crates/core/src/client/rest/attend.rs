@@ -1,17 +1,15 @@
 //! A thread that waits for the end of a message waits for the socket itself, in the place of the runtime's thread.
 
-use std::io::{PipeReader, PipeWriter, Read, Write};
-use std::net::TcpStream;
-use std::os::fd::AsFd;
-use std::sync::Arc;
+mod bell;
+
 use std::task::Waker;
 use std::time::Instant;
-
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::super::{driver, lock, pool};
 use super::{Polled, Rest};
 use crate::connection::Attention;
+use bell::Bell;
+pub(super) use bell::Ring;
 
 thread_local! {
     /// This thread's; `None` where the system has no room for it.
@@ -90,55 +88,10 @@ impl Rest {
     }
 }
 
-/// What wakes a thread that attends.
-struct Bell {
-    hears: PipeReader,
-    rings: Arc<PipeWriter>,
-}
-
-/// Rings once.
-pub(super) struct Ring(Arc<PipeWriter>);
-
-impl Ring {
-    pub(super) fn ring(self) {
-        // There is room: each ring is heard before the next one is handed out.
-        let _ = (&*self.0).write(&[1]);
-    }
-}
-
-impl Bell {
-    fn new() -> Option<Self> {
-        let (hears, rings) = std::io::pipe().ok()?;
-        let rings = Arc::new(rings);
-        Some(Self { hears, rings })
-    }
-
-    fn ring(&self) -> Ring {
-        Ring(Arc::clone(&self.rings))
-    }
-
-    /// Takes the ring that has come, or is just coming.
-    fn heard(&self) {
-        let _ = (&self.hears).read(&mut [0]);
-    }
-
-    /// Waits until there is something to read from the socket, or it rings, or a signal comes. Returns `false` at the
-    /// deadline.
-    fn wait(&self, socket: Option<&TcpStream>, deadline: Option<Instant>) -> bool {
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        let timeout = left.and_then(|left| Timespec::try_from(left).ok());
-        let hears = self.hears.as_fd();
-        // The same twice where there is no socket.
-        let socket = socket.map_or(hears, AsFd::as_fd);
-        let mut both =
-            [hears, socket].map(|either| PollFd::from_borrowed_fd(either, PollFlags::IN));
-        poll(&mut both, timeout.as_ref()) != Ok(0)
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
+    use std::ops::Deref;
+    use std::sync::{Arc, mpsc};
     use std::thread::{self, JoinHandle};
     use std::time::Duration;
 
@@ -152,8 +105,25 @@ mod tests {
     const CONNACK: &[u8] = b"\x20\x02\x00\x00";
     const RESUMED: &[u8] = b"\x20\x02\x01\x00";
 
+    /// A client whose loop ends with it: it would go on dialling, and find the peer of another test.
+    struct Connected(Client);
+
+    impl Deref for Connected {
+        type Target = Client;
+
+        fn deref(&self) -> &Client {
+            &self.0
+        }
+    }
+
+    impl Drop for Connected {
+        fn drop(&mut self) {
+            let _ = self.disconnect();
+        }
+    }
+
     /// A client whose loop is at rest, and the broker's end of its connection.
-    fn at_rest() -> (Client, ScriptedPeer, Conversation) {
+    fn at_rest() -> (Connected, ScriptedPeer, Conversation) {
         let peer = ScriptedPeer::listen();
         let config = ClientConfig {
             client_id: "a".into(),
@@ -161,7 +131,7 @@ mod tests {
             reconnect_delay: (Duration::ZERO, Duration::ZERO),
             ..ClientConfig::default()
         };
-        let client = Client::new(config, ()).unwrap();
+        let client = Connected(Client::new(config, ()).unwrap());
         let keep_alive = Duration::from_mins(1);
         client
             .connect("127.0.0.1", peer.port(), keep_alive, None)
