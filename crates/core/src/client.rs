@@ -599,18 +599,21 @@ impl<U: Send + 'static> Client<U> {
     /// # Panics
     /// Where a callback of an earlier loop, which has ended since, has panicked, with that panic.
     pub fn loop_start(&self) -> Result<(), Error> {
-        if !driver::runs_here(self.inner.number) {
-            // One that a callback has stopped, or that has ended by itself, may still be at it.
-            let ending = {
-                let mut control = lock(&self.inner.control);
-                let ends = control.stop || !control.running;
-                let over = |started: &Started| ends || started.is_finished();
-                let over = control.started.as_deref().is_some_and(over);
-                control.started.take_if(|_| over)
-            };
-            self.join(ending.as_deref());
-        }
         let mut control = lock(&self.inner.control);
+        if !driver::runs_here(self.inner.number) {
+            // One that a callback has stopped, or that has ended by itself, may still be at it. Looked for in the very
+            // moment in which the loop is claimed: the panic of one that ends in between would be lost.
+            loop {
+                let ends = control.stop || !control.running;
+                let over = |started: &mut Arc<Started>| ends || started.is_finished();
+                let Some(ending) = control.started.take_if(over) else {
+                    break;
+                };
+                drop(control);
+                self.join(Some(&*ending));
+                control = lock(&self.inner.control);
+            }
+        }
         control.start_running()?;
         let (client, started) = (self.clone(), Arc::<Started>::default());
         control.started = Some(Arc::clone(&started));
