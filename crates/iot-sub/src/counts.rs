@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::journal::Committed;
 use crate::store::Stored;
-use crate::watch::Gauges;
+use crate::watch::gauges::Gauges;
 
 /// What became of the messages so far. Every change keeps
 /// `received + found = stored + duplicates + rejected + skipped + spooled + in flight`.

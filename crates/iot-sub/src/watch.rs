@@ -3,7 +3,7 @@
 //!
 //! Everything here only reads what the parts of the program have written down ([`Counts`], [`Gauges`]).
 
-mod gauges;
+pub(crate) mod gauges;
 mod histogram;
 mod http;
 mod notify;

@@ -380,11 +380,19 @@ fn slow_and_hostile_clients_hold_up_nobody() {
     let broker = Broker::start();
     let program = start(&broker, "none", &["--metrics", "127.0.0.1:0"]);
     let at = address(&program);
-    // Twice as many as there are places, none of which ever asks anything.
-    let idle: Vec<_> = (0..32).map(|_| TcpStream::connect(at).unwrap()).collect();
+    // Many more than the server keeps open, none of which ever sends a request.
+    let mut idle: Vec<_> = (0..100).map(|_| TcpStream::connect(at).unwrap()).collect();
     let mut slow = TcpStream::connect(at).unwrap();
     slow.write_all(b"GET /metrics HT").unwrap();
     let (status, page) = get(at, "/metrics");
+    // The answer did not wait for a timeout of the idle ones: the youngest of them is still open.
+    let youngest = idle.last_mut().unwrap();
+    youngest.set_nonblocking(true).unwrap();
+    let read = youngest.read(&mut [0]).map_err(|error| error.kind());
+    assert_eq!(read, Err(ErrorKind::WouldBlock));
+    // The oldest one was closed to make room.
+    idle[0].set_read_timeout(Some(DEADLINE)).unwrap();
+    assert!(matches!(idle[0].read(&mut [0]), Ok(0) | Err(_)));
     assert_eq!(status, 200);
     assert!(samples(&page).contains_key("iot_sub_received_total"));
     drop(idle);

@@ -1,7 +1,10 @@
-//! Answers HTTP: `/metrics` for Prometheus, `/livez` and `/readyz` for who starts and restarts programs.
+//! Answers HTTP: `/metrics` for Prometheus, `/livez` and `/readyz` for service managers.
 //!
-//! Whoever asks slowly, much or nonsense costs little: few connections, one request each, little memory, short times.
+//! Slow, endless or malformed requests cost little: few connections, one request each, little
+//! memory, short timeouts. A new connection never waits for old ones: when there are too many, the
+//! oldest one is closed.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,20 +17,23 @@ use hyper::service::service_fn;
 use hyper::{Method, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use iot_core::cli::io_reason;
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
 use super::prometheus;
 use crate::counts::Counts;
 
-/// Connections at a time; others wait.
-const CONNECTIONS: usize = 16;
-/// How long a request may take to arrive, and all together.
-const REQUEST: Duration = Duration::from_secs(2);
-const CONNECTION: Duration = Duration::from_secs(5);
+/// Connections at a time; beyond it the oldest one is closed.
+const MAX_CONNECTIONS: usize = 16;
+/// How long the head of a request may take to arrive.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a connection may last.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
+/// Delay after a failed accept, such as for too many open files.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 /// Most memory for a request's head.
-const HEAD: usize = 16 << 10;
+const MAX_HEAD_BYTES: usize = 16 << 10;
 const PLAIN: &str = "text/plain; charset=utf-8";
 
 /// Listens on `address`.
@@ -41,35 +47,39 @@ pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener> {
         .with_context(|| format!("cannot listen on `{address}` for --metrics"))
 }
 
-/// Answers for ever.
+/// Answers requests until the task is dropped.
 pub(super) async fn serve(listener: TcpListener, counts: Arc<Counts>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut open: VecDeque<AbortHandle> = VecDeque::new();
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-            return;
-        };
         let Ok((stream, _)) = listener.accept().await else {
-            // Too many open files: others will be closed.
-            sleep(Duration::from_secs(1)).await;
+            sleep(ACCEPT_RETRY_DELAY).await;
             continue;
         };
-        let counts = Arc::clone(&counts);
-        tokio::spawn(async move {
-            let service = service_fn(|request| {
-                let response = answer(request.method(), request.uri().path(), &counts);
-                async { Ok::<_, Infallible>(response) }
-            });
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(REQUEST)
-                .max_buf_size(HEAD)
-                .keep_alive(false)
-                .serve_connection(TokioIo::new(stream), service);
-            // How it ends is the other side's concern.
-            let _ = timeout(CONNECTION, connection).await;
-            drop(place);
-        });
+        open.retain(|connection| !connection.is_finished());
+        if open.len() >= MAX_CONNECTIONS
+            && let Some(oldest) = open.pop_front()
+        {
+            oldest.abort();
+        }
+        let connection = tokio::spawn(answer_one(stream, Arc::clone(&counts)));
+        open.push_back(connection.abort_handle());
     }
+}
+
+/// Answers the only request of a connection.
+async fn answer_one(stream: TcpStream, counts: Arc<Counts>) {
+    let service = service_fn(|request| {
+        let response = answer(request.method(), request.uri().path(), &counts);
+        async { Ok::<_, Infallible>(response) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(REQUEST_TIMEOUT)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), service);
+    // A connection that fails is the client's concern.
+    let _ = timeout(CONNECTION_TIMEOUT, connection).await;
 }
 
 fn answer(method: &Method, path: &str, counts: &Counts) -> Response<String> {
