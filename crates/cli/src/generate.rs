@@ -6,19 +6,19 @@ use clap::{Args, Command, ValueEnum};
 use clap_complete::Shell;
 
 /// The id of the option.
-pub(super) const GENERATE: &str = "generate";
+pub(crate) const GENERATE: &str = "generate";
 
 /// What can be made of the options' definition.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Program")]
-pub(super) struct GenerateArgs {
+pub(crate) struct GenerateArgs {
     /// Print the manual page, or the completions of a shell, and exit
     #[arg(long, value_name = "WHAT")]
     generate: Option<Generate>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-pub(super) enum Generate {
+pub(crate) enum Generate {
     Man,
     Bash,
     Elvish,
@@ -29,7 +29,7 @@ pub(super) enum Generate {
 }
 
 /// Prints it on stdout. A reader that has gone is no error.
-pub(super) fn print(mut command: Command, what: Generate) {
+pub(crate) fn print(mut command: Command, what: Generate) {
     let shell = match what {
         Generate::Man => {
             let _ = io::stdout().write_all(&man(command));

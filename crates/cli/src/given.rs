@@ -27,7 +27,7 @@ pub struct Given {
 }
 
 impl Given {
-    pub(super) fn new(matches: ArgMatches, in_file: Vec<String>) -> Self {
+    pub(crate) fn new(matches: ArgMatches, in_file: Vec<String>) -> Self {
         Self { matches, in_file }
     }
 

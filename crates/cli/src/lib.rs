@@ -1,7 +1,8 @@
-//! What both programs share on the command line: the options of the connection, what is told about
+//! What the programs share on the command line: the options of the connection, what is told about
 //! it, and the signals that end a program.
 
 mod duration;
+mod error;
 mod generate;
 mod given;
 mod notices;
@@ -30,14 +31,14 @@ use std::time::Duration;
 use clap::builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args};
 
-use crate::config::{ClientConfig, Protocol};
-use crate::connection::Handle;
-use crate::error::Error;
-use crate::reason::ReasonCode;
+use iot_core::config::{ClientConfig, Protocol};
+use iot_core::connection::Handle;
+use iot_core::reason::ReasonCode;
 
-pub use crate::error::io_reason;
 pub use duration::parse_duration;
+pub use error::UsageError;
 pub use given::{Given, Rank};
+pub use iot_core::error::io_reason;
 pub use notices::Notices;
 pub use printer::Printer;
 pub use property::{PacketProperties, Target};
@@ -217,13 +218,13 @@ impl ConnectArgs {
     /// password.
     ///
     /// # Errors
-    /// [`Error::Config`] and what else [`ClientConfig::checked`] finds, for options that don't go
+    /// [`UsageError`] and what else [`ClientConfig::checked`] finds, for options that don't go
     /// together; the system's for a file that can't be read.
     pub fn config(&self) -> anyhow::Result<ClientConfig> {
         let has_id = self.id.as_ref().is_some_and(|id| !id.is_empty());
         if self.disable_clean_session && !has_id {
-            return Err(Error::Config(
-                "--disable-clean-session needs a client id, for the broker to find the session by: give --id ID".into(),
+            return Err(UsageError::new(
+                "--disable-clean-session needs a client id, for the broker to find the session by: give --id ID",
             )
             .into());
         }
@@ -255,7 +256,7 @@ impl ConnectArgs {
         let config = config.checked()?;
         let password = self.who.password()?;
         if password.is_some() && config.username.is_none() && config.protocol != Protocol::V5 {
-            return Err(Error::Config(format!(
+            return Err(UsageError::new(format!(
                 "a password needs a user name on {}: give --username NAME",
                 config.protocol
             ))
@@ -280,15 +281,15 @@ impl ConnectArgs {
     /// with them.
     ///
     /// # Errors
-    /// [`Error::Config`] for a packet that the program doesn't send, and for a session that is to
+    /// [`UsageError`] for a packet that the program doesn't send, and for a session that is to
     /// outlive a connection and was not begun so (MQTT 5 §3.14.2.2.2).
     pub fn packet_properties(
         &self,
         sent: &[Target],
         config: &ClientConfig,
-    ) -> Result<PacketProperties, Error> {
+    ) -> Result<PacketProperties, UsageError> {
         if let Some(target) = self.properties.beyond(sent) {
-            return Err(Error::Config(format!(
+            return Err(UsageError::new(format!(
                 "--property {target} makes no sense here: this program sends no {}",
                 target.to_string().to_uppercase()
             )));
@@ -301,8 +302,8 @@ impl ConnectArgs {
         };
         let end = properties.disconnect.as_ref();
         if begun == 0 && expiry(end.and_then(|p| p.session_expiry_interval)) > 0 {
-            return Err(Error::Config(
-                "--property disconnect session-expiry-interval needs a session that outlives the connection: give -x SECONDS".into(),
+            return Err(UsageError::new(
+                "--property disconnect session-expiry-interval needs a session that outlives the connection: give -x SECONDS",
             ));
         }
         Ok(properties)

@@ -1,7 +1,7 @@
 //! What a person is told about the connection: one line for each change, none for each attempt.
 
-use crate::error::{Error, hint, io_reason};
-use crate::session::Event;
+use iot_core::error::{Error, hint, io_reason};
+use iot_core::session::Event;
 
 /// Turns the connection's events into lines for stderr.
 #[derive(Debug)]
@@ -89,8 +89,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::packet::ConnAck;
-    use crate::reason::ConnectCode;
+    use iot_core::packet::ConnAck;
+    use iot_core::reason::ConnectCode;
 
     const WAITING: &str =
         "waiting for broker `b:1883`: connection refused (is a broker running there?)";

@@ -12,11 +12,11 @@ use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, Args, Command};
 
-use super::property::{self, PROPERTY};
-use crate::error::io_reason;
+use crate::property::{self, PROPERTY};
+use iot_core::error::io_reason;
 
 /// The id of the option that names the file.
-pub(super) const OPTIONS_FILE: &str = "options_file";
+pub(crate) const OPTIONS_FILE: &str = "options_file";
 /// What makes sense on the command line only.
 const TYPED_ONLY: [&str; 2] = [OPTIONS_FILE, "generate"];
 
@@ -24,7 +24,7 @@ const TYPED_ONLY: [&str; 2] = [OPTIONS_FILE, "generate"];
 /// Which file has options.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Program")]
-pub(super) struct OptionFileArgs {
+pub(crate) struct OptionFileArgs {
     /// Read options from FILE, one a line, as in `-t iot/#`; what is typed or in a variable goes
     /// before them [default: $XDG_CONFIG_HOME/NAME or ~/.config/NAME, with NAME this program's name]
     #[arg(
@@ -50,7 +50,7 @@ struct Line {
 ///
 /// # Errors
 /// A line that names the file, its line, and what is wrong with it.
-pub(super) fn apply(
+pub(crate) fn apply(
     mut command: Command,
     given: Option<&PathBuf>,
 ) -> Result<(Command, Vec<String>), String> {

@@ -2,9 +2,9 @@
 
 use std::cmp::Ordering;
 
-use super::given::{Given, Rank};
-use super::url::UrlTopic;
-use super::{ConnectArgs, TlsArgs};
+use crate::given::{Given, Rank};
+use crate::url::UrlTopic;
+use crate::{ConnectArgs, TlsArgs};
 
 impl ConnectArgs {
     /// The options that say where the broker is and how it is reached, by their ids: they have no
@@ -36,7 +36,7 @@ impl ConnectArgs {
     }
 
     /// Merges the URL into the options, and judges which of them say how.
-    pub(super) fn settle_place(&mut self, given: &Given) -> Result<(), String> {
+    pub(crate) fn settle_place(&mut self, given: &Given) -> Result<(), String> {
         self.settle_url(given)?;
         self.settle_unix(given)?;
         self.settle_websocket(given)?;

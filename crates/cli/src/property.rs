@@ -7,19 +7,19 @@ use std::str::FromStr;
 
 use clap::Args;
 
-use crate::config::ClientConfig;
-use crate::message::Properties;
-use crate::topic::TopicName;
+use iot_core::config::ClientConfig;
+use iot_core::message::Properties;
+use iot_core::topic::TopicName;
 
 /// The id of the option.
-pub(super) const PROPERTY: &str = "property";
+pub(crate) const PROPERTY: &str = "property";
 /// Stands between the words of a user property where its name holds a space.
 const BETWEEN: char = '\u{1f}';
 
 /// The properties of all packets.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Properties")]
-pub(super) struct PropertyArgs {
+pub(crate) struct PropertyArgs {
     /// Send MQTT 5 property NAME with each packet of COMMAND: connect, publish, subscribe,
     /// unsubscribe, disconnect or will; user-property takes two VALUEs (can be repeated; implies
     /// -V mqttv5)
@@ -341,7 +341,7 @@ fn list(names: impl Iterator<Item = impl AsRef<str>>) -> String {
 }
 
 /// Takes the words of one property and makes one of them. Where words are missing, parsing says so.
-pub(super) fn join(mut words: impl Iterator<Item = OsString>) -> OsString {
+pub(crate) fn join(mut words: impl Iterator<Item = OsString>) -> OsString {
     let mut joined = OsString::new();
     let mut count = 3;
     let mut taken = 0;
@@ -363,7 +363,7 @@ pub(super) fn join(mut words: impl Iterator<Item = OsString>) -> OsString {
 }
 
 /// Makes one word of a line of an option file: two words, and the rest of the line.
-pub(super) fn join_line(line: &str) -> String {
+pub(crate) fn join_line(line: &str) -> String {
     let (first, rest) = split(line);
     let (second, rest) = split(rest);
     if second == "user-property" {
@@ -398,12 +398,12 @@ pub struct PacketProperties {
 
 impl PropertyArgs {
     /// Returns whether there is any.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.property.is_empty()
     }
 
     /// Returns the first packet that has properties and that the program never sends.
-    pub(super) fn beyond(&self, sent: &[Target]) -> Option<Target> {
+    pub(crate) fn beyond(&self, sent: &[Target]) -> Option<Target> {
         let targets = self.property.iter().map(|property| property.target);
         targets.into_iter().find(|target| !sent.contains(target))
     }
@@ -418,12 +418,12 @@ impl PropertyArgs {
     }
 
     /// Returns the will's.
-    pub(super) fn will(&self) -> Option<Properties> {
+    pub(crate) fn will(&self) -> Option<Properties> {
         self.of(Target::Will)
     }
 
     /// Returns those of the packets that are sent after CONNECT.
-    pub(super) fn packets(&self) -> PacketProperties {
+    pub(crate) fn packets(&self) -> PacketProperties {
         PacketProperties {
             publish: self.of(Target::Publish).map(Box::new),
             subscribe: self.of(Target::Subscribe).unwrap_or_default(),
@@ -433,7 +433,7 @@ impl PropertyArgs {
     }
 
     /// Puts CONNECT's into the configuration.
-    pub(super) fn apply(&self, config: &mut ClientConfig) {
+    pub(crate) fn apply(&self, config: &mut ClientConfig) {
         let Some(given) = self.of(Target::Connect) else {
             return;
         };

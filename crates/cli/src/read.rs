@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{Command, CommandFactory, FromArgMatches};
 
-use super::given::Given;
-use super::{generate, option_file, words};
+use crate::given::Given;
+use crate::{generate, option_file, words};
 
 /// Returns what the command line `words`, `IOT_…` variables and the option file mean together, and
 /// where each value comes from. Prints and ends the program where a completion or the manual page is

@@ -3,8 +3,9 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use super::is_quiet;
-use crate::error::Error;
+use crate::error::UsageError;
+use crate::is_quiet;
+use iot_core::error::Error;
 
 /// clap's own for wrong usage.
 const WRONG_USAGE: u8 = 2;
@@ -48,6 +49,9 @@ fn line(error: &anyhow::Error) -> String {
 }
 
 fn code(error: &anyhow::Error) -> u8 {
+    if error.chain().any(|cause| cause.is::<UsageError>()) {
+        return WRONG_USAGE;
+    }
     let ours = error.chain().find_map(|cause| cause.downcast_ref());
     match ours {
         Some(Error::Refused { code, .. }) => code.0,
@@ -61,7 +65,7 @@ mod tests {
     use anyhow::anyhow;
 
     use super::*;
-    use crate::reason::ConnectCode;
+    use iot_core::reason::ConnectCode;
 
     #[track_caller]
     fn case(error: &anyhow::Error, expected_line: &str, expected_code: u8) {
@@ -91,7 +95,7 @@ mod tests {
             "cannot connect to broker `b:1883`: the broker refuses the connection: not authorized",
             5,
         );
-        case(&Error::Config("no".into()).into(), "no", 2);
+        case(&UsageError::new("no").into(), "no", 2);
         case(&Error::Closed.into(), "the broker closed the connection", 1);
     }
 }

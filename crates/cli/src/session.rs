@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use crate::config::{ClientConfig, Protocol};
-use crate::error::Error;
+use crate::error::UsageError;
+use iot_core::config::{ClientConfig, Protocol};
 
 /// Who the client is to the broker beyond its id, for how long, and how much may be on its way.
 #[derive(Debug, Args)]
@@ -52,7 +52,7 @@ fn expiry(text: &str) -> Result<u32, String> {
 
 impl SessionArgs {
     /// Returns the client id that the prefix makes.
-    pub(super) fn id(&self) -> Option<String> {
+    pub(crate) fn id(&self) -> Option<String> {
         let prefix = self.id_prefix.as_ref()?;
         Some(format!("{prefix}{}", std::process::id()))
     }
@@ -60,18 +60,18 @@ impl SessionArgs {
     /// Puts what is given into the configuration.
     ///
     /// # Errors
-    /// [`Error::Config`] for options that don't go together.
-    pub(super) fn apply(&self, config: &mut ClientConfig, has_id: bool) -> Result<(), Error> {
+    /// [`UsageError`] for options that don't go together.
+    pub(crate) fn apply(&self, config: &mut ClientConfig, has_id: bool) -> Result<(), UsageError> {
         if let Some(seconds) = self.session_expiry_interval {
             if config.protocol != Protocol::V5 {
-                return Err(Error::Config(format!(
+                return Err(UsageError::new(format!(
                     "--session-expiry-interval is not known to {}: give -V mqttv5",
                     config.protocol
                 )));
             }
             if seconds == u32::MAX && !has_id {
-                return Err(Error::Config(
-                    "--session-expiry-interval -1 needs a client id, for the broker to find the session by: give --id ID".into(),
+                return Err(UsageError::new(
+                    "--session-expiry-interval -1 needs a client id, for the broker to find the session by: give --id ID",
                 ));
             }
             config.session_expiry_interval = Some(seconds);

@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::Args;
 use clap::builder::BoolishValueParser;
 
-use super::given::Given;
-use crate::connection::Handle;
-use crate::session::{Event, LogLevel};
+use crate::given::Given;
+use iot_core::connection::Handle;
+use iot_core::session::{Event, LogLevel};
 
 /// What is told on stderr.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Program")]
-pub(super) struct TalkArgs {
+pub(crate) struct TalkArgs {
     /// Print a line on stderr for each packet that is sent or received
     #[arg(short, long, env = "IOT_DEBUG", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new())]
@@ -35,7 +35,7 @@ pub fn is_quiet() -> bool {
 
 impl TalkArgs {
     /// Makes it so for the whole process: what is told has no other place than its one stderr.
-    pub(super) fn settle(&mut self, given: &Given) -> Result<(), String> {
+    pub(crate) fn settle(&mut self, given: &Given) -> Result<(), String> {
         if self.debug && self.quiet {
             match given.rank("debug").cmp(&given.rank("quiet")) {
                 std::cmp::Ordering::Greater => self.quiet = false,

@@ -12,13 +12,13 @@ use {
 };
 
 #[cfg(not(unix))]
-pub(super) fn ask(_prompt: &str) -> Result<String> {
+pub(crate) fn ask(_prompt: &str) -> Result<String> {
     anyhow::bail!("cannot ask for the password on this system: give --password-file FILE")
 }
 
 /// Asks on the terminal that the program belongs to, whatever its standard input is.
 #[cfg(unix)]
-pub(super) fn ask(prompt: &str) -> Result<String> {
+pub(crate) fn ask(prompt: &str) -> Result<String> {
     let open = OpenOptions::new().read(true).write(true).open("/dev/tty");
     let mut terminal = open.map_err(|_| {
         anyhow!(

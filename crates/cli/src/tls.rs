@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser};
 
-use crate::error::Error;
-use crate::transport::{Tls, TlsOptions, TlsVersion};
+use iot_core::error::Error;
+use iot_core::transport::{Tls, TlsOptions, TlsVersion};
 
 /// The options of TLS, with mosquitto's names. Any of them turns it on.
 #[derive(Debug, Args)]
@@ -65,14 +65,14 @@ pub struct TlsArgs {
 
     /// Whether there is to be TLS, once that is settled.
     #[arg(skip)]
-    pub(super) wanted: bool,
+    pub(crate) wanted: bool,
 }
 
 const VERSIONS: [&str; 4] = ["1.2", "1.3", "tlsv1.2", "tlsv1.3"];
 
 impl TlsArgs {
     /// The ids of these options.
-    pub(super) const IDS: [&str; 9] = [
+    pub(crate) const IDS: [&str; 9] = [
         "cafile",
         "capath",
         "tls_use_os_certs",
@@ -88,7 +88,7 @@ impl TlsArgs {
     ///
     /// # Errors
     /// As [`TlsOptions::load`].
-    pub(super) fn load(&self) -> Result<Option<Tls>, Error> {
+    pub(crate) fn load(&self) -> Result<Option<Tls>, Error> {
         if !self.wanted {
             return Ok(None);
         }

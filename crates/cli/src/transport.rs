@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args};
 
-use crate::error::Error;
-use crate::transport::{Proxy, Transport, WebSocket};
+use crate::error::UsageError;
+use iot_core::transport::{Proxy, Transport, WebSocket};
 
 /// The options of the transport below MQTT and TLS.
 #[derive(Debug, Args)]
@@ -14,16 +14,16 @@ use crate::transport::{Proxy, Transport, WebSocket};
 pub struct TransportArgs {
     /// Connect to the Unix socket PATH
     #[arg(long, env = "IOT_UNIX", hide_env_values = true, value_name = "PATH")]
-    pub(super) unix: Option<PathBuf>,
+    pub(crate) unix: Option<PathBuf>,
 
     /// Connect through the SOCKS5 proxy socks5h://[USER[:PASSWORD]@]HOST[:PORT], which resolves the broker's name
     #[arg(long, env = "IOT_PROXY", hide_env_values = true, value_name = "URL")]
-    pub(super) proxy: Option<String>,
+    pub(crate) proxy: Option<String>,
 
     /// Speak MQTT over WebSocket
     #[arg(long, env = "IOT_WS", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new())]
-    pub(super) ws: bool,
+    pub(crate) ws: bool,
 
     /// Ask for the WebSocket at PATH [default: /mqtt]
     #[arg(long, env = "IOT_WS_PATH", hide_env_values = true, value_name = "PATH")]
@@ -44,13 +44,13 @@ pub struct TransportArgs {
         hide_default_value = true
     )]
     #[arg(hide_possible_values = true)]
-    pub(super) nodelay: bool,
+    pub(crate) nodelay: bool,
 }
 
 impl TransportArgs {
     /// Returns what the options mean.
-    pub(super) fn transport(&self) -> Result<Transport, Error> {
-        let wrong = |why: &str| Err(Error::Config(why.into()));
+    pub(crate) fn transport(&self) -> Result<Transport, UsageError> {
+        let wrong = |why: &str| Err(UsageError::new(why));
         if self.ws {
             let mut options = WebSocket::default();
             if let Some(path) = &self.ws_path {
@@ -77,11 +77,11 @@ impl TransportArgs {
     }
 
     /// Returns the proxy.
-    pub(super) fn proxy(&self) -> Result<Option<Proxy>, Error> {
+    pub(crate) fn proxy(&self) -> Result<Option<Proxy>, UsageError> {
         self.proxy
             .as_deref()
             .map(str::parse)
             .transpose()
-            .map_err(|error: Error| Error::Config(format!("--proxy: {error}")))
+            .map_err(|error: iot_core::Error| UsageError::new(format!("--proxy: {error}")))
     }
 }

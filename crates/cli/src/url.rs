@@ -4,8 +4,8 @@ use std::fmt;
 
 use clap::Args;
 
-use crate::error::Error;
-use crate::url::{Authority, decode};
+use crate::error::UsageError;
+use iot_core::url::{Authority, decode};
 
 /// The option `-L`.
 #[derive(Args)]
@@ -22,17 +22,17 @@ pub struct UrlArgs {
 
     /// What it ends with, once it is settled that it counts.
     #[arg(skip)]
-    pub(super) topic: Option<UrlTopic>,
+    pub(crate) topic: Option<UrlTopic>,
 
     #[arg(skip)]
-    pub(super) scheme: Option<&'static str>,
+    pub(crate) scheme: Option<&'static str>,
 }
 
 /// What a URL says.
-pub(super) struct BrokerUrl {
-    pub(super) scheme: &'static str,
-    pub(super) authority: Authority,
-    pub(super) topic: Option<String>,
+pub(crate) struct BrokerUrl {
+    pub(crate) scheme: &'static str,
+    pub(crate) authority: Authority,
+    pub(crate) topic: Option<String>,
 }
 
 /// The topic that a URL ends with.
@@ -51,15 +51,15 @@ const SCHEMES: [&str; 4] = ["mqtt", "mqtts", "ws", "wss"];
 
 impl UrlArgs {
     /// Returns what the URL says; no error shows it, for the password in it.
-    pub(super) fn read(&self) -> Result<Option<BrokerUrl>, Error> {
+    pub(crate) fn read(&self) -> Result<Option<BrokerUrl>, UsageError> {
         self.url.as_deref().map(read).transpose()
     }
 }
 
-fn read(text: &str) -> Result<BrokerUrl, Error> {
+fn read(text: &str) -> Result<BrokerUrl, UsageError> {
     let form = || {
-        Error::Config(
-            "a broker's URL is mqtt://, mqtts://, ws:// or wss://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC]".into(),
+        UsageError::new(
+            "a broker's URL is mqtt://, mqtts://, ws:// or wss://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC]",
         )
     };
     let (scheme, rest) = text.split_once("://").ok_or_else(form)?;
@@ -73,9 +73,16 @@ fn read(text: &str) -> Result<BrokerUrl, Error> {
     };
     Ok(BrokerUrl {
         scheme,
-        authority: Authority::parse(authority)?,
-        topic: topic.map(|topic| decode(topic, "topic")).transpose()?,
+        authority: Authority::parse(authority).map_err(usage)?,
+        topic: topic
+            .map(|topic| decode(topic, "topic"))
+            .transpose()
+            .map_err(usage)?,
     })
+}
+
+fn usage(error: impl fmt::Display) -> UsageError {
+    UsageError::new(error.to_string())
 }
 
 /// Nothing of the URL: a password may be in it.

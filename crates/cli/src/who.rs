@@ -7,9 +7,9 @@ use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use clap::builder::BoolishValueParser;
 
-use super::given::{Given, Rank};
-use super::terminal;
-use crate::error::io_reason;
+use crate::given::{Given, Rank};
+use crate::terminal;
+use iot_core::error::io_reason;
 
 /// The user's name and password.
 #[derive(Debug, Args)]
@@ -53,7 +53,7 @@ impl WhoArgs {
     ///
     /// # Errors
     /// One line, for two places that are typed.
-    pub(super) fn settle(&mut self, given: &Given) -> Result<(), String> {
+    pub(crate) fn settle(&mut self, given: &Given) -> Result<(), String> {
         if given.is_typed("ask_password")
             && let Some(other) = PLACES[..2].iter().find(|place| given.is_typed(place))
         {
@@ -83,7 +83,7 @@ impl WhoArgs {
     ///
     /// # Errors
     /// The system's, for a file that can't be read and where there is no terminal.
-    pub(super) fn password(&self) -> Result<Option<String>> {
+    pub(crate) fn password(&self) -> Result<Option<String>> {
         if self.pw.is_some() {
             return Ok(self.pw.clone());
         }

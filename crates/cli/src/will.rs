@@ -5,10 +5,10 @@ use std::ffi::OsString;
 use clap::Args;
 use clap::builder::BoolishValueParser;
 
-use crate::config::Will;
-use crate::error::Error;
-use crate::message::{Properties, QoS};
-use crate::topic::TopicName;
+use crate::error::UsageError;
+use iot_core::config::Will;
+use iot_core::message::{Properties, QoS};
+use iot_core::topic::TopicName;
 
 #[expect(
     clippy::struct_field_names,
@@ -17,7 +17,7 @@ use crate::topic::TopicName;
 /// What the broker publishes when the connection is lost.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Will")]
-pub(super) struct WillArgs {
+pub(crate) struct WillArgs {
     /// Have the broker publish to TOPIC when the connection is lost
     #[arg(
         long,
@@ -46,8 +46,8 @@ impl WillArgs {
     /// Returns the will, if there is one.
     ///
     /// # Errors
-    /// [`Error::Config`] for parts of a will without its topic.
-    pub(super) fn will(&self, properties: Option<Properties>) -> Result<Option<Will>, Error> {
+    /// [`UsageError`] for parts of a will without its topic.
+    pub(crate) fn will(&self, properties: Option<Properties>) -> Result<Option<Will>, UsageError> {
         let Some(topic) = &self.will_topic else {
             let part = [
                 ("--will-payload", self.will_payload.is_some()),
@@ -56,7 +56,7 @@ impl WillArgs {
                 ("--property will", properties.is_some()),
             ];
             return match part.into_iter().find(|(_, is_given)| *is_given) {
-                Some((part, _)) => Err(Error::Config(format!(
+                Some((part, _)) => Err(UsageError::new(format!(
                     "{part} is a part of a will, which needs a topic: give --will-topic TOPIC"
                 ))),
                 None => Ok(None),

@@ -8,10 +8,10 @@ use std::ffi::{OsStr, OsString};
 
 use clap::{Arg, Command};
 
-use super::property::{self, PROPERTY};
+use crate::property::{self, PROPERTY};
 
 /// Returns the words with those of each property joined.
-pub(super) fn join(command: &Command, words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+pub(crate) fn join(command: &Command, words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut words = words.into_iter();
     let mut joined: Vec<OsString> = words.next().into_iter().collect();
     while let Some(word) = words.next() {
@@ -113,7 +113,7 @@ mod tests {
     use clap::{CommandFactory, Parser};
 
     use super::*;
-    use crate::cli::property::PropertyArgs;
+    use crate::property::PropertyArgs;
 
     #[derive(Parser)]
     struct Program {

@@ -277,8 +277,8 @@ pub fn io_reason(error: &io::Error) -> String {
     first.to_lowercase() + rest
 }
 
-/// What may help, where a broker can't be reached.
-pub(crate) fn hint(error: &io::Error) -> &'static str {
+/// Returns what may help if a broker can't be reached, in brackets, or nothing.
+pub fn hint(error: &io::Error) -> &'static str {
     match error.kind() {
         // It says so itself.
         _ if Failure::is_in(error) => "",

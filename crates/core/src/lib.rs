@@ -127,8 +127,6 @@
 //! gone with the first session.
 
 mod backoff;
-#[cfg(feature = "cli")]
-pub mod cli;
 pub mod client;
 pub mod config;
 pub mod connection;
@@ -142,7 +140,8 @@ pub mod reason;
 pub mod session;
 pub mod topic;
 pub mod transport;
-mod url;
+#[doc(hidden)]
+pub mod url;
 
 pub use client::{Client, ConnectFlags, MessageInfo, Published};
 pub use config::{ClientConfig, Protocol, Will};

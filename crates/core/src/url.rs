@@ -10,16 +10,23 @@ const PORT: &str = "the URL's port is not 1 to 65535 (a `/`, `@` or `:` in a use
 
 /// User, password, host and port of a URL, percent-decoded. No message shows the password.
 #[derive(Default, PartialEq, Eq, Clone)]
-pub(crate) struct Authority {
-    pub(crate) username: Option<String>,
-    pub(crate) password: Option<String>,
-    pub(crate) host: String,
-    pub(crate) port: Option<u16>,
+pub struct Authority {
+    /// The user name.
+    pub username: Option<String>,
+    /// The password.
+    pub password: Option<String>,
+    /// The host name or address, an IPv6 address without brackets.
+    pub host: String,
+    /// The TCP port.
+    pub port: Option<u16>,
 }
 
 impl Authority {
     /// Reads `[user[:password]@]host[:port]`, an IPv6 address in brackets.
-    pub(crate) fn parse(text: &str) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    /// [`Error::Config`], which shows nothing of the URL.
+    pub fn parse(text: &str) -> Result<Self, Error> {
         let (user, place) = match text.rsplit_once('@') {
             Some((user, place)) => (Some(user), place),
             None => (None, text),
@@ -78,7 +85,7 @@ impl Authority {
     }
 
     /// Returns `HOST:PORT`, an IPv6 address in brackets.
-    pub(crate) fn join(host: &str, port: u16) -> String {
+    pub fn join(host: &str, port: u16) -> String {
         if host.contains(':') {
             format!("[{host}]:{port}")
         } else {
@@ -87,8 +94,11 @@ impl Authority {
     }
 }
 
-/// Decodes `%41` to `A`.
-pub(crate) fn decode(text: &str, name: &str) -> Result<String, Error> {
+/// Decodes `%41` to `A`; `name` is the part of the URL that an error names.
+///
+/// # Errors
+/// [`Error::Config`], which shows nothing of the URL.
+pub fn decode(text: &str, name: &str) -> Result<String, Error> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {

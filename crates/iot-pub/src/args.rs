@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
-use iot_core::cli::{self, ConnectArgs, Given, PacketProperties, Target};
+use iot_cli::{ConnectArgs, Given, PacketProperties, Target};
 use iot_core::{ClientConfig, Protocol, QoS};
 
 use crate::device::Device;
@@ -92,13 +92,13 @@ impl Plan {
 impl Args {
     /// Returns what was typed; ends the program where that is wrong or asks for help.
     pub(crate) fn read() -> Self {
-        Self::from(std::env::args_os()).unwrap_or_else(|error| cli::exit(&error))
+        Self::from(std::env::args_os()).unwrap_or_else(|error| iot_cli::exit(&error))
     }
 
     fn from(
         words: impl IntoIterator<Item = impl Into<OsString> + Clone>,
     ) -> Result<Self, clap::Error> {
-        let (mut args, given): (Self, Given) = cli::read(words)?;
+        let (mut args, given): (Self, Given) = iot_cli::read(words)?;
         let settled = args.connect.settle(&given);
         settled
             .and_then(|()| args.what.settle(&given))

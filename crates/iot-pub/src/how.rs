@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
+use iot_cli::{ConnectArgs, Given, parse_duration};
 use iot_core::Error;
-use iot_core::cli::{ConnectArgs, Given, parse_duration};
 
 use crate::rate::Rate;
 use crate::what::WhatArgs;

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use iot_core::cli::{Signals, tell};
+use iot_cli::{Signals, tell};
 use iot_core::{Connection, Error, Handle, Message, QoS};
 use tokio::task::JoinSet;
 

@@ -27,7 +27,7 @@ const NAME: &str = "iot-pub";
 fn main() -> ExitCode {
     match run(args::Args::read()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => iot_core::cli::report(NAME, &error),
+        Err(error) => iot_cli::report(NAME, &error),
     }
 }
 

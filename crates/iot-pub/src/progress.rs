@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use iot_core::cli::is_quiet;
+use iot_cli::is_quiet;
 
 const EVERY: Duration = Duration::from_millis(250);
 

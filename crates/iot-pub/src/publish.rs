@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use iot_core::cli::{Notices, Printer, Signals, debug, tell, tell_debug};
+use iot_cli::{Notices, Printer, Signals, debug, tell, tell_debug};
 use iot_core::{Connection, Error, Event, Handle, Message, QoS};
 
 use crate::NAME;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use std::{fmt, fs};
 
 use anyhow::{Context, Result, anyhow};
-use iot_core::cli::{io_reason, parse_duration};
+use iot_cli::{io_reason, parse_duration};
 use iot_core::{Error, QoS, TopicName};
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};

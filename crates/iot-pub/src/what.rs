@@ -13,7 +13,7 @@ use anyhow::Result;
 use chrono::{DateTime, FixedOffset};
 use clap::Args;
 use clap::builder::BoolishValueParser;
-use iot_core::cli::parse_duration;
+use iot_cli::parse_duration;
 use iot_core::{Error, QoS, TopicName};
 use rand::Rng;
 

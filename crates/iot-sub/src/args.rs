@@ -14,7 +14,7 @@ use anyhow::Result;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, Parser, ValueEnum};
-use iot_core::cli::{self, ConnectArgs, Given, PacketProperties, Target};
+use iot_cli::{ConnectArgs, Given, PacketProperties, Target};
 use iot_core::{ClientConfig, Protocol, QoS, Subscription};
 
 use self::fields::FieldsArgs;
@@ -236,7 +236,7 @@ impl Args {
     /// Returns what was typed; ends the program where that is wrong or asks for help.
     pub(crate) fn read() -> Self {
         let (mut args, given): (Self, Given) =
-            cli::read(std::env::args_os()).unwrap_or_else(|error| cli::exit(&error));
+            iot_cli::read(std::env::args_os()).unwrap_or_else(|error| iot_cli::exit(&error));
         let settled = args.connect.settle(&given);
         let settled = settled.and_then(|()| args.take_url_topic());
         let settled = settled.and_then(|()| {
@@ -245,7 +245,7 @@ impl Args {
         });
         let settled = settled.err();
         match settled.or_else(|| args.contradictions(given.matches())) {
-            Some(line) => cli::exit(&Self::command().error(ErrorKind::ArgumentConflict, line)),
+            Some(line) => iot_cli::exit(&Self::command().error(ErrorKind::ArgumentConflict, line)),
             None => args,
         }
     }

@@ -16,7 +16,7 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
-use iot_core::cli::io_reason;
+use iot_cli::io_reason;
 use iot_core::{Error, Protocol, QoS, Subscription, TopicFilter};
 use serde_json::{Value, json};
 

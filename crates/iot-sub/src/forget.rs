@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use iot_core::cli::{Notices, Signals};
+use iot_cli::{Notices, Signals};
 use iot_core::{ClientConfig, Connection, Event, Properties, Protocol, ReasonCode};
 
 use crate::args::{Plan, StoreUrl};

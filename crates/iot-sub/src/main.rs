@@ -33,7 +33,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Result;
-use iot_core::cli::Signals;
+use iot_cli::Signals;
 use tokio::time::{Instant, sleep_until};
 #[cfg(feature = "embedded")]
 use {args::StoreUrl, broker::EmbeddedBroker, iot_core::ClientConfig, std::path::PathBuf};
@@ -54,7 +54,7 @@ fn main() -> ExitCode {
             let _ = writeln!(std::io::stderr(), "{error}");
             ExitCode::from(TimedOut::EXIT_CODE)
         }
-        Err(error) => iot_core::cli::report("iot-sub", &error),
+        Err(error) => iot_cli::report("iot-sub", &error),
     }
 }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
-use iot_core::cli::{Printer, debug_line, is_quiet};
+use iot_cli::{Printer, debug_line, is_quiet};
 use iot_core::{Event, Handle, Message};
 
 pub(crate) use self::format::Format;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use chrono::{DateTime, Utc};
-use iot_core::cli::{Notices, PacketProperties, Signals, debug};
+use iot_cli::{Notices, PacketProperties, Signals, debug};
 use iot_core::{
     AckToken, ClientConfig, Connection, Error, Event, Handle, Message, Protocol, QoS, SubscribeAck,
     Subscription,

@@ -6,7 +6,7 @@ use std::fs::DirBuilder;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
-use iot_core::cli::io_reason;
+use iot_cli::io_reason;
 use sha2::{Digest, Sha256};
 
 /// Returns the spool's path, and makes its directory, for nobody else to look into.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use iot_core::cli::Signals;
+use iot_cli::Signals;
 
 use crate::args::{Plan, SpoolPlan, StoreUrl};
 use crate::journal::spool::Spool;

@@ -19,7 +19,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use iot_core::cli::parse_duration;
+use iot_cli::parse_duration;
 
 use report::Report;
 use round::Round;

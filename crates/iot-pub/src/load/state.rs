@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use anyhow::anyhow;
-use iot_core::cli::{Notices, debug, tell, tell_debug};
+use iot_cli::{Notices, debug, tell, tell_debug};
 use iot_core::{Connection, Error, Event, Handle, Message, PacketId, QoS};
 use tokio::sync::Notify;
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use bytes::{Bytes, BytesMut};
+use iot_cli::io_reason;
 use iot_core::TopicName;
-use iot_core::cli::io_reason;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 

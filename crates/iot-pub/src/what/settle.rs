@@ -3,7 +3,7 @@
 
 use std::cmp::Ordering;
 
-use iot_core::cli::{Given, Rank};
+use iot_cli::{Given, Rank};
 
 use super::{Path, TopicGap, WhatArgs};
 

@@ -9,8 +9,8 @@ use anyhow::{Context, Result, anyhow};
 use bytes::Bytes;
 use clap::Args;
 use clap::builder::BoolishValueParser;
+use iot_cli::io_reason;
 use iot_core::Error;
-use iot_core::cli::io_reason;
 
 use crate::payload::lines::Lines;
 

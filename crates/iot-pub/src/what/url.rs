@@ -1,6 +1,6 @@
 //! The topic at the end of `-L`.
 
-use iot_core::cli::UrlTopic;
+use iot_cli::UrlTopic;
 
 use super::{TopicGap, TopicTemplate, WhatArgs};
 

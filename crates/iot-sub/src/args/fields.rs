@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use iot_core::cli::parse_duration;
+use iot_cli::parse_duration;
 
 use crate::fields::{FieldName, FieldsPlan, Retained, TopicPattern};
 use crate::reading::{Keys, Pointer};

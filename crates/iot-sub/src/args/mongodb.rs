@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
-use iot_core::cli::parse_duration;
+use iot_cli::parse_duration;
 
 use crate::store::SameId;
 use crate::store::mongodb::{Granularity, Options, TimeSeries, check_collection};

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
-use iot_core::cli::{ConnectArgs, Given};
+use iot_cli::{ConnectArgs, Given};
 use iot_core::{ClientConfig, Protocol, QoS};
 
 use crate::durable::Durable;

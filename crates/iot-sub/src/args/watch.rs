@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Args;
-use iot_core::cli::parse_duration;
+use iot_cli::parse_duration;
 
 use crate::watch::WatchPlan;
 

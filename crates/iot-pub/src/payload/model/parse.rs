@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use iot_core::cli::parse_duration;
+use iot_cli::parse_duration;
 
 use super::{Model, Term};
 

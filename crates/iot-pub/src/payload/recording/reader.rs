@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 use bytes::Bytes;
 use chrono::{DateTime, FixedOffset};
-use iot_core::cli::io_reason;
+use iot_cli::io_reason;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
