@@ -1,5 +1,7 @@
 //! What was typed, and what it means.
 
+pub(crate) mod load;
+
 use std::ffi::OsString;
 use std::time::Duration;
 
@@ -9,8 +11,8 @@ use clap::{CommandFactory, Parser};
 use iot_cli::{ConnectArgs, Given, PacketProperties, Target};
 use iot_core::{ClientConfig, Protocol, QoS};
 
+use crate::args::load::{How, HowArgs};
 use crate::device::Device;
-use crate::how::{How, HowArgs};
 use crate::what::WhatArgs;
 
 /// Publish sensor readings over MQTT

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use chrono::{DateTime, Local, Utc};
 use iot_core::{QoS, TopicName};
 
-use crate::clock::Simulation;
 use crate::payload::Source;
+use crate::payload::clock::Simulation;
 use crate::payload::model::At;
 use crate::payload::random::Random;
 

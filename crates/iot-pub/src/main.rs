@@ -1,20 +1,14 @@
 //! Publishes sensor readings over MQTT.
 
-mod alarm;
 mod args;
-mod clock;
 mod device;
-mod fleet;
-mod gather;
-mod how;
-mod load;
+mod engine;
 mod payload;
-mod progress;
 mod publish;
-mod rate;
 mod report;
 mod scenario;
 mod schedule;
+mod verify;
 mod what;
 
 use std::process::ExitCode;
@@ -37,7 +31,7 @@ fn run(args: args::Args) -> Result<()> {
         .enable_all()
         .build()?;
     let result = if plan.how.is_load() {
-        runtime.block_on(load::run(plan))
+        runtime.block_on(engine::run(plan))
     } else {
         runtime.block_on(publish::run(plan))
     };

@@ -1,5 +1,6 @@
 //! Where payloads come from: `-m` and its like, lines, a simulated sensor, or a recording.
 
+pub(crate) mod clock;
 pub(crate) mod lines;
 pub(crate) mod model;
 pub(crate) mod random;

@@ -7,13 +7,13 @@ use iot_cli::{Notices, Printer, Signals, debug, tell, tell_debug};
 use iot_core::{Connection, Error, Event, Handle, Message, QoS};
 
 use crate::NAME;
-use crate::alarm::Alarm;
 use crate::args::Plan;
 use crate::device::Device;
-use crate::fleet::Fleet;
-use crate::gather::Gatherer;
-use crate::progress::{self, Progress};
-use crate::report::{Counts, messages_were};
+use crate::engine::coalesce::Gatherer;
+use crate::engine::counts::{Counts, messages_were};
+use crate::engine::timer::Alarm;
+use crate::report::progress::{self, Progress};
+use crate::schedule::by_device::Fleet;
 
 /// How long acknowledgements are waited for after Ctrl-C.
 const PATIENCE: Duration = Duration::from_secs(10);

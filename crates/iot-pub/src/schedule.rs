@@ -1,121 +1,164 @@
-//! When messages are sent.
+//! Which device's turn it is, and when.
 
-use std::time::{Duration, Instant};
+pub(crate) mod by_device;
+pub(crate) mod interval;
+pub(crate) mod rate;
 
-/// Ticks at whole multiples of an interval after the start: they never drift, and those that were missed are skipped.
-#[derive(Debug, Clone)]
-pub(crate) struct Schedule {
-    start: Instant,
-    interval: Duration,
-    due: Option<Instant>,
+use std::future::pending;
+use std::time::Instant;
+
+use anyhow::Result;
+use iot_core::Message;
+
+use crate::device::{Device, Next};
+use crate::schedule::by_device::Fleet;
+use crate::schedule::rate::Rate;
+
+/// The ticks of all devices, in the order in which they are due.
+pub(crate) enum Agenda {
+    /// So many per second, the devices in turn.
+    ByRate(Turns),
+    /// Each device at its own times; what is missed is skipped.
+    ByDevice(Fleet),
 }
 
-impl Schedule {
-    /// Returns a schedule whose first tick is at the start. `interval` is not zero.
-    pub(crate) fn new(start: Instant, interval: Duration) -> Self {
-        Self {
-            start,
-            interval,
-            due: Some(start),
+/// Devices that take turns at a rate. Nothing is left out: what could not be sent in time is sent late.
+pub(crate) struct Turns {
+    devices: Vec<Device>,
+    rate: Rate,
+    start: Option<Instant>,
+    /// How many ticks are done.
+    done: u64,
+    is_over: bool,
+}
+
+impl Agenda {
+    /// Returns the agenda of these devices: at a rate in total, else each as it likes.
+    pub(crate) fn new(devices: Vec<Device>, rate: Option<Rate>) -> Self {
+        match rate {
+            None => Self::ByDevice(Fleet::new(devices)),
+            Some(rate) => Self::ByRate(Turns {
+                devices,
+                rate,
+                start: None,
+                done: 0,
+                is_over: false,
+            }),
         }
     }
 
-    /// When the next tick is; `None` where that is beyond what the clock can count to.
-    pub(crate) fn due(&self) -> Option<Instant> {
-        self.due
+    pub(crate) fn devices(&self) -> &[Device] {
+        match self {
+            Self::ByRate(turns) => &turns.devices,
+            Self::ByDevice(fleet) => fleet.devices(),
+        }
     }
 
-    /// The tick that was due is done, at `now`: the next is the first after it. Returns how many were missed between.
-    pub(crate) fn advance(&mut self, now: Instant) -> u64 {
-        let Some(due) = self.due else { return 0 };
-        // The clock may still be before the tick that was taken, which must not come twice.
-        let done = now.max(due);
-        let elapsed = done.saturating_duration_since(self.start).as_nanos();
-        let interval = self.interval.as_nanos();
-        let left = Duration::from_nanos_u128(interval - elapsed % interval);
-        self.due = done.checked_add(left);
-        // As often as the interval fits in between; a `u64` counts nanoseconds for 584 years.
-        u64::try_from((done - due).as_nanos() / interval).unwrap_or(u64::MAX)
+    pub(crate) fn start(&mut self, now: Instant) {
+        match self {
+            Self::ByRate(turns) => turns.start = Some(now),
+            Self::ByDevice(fleet) => fleet.start(now),
+        }
+    }
+
+    /// When the next tick is; `None` while none is known.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        match self {
+            Self::ByRate(turns) => turns.start?.checked_add(turns.rate.due(turns.done)),
+            Self::ByDevice(fleet) => fleet.due(),
+        }
+    }
+
+    /// Whether nothing is published any more.
+    pub(crate) fn is_over(&self) -> bool {
+        match self {
+            Self::ByRate(turns) => turns.is_over,
+            Self::ByDevice(fleet) => fleet.is_over(),
+        }
+    }
+
+    /// Waits until a tick is known that was not. May be dropped at the await.
+    pub(crate) async fn ready(&mut self) {
+        match self {
+            Self::ByRate(_) => pending().await,
+            Self::ByDevice(fleet) => fleet.ready().await,
+        }
+    }
+
+    /// Does the tick that is due: its message, with the device that it is from. `None` if that device is silent.
+    pub(crate) fn next(&mut self) -> Result<Option<(usize, Message)>> {
+        match self {
+            Self::ByRate(turns) => turns.next(),
+            Self::ByDevice(fleet) => fleet.next(),
+        }
+    }
+
+    /// The device's message has left at `now`. Returns how many it has missed.
+    pub(crate) fn advance(&mut self, device: usize, now: Instant) -> u64 {
+        match self {
+            Self::ByRate(_) => 0,
+            Self::ByDevice(fleet) => fleet.advance(device, now),
+        }
+    }
+}
+
+impl Turns {
+    fn next(&mut self) -> Result<Option<(usize, Message)>> {
+        let Some(start) = self.start else {
+            return Ok(None);
+        };
+        let turn = self.done % self.devices.len() as u64;
+        let turn = usize::try_from(turn).unwrap_or_default();
+        self.done += 1;
+        let device = &mut self.devices[turn];
+        Ok(match device.next(start)? {
+            Next::Message { topic, payload } => {
+                let message = Message::new(topic, payload)
+                    .with_qos(device.qos)
+                    .with_retain(device.retain);
+                Some((turn, message))
+            }
+            Next::Silent => None,
+            Next::Over => {
+                self.is_over = true;
+                None
+            }
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::engine::tests::device;
 
-    /// Does each tick at the given time after the start, and returns when the one after it is due.
-    #[track_caller]
-    fn case(interval: Duration, ticks: &[(Duration, Duration)]) {
+    #[test]
+    fn by_rate_the_devices_take_turns_and_nothing_is_left_out() {
         let start = Instant::now();
-        let mut schedule = Schedule::new(start, interval);
-        assert_eq!(schedule.due(), Some(start), "the first tick");
-        for (done, next) in ticks {
-            schedule.advance(start + *done);
-            assert_eq!(schedule.due(), Some(start + *next), "done at {done:?}");
+        let devices = vec![device("1"), device("2")];
+        let mut agenda = Agenda::new(devices, Some("100/s".parse().unwrap()));
+        assert_eq!(agenda.due(), None);
+        agenda.start(start);
+        for tick in 0..1000 {
+            assert_eq!(agenda.due(), Some(start + Duration::from_millis(10) * tick));
+            let (device, message) = agenda.next().unwrap().unwrap();
+            assert_eq!(device, tick as usize % 2);
+            assert_eq!(message.payload, "1");
+            assert_eq!(agenda.advance(device, start + Duration::from_secs(5)), 0);
         }
     }
 
     #[test]
-    fn ticks_keep_to_the_clock_of_the_start() {
-        let ms = Duration::from_millis;
-        case(
-            ms(100),
-            &[
-                (ms(0), ms(100)),
-                (ms(107), ms(200)),
-                (ms(299), ms(300)),
-                (ms(300), ms(400)),
-            ],
-        );
-    }
-
-    #[test]
-    fn missed_ticks_are_skipped() {
-        let ms = Duration::from_millis;
-        case(
-            ms(100),
-            &[
-                (ms(750), ms(800)),
-                (ms(900), ms(1000)),
-                (ms(86_400_099), ms(86_400_100)),
-            ],
-        );
-    }
-
-    #[test]
-    fn a_tick_taken_early_does_not_come_twice() {
-        let ms = Duration::from_millis;
-        case(
-            ms(100),
-            &[(ms(0), ms(100)), (ms(99), ms(200)), (ms(0), ms(300))],
-        );
-    }
-
-    #[test]
-    fn nothing_adds_up_over_a_million_late_ticks_of_an_odd_interval() {
+    fn by_interval_what_is_missed_is_skipped_and_counted() {
         let start = Instant::now();
-        let interval = Duration::from_nanos(3_333_333);
-        let mut schedule = Schedule::new(start, interval);
-        for tick in 0..1_000_000 {
-            let due = start + interval * tick;
-            assert_eq!(schedule.due(), Some(due));
-            schedule.advance(due + Duration::from_nanos(u64::from(tick)));
-        }
-    }
-
-    #[test]
-    fn the_shortest_interval_ticks_each_nanosecond() {
-        let ns = Duration::from_nanos;
-        case(ns(1), &[(ns(0), ns(1)), (ns(1), ns(2)), (ns(500), ns(501))]);
-    }
-
-    #[test]
-    fn a_tick_beyond_the_clock_s_end_never_comes() {
-        let start = Instant::now();
-        let mut schedule = Schedule::new(start, Duration::MAX);
-        for _ in 0..2 {
-            schedule.advance(start);
-            assert_eq!(schedule.due(), None);
-        }
+        let mut agenda = Agenda::new(vec![device("1")], None);
+        agenda.start(start);
+        let second = Duration::from_secs(1);
+        assert_eq!(agenda.due(), Some(start));
+        agenda.next().unwrap().unwrap();
+        assert_eq!(agenda.advance(0, start + second * 7 / 2), 3);
+        assert_eq!(agenda.due(), Some(start + second * 4));
     }
 }

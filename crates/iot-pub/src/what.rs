@@ -17,9 +17,9 @@ use iot_cli::parse_duration;
 use iot_core::{Error, QoS, TopicName};
 use rand::Rng;
 
-use crate::clock::{Simulation, Speed, parse_start};
 use crate::device::Device;
 use crate::payload::Source;
+use crate::payload::clock::{Simulation, Speed, parse_start};
 use crate::payload::random::Random;
 use crate::payload::recording::{Recording, Replay};
 use crate::payload::sensor::{Kind, NamedModel};

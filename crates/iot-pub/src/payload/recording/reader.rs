@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 use super::csv::{Parsed, parse};
 use super::{Item, Map, Record};
-use crate::clock::parse_time;
+use crate::payload::clock::parse_time;
 
 /// The largest record that is taken, so that a line without an end or a quote that is never closed doesn't fill memory.
 pub(super) const LIMIT: usize = if cfg!(test) { 64 } else { 16 * 1024 } * 1024;

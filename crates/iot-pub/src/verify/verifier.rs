@@ -13,30 +13,30 @@ use bytes::Bytes;
 use iot_core::{Message, TopicName};
 use serde_json::{Value, json};
 
-use super::latency::Latency;
 use crate::device::Device;
+use crate::report::latency::Latency;
 
 /// What has been sent, and what of that has arrived.
 #[derive(Debug)]
-pub(super) struct Verifier {
+pub(crate) struct Verifier {
     lanes: Vec<Lane>,
     by_name: HashMap<String, usize>,
     /// What one and the same moment is on both clocks.
     clocks: (Instant, SystemTime),
     outstanding: u64,
-    pub(super) last_arrival: Instant,
-    pub(super) verdict: Verdict,
+    pub(crate) last_arrival: Instant,
+    pub(crate) verdict: Verdict,
 }
 
 /// What was found.
 #[derive(Debug)]
-pub(super) struct Verdict {
-    pub(super) received: u64,
-    pub(super) lost: u64,
-    pub(super) duplicated: u64,
-    pub(super) out_of_order: u64,
-    pub(super) corrupted: u64,
-    pub(super) latency: Latency,
+pub(crate) struct Verdict {
+    pub(crate) received: u64,
+    pub(crate) lost: u64,
+    pub(crate) duplicated: u64,
+    pub(crate) out_of_order: u64,
+    pub(crate) corrupted: u64,
+    pub(crate) latency: Latency,
 }
 
 /// One device's messages.
@@ -60,7 +60,7 @@ struct Sent {
 }
 
 impl Verifier {
-    pub(super) fn new(devices: &[Device]) -> Self {
+    pub(crate) fn new(devices: &[Device]) -> Self {
         let lane = |device: &Device| Lane {
             middle: format!(",\"device\":{},\"at\":", Value::from(device.name.as_str())),
             first: 0,
@@ -87,7 +87,7 @@ impl Verifier {
     }
 
     /// Returns the payload that carries the value and its number.
-    pub(super) fn payload(&self, device: usize, value: &[u8], due: Instant) -> Bytes {
+    pub(crate) fn payload(&self, device: usize, value: &[u8], due: Instant) -> Bytes {
         let lane = &self.lanes[device];
         let seq = lane.first + lane.sent.len() as u64;
         let mut payload = Vec::with_capacity(value.len() + lane.middle.len() + 64);
@@ -111,7 +111,7 @@ impl Verifier {
     }
 
     /// The message is accepted for sending.
-    pub(super) fn sent(&mut self, device: usize, topic: &TopicName, payload: &[u8], due: Instant) {
+    pub(crate) fn sent(&mut self, device: usize, topic: &TopicName, payload: &[u8], due: Instant) {
         self.lanes[device].sent.push_back(Sent {
             due,
             fingerprint: fingerprint(topic, payload),
@@ -121,12 +121,12 @@ impl Verifier {
     }
 
     /// Returns whether everything has arrived.
-    pub(super) fn is_complete(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         self.outstanding == 0
     }
 
     /// A message has arrived on one of our topics.
-    pub(super) fn received(&mut self, message: &Message, now: Instant) {
+    pub(crate) fn received(&mut self, message: &Message, now: Instant) {
         // The broker had kept it from before.
         if message.retain {
             return;
@@ -172,7 +172,7 @@ impl Verifier {
     }
 
     /// Nothing more arrives: what is missing is lost.
-    pub(super) fn finish(mut self) -> Verdict {
+    pub(crate) fn finish(mut self) -> Verdict {
         self.verdict.lost = self.outstanding;
         self.verdict
     }
@@ -194,7 +194,7 @@ fn fingerprint(topic: &TopicName, payload: &[u8]) -> u64 {
 
 impl Verdict {
     /// Returns what is wrong, in one line; `None` if nothing is.
-    pub(super) fn complaint(&self) -> Option<String> {
+    pub(crate) fn complaint(&self) -> Option<String> {
         let found: Vec<_> = self
             .findings()
             .iter()
@@ -213,7 +213,7 @@ impl Verdict {
         ]
     }
 
-    pub(super) fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         json!({
             "received": self.received,
             "lost": self.lost,
@@ -224,7 +224,7 @@ impl Verdict {
         })
     }
 
-    pub(super) fn to_text(&self) -> String {
+    pub(crate) fn to_text(&self) -> String {
         let findings = self
             .findings()
             .map(|(count, what)| format!("{count} {what}"));
@@ -243,7 +243,7 @@ impl Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::tests::device;
+    use crate::engine::tests::device;
 
     fn verifier() -> Verifier {
         Verifier::new(&[device("1"), device("\"2\"")])

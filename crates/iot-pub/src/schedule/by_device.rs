@@ -9,7 +9,7 @@ use anyhow::Result;
 use iot_core::Message;
 
 use crate::device::{Device, Next, Pace};
-use crate::schedule::Schedule;
+use crate::schedule::interval::Schedule;
 
 /// All devices of one connection, each with its own schedule.
 pub(crate) struct Fleet {
@@ -140,8 +140,8 @@ mod tests {
     use iot_core::{QoS, TopicName};
 
     use super::*;
-    use crate::clock::{Simulation, Speed};
     use crate::payload::Source;
+    use crate::payload::clock::{Simulation, Speed};
     use crate::payload::random::Random;
 
     fn device(name: &str, interval: u64, jitter: u64, speed: Option<Speed>) -> Device {

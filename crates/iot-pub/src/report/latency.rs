@@ -7,17 +7,17 @@ use serde_json::{Value, json};
 
 /// Durations, each kept to within a thousandth of itself.
 #[derive(Debug)]
-pub(super) struct Latency {
+pub(crate) struct Latency {
     nanoseconds: Histogram<u64>,
 }
 
 impl Latency {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let nanoseconds = Histogram::new(3).expect("three significant digits are allowed");
         Self { nanoseconds }
     }
 
-    pub(super) fn record(&mut self, duration: Duration) {
+    pub(crate) fn record(&mut self, duration: Duration) {
         let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         // It grows to what it needs.
         let _ = self.nanoseconds.record(nanoseconds);
@@ -40,7 +40,7 @@ impl Latency {
     }
 
     /// Returns an object of milliseconds, or null.
-    pub(super) fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         self.figures().map_or(Value::Null, |figures| {
             let figures = figures.map(|(name, value)| (name.replace('.', "_"), json!(value)));
             Value::Object(figures.into_iter().collect())
@@ -48,7 +48,7 @@ impl Latency {
     }
 
     /// Returns one line of milliseconds.
-    pub(super) fn to_text(&self) -> Option<String> {
+    pub(crate) fn to_text(&self) -> Option<String> {
         let figures = self.figures()?;
         let figures = figures.map(|(name, value)| format!("{name} {value:.3}"));
         Some(format!("{} ms", figures.join(", ")))

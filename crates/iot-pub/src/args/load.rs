@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use iot_cli::{ConnectArgs, Given, parse_duration};
 use iot_core::Error;
 
-use crate::rate::Rate;
+use crate::schedule::rate::Rate;
 use crate::what::WhatArgs;
 
 /// The options of many devices, of load and of its verdict.

@@ -3,14 +3,11 @@
 //! The schedule is open: it never waits for an acknowledgement, so a slow broker shows as latency, which counts from when
 //! a message was due. Only where a connection's queue is full it waits, and the messages after that keep their due times.
 
-mod agenda;
-mod latency;
-mod limit;
-mod memory;
-mod report;
-mod state;
-mod subscriber;
-mod verify;
+pub(crate) mod coalesce;
+pub(crate) mod counts;
+mod file_limit;
+pub(crate) mod state;
+pub(crate) mod timer;
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -22,19 +19,19 @@ use iot_core::{Connection, Error, Handle, Message, QoS};
 use tokio::task::JoinSet;
 
 use crate::NAME;
-use crate::alarm::Alarm;
 use crate::args::Plan;
 use crate::device::Device;
-use crate::gather::Gatherer;
-use crate::progress::{self, Progress};
-use crate::report::messages_were;
-use agenda::Agenda;
-use latency::Latency;
-use memory::{Gauge, Memory};
-use report::Report;
+use crate::engine::coalesce::Gatherer;
+use crate::engine::counts::messages_were;
+use crate::engine::timer::Alarm;
+use crate::report::Report;
+use crate::report::latency::Latency;
+use crate::report::memory::{Gauge, Memory};
+use crate::report::progress::{self, Progress};
+use crate::schedule::Agenda;
+use crate::verify::subscriber::{self, Wanted};
+use crate::verify::verifier::{Verdict, Verifier};
 use state::{Link, Shared, Stage, State};
-use subscriber::Wanted;
-use verify::{Verdict, Verifier};
 
 /// Ticks that are due within this time are taken together: one wake, one write for all.
 const GATHER: Duration = Duration::from_millis(1);
@@ -51,7 +48,7 @@ const SHORT_GOODBYE: Duration = Duration::from_millis(200);
 
 /// Publishes as planned.
 pub(crate) async fn run(plan: Plan) -> Result<()> {
-    limit::check(plan.how.connections + usize::from(plan.how.verify))?;
+    file_limit::check(plan.how.connections + usize::from(plan.how.verify))?;
     let mut signals = Signals::listen()?;
     let mut engine = Engine::new(plan);
     engine.subscribe()?;
@@ -495,7 +492,7 @@ impl Report {
         if let Some(complaint) = self.verdict.as_ref().and_then(Verdict::complaint) {
             bail!("verified, of {} messages: {complaint}", self.messages);
         }
-        let missing = crate::report::Counts {
+        let missing = crate::engine::counts::Counts {
             messages: self.messages,
             pending: self.counts.pending,
             dropped: self.counts.dropped,
@@ -520,11 +517,11 @@ fn earliest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use crate::device::Device;
 
     /// A device that publishes `1` every second.
-    pub(super) fn device(name: &str) -> Device {
+    pub(crate) fn device(name: &str) -> Device {
         use clap::Parser;
 
         use crate::what::WhatArgs;

@@ -9,69 +9,69 @@ use iot_cli::{Notices, debug, tell, tell_debug};
 use iot_core::{Connection, Error, Event, Handle, Message, PacketId, QoS};
 use tokio::sync::Notify;
 
-use super::latency::Latency;
-use super::verify::Verifier;
 use crate::NAME;
-use crate::gather::Gatherer;
-use crate::report::messages_were;
+use crate::engine::coalesce::Gatherer;
+use crate::engine::counts::messages_were;
+use crate::report::latency::Latency;
+use crate::verify::verifier::Verifier;
 
 /// The state, and a bell for who waits for it to change.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(crate) struct Shared {
     state: Mutex<State>,
-    pub(super) news: Notify,
+    pub(crate) news: Notify,
 }
 
 impl Shared {
-    pub(super) fn new(state: State) -> Arc<Self> {
+    pub(crate) fn new(state: State) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::new(state),
             news: Notify::new(),
         })
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Counts messages by what became of them.
 #[derive(Debug, Default)]
-pub(super) struct Counts {
+pub(crate) struct Counts {
     /// Written to the connection (QoS 0), or accepted for it (1, 2).
-    pub(super) sent: u64,
+    pub(crate) sent: u64,
     /// Among the sent: with QoS 1 or 2, acknowledged by the broker.
-    pub(super) acknowledged: u64,
+    pub(crate) acknowledged: u64,
     /// Rejected by the broker.
-    pub(super) failed: u64,
+    pub(crate) failed: u64,
     /// With QoS 0, due or not yet written while the broker was away.
-    pub(super) dropped: u64,
+    pub(crate) dropped: u64,
     /// Ticks that were missed.
-    pub(super) skipped: u64,
+    pub(crate) skipped: u64,
     /// Not yet written (QoS 0), or not yet acknowledged (1, 2).
-    pub(super) pending: u64,
+    pub(crate) pending: u64,
 }
 
 #[derive(Debug)]
-pub(super) struct State {
-    pub(super) links: Vec<Link>,
-    pub(super) counts: Counts,
-    pub(super) latency: Latency,
+pub(crate) struct State {
+    pub(crate) links: Vec<Link>,
+    pub(crate) counts: Counts,
+    pub(crate) latency: Latency,
     /// When the last message was written or acknowledged.
-    pub(super) last_done: Instant,
+    pub(crate) last_done: Instant,
     /// How many connections have stood at least once.
-    pub(super) opened: usize,
+    pub(crate) opened: usize,
     /// How many connections were lost, each time counted.
-    pub(super) losses: u64,
+    pub(crate) losses: u64,
     /// How many connections are over.
-    pub(super) ended: usize,
+    pub(crate) ended: usize,
     /// A connection has no room: nothing is published until it has.
-    pub(super) full: bool,
-    pub(super) stage: Stage,
-    pub(super) failure: Option<anyhow::Error>,
-    pub(super) verifier: Option<Verifier>,
+    pub(crate) full: bool,
+    pub(crate) stage: Stage,
+    pub(crate) failure: Option<anyhow::Error>,
+    pub(crate) verifier: Option<Verifier>,
     /// The verifier's subscriptions stand.
-    pub(super) subscribed: bool,
+    pub(crate) subscribed: bool,
     tidings: Tidings,
     fail_fast: bool,
     told_rejection: Option<String>,
@@ -80,7 +80,7 @@ pub(super) struct State {
 
 /// How far the run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(crate) enum Stage {
     Running,
     /// Nothing more is published: who waits wants to know when all is acknowledged, and has arrived.
     Settling,
@@ -90,8 +90,8 @@ pub(super) enum Stage {
 
 /// One connection.
 #[derive(Debug)]
-pub(super) struct Link {
-    pub(super) handle: Handle,
+pub(crate) struct Link {
+    pub(crate) handle: Handle,
     stood: bool,
     is_up: bool,
     /// Mostly in the order in which their acknowledgements come.
@@ -107,7 +107,7 @@ struct Waiting {
 }
 
 impl Link {
-    pub(super) fn new(handle: Handle) -> Self {
+    pub(crate) fn new(handle: Handle) -> Self {
         Self {
             handle,
             stood: false,
@@ -142,7 +142,7 @@ struct Tidings {
 }
 
 impl State {
-    pub(super) fn new(
+    pub(crate) fn new(
         address: String,
         connections: usize,
         fail_fast: bool,
@@ -175,7 +175,7 @@ impl State {
     }
 
     /// A message is accepted by a connection.
-    pub(super) fn accepted(&mut self, link: usize, id: PacketId, qos: QoS, due: Instant) {
+    pub(crate) fn accepted(&mut self, link: usize, id: PacketId, qos: QoS, due: Instant) {
         self.counts.pending += 1;
         if qos != QoS::AtMostOnce {
             self.counts.sent += 1;
@@ -277,7 +277,7 @@ impl State {
     }
 
     /// A message has arrived that is to be verified. Returns whether that is news for who waits.
-    pub(super) fn arrived(&mut self, message: &Message, now: Instant) -> bool {
+    pub(crate) fn arrived(&mut self, message: &Message, now: Instant) -> bool {
         let Some(verifier) = &mut self.verifier else {
             return false;
         };
@@ -286,7 +286,7 @@ impl State {
     }
 
     /// The verifier's own connection could not be made, or is lost; what is missed meanwhile counts as lost.
-    pub(super) fn subscriber_lost(&mut self, error: &Error) {
+    pub(crate) fn subscriber_lost(&mut self, error: &Error) {
         if self.stage == Stage::Ending {
             return;
         }
@@ -301,7 +301,7 @@ impl State {
     }
 
     /// The run ends with this error, unless one has come before.
-    pub(super) fn fails(&mut self, error: anyhow::Error) {
+    pub(crate) fn fails(&mut self, error: anyhow::Error) {
         if self.stage != Stage::Ending {
             self.failure.get_or_insert(error);
         }
@@ -351,7 +351,7 @@ impl Tidings {
 }
 
 /// Drives a connection to its end.
-pub(super) async fn drive(
+pub(crate) async fn drive(
     shared: Arc<Shared>,
     link: usize,
     mut connection: Connection,

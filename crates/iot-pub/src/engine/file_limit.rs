@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 const OTHERS: usize = 32;
 
 /// Checks that the system allows this many connections, before the first one is made.
-pub(super) fn check(connections: usize) -> Result<()> {
+pub(crate) fn check(connections: usize) -> Result<()> {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
     fits(connections, limit.current, limit.maximum)
 }

@@ -65,14 +65,14 @@ mod timer {
     use tokio::io::unix::AsyncFd;
 
     #[derive(Debug)]
-    pub(super) struct Timer {
+    pub(crate) struct Timer {
         at: Instant,
         /// `None` where the system has none left: whole milliseconds then.
         file: Option<AsyncFd<OwnedFd>>,
     }
 
     impl Timer {
-        pub(super) fn new() -> Self {
+        pub(crate) fn new() -> Self {
             let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
             let file = timerfd_create(TimerfdClockId::Monotonic, flags).ok();
             #[expect(
@@ -87,7 +87,7 @@ mod timer {
             }
         }
 
-        pub(super) fn set(&mut self, at: Instant) {
+        pub(crate) fn set(&mut self, at: Instant) {
             self.at = at;
             let left = at.saturating_duration_since(Instant::now());
             // Zero would disarm it; who waits has looked at the clock before.
@@ -100,7 +100,7 @@ mod timer {
         }
 
         /// Waits for the time, or less.
-        pub(super) async fn wait(&mut self) {
+        pub(crate) async fn wait(&mut self) {
             let Some(file) = &self.file else {
                 return tokio::time::sleep_until(self.at.into()).await;
             };
@@ -140,21 +140,21 @@ mod timer {
     const COARSE: Duration = Duration::from_millis(2);
 
     #[derive(Debug)]
-    pub(super) struct Timer {
+    pub(crate) struct Timer {
         at: Instant,
     }
 
     impl Timer {
-        pub(super) fn new() -> Self {
+        pub(crate) fn new() -> Self {
             Self { at: Instant::now() }
         }
 
-        pub(super) fn set(&mut self, at: Instant) {
+        pub(crate) fn set(&mut self, at: Instant) {
             self.at = at;
         }
 
         /// Waits for the time, or less.
-        pub(super) async fn wait(&mut self) {
+        pub(crate) async fn wait(&mut self) {
             let early = self.at.checked_sub(COARSE).unwrap_or(self.at);
             tokio::time::sleep_until(early.into()).await;
             let left = self.at.saturating_duration_since(Instant::now());

@@ -7,22 +7,22 @@ use std::time::Instant;
 use anyhow::anyhow;
 use iot_core::{Connection, Event, Handle, PacketId, QoS, TopicFilter};
 
-use super::state::{Shared, State};
 use crate::device::Device;
+use crate::engine::state::{Shared, State};
 
 /// Filters in one SUBSCRIBE.
 const CHUNK: usize = 200;
 
 /// What is subscribed to.
 #[derive(Debug)]
-pub(super) struct Wanted {
+pub(crate) struct Wanted {
     filters: Vec<TopicFilter>,
     qos: QoS,
 }
 
 impl Wanted {
     /// Returns the topics of these devices, each once, with the highest QoS of all.
-    pub(super) fn of(devices: &[Device]) -> Result<Self, iot_core::Error> {
+    pub(crate) fn of(devices: &[Device]) -> Result<Self, iot_core::Error> {
         let topics: BTreeSet<_> = devices.iter().map(|device| device.topic.as_str()).collect();
         let filters: Result<_, _> = topics.into_iter().map(TopicFilter::new).collect();
         let qos = devices.iter().map(|device| device.qos).max();
@@ -42,7 +42,7 @@ impl Wanted {
 }
 
 /// Drives the connection to its end.
-pub(super) async fn drive(shared: Arc<Shared>, mut connection: Connection, wanted: Wanted) {
+pub(crate) async fn drive(shared: Arc<Shared>, mut connection: Connection, wanted: Wanted) {
     let handle = connection.handle();
     let mut asked = HashSet::new();
     while let Some(event) = connection.next().await {

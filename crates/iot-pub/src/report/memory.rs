@@ -7,7 +7,7 @@ const ENOUGH: usize = 100;
 
 /// The resident memory once all connections stand and nothing is published yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Memory {
+pub(crate) struct Memory {
     /// Of the whole process, in bytes.
     resident: u64,
     /// What each connection has added, in bytes.
@@ -16,7 +16,7 @@ pub(super) struct Memory {
 
 /// Measures while connections are made.
 #[derive(Debug, Default)]
-pub(super) struct Gauge {
+pub(crate) struct Gauge {
     /// With so many connections, the first of which stood.
     first: Option<(usize, u64)>,
 }
@@ -24,14 +24,14 @@ pub(super) struct Gauge {
 impl Gauge {
     /// So many connections are made or under way, and at least one stands: what the first one needed once for all is not
     /// counted for the others.
-    pub(super) fn first_stands(&mut self, connections: usize) {
+    pub(crate) fn first_stands(&mut self, connections: usize) {
         if self.first.is_none() {
             self.first = resident().map(|bytes| (connections, bytes));
         }
     }
 
     /// All stand. Returns what they cost, where there are enough of them and the system tells.
-    pub(super) fn all_stand(&self, connections: usize) -> Option<Memory> {
+    pub(crate) fn all_stand(&self, connections: usize) -> Option<Memory> {
         let (first, before) = self.first?;
         let more = connections
             .checked_sub(first)
@@ -45,7 +45,7 @@ impl Gauge {
 }
 
 impl Memory {
-    pub(super) fn to_json(self) -> Value {
+    pub(crate) fn to_json(self) -> Value {
         json!({
             "resident_bytes": self.resident,
             "idle_connection_bytes": self.connection,
@@ -53,7 +53,7 @@ impl Memory {
     }
 
     /// Returns one line.
-    pub(super) fn to_text(self) -> String {
+    pub(crate) fn to_text(self) -> String {
         #[expect(
             clippy::cast_precision_loss,
             reason = "shown with one digit after the point"
