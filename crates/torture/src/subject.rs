@@ -140,8 +140,8 @@ impl Subject {
         let stderr = self.running().stderr();
         assert_eq!(status.code(), Some(1), "iot-sub: {status}\n{stderr}");
         let last = stderr.lines().last().unwrap_or_default();
-        // SQLite's words for it, and the system's: beside the spool lies the file of a --durable session.
-        let is_why = last.contains("disk I/O error") || last.contains("Input/output error");
+        // SQLite's text, or the system's for the file of a --durable session.
+        let is_why = last.contains("disk I/O error") || last.contains("input/output error");
         assert!(is_why, "iot-sub ended with: {last}");
         self.bury();
     }
