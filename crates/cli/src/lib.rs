@@ -31,7 +31,8 @@ use std::time::Duration;
 use clap::builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args};
 
-use iot_core::config::{ClientConfig, Protocol};
+use iot_core::Protocol;
+use iot_core::config::ClientConfig;
 use iot_core::connection::Handle;
 use iot_core::reason::ReasonCode;
 

@@ -3,7 +3,8 @@
 use clap::Args;
 
 use crate::error::UsageError;
-use iot_core::config::{ClientConfig, Protocol};
+use iot_core::Protocol;
+use iot_core::config::ClientConfig;
 
 /// Who the client is to the broker beyond its id, for how long, and how much may be on its way.
 #[derive(Debug, Args)]

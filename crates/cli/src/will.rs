@@ -6,7 +6,7 @@ use clap::Args;
 use clap::builder::BoolishValueParser;
 
 use crate::error::UsageError;
-use iot_core::config::Will;
+use iot_core::Will;
 use iot_core::message::{Properties, QoS};
 use iot_core::topic::TopicName;
 

@@ -42,7 +42,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::config::{ClientConfig, Will};
+use crate::config::ClientConfig;
 use crate::connection::{Connection, Handle};
 use crate::error::Error;
 use crate::message::{Message, PacketId, Payload, Properties, QoS};
@@ -50,6 +50,7 @@ use crate::packet::{Ack, Auth, ConnAck, SubscribeAck, Subscription};
 use crate::reason::{ConnectCode, ReasonCode};
 use crate::session::{AckToken, Event, LogLevel};
 use crate::topic::{TopicFilter, TopicName};
+use crate::will::Will;
 use acks::Acks;
 use callbacks::{Callbacks, UserData};
 pub use callbacks::{ConnectFlags, Published};

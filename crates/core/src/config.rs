@@ -8,59 +8,13 @@ use bytes::Bytes;
 use rand::RngExt;
 
 use crate::error::Error;
-use crate::message::{Properties, QoS};
-use crate::topic::TopicName;
+use crate::message::Properties;
+use crate::protocol::Protocol;
 #[cfg(feature = "tls")]
 use crate::transport::Tls;
 use crate::transport::{Proxy, Transport};
 use crate::url::Authority;
-
-/// The protocol version.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub enum Protocol {
-    /// MQTT 3.1 (protocol level 3, `MQIsdp`): client ids of 1–23 characters, and no word from the
-    /// broker whether it still has the session.
-    V31,
-    /// MQTT 3.1.1 (protocol level 4).
-    #[default]
-    V311,
-    /// MQTT 5 (protocol level 5).
-    V5,
-}
-
-impl Protocol {
-    /// Returns whether packets carry properties and reason codes.
-    pub(crate) fn is_v5(self) -> bool {
-        self == Self::V5
-    }
-}
-
-impl fmt::Display for Protocol {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::V31 => "MQTT 3.1",
-            Self::V311 => "MQTT 3.1.1",
-            Self::V5 => "MQTT 5",
-        })
-    }
-}
-
-/// The will: what the broker publishes when the connection ends without a DISCONNECT of ours
-/// (MQTT 3.1.1 §3.1.2.5).
-#[derive(Debug, Clone, PartialEq)]
-pub struct Will {
-    /// The topic that it is published to.
-    pub topic: TopicName,
-    /// What it carries, at most 65,535 bytes.
-    pub payload: Bytes,
-    /// The QoS that it is published with.
-    pub qos: QoS,
-    /// Whether the broker keeps it for later subscribers.
-    pub retain: bool,
-    /// Will delay interval and the properties of a PUBLISH (MQTT 5 §3.1.3.2); the earlier versions
-    /// send none.
-    pub properties: Option<Properties>,
-}
+use crate::will::Will;
 
 /// A client's configuration. `ClientConfig::default()` is what Paho's `Client()` is, but for a queue
 /// that is bounded and a [`connect_timeout`](Self::connect_timeout) of 10 s instead of 5. Fields are
@@ -371,6 +325,8 @@ impl fmt::Debug for ClientConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::QoS;
+    use crate::topic::TopicName;
 
     #[test]
     fn an_empty_client_id_becomes_a_random_one() {

@@ -17,10 +17,11 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 use crate::backoff::Backoff;
-use crate::config::{ClientConfig, Protocol};
+use crate::config::ClientConfig;
 use crate::error::Error;
 use crate::message::{Message, PacketId, Properties, QoS};
 use crate::packet::{Incoming, Outgoing, Subscription};
+use crate::protocol::Protocol;
 use crate::reason::ReasonCode;
 use crate::session::{AckToken, Event, ReleaseToken, Session};
 use crate::topic::{RecentTopics, TopicFilter};
@@ -931,7 +932,7 @@ impl Connection {
                     }
                 }
                 Ok(None) => break Ok(()),
-                Err(error) => break Err(error.blame(&self.input)),
+                Err(error) => break Err(Error::undecodable(error, &self.input)),
             }
         };
         // A message that breaks each connection is not to be asked for every second.

@@ -7,8 +7,8 @@ use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 
-use crate::message::{InvalidQoS, PacketId, Properties};
-use crate::packet::DecodeError;
+use crate::message::{InvalidQoS, PacketId, Properties, PropertyError};
+use crate::packet::{self, DecodeError};
 use crate::reason::{ConnectCode, ReasonCode};
 use crate::topic::TopicError;
 use crate::transport::Failure;
@@ -201,6 +201,15 @@ impl From<InvalidQoS> for Error {
     }
 }
 
+impl From<PropertyError> for Error {
+    fn from(error: PropertyError) -> Self {
+        match error {
+            PropertyError::ResponseTopic(error) => Self::Topic(error),
+            error => Self::Config(error.to_string()),
+        }
+    }
+}
+
 impl From<Infallible> for Error {
     fn from(never: Infallible) -> Self {
         match never {}
@@ -218,6 +227,19 @@ impl Error {
             Self::AuthUnanswered { .. } => true,
             Self::Connect { reason, .. } | Self::Io(reason) => Failure::is_permanent_in(reason),
             _ => false,
+        }
+    }
+
+    /// Returns the error for bytes that can't be decoded. If they begin with a PUBLISH, the error names
+    /// its topic, as far as that has arrived.
+    pub(crate) fn undecodable(reason: DecodeError, buffer: &[u8]) -> Self {
+        match packet::publish_at_start(buffer) {
+            Some((topic, size)) => Self::BadMessage {
+                topic,
+                size,
+                reason,
+            },
+            None => Self::Decode(reason),
         }
     }
 

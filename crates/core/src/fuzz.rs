@@ -11,9 +11,11 @@ use std::time::{Duration, Instant};
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::config::{ClientConfig, Protocol};
+use crate::config::ClientConfig;
+use crate::error::Error;
 use crate::message::{Message, QoS};
 use crate::packet::{Codec, Incoming, Outgoing, Publish};
+use crate::protocol::Protocol;
 use crate::session::{Event, Session};
 use crate::topic::{TopicFilter, TopicName};
 
@@ -54,7 +56,7 @@ pub fn packet(data: &[u8]) {
                 Ok(None) => break,
                 Err(error) => {
                     // It is named in a few words, whatever the bytes are.
-                    let named = error.blame(&buffer).to_string();
+                    let named = Error::undecodable(error, &buffer).to_string();
                     assert!(named.len() < 2_000, "{named}");
                     return;
                 }

@@ -136,22 +136,26 @@ pub mod error;
 pub mod fuzz;
 pub mod message;
 pub mod packet;
+mod protocol;
 pub mod reason;
 pub mod session;
 pub mod topic;
 pub mod transport;
 #[doc(hidden)]
 pub mod url;
+mod will;
 
 pub use client::{Client, ConnectFlags, MessageInfo, Published};
-pub use config::{ClientConfig, Protocol, Will};
+pub use config::ClientConfig;
 pub use connection::{Connection, Handle};
 pub use error::{Error, Rejection};
 pub use message::{Message, PacketId, Payload, Properties, QoS};
 pub use packet::{Ack, Auth, ConnAck, SubscribeAck, Subscription};
+pub use protocol::Protocol;
 pub use reason::{ConnectCode, ReasonCode};
 pub use session::{AckToken, Event, LogLevel, ReleaseToken};
 pub use topic::{TopicFilter, TopicName};
+pub use will::Will;
 
 /// The README's examples compile.
 #[cfg(doctest)]

@@ -49,13 +49,14 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 
-use crate::config::{ClientConfig, Protocol};
+use crate::config::ClientConfig;
 use crate::error::{Error, Rejection};
 use crate::message::{Message, PacketId, Properties, QoS};
 use crate::packet::{
     Ack, Auth, Codec, ConnAck, Connect, Disconnect, Incoming, Outgoing, Oversized, Publish,
     SubscribeAck, Subscription,
 };
+use crate::protocol::Protocol;
 use crate::reason::ReasonCode;
 use crate::topic::{TopicFilter, TopicName};
 use aliases::Aliases;

@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::DecodeError;
+use super::error::DecodeError;
 use super::wire::{self, Reader};
 use crate::message::Properties;
 

@@ -1,14 +1,21 @@
 //! Bytes of packets and packets of bytes, in both protocols.
 
 mod decode;
+mod embedded_broker;
 mod encode;
 mod fuzz;
 mod malformed;
 mod properties;
 mod reference;
-mod second;
+
+use bytes::{BufMut, Bytes, BytesMut};
 
 use super::*;
+use crate::message::{Message, PacketId, Properties, QoS};
+use crate::protocol::Protocol;
+use crate::reason::{ConnectCode, ReasonCode};
+use crate::topic::{TopicFilter, TopicName};
+use crate::will::Will;
 
 const ALL: [Protocol; 3] = [Protocol::V31, Protocol::V311, Protocol::V5];
 /// Those with a session-present flag.

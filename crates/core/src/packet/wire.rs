@@ -1,8 +1,11 @@
 //! The data types of the wire: integers, strings, the fixed header (MQTT 5 §1.5, §2.1).
 
+use std::num::NonZeroU16;
+
 use bytes::{BufMut, BytesMut};
 
-use super::DecodeError;
+use super::error::DecodeError;
+use crate::message::PacketId;
 
 /// Reads the fields of one packet, never past its end.
 pub(super) struct Reader<'a> {
@@ -62,6 +65,13 @@ impl<'a> Reader<'a> {
     /// A UTF-8 string without NUL [MQTT-1.5.4-1, -2].
     pub(super) fn str(&mut self) -> Result<&'a str, DecodeError> {
         text(self.bytes()?)
+    }
+
+    /// A packet identifier, which is never 0 [MQTT-2.2.1-3].
+    pub(super) fn packet_id(&mut self) -> Result<PacketId, DecodeError> {
+        NonZeroU16::new(self.u16()?)
+            .map(PacketId)
+            .ok_or(DecodeError::Malformed("packet id 0"))
     }
 
     pub(super) fn varint(&mut self) -> Result<usize, DecodeError> {
@@ -139,4 +149,13 @@ pub(super) fn put_varint(out: &mut BytesMut, mut value: usize) {
 pub(super) fn put_bytes(out: &mut BytesMut, bytes: &[u8]) {
     out.put_u16(bytes.len() as u16);
     out.put_slice(bytes);
+}
+
+/// Appends a packet whose body `write` writes: the first byte, the length, the body.
+pub(super) fn put_packet(first: u8, out: &mut BytesMut, write: impl FnOnce(&mut BytesMut)) {
+    let mut body = BytesMut::new();
+    write(&mut body);
+    out.put_u8(first);
+    put_varint(out, body.len());
+    out.put_slice(&body);
 }

@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use super::{Limits, TOPICS, publish_of};
-use crate::config::Protocol;
 use crate::message::{PacketId, Properties};
 use crate::packet::{Ack, ConnAck, Connect, Incoming, Outgoing, SubscribeAck};
+use crate::protocol::Protocol;
 use crate::reason::{ConnectCode, ReasonCode};
 
 /// A message for the client.

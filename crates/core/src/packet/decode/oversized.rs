@@ -1,27 +1,14 @@
-//! Messages that can't be taken: what they are called, and how one that is too large is passed over.
+//! A PUBLISH that can't be decoded: its head if it is too large, its topic if it is malformed.
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 
-use super::wire::{self, Reader};
-use super::{Codec, DecodeError, Incoming, PUBLISH, Publish};
-use crate::error::Error;
 use crate::message::QoS;
+use crate::packet::codec::Codec;
+use crate::packet::error::DecodeError;
+use crate::packet::incoming::{Incoming, Oversized, Publish};
+use crate::packet::packet_type::PUBLISH;
+use crate::packet::wire::{self, Reader};
 use crate::topic::TopicName;
-
-/// The head of a PUBLISH that is larger than the client takes. Before MQTT 5 no broker can be told so,
-/// and one that keeps the session would send the message again for ever: it is acknowledged, and its
-/// payload dropped as it comes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Oversized {
-    /// The message without its payload.
-    pub publish: Publish,
-    /// The packet's size in bytes, with its fixed header.
-    pub size: usize,
-    /// The limit in bytes, [`maximum_packet_size`](crate::ClientConfig::maximum_packet_size).
-    pub limit: usize,
-    /// Bytes of the payload that are still to come. They are no packet, and to be dropped.
-    pub left: usize,
-}
 
 impl Codec {
     /// Takes the head of a PUBLISH whose whole is too large, once it is there.
@@ -59,7 +46,7 @@ impl Codec {
         Ok(Some(Incoming::Oversized(Box::new(Oversized {
             publish: Publish {
                 topic: Some(topic),
-                payload: bytes::Bytes::new(),
+                payload: Bytes::new(),
                 qos,
                 retain: first & 1 != 0,
                 dup: first & 8 != 0,
@@ -73,23 +60,9 @@ impl Codec {
     }
 }
 
-impl DecodeError {
-    /// Makes an error of one in decoding what a buffer begins with. A message that is at fault is named,
-    /// as far as it is there.
-    pub(crate) fn blame(self, buffer: &[u8]) -> Error {
-        match suspect(buffer) {
-            Some((topic, size)) => Error::BadMessage {
-                topic,
-                size,
-                reason: self,
-            },
-            None => Error::Decode(self),
-        }
-    }
-}
-
-/// The topic and the size of the PUBLISH that a buffer begins with.
-fn suspect(buffer: &[u8]) -> Option<(String, usize)> {
+/// Returns the topic and the size of the PUBLISH that a buffer begins with, for the error message:
+/// at most 100 characters, escaped.
+pub(crate) fn publish_at_start(buffer: &[u8]) -> Option<(String, usize)> {
     if buffer.first()? & 0xf0 != PUBLISH {
         return None;
     }

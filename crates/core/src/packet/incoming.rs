@@ -1,0 +1,74 @@
+//! The packets that a broker sends.
+
+use bytes::Bytes;
+
+use super::ack::Ack;
+use super::connect::ConnAck;
+use super::disconnect::{Auth, Disconnect};
+use super::subscription::SubscribeAck;
+use crate::message::{PacketId, Properties, QoS};
+use crate::topic::TopicName;
+
+/// A packet that a broker sends. Sections are MQTT 5's.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Incoming {
+    /// CONNACK (§3.2).
+    ConnAck(ConnAck),
+    /// PUBLISH (§3.3).
+    Publish(Publish),
+    /// The head of a PUBLISH that is too large, before MQTT 5: the bytes that are
+    /// [`left`](Oversized::left) are to be dropped before the next packet.
+    Oversized(Box<Oversized>),
+    /// PUBACK (§3.4).
+    PubAck(Ack),
+    /// PUBREC (§3.5).
+    PubRec(Ack),
+    /// PUBREL (§3.6).
+    PubRel(Ack),
+    /// PUBCOMP (§3.7).
+    PubComp(Ack),
+    /// SUBACK (§3.9).
+    SubAck(SubscribeAck),
+    /// UNSUBACK (§3.11).
+    UnsubAck(SubscribeAck),
+    /// PINGRESP (§3.13).
+    PingResp,
+    /// DISCONNECT (MQTT 5 §3.14).
+    Disconnect(Disconnect),
+    /// AUTH (MQTT 5 §3.15).
+    Auth(Auth),
+}
+
+/// A received PUBLISH: the topic may still be hidden behind an alias.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Publish {
+    /// `None` where a topic alias stands for it (MQTT 5 §3.3.2.3.4).
+    pub topic: Option<TopicName>,
+    /// What it carries.
+    pub payload: Bytes,
+    /// The QoS that it came with.
+    pub qos: QoS,
+    /// The broker had kept it.
+    pub retain: bool,
+    /// It may have been sent before.
+    pub dup: bool,
+    /// The packet id, with QoS 1 and 2.
+    pub packet_id: Option<PacketId>,
+    /// The properties of a PUBLISH (MQTT 5 §3.3.2.3).
+    pub properties: Option<Box<Properties>>,
+}
+
+/// The head of a PUBLISH that is larger than the client takes. Before MQTT 5 no broker can be told so,
+/// and one that keeps the session would send the message again for ever: it is acknowledged, and its
+/// payload dropped as it comes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Oversized {
+    /// The message without its payload.
+    pub publish: Publish,
+    /// The packet's size in bytes, with its fixed header.
+    pub size: usize,
+    /// The limit in bytes, [`maximum_packet_size`](crate::ClientConfig::maximum_packet_size).
+    pub limit: usize,
+    /// Bytes of the payload that are still to come. They are no packet, and to be dropped.
+    pub left: usize,
+}

@@ -1,0 +1,171 @@
+//! Topic filters, and which topic names they match.
+
+use std::sync::Arc;
+
+use super::error::TopicError;
+use super::text::{check_code_points, check_text, shown, text_type};
+
+/// A topic filter, to subscribe with: `+` stands for one level, a final `#` for all that follow;
+/// `$share/GROUP/FILTER` shares the messages among the members of a group
+/// (MQTT 3.1.1 §4.7.1, MQTT 5 §4.8.2). Lengths and code points are those of a [`TopicName`](crate::TopicName). Clones
+/// share the text.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TopicFilter(Arc<str>);
+
+impl TopicFilter {
+    /// Returns the filter, checked.
+    ///
+    /// # Errors
+    /// [`TopicError`] where the text is not a topic filter; it says why, and shows at most 200 characters.
+    pub fn new(filter: impl AsRef<str> + Into<Arc<str>>) -> Result<Self, TopicError> {
+        let text = filter.as_ref();
+        check_text(text)?;
+        check_code_points(text)?;
+        let pattern = match text.strip_prefix("$share/") {
+            None => text,
+            Some(rest) => match rest.split_once('/') {
+                Some((group, pattern))
+                    if !group.is_empty() && !group.contains(['+', '#']) && !pattern.is_empty() =>
+                {
+                    pattern
+                }
+                _ => return Err(TopicError::Share(shown(text))),
+            },
+        };
+        let mut levels = pattern.split('/').peekable();
+        while let Some(level) = levels.next() {
+            match level {
+                "#" if levels.peek().is_some() => {
+                    return Err(TopicError::HashNotLast(shown(text)));
+                }
+                "+" | "#" => {}
+                _ => {
+                    if let Some(wildcard) = level.chars().find(|c| matches!(c, '+' | '#')) {
+                        return Err(TopicError::NotAWholeLevel(shown(text), wildcard));
+                    }
+                }
+            }
+        }
+        Ok(Self(filter.into()))
+    }
+
+    /// Returns the filter as text, `$share/GROUP/` included.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns whether the filter belongs to a shared subscription.
+    pub fn is_shared(&self) -> bool {
+        self.0.starts_with("$share/")
+    }
+
+    /// Returns whether the filter holds `+` or `#`.
+    pub fn has_wildcard(&self) -> bool {
+        self.0.contains(['+', '#'])
+    }
+
+    /// Returns whether a message published to `topic` matches (MQTT 3.1.1 §4.7.1); `$share/GROUP/` does
+    /// not count. `a/#` matches `a` too. A leading wildcard doesn't match topics that begin with `$`
+    /// [MQTT-4.7.2-1]. Paho's `topic_matches_sub`.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), iot_core::topic::TopicError> {
+    /// let filter = iot_core::TopicFilter::new("iot/+/temp")?;
+    /// assert!(filter.matches("iot/home2/temp"));
+    /// assert!(!filter.matches("iot/home2/humidity"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn matches(&self, topic: &str) -> bool {
+        let pattern = match self.0.strip_prefix("$share/") {
+            Some(rest) => rest.split_once('/').map_or("", |(_, pattern)| pattern),
+            None => &self.0,
+        };
+        if topic.starts_with('$') && pattern.starts_with(['+', '#']) {
+            return false;
+        }
+        let mut levels = topic.split('/');
+        for wanted in pattern.split('/') {
+            match (wanted, levels.next()) {
+                // `a/#` matches `a` too: the parent is included.
+                ("#", _) => return true,
+                ("+", Some(_)) => {}
+                (wanted, Some(level)) if wanted == level => {}
+                _ => return false,
+            }
+        }
+        levels.next().is_none()
+    }
+}
+
+text_type!(TopicFilter);
+
+#[cfg(test)]
+mod tests {
+    use super::super::name::TopicName;
+    use super::*;
+
+    #[track_caller]
+    fn filter_error(filter: &str, expected: &str) {
+        assert_eq!(TopicFilter::new(filter).unwrap_err().to_string(), expected);
+    }
+
+    #[track_caller]
+    fn case(filter: &str, topic: &str, expected: bool) {
+        let filter = TopicFilter::new(filter).unwrap();
+        assert_eq!(filter.matches(topic), expected, "{filter} on {topic}");
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_a_character_like_any_other() {
+        let name = TopicName::new("\u{feff}a").unwrap();
+        assert_eq!(name.as_str(), "\u{feff}a");
+        case("a", "\u{feff}a", false);
+        case("\u{feff}a", "\u{feff}a", true);
+    }
+
+    #[test]
+    fn topics_are_not_normalized() {
+        // é, and e with an accent.
+        case("\u{e9}", "e\u{301}", false);
+        case("A", "a", false);
+    }
+
+    #[test]
+    fn a_filter_is_refused_with_its_reason() {
+        filter_error(
+            "a/#/b",
+            "`#` must be the last level of topic filter `a/#/b`",
+        );
+        filter_error("a#", "`#` must be a whole level of topic filter `a#`");
+        filter_error("a/b+", "`+` must be a whole level of topic filter `a/b+`");
+        for bad in ["$share/g", "$share//a", "$share/g/", "$share/g+/a"] {
+            filter_error(
+                bad,
+                &format!(
+                    "shared subscription `{bad}` must read `$share/GROUP/FILTER`, no wildcard in GROUP"
+                ),
+            );
+        }
+    }
+
+    #[test]
+    fn matching_follows_the_standard() {
+        case("iot/#", "iot/home2/temp", true);
+        case("iot/#", "iot", true);
+        case("iot/#", "iota", false);
+        case("iot/+/temp", "iot/home2/temp", true);
+        case("iot/+/temp", "iot/home2/x/temp", false);
+        case("iot/+", "iot", false);
+        case("iot/+", "iot/", true);
+        case("+/+", "/finance", true);
+        case("/+", "/finance", true);
+        case("+", "/finance", false);
+        case("#", "a/b/c", true);
+        case("#", "$SYS/uptime", false);
+        case("+/uptime", "$SYS/uptime", false);
+        case("$SYS/#", "$SYS/uptime", true);
+        case("$share/g/iot/#", "iot/a", true);
+        case("$share/g/#", "$SYS/a", false);
+    }
+}
