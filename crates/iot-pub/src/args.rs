@@ -8,12 +8,12 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
-use iot_cli::{ConnectArgs, Given, PacketProperties, Target};
+use iot_cli::{ConnectArgs, Given, Target};
 use iot_core::{ClientConfig, Protocol, QoS};
 
-use crate::args::load::{How, HowArgs};
-use crate::device::Device;
+use crate::plan::Plan;
 use crate::what::WhatArgs;
+use load::LoadArgs;
 
 /// Publish sensor readings over MQTT
 #[derive(Debug, Parser)]
@@ -43,7 +43,7 @@ pub(crate) struct Args {
     max_queued: u16,
 
     #[command(flatten, next_help_heading = "Many devices and load")]
-    how: HowArgs,
+    load: LoadArgs,
 
     #[command(flatten)]
     connect: ConnectArgs,
@@ -64,33 +64,6 @@ fn count(text: &str) -> Result<u64, String> {
     }
 }
 
-/// What is to be done.
-#[derive(Debug)]
-pub(crate) struct Plan {
-    pub(crate) config: ClientConfig,
-    /// Of the packets after CONNECT.
-    pub(crate) properties: PacketProperties,
-    /// At least one.
-    pub(crate) devices: Vec<Device>,
-    /// How many messages; `None` goes on until Ctrl-C.
-    pub(crate) count: Option<u64>,
-    /// From a delivery to the next message, where a message is repeated so.
-    pub(crate) repeat_delay: Option<Duration>,
-    /// Each message is printed.
-    pub(crate) is_shown: bool,
-    /// The messages are lines of standard input.
-    pub(crate) is_lines: bool,
-    pub(crate) fail_fast: bool,
-    pub(crate) how: How,
-}
-
-impl Plan {
-    /// Whether a message waits for the connection that is away, also with QoS 0: it is not made again.
-    pub(crate) fn waits(&self) -> bool {
-        self.is_lines || self.repeat_delay.is_some()
-    }
-}
-
 impl Args {
     /// Returns what was typed; ends the program where that is wrong or asks for help.
     pub(crate) fn read() -> Self {
@@ -107,7 +80,7 @@ impl Args {
             .and_then(|()| args.what.take_url_topic(args.connect.url_topic()))
             .and_then(|()| args.settle_count(&given))
             .map_err(|line| Self::command().error(ErrorKind::ArgumentConflict, line))?;
-        args.how.settle(&mut args.connect, &given);
+        args.load.settle(&mut args.connect, &given);
         Ok(args)
     }
 
@@ -127,11 +100,11 @@ impl Args {
 
     /// Returns what the options mean together.
     pub(crate) fn plan(mut self) -> Result<Plan> {
-        self.how.check(&mut self.connect, &self.what)?;
-        let once = self.what.is_once() && self.how.is_silent_on_time();
+        self.load.check(&mut self.connect, &self.what)?;
+        let once = self.what.is_once() && self.load.is_silent_on_time();
         let (repeat, is_shown) = (self.what.repeat(), self.what.is_shown());
         let is_lines = self.what.is_lines();
-        let devices = self.what.devices(self.how.device_count())?;
+        let devices = self.what.devices(self.load.device_count())?;
         let mut config = ClientConfig {
             max_queued: self.max_queued,
             ..self.connect.config()?
@@ -157,7 +130,7 @@ impl Args {
             is_lines,
             devices,
             fail_fast: self.connect.fail_fast,
-            how: self.how.how(self.connect.session.id_prefix),
+            load: self.load.load(self.connect.session.id_prefix),
         })
     }
 }

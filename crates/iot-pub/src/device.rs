@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use bytes::Bytes;
 use chrono::{DateTime, Local, Utc};
 use iot_core::{QoS, TopicName};
 
 use crate::payload::Source;
 use crate::payload::clock::Simulation;
 use crate::payload::model::At;
+use crate::payload::pace::{Next, Pace};
 use crate::payload::random::Random;
 
 /// One device. Several may share a connection.
@@ -35,39 +35,6 @@ pub(crate) struct Device {
     pub(crate) ticks: u64,
     /// By how much the next tick is late, once that is drawn.
     pub(crate) late: Option<Duration>,
-}
-
-/// What a device does at a tick.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Next {
-    /// It publishes this.
-    Message { topic: TopicName, payload: Bytes },
-    /// It is silent this time: the sensor has dropped out.
-    Silent,
-    /// Nothing comes any more: the recording or the lines have ended.
-    Over,
-}
-
-/// When a device's next tick is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Pace {
-    /// By its interval; ticks that were missed are skipped.
-    ByInterval {
-        /// By how much this one is late: jitter.
-        late: Duration,
-    },
-    /// By a clock of its own, a simulated or a recorded one: none is skipped, late ones follow at once, and those of
-    /// several devices in the order of `simulated`.
-    At {
-        /// After the start of the run.
-        due: Duration,
-        /// After the start of the simulation or the recording.
-        simulated: Duration,
-    },
-    /// Not known yet: see [`Device::ready`].
-    Later,
-    /// There is none.
-    Never,
 }
 
 impl Device {

@@ -19,11 +19,11 @@ use iot_core::{Connection, Error, Handle, Message, QoS};
 use tokio::task::JoinSet;
 
 use crate::NAME;
-use crate::args::Plan;
 use crate::device::Device;
 use crate::engine::coalesce::Gatherer;
 use crate::engine::counts::messages_were;
 use crate::engine::timer::Alarm;
+use crate::plan::Plan;
 use crate::report::Report;
 use crate::report::latency::Latency;
 use crate::report::memory::{Gauge, Memory};
@@ -48,7 +48,7 @@ const SHORT_GOODBYE: Duration = Duration::from_millis(200);
 
 /// Publishes as planned.
 pub(crate) async fn run(plan: Plan) -> Result<()> {
-    file_limit::check(plan.how.connections + usize::from(plan.how.verify))?;
+    file_limit::check(plan.load.connections + usize::from(plan.load.verify))?;
     let mut signals = Signals::listen()?;
     let mut engine = Engine::new(plan);
     engine.subscribe()?;
@@ -131,9 +131,9 @@ impl Ready {
 
 impl Engine {
     fn new(mut plan: Plan) -> Self {
-        let verifier = plan.how.verify.then(|| Verifier::new(&plan.devices));
+        let verifier = plan.load.verify.then(|| Verifier::new(&plan.devices));
         let address = plan.config.address();
-        let state = State::new(address, plan.how.connections, plan.fail_fast, verifier);
+        let state = State::new(address, plan.load.connections, plan.fail_fast, verifier);
         let now = Instant::now();
         Self {
             shared: Shared::new(state),
@@ -142,7 +142,7 @@ impl Engine {
             alarm: Alarm::new(),
             progress: Progress::new(),
             phase: Phase::Opening,
-            agenda: Agenda::new(std::mem::take(&mut plan.devices), plan.how.rate),
+            agenda: Agenda::new(std::mem::take(&mut plan.devices), plan.load.rate),
             gauge: Gauge::default(),
             memory: None,
             opening: now,
@@ -160,7 +160,7 @@ impl Engine {
 
     /// Has the verifier's connection made, where one is wanted.
     fn subscribe(&mut self) -> Result<()> {
-        if self.plan.how.verify {
+        if self.plan.load.verify {
             let mut config = self.plan.config.clone();
             config.client_id = String::new();
             // What it missed while it was away is lost: it wants no session, and leaves none behind.
@@ -262,25 +262,25 @@ impl Engine {
         if state.opened > 0 {
             self.gauge.first_stands(state.links.len());
         }
-        while state.links.len() < self.plan.how.connections {
+        while state.links.len() < self.plan.load.connections {
             let index = state.links.len();
-            let due = self.plan.how.connect_rate.due(index as u64);
+            let due = self.plan.load.connect_rate.due(index as u64);
             let due = self.opening.checked_add(due);
             if due.is_none_or(|due| due > now) {
                 return Ok(due);
             }
             let mut config = self.plan.config.clone();
-            if let Some(prefix) = &self.plan.how.id_prefix {
+            if let Some(prefix) = &self.plan.load.id_prefix {
                 config.client_id = format!("{prefix}{}", index + 1);
-            } else if self.plan.how.connections > 1 {
+            } else if self.plan.load.connections > 1 {
                 config.client_id = String::new();
             }
             let connection = Connection::new(config)?;
             state.links.push(Link::new(connection.handle()));
             // Many connections are busy while one waits; and latency is measured as it is.
-            let how = &self.plan.how;
-            let is_measured = how.report.is_some() || how.verify;
-            let gatherer = Gatherer::new(how.connections == 1 && !is_measured);
+            let load = &self.plan.load;
+            let is_measured = load.report.is_some() || load.verify;
+            let gatherer = Gatherer::new(load.connections == 1 && !is_measured);
             let shared = Arc::clone(&self.shared);
             self.tasks
                 .spawn(state::drive(shared, index, connection, gatherer));
@@ -288,7 +288,7 @@ impl Engine {
         if state.opened == state.links.len() {
             self.memory = self.gauge.all_stand(state.opened);
             self.start = now;
-            let length = self.plan.how.duration;
+            let length = self.plan.load.duration;
             self.until = length.and_then(|length| now.checked_add(length));
             self.agenda.start(now);
             self.phase = Phase::Publishing;
@@ -406,12 +406,12 @@ impl Engine {
             Phase::Subscribing => "subscribing".into(),
             Phase::Opening => format!(
                 "{} of {} connections stand",
-                state.opened, plan.how.connections
+                state.opened, plan.load.connections
             ),
             _ => {
                 #[expect(clippy::cast_precision_loss, reason = "for a bar of some characters")]
                 let by_count = plan.count.map(|count| messages as f64 / count as f64);
-                let by_time = plan.how.duration;
+                let by_time = plan.load.duration;
                 let by_time = by_time.map(|all| elapsed.as_secs_f64() / all.as_secs_f64());
                 let share = match (by_count, by_time) {
                     (Some(count), Some(time)) => Some(count.max(time)),
@@ -451,7 +451,7 @@ impl Engine {
         for words in devices.iter().filter_map(Device::last_words) {
             tell(NAME, &words);
         }
-        let format = self.plan.how.report;
+        let format = self.plan.load.report;
         let is_counted = self.plan.count.is_some() || self.agenda.is_over();
         let report = self.report();
         if let Some(format) = format {
@@ -468,9 +468,9 @@ impl Engine {
         let devices = self.agenda.devices();
         let qos = devices.iter().map(|device| device.qos).max();
         let done = state.last_done.saturating_duration_since(self.start);
-        let planned = self.plan.how.rate.map(|rate| rate.due(self.messages));
+        let planned = self.plan.load.rate.map(|rate| rate.due(self.messages));
         Report {
-            connections: self.plan.how.connections,
+            connections: self.plan.load.connections,
             devices: devices.len(),
             losses: state.losses,
             memory: self.memory,
@@ -478,7 +478,7 @@ impl Engine {
             counts: std::mem::take(&mut state.counts),
             messages: self.messages,
             elapsed: planned.map_or(done, |planned| planned.max(done)),
-            asked: self.plan.how.rate,
+            asked: self.plan.load.rate,
             latency: std::mem::replace(&mut state.latency, Latency::new()),
             lateness: self.lateness,
             verdict,

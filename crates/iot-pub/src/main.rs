@@ -4,6 +4,7 @@ mod args;
 mod device;
 mod engine;
 mod payload;
+mod plan;
 mod publish;
 mod report;
 mod scenario;
@@ -30,7 +31,7 @@ fn run(args: args::Args) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let result = if plan.how.is_load() {
+    let result = if plan.load.is_load() {
         runtime.block_on(engine::run(plan))
     } else {
         runtime.block_on(publish::run(plan))

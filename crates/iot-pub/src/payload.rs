@@ -3,6 +3,7 @@
 pub(crate) mod clock;
 pub(crate) mod lines;
 pub(crate) mod model;
+pub(crate) mod pace;
 pub(crate) mod random;
 pub(crate) mod recording;
 pub(crate) mod sensor;

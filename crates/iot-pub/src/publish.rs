@@ -7,11 +7,11 @@ use iot_cli::{Notices, Printer, Signals, debug, tell, tell_debug};
 use iot_core::{Connection, Error, Event, Handle, Message, QoS};
 
 use crate::NAME;
-use crate::args::Plan;
 use crate::device::Device;
 use crate::engine::coalesce::Gatherer;
 use crate::engine::counts::{Counts, messages_were};
 use crate::engine::timer::Alarm;
+use crate::plan::Plan;
 use crate::report::progress::{self, Progress};
 use crate::schedule::by_device::Fleet;
 
@@ -329,7 +329,7 @@ impl Publisher {
         self.told_full = false;
         let now = Instant::now();
         self.fleet.start(now);
-        if let (None, Some(length)) = (self.until, self.plan.how.duration) {
+        if let (None, Some(length)) = (self.until, self.plan.load.duration) {
             self.until = now.checked_add(length);
         }
         self.send_held()

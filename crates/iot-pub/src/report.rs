@@ -10,8 +10,8 @@ use std::time::Duration;
 use iot_core::QoS;
 use serde_json::{Value, json};
 
-use crate::args::load::Format;
 use crate::engine::state::Counts;
+use crate::plan::ReportFormat;
 use crate::report::latency::Latency;
 use crate::report::memory::Memory;
 use crate::schedule::rate::Rate;
@@ -40,10 +40,10 @@ pub(crate) struct Report {
 
 impl Report {
     /// Returns the report with its last line's end.
-    pub(crate) fn text(&self, format: Format) -> String {
+    pub(crate) fn text(&self, format: ReportFormat) -> String {
         match format {
-            Format::Json => format!("{}\n", self.to_json()),
-            Format::Text => self.to_text(),
+            ReportFormat::Json => format!("{}\n", self.to_json()),
+            ReportFormat::Text => self.to_text(),
         }
     }
 

@@ -10,7 +10,8 @@ use std::time::Instant;
 use anyhow::Result;
 use iot_core::Message;
 
-use crate::device::{Device, Next};
+use crate::device::Device;
+use crate::payload::pace::Next;
 use crate::schedule::by_device::Fleet;
 use crate::schedule::rate::Rate;
 

@@ -1,19 +1,19 @@
-//! How it is published: by how many devices over how many connections, how fast, for how long, and what is told about it
-//! at the end.
+//! The options of many devices and connections, of rates, and of the report at the end.
 
 use std::time::Duration;
 
+use clap::Args;
 use clap::builder::BoolishValueParser;
-use clap::{Args, ValueEnum};
 use iot_cli::{ConnectArgs, Given, parse_duration};
 use iot_core::Error;
 
+use crate::plan::{Load, ReportFormat};
 use crate::schedule::rate::Rate;
 use crate::what::WhatArgs;
 
-/// The options of many devices, of load and of its verdict.
+/// The options of many devices and load.
 #[derive(Debug, Args)]
-pub(crate) struct HowArgs {
+pub(crate) struct LoadArgs {
     /// Be COUNT devices; `{device}` in the topic becomes 1 to COUNT [default: one for each connection]
     #[arg(
         long,
@@ -56,7 +56,7 @@ pub(crate) struct HowArgs {
         hide_env_values = true,
         value_name = "FORMAT"
     )]
-    pub(crate) report: Option<Format>,
+    pub(crate) report: Option<ReportFormat>,
 
     /// Subscribe to the same topics, and exit with 1 if a message is lost, duplicated, out of order or corrupted
     #[arg(long, env = "IOT_VERIFY", hide_env_values = true)]
@@ -64,29 +64,7 @@ pub(crate) struct HowArgs {
     pub(crate) verify: bool,
 }
 
-/// What a report looks like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// Lines for people.
-    Text,
-    /// One JSON object.
-    Json,
-}
-
-/// How it is to be done.
-#[derive(Debug)]
-pub(crate) struct How {
-    pub(crate) connections: usize,
-    /// Of many connections: they are PREFIX1, PREFIX2 and so on.
-    pub(crate) id_prefix: Option<String>,
-    pub(crate) connect_rate: Rate,
-    pub(crate) rate: Option<Rate>,
-    pub(crate) duration: Option<Duration>,
-    pub(crate) report: Option<Format>,
-    pub(crate) verify: bool,
-}
-
-impl HowArgs {
+impl LoadArgs {
     /// Forgets what the command line overrules.
     pub(crate) fn settle(&self, connect: &mut ConnectArgs, given: &Given) {
         if self.connections > 1 && given.rank("id") < given.rank("connections") {
@@ -159,23 +137,16 @@ impl HowArgs {
     }
 
     /// Returns what the options mean.
-    pub(crate) fn how(self, id_prefix: Option<String>) -> How {
-        How {
+    pub(crate) fn load(self, id_prefix: Option<String>) -> Load {
+        Load {
             connections: usize::try_from(self.connections).unwrap_or(usize::MAX),
             id_prefix: id_prefix.filter(|_| self.connections > 1),
             connect_rate: self.connect_rate,
             rate: self.rate,
             duration: self.duration,
             // Who asks for a verdict wants to see it.
-            report: self.report.or(self.verify.then_some(Format::Text)),
+            report: self.report.or(self.verify.then_some(ReportFormat::Text)),
             verify: self.verify,
         }
-    }
-}
-
-impl How {
-    /// Returns whether what happens is reported, if at all, at the end, and not message by message.
-    pub(crate) fn is_load(&self) -> bool {
-        self.connections > 1 || self.rate.is_some() || self.report.is_some()
     }
 }

@@ -12,7 +12,7 @@ use iot_core::TopicName;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use crate::device::{Next, Pace};
+use crate::payload::pace::{Next, Pace};
 
 /// How much is asked of the system at a time.
 const CHUNK: usize = 64 * 1024;

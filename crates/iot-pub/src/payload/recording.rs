@@ -19,8 +19,8 @@ use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::NAME;
-use crate::device::{Next, Pace};
 use crate::payload::clock::Speed;
+use crate::payload::pace::{Next, Pace};
 use reader::Reader;
 
 /// How many records are read ahead.

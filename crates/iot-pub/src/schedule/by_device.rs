@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use iot_core::Message;
 
-use crate::device::{Device, Next, Pace};
+use crate::device::Device;
+use crate::payload::pace::{Next, Pace};
 use crate::schedule::interval::Schedule;
 
 /// All devices of one connection, each with its own schedule.
