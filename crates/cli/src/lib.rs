@@ -35,6 +35,7 @@ use iot_core::Protocol;
 use iot_core::config::ClientConfig;
 use iot_core::connection::Handle;
 use iot_core::reason::ReasonCode;
+use iot_core::request::DisconnectRequest;
 
 pub use duration::parse_duration;
 pub use error::UsageError;
@@ -314,14 +315,14 @@ impl ConnectArgs {
 impl PacketProperties {
     /// Ends the connection cleanly, with DISCONNECT's properties.
     pub fn disconnect(&self, handle: &Handle) {
-        let reason = ReasonCode::SUCCESS;
-        let said = match &self.disconnect {
-            Some(properties) => handle.disconnect_with(reason, Some(properties.clone())),
-            None => Ok(false),
+        let plain = DisconnectRequest::from(ReasonCode::SUCCESS);
+        let request = match &self.disconnect {
+            Some(properties) => plain.clone().with_properties(properties.clone()),
+            None => plain.clone(),
         };
-        // What the broker's limits forbid is left out.
-        if self.disconnect.is_none() || said.is_err() {
-            handle.disconnect();
+        // Properties that the session refuses are left out.
+        if handle.disconnect(request).is_err() {
+            let _ = handle.disconnect(plain);
         }
     }
 }

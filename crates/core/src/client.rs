@@ -48,6 +48,7 @@ use crate::error::Error;
 use crate::message::{Message, PacketId, Payload, Properties, QoS};
 use crate::packet::{Ack, Auth, ConnAck, SubscribeAck, Subscription};
 use crate::reason::{ConnectCode, ReasonCode};
+use crate::request::{AckRequest, DisconnectRequest, SubscribeRequest, UnsubscribeRequest};
 use crate::session::{AckToken, Event, LogLevel};
 use crate::topic::{TopicFilter, TopicName};
 use crate::will::Will;
@@ -504,7 +505,7 @@ impl<U: Send + 'static> Client<U> {
     /// # Errors
     /// [`Error::NotConnected`] where there is no connection to end; the loop ends all the same.
     pub fn disconnect(&self) -> Result<(), Error> {
-        self.end(self.inner.handle.disconnect())
+        self.end(self.inner.handle.disconnect(ReasonCode::SUCCESS)?)
     }
 
     /// Disconnects as [`disconnect`](Self::disconnect) does, with a reason code and properties for
@@ -521,7 +522,8 @@ impl<U: Send + 'static> Client<U> {
         reason: ReasonCode,
         properties: Option<Properties>,
     ) -> Result<(), Error> {
-        self.end(self.inner.handle.disconnect_with(reason, properties)?)
+        let request = DisconnectRequest { reason, properties };
+        self.end(self.inner.handle.disconnect(request)?)
     }
 
     /// Brings the connection to its end where no loop does so; `ended` tells whether there is one.
@@ -1127,7 +1129,8 @@ impl<U: Send + 'static> Client<U> {
         subscriptions: impl IntoIterator<Item = impl Into<Subscription>>,
         properties: Properties,
     ) -> Result<PacketId, Error> {
-        self.inner.handle.subscribe_with(subscriptions, properties)
+        let request = SubscribeRequest::from(subscriptions).with_properties(properties);
+        self.inner.handle.subscribe(request)
     }
 
     /// Unsubscribes from one topic filter, which has to be the very text that was subscribed to; returns
@@ -1169,7 +1172,8 @@ impl<U: Send + 'static> Client<U> {
         filters: impl IntoIterator<Item = TopicFilter>,
         properties: Properties,
     ) -> Result<PacketId, Error> {
-        self.inner.handle.unsubscribe_with(filters, properties)
+        let request = UnsubscribeRequest::from(filters).with_properties(properties);
+        self.inner.handle.unsubscribe(request)
     }
 
     /// Acknowledges a received message, after [`manual_ack_set`](Self::manual_ack_set); `mid` and
@@ -1221,11 +1225,16 @@ impl<U: Send + 'static> Client<U> {
         properties: Option<Properties>,
     ) -> Result<(), Error> {
         let token = self.waiting(mid, qos)?;
-        let result = self.inner.handle.ack_with(&token, reason, properties);
-        if result.is_err() {
-            self.inner.acks.arrived(token);
+        match AckRequest::new(&token, reason, properties) {
+            Ok(request) => {
+                self.inner.handle.ack([request]);
+                Ok(())
+            }
+            Err(error) => {
+                self.inner.acks.arrived(token);
+                Err(error)
+            }
         }
-        result
     }
 
     /// Answers the broker's AUTH with reason code 0x18 (MQTT 5 §3.15): `authentication_data` is the

@@ -20,11 +20,13 @@ use crate::backoff::Backoff;
 use crate::config::ClientConfig;
 use crate::error::Error;
 use crate::message::{Message, PacketId, Properties, QoS};
-use crate::packet::{Incoming, Outgoing, Subscription};
+use crate::packet::{Incoming, Outgoing};
 use crate::protocol::Protocol;
-use crate::reason::ReasonCode;
-use crate::session::{AckToken, Event, ReleaseToken, Session};
-use crate::topic::{RecentTopics, TopicFilter};
+use crate::request::{
+    AckRequest, DisconnectRequest, ReleaseRequest, SubscribeRequest, UnsubscribeRequest,
+};
+use crate::session::{Event, Session};
+use crate::topic::RecentTopics;
 use crate::transport::{Stream, Twin};
 use direct::Direct;
 
@@ -135,76 +137,30 @@ impl Handle {
         Ok(id.expect("a tracked message has an id"))
     }
 
-    /// Asks the broker for messages; [`Event::Subscribed`] brings its answer, unless the connection is
-    /// lost before. To be called at [`Event::Connected`].
-    ///
-    /// # Errors
-    /// As [`Session::subscribe`].
-    pub fn subscribe(
-        &self,
-        subscriptions: impl IntoIterator<Item = impl Into<Subscription>>,
-    ) -> Result<PacketId, Error> {
-        let subscriptions = subscriptions.into_iter().map(Into::into).collect();
-        self.with(|state| state.session.subscribe(subscriptions))
-    }
-
-    /// Asks the broker for no more messages; [`Event::Unsubscribed`] brings its answer, unless the
-    /// connection is lost before.
-    ///
-    /// # Errors
-    /// As [`Session::unsubscribe`].
-    pub fn unsubscribe(
-        &self,
-        filters: impl IntoIterator<Item = TopicFilter>,
-    ) -> Result<PacketId, Error> {
-        let filters = filters.into_iter().collect();
-        self.with(|state| state.session.unsubscribe(filters))
-    }
-
-    /// Asks for messages as [`subscribe`](Self::subscribe) does, with MQTT 5 properties: user
-    /// properties, and a subscription identifier that comes with each message.
+    /// Subscribes; [`Event::Subscribed`] brings the broker's answer, unless the connection is lost
+    /// before. To be called at [`Event::Connected`].
     ///
     /// # Errors
     /// As [`Session::subscribe_with`].
-    pub fn subscribe_with(
-        &self,
-        subscriptions: impl IntoIterator<Item = impl Into<Subscription>>,
-        properties: Properties,
-    ) -> Result<PacketId, Error> {
-        let subscriptions = subscriptions.into_iter().map(Into::into).collect();
-        self.with(|state| {
-            state
-                .session
-                .subscribe_with(subscriptions, Some(properties))
-        })
+    pub fn subscribe(&self, request: impl Into<SubscribeRequest>) -> Result<PacketId, Error> {
+        let SubscribeRequest {
+            subscriptions,
+            properties,
+        } = request.into();
+        self.with(|state| state.session.subscribe_with(subscriptions, properties))
     }
 
-    /// Asks for no more messages as [`unsubscribe`](Self::unsubscribe) does, with MQTT 5 user
-    /// properties.
+    /// Unsubscribes; [`Event::Unsubscribed`] brings the broker's answer, unless the connection is
+    /// lost before.
     ///
     /// # Errors
     /// As [`Session::unsubscribe_with`].
-    pub fn unsubscribe_with(
-        &self,
-        filters: impl IntoIterator<Item = TopicFilter>,
-        properties: Properties,
-    ) -> Result<PacketId, Error> {
-        let filters = filters.into_iter().collect();
-        self.with(|state| state.session.unsubscribe_with(filters, Some(properties)))
-    }
-
-    /// Acknowledges a received message with a reason code and properties; see
-    /// [`Session::ack_with`].
-    ///
-    /// # Errors
-    /// As [`Session::ack_with`].
-    pub fn ack_with(
-        &self,
-        token: &AckToken,
-        reason: ReasonCode,
-        properties: Option<Properties>,
-    ) -> Result<(), Error> {
-        self.with(|state| state.session.ack_with(token, reason, properties))
+    pub fn unsubscribe(&self, request: impl Into<UnsubscribeRequest>) -> Result<PacketId, Error> {
+        let UnsubscribeRequest {
+            filters,
+            properties,
+        } = request.into();
+        self.with(|state| state.session.unsubscribe_with(filters, properties))
     }
 
     /// Chooses whether [`Event::Log`] tells each packet and why a connection ends. Default `false`.
@@ -222,12 +178,24 @@ impl Handle {
         self.with(|state| state.session.configure(config));
     }
 
-    /// Acknowledges received messages, PUBACK for QoS 1 and PUBREC for QoS 2; see
-    /// [`Session::ack`].
-    pub fn ack<'a>(&self, tokens: impl IntoIterator<Item = &'a AckToken>) {
+    /// Acknowledges received messages, PUBACK for QoS 1 and PUBREC for QoS 2, in the order in which
+    /// they arrived; see [`Session::ack_with`].
+    ///
+    /// # Panics
+    /// Never: an [`AckRequest`] is checked when it is made.
+    pub fn ack(&self, requests: impl IntoIterator<Item = impl Into<AckRequest>>) {
         self.with(|state| {
-            for token in tokens {
-                state.session.ack(token);
+            for request in requests {
+                let request = request.into();
+                if request.is_plain() {
+                    state.session.ack(&request.token);
+                } else {
+                    let properties = request.properties.map(|properties| *properties);
+                    let acked = state
+                        .session
+                        .ack_with(&request.token, request.reason, properties);
+                    acked.expect("the request was checked");
+                }
             }
         });
     }
@@ -236,15 +204,6 @@ impl Handle {
     /// [`Session::hold`]. To be called before the first connection.
     pub fn hold(&self, held: impl IntoIterator<Item = (PacketId, u64)>) {
         self.with(|state| state.session.hold(held));
-    }
-
-    /// Sends the PUBCOMP of a released QoS 2 message with a reason string and user properties; see
-    /// [`Session::release_with`].
-    ///
-    /// # Errors
-    /// As [`Session::release_with`].
-    pub fn release_with(&self, token: &ReleaseToken, properties: Properties) -> Result<(), Error> {
-        self.with(|state| state.session.release_with(token, properties))
     }
 
     /// Chooses whether the application answers the broker's AUTH; see [`Session::set_answers_auth`].
@@ -268,33 +227,39 @@ impl Handle {
         self.with(|state| state.session.reauthenticate(properties))
     }
 
-    /// Sends the PUBCOMP of a released QoS 2 message; see [`Session::release`].
-    pub fn release(&self, token: &ReleaseToken) {
-        self.with(|state| state.session.release(token));
+    /// Sends the PUBCOMP of a released QoS 2 message; see [`Session::release_with`].
+    ///
+    /// # Panics
+    /// Never: a [`ReleaseRequest`] is checked when it is made.
+    pub fn release(&self, request: impl Into<ReleaseRequest>) {
+        let ReleaseRequest { token, properties } = request.into();
+        self.with(|state| match properties {
+            None => state.session.release(&token),
+            Some(properties) => {
+                let released = state.session.release_with(&token, *properties);
+                released.expect("the request was checked");
+            }
+        });
     }
 
-    /// Ends the connection cleanly: what is on its way to the socket goes first, and without
-    /// `manual_ack` the acknowledgements of what the application has taken, then DISCONNECT; the stream is
-    /// read to its end, five seconds at most, and [`Connection::next`] ends. Messages with QoS 1 and 2
-    /// that are not acknowledged by then are kept, for [`Connection::connect`]. Returns whether there was
-    /// a connection to end.
-    pub fn disconnect(&self) -> bool {
-        self.with(|state| {
-            state.stopped = true;
-            state.session.disconnect()
-        })
-    }
-
-    /// Ends the connection as [`disconnect`](Self::disconnect) does, with a reason code and
-    /// properties for an MQTT 5 broker; see [`Session::disconnect_with`].
+    /// Ends the connection cleanly: what is on its way to the socket is sent first, and without
+    /// `manual_ack` the acknowledgements of what the application has received, then DISCONNECT; the
+    /// stream is read to its end, five seconds at most, and [`Connection::next`]
+    /// returns `None`. Messages with QoS 1 and 2 that are not acknowledged by then are kept, for
+    /// [`Connection::connect`]. Returns whether there was a connection to
+    /// end. See [`Session::disconnect_with`].
+    ///
+    /// ```no_run
+    /// # fn run(handle: &iot_core::Handle) -> Result<(), iot_core::Error> {
+    /// handle.disconnect(iot_core::ReasonCode::SUCCESS)?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
-    /// As [`Session::disconnect_with`]; nothing ends then.
-    pub fn disconnect_with(
-        &self,
-        reason: ReasonCode,
-        properties: Option<Properties>,
-    ) -> Result<bool, Error> {
+    /// As [`Session::disconnect_with`], never for [`ReasonCode::SUCCESS`](crate::ReasonCode::SUCCESS) alone; nothing ends then.
+    pub fn disconnect(&self, request: impl Into<DisconnectRequest>) -> Result<bool, Error> {
+        let DisconnectRequest { reason, properties } = request.into();
         self.with(|state| {
             let ended = state.session.disconnect_with(reason, properties)?;
             state.stopped = true;

@@ -138,6 +138,7 @@ pub mod message;
 pub mod packet;
 mod protocol;
 pub mod reason;
+pub mod request;
 pub mod session;
 pub mod topic;
 pub mod transport;
@@ -153,6 +154,9 @@ pub use message::{Message, PacketId, Payload, Properties, QoS};
 pub use packet::{Ack, Auth, ConnAck, SubscribeAck, Subscription};
 pub use protocol::Protocol;
 pub use reason::{ConnectCode, ReasonCode};
+pub use request::{
+    AckRequest, DisconnectRequest, ReleaseRequest, SubscribeRequest, UnsubscribeRequest,
+};
 pub use session::{AckToken, Event, LogLevel, ReleaseToken};
 pub use topic::{TopicFilter, TopicName};
 pub use will::Will;

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use iot_core::{
-    ClientConfig, Connection, Error, Event, Handle, Message, Properties, Protocol, QoS,
-    TopicFilter, TopicName,
+    ClientConfig, Connection, Error, Event, Handle, Message, Properties, Protocol, QoS, ReasonCode,
+    ReleaseRequest, TopicFilter, TopicName,
 };
 use testkit::{Broker, Conversation, DEADLINE, FaultyNet, ScriptedPeer};
 use tokio::time::{pause, timeout};
@@ -105,7 +105,7 @@ async fn publishes_receives_and_ends() {
                 other => panic!("{other:?}"),
             }
         }
-        assert!(handle.disconnect());
+        assert!(handle.disconnect(ReasonCode::SUCCESS).unwrap());
         ends(&mut connection).await;
         assert!(connection.next().await.is_none());
     }
@@ -147,7 +147,7 @@ async fn with_manual_ack_nothing_is_acknowledged_before_the_application_does() {
     assert!(broker.log().contains("Received PUBREC from a"));
     assert!(!broker.log().contains("Received PUBCOMP from a"));
     handle.release(&release);
-    handle.disconnect();
+    handle.disconnect(ReasonCode::SUCCESS).unwrap();
     ends(&mut connection).await;
     broker.wait_for_log("Received PUBCOMP from a", DEADLINE);
 }
@@ -239,7 +239,7 @@ async fn an_end_that_the_broker_takes_nothing_of_is_given_up() {
         .unwrap();
     let stuck = timeout(Duration::from_millis(100), connection.next()).await;
     assert!(stuck.is_err(), "{stuck:?}");
-    handle.disconnect();
+    handle.disconnect(ReasonCode::SUCCESS).unwrap();
     pause();
     ends(&mut connection).await;
     drop(broker);
@@ -248,7 +248,7 @@ async fn an_end_that_the_broker_takes_nothing_of_is_given_up() {
 #[tokio::test]
 async fn an_end_that_the_broker_does_not_answer_is_given_up() {
     let (mut connection, handle, mut broker) = scripted(config(0)).await;
-    handle.disconnect();
+    handle.disconnect(ReasonCode::SUCCESS).unwrap();
     pause();
     ends(&mut connection).await;
     broker.expect(b"\xe0\x00");
@@ -267,7 +267,7 @@ async fn disconnect_while_it_dials_or_waits_ends_it() {
     let handle = connection.handle();
     let waiting = tokio::spawn(async move { connection.next().await.is_none() });
     tokio::task::yield_now().await;
-    assert!(!handle.disconnect());
+    assert!(!handle.disconnect(ReasonCode::SUCCESS).unwrap());
     assert!(timeout(DEADLINE, waiting).await.unwrap().unwrap());
 }
 
@@ -386,7 +386,7 @@ async fn a_pubcomp_has_the_words_that_fit() {
                     broker.send(b"\x62\x02\x00\x07");
                 }
                 Event::Released { token, .. } => {
-                    handle.release_with(&token, words()).unwrap();
+                    handle.release(ReleaseRequest::new(&token, words()).unwrap());
                     break;
                 }
                 Event::Connected(_) => {}

@@ -7,7 +7,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use iot_cli::{Notices, Signals};
-use iot_core::{ClientConfig, Connection, Event, Properties, Protocol, ReasonCode};
+use iot_core::{
+    ClientConfig, Connection, DisconnectRequest, Event, Properties, Protocol, ReasonCode,
+};
 
 use crate::args::{Plan, StoreUrl};
 use crate::durable::{Durable, State, fall_back};
@@ -95,7 +97,8 @@ async fn end(config: ClientConfig, durable: &Durable) -> Result<()> {
                     session_expiry_interval: Some(0),
                     ..Properties::default()
                 };
-                handle.disconnect_with(ReasonCode::SUCCESS, Some(at_once))?;
+                let request = DisconnectRequest::from(ReasonCode::SUCCESS);
+                handle.disconnect(request.with_properties(at_once))?;
             }
             Event::Disconnected(Err(error)) if !ended => {
                 let protocol = connection.config().protocol;

@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use iot_cli::{Notices, PacketProperties, Signals, debug};
 use iot_core::{
     AckToken, ClientConfig, Connection, Error, Event, Handle, Message, Protocol, QoS, SubscribeAck,
-    Subscription,
+    SubscribeRequest, Subscription, UnsubscribeRequest,
 };
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
@@ -463,16 +463,18 @@ impl Pipeline {
             self.counts.gauges.subscribed(0);
             self.selector.answered();
         } else {
-            let properties = self.properties.subscribe.clone();
-            match self.handle.subscribe_with(missing, properties) {
+            let request =
+                SubscribeRequest::from(missing).with_properties(self.properties.subscribe.clone());
+            match self.handle.subscribe(request) {
                 Ok(_) | Err(Error::NotConnected) => {}
                 Err(error) => return Err(error.into()),
             }
         }
         dropped.extend_from_slice(self.selector.unsubscribe());
         if !dropped.is_empty() {
-            let properties = self.properties.unsubscribe.clone();
-            let _ = self.handle.unsubscribe_with(dropped, properties);
+            let request = UnsubscribeRequest::from(dropped)
+                .with_properties(self.properties.unsubscribe.clone());
+            let _ = self.handle.unsubscribe(request);
         }
         Ok(())
     }

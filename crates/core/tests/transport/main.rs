@@ -7,7 +7,8 @@ mod websocket;
 use std::time::Duration;
 
 use iot_core::{
-    ClientConfig, Connection, Error, Event, Message, Protocol, QoS, TopicFilter, TopicName,
+    ClientConfig, Connection, Error, Event, Message, Protocol, QoS, ReasonCode, TopicFilter,
+    TopicName,
 };
 use testkit::DEADLINE;
 use tokio::time::timeout;
@@ -108,7 +109,7 @@ async fn carry(levels: &[QoS], config: ClientConfig, payloads: &[&[u8]]) {
         };
         assert!(of(&sent) == of(&received), "{qos:?}");
     }
-    assert!(handle.disconnect());
+    assert!(handle.disconnect(ReasonCode::SUCCESS).unwrap());
     loop {
         match timeout(DEADLINE, connection.next()).await.expect("in time") {
             Some(Event::Disconnected(result)) => result.unwrap(),

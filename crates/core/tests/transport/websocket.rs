@@ -215,7 +215,7 @@ fn packets_and_frames_need_not_meet() {
                 other => panic!("{other:?}"),
             }
         }
-        handle.disconnect();
+        handle.disconnect(ReasonCode::SUCCESS).unwrap();
         let event = next(&mut connection).await;
         assert!(matches!(event, Event::Disconnected(Ok(()))), "{event:?}");
     });
