@@ -16,18 +16,18 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, Parser, ValueEnum};
 use iot_cli::{ConnectArgs, Given, PacketProperties, Target};
 use iot_core::{ClientConfig, Protocol, QoS, Subscription};
+use iot_store::mongodb::Options as MongoOptions;
 
 use self::fields::FieldsArgs;
 use self::output::OutputArgs;
 use self::selection::{FilterArg, SelectionArgs};
 use self::session::DurableArgs;
+use crate::decode::PayloadMode;
 use crate::durable::Durable;
 use crate::fields::FieldsPlan;
 use crate::output::OutputPlan;
-use crate::reading::PayloadMode;
 use crate::select::Selection;
 use crate::size::Size;
-use crate::store::mongodb::Options as MongoOptions;
 use crate::thin::Thinning;
 use crate::watch::WatchPlan;
 

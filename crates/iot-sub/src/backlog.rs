@@ -6,11 +6,11 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use iot_store::Entry;
 use tokio::sync::Notify;
 
 use crate::journal::spool::{Fetched, Seq};
 use crate::queue::Queue;
-use crate::reading::Entry;
 
 /// Limits of what is kept in memory.
 const ENTRIES: usize = 20_000;
@@ -229,8 +229,10 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use iot_store::IdGenerator;
+
     use super::*;
-    use crate::reading::{IdGenerator, PayloadMode, read};
+    use crate::decode::{PayloadMode, read};
 
     #[test]
     fn what_an_earlier_run_has_left_goes_before_what_comes() {

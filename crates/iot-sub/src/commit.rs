@@ -8,14 +8,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use iot_core::Handle;
+use iot_store::sqlite::Retryable;
+use iot_store::{Failure, Stored};
 
 use crate::counts::Counts;
 use crate::failpoint::{self, Point};
 use crate::group::Group;
-use crate::journal::{Committed, Retryable};
 use crate::output::Messages;
 use crate::queue::Queue;
-use crate::store::{Failure, attend};
+use crate::store_away::attend;
 use crate::target::Target;
 
 /// Entries in one commit, at most: a reply of MongoDB's about more could exceed what its protocol carries.
@@ -64,7 +65,7 @@ impl Committer {
     }
 
     /// Tries until the entries are committed, and says so once where that takes a while.
-    fn commit(&mut self, group: &Group) -> Result<Committed> {
+    fn commit(&mut self, group: &Group) -> Result<Stored> {
         let (mut delay, longest) = DELAYS;
         let mut away = Away {
             name: self.target.name().to_owned(),
@@ -98,7 +99,7 @@ impl Committer {
         group: &Group,
         again: bool,
         away: &mut Away,
-    ) -> Result<Result<Committed, String>> {
+    ) -> Result<Result<Stored, String>> {
         let Group {
             entries, changes, ..
         } = group;
@@ -111,17 +112,12 @@ impl Committer {
                 },
             },
             // There is no place for the session's changes in the same transaction.
-            Target::Store(_) if entries.is_empty() => Ok(Ok(Committed::default())),
+            Target::Store(_) if entries.is_empty() => Ok(Ok(Stored::default())),
             Target::Store(store) => {
                 let insert = store.insert(entries, again);
                 let tell = |failure: Failure| away.tell(failure.to_string());
                 match self.runtime.block_on(attend(&**store, insert, tell)) {
-                    Ok(done) => Ok(Ok(Committed {
-                        stored: done.stored,
-                        rejected: done.rejected,
-                        duplicates: done.duplicates,
-                        skipped: done.skipped,
-                    })),
+                    Ok(stored) => Ok(Ok(stored)),
                     Err(failure) => Ok(Err(failure.to_string())),
                 }
             }

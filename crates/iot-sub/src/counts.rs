@@ -2,8 +2,8 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::journal::Committed;
-use crate::store::Stored;
+use iot_store::Stored;
+
 use crate::watch::gauges::Gauges;
 
 /// What became of the messages so far. Every change keeps
@@ -115,13 +115,13 @@ impl Counts {
     }
 
     /// What was in flight is in the store itself.
-    pub(crate) fn settled(&self, committed: Committed) {
-        let Committed {
+    pub(crate) fn settled(&self, stored: Stored) {
+        let Stored {
             stored,
             rejected,
             duplicates,
             skipped,
-        } = committed;
+        } = stored;
         self.change(|totals| {
             totals.in_flight -= stored + rejected + duplicates + skipped;
             totals.skipped += skipped;
@@ -175,7 +175,7 @@ mod tests {
         counts.found(3);
         counts.received(10);
         counts.received_again();
-        counts.settled(Committed {
+        counts.settled(Stored {
             stored: 1,
             rejected: 1,
             duplicates: 1,

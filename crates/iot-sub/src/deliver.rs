@@ -13,6 +13,7 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
+use iot_store::{Entry, Failure, Store, Stored};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
@@ -22,8 +23,7 @@ use crate::counts::Counts;
 use crate::failpoint::{self, Point};
 use crate::journal::spool::Seq;
 use crate::output::Messages;
-use crate::reading::Entry;
-use crate::store::{Failure, Store, Stored, attend};
+use crate::store_away::attend;
 
 /// Limits of a batch.
 const ENTRIES: usize = 5_000;

@@ -9,11 +9,10 @@ use base64::prelude::BASE64_STANDARD;
 use chrono::{DateTime, SubsecRound, Utc};
 use clap::ValueEnum;
 use iot_core::{Message, Properties};
+use iot_store::{Entry, Extra, Fact, IdGenerator, RECEIVED, Rejection};
 use serde_json::{Value as Json, json};
 
-use crate::reading::{
-    Entry, Extra, Fact, IdGenerator, Keys, PayloadMode, RECEIVED, Rejection, read_message,
-};
+use crate::decode::{Keys, PayloadMode, read_message};
 
 /// Names that a field can't have: the four, and what other options add.
 const RESERVED: [&str; 6] = ["_id", "topic", "value", "reg_date", RECEIVED, "retained"];

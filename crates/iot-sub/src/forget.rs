@@ -10,15 +10,15 @@ use iot_cli::{Notices, Signals};
 use iot_core::{
     ClientConfig, Connection, DisconnectRequest, Event, Properties, Protocol, ReasonCode,
 };
+use iot_store::mongodb;
+use iot_store::sqlite::SqliteStore;
+use iot_store::sqlite::held::{Change, SessionKey};
 
 use crate::args::{Plan, StoreUrl};
 use crate::durable::{Durable, State, fall_back};
 use crate::journal::spool::Spool;
-use crate::journal::sqlite::SqliteStore;
-use crate::journal::{Change, Journal, SessionKey};
 use crate::output::Messages;
 use crate::state_file;
-use crate::store::mongodb;
 
 /// Ends the session at the broker, and removes what is kept of it here.
 ///

@@ -2,12 +2,12 @@
 //! broker once that is on disk.
 
 use iot_core::{AckToken, Handle, ReleaseToken};
+use iot_store::Entry;
+use iot_store::sqlite::held::Change;
 use tokio::sync::oneshot;
 
 use crate::failpoint::{self, Point};
-use crate::journal::Change;
 use crate::queue::{After, Item};
-use crate::reading::Entry;
 
 /// Entries and changes, in the order in which they came.
 #[derive(Debug, Default)]
@@ -28,11 +28,11 @@ impl Group {
             After::Nothing => {}
             After::Acknowledge(token) => self.acks.push(token),
             After::Hold(token, fingerprint) => {
-                self.changes.push(Change::Hold(token.id(), fingerprint));
+                self.changes.push(Change::Hold(token.id().0, fingerprint));
                 self.acks.push(token);
             }
             After::Release(token) => {
-                self.changes.push(Change::Release(token.id()));
+                self.changes.push(Change::Release(token.id().0));
                 self.releases.push(token);
             }
             After::Forget(sender) => {

@@ -15,11 +15,11 @@ use anyhow::Result;
 use chrono::{DateTime, Utc};
 use iot_cli::{Printer, debug_line, is_quiet};
 use iot_core::{Event, Handle, Message};
+use iot_store::{Reading, Rejection};
 
 pub(crate) use self::format::Format;
 use self::time::Clock;
 use self::watch::Watch;
-use crate::reading::{Reading, Rejection};
 
 /// How long the last lines may take.
 const PATIENCE: Duration = Duration::from_secs(3);

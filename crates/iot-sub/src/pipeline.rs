@@ -11,9 +11,11 @@ use anyhow::{Result, bail};
 use chrono::{DateTime, Utc};
 use iot_cli::{Notices, PacketProperties, Signals, debug};
 use iot_core::{
-    AckToken, ClientConfig, Connection, Error, Event, Handle, Message, Protocol, QoS, SubscribeAck,
-    SubscribeRequest, Subscription, UnsubscribeRequest,
+    AckToken, ClientConfig, Connection, Error, Event, Handle, Message, PacketId, Protocol, QoS,
+    SubscribeAck, SubscribeRequest, Subscription, UnsubscribeRequest,
 };
+use iot_store::sqlite::held::SessionKey;
+use iot_store::{Entry, Stored};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
@@ -23,10 +25,8 @@ use crate::durable::{self, State};
 use crate::failpoint::{self, Point};
 use crate::fields::Decoder;
 use crate::group::Group;
-use crate::journal::{Committed, SessionKey};
 use crate::output::{Messages, Output};
 use crate::queue::{After, Item};
-use crate::reading::Entry;
 use crate::select::{Choice, Selector, TimedOut};
 use crate::sink::Sink;
 use crate::takeover::{self, LostEarly};
@@ -137,7 +137,11 @@ impl Pipeline {
             Some(held) if held.is_empty() => Noted::None,
             Some(_) => Noted::Some,
         };
-        handle.hold(held.into_iter().flatten());
+        handle.hold(
+            held.into_iter()
+                .flatten()
+                .map(|(id, fingerprint)| (PacketId(id), fingerprint)),
+        );
         let store = Sink::start(destination, handle.clone(), &counts, messages)?;
         let mut pipeline = Self {
             notices: Notices::new(connection.config().address()),
@@ -326,10 +330,10 @@ impl Pipeline {
         }
         let rejected = entries().filter(|entry| entry.as_rejection().is_some());
         let rejected = rejected.count() as u64;
-        self.counts.settled(Committed {
+        self.counts.settled(Stored {
             stored: entries().count() as u64 - rejected,
             rejected,
-            ..Committed::default()
+            ..Stored::default()
         });
         let mut group: Group = self.batch.drain(..).collect();
         group.answer(&self.handle);
@@ -337,12 +341,12 @@ impl Pipeline {
 
     /// Acknowledges what goes no further.
     fn settle(&mut self) {
-        let settled = Committed {
+        let settled = Stored {
             stored: self.shown,
             skipped: self.skipped,
-            ..Committed::default()
+            ..Stored::default()
         };
-        if settled == Committed::default() {
+        if settled == Stored::default() {
             return;
         }
         self.counts.received(self.shown + self.skipped);
@@ -717,12 +721,12 @@ impl Pipeline {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use iot_store::sqlite::SqliteStore;
     use testkit::ScriptedPeer;
 
     use super::*;
     use crate::args::Args;
     use crate::counts::Totals;
-    use crate::journal::sqlite::SqliteStore;
     use crate::target::Target;
 
     /// The command line knows no such limit before MQTT 5, whose brokers obey it; the library does.

@@ -5,9 +5,8 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use iot_core::{AckToken, ReleaseToken};
+use iot_store::Entry;
 use tokio::sync::{Notify, oneshot};
-
-use crate::reading::Entry;
 
 /// Limits of the queue. One read from the network may go beyond; then nothing is read until there is room again.
 const ENTRIES: usize = 50_000;

@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use iot_core::Handle;
+use iot_store::sqlite::Retryable;
 
 use crate::backlog::Backlog;
 use crate::counts::Counts;
 use crate::failpoint::{self, Point};
 use crate::group::Group;
-use crate::journal::Retryable;
 use crate::journal::spool::{RESERVE, Seq, Space, Spool};
 use crate::output::Messages;
 use crate::queue::Queue;
@@ -387,12 +387,13 @@ impl Spooler {
 #[cfg(test)]
 mod tests {
     use iot_core::{ClientConfig, Connection};
+    use iot_store::IdGenerator;
     use testkit::{DEADLINE, eventually};
 
     use super::*;
+    use crate::decode::{PayloadMode, read};
     use crate::journal::spool::tests::limit_pages;
     use crate::queue::{After, Item};
-    use crate::reading::{IdGenerator, PayloadMode, read};
 
     fn item(ids: &mut IdGenerator) -> Item {
         let topic = "t".repeat(1_000);
@@ -442,7 +443,7 @@ mod tests {
         assert!(before.in_flight > 0, "{before:?}");
 
         let batch = runtime.block_on(backlog.take(500, usize::MAX)).unwrap();
-        counts.delivered(crate::store::Stored {
+        counts.delivered(iot_store::Stored {
             stored: batch.entries.len() as u64,
             ..Default::default()
         });

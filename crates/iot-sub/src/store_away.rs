@@ -3,9 +3,8 @@
 use std::pin::pin;
 use std::time::Duration;
 
+use iot_store::{Failure, Store};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
-
-use super::{Failure, Store};
 
 /// How often it is looked up whether the store is away.
 const LOOK: Duration = Duration::from_secs(1);
@@ -32,11 +31,10 @@ pub(crate) async fn attend<T>(
 mod tests {
     use std::future::pending;
 
+    use iot_store::{BoxFuture, Entry, Stored};
     use tokio::time::sleep;
 
     use super::*;
-    use crate::reading::Entry;
-    use crate::store::{BoxFuture, Stored};
 
     /// Which knows that it is away, or not.
     struct Told(Option<Failure>);

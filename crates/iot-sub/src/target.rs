@@ -5,16 +5,17 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use iot_cli::Signals;
+use iot_store::mongodb::{MongoStore, Report};
+use iot_store::sqlite::SqliteStore;
+use iot_store::sqlite::held::{Held, SessionKey};
+use iot_store::{Failure, Store};
 
 use crate::args::{Plan, SpoolPlan, StoreUrl};
 use crate::journal::spool::Spool;
-use crate::journal::sqlite::SqliteStore;
-use crate::journal::{Held, Journal, SessionKey};
 use crate::output::Messages;
 use crate::size::Size;
 use crate::state_file;
-use crate::store::mongodb::MongoStore;
-use crate::store::{Failure, Store, attend};
+use crate::store_away::attend;
 use crate::watch::{Gauges, Way};
 
 /// Delay between two tries to reach a store, beside what a try takes itself.
@@ -24,7 +25,7 @@ const DELAY: Duration = Duration::from_secs(1);
 pub(crate) enum Target {
     /// A local file.
     Journal {
-        journal: Box<dyn Journal>,
+        journal: Box<SqliteStore>,
         /// What messages call it.
         name: String,
     },
@@ -111,13 +112,10 @@ pub(crate) async fn open(
             })
         }
         StoreUrl::MongoDb(url) => {
-            let store = MongoStore::open(
-                url,
-                &plan.collection,
-                plan.mongodb.clone(),
-                messages.clone(),
-            )
-            .await?;
+            let lines = messages.clone();
+            let report: Report = Arc::new(move |line: &str| lines.say(&line));
+            let store =
+                MongoStore::open(url, &plan.collection, plan.mongodb.clone(), report).await?;
             let spool = match &plan.spool {
                 Some(spool) => tokio::select! {
                     open = open_spool(spool, plan, store.name(), gauges, messages) => Some((open?, spool.limit)),

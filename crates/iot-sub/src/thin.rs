@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-
-use crate::reading::{Reading, Value};
+use iot_store::{Reading, Value};
 
 /// What is stored of a topic's readings; both conditions count.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -68,9 +67,10 @@ impl Thinner {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use iot_store::{Entry, IdGenerator};
 
     use super::*;
-    use crate::reading::{Entry, IdGenerator, PayloadMode, read};
+    use crate::decode::{PayloadMode, read};
 
     /// Which of these payloads, so many seconds after the start, are stored.
     #[track_caller]

@@ -1,20 +1,15 @@
-//! The contract of all stores, run on each: SQLite as well, which is a journal and a store at once.
+//! The contract of all stores, run on each.
 
-use std::path::PathBuf;
-
-use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
-use rusqlite::types::ValueRef;
 use serde_json::{Value as Json, json};
-use tempfile::TempDir;
 
-use crate::journal::Journal;
-use crate::journal::sqlite::SqliteStore;
-use crate::reading::{Entry, IdGenerator, PayloadMode, read};
+use crate::entry::Entry;
+use crate::reading_id::IdGenerator;
 use crate::store::Stored;
+use crate::testing;
 
 /// A store of its own for each rule.
-pub(super) trait Subject {
+pub(crate) trait Subject {
     /// Stores `entries`; those that were there already count as stored.
     fn insert(&mut self, entries: &[Entry]) -> Stored;
 
@@ -26,17 +21,17 @@ pub(super) trait Subject {
 }
 
 #[derive(Debug, PartialEq)]
-pub(super) struct StoredRejection {
-    pub(super) topic: String,
-    pub(super) payload: Vec<u8>,
-    pub(super) length: i64,
-    pub(super) sha256: String,
-    pub(super) reason: String,
-    pub(super) reg_date: String,
+pub(crate) struct StoredRejection {
+    pub(crate) topic: String,
+    pub(crate) payload: Vec<u8>,
+    pub(crate) length: i64,
+    pub(crate) sha256: String,
+    pub(crate) reason: String,
+    pub(crate) reg_date: String,
 }
 
 /// Runs every rule on a new subject.
-pub(super) fn contract<S: Subject>(mut new: impl FnMut() -> S) {
+pub(crate) fn contract<S: Subject>(mut new: impl FnMut() -> S) {
     stores_every_kind_of_value(&mut new());
     keeps_rejections_whole(&mut new());
     stores_nothing_twice(&mut new());
@@ -45,27 +40,26 @@ pub(super) fn contract<S: Subject>(mut new: impl FnMut() -> S) {
 
 /// Makes entries of one process, a millisecond apart.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(crate) struct Source {
     ids: IdGenerator,
     now: DateTime<Utc>,
 }
 
 impl Source {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             ids: IdGenerator::new(),
             now: DateTime::from_timestamp_millis(1_795_428_000_123).expect("a time"),
         }
     }
 
-    pub(super) fn entry(&mut self, topic: &str, payload: impl AsRef<[u8]>) -> Entry {
-        let payload = Bytes::copy_from_slice(payload.as_ref());
-        let entry = read(PayloadMode::Text, topic, &payload, self.now, &mut self.ids);
+    pub(crate) fn entry(&mut self, topic: &str, payload: impl AsRef<[u8]>) -> Entry {
+        let entry = testing::entry(topic, payload.as_ref(), self.now, &mut self.ids);
         self.now += chrono::Duration::milliseconds(1);
         entry
     }
 
-    pub(super) fn numbers(&mut self, count: u32) -> Vec<Entry> {
+    pub(crate) fn numbers(&mut self, count: u32) -> Vec<Entry> {
         (0..count)
             .map(|i| self.entry("iot/number", i.to_string()))
             .collect()
@@ -192,79 +186,8 @@ fn takes_any_number_at_once(subject: &mut impl Subject) {
     }
 }
 
-#[test]
-fn sqlite_keeps_the_contract() {
-    struct Sqlite {
-        store: SqliteStore,
-        path: PathBuf,
-        _folder: TempDir,
-    }
-
-    impl Sqlite {
-        fn rows<T>(
-            &self,
-            query: &str,
-            row: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
-        ) -> Vec<T> {
-            let connection = rusqlite::Connection::open(&self.path).unwrap();
-            let mut query = connection.prepare(query).unwrap();
-            query
-                .query_map([], row)
-                .unwrap()
-                .map(Result::unwrap)
-                .collect()
-        }
-    }
-
-    impl Subject for Sqlite {
-        fn insert(&mut self, entries: &[Entry]) -> Stored {
-            let committed = self.store.commit(entries).unwrap();
-            let rejected = entries.iter().filter_map(Entry::as_rejection).count() as u64;
-            let total = committed.stored + committed.rejected + committed.duplicates;
-            assert_eq!(total, entries.len() as u64);
-            stored(total - rejected, rejected)
-        }
-
-        fn readings(&mut self) -> Vec<(String, Json, String)> {
-            self.rows("SELECT topic, value, reg_date FROM sensors", |row| {
-                let value = match row.get_ref(1)? {
-                    ValueRef::Real(number) => json!(number),
-                    value => {
-                        let text = value.as_str()?;
-                        serde_json::from_str(text).unwrap_or_else(|_| json!(text))
-                    }
-                };
-                Ok((row.get(0)?, value, row.get(2)?))
-            })
-        }
-
-        fn rejections(&mut self) -> Vec<StoredRejection> {
-            self.rows("SELECT * FROM sensors_rejected ORDER BY uid", |row| {
-                Ok(StoredRejection {
-                    topic: row.get("topic")?,
-                    payload: row.get("payload")?,
-                    length: row.get("length")?,
-                    sha256: row.get("sha256")?,
-                    reason: row.get("reason")?,
-                    reg_date: row.get("reg_date")?,
-                })
-            })
-        }
-    }
-
-    contract(|| {
-        let folder = TempDir::new().unwrap();
-        let path = folder.path().join("iot.db");
-        Sqlite {
-            store: SqliteStore::open(&path).unwrap(),
-            path,
-            _folder: folder,
-        }
-    });
-}
-
 /// Returns a time as the stores are asked to show it.
-pub(super) fn shown(millis: i64) -> String {
+pub(crate) fn shown(millis: i64) -> String {
     let date = DateTime::from_timestamp_millis(millis).expect("a time");
     date.to_rfc3339_opts(SecondsFormat::Millis, true)
 }

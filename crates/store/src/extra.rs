@@ -7,25 +7,26 @@ use serde_json::Value as Json;
 
 /// Beside topic, value and time.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Extra {
+pub struct Extra {
     /// It is not stored where the topic's last stored reading has the same value: a retained message comes again at each
     /// start.
-    pub(crate) once: bool,
+    pub once: bool,
     /// What is stored with it, in this order; no name comes twice.
-    pub(crate) fields: Vec<(Arc<str>, Fact)>,
+    pub fields: Vec<(Arc<str>, Fact)>,
 }
 
 /// What a field holds.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Fact {
+pub enum Fact {
+    /// Anything in JSON.
     Json(Json),
-    /// In whole milliseconds.
+    /// A time, in whole milliseconds.
     Date(DateTime<Utc>),
 }
 
 impl Fact {
     /// Returns it as JSON; a date is text, as SQLite has it.
-    pub(crate) fn to_json(&self) -> Json {
+    pub fn to_json(&self) -> Json {
         match self {
             Self::Json(json) => json.clone(),
             Self::Date(date) => date.to_rfc3339_opts(SecondsFormat::Millis, true).into(),
@@ -34,11 +35,11 @@ impl Fact {
 }
 
 /// The field that tells when a message was received, where its time is the payload's.
-pub(crate) const RECEIVED: &str = "received";
+pub const RECEIVED: &str = "received";
 
 impl Extra {
     /// Returns when the message was received, where that is not the reading's time.
-    pub(super) fn received(&self) -> Option<DateTime<Utc>> {
+    pub(crate) fn received(&self) -> Option<DateTime<Utc>> {
         let mut fields = self.fields.iter();
         fields.find_map(|(name, fact)| match fact {
             Fact::Date(date) if &**name == RECEIVED => Some(*date),
@@ -47,12 +48,12 @@ impl Extra {
     }
 
     /// Returns roughly how many bytes it holds on the heap.
-    pub(super) fn heap_size(&self) -> usize {
+    pub(crate) fn heap_size(&self) -> usize {
         let field = |(name, fact): &(Arc<str>, Fact)| {
             size_of::<(Arc<str>, Fact)>()
                 + name.len()
                 + match fact {
-                    Fact::Json(json) => super::value::json_heap_size(json),
+                    Fact::Json(json) => crate::value::json_heap_size(json),
                     Fact::Date(_) => 0,
                 }
         };

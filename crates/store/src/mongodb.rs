@@ -1,4 +1,4 @@
-//! MongoDB: the only room that knows its driver.
+//! MongoDB: the only module that knows its driver.
 //!
 //! A reading is a document `{_id, topic, value, reg_date}` in the collection, a rejection one in the collection of the
 //! same name with `_rejected` behind it. All writes wait for the majority of the servers, and for their journals.
@@ -33,13 +33,18 @@ use tokio::time::timeout;
 use self::batch::Batch;
 use self::failure::Monitor;
 use self::prepare::Prepared;
-pub(crate) use self::prepare::{Granularity, TimeSeries};
+pub use self::prepare::{Granularity, TimeSeries};
 use self::same_id::Moving;
 use self::url::Url;
-pub(crate) use self::url::check_collection;
-use super::{BoxFuture, Failure, SameId, Store, Stored};
-use crate::output::Messages;
-use crate::reading::{Entry, Reading, Rejection};
+pub use self::url::check_collection;
+use crate::entry::Entry;
+use crate::failure::Failure;
+use crate::reading::Reading;
+use crate::rejection::Rejection;
+use crate::store::{BoxFuture, SameId, Store, Stored};
+
+/// Gets lines for a person: what a store does that somebody should know about.
+pub type Report = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// Most documents in one command: the answer to 100,000 that are all there already would exceed what a reply may hold.
 const BATCH_DOCUMENTS: usize = 5_000;
@@ -56,7 +61,7 @@ const SELECTION_TIMEOUT: Duration = Duration::from_secs(5);
 const APP_NAME: &str = "iot-sub";
 
 /// A collection of a MongoDB deployment, and the one for its rejections.
-pub(crate) struct MongoStore {
+pub struct MongoStore {
     name: String,
     database: Database,
     readings: Collection<RawDocumentBuf>,
@@ -67,25 +72,25 @@ pub(crate) struct MongoStore {
     /// Most documents in the next command.
     batch: AtomicUsize,
     moving: Moving,
-    messages: Messages,
+    report: Report,
 }
 
 /// How a collection is used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Options {
+pub struct Options {
     /// What another document under a reading's id means.
-    pub(crate) same_id: SameId,
+    pub same_id: SameId,
     /// Set where it is a time-series collection, which has no unique ids: what is inserted again is there twice.
-    pub(crate) time_series: Option<TimeSeries>,
+    pub time_series: Option<TimeSeries>,
     /// Whether it gets an index for questions by topic and time.
-    pub(crate) index: bool,
+    pub index: bool,
 }
 
 /// Returns what a person calls the collection at `url`, without looking for it.
 ///
 /// # Errors
 /// The URL is malformed.
-pub(crate) fn name(url: &str, collection: &str) -> anyhow::Result<String> {
+pub fn name(url: &str, collection: &str) -> anyhow::Result<String> {
     Ok(Url::parse(url)?.name(collection))
 }
 
@@ -99,11 +104,11 @@ impl MongoStore {
     ///
     /// The URL is malformed, or asks for a weaker write concern than majority and journal; or no collection can have
     /// this name. No error shows the URL's password.
-    pub(crate) async fn open(
+    pub async fn open(
         url: &str,
         collection: &str,
         use_as: Options,
-        messages: Messages,
+        report: Report,
     ) -> anyhow::Result<Self> {
         let url = Url::parse(url)?;
         let name = url.name(collection);
@@ -148,7 +153,7 @@ impl MongoStore {
             prepared: Prepared::default(),
             batch: AtomicUsize::new(BATCH_DOCUMENTS),
             moving: Moving::default(),
-            messages,
+            report,
         })
     }
 
@@ -243,7 +248,7 @@ impl MongoStore {
             let id = same_id::another(reading, SameId::Accident);
             // Before the insert: where nobody knows whether that was done, it is repeated under the same new id.
             if self.moving.begin(reading.id) {
-                self.messages.say(&format_args!(
+                (self.report)(&format!(
                     "store `{}`: another document has the id {} of a reading on `{}`; it gets the id {id}",
                     self.name, reading.id, reading.topic
                 ));

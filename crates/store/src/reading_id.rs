@@ -7,19 +7,18 @@ use chrono::{DateTime, Utc};
 /// Id of a reading or a rejection: the twelve bytes of an `ObjectId`.
 ///
 /// Seconds since 1970 (4 bytes), a number drawn at random for each process (5), a counter (3), all big endian. Time goes
-/// first, so that a store that sorts by id appends. With `--id-key` the message itself makes it ([`identity`](super::identity)).
+/// first, so that a store that sorts by id appends. An id may also be made of a message's content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct ReadingId([u8; 12]);
+pub struct ReadingId([u8; 12]);
 
 impl ReadingId {
     /// Returns the twelve bytes.
-    pub(crate) const fn bytes(self) -> [u8; 12] {
+    pub const fn bytes(self) -> [u8; 12] {
         self.0
     }
 
     /// Returns the seconds since 1970 that the id begins with.
-    #[cfg(test)]
-    pub(crate) fn seconds(self) -> u32 {
+    pub fn seconds(self) -> u32 {
         let [a, b, c, d, ..] = self.0;
         u32::from_be_bytes([a, b, c, d])
     }
@@ -39,7 +38,7 @@ impl fmt::Display for ReadingId {
 }
 
 /// Returns `bytes` as lower-case hex digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     use fmt::Write;
     let mut text = String::with_capacity(bytes.len() * 2);
     for byte in bytes {
@@ -50,7 +49,7 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 
 /// Gives out ids; each is greater than all before it, also when the clock is set back.
 #[derive(Debug)]
-pub(crate) struct IdGenerator {
+pub struct IdGenerator {
     process: [u8; 5],
     seconds: u32,
     counter: u32,
@@ -61,7 +60,7 @@ impl IdGenerator {
     const COUNTER_MAX: u32 = 0xff_ff_ff;
 
     /// Returns a generator with a process number and a first counter of its own, drawn at random.
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         Self {
             process: rand::random(),
             seconds: 0,
@@ -70,7 +69,7 @@ impl IdGenerator {
     }
 
     /// Returns the next id, for something received at `now`.
-    pub(crate) fn next(&mut self, now: DateTime<Utc>) -> ReadingId {
+    pub fn next(&mut self, now: DateTime<Utc>) -> ReadingId {
         let now = u32::try_from(now.timestamp().max(0)).unwrap_or(u32::MAX);
         self.seconds = self.seconds.max(now);
         if self.counter == Self::COUNTER_MAX {

@@ -1,25 +1,18 @@
-//! Where readings are delivered: a database that may be away for hours.
+//! What all databases that may be away have in common.
 //!
-//! What was received is on disk before it comes here ([`journal`](crate::journal)), and it comes again, with the same
-//! ids, until the store has it. When to try again is the caller's.
+//! An entry is on disk before it comes here, and it comes again, with the same id, until the store has it. When to try
+//! again is the caller's.
 
-mod attend;
-pub(crate) mod mongodb;
-#[cfg(test)]
-mod tests;
-
-use std::fmt;
 use std::pin::Pin;
 
-pub(crate) use attend::attend;
-
-use crate::reading::Entry;
+use crate::entry::Entry;
+use crate::failure::Failure;
 
 /// A future that can be called through `dyn`.
-pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// A database that readings are delivered to.
-pub(crate) trait Store: Send + Sync {
+pub trait Store: Send + Sync {
     /// Returns what a person calls it: its URL without password, with database and collection.
     fn name(&self) -> &str;
 
@@ -42,22 +35,23 @@ pub(crate) trait Store: Send + Sync {
     ) -> BoxFuture<'a, Result<Stored, Failure>>;
 }
 
-/// What became of the entries of a successful [`insert`](Store::insert); the sum is their number.
+/// What became of the entries of a successful insert or commit; the sum is their number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_field_names, reason = "the words of the totals")]
-pub(crate) struct Stored {
-    pub(crate) stored: u64,
+pub struct Stored {
+    /// Readings that are stored.
+    pub stored: u64,
     /// Rejections, and readings that the store refused.
-    pub(crate) rejected: u64,
-    /// Readings that somebody else's attempt has stored.
-    pub(crate) duplicates: u64,
+    pub rejected: u64,
+    /// Entries that were there before the first attempt of ours.
+    pub duplicates: u64,
     /// Repetitions of what is stored, which are not stored again.
-    pub(crate) skipped: u64,
+    pub skipped: u64,
 }
 
 /// What it means that the store has another document under a reading's id.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum SameId {
+pub enum SameId {
     /// Ids are drawn at random, so it is an accident: the reading gets another id, and a line says so.
     #[default]
     Accident,
@@ -65,27 +59,3 @@ pub(crate) enum SameId {
     /// else is a conflict, and rejected.
     Conflict,
 }
-
-/// Why an attempt was not a success; both texts are one line, without the store's name or its password.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Failure {
-    /// The store is away, or nobody knows what it did: try again, with growing delay.
-    Unknown(String),
-    /// The store answers, but not to us: trying again helps only after somebody has changed something.
-    NotAllowed {
-        reason: String,
-        /// What that somebody can do.
-        advice: String,
-    },
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unknown(reason) => f.write_str(reason),
-            Self::NotAllowed { reason, advice } => write!(f, "{reason} ({advice})"),
-        }
-    }
-}
-
-impl std::error::Error for Failure {}

@@ -6,12 +6,12 @@ use serde_json::Value as Json;
 
 /// What was measured.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Value {
+pub enum Value {
     /// Always finite.
     Number(f64),
     /// Anything in JSON but a number alone.
     Json(Json),
-    /// UTF-8 text that is neither, with `--payload text` only.
+    /// UTF-8 text that is neither.
     Text(String),
 }
 
@@ -28,7 +28,7 @@ impl fmt::Display for Value {
 
 impl Value {
     /// Returns roughly how many bytes it holds on the heap.
-    pub(super) fn heap_size(&self) -> usize {
+    pub(crate) fn heap_size(&self) -> usize {
         match self {
             Self::Number(_) => 0,
             Self::Json(json) => json_heap_size(json),
@@ -37,7 +37,7 @@ impl Value {
     }
 }
 
-pub(super) fn json_heap_size(json: &Json) -> usize {
+pub(crate) fn json_heap_size(json: &Json) -> usize {
     /// A hash and a table slot beside each key.
     const FIELD: usize = size_of::<(String, Json)>() + 24;
     match json {

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use clap::Args;
 use iot_cli::parse_duration;
+use iot_store::SameId;
 
+use crate::decode::{Keys, Pointer};
 use crate::fields::{FieldName, FieldsPlan, Retained, TopicPattern};
-use crate::reading::{Keys, Pointer};
-use crate::store::SameId;
 use crate::thin::Thinning;
 
 /// What is stored.

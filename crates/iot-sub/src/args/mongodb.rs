@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use clap::Args;
 use clap::builder::BoolishValueParser;
+use clap::{Args, ValueEnum};
 use iot_cli::parse_duration;
-
-use crate::store::SameId;
-use crate::store::mongodb::{Granularity, Options, TimeSeries, check_collection};
+use iot_store::SameId;
+use iot_store::mongodb::{Granularity, Options, TimeSeries, check_collection};
 
 #[expect(clippy::doc_markdown, reason = "the documentation is the help text")]
 #[derive(Debug, Args)]
@@ -24,7 +23,7 @@ pub(super) struct MongoArgs {
     /// stored twice
     #[arg(long, env = "IOT_TIME_SERIES", hide_env_values = true)]
     #[arg(value_enum, value_name = "GRANULARITY")]
-    time_series: Option<Granularity>,
+    time_series: Option<GranularityArg>,
 
     /// Let the server delete readings of the time-series collection after DURATION, such as 12h or 30d
     #[arg(long, env = "IOT_EXPIRE_AFTER", hide_env_values = true)]
@@ -35,6 +34,23 @@ pub(super) struct MongoArgs {
     #[arg(long, env = "IOT_INDEX", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new())]
     index: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum GranularityArg {
+    Seconds,
+    Minutes,
+    Hours,
+}
+
+impl From<GranularityArg> for Granularity {
+    fn from(arg: GranularityArg) -> Self {
+        match arg {
+            GranularityArg::Seconds => Self::Seconds,
+            GranularityArg::Minutes => Self::Minutes,
+            GranularityArg::Hours => Self::Hours,
+        }
+    }
 }
 
 impl MongoArgs {
@@ -52,7 +68,7 @@ impl MongoArgs {
         Options {
             same_id,
             time_series: self.time_series.map(|granularity| TimeSeries {
-                granularity,
+                granularity: granularity.into(),
                 expire_after: self.expire_after,
             }),
             index: self.index,

@@ -1,10 +1,10 @@
 //! Ids made of what messages say of themselves, with `--id-key`: one that comes again, even to another process, gets the
 //! same id, and is stored once.
 
+use iot_store::ReadingId;
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
-use super::ReadingId;
 use super::keys::time;
 
 /// Returns the id of a message of `topic` that these values make what it is: the seconds (4 bytes) of the first that is a
@@ -37,9 +37,10 @@ fn seconds(value: &Json) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use iot_store::{Entry, IdGenerator};
 
     use super::*;
-    use crate::reading::{Entry, IdGenerator, Keys, PayloadMode, read_message};
+    use crate::decode::{Keys, PayloadMode, read_message};
 
     fn entry(pointers: &[&str], topic: &str, payload: &str) -> Entry {
         let keys = Keys {

@@ -3,11 +3,11 @@
 use std::str::FromStr;
 
 use chrono::{DateTime, SubsecRound, Utc};
+use iot_store::{ReadingId, Value};
 use serde_json::Value as Json;
 
 use super::identity::id;
 use super::payload::{PayloadMode, Reason};
-use super::{ReadingId, Value};
 
 /// A JSON pointer (RFC 6901), such as `/a/b`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,10 +1,10 @@
 //! What a payload means: a number, JSON, text, or nothing that can be stored.
 
-use clap::ValueEnum;
-use serde_json::Value as Json;
 use std::fmt;
 
-use super::Value;
+use clap::ValueEnum;
+use iot_store::Value;
+use serde_json::Value as Json;
 
 /// Deepest nesting of arrays and objects that is stored.
 const DEPTH_LIMIT: usize = 100;

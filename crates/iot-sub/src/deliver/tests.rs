@@ -3,13 +3,13 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use iot_store::{BoxFuture, IdGenerator, ReadingId};
 use tokio::sync::Barrier;
 use tokio::time::timeout;
 
 use super::*;
+use crate::decode::{PayloadMode, read};
 use crate::queue::Queue;
-use crate::reading::{IdGenerator, PayloadMode, ReadingId, read};
-use crate::store::BoxFuture;
 
 /// One call of [`Store::insert`]: the first id and how many, and whether it was said to be a repetition.
 type Call = (ReadingId, usize, bool);

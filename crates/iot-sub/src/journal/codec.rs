@@ -21,10 +21,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chrono::DateTime;
+use iot_store::{Entry, Extra, Fact, Reading, ReadingId, Rejection, Value};
 use serde_json::{Value as Json, json};
 
 use super::spool::Seq;
-use crate::reading::{Entry, Extra, Fact, Reading, ReadingId, Rejection, Value};
 
 /// What an encoded entry begins with.
 pub(super) const MAGIC: [u8; 4] = *b"iot1";
@@ -276,9 +276,11 @@ impl<'a> Rest<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::reading::{IdGenerator, PayloadMode, read};
+    use iot_store::IdGenerator;
     use proptest::prelude::*;
+
+    use super::*;
+    use crate::decode::{PayloadMode, read};
 
     fn entry(mode: PayloadMode, topic: &str, payload: &[u8]) -> Entry {
         let now = DateTime::from_timestamp_millis(1_795_428_000_123).unwrap();

@@ -12,10 +12,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use chrono::Utc;
+use iot_store::sqlite::failure::explain;
+use iot_store::sqlite::file;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
-use super::file::{self, explain};
 use super::spool::{Seq, connect, keep_log_at_end};
 use super::{beside, codec};
 

@@ -9,16 +9,19 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use chrono::{SubsecRound, Utc};
+use iot_store::sqlite::Damaged;
+use iot_store::sqlite::disk::{self, FileId};
+use iot_store::sqlite::failure::explain;
+use iot_store::sqlite::file::{self, Format};
+use iot_store::sqlite::held::{self, Change, Held, SessionKey};
+use iot_store::{Entry, ReadingId, Rejection};
 use rusqlite::config::DbConfig;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use sha2::{Digest, Sha256};
 
-use super::disk::Place;
-use super::file::{self, Damaged, Format, explain};
 use super::lock::Lock;
-use super::{Change, Held, SessionKey, beside, codec, disk, held, salvage};
-use crate::reading::{Entry, ReadingId, Rejection};
+use super::{beside, codec, salvage};
 
 /// The number of an entry: ascending, never given twice, beginning with 1.
 pub(crate) type Seq = i64;
@@ -30,7 +33,7 @@ const FORMAT: Format = Format {
     // `iotq`
     application_id: 0x69_6f_74_71,
     version: 2,
-    schema: concat!(include_str!("spool.sql"), held::schema!()),
+    schema: &[include_str!("spool.sql"), held::SCHEMA],
     settings: &[
         // In pages. Together with one transaction that is half of [`RESERVE`], which has to do for folding it in.
         ("wal_autocheckpoint", 1_000),
@@ -57,8 +60,8 @@ pub(crate) struct Spool {
     buffer: Vec<u8>,
     /// Whose changes are kept.
     session: Option<SessionKey>,
-    /// Where the system has it.
-    place: Option<Place>,
+    /// Which file that was when it was opened.
+    file_id: Option<FileId>,
     _lock: Lock,
 }
 
@@ -132,7 +135,7 @@ impl Spool {
             last,
             buffer: Vec::new(),
             session: None,
-            place: disk::place(path),
+            file_id: disk::file_id(path),
             _lock: lock,
         })
     }
@@ -140,7 +143,7 @@ impl Spool {
     /// Whether the file has been removed, or another one is at its place, while we have it open: what is written into it now
     /// nobody would ever find again. What is in it can still be read.
     pub(crate) fn is_gone(&self) -> bool {
-        disk::place(&self.path) != self.place
+        disk::file_id(&self.path) != self.file_id
     }
 
     /// Takes the spool for the store of this name.
@@ -206,7 +209,7 @@ impl Spool {
     /// of the first one; the others follow without a gap. When it returns they are on disk, also through a loss of power.
     ///
     /// # Errors
-    /// Nothing of this call is done. A [`Retryable`](super::Retryable) cause may pass. Any other is fatal: nobody knows
+    /// Nothing of this call is done. A [`Retryable`](iot_store::sqlite::Retryable) cause may pass. Any other is fatal: nobody knows
     /// what is on the disk, so acknowledge nothing and exit.
     pub(crate) fn commit_with(
         &mut self,
@@ -439,11 +442,12 @@ pub(crate) mod tests {
     use std::io::{Seek, SeekFrom, Write};
     use std::ops::Range;
 
+    use iot_store::IdGenerator;
+    use iot_store::sqlite::Retryable;
     use tempfile::TempDir;
 
     use super::*;
-    use crate::journal::Retryable;
-    use crate::reading::{IdGenerator, PayloadMode, read};
+    use crate::decode::{PayloadMode, read};
 
     struct Fixture {
         directory: TempDir,
@@ -942,7 +946,7 @@ pub(crate) mod tests {
         let mut spool = fixture.open();
         spool.supply("a").unwrap();
         spool.resume(&key).unwrap();
-        let id = |id| iot_core::PacketId::new(id).unwrap();
+        let id = |id| std::num::NonZeroU16::new(id).unwrap();
         let held = [(id(7), u64::MAX), (id(65_535), 1)];
         let changes = held.map(|(id, fingerprint)| Change::Hold(id, fingerprint));
         spool.commit_with(&entries, &changes, 0).unwrap();
@@ -997,5 +1001,67 @@ pub(crate) mod tests {
         let directory = TempDir::new().unwrap();
         case(&directory.path().join("none/spool"), "no such directory");
         case(directory.path(), "is a directory");
+    }
+
+    fn packet_id(id: u16) -> std::num::NonZeroU16 {
+        std::num::NonZeroU16::new(id).unwrap()
+    }
+
+    fn session(client_id: &str) -> SessionKey {
+        SessionKey {
+            broker: "b:1883".to_owned(),
+            client_id: client_id.to_owned(),
+        }
+    }
+
+    #[test]
+    fn packet_ids_that_are_held_are_found_again() {
+        let fixture = Fixture::new();
+        let changes = [
+            Change::Hold(packet_id(1), u64::MAX),
+            Change::Hold(packet_id(2), 1),
+            Change::Release(packet_id(2)),
+        ];
+        let mut spool = fixture.open();
+        assert_eq!(spool.resume(&session("a")).unwrap(), []);
+        spool.commit_with(&[], &changes, 0).unwrap();
+        drop(spool);
+        let mut spool = fixture.open();
+        assert_eq!(spool.resume(&session("b")).unwrap(), []);
+        assert_eq!(
+            spool.resume(&session("a")).unwrap(),
+            [(packet_id(1), u64::MAX)]
+        );
+        spool.commit_with(&[], &[Change::Forget], 0).unwrap();
+        drop(spool);
+        assert_eq!(fixture.open().resume(&session("a")).unwrap(), []);
+    }
+
+    #[test]
+    fn without_a_session_nothing_is_noted() {
+        let fixture = Fixture::new();
+        let changes = [Change::Hold(packet_id(1), 1)];
+        fixture.open().commit_with(&[], &changes, 0).unwrap();
+        assert_eq!(fixture.open().resume(&session("")).unwrap(), []);
+    }
+
+    #[test]
+    fn a_file_of_version_1_is_taken_over() {
+        let fixture = Fixture::new();
+        drop(fixture.open());
+        let old = "DROP TABLE held; CREATE TABLE held (packet_id INTEGER PRIMARY KEY, hash BLOB NOT NULL) STRICT;
+                   PRAGMA user_version = 1";
+        let connection = Connection::open(fixture.path()).unwrap();
+        connection.execute_batch(old).unwrap();
+        drop(connection);
+        let mut spool = fixture.open();
+        assert_eq!(spool.resume(&session("a")).unwrap(), []);
+        let changes = [Change::Hold(packet_id(1), 1)];
+        spool.commit_with(&[], &changes, 0).unwrap();
+        drop(spool);
+        assert_eq!(
+            fixture.open().resume(&session("a")).unwrap(),
+            [(packet_id(1), 1)]
+        );
     }
 }

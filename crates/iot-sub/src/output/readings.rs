@@ -3,8 +3,7 @@
 use std::io::Write;
 
 use chrono::SecondsFormat;
-
-use crate::reading::{Reading, Value};
+use iot_store::{Reading, Value};
 
 /// What names the columns of [`csv`].
 pub(super) const CSV_HEADER: &str = "topic,value,time\n";
@@ -62,9 +61,10 @@ fn time(reading: &Reading) -> String {
 mod tests {
     use bytes::Bytes;
     use chrono::DateTime;
+    use iot_store::{Entry, IdGenerator};
 
     use super::*;
-    use crate::reading::{Entry, IdGenerator, PayloadMode, read};
+    use crate::decode::{PayloadMode, read};
 
     #[track_caller]
     fn case(payload: &str, as_json: &str, as_csv: &str) {

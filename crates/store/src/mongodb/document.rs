@@ -7,7 +7,11 @@ use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Bson, DateTime, RawArrayBuf, RawDocumentBuf, cstr};
 use serde_json::{Number, Value as Json};
 
-use crate::reading::{Fact, Reading, ReadingId, Rejection, Value};
+use crate::extra::Fact;
+use crate::reading::Reading;
+use crate::reading_id::ReadingId;
+use crate::rejection::Rejection;
+use crate::value::Value;
 
 /// Largest document that a server takes, in bytes (`maxBsonObjectSize`).
 const SIZE_LIMIT: usize = 16 << 20;
@@ -122,22 +126,16 @@ fn number(number: &Number) -> RawBson {
 mod tests {
     use std::sync::Arc;
 
-    use bytes::Bytes;
     use mongodb::bson::{Binary, Document, doc};
 
     use super::*;
-    use crate::reading::{Entry, IdGenerator, PayloadMode, read};
+    use crate::entry::Entry;
+    use crate::reading_id::IdGenerator;
+    use crate::testing;
 
     fn entry(payload: &[u8]) -> Entry {
         let now = chrono::DateTime::from_timestamp_millis(1_795_428_000_123).unwrap();
-        let payload = Bytes::copy_from_slice(payload);
-        read(
-            PayloadMode::Text,
-            "iot/a",
-            &payload,
-            now,
-            &mut IdGenerator::new(),
-        )
+        testing::entry("iot/a", payload, now, &mut IdGenerator::new())
     }
 
     fn document(payload: &str) -> Document {

@@ -10,7 +10,7 @@ use mongodb::event::EventHandler;
 use mongodb::event::sdam::SdamEvent;
 use mongodb::options::ServerAddress;
 
-use crate::store::Failure;
+use crate::failure::Failure;
 
 /// Why the servers are away, as the driver's monitors found it. A failed selection of a server has it only as text, in the
 /// driver's debug form.

@@ -1,6 +1,7 @@
 //! The collection as the options want it: looked at before the first insert, made where it is a time-series collection,
 //! and given an index.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::{Error, ErrorKind};
 
 use super::{MongoStore, answer, failure};
-use crate::store::Failure;
+use crate::failure::Failure;
 
 /// Delay between two tries to make the index.
 const INDEX_DELAY: Duration = Duration::from_secs(5);
@@ -20,17 +21,21 @@ const INDEX_OPTIONS_CONFLICT: i32 = 85;
 
 /// How a time-series collection is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TimeSeries {
-    pub(crate) granularity: Granularity,
+pub struct TimeSeries {
+    /// How far apart readings of one topic usually are.
+    pub granularity: Granularity,
     /// Readings older than this are deleted by the server.
-    pub(crate) expire_after: Option<Duration>,
+    pub expire_after: Option<Duration>,
 }
 
 /// How far apart readings of one topic usually are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Granularity {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Granularity {
+    /// Up to about a minute.
     Seconds,
+    /// Up to about an hour.
     Minutes,
+    /// Up to about a day.
     Hours,
 }
 
@@ -167,7 +172,7 @@ impl MongoStore {
         let same =
             granularity == wanted.granularity.name() && expires == wanted.expire_after.map(seconds);
         if !same {
-            self.messages.say(&format_args!(
+            (self.report)(&format!(
                 "`{}` is there already, with granularity {} and {}; that stays as it is",
                 self.name,
                 granularity,
@@ -182,7 +187,7 @@ impl MongoStore {
     /// Has the index made, beside the inserts: in a large collection that takes minutes.
     fn start_index(&self) {
         let (database, collection) = (self.database.clone(), self.readings.name().to_owned());
-        let (monitor, messages) = (self.monitor.clone(), self.messages.clone());
+        let (monitor, report) = (self.monitor.clone(), Arc::clone(&self.report));
         let name = self.name.clone();
         tokio::spawn(async move {
             let key = doc! {"topic": 1, "reg_date": 1};
@@ -198,7 +203,7 @@ impl MongoStore {
                     Some(INDEX_OPTIONS_CONFLICT) => return,
                     Some(code) if !failure::may_pass(code) => {
                         let failure = monitor.failure(&error, database.name());
-                        messages.say(&format_args!(
+                        report(&format!(
                             "cannot make an index for topic and reg_date in `{name}`: {failure}; storing goes on without"
                         ));
                         return;

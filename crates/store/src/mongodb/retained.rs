@@ -13,8 +13,9 @@ use mongodb::error::{Error, ErrorKind};
 use mongodb::options::{ReadConcern, ReadPreference, SelectionCriteria};
 
 use super::{MongoStore, answer, document};
-use crate::reading::{Reading, Rejection};
-use crate::store::Failure;
+use crate::failure::Failure;
+use crate::reading::Reading;
+use crate::rejection::Rejection;
 
 /// How many of the latest documents are searched for all topics.
 const LATEST: i64 = 20_000;

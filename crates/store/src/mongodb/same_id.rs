@@ -10,7 +10,8 @@ use mongodb::error::Error;
 use mongodb::options::{ReadConcern, ReadPreference, SelectionCriteria};
 use sha2::{Digest, Sha256};
 
-use crate::reading::{Reading, ReadingId};
+use crate::reading::Reading;
+use crate::reading_id::ReadingId;
 use crate::store::SameId;
 
 /// The fields by which a reading is told from another one.

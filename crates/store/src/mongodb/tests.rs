@@ -12,8 +12,8 @@ use testkit::Mongo;
 use tokio::runtime::Runtime;
 
 use super::*;
-use crate::reading::Value;
-use crate::store::tests::{Source, StoredRejection, Subject, contract, shown};
+use crate::contract::{Source, StoredRejection, Subject, contract, shown};
+use crate::value::Value;
 
 /// A store on a server, and a client that looks at what is in there.
 struct Fixture {
@@ -33,9 +33,9 @@ impl Fixture {
     }
 
     fn used_as(use_as: Options, url: &str, collection: &str, runtime: Arc<Runtime>) -> Self {
-        let messages = Messages::new().unwrap();
+        let report: Report = Arc::new(|_: &str| ());
         let (store, client) = runtime.block_on(async {
-            let store = MongoStore::open(url, collection, use_as, messages)
+            let store = MongoStore::open(url, collection, use_as, report)
                 .await
                 .unwrap();
             (store, Client::with_uri_str(url).await.unwrap())
@@ -493,7 +493,7 @@ fn an_error_of_opening_names_the_store_and_the_cause_once() {
             url,
             collection,
             Options::default(),
-            Messages::new().unwrap(),
+            Arc::new(|_: &str| ()),
         ));
         format!("{:#}", opened.err().unwrap())
     };

@@ -60,7 +60,10 @@ impl Url {
 }
 
 /// Checks that `name` can be a collection's.
-pub(crate) fn check_collection(name: &str) -> anyhow::Result<()> {
+///
+/// # Errors
+/// It can't; the error says why.
+pub fn check_collection(name: &str) -> anyhow::Result<()> {
     if name.is_empty() {
         bail!("a collection needs a name");
     }

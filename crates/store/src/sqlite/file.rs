@@ -1,66 +1,46 @@
-//! What the SQLite files of this room have in common: how they are opened and checked, how safely they write, and what
-//! their errors mean.
+//! How an SQLite file is opened and checked, and how safely it is written.
 
-use std::fmt;
 use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{anyhow, bail};
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use super::{Retryable, held};
+use super::failure::explain;
+use super::held;
 
 /// How long a commit waits for another program that is writing.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What tells one kind of file from the others.
 #[derive(Debug)]
-pub(super) struct Format {
+pub struct Format {
     /// Marks the file as ours in SQLite's header.
-    pub(super) application_id: i32,
+    pub application_id: i32,
     /// Version of the schema, in SQLite's `user_version`. Raise it with every change of the schema, and change [`upgrade`]
     /// then.
-    pub(super) version: i32,
-    pub(super) schema: &'static str,
+    pub version: i32,
+    /// The statements that make its tables.
+    pub schema: &'static [&'static str],
     /// Pragmas that are set on each connection.
-    pub(super) settings: &'static [(&'static str, i64)],
+    pub settings: &'static [(&'static str, i64)],
 }
-
-/// The file's content contradicts itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Damaged {
-    /// It doesn't begin as an SQLite file does.
-    NotADatabase,
-    /// Some page of it is not what it should be.
-    Corrupt,
-}
-
-impl fmt::Display for Damaged {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotADatabase => "it is not an SQLite database (give another path)",
-            Self::Corrupt => "the file is damaged",
-        })
-    }
-}
-
-impl std::error::Error for Damaged {}
 
 /// Opens and checks the file, and makes the tables in a new one.
 ///
 /// # Errors
 /// A file that can't be opened, isn't an SQLite database, is somebody else's, or was made by a newer version. None of
 /// these files is changed.
-pub(super) fn connect(path: &Path, format: &Format) -> anyhow::Result<Connection> {
+pub fn connect(path: &Path, format: &Format) -> anyhow::Result<Connection> {
     let mut connection = open(path)?;
     prepare(&mut connection, format)?;
     Ok(connection)
 }
 
 /// Opens the file, without a look at what is in it.
-pub(super) fn open(path: &Path) -> anyhow::Result<Connection> {
+pub fn open(path: &Path) -> anyhow::Result<Connection> {
     // Not the default flags: those read a path that begins with `file:` as a URI.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
@@ -72,7 +52,7 @@ pub(super) fn open(path: &Path) -> anyhow::Result<Connection> {
 }
 
 /// Checks whose file it is, sets how it is written, and makes the tables in a new one.
-pub(super) fn prepare(connection: &mut Connection, format: &Format) -> anyhow::Result<()> {
+pub fn prepare(connection: &mut Connection, format: &Format) -> anyhow::Result<()> {
     // First of all whose file it is, for the settings below are written into it.
     let made = check(connection, format)?;
     configure(connection, format)?;
@@ -133,7 +113,9 @@ fn create(connection: &mut Connection, format: &Format) -> rusqlite::Result<()> 
             row.get(0)
         })?;
     if !exists {
-        transaction.execute_batch(format.schema)?;
+        for statements in format.schema {
+            transaction.execute_batch(statements)?;
+        }
         transaction.pragma_update(None, "application_id", format.application_id)?;
         transaction.pragma_update(None, "user_version", format.version)?;
     }
@@ -155,23 +137,6 @@ fn upgrade(connection: &mut Connection, format: &Format) -> rusqlite::Result<()>
         transaction.pragma_update(None, "user_version", format.version)?;
     }
     transaction.commit()
-}
-
-/// Returns what SQLite says as one cause: its own errors say it twice, with and without the number.
-pub(super) fn explain(error: rusqlite::Error) -> anyhow::Error {
-    match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => Retryable::Full.into(),
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Retryable::Locked.into(),
-        Some(ErrorCode::NotADatabase) => Damaged::NotADatabase.into(),
-        Some(ErrorCode::DatabaseCorrupt) => Damaged::Corrupt.into(),
-        Some(ErrorCode::ReadOnly) => anyhow!("it can't be written to"),
-        _ => match error {
-            rusqlite::Error::SqliteFailure(code, Some(text)) => {
-                anyhow!("{text} (SQLite error {})", code.extended_code)
-            }
-            error => anyhow!("{error}"),
-        },
-    }
 }
 
 /// Returns the system's reason, which SQLite keeps to itself, for a file that can't be opened.

@@ -29,45 +29,59 @@
 //! | MQTT 3.1, whose CONNACK doesn't tell whether the session is there | nothing is noted, and nothing held in memory outlives a connection: at least once |
 //! | the disk fails | nothing is acknowledged, the program ends |
 //!
-//! A message with QoS 1 leaves no trace here. Where the connection breaks and we live, one that comes again is told by
-//! [`AckToken::is_again`](iot_core::AckToken::is_again): its PUBACK never left, so it waits in the queue or is committed
+//! A message with QoS 1 leaves no trace here. Where the connection breaks and we live, the client recognizes one that comes
+//! again: its PUBACK never left, so it waits in the queue or is committed
 //! already, and only its acknowledgement is due. Where we die, or the PUBACK may have left, it is stored again.
 
-use iot_core::PacketId;
+use std::num::NonZeroU16;
+
 use rusqlite::{Connection, params};
 
-use super::{Change, SessionKey};
-
 /// The table.
-macro_rules! schema {
-    () => {
-        include_str!("held.sql")
-    };
-}
-pub(super) use schema;
+pub const SCHEMA: &str = include_str!("held.sql");
 
 /// What makes a file of version 1 one of version 2: a table that was never used.
-pub(super) const UPGRADE: &str = concat!("DROP TABLE IF EXISTS held;", schema!());
+pub(super) const UPGRADE: &str = concat!("DROP TABLE IF EXISTS held;", include_str!("held.sql"));
+
+/// Whose session it is that the broker keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionKey {
+    /// Its address.
+    pub broker: String,
+    /// Who we are to it.
+    pub client_id: String,
+}
+
+/// QoS 2 packet ids that are held, each with its message's fingerprint.
+pub type Held = Vec<(NonZeroU16, u64)>;
+
+/// A change of what a session holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// This packet id stands for the message of this fingerprint.
+    Hold(NonZeroU16, u64),
+    /// It does no more.
+    Release(NonZeroU16),
+    /// None does any more.
+    Forget,
+}
 
 /// Returns the ids that a session holds, each with its message's fingerprint.
-pub(super) fn read(
-    connection: &Connection,
-    key: &SessionKey,
-) -> rusqlite::Result<Vec<(PacketId, u64)>> {
+pub fn read(connection: &Connection, key: &SessionKey) -> rusqlite::Result<Held> {
     let held = "SELECT packet_id, fingerprint FROM held WHERE broker = ? AND client_id = ?";
     let mut held = connection.prepare(held)?;
     let rows = held.query_map((&key.broker, &key.client_id), |row| {
         Ok((row.get::<_, u16>(0)?, row.get::<_, i64>(1)?))
     })?;
     rows.filter_map(|row| match row {
-        Ok((id, fingerprint)) => Some(Ok((PacketId::new(id)?, fingerprint.cast_unsigned()))),
+        Ok((id, fingerprint)) => Some(Ok((NonZeroU16::new(id)?, fingerprint.cast_unsigned()))),
         Err(error) => Some(Err(error)),
     })
     .collect()
 }
 
 /// Does the changes in their order, within the transaction that `connection` is in.
-pub(super) fn apply(
+pub fn apply(
     connection: &Connection,
     key: &SessionKey,
     changes: &[Change],
@@ -94,131 +108,4 @@ pub(super) fn apply(
         };
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use tempfile::TempDir;
-
-    use super::*;
-    use crate::journal::Journal;
-    use crate::journal::spool::Spool;
-    use crate::journal::sqlite::SqliteStore;
-
-    fn id(id: u16) -> PacketId {
-        PacketId::new(id).unwrap()
-    }
-
-    fn key(client_id: &str) -> SessionKey {
-        SessionKey {
-            broker: "b:1883".into(),
-            client_id: client_id.into(),
-        }
-    }
-
-    fn spool(path: &Path) -> Spool {
-        Spool::open(path, &|_| ()).unwrap()
-    }
-
-    /// The same in both files: what is committed, and what the next process finds.
-    fn case(open: impl Fn() -> Box<dyn Journal>) {
-        let changes = [
-            Change::Hold(id(1), u64::MAX),
-            Change::Hold(id(65_535), 7),
-            Change::Hold(id(2), 1),
-            Change::Release(id(2)),
-            // The broker has rolled back.
-            Change::Hold(id(65_535), 8),
-        ];
-        let mut journal = open();
-        assert_eq!(journal.resume(&key("a")).unwrap(), []);
-        journal.commit_with(&[], &changes).unwrap();
-        drop(journal);
-        let mut journal = open();
-        assert_eq!(journal.resume(&key("b")).unwrap(), []);
-        journal
-            .commit_with(
-                &[],
-                &[
-                    Change::Hold(id(1), 5),
-                    Change::Forget,
-                    Change::Hold(id(3), 4),
-                ],
-            )
-            .unwrap();
-        drop(journal);
-        assert_eq!(open().resume(&key("b")).unwrap(), [(id(3), 4)]);
-        assert_eq!(
-            open().resume(&key("a")).unwrap(),
-            [(id(1), u64::MAX), (id(65_535), 8)]
-        );
-        let mut journal = open();
-        journal.resume(&key("a")).unwrap();
-        journal.commit_with(&[], &[Change::Forget]).unwrap();
-        drop(journal);
-        assert_eq!(open().resume(&key("a")).unwrap(), []);
-    }
-
-    /// A spool, without the delivery.
-    struct Alone(Spool);
-
-    impl Journal for Alone {
-        fn resume(&mut self, key: &SessionKey) -> anyhow::Result<crate::journal::Held> {
-            self.0.resume(key)
-        }
-
-        fn commit_with(
-            &mut self,
-            entries: &[crate::reading::Entry],
-            changes: &[Change],
-        ) -> anyhow::Result<crate::journal::Committed> {
-            let everything = i64::MAX;
-            self.0.commit_with(entries, changes, everything)?;
-            Ok(crate::journal::Committed::default())
-        }
-    }
-
-    #[test]
-    fn ids_are_found_again_by_the_process_that_takes_up_the_session() {
-        let folder = TempDir::new().unwrap();
-        let (store, path) = (folder.path().join("iot.db"), folder.path().join("s"));
-        case(|| Box::new(SqliteStore::open(&store).unwrap()));
-        case(|| Box::new(Alone(spool(&path))));
-    }
-
-    #[test]
-    fn without_a_session_nothing_is_noted() {
-        let folder = TempDir::new().unwrap();
-        let path = folder.path().join("s");
-        spool(&path)
-            .commit_with(&[], &[Change::Hold(id(1), 1)], 0)
-            .unwrap();
-        assert_eq!(spool(&path).resume(&key("")).unwrap(), []);
-    }
-
-    #[test]
-    fn a_file_of_version_1_is_taken_over() {
-        let folder = TempDir::new().unwrap();
-        let path = folder.path().join("s");
-        drop(spool(&path));
-        let old = "DROP TABLE held; CREATE TABLE held (packet_id INTEGER PRIMARY KEY, hash BLOB NOT NULL) STRICT;
-                   PRAGMA user_version = 1";
-        Connection::open(&path).unwrap().execute_batch(old).unwrap();
-        let mut new = spool(&path);
-        assert_eq!(new.resume(&key("a")).unwrap(), []);
-        new.commit_with(&[], &[Change::Hold(id(1), 1)], 0).unwrap();
-        drop(new);
-        assert_eq!(spool(&path).resume(&key("a")).unwrap(), [(id(1), 1)]);
-
-        let path = folder.path().join("iot.db");
-        drop(SqliteStore::open(&path).unwrap());
-        let old = "DROP TABLE held; PRAGMA user_version = 1";
-        Connection::open(&path).unwrap().execute_batch(old).unwrap();
-        assert_eq!(
-            SqliteStore::open(&path).unwrap().resume(&key("a")).unwrap(),
-            []
-        );
-    }
 }

@@ -4,7 +4,9 @@
 use rusqlite::{Connection, OptionalExtension};
 use sha2::{Digest, Sha256};
 
-use crate::reading::{Reading, ReadingId, Rejection};
+use crate::reading::Reading;
+use crate::reading_id::ReadingId;
+use crate::rejection::Rejection;
 
 /// Makes ids unique.
 pub(super) const INDEX: &str = "CREATE UNIQUE INDEX IF NOT EXISTS readings_uid ON readings (uid)";

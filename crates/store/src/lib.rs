@@ -1,0 +1,34 @@
+//! Sensor readings and the databases that hold them.
+//!
+//! What a message became is an [`Entry`]: a [`Reading`], or a [`Rejection`] with its reason. Two stores take entries:
+//!
+//! - [`mongodb::MongoStore`] (feature `mongodb`): collections of a MongoDB deployment, which may be away;
+//! - [`sqlite::SqliteStore`] (feature `sqlite`): one local file, which is written to before a message is acknowledged.
+//!
+//! This crate knows no broker: how a message becomes an entry is the caller's.
+
+#[cfg(test)]
+mod contract;
+mod entry;
+mod extra;
+mod failure;
+#[cfg(feature = "mongodb")]
+pub mod mongodb;
+mod reading;
+mod reading_id;
+mod rejection;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+mod store;
+#[cfg(test)]
+mod testing;
+mod value;
+
+pub use entry::Entry;
+pub use extra::{Extra, Fact, RECEIVED};
+pub use failure::Failure;
+pub use reading::Reading;
+pub use reading_id::{IdGenerator, ReadingId};
+pub use rejection::{REJECTED_PAYLOAD_LIMIT, Rejection};
+pub use store::{BoxFuture, SameId, Store, Stored};
+pub use value::Value;
