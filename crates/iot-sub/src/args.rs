@@ -23,12 +23,12 @@ use self::output::OutputArgs;
 use self::selection::{FilterArg, SelectionArgs};
 use self::session::DurableArgs;
 use crate::decode::PayloadMode;
-use crate::durable::Durable;
-use crate::fields::FieldsPlan;
+use crate::decode::downsample::Thinning;
+use crate::decode::fields::FieldsPlan;
+use crate::decode::select::Selection;
 use crate::output::OutputPlan;
-use crate::select::Selection;
+use crate::session::saved_session::Durable;
 use crate::size::Size;
-use crate::thin::Thinning;
 use crate::watch::WatchPlan;
 
 const WITHOUT_OPTIONS: &str = "Without options: subscribes to iot/# at the broker on localhost, prints each reading, and \

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{anyhow, bail};
 
-use super::beside;
+use crate::path_suffix::with_suffix;
 
 /// A lock that is held for as long as this value lives.
 #[derive(Debug)]
@@ -14,7 +14,7 @@ pub(crate) struct Lock {
     /// Never read or written, and never deleted: else two processes could hold locks on two files of this name.
     _file: File,
     /// Nobody has ever locked it before.
-    pub(super) is_first: bool,
+    pub(crate) is_first: bool,
 }
 
 impl Lock {
@@ -23,7 +23,7 @@ impl Lock {
     /// # Errors
     /// Another process has the lock, or the file can't be made.
     pub(crate) fn take(path: &Path, advice: &str) -> anyhow::Result<Self> {
-        let path = beside(path, ".lock");
+        let path = with_suffix(path, ".lock");
         let made = File::options().create_new(true).write(true).open(&path);
         let is_first = made.is_ok();
         let file = made

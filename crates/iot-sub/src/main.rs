@@ -1,31 +1,24 @@
 //! Receives sensor readings over MQTT and stores them.
 
 mod args;
-mod backlog;
 #[cfg(feature = "embedded")]
 mod broker;
 mod commit;
 mod counts;
 mod decode;
-mod deliver;
-mod durable;
 mod failpoint;
-mod fields;
-mod forget;
+mod file_lock;
 mod group;
-mod journal;
 mod output;
+mod path_suffix;
 mod pipeline;
 mod queue;
-mod select;
+mod session;
 mod sink;
 mod size;
-mod spooler;
-mod state_file;
+mod spool;
 mod store_away;
-mod takeover;
 mod target;
-mod thin;
 mod watch;
 
 use std::io::Write;
@@ -40,10 +33,11 @@ use {args::StoreUrl, broker::EmbeddedBroker, iot_core::ClientConfig, std::path::
 
 use args::{Args, Plan};
 use counts::Counts;
-use durable::State;
+use decode::select::TimedOut;
 use output::Messages;
 use pipeline::Pipeline;
-use select::TimedOut;
+use session::forget::forget;
+use session::saved_session::State;
 use target::Opened;
 use watch::Watching;
 
@@ -85,7 +79,7 @@ async fn receive(plan: Plan, messages: &Messages) -> Result<()> {
 async fn work(mut plan: Plan, counts: Arc<Counts>, messages: &Messages) -> Result<()> {
     let mut signals = Signals::listen()?;
     if let Some(durable) = plan.durable.clone().filter(|durable| durable.forget) {
-        return forget::forget(plan, &durable, &mut signals, messages).await;
+        return forget(plan, &durable, &mut signals, messages).await;
     }
     let deadline = plan
         .selection

@@ -21,17 +21,17 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::args::Plan;
 use crate::counts::Counts;
-use crate::durable::{self, State};
+use crate::decode::downsample::Thinner;
+use crate::decode::fields::Decoder;
+use crate::decode::select::{Choice, Selector, TimedOut};
 use crate::failpoint::{self, Point};
-use crate::fields::Decoder;
 use crate::group::Group;
 use crate::output::{Messages, Output};
 use crate::queue::{After, Item};
-use crate::select::{Choice, Selector, TimedOut};
+use crate::session::saved_session::{State, fall_back};
+use crate::session::session_taken_over::{self, LostEarly};
 use crate::sink::Sink;
-use crate::takeover::{self, LostEarly};
 use crate::target::Destination;
-use crate::thin::Thinner;
 
 /// How long what was received may take to be stored after Ctrl-C.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -366,7 +366,9 @@ impl Pipeline {
                 return Ok(());
             }
             let id = self.handle.client_id();
-            if let Some(taken) = takeover::ends(error, &self.connection.config().address(), &id) {
+            if let Some(taken) =
+                session_taken_over::ends(error, &self.connection.config().address(), &id)
+            {
                 return Err(taken);
             }
             if let Some(line) = self.lost_early.line(error, &id) {
@@ -487,7 +489,7 @@ impl Pipeline {
     fn fall_back(&mut self, error: &Error) -> Result<bool> {
         let tried = self.connection.config().protocol;
         let session = self.session.as_ref().filter(|session| session.falls_back);
-        let Some(next) = session.and_then(|_| durable::fall_back(tried, error)) else {
+        let Some(next) = session.and_then(|_| fall_back(tried, error)) else {
             return Ok(false);
         };
         if next == Protocol::V311 {

@@ -7,13 +7,13 @@ use iot_core::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::backlog::Backlog;
 use crate::commit::Committer;
 use crate::counts::Counts;
-use crate::deliver::Deliverer;
 use crate::output::Messages;
 use crate::queue::Queue;
-use crate::spooler::Spooler;
+use crate::spool::backlog::Backlog;
+use crate::spool::deliver::Deliverer;
+use crate::spool::spooler::Spooler;
 use crate::target::Destination;
 use crate::watch::Way;
 

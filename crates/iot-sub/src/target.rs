@@ -11,10 +11,10 @@ use iot_store::sqlite::held::{Held, SessionKey};
 use iot_store::{Failure, Store};
 
 use crate::args::{Plan, SpoolPlan, StoreUrl};
-use crate::journal::spool::Spool;
 use crate::output::Messages;
+use crate::session::state_path;
 use crate::size::Size;
-use crate::state_file;
+use crate::spool::spool_file::Spool;
 use crate::store_away::attend;
 use crate::watch::{Gauges, Way};
 
@@ -156,7 +156,7 @@ async fn open_spool(
 ) -> Result<Spool> {
     let path = match &spool.path {
         Some(path) => path.clone(),
-        None => state_file::spool(&plan.broker(), &spool.client_id, store)?,
+        None => state_path::spool(&plan.broker(), &spool.client_id, store)?,
     };
     let (store, messages) = (store.to_owned(), messages.clone());
     let open = move || {

@@ -6,9 +6,9 @@ use clap::Args;
 use iot_cli::parse_duration;
 use iot_store::SameId;
 
+use crate::decode::downsample::Thinning;
+use crate::decode::fields::{FieldName, FieldsPlan, Retained, TopicPattern};
 use crate::decode::{Keys, Pointer};
-use crate::fields::{FieldName, FieldsPlan, Retained, TopicPattern};
-use crate::thin::Thinning;
 
 /// What is stored.
 #[derive(Debug, Args)]

@@ -8,7 +8,7 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 use iot_core::{ClientConfig, QoS, Subscription, TopicFilter};
 
-use crate::select::Selection;
+use crate::decode::select::Selection;
 
 /// A topic filter, with a QoS of its own where `@0`, `@1` or `@2` ends it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,7 +12,9 @@ use iot_core::{Message, Properties};
 use iot_store::{Entry, Extra, Fact, IdGenerator, RECEIVED, Rejection};
 use serde_json::{Value as Json, json};
 
-use crate::decode::{Keys, PayloadMode, read_message};
+use super::keys::Keys;
+use super::message::read_message;
+use super::payload::PayloadMode;
 
 /// Names that a field can't have: the four, and what other options add.
 const RESERVED: [&str; 6] = ["_id", "topic", "value", "reg_date", RECEIVED, "retained"];

@@ -2,11 +2,12 @@
 
 use std::str::FromStr;
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, Utc};
 use iot_store::{ReadingId, Value};
 use serde_json::Value as Json;
 
-use super::identity::id;
+use super::id_key::id;
+use super::json_time::time;
 use super::payload::{PayloadMode, Reason};
 
 /// A JSON pointer (RFC 6901), such as `/a/b`.
@@ -102,29 +103,6 @@ impl Keys {
         let values = self.id.iter().map(found).collect::<Result<Vec<_>, _>>()?;
         Ok(Some(id(topic, &values)))
     }
-}
-
-/// Returns the time that JSON names: seconds or milliseconds since 1970, or RFC 3339.
-pub(super) fn time(json: &Json) -> Option<DateTime<Utc>> {
-    /// Seconds until the year 5138; as milliseconds it is 1973.
-    const SECONDS: f64 = 1e11;
-    let time = match json {
-        Json::String(text) => DateTime::parse_from_rfc3339(text).ok()?.to_utc(),
-        json => {
-            let number = json.as_f64()?;
-            let millis = if number.abs() < SECONDS {
-                number * 1e3
-            } else {
-                number
-            };
-            if millis.abs() >= SECONDS * 1e3 {
-                return None;
-            }
-            #[expect(clippy::cast_possible_truncation, reason = "it was compared with 1e14")]
-            DateTime::from_timestamp_millis(millis.round() as i64)?
-        }
-    };
-    Some(time.trunc_subsecs(3))
 }
 
 #[cfg(test)]

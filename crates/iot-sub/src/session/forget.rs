@@ -15,10 +15,10 @@ use iot_store::sqlite::SqliteStore;
 use iot_store::sqlite::held::{Change, SessionKey};
 
 use crate::args::{Plan, StoreUrl};
-use crate::durable::{Durable, State, fall_back};
-use crate::journal::spool::Spool;
 use crate::output::Messages;
-use crate::state_file;
+use crate::session::saved_session::{Durable, State, fall_back};
+use crate::session::state_path;
+use crate::spool::spool_file::Spool;
 
 /// Ends the session at the broker, and removes what is kept of it here.
 ///
@@ -138,7 +138,7 @@ fn release(
     };
     let path: PathBuf = match &spool.path {
         Some(path) => path.clone(),
-        None => state_file::spool(&plan.broker(), &spool.client_id, store)?,
+        None => state_path::spool(&plan.broker(), &spool.client_id, store)?,
     };
     if !path.exists() {
         return Ok(None);

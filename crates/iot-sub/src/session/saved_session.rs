@@ -20,8 +20,8 @@ use iot_cli::io_reason;
 use iot_core::{Error, Protocol, QoS, Subscription, TopicFilter};
 use serde_json::{Value, json};
 
-use crate::journal::Lock;
-use crate::state_file;
+use crate::file_lock::Lock;
+use crate::session::state_path;
 
 /// What `--durable` asks for beyond a session that the broker keeps.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,8 +76,8 @@ impl State {
         advice: &str,
     ) -> Result<Self> {
         let path = match given {
-            Some(client_id) => state_file::session(broker, client_id, "")?,
-            None => state_file::session(broker, "", store)?,
+            Some(client_id) => state_path::session(broker, client_id, "")?,
+            None => state_path::session(broker, "", store)?,
         };
         Self::open_at(&path, given.unwrap_or(random), advice)
             .with_context(|| format!("cannot use session `{}`", path.display()))

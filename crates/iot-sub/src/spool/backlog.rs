@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use iot_store::Entry;
 use tokio::sync::Notify;
 
-use crate::journal::spool::{Fetched, Seq};
 use crate::queue::Queue;
+use crate::spool::spool_file::{Fetched, Seq};
 
 /// Limits of what is kept in memory.
 const ENTRIES: usize = 20_000;

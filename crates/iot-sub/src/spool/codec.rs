@@ -24,7 +24,7 @@ use chrono::DateTime;
 use iot_store::{Entry, Extra, Fact, Reading, ReadingId, Rejection, Value};
 use serde_json::{Value as Json, json};
 
-use super::spool::Seq;
+use super::spool_file::Seq;
 
 /// What an encoded entry begins with.
 pub(super) const MAGIC: [u8; 4] = *b"iot1";

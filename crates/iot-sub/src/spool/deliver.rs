@@ -18,11 +18,11 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
-use crate::backlog::{Backlog, Batch};
 use crate::counts::Counts;
 use crate::failpoint::{self, Point};
-use crate::journal::spool::Seq;
 use crate::output::Messages;
+use crate::spool::backlog::{Backlog, Batch};
+use crate::spool::spool_file::Seq;
 use crate::store_away::attend;
 
 /// Limits of a batch.

@@ -17,8 +17,9 @@ use iot_store::sqlite::file;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
-use super::spool::{Seq, connect, keep_log_at_end};
-use super::{beside, codec};
+use super::codec;
+use super::spool_file::{Seq, connect, keep_log_at_end};
+use crate::path_suffix::with_suffix;
 
 /// Replaces the damaged spool at `path` by a new one with all that can be read of it.
 ///
@@ -29,18 +30,18 @@ pub(super) fn replace(path: &Path, tell: &dyn Fn(String)) -> anyhow::Result<()> 
         "spool `{}` is damaged: what can be read of it is put into a new one, which may take a while",
         path.display()
     ));
-    let new = beside(path, ".salvage");
-    for file in [new.clone(), beside(&new, "-wal")] {
+    let new = with_suffix(path, ".salvage");
+    for file in [new.clone(), with_suffix(&new, "-wal")] {
         remove(&file)?;
     }
     let read = salvage(path, &new)
         .context("it is damaged, and what can be read of it can't be written")?;
     let aside = unused(path, "");
     rename(path, &aside)?;
-    let log = beside(path, "-wal");
+    let log = with_suffix(path, "-wal");
     let mut names = format!("`{}`", aside.display());
     if log.exists() {
-        let aside = beside(&aside, "-wal");
+        let aside = with_suffix(&aside, "-wal");
         rename(&log, &aside)?;
         let _ = write!(names, " and `{}`", aside.display());
     }
@@ -60,11 +61,11 @@ pub(super) fn replace(path: &Path, tell: &dyn Fn(String)) -> anyhow::Result<()> 
 /// # Errors
 /// The system's.
 pub(super) fn finish(path: &Path, tell: &dyn Fn(String)) -> anyhow::Result<()> {
-    if path.exists() || !beside(path, ".salvage").exists() {
+    if path.exists() || !with_suffix(path, ".salvage").exists() {
         return Ok(());
     }
     // The log of the damaged one, which would spoil the new one.
-    let log = beside(path, "-wal");
+    let log = with_suffix(path, "-wal");
     if log.exists() {
         rename(&log, &unused(path, "-wal"))?;
     }
@@ -78,8 +79,8 @@ pub(super) fn finish(path: &Path, tell: &dyn Fn(String)) -> anyhow::Result<()> {
 
 fn put_in_place(path: &Path) -> anyhow::Result<()> {
     // It holds nothing that isn't in the log.
-    remove(&beside(path, "-shm"))?;
-    rename(&beside(path, ".salvage"), path)
+    remove(&with_suffix(path, "-shm"))?;
+    rename(&with_suffix(path, ".salvage"), path)
 }
 
 /// Returns a name with the time in it that no file has.
@@ -89,10 +90,10 @@ fn unused(path: &Path, end: &str) -> PathBuf {
         0 => format!(".damaged-{time}{end}"),
         number => format!(".damaged-{time}-{number}{end}"),
     });
-    let mut names = names.map(|name| beside(path, &name));
+    let mut names = names.map(|name| with_suffix(path, &name));
     names
         .find(|name| !name.exists())
-        .unwrap_or_else(|| beside(path, ".damaged"))
+        .unwrap_or_else(|| with_suffix(path, ".damaged"))
 }
 
 fn rename(from: &Path, to: &Path) -> anyhow::Result<()> {
@@ -291,7 +292,7 @@ impl Rows {
 fn scan(path: &Path, numbers: &[RangeInclusive<Seq>], keep: Keep<'_>) -> anyhow::Result<()> {
     // A page may be in the log and in the file.
     let mut seen = HashSet::new();
-    for file in [path.to_owned(), beside(path, "-wal")] {
+    for file in [path.to_owned(), with_suffix(path, "-wal")] {
         match File::open(&file) {
             Ok(open) => scan_file(open, numbers, &mut seen, keep)
                 .with_context(|| format!("cannot read `{}`", file.display()))?,

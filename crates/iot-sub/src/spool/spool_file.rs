@@ -20,8 +20,9 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use sha2::{Digest, Sha256};
 
-use super::lock::Lock;
-use super::{beside, codec, salvage};
+use super::{codec, salvage};
+use crate::file_lock::Lock;
+use crate::path_suffix::with_suffix;
 
 /// The number of an entry: ascending, never given twice, beginning with 1.
 pub(crate) type Seq = i64;
@@ -112,7 +113,7 @@ impl Spool {
         let connection = match connect(path, most) {
             // Where no spool has ever been, that is a file of somebody else's, which is not to be moved.
             Err(error) if is_first && error.downcast_ref() == Some(&Damaged::NotADatabase) => {
-                let _ = fs::remove_file(beside(path, ".lock"));
+                let _ = fs::remove_file(with_suffix(path, ".lock"));
                 return Err(error);
             }
             Err(error) if error.is::<Damaged>() => {
@@ -310,7 +311,7 @@ impl Spool {
             ))
         };
         let (pages, unused) = pages().map_err(|error| self.failed(error))?;
-        let log = fs::metadata(beside(&self.path, "-wal")).map_or(0, |log| log.len());
+        let log = fs::metadata(with_suffix(&self.path, "-wal")).map_or(0, |log| log.len());
         Ok(Space {
             used: pages + log,
             unused,
@@ -364,7 +365,7 @@ impl Spool {
 
 /// Returns the path of a file that is there when the spool at `path` has turned out to be damaged.
 fn suspect(path: &Path) -> PathBuf {
-    beside(path, ".suspect")
+    with_suffix(path, ".suspect")
 }
 
 /// Opens the file, takes care that nobody else opens it, and sees that it is whole, if no more than so many bytes of it
@@ -886,7 +887,7 @@ pub(crate) mod tests {
         // As kill -9 would leave it.
         keep_log_at_end(&first.connection, true).unwrap();
         drop(first);
-        assert!(beside(&fixture.path(), "-wal").exists());
+        assert!(with_suffix(&fixture.path(), "-wal").exists());
         fixture.write_at(SeekFrom::Start(10 * 4_096), &[0xa5; 4_096]);
         let found = all(&fixture.open());
         let lines = fixture.lines.take();
@@ -915,9 +916,9 @@ pub(crate) mod tests {
         spool.commit(&entries, 0).unwrap();
         drop(spool);
         // The damaged one is renamed, its log and the new one are not.
-        fs::rename(fixture.path(), beside(&fixture.path(), ".salvage")).unwrap();
+        fs::rename(fixture.path(), with_suffix(&fixture.path(), ".salvage")).unwrap();
         fs::write(
-            beside(&fixture.path(), "-wal"),
+            with_suffix(&fixture.path(), "-wal"),
             "the log of the damaged one",
         )
         .unwrap();

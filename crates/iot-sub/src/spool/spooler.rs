@@ -12,14 +12,14 @@ use anyhow::{Result, bail};
 use iot_core::Handle;
 use iot_store::sqlite::Retryable;
 
-use crate::backlog::Backlog;
 use crate::counts::Counts;
 use crate::failpoint::{self, Point};
 use crate::group::Group;
-use crate::journal::spool::{RESERVE, Seq, Space, Spool};
 use crate::output::Messages;
 use crate::queue::Queue;
 use crate::size::Size;
+use crate::spool::backlog::Backlog;
+use crate::spool::spool_file::{RESERVE, Seq, Space, Spool};
 
 /// Limits of one commit. The write-ahead log grows by no more than that, but for a single message that is larger.
 const ENTRIES: usize = 5_000;
@@ -392,8 +392,8 @@ mod tests {
 
     use super::*;
     use crate::decode::{PayloadMode, read};
-    use crate::journal::spool::tests::limit_pages;
     use crate::queue::{After, Item};
+    use crate::spool::spool_file::tests::limit_pages;
 
     fn item(ids: &mut IdGenerator) -> Item {
         let topic = "t".repeat(1_000);
