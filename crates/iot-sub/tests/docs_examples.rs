@@ -1,4 +1,4 @@
-//! The examples of the README's sections on selecting, printing and storing work as they stand there.
+//! The examples of `docs/iot-sub.md` for selecting, printing and storing work as they stand there.
 
 mod common;
 
@@ -7,10 +7,10 @@ use testkit::{Broker, Program};
 
 #[test]
 fn the_examples_work_as_typed() {
-    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
-    let readme = std::fs::read_to_string(readme).unwrap();
-    let (_, sections) = readme.split_once("### Selecting and printing").unwrap();
-    let (sections, _) = sections.split_once("### The spool").unwrap();
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/iot-sub.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let (_, sections) = page.split_once("## Select and print").unwrap();
+    let (sections, _) = sections.split_once("## Keep a session").unwrap();
     let examples: Vec<&str> = sections
         .lines()
         .filter(|line| line.starts_with("iot-sub "))
@@ -22,7 +22,7 @@ fn the_examples_work_as_typed() {
     let broker = Broker::start();
     publish(broker.port(), &["-m", "1", "--retain"]);
     for example in examples {
-        // Those that name no time get one.
+        // Examples without a time limit get one.
         let example = example.replace(" -W 60", "");
         let mut shell = Program::new("sh")
             .args(["-c", &example])
