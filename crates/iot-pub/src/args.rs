@@ -3,7 +3,6 @@
 pub(crate) mod load;
 
 use std::ffi::OsString;
-use std::time::Duration;
 
 use anyhow::Result;
 use clap::error::ErrorKind;
@@ -137,6 +136,8 @@ impl Args {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn plan(arguments: &[&str]) -> Plan {

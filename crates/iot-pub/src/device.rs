@@ -75,10 +75,10 @@ impl Device {
         }
     }
 
-    /// Returns what is to be said of it at the end.
-    pub(crate) fn last_words(&self) -> Option<String> {
+    /// Returns what is reported of it at the end.
+    pub(crate) fn last_notice(&self) -> Option<String> {
         match &self.source {
-            Source::Recording(recording) => recording.last_words(),
+            Source::Recording(recording) => recording.last_notice(),
             Source::Message(_) | Source::Sensor(_) | Source::Lines(_) => None,
         }
     }
@@ -147,4 +147,24 @@ fn moment(start: Instant, simulated: Option<(Simulation, Duration)>) -> (At, Dat
         time_of_day,
     };
     (at, time)
+}
+
+#[cfg(test)]
+impl Device {
+    /// Returns a device that publishes `1` to `iot/a` every second.
+    pub(crate) fn constant(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            topic: TopicName::new("iot/a").unwrap(),
+            qos: QoS::AtMostOnce,
+            retain: false,
+            source: Source::Message("1".into()),
+            interval: Duration::from_secs(1),
+            jitter: Duration::ZERO,
+            simulation: None,
+            random: Random::new(1, 1),
+            ticks: 0,
+            late: None,
+        }
+    }
 }

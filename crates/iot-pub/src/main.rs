@@ -5,7 +5,6 @@ mod device;
 mod engine;
 mod payload;
 mod plan;
-mod publish;
 mod report;
 mod scenario;
 mod schedule;
@@ -15,6 +14,11 @@ mod what;
 use std::process::ExitCode;
 
 use anyhow::Result;
+
+use engine::observer::Observer;
+use plan::Plan;
+use report::measure::Measurement;
+use report::print::MessagePrinter;
 
 /// How messages on stderr begin.
 const NAME: &str = "iot-pub";
@@ -31,12 +35,21 @@ fn run(args: args::Args) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let result = if plan.load.is_load() {
-        runtime.block_on(engine::run(plan))
-    } else {
-        runtime.block_on(publish::run(plan))
-    };
+    let observers = observers(&plan)?;
+    let result = runtime.block_on(engine::run(plan, observers));
     // A thread that still asks for the address of a host must not keep the program.
     runtime.shutdown_background();
     result
+}
+
+/// Returns what prints the messages or measures them, as planned.
+fn observers(plan: &Plan) -> Result<Vec<Box<dyn Observer>>> {
+    let mut observers: Vec<Box<dyn Observer>> = Vec::new();
+    if plan.prints_messages() {
+        observers.push(Box::new(MessagePrinter::new()?));
+    }
+    if let Some(format) = plan.load.report {
+        observers.push(Box::new(Measurement::new(format, plan.load.rate)));
+    }
+    Ok(observers)
 }

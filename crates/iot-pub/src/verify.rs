@@ -1,4 +1,4 @@
-//! Whether what was published arrives.
+//! Verifies that what was published arrives: `verifier` counts it off, `verdict` says what is wrong.
 
-pub(crate) mod subscriber;
+pub(crate) mod verdict;
 pub(crate) mod verifier;

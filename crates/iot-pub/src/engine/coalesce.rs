@@ -1,35 +1,37 @@
-//! How long acknowledgements may gather before they are taken together.
+//! Coalesces acknowledgements: a pause lets several come, which are then taken together.
 
 use std::thread::sleep;
 use std::time::Duration;
 
 use iot_core::Connection;
 
-/// The pauses, at least and at most: a shorter one than the system's own inaccuracy saves nothing, and a signal or a
-/// line of input is not to wait longer.
-const PAUSES: (Duration, Duration) = (Duration::from_micros(50), Duration::from_micros(500));
-/// The share of the messages in flight that is to be answered after a pause: a broker that has the rest still to do
-/// does not run out of work.
-const SHARE: f64 = 0.9;
+/// The shortest pause: the system's timer is not more exact than that.
+const MIN_PAUSE: Duration = Duration::from_micros(50);
+/// The longest pause, so that neither a signal nor a line of input waits longer.
+const MAX_PAUSE: Duration = Duration::from_micros(500);
+/// The share of the messages in flight that is answered after a pause of the right length. The
+/// broker still has the rest to do, and does not run out of work.
+const ANSWERED_SHARE: f64 = 0.9;
 
-/// Pauses while a connection's messages wait for acknowledgements anyway. The pauses follow the pace of the broker.
+/// Pauses while the messages of a connection wait for acknowledgements anyway. The length of the
+/// pauses follows the pace of the broker.
 #[derive(Debug)]
-pub(crate) struct Gatherer {
-    /// `None` where each acknowledgement is taken as it comes.
+pub(super) struct AckCoalescer {
+    /// `None` takes each acknowledgement as it comes.
     pause: Option<Duration>,
 }
 
-impl Gatherer {
-    /// Returns one that pauses only if `wanted`: not where latency is measured.
-    pub(crate) fn new(wanted: bool) -> Self {
+impl AckCoalescer {
+    /// Returns one that pauses only if `is_on`: it is off while latency is measured.
+    pub(super) fn new(is_on: bool) -> Self {
         Self {
-            pause: wanted.then_some(PAUSES.0),
+            pause: is_on.then_some(MIN_PAUSE),
         }
     }
 
-    /// Lets acknowledgements gather, where as many messages as may be are on their way. To be called when all events of
-    /// the connection are taken.
-    pub(crate) async fn gather(&mut self, connection: &mut Connection) {
+    /// Pauses if as many messages as allowed are in flight. To be called when all events of the
+    /// connection are taken.
+    pub(super) async fn pause(&mut self, connection: &mut Connection) {
         let Some(pause) = &mut self.pause else { return };
         if let Some(share) = connection.gather(|| sleep(*pause)).await {
             *pause = next(*pause, share);
@@ -37,26 +39,26 @@ impl Gatherer {
     }
 }
 
-/// The pause after one that so large a share was answered in.
+/// The pause after one in which `share` of the messages in flight were answered.
 fn next(pause: Duration, share: f64) -> Duration {
     let step = pause / 8;
-    let pause = if share < SHARE {
+    let pause = if share < ANSWERED_SHARE {
         pause + step
     } else {
         pause.saturating_sub(step)
     };
-    pause.clamp(PAUSES.0, PAUSES.1)
+    pause.clamp(MIN_PAUSE, MAX_PAUSE)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A broker that takes so long for all the messages in flight.
+    /// A broker that takes this long for all messages in flight.
     #[track_caller]
     fn case(microseconds: u64, expected: std::ops::RangeInclusive<u128>) {
         let broker = Duration::from_micros(microseconds);
-        let mut pause = PAUSES.0;
+        let mut pause = MIN_PAUSE;
         for _ in 0..100 {
             pause = next(pause, pause.div_duration_f64(broker).min(1.0));
         }

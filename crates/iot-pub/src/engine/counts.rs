@@ -1,21 +1,45 @@
-//! What became of the messages, counted and said.
+//! Counts messages by what became of them, and says what is missing.
 
 use iot_core::QoS;
 
 /// Counts messages by what became of them.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Counts {
-    /// Taken up to be sent; the others are among them.
+    /// Taken from the devices. The others are among them, except for the skipped ones.
     pub(crate) messages: u64,
-    /// Not yet sent (QoS 0), or not yet acknowledged (1, 2).
+    /// Not yet written (QoS 0), or not yet acknowledged (QoS 1 and 2).
     pub(crate) pending: u64,
-    /// QoS 0 messages that were due, or not yet sent, while the broker was away.
-    pub(crate) dropped: u64,
+    /// Written to a connection (QoS 0), or taken by it (QoS 1 and 2).
+    pub(crate) sent: u64,
+    /// Acknowledged by the broker (QoS 1 and 2).
+    pub(crate) acknowledged: u64,
     /// Rejected by the broker.
     pub(crate) rejected: u64,
+    /// QoS 0: due, or not yet written, while the broker was away.
+    pub(crate) dropped: u64,
+    /// Ticks that were missed.
+    pub(crate) skipped: u64,
 }
 
 impl Counts {
+    /// A connection has taken a message.
+    pub(super) fn accepted(&mut self, qos: QoS) {
+        self.pending += 1;
+        if qos != QoS::AtMostOnce {
+            self.sent += 1;
+        }
+    }
+
+    /// A message is written (QoS 0) or acknowledged (QoS 1 and 2). It stays pending until the
+    /// caller counts it off.
+    pub(super) fn acknowledged(&mut self, qos: QoS) {
+        if qos == QoS::AtMostOnce {
+            self.sent += 1;
+        } else {
+            self.acknowledged += 1;
+        }
+    }
+
     /// Returns what is missing at the end, in one line; `None` if nothing is.
     pub(crate) fn missing(&self, qos: QoS) -> Option<String> {
         let pending = match qos {
@@ -62,6 +86,7 @@ mod tests {
             pending,
             dropped,
             rejected,
+            ..Counts::default()
         };
         assert_eq!(counts.missing(qos).as_deref(), expected);
     }

@@ -3,28 +3,28 @@
 use std::future::pending;
 use std::time::Instant;
 
-/// Rings at one instant, or never. It outlives the rounds of a `select!` loop, so that other events don't start its
-/// wait anew.
+/// Expires at one instant, or never. It outlives the rounds of a `select!` loop, so that other
+/// events don't start its wait anew.
 #[derive(Debug)]
-pub(crate) struct Alarm {
+pub(super) struct Timer {
     at: Option<Instant>,
-    /// Others have had their turn since it was set.
+    /// Other tasks have run since it was set.
     has_yielded: bool,
-    timer: timer::Timer,
+    timer: system::Timer,
 }
 
-impl Alarm {
-    /// Returns an alarm that never rings. To be called inside a tokio runtime.
-    pub(crate) fn new() -> Self {
+impl Timer {
+    /// Returns a timer that never expires. To be called inside a tokio runtime.
+    pub(super) fn new() -> Self {
         Self {
             at: None,
             has_yielded: false,
-            timer: timer::Timer::new(),
+            timer: system::Timer::new(),
         }
     }
 
-    /// Sets when it rings; the same instant again changes nothing.
-    pub(crate) fn set(&mut self, at: Option<Instant>) {
+    /// Sets when it expires; the same instant again changes nothing.
+    pub(super) fn set(&mut self, at: Option<Instant>) {
         if self.at != at {
             self.at = at;
             self.has_yielded = false;
@@ -34,8 +34,8 @@ impl Alarm {
         }
     }
 
-    /// Waits until it rings; it is to be set again before the next time. May be dropped at the await.
-    pub(crate) async fn ring(&mut self) {
+    /// Waits until it expires. It is to be set again before the next time. May be dropped at the await.
+    pub(super) async fn expired(&mut self) {
         let Some(at) = self.at else {
             return pending().await;
         };
@@ -43,7 +43,7 @@ impl Alarm {
             self.timer.wait().await;
             self.has_yielded = true;
         }
-        // Where the time had come already: a publisher that is always late still lets its connections run.
+        // The time had come already: a publisher that is always late still lets its connections run.
         if !self.has_yielded {
             self.has_yielded = true;
             tokio::task::yield_now().await;
@@ -52,9 +52,10 @@ impl Alarm {
     }
 }
 
-/// The kernel's timer: exact to some microseconds, at three system calls a ring. tokio's own counts whole milliseconds.
+/// The kernel's timer: exact to some microseconds, at three system calls each time. The one of
+/// tokio counts whole milliseconds.
 #[cfg(target_os = "linux")]
-mod timer {
+mod system {
     use std::os::fd::OwnedFd;
     use std::time::{Duration, Instant};
 
@@ -65,14 +66,14 @@ mod timer {
     use tokio::io::unix::AsyncFd;
 
     #[derive(Debug)]
-    pub(crate) struct Timer {
+    pub(super) struct Timer {
         at: Instant,
         /// `None` where the system has none left: whole milliseconds then.
         file: Option<AsyncFd<OwnedFd>>,
     }
 
     impl Timer {
-        pub(crate) fn new() -> Self {
+        pub(super) fn new() -> Self {
             let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
             let file = timerfd_create(TimerfdClockId::Monotonic, flags).ok();
             #[expect(
@@ -87,10 +88,10 @@ mod timer {
             }
         }
 
-        pub(crate) fn set(&mut self, at: Instant) {
+        pub(super) fn set(&mut self, at: Instant) {
             self.at = at;
             let left = at.saturating_duration_since(Instant::now());
-            // Zero would disarm it; who waits has looked at the clock before.
+            // Zero would disarm it; `expired` has looked at the clock before.
             if let Some(file) = &self.file
                 && !left.is_zero()
                 && !arm(file, left)
@@ -100,13 +101,13 @@ mod timer {
         }
 
         /// Waits for the time, or less.
-        pub(crate) async fn wait(&mut self) {
+        pub(super) async fn wait(&mut self) {
             let Some(file) = &self.file else {
                 return tokio::time::sleep_until(self.at.into()).await;
             };
             match file.readable().await {
                 Ok(mut ready) => {
-                    // How often it has rung. An error means that it has been set anew meanwhile.
+                    // How often it has expired. An error means that it was set anew meanwhile.
                     let _ = rustix::io::read(file, &mut [0; 8]);
                     ready.clear_ready();
                 }
@@ -133,28 +134,28 @@ mod timer {
 
 /// tokio's timer, which counts whole milliseconds and may be one late; the rest of the way a thread sleeps.
 #[cfg(not(target_os = "linux"))]
-mod timer {
+mod system {
     use std::thread;
     use std::time::{Duration, Instant};
 
     const COARSE: Duration = Duration::from_millis(2);
 
     #[derive(Debug)]
-    pub(crate) struct Timer {
+    pub(super) struct Timer {
         at: Instant,
     }
 
     impl Timer {
-        pub(crate) fn new() -> Self {
+        pub(super) fn new() -> Self {
             Self { at: Instant::now() }
         }
 
-        pub(crate) fn set(&mut self, at: Instant) {
+        pub(super) fn set(&mut self, at: Instant) {
             self.at = at;
         }
 
         /// Waits for the time, or less.
-        pub(crate) async fn wait(&mut self) {
+        pub(super) async fn wait(&mut self) {
             let early = self.at.checked_sub(COARSE).unwrap_or(self.at);
             tokio::time::sleep_until(early.into()).await;
             let left = self.at.saturating_duration_since(Instant::now());
@@ -182,13 +183,13 @@ mod tests {
     }
 
     #[test]
-    fn never_rings_early() {
+    fn never_expires_early() {
         block_on(async {
             for microseconds in [0, 1, 100, 999, 1000, 2500, 4999] {
                 let at = Instant::now() + Duration::from_micros(microseconds);
-                let mut alarm = Alarm::new();
-                alarm.set(Some(at));
-                alarm.ring().await;
+                let mut timer = Timer::new();
+                timer.set(Some(at));
+                timer.expired().await;
                 assert!(Instant::now() >= at, "{microseconds} µs");
             }
         });
@@ -197,28 +198,28 @@ mod tests {
     #[test]
     fn a_wait_that_is_given_up_goes_on_in_the_next_one() {
         block_on(async {
-            let mut alarm = Alarm::new();
+            let mut timer = Timer::new();
             let at = Instant::now() + Duration::from_millis(1);
             for _ in 0..3 {
-                alarm.set(Some(at));
-                let mut ring = std::pin::pin!(alarm.ring());
+                timer.set(Some(at));
+                let mut expired = std::pin::pin!(timer.expired());
                 let mut context = Context::from_waker(Waker::noop());
-                let _ = ring.as_mut().poll(&mut context);
+                let _ = expired.as_mut().poll(&mut context);
             }
-            alarm.set(Some(at));
-            alarm.ring().await;
+            timer.set(Some(at));
+            timer.expired().await;
             assert!(Instant::now() >= at);
         });
     }
 
     #[test]
-    fn without_an_instant_it_is_silent() {
+    fn without_an_instant_it_never_expires() {
         block_on(async {
-            let mut alarm = Alarm::new();
-            alarm.set(Some(Instant::now()));
-            alarm.set(None);
-            let rung = tokio::time::timeout(Duration::from_millis(5), alarm.ring()).await;
-            assert!(rung.is_err());
+            let mut timer = Timer::new();
+            timer.set(Some(Instant::now()));
+            timer.set(None);
+            let expired = tokio::time::timeout(Duration::from_millis(5), timer.expired()).await;
+            assert!(expired.is_err());
         });
     }
 }

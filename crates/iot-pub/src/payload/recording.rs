@@ -181,7 +181,7 @@ impl Recording {
     }
 
     /// Returns what is to be said at the end.
-    pub(crate) fn last_words(&self) -> Option<String> {
+    pub(crate) fn last_notice(&self) -> Option<String> {
         let lines = match self.bad {
             0 => return None,
             1 => "1 bad line".to_owned(),

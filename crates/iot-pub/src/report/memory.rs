@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-/// Fewer connections say nothing about one more: memory comes in pages.
-const ENOUGH: usize = 100;
+/// The fewest connections to measure: memory comes in pages, so a few say nothing about one more.
+const MIN_CONNECTIONS: usize = 100;
 
-/// The resident memory once all connections stand and nothing is published yet.
+/// The resident memory when all connections are up and nothing is published yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Memory {
+pub(super) struct Memory {
     /// Of the whole process, in bytes.
     resident: u64,
     /// What each connection has added, in bytes.
@@ -16,26 +16,27 @@ pub(crate) struct Memory {
 
 /// Measures while connections are made.
 #[derive(Debug, Default)]
-pub(crate) struct Gauge {
-    /// With so many connections, the first of which stood.
+pub(super) struct Gauge {
+    /// How many connections were made when the first one was accepted, and the memory then.
     first: Option<(usize, u64)>,
 }
 
 impl Gauge {
-    /// So many connections are made or under way, and at least one stands: what the first one needed once for all is not
-    /// counted for the others.
-    pub(crate) fn first_stands(&mut self, connections: usize) {
+    /// A connection is accepted, and `connections` are made so far. What the first one needs once
+    /// for all is not counted for the others.
+    pub(super) fn first_connected(&mut self, connections: usize) {
         if self.first.is_none() {
             self.first = resident().map(|bytes| (connections, bytes));
         }
     }
 
-    /// All stand. Returns what they cost, where there are enough of them and the system tells.
-    pub(crate) fn all_stand(&self, connections: usize) -> Option<Memory> {
+    /// All connections are accepted. Returns what they cost, if there are enough of them and the
+    /// system knows.
+    pub(super) fn all_connected(&self, connections: usize) -> Option<Memory> {
         let (first, before) = self.first?;
         let more = connections
             .checked_sub(first)
-            .filter(|more| *more >= ENOUGH)?;
+            .filter(|more| *more >= MIN_CONNECTIONS)?;
         let resident = resident()?;
         Some(Memory {
             resident,
@@ -45,7 +46,7 @@ impl Gauge {
 }
 
 impl Memory {
-    pub(crate) fn to_json(self) -> Value {
+    pub(super) fn to_json(self) -> Value {
         json!({
             "resident_bytes": self.resident,
             "idle_connection_bytes": self.connection,
@@ -53,7 +54,7 @@ impl Memory {
     }
 
     /// Returns one line.
-    pub(crate) fn to_text(self) -> String {
+    pub(super) fn to_text(self) -> String {
         #[expect(
             clippy::cast_precision_loss,
             reason = "shown with one digit after the point"
@@ -63,7 +64,8 @@ impl Memory {
     }
 }
 
-/// Returns the memory that this process has resident, in bytes; `None` where the system doesn't tell.
+/// Returns the memory that this process has resident, in bytes; `None` if the system does
+/// not say.
 fn resident() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status
@@ -81,14 +83,14 @@ mod tests {
     #[cfg(target_os = "linux")]
     fn each_connection_has_its_share_of_what_was_added() {
         let mut gauge = Gauge::default();
-        assert_eq!(gauge.all_stand(1000), None);
+        assert_eq!(gauge.all_connected(1000), None);
         gauge.first = Some((10, 0));
-        assert_eq!(gauge.all_stand(109), None);
-        let memory = gauge.all_stand(1010).unwrap();
+        assert_eq!(gauge.all_connected(109), None);
+        let memory = gauge.all_connected(1010).unwrap();
         assert!(memory.resident > 100_000);
         assert_eq!(memory.connection, memory.resident / 1000);
         // The first one only.
-        gauge.first_stands(500);
+        gauge.first_connected(500);
         assert_eq!(gauge.first, Some((10, 0)));
     }
 

@@ -5,44 +5,57 @@ use std::time::{Duration, Instant};
 
 use iot_cli::is_quiet;
 
-const EVERY: Duration = Duration::from_millis(250);
+/// How often the line is written.
+const INTERVAL: Duration = Duration::from_millis(250);
+/// To the start of the line, and erase it.
+const ERASE: &str = "\r\x1b[K";
 
-/// Rewrites its line on stderr; silent where that is no terminal.
+/// Rewrites its line on stderr; silent if that is no terminal.
 #[derive(Debug)]
 pub(crate) struct Progress {
-    /// When to say it next; `None` where nobody watches.
+    /// When to write it next; `None` if nobody watches.
     next: Option<Instant>,
-    said: bool,
+    start: Instant,
+    is_written: bool,
 }
 
 impl Progress {
-    pub(crate) fn new() -> Self {
-        let watched = io::stderr().is_terminal() && !is_quiet();
+    /// Returns a line, which is silent unless it `is_wanted`.
+    pub(crate) fn new(is_wanted: bool) -> Self {
+        let is_watched = is_wanted && io::stderr().is_terminal() && !is_quiet();
+        let now = Instant::now();
         Self {
-            next: watched.then(|| Instant::now() + EVERY),
-            said: false,
+            next: is_watched.then(|| now + INTERVAL),
+            start: now,
+            is_written: false,
         }
     }
 
+    /// The time that the line shows starts at `now`.
+    pub(crate) fn start(&mut self, now: Instant) {
+        self.start = now;
+    }
+
+    /// When to write it next.
     pub(crate) fn next(&self) -> Option<Instant> {
         self.next
     }
 
-    /// Says it, where the time has come.
-    pub(crate) fn say(&mut self, now: Instant, line: impl FnOnce() -> String) {
+    /// Writes what `line` returns for the time since the start, if it is due.
+    pub(crate) fn show(&mut self, now: Instant, line: impl FnOnce(Duration) -> String) {
         if self.next.is_some_and(|next| now >= next) {
-            self.next = Some(now + EVERY);
-            self.said = true;
-            // To the start of the line, and erase what stands there.
-            write(&format!("\r\x1b[K{}", line()));
+            self.next = Some(now + INTERVAL);
+            self.is_written = true;
+            let elapsed = now.saturating_duration_since(self.start);
+            write(&format!("{ERASE}{}", line(elapsed)));
         }
     }
 
-    /// Takes the line away.
+    /// Erases the line.
     pub(crate) fn clear(&mut self) {
         self.next = None;
-        if std::mem::replace(&mut self.said, false) {
-            write("\r\x1b[K");
+        if std::mem::replace(&mut self.is_written, false) {
+            write(ERASE);
         }
     }
 }
@@ -52,7 +65,8 @@ fn write(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
 }
 
-/// Returns the line: a bar where the end is known, and how many messages are sent, on their way, and failed or dropped.
+/// Returns the line: a bar if the end is known, and how many messages are sent, in flight, and
+/// failed or dropped.
 pub(crate) fn line(
     share: Option<f64>,
     elapsed: Duration,

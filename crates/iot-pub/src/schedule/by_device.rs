@@ -8,16 +8,16 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use iot_core::Message;
 
+use super::interval::IntervalTicks;
 use crate::device::Device;
 use crate::payload::pace::{Next, Pace};
-use crate::schedule::interval::Schedule;
 
 /// All devices of one connection, each with its own schedule.
-pub(crate) struct Fleet {
+pub(crate) struct ByDevice {
     devices: Vec<Device>,
     start: Option<Instant>,
     /// By device; made at the start. With each, by how much the next tick is late.
-    schedules: Vec<(Schedule, Duration)>,
+    intervals: Vec<(IntervalTicks, Duration)>,
     /// The ticks that are known, the first on top.
     ticks: BinaryHeap<Reverse<Tick>>,
     /// Devices that don't know their next tick yet.
@@ -34,47 +34,47 @@ struct Tick {
     device: usize,
 }
 
-impl Fleet {
-    pub(crate) fn new(devices: Vec<Device>) -> Self {
+impl ByDevice {
+    pub(super) fn new(devices: Vec<Device>) -> Self {
         Self {
             devices,
             start: None,
-            schedules: Vec::new(),
+            intervals: Vec::new(),
             ticks: BinaryHeap::new(),
             later: Vec::new(),
             has_beyond: false,
         }
     }
 
-    pub(crate) fn devices(&self) -> &[Device] {
+    pub(super) fn devices(&self) -> &[Device] {
         &self.devices
     }
 
-    /// Starts all schedules, unless they run already.
-    pub(crate) fn start(&mut self, now: Instant) {
+    /// Starts all intervals, unless they run already.
+    pub(super) fn start(&mut self, now: Instant) {
         if self.start.is_some() {
             return;
         }
         self.start = Some(now);
-        let schedule = |device: &Device| (Schedule::new(now, device.interval), Duration::ZERO);
-        self.schedules = self.devices.iter().map(schedule).collect();
+        let interval = |device: &Device| (IntervalTicks::new(now, device.interval), Duration::ZERO);
+        self.intervals = self.devices.iter().map(interval).collect();
         for device in 0..self.devices.len() {
             self.plan(device);
         }
     }
 
     /// When the next tick is; `None` while none is known, or where that is beyond what the clock can count to.
-    pub(crate) fn due(&self) -> Option<Instant> {
+    pub(super) fn due(&self) -> Option<Instant> {
         self.ticks.peek().map(|Reverse(tick)| tick.due)
     }
 
     /// Whether no device publishes any more.
-    pub(crate) fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         self.start.is_some() && self.ticks.is_empty() && self.later.is_empty() && !self.has_beyond
     }
 
     /// Waits until a tick is known that was not; for ever, if each device knows its own. May be dropped at the await.
-    pub(crate) async fn ready(&mut self) {
+    pub(super) async fn ready(&mut self) {
         // Only a recording makes wait, and there is one at most.
         let Some(&device) = self.later.first() else {
             return pending().await;
@@ -85,7 +85,7 @@ impl Fleet {
     }
 
     /// Does the tick that is due: its message, with the device that it is from. `None` if that device is silent.
-    pub(crate) fn next(&mut self) -> Result<Option<(usize, Message)>> {
+    pub(super) fn next(&mut self) -> Result<Option<(usize, Message)>> {
         let (Some(Reverse(tick)), Some(start)) = (self.ticks.pop(), self.start) else {
             return Ok(None);
         };
@@ -106,9 +106,9 @@ impl Fleet {
     }
 
     /// The device's message has left at `now`: its next tick is the one after that. Returns how many it has missed.
-    pub(crate) fn advance(&mut self, device: usize, now: Instant) -> u64 {
-        let (schedule, late) = &mut self.schedules[device];
-        let missed = schedule.advance(now.checked_sub(*late).unwrap_or(now));
+    pub(super) fn advance(&mut self, device: usize, now: Instant) -> u64 {
+        let (interval, late) = &mut self.intervals[device];
+        let missed = interval.advance(now.checked_sub(*late).unwrap_or(now));
         self.plan(device);
         missed
     }
@@ -117,8 +117,8 @@ impl Fleet {
         let Some(start) = self.start else { return };
         let (due, simulated) = match self.devices[device].pace() {
             Pace::ByInterval { late } => {
-                self.schedules[device].1 = late;
-                let due = self.schedules[device].0.due();
+                self.intervals[device].1 = late;
+                let due = self.intervals[device].0.due();
                 (due.and_then(|due| due.checked_add(late)), Duration::ZERO)
             }
             Pace::At { due, simulated } => (start.checked_add(due), simulated),
@@ -168,15 +168,15 @@ mod tests {
     #[track_caller]
     fn run(devices: Vec<Device>, count: usize, lag: u64) -> Vec<(u128, String)> {
         let start = Instant::now();
-        let mut fleet = Fleet::new(devices);
-        assert_eq!(fleet.due(), None);
-        fleet.start(start);
+        let mut schedule = ByDevice::new(devices);
+        assert_eq!(schedule.due(), None);
+        schedule.start(start);
         let mut now = start;
         let mut tick = || {
-            let due = fleet.due().unwrap();
+            let due = schedule.due().unwrap();
             now = now.max(due + Duration::from_millis(lag));
-            let (device, message) = fleet.next().unwrap().unwrap();
-            fleet.advance(device, now);
+            let (device, message) = schedule.next().unwrap().unwrap();
+            schedule.advance(device, now);
             ((due - start).as_millis(), message.topic.to_string())
         };
         (0..count).map(|_| tick()).collect()
@@ -245,13 +245,13 @@ mod tests {
     #[test]
     fn a_tick_beyond_the_clock_s_end_is_no_end() {
         for speed in [None, Some(Speed::NORMAL)] {
-            let mut fleet = Fleet::new(vec![device("a", u64::MAX, 0, speed)]);
-            fleet.devices[0].interval = Duration::MAX;
-            fleet.start(Instant::now());
-            let (device, _) = fleet.next().unwrap().unwrap();
-            fleet.advance(device, Instant::now());
-            assert_eq!(fleet.due(), None);
-            assert!(!fleet.is_over());
+            let mut schedule = ByDevice::new(vec![device("a", u64::MAX, 0, speed)]);
+            schedule.devices[0].interval = Duration::MAX;
+            schedule.start(Instant::now());
+            let (device, _) = schedule.next().unwrap().unwrap();
+            schedule.advance(device, Instant::now());
+            assert_eq!(schedule.due(), None);
+            assert!(!schedule.is_over());
         }
     }
 }

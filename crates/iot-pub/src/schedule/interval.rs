@@ -1,18 +1,18 @@
-//! When messages are sent.
+//! Ticks at a fixed interval.
 
 use std::time::{Duration, Instant};
 
 /// Ticks at whole multiples of an interval after the start: they never drift, and those that were missed are skipped.
 #[derive(Debug, Clone)]
-pub(crate) struct Schedule {
+pub(super) struct IntervalTicks {
     start: Instant,
     interval: Duration,
     due: Option<Instant>,
 }
 
-impl Schedule {
-    /// Returns a schedule whose first tick is at the start. `interval` is not zero.
-    pub(crate) fn new(start: Instant, interval: Duration) -> Self {
+impl IntervalTicks {
+    /// Returns ticks whose first tick is at the start. `interval` is not zero.
+    pub(super) fn new(start: Instant, interval: Duration) -> Self {
         Self {
             start,
             interval,
@@ -21,12 +21,12 @@ impl Schedule {
     }
 
     /// When the next tick is; `None` where that is beyond what the clock can count to.
-    pub(crate) fn due(&self) -> Option<Instant> {
+    pub(super) fn due(&self) -> Option<Instant> {
         self.due
     }
 
     /// The tick that was due is done, at `now`: the next is the first after it. Returns how many were missed between.
-    pub(crate) fn advance(&mut self, now: Instant) -> u64 {
+    pub(super) fn advance(&mut self, now: Instant) -> u64 {
         let Some(due) = self.due else { return 0 };
         // The clock may still be before the tick that was taken, which must not come twice.
         let done = now.max(due);
@@ -45,13 +45,13 @@ mod tests {
 
     /// Does each tick at the given time after the start, and returns when the one after it is due.
     #[track_caller]
-    fn case(interval: Duration, ticks: &[(Duration, Duration)]) {
+    fn case(interval: Duration, expected: &[(Duration, Duration)]) {
         let start = Instant::now();
-        let mut schedule = Schedule::new(start, interval);
-        assert_eq!(schedule.due(), Some(start), "the first tick");
-        for (done, next) in ticks {
-            schedule.advance(start + *done);
-            assert_eq!(schedule.due(), Some(start + *next), "done at {done:?}");
+        let mut ticks = IntervalTicks::new(start, interval);
+        assert_eq!(ticks.due(), Some(start), "the first tick");
+        for (done, next) in expected {
+            ticks.advance(start + *done);
+            assert_eq!(ticks.due(), Some(start + *next), "done at {done:?}");
         }
     }
 
@@ -95,11 +95,11 @@ mod tests {
     fn nothing_adds_up_over_a_million_late_ticks_of_an_odd_interval() {
         let start = Instant::now();
         let interval = Duration::from_nanos(3_333_333);
-        let mut schedule = Schedule::new(start, interval);
+        let mut ticks = IntervalTicks::new(start, interval);
         for tick in 0..1_000_000 {
             let due = start + interval * tick;
-            assert_eq!(schedule.due(), Some(due));
-            schedule.advance(due + Duration::from_nanos(u64::from(tick)));
+            assert_eq!(ticks.due(), Some(due));
+            ticks.advance(due + Duration::from_nanos(u64::from(tick)));
         }
     }
 
@@ -112,10 +112,10 @@ mod tests {
     #[test]
     fn a_tick_beyond_the_clock_s_end_never_comes() {
         let start = Instant::now();
-        let mut schedule = Schedule::new(start, Duration::MAX);
+        let mut ticks = IntervalTicks::new(start, Duration::MAX);
         for _ in 0..2 {
-            schedule.advance(start);
-            assert_eq!(schedule.due(), None);
+            ticks.advance(start);
+            assert_eq!(ticks.due(), None);
         }
     }
 }

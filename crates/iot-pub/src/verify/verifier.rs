@@ -4,17 +4,16 @@
 //! from 0 on, the device, and when it was due in microseconds since 1970 (UTC).
 
 use std::collections::{HashMap, VecDeque};
-use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write as _;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use iot_core::{Message, TopicName};
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::verdict::Verdict;
 use crate::device::Device;
-use crate::report::latency::Latency;
 
 /// What has been sent, and what of that has arrived.
 #[derive(Debug)]
@@ -24,19 +23,8 @@ pub(crate) struct Verifier {
     /// What one and the same moment is on both clocks.
     clocks: (Instant, SystemTime),
     outstanding: u64,
-    pub(crate) last_arrival: Instant,
-    pub(crate) verdict: Verdict,
-}
-
-/// What was found.
-#[derive(Debug)]
-pub(crate) struct Verdict {
-    pub(crate) received: u64,
-    pub(crate) lost: u64,
-    pub(crate) duplicated: u64,
-    pub(crate) out_of_order: u64,
-    pub(crate) corrupted: u64,
-    pub(crate) latency: Latency,
+    last_arrival: Instant,
+    verdict: Verdict,
 }
 
 /// One device's messages.
@@ -75,14 +63,7 @@ impl Verifier {
             clocks: (now, SystemTime::now()),
             outstanding: 0,
             last_arrival: now,
-            verdict: Verdict {
-                received: 0,
-                lost: 0,
-                duplicated: 0,
-                out_of_order: 0,
-                corrupted: 0,
-                latency: Latency::new(),
-            },
+            verdict: Verdict::new(),
         }
     }
 
@@ -118,6 +99,16 @@ impl Verifier {
             arrived: false,
         });
         self.outstanding += 1;
+    }
+
+    /// Everything is published at `now`: from then on, the time without an arrival counts.
+    pub(crate) fn wait_from(&mut self, now: Instant) {
+        self.last_arrival = self.last_arrival.max(now);
+    }
+
+    /// Returns when a message has arrived last, or when [`wait_from`](Self::wait_from) was called.
+    pub(crate) fn last_arrival(&self) -> Instant {
+        self.last_arrival
     }
 
     /// Returns whether everything has arrived.
@@ -192,61 +183,12 @@ fn fingerprint(topic: &TopicName, payload: &[u8]) -> u64 {
     hasher.finish()
 }
 
-impl Verdict {
-    /// Returns what is wrong, in one line; `None` if nothing is.
-    pub(crate) fn complaint(&self) -> Option<String> {
-        let found: Vec<_> = self
-            .findings()
-            .iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, what)| format!("{count} {what}"))
-            .collect();
-        (!found.is_empty()).then(|| found.join(", "))
-    }
-
-    fn findings(&self) -> [(u64, &'static str); 4] {
-        [
-            (self.lost, "lost"),
-            (self.duplicated, "duplicated"),
-            (self.out_of_order, "out of order"),
-            (self.corrupted, "corrupted"),
-        ]
-    }
-
-    pub(crate) fn to_json(&self) -> Value {
-        json!({
-            "received": self.received,
-            "lost": self.lost,
-            "duplicated": self.duplicated,
-            "out_of_order": self.out_of_order,
-            "corrupted": self.corrupted,
-            "latency_ms": self.latency.to_json(),
-        })
-    }
-
-    pub(crate) fn to_text(&self) -> String {
-        let findings = self
-            .findings()
-            .map(|(count, what)| format!("{count} {what}"));
-        let mut text = format!(
-            "arrived:       {}; {}\n",
-            self.received,
-            findings.join(", ")
-        );
-        if let Some(latency) = self.latency.to_text() {
-            let _ = writeln!(text, "end to end:    {latency}");
-        }
-        text
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::tests::device;
 
     fn verifier() -> Verifier {
-        Verifier::new(&[device("1"), device("\"2\"")])
+        Verifier::new(&[Device::constant("1"), Device::constant("\"2\"")])
     }
 
     fn topic() -> TopicName {

@@ -257,8 +257,8 @@ fn bad_lines_are_counted_once_or_end_it() {
     for _ in 0..3 {
         next(&mut recording).unwrap();
     }
-    let words = format!("2 bad lines of `{}` skipped", file.path().display());
-    assert_eq!(recording.last_words(), Some(words));
+    let line = format!("2 bad lines of `{}` skipped", file.path().display());
+    assert_eq!(recording.last_notice(), Some(line));
 
     let mut recording = open(&file, Speed::Max, false, true);
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -1,0 +1,134 @@
+//! What is reported on stderr about the connections and about rejected messages.
+
+use iot_cli::{Notices, tell};
+use iot_core::{Error, Event};
+
+use super::counts::messages_were;
+use crate::NAME;
+use crate::plan::Plan;
+
+/// Reports what happens to the connections: one line for all of them where they share the event.
+#[derive(Debug)]
+pub(super) struct BrokerNotices {
+    notices: Notices,
+    address: String,
+    connections: usize,
+    fail_fast: bool,
+    /// How many connections are lost at present.
+    lost: usize,
+    /// How many messages were dropped when all connections were last up.
+    dropped_before: u64,
+    /// It was reported, since a connection was last up, that the schedule waits.
+    is_wait_reported: bool,
+    /// `cannot publish`, with the topic if all messages have the same.
+    cannot_publish: String,
+    /// The reason for a rejection that was reported last.
+    rejection: Option<String>,
+}
+
+impl BrokerNotices {
+    pub(super) fn new(plan: &Plan) -> Self {
+        let address = plan.config.address();
+        let topic = match &plan.devices[..] {
+            [device] => device.only_topic(),
+            _ => None,
+        };
+        Self {
+            notices: Notices::new(address.clone()),
+            address,
+            connections: plan.load.connections,
+            fail_fast: plan.fail_fast,
+            lost: 0,
+            dropped_before: 0,
+            is_wait_reported: false,
+            cannot_publish: match topic {
+                Some(topic) => format!("cannot publish to topic `{topic}`"),
+                None => "cannot publish".into(),
+            },
+            rejection: None,
+        }
+    }
+
+    /// A connection is accepted, after `dropped` messages were dropped in all. `was_lost` tells a
+    /// lost one from a new one.
+    pub(super) fn connected(&mut self, event: &Event, was_lost: bool, dropped: u64) {
+        self.is_wait_reported = false;
+        self.lost -= usize::from(was_lost);
+        if self.lost > 0 {
+            return;
+        }
+        self.notices.line(event);
+        if !was_lost {
+            return;
+        }
+        let (address, connections) = (&self.address, self.connections);
+        let meanwhile = match dropped - self.dropped_before {
+            0 => String::new(),
+            dropped => format!("; {} dropped meanwhile", messages_were(dropped)),
+        };
+        self.dropped_before = dropped;
+        let line = match connections {
+            1 => format!("connected to broker `{address}` again{meanwhile}"),
+            _ => format!(
+                "all {connections} connections to broker `{address}` stand again{meanwhile}"
+            ),
+        };
+        tell(NAME, &line);
+    }
+
+    /// A connection could not be made or is lost; `was_up` says which. Returns the error that ends
+    /// the run, if this is one.
+    pub(super) fn failed(
+        &mut self,
+        event: &Event,
+        error: &Error,
+        was_up: bool,
+    ) -> Option<anyhow::Error> {
+        self.lost += usize::from(was_up);
+        let is_ended = matches!(event, Event::Disconnected(_));
+        let line = if is_ended && self.connections > 1 && self.lost > 0 {
+            // Only the first loss is reported, until all connections are up again.
+            let (address, connections) = (&self.address, self.connections);
+            let is_first = !self.notices.is_lost();
+            self.notices.line(event);
+            is_first.then(|| {
+                format!(
+                    "lost one of {connections} connections to broker `{address}`: {error}; connecting again"
+                )
+            })
+        } else {
+            self.notices.line(event)
+        };
+        if self.fail_fast || error.is_permanent() {
+            return Some(self.notices.failure(error.clone()));
+        }
+        if let Some(line) = line {
+            tell(NAME, &line);
+        }
+        None
+    }
+
+    /// The broker has rejected a message. One line reports all that have the same reason.
+    pub(super) fn rejected(&mut self, error: &Error) {
+        let reason = error.to_string();
+        if self.rejection.as_ref() != Some(&reason) {
+            tell(NAME, &format!("{}: {reason}", self.cannot_publish));
+            self.rejection = Some(reason);
+        }
+    }
+
+    /// The schedule waits for a broker that is away, after `pending` messages.
+    pub(super) fn waiting(&mut self, pending: u64) {
+        if std::mem::replace(&mut self.is_wait_reported, true) {
+            return;
+        }
+        let wait = match pending {
+            1 => "1 message waits".to_owned(),
+            count => format!("{count} messages wait"),
+        };
+        tell(
+            NAME,
+            &format!("{wait} for the broker; the next one waits until there is room"),
+        );
+    }
+}

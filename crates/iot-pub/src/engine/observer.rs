@@ -1,0 +1,38 @@
+//! What may watch a run: one observer prints the messages, another one measures them.
+
+use std::time::{Duration, Instant};
+
+use iot_core::{Message, QoS};
+
+use super::outcome::Outcome;
+
+/// Is called at each event of a run. Every method does nothing unless it is implemented.
+pub(crate) trait Observer: Send {
+    /// A connection is accepted for the first time. `made` connections were made so far.
+    fn connected(&mut self, made: usize) {
+        let _ = made;
+    }
+
+    /// All `connections` have been accepted, and publishing starts.
+    fn started(&mut self, connections: usize, now: Instant) {
+        let _ = (connections, now);
+    }
+
+    /// A connection has taken a message, `lateness` after it was due.
+    fn published(&mut self, message: &Message, lateness: Duration) {
+        let _ = (message, lateness);
+    }
+
+    /// A message that was due at `due` is acknowledged by the broker, or written with QoS 0.
+    fn acknowledged(&mut self, qos: QoS, due: Instant, now: Instant) {
+        let _ = (qos, due, now);
+    }
+
+    /// A connection is lost.
+    fn lost(&mut self) {}
+
+    /// The run is over. Output that a slow reader does not take within `timeout` is dropped.
+    fn done(&mut self, outcome: &Outcome, timeout: Duration) {
+        let _ = (outcome, timeout);
+    }
+}

@@ -1,0 +1,51 @@
+//! Prints each message on stdout.
+
+use std::io;
+use std::time::Duration;
+
+use iot_cli::{Printer, tell};
+use iot_core::Message;
+
+use crate::NAME;
+use crate::engine::counts::messages_were;
+use crate::engine::observer::Observer;
+use crate::engine::outcome::Outcome;
+
+/// Prints each message when it is published, as `TOPIC PAYLOAD`.
+pub(crate) struct MessagePrinter {
+    printer: Printer,
+}
+
+impl MessagePrinter {
+    /// Returns one that prints on stdout.
+    ///
+    /// # Errors
+    /// No thread can be started.
+    pub(crate) fn new() -> io::Result<Self> {
+        let printer = Printer::new(io::stdout())?;
+        Ok(Self { printer })
+    }
+}
+
+impl Observer for MessagePrinter {
+    fn published(&mut self, message: &Message, _: Duration) {
+        self.printer.print(|out| {
+            out.extend_from_slice(message.topic.as_str().as_bytes());
+            out.push(b' ');
+            out.extend_from_slice(&message.payload);
+            out.push(b'\n');
+        });
+    }
+
+    fn done(&mut self, _: &Outcome, timeout: Duration) {
+        let reader_has_gone = self.printer.is_closed();
+        let dropped = self.printer.finish(timeout);
+        if dropped > 0 && !reader_has_gone {
+            let lines = messages_were(dropped);
+            tell(
+                NAME,
+                &format!("{lines} not printed: the reader of stdout is too slow"),
+            );
+        }
+    }
+}

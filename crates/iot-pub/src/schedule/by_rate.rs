@@ -1,0 +1,75 @@
+//! Devices that publish in turn, so many messages a second in total.
+
+use std::time::Instant;
+
+use anyhow::Result;
+use iot_core::Message;
+
+use super::rate::Rate;
+use crate::device::Device;
+use crate::payload::pace::Next;
+
+/// Devices that take turns at a rate. Nothing is left out: what could not be sent in time is sent late.
+pub(crate) struct ByRate {
+    devices: Vec<Device>,
+    rate: Rate,
+    start: Option<Instant>,
+    /// How many ticks are done.
+    done: u64,
+    is_over: bool,
+}
+
+impl ByRate {
+    pub(super) fn new(devices: Vec<Device>, rate: Rate) -> Self {
+        Self {
+            devices,
+            rate,
+            start: None,
+            done: 0,
+            is_over: false,
+        }
+    }
+
+    pub(super) fn devices(&self) -> &[Device] {
+        &self.devices
+    }
+
+    pub(super) fn start(&mut self, now: Instant) {
+        self.start = Some(now);
+    }
+
+    /// When the next tick is; `None` before the start.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.start?.checked_add(self.rate.due(self.done))
+    }
+
+    /// Returns whether nothing is published any more.
+    pub(super) fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    /// Does the tick that is due: its message, with the device that it is from. `None` if that
+    /// device is silent.
+    pub(super) fn next(&mut self) -> Result<Option<(usize, Message)>> {
+        let Some(start) = self.start else {
+            return Ok(None);
+        };
+        let turn = self.done % self.devices.len() as u64;
+        let turn = usize::try_from(turn).unwrap_or_default();
+        self.done += 1;
+        let device = &mut self.devices[turn];
+        Ok(match device.next(start)? {
+            Next::Message { topic, payload } => {
+                let message = Message::new(topic, payload)
+                    .with_qos(device.qos)
+                    .with_retain(device.retain);
+                Some((turn, message))
+            }
+            Next::Silent => None,
+            Next::Over => {
+                self.is_over = true;
+                None
+            }
+        })
+    }
+}
