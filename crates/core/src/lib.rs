@@ -78,7 +78,6 @@
 //! The documentation names the sections (§) and the normative statements (\[MQTT-…\]) of MQTT 3.1.1,
 //! or of MQTT 5 where it says so.
 
-mod backoff;
 pub mod client;
 pub mod config;
 pub mod connection;
@@ -87,6 +86,7 @@ pub mod error;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod message;
+mod mutex;
 pub mod packet;
 mod protocol;
 pub mod reason;

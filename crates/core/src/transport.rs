@@ -5,24 +5,22 @@ mod failure;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod proxy;
-#[cfg(unix)]
-mod socket;
 mod tcp;
 #[cfg(feature = "tls")]
 mod tls;
 #[cfg(feature = "websocket")]
 mod websocket;
 
-use std::io;
-#[cfg(target_os = "linux")]
-use std::os::linux::net::TcpStreamExt;
+use std::io::{self, Read};
+#[cfg(unix)]
+use std::os::fd::AsFd;
+#[cfg(windows)]
+use std::os::windows::io::AsSocket;
 #[cfg(unix)]
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 #[cfg(unix)]
@@ -30,8 +28,6 @@ use tokio::net::UnixStream;
 
 use crate::config::ClientConfig;
 use crate::error::Error;
-#[cfg(unix)]
-use socket::Socket;
 
 pub(crate) use failure::Failure;
 pub use proxy::Proxy;
@@ -125,18 +121,11 @@ impl Duplex for UnixStream {
 }
 
 /// An open byte stream to the broker.
-pub(crate) struct Stream(Bytes);
-
-/// A socket whose bytes are the packets' own, or one with layers on top.
-enum Bytes {
-    #[cfg(unix)]
-    Tcp(Socket),
-    Layered(Box<dyn Duplex>),
+pub(crate) struct Stream {
+    duplex: Box<dyn Duplex>,
+    /// Nothing lies between the packets and TCP.
+    is_bare: bool,
 }
-
-/// The same socket, not blocking, for another thread to write to and to wait for: where nothing lies between it and the
-/// packets.
-pub(crate) type Twin = Arc<std::net::TcpStream>;
 
 impl Stream {
     /// Dials the broker, as configured.
@@ -154,46 +143,39 @@ impl Stream {
         if let Some(tls) = &config.tls {
             return Self::dressed(config, tls.connect(&config.host, socket).await?).await;
         }
-        #[cfg(unix)]
         if let Transport::Tcp = config.transport {
-            return Ok(Self(Bytes::Tcp(Socket::new(socket)?)));
+            return Ok(Self {
+                duplex: Box::new(socket),
+                is_bare: true,
+            });
         }
         Self::dressed(config, socket).await
     }
 
     /// Returns whether nothing lies between the packets and TCP.
     pub(crate) fn is_bare(&self) -> bool {
-        self.twin().is_some()
+        self.is_bare
     }
 
-    /// Returns what another thread may write to, and wait for, where that is possible.
-    pub(crate) fn twin(&self) -> Option<&Twin> {
-        match &self.0 {
-            #[cfg(unix)]
-            Bytes::Tcp(socket) => Some(socket.stream()),
-            Bytes::Layered(_) => None,
-        }
+    /// Returns the same socket, not blocking, for other threads to write packets to, if nothing lies
+    /// between the packets and TCP.
+    pub(crate) fn duplicate(&self) -> Option<std::net::TcpStream> {
+        let socket = self.duplex.socket().filter(|_| self.is_bare)?;
+        duplicate(socket).ok()
     }
 
-    /// Has the runtime no longer wait for something to read, where another thread may do so, until that is polled for.
-    pub(crate) fn unwatch(&mut self) {
-        #[cfg(unix)]
-        if let Bytes::Tcp(socket) = &mut self.0 {
-            socket.unwatch();
-        }
-    }
-
-    /// Reads up to so many bytes without asking the runtime whether there are any; pending where there are none, or
-    /// that isn't possible.
-    pub(crate) fn read_unwatched(
-        &self,
-        input: &mut BytesMut,
-        most: usize,
-    ) -> Poll<io::Result<usize>> {
-        match &self.0 {
-            #[cfg(unix)]
-            Bytes::Tcp(socket) => socket.read_unwatched(input, most),
-            Bytes::Layered(_) => Poll::Pending,
+    /// Drops the bytes that have arrived, layers included, so that closing the socket doesn't reset
+    /// the connection. To be called when nothing more is to be read.
+    pub(crate) fn discard_received(&self) {
+        let mut bytes = [0; 4096];
+        if let Some(socket) = self.duplex.socket()
+            // The runtime may not know yet that there are any.
+            && let Ok(mut socket) = duplicate(socket)
+        {
+            let mut reads = 0;
+            while reads < 256 && matches!(socket.read(&mut bytes), Ok(1..)) {
+                reads += 1;
+            }
         }
     }
 
@@ -202,12 +184,10 @@ impl Stream {
     /// change it. Returns whether that is possible.
     pub(crate) fn confirm_at_once(&self, at_once: bool) -> bool {
         #[cfg(target_os = "linux")]
-        return match &self.0 {
-            Bytes::Tcp(socket) => socket.stream().set_quickack(at_once).is_ok(),
-            Bytes::Layered(duplex) => duplex
-                .socket()
-                .is_some_and(|socket| socket.set_quickack(at_once).is_ok()),
-        };
+        return self
+            .duplex
+            .socket()
+            .is_some_and(|socket| socket.set_quickack(at_once).is_ok());
         #[cfg(not(target_os = "linux"))]
         {
             let _ = at_once;
@@ -216,7 +196,10 @@ impl Stream {
     }
 
     fn new(duplex: impl Duplex + 'static) -> Self {
-        Self(Bytes::Layered(Box::new(duplex)))
+        Self {
+            duplex: Box::new(duplex),
+            is_bare: false,
+        }
     }
 
     /// Puts WebSocket on top, if it is wanted.
@@ -235,17 +218,21 @@ impl Stream {
     }
 }
 
+fn duplicate(socket: &TcpStream) -> io::Result<std::net::TcpStream> {
+    #[cfg(unix)]
+    let owned = socket.as_fd().try_clone_to_owned()?;
+    #[cfg(windows)]
+    let owned = socket.as_socket().try_clone_to_owned()?;
+    Ok(owned.into())
+}
+
 impl AsyncRead for Stream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match &mut self.0 {
-            #[cfg(unix)]
-            Bytes::Tcp(socket) => Pin::new(socket).poll_read(cx, buf),
-            Bytes::Layered(duplex) => Pin::new(duplex).poll_read(cx, buf),
-        }
+        Pin::new(&mut self.duplex).poll_read(cx, buf)
     }
 }
 
@@ -255,27 +242,15 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.0 {
-            #[cfg(unix)]
-            Bytes::Tcp(socket) => Pin::new(socket).poll_write(cx, bytes),
-            Bytes::Layered(duplex) => Pin::new(duplex).poll_write(cx, bytes),
-        }
+        Pin::new(&mut self.duplex).poll_write(cx, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.0 {
-            #[cfg(unix)]
-            Bytes::Tcp(socket) => Pin::new(socket).poll_flush(cx),
-            Bytes::Layered(duplex) => Pin::new(duplex).poll_flush(cx),
-        }
+        Pin::new(&mut self.duplex).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.0 {
-            #[cfg(unix)]
-            Bytes::Tcp(socket) => Pin::new(socket).poll_shutdown(cx),
-            Bytes::Layered(duplex) => Pin::new(duplex).poll_shutdown(cx),
-        }
+        Pin::new(&mut self.duplex).poll_shutdown(cx)
     }
 }
 
@@ -294,7 +269,7 @@ mod tests {
                 ..ClientConfig::default()
             };
             let stream = Stream::dial(&config).await.unwrap();
-            let socket = stream.twin().unwrap();
+            let socket = stream.duplicate().unwrap();
             assert_eq!(socket.nodelay().unwrap(), nodelay);
         }
     }

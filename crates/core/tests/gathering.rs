@@ -69,15 +69,15 @@ fn acknowledged(connection: &mut Connection) -> usize {
 async fn all_that_come_in_the_pause_are_answered_together() {
     let (mut connection, handle, mut broker) = scripted().await;
     publish(&handle, 10);
-    let share = connection.gather(|| take(&mut broker, 1..=4)).await;
+    let share = connection.coalesce_acks(|| take(&mut broker, 1..=4)).await;
     assert_eq!(share, Some(1.0));
     assert_eq!(acknowledged(&mut connection), 4);
     // Nothing has been sent meanwhile, and now all is sent at once.
-    let share = connection.gather(|| take(&mut broker, 5..=8)).await;
+    let share = connection.coalesce_acks(|| take(&mut broker, 5..=8)).await;
     assert_eq!(share, Some(1.0));
     assert_eq!(acknowledged(&mut connection), 4);
     // Two are left: none waits for room, so they leave and none is waited for.
-    let share = connection.gather(|| panic!("a pause")).await;
+    let share = connection.coalesce_acks(|| panic!("a pause")).await;
     assert_eq!(share, None);
     take(&mut broker, 9..=10);
     for _ in 0..2 {
@@ -90,12 +90,12 @@ async fn all_that_come_in_the_pause_are_answered_together() {
 async fn what_does_not_come_in_the_pause_is_read_when_it_comes() {
     let (mut connection, handle, mut broker) = scripted().await;
     publish(&handle, 10);
-    assert_eq!(connection.gather(|| {}).await, Some(0.0));
+    assert_eq!(connection.coalesce_acks(|| {}).await, Some(0.0));
     assert_eq!(acknowledged(&mut connection), 0);
     take(&mut broker, 1..=1);
     let event = next(&mut connection).await;
     assert!(matches!(event, Event::Published { .. }), "{event:?}");
-    let share = connection.gather(|| take(&mut broker, 2..=2)).await;
+    let share = connection.coalesce_acks(|| take(&mut broker, 2..=2)).await;
     assert_eq!(share, Some(0.25));
 }
 
@@ -112,7 +112,9 @@ async fn both_answers_of_qos_2_gather_and_nothing_is_left_at_the_end() {
         }
     };
     // All have been answered, and none is done.
-    let share = connection.gather(|| receive(&mut broker, 1..=4)).await;
+    let share = connection
+        .coalesce_acks(|| receive(&mut broker, 1..=4))
+        .await;
     assert_eq!(share, Some(1.0));
     assert_eq!(acknowledged(&mut connection), 0);
     let release = |broker: &mut Conversation, ids: std::ops::RangeInclusive<u8>| {
@@ -123,11 +125,13 @@ async fn both_answers_of_qos_2_gather_and_nothing_is_left_at_the_end() {
             broker.send(&[0x70, 2, 0, id]);
         }
     };
-    let share = connection.gather(|| release(&mut broker, 1..=4)).await;
+    let share = connection
+        .coalesce_acks(|| release(&mut broker, 1..=4))
+        .await;
     assert_eq!(share, Some(1.0));
     assert_eq!(acknowledged(&mut connection), 4);
     // The last two have all the room that they need.
-    assert_eq!(connection.gather(|| panic!("a pause")).await, None);
+    assert_eq!(connection.coalesce_acks(|| panic!("a pause")).await, None);
     let rest = std::thread::spawn(move || {
         receive(&mut broker, 5..=6);
         release(&mut broker, 5..=6);
@@ -146,9 +150,9 @@ async fn nothing_is_read_where_nothing_is_to_be_read() {
     let (mut connection, handle, mut broker) = scripted().await;
     publish(&handle, 10);
     connection.set_reading(false);
-    assert_eq!(connection.gather(|| panic!("a pause")).await, None);
+    assert_eq!(connection.coalesce_acks(|| panic!("a pause")).await, None);
     take(&mut broker, 1..=4);
-    assert_eq!(connection.gather(|| panic!("a pause")).await, None);
+    assert_eq!(connection.coalesce_acks(|| panic!("a pause")).await, None);
     assert_eq!(acknowledged(&mut connection), 0);
     connection.set_reading(true);
     let event = next(&mut connection).await;
@@ -159,9 +163,9 @@ async fn nothing_is_read_where_nothing_is_to_be_read() {
 async fn an_event_that_is_not_taken_yet_is_not_kept_waiting() {
     let (mut connection, handle, mut broker) = scripted().await;
     publish(&handle, 10);
-    let share = connection.gather(|| take(&mut broker, 1..=2)).await;
+    let share = connection.coalesce_acks(|| take(&mut broker, 1..=2)).await;
     assert_eq!(share, Some(0.5));
-    assert_eq!(connection.gather(|| panic!("a pause")).await, None);
+    assert_eq!(connection.coalesce_acks(|| panic!("a pause")).await, None);
     assert_eq!(acknowledged(&mut connection), 2);
 }
 
@@ -169,12 +173,12 @@ async fn an_event_that_is_not_taken_yet_is_not_kept_waiting() {
 async fn the_end_of_the_connection_is_told_as_ever() {
     let (mut connection, handle, broker) = scripted().await;
     publish(&handle, 10);
-    let share = connection.gather(|| broker.close()).await;
+    let share = connection.coalesce_acks(|| broker.close()).await;
     assert_eq!(share, Some(0.0));
     let event = next(&mut connection).await;
     assert!(matches!(event, Event::Disconnected(Err(_))), "{event:?}");
     // And without a connection there is nothing to wait for.
-    assert_eq!(connection.gather(|| panic!("a pause")).await, None);
+    assert_eq!(connection.coalesce_acks(|| panic!("a pause")).await, None);
 }
 
 #[tokio::test]
@@ -189,7 +193,7 @@ async fn what_lies_between_packets_and_tcp_is_left_alone() {
     let handle = connection.handle();
     assert!(matches!(next(&mut connection).await, Event::Connected(_)));
     publish(&handle, 10);
-    assert_eq!(connection.gather(|| panic!("a pause")).await, None);
+    assert_eq!(connection.coalesce_acks(|| panic!("a pause")).await, None);
     let patience = Duration::from_secs(10);
     for _ in 0..10 {
         let event = timeout(patience, connection.next()).await;

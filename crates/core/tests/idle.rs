@@ -1,5 +1,5 @@
-//! Many clients of one process that have little to do: how many threads they take, and that each is
-//! served as if it had one of its own. The threads are counted, so each test runs alone.
+//! Many clients of one process that have little to do: what they take, and that none holds up
+//! another. Threads and memory are counted, so each test runs alone.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
@@ -23,12 +23,6 @@ fn threads() -> usize {
     let names =
         tasks.filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).ok());
     names.filter(|name| name.trim() == "iot-core loop").count()
-}
-
-/// Waits until all clients are idle, where that can be seen.
-fn rest() {
-    #[cfg(target_os = "linux")]
-    eventually(DEADLINE, "one thread waits for all", || threads() <= 1);
 }
 
 /// What a client's `on_message` gets, with the number of the client.
@@ -112,24 +106,62 @@ fn connect(client: &Client, port: u16) {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn idle_clients_share_one_thread_and_none_is_left_after_them() {
+fn each_client_has_a_thread_and_none_is_left_after_them() {
     let _alone = alone();
     let broker = Broker::start();
     let clients = Clients::start(&broker, |_| {});
-    eventually(DEADLINE, "one thread waits for all", || threads() == 1);
+    assert_eq!(threads(), CLIENTS);
     drop(clients);
     eventually(DEADLINE, "no thread is left", || threads() == 0);
 }
 
+/// The first clients take what all share.
+#[cfg(target_os = "linux")]
 #[test]
-fn who_has_rested_gets_everything_in_order() {
+fn an_idle_client_takes_at_most_64_kib() {
+    let _alone = alone();
+    let peer = ScriptedPeer::listen();
+    let start = |count| {
+        let clients = (0..count).map(|_| {
+            let client = Client::new(config(), ()).unwrap();
+            let (tell, connected) = mpsc::channel();
+            client.on_connect(move |_, (), _, _| tell.send(()).unwrap());
+            connect(&client, peer.port());
+            let mut broker = peer.accept();
+            broker.read_packet();
+            broker.send(b"\x20\x02\x00\x00");
+            connected.recv_timeout(DEADLINE).unwrap();
+            (client, broker)
+        });
+        clients.collect::<Vec<_>>()
+    };
+    let first = start(10);
+    let before = resident_bytes();
+    let clients = start(100);
+    let each = resident_bytes().saturating_sub(before) / 100;
+    assert!(each <= 64 * 1024, "{each} bytes");
+    for (client, broker) in first.into_iter().chain(clients) {
+        drop(broker);
+        let _ = client.disconnect();
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn resident_bytes() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.unwrap().trim().trim_end_matches(" kB");
+    kib.parse::<usize>().unwrap() * 1024
+}
+
+#[test]
+fn each_client_gets_everything_in_order() {
     let _alone = alone();
     let broker = Broker::start();
     let clients = Clients::start(&broker, |_| {});
     let mut received = vec![Vec::new(); CLIENTS];
     let mut sent = Vec::new();
     for burst in 0..3 {
-        rest();
         for number in 0..20 {
             sent.push(format!("{burst}-{number}"));
             clients.publish("all", sent.last().unwrap());
@@ -155,7 +187,6 @@ fn callbacks_that_block_stop_only_their_own_clients() {
             drop(gate.lock());
         }
     });
-    rest();
     let closed = gate.lock().unwrap();
     // The first one publishes, and waits for that.
     for number in 1..=BLOCKED {
@@ -185,7 +216,6 @@ fn a_callback_that_panics_ends_only_its_own_loop() {
     let _alone = alone();
     let broker = Broker::start();
     let clients = Clients::start(&broker, |(_, payload)| assert_ne!(payload, "panic"));
-    rest();
     clients.publish("1", "panic");
     clients.publish("all", "to all");
     let mut received: Vec<usize> = (1..CLIENTS).map(|_| clients.next().0).collect();
@@ -202,14 +232,13 @@ fn a_callback_that_panics_ends_only_its_own_loop() {
 }
 
 #[test]
-fn calls_on_a_client_that_rests_take_effect_at_once() {
+fn calls_on_an_idle_client_take_effect_at_once() {
     let _alone = alone();
     let broker = Broker::start();
     let clients = Clients::start(&broker, |_| {});
     let [one, two, three, four] = &clients.clients[..4] else {
         unreachable!("there are more");
     };
-    rest();
     assert!(matches!(one.loop_start(), Err(Error::Running)));
     assert!(matches!(one.loop_forever(), Err(Error::Running)));
     one.loop_stop().unwrap();
@@ -222,13 +251,11 @@ fn calls_on_a_client_that_rests_take_effect_at_once() {
     three.on_connect(move |_, (), _, _| tell.send(()).unwrap());
     three.reconnect().unwrap();
     connected.recv_timeout(DEADLINE).unwrap();
-    // A callback has been called before the wait is over, and there may be none.
-    rest();
+    // `on_publish`, if it is set, is called before the wait is over.
     four.publish("t", "x", 1, false)
         .unwrap()
         .wait_for_publish(Some(DEADLINE))
         .unwrap();
-    rest();
     let (tell, published) = mpsc::channel();
     four.on_publish(move |_, (), mid, _| tell.send(mid).unwrap());
     let sent = four.publish("t", "x", 1, false).unwrap();
@@ -237,7 +264,7 @@ fn calls_on_a_client_that_rests_take_effect_at_once() {
 }
 
 #[test]
-fn a_client_that_rests_keeps_the_connection_alive() {
+fn an_idle_client_keeps_the_connection_alive() {
     let _alone = alone();
     let peer = ScriptedPeer::listen();
     let client = Client::new(config(), ()).unwrap();

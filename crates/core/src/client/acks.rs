@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::lock;
 use crate::message::{PacketId, QoS};
+use crate::mutex::lock;
 use crate::session::AckToken;
 
 #[derive(Debug, Default)]

@@ -16,6 +16,7 @@ mod threads;
 #[cfg(all(feature = "tls", feature = "websocket"))]
 mod transport;
 mod version_5;
+mod waiting;
 mod wire;
 
 use std::sync::mpsc;

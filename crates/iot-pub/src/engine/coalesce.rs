@@ -33,7 +33,7 @@ impl AckCoalescer {
     /// connection are taken.
     pub(super) async fn pause(&mut self, connection: &mut Connection) {
         let Some(pause) = &mut self.pause else { return };
-        if let Some(share) = connection.gather(|| sleep(*pause)).await {
+        if let Some(share) = connection.coalesce_acks(|| sleep(*pause)).await {
             *pause = next(*pause, share);
         }
     }

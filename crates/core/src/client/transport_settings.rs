@@ -3,10 +3,10 @@
 #[cfg(feature = "tls")]
 use std::sync::Arc;
 
-use super::Client;
-#[cfg(feature = "tls")]
-use super::lock;
+use super::shared::Client;
 use crate::error::Error;
+#[cfg(feature = "tls")]
+use crate::mutex::lock;
 use crate::transport::Proxy;
 #[cfg(feature = "tls")]
 use crate::transport::{Tls, TlsOptions};

@@ -1,39 +1,38 @@
-//! What `publish` returns: the message id, and the way to wait until the message is delivered.
+//! What `publish` returns: the message id, and how to wait until the message is delivered.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{driver, lock, rest};
+use super::running_callbacks;
 use crate::error::Error;
 use crate::message::PacketId;
+use crate::mutex::lock;
 use crate::reason::ReasonCode;
 use crate::session::id_map::IdMap;
 
 #[derive(Debug, Default)]
 struct Delivery {
-    state: Mutex<State>,
+    outcome: Mutex<Outcome>,
     finished: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct Outcome {
     result: Option<Result<ReasonCode, Error>>,
-    /// Somebody waits: telling nobody would cost a call of the system for each message.
+    /// A thread waits: notifying nobody would cost a system call for each message.
     awaited: bool,
 }
 
 impl Delivery {
-    /// Returns whether somebody waits for it.
-    fn finish(&self, result: Result<ReasonCode, Error>) -> bool {
-        let mut state = lock(&self.state);
-        state.result = Some(result);
-        let awaited = state.awaited;
-        drop(state);
+    fn finish(&self, result: Result<ReasonCode, Error>) {
+        let mut outcome = lock(&self.outcome);
+        outcome.result = Some(result);
+        let awaited = outcome.awaited;
+        drop(outcome);
         if awaited {
             self.finished.notify_all();
         }
-        awaited
     }
 }
 
@@ -62,12 +61,7 @@ impl MessageInfo {
     /// Returns whether the message is sent (QoS 0) or acknowledged (1, 2); `false` also for one that
     /// will not be delivered.
     pub fn is_published(&self) -> bool {
-        matches!(lock(&self.delivery.state).result, Some(Ok(_)))
-    }
-
-    #[cfg(test)]
-    pub(super) fn is_awaited(&self) -> bool {
-        lock(&self.delivery.state).awaited
+        matches!(lock(&self.delivery.outcome).result, Some(Ok(_)))
     }
 
     /// Waits until the message is sent (QoS 0) or acknowledged (1, 2), `timeout` at most, for ever
@@ -79,29 +73,27 @@ impl MessageInfo {
     /// [`Published::result`](super::Published::result) gives it.
     pub fn wait_for_publish(&self, timeout: Option<Duration>) -> Result<(), Error> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let has_ended = || lock(&self.delivery.state).result.is_some();
-        if !has_ended() && !driver::runs_here(self.client) {
-            rest::attend(self.client, deadline, has_ended);
-        }
-        let mut state = lock(&self.delivery.state);
+        let mut outcome = lock(&self.delivery.outcome);
         loop {
-            if let Some(result) = &state.result {
+            if let Some(result) = &outcome.result {
                 return result.clone().map(drop);
             }
-            if driver::runs_here(self.client) {
+            if running_callbacks::runs_here(self.client) {
                 return Err(Error::InCallback);
             }
-            state.awaited = true;
+            outcome.awaited = true;
             let finished = &self.delivery.finished;
-            state = match deadline {
-                None => finished.wait(state).unwrap_or_else(PoisonError::into_inner),
+            outcome = match deadline {
+                None => finished
+                    .wait(outcome)
+                    .unwrap_or_else(PoisonError::into_inner),
                 Some(deadline) => {
                     let left = deadline.saturating_duration_since(Instant::now());
                     if left.is_zero() {
                         return Err(Error::Timeout);
                     }
                     finished
-                        .wait_timeout(state, left)
+                        .wait_timeout(outcome, left)
                         .unwrap_or_else(PoisonError::into_inner)
                         .0
                 }
@@ -160,19 +152,10 @@ impl Deliveries {
         })
     }
 
-    /// Tells the end of the oldest message with this id.
-    pub(super) fn finish_one(&self, Ended { mid, result }: Ended) {
-        let delivery = lock(&self.0).finish(mid);
-        if let Some(delivery) = delivery {
-            delivery.finish(result);
-        }
-    }
-
-    /// Tells the end of the oldest message with each of these ids, and empties `ended`. Returns whether it is one, and
-    /// somebody waits for it.
-    pub(super) fn finish(&self, ended: &mut Vec<Ended>) -> bool {
+    /// Reports the end of the oldest message with each of these ids, and empties `ended`.
+    pub(super) fn finish(&self, ended: &mut Vec<Ended>) {
         if ended.is_empty() {
-            return false;
+            return;
         }
         let mut finished = Vec::with_capacity(ended.len());
         let mut open = lock(&self.0);
@@ -180,12 +163,9 @@ impl Deliveries {
             finished.extend(open.finish(mid).map(|delivery| (delivery, result)));
         }
         drop(open);
-        let is_one = finished.len() == 1;
-        finished
-            .into_iter()
-            .fold(is_one, |awaited, (delivery, result)| {
-                delivery.finish(result) && awaited
-            })
+        for (delivery, result) in finished {
+            delivery.finish(result);
+        }
     }
 }
 

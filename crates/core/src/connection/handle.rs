@@ -1,0 +1,208 @@
+//! What a program asks of a connection, from any thread.
+
+use std::sync::Arc;
+
+use super::shared::Shared;
+use crate::config::ClientConfig;
+use crate::error::Error;
+use crate::message::{Message, PacketId, Properties};
+use crate::request::{
+    AckRequest, DisconnectRequest, ReleaseRequest, SubscribeRequest, UnsubscribeRequest,
+};
+#[cfg(doc)]
+use crate::session::{Event, Session};
+
+/// Publishes, subscribes and acknowledges on a [`Connection`](super::Connection), from any thread, without waiting:
+/// what is asked for is queued, and the task that drives the connection sends it. Clones are of the
+/// same connection; without the connection they still queue, and nothing is sent.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    shared: Arc<Shared>,
+}
+
+impl Handle {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// Accepts a message for the broker; [`Event::Published`] tells when one with QoS 1 or 2 is
+    /// acknowledged, by the packet id that is returned. QoS 0 has no id. See [`Session::publish`].
+    ///
+    /// # Errors
+    /// As [`Session::publish`]: [`Error::NotConnected`] (QoS 0 only; QoS 1 and 2 wait for the
+    /// connection), [`Error::QueueFull`] ([`Event::Writable`] follows), [`Error::Config`] for
+    /// properties, and what the broker's CONNACK forbids.
+    pub fn publish(&self, message: Message) -> Result<Option<PacketId>, Error> {
+        self.shared
+            .act(|state| state.session.publish(message, false))
+    }
+
+    /// Accepts a message as [`publish`](Self::publish) does; one with QoS 0 gets an id too, and
+    /// [`Event::Published`] tells when it has left for the broker.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish).
+    pub fn publish_tracked(&self, message: Message) -> Result<PacketId, Error> {
+        let id = self
+            .shared
+            .act(|state| state.session.publish(message, true))?;
+        Ok(id.expect("a tracked message has an id"))
+    }
+
+    /// Subscribes; [`Event::Subscribed`] brings the broker's answer, unless the connection is lost
+    /// before. To be called at [`Event::Connected`].
+    ///
+    /// # Errors
+    /// As [`Session::subscribe_with`].
+    pub fn subscribe(&self, request: impl Into<SubscribeRequest>) -> Result<PacketId, Error> {
+        let SubscribeRequest {
+            subscriptions,
+            properties,
+        } = request.into();
+        self.shared
+            .act(|state| state.session.subscribe_with(subscriptions, properties))
+    }
+
+    /// Unsubscribes; [`Event::Unsubscribed`] brings the broker's answer, unless the connection is
+    /// lost before.
+    ///
+    /// # Errors
+    /// As [`Session::unsubscribe_with`].
+    pub fn unsubscribe(&self, request: impl Into<UnsubscribeRequest>) -> Result<PacketId, Error> {
+        let UnsubscribeRequest {
+            filters,
+            properties,
+        } = request.into();
+        self.shared
+            .act(|state| state.session.unsubscribe_with(filters, properties))
+    }
+
+    /// Chooses whether [`Event::Log`] tells each packet and why a connection ends. Default `false`.
+    pub fn set_logging(&self, logging: bool) {
+        self.shared.act(|state| state.session.set_logging(logging));
+    }
+
+    /// Chooses who acknowledges what arrives from now on, as [`ClientConfig::manual_ack`] does.
+    pub fn set_manual_ack(&self, manual: bool) {
+        self.shared
+            .act(|state| state.session.set_manual_ack(manual));
+    }
+
+    /// Takes over limits at once, and the rest for the next connection.
+    pub(crate) fn configure(&self, config: Arc<ClientConfig>) {
+        self.shared.act(|state| state.session.configure(config));
+    }
+
+    /// Acknowledges received messages, PUBACK for QoS 1 and PUBREC for QoS 2, in the order in which
+    /// they arrived; see [`Session::ack_with`].
+    ///
+    /// # Panics
+    /// Never: an [`AckRequest`] is checked when it is made.
+    pub fn ack(&self, requests: impl IntoIterator<Item = impl Into<AckRequest>>) {
+        self.shared.act(|state| {
+            for request in requests {
+                let request = request.into();
+                if request.is_plain() {
+                    state.session.ack(&request.token);
+                } else {
+                    let properties = request.properties.map(|properties| *properties);
+                    let acked = state
+                        .session
+                        .ack_with(&request.token, request.reason, properties);
+                    acked.expect("the request was checked");
+                }
+            }
+        });
+    }
+
+    /// Takes over QoS 2 packet ids that an earlier process received and did not see released; see
+    /// [`Session::hold`]. To be called before the first connection.
+    pub fn hold(&self, held: impl IntoIterator<Item = (PacketId, u64)>) {
+        self.shared.act(|state| state.session.hold(held));
+    }
+
+    /// Chooses whether the application answers the broker's AUTH; see [`Session::set_answers_auth`].
+    pub fn set_answers_auth(&self, answers: bool) {
+        self.shared
+            .act(|state| state.session.set_answers_auth(answers));
+    }
+
+    /// Answers the broker's AUTH; see [`Session::auth`].
+    ///
+    /// # Errors
+    /// As [`Session::auth`].
+    pub fn auth(&self, properties: Properties) -> Result<(), Error> {
+        self.shared.act(|state| state.session.auth(properties))
+    }
+
+    /// Authenticates again; see [`Session::reauthenticate`].
+    ///
+    /// # Errors
+    /// As [`Session::reauthenticate`].
+    pub fn reauthenticate(&self, properties: Properties) -> Result<(), Error> {
+        self.shared
+            .act(|state| state.session.reauthenticate(properties))
+    }
+
+    /// Sends the PUBCOMP of a released QoS 2 message; see [`Session::release_with`].
+    ///
+    /// # Panics
+    /// Never: a [`ReleaseRequest`] is checked when it is made.
+    pub fn release(&self, request: impl Into<ReleaseRequest>) {
+        let ReleaseRequest { token, properties } = request.into();
+        self.shared.act(|state| match properties {
+            None => state.session.release(&token),
+            Some(properties) => {
+                let released = state.session.release_with(&token, *properties);
+                released.expect("the request was checked");
+            }
+        });
+    }
+
+    /// Ends the connection cleanly: what is on its way to the socket is sent first, and without
+    /// `manual_ack` the acknowledgements of what the application has received, then DISCONNECT; the
+    /// stream is read to its end, five seconds at most, and [`Connection::next`](super::Connection::next)
+    /// returns `None`. Messages with QoS 1 and 2 that are not acknowledged by then are kept, for
+    /// [`Connection::connect`](super::Connection::connect). Returns whether there was a connection to
+    /// end. See [`Session::disconnect_with`].
+    ///
+    /// ```no_run
+    /// # fn run(handle: &iot_core::Handle) -> Result<(), iot_core::Error> {
+    /// handle.disconnect(iot_core::ReasonCode::SUCCESS)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Session::disconnect_with`], never for [`ReasonCode::SUCCESS`](crate::ReasonCode::SUCCESS) alone; nothing ends then.
+    pub fn disconnect(&self, request: impl Into<DisconnectRequest>) -> Result<bool, Error> {
+        let DisconnectRequest { reason, properties } = request.into();
+        self.shared.act(|state| {
+            let ended = state.session.disconnect_with(reason, properties)?;
+            state.stopped = true;
+            Ok(ended)
+        })
+    }
+
+    /// Takes [`disconnect`](Self::disconnect) back for the next connection.
+    pub(crate) fn want(&self) {
+        self.shared.act(|state| state.stopped = false);
+    }
+
+    /// Returns whether the broker has accepted the connection, and it neither has ended nor is ending.
+    pub fn is_connected(&self) -> bool {
+        self.shared.lock().session.is_connected()
+    }
+
+    /// Returns the client id: the configured one, the random one in the place of an empty one, or the
+    /// one that the broker has assigned (MQTT 5 §3.2.2.3.7).
+    pub fn client_id(&self) -> String {
+        self.shared.lock().session.client_id().to_owned()
+    }
+
+    /// Returns how many messages with QoS 1 and 2 are accepted and not yet acknowledged, those included
+    /// that were not sent yet.
+    pub fn unacknowledged(&self) -> usize {
+        self.shared.lock().session.unacknowledged()
+    }
+}
