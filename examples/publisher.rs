@@ -1,5 +1,5 @@
-//! Publishes a simulated temperature to `iot/home2/temp` every 2 seconds. Run it with a broker on localhost, or name
-//! one:
+//! Publishes a simulated temperature to `iot/home2/temp` every 2 seconds. Run it with a broker on
+//! localhost, or name one:
 //!
 //!     cargo run -p examples --bin publisher -- [HOST] [PORT]
 

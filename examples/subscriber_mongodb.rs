@@ -1,5 +1,5 @@
-//! Inserts every number under `iot/#` into MongoDB's `iot_service.sensors`. Run it with a broker and a mongod on
-//! localhost, or name them:
+//! Inserts every number under `iot/#` into MongoDB's `iot_service.sensors`. Run it with a broker
+//! and a mongod on localhost, or name them:
 //!
 //!     cargo run -p examples --bin subscriber_mongodb -- [HOST] [PORT] [MONGODB-URL]
 

@@ -8,8 +8,8 @@ use std::process::Command;
 /// 2026-06-21, in UTC, in seconds since 1970.
 const DAY: std::ops::Range<i64> = 1_782_000_000..1_782_086_400;
 
-/// Stands before the real gnuplot, and keeps what that one is given: the commands, and the files with
-/// the readings, which are gone when the script has ended.
+/// Runs instead of gnuplot, keeps its input (the commands, and the files with the readings, which
+/// the script deletes), and calls the real gnuplot.
 const GNUPLOT: &str = r#"#!/bin/sh
 cat >"$KEPT/commands"
 data=$(sed -n "s/^plot '\([^']*\)\/outside'.*/\1/p" "$KEPT/commands")

@@ -14,7 +14,7 @@ import time
 
 TOPIC = "iot/bench"
 PAYLOAD = "25.674758177121582"
-# How many messages with QoS 1 are on their way at a time with all of them but MQTT.js, which knows no limit.
+# How many QoS 1 messages are in flight with all of them but MQTT.js, which has no limit.
 DEFAULT_WINDOW = 20
 # The longest that a publisher may take.
 DEADLINE = 120
@@ -91,7 +91,7 @@ class Counter:
 
 
 def publishers(args, port, window):
-    """What each is called with. `window` is how many messages are on their way at a time with QoS 1."""
+    """Returns the command of each publisher. `window` is the number of QoS 1 messages in flight."""
     rest = [TOPIC, PAYLOAD]
 
     def iot_pub(qos, count):
@@ -148,7 +148,7 @@ def run(args, name, command, counter, count):
 
 
 def compare(args, broker, qos, count, window=DEFAULT_WINDOW):
-    on_their_way = f", {window} on their way at a time" if qos else ""
+    on_their_way = f", {window} in flight" if qos else ""
     print(f"\nQoS {qos}, {count} messages at full speed{on_their_way}, median of {args.rounds} rounds:")
     counter = Counter(broker.port)
     everyone = publishers(args, broker.port, window)

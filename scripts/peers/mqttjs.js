@@ -2,7 +2,7 @@
 const mqtt = require("mqtt");
 const [port, topic, payload, qos, count, inFlight] = process.argv.slice(2);
 
-// As many as the others have on their way with QoS 1; with QoS 0, enough to keep the socket busy.
+// As many in flight as the others with QoS 1; with QoS 0, enough to keep the socket busy.
 const window = Number(qos) > 0 ? Number(inFlight) : 1000;
 const client = mqtt.connect(`mqtt://127.0.0.1:${port}`);
 let sent = 0;

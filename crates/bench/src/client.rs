@@ -1,5 +1,4 @@
-//! The clients that are measured, made of iot-core: each runs in a process of its own, until it is
-//! ended.
+//! The measured clients of iot-core. Each runs in a process of its own until it is ended.
 
 use std::collections::VecDeque;
 use std::hint::black_box;
@@ -22,8 +21,8 @@ const FILTER: &str = "iot/#";
 const PAYLOAD: &str = "25.37";
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 /// A message that takes longer is lost with the connection.
-const PATIENCE: Option<Duration> = Some(Duration::from_secs(1));
-/// Messages that a publisher with callbacks lets be under way before it waits for the oldest.
+const PUBLISH_TIMEOUT: Option<Duration> = Some(Duration::from_secs(1));
+/// Messages in flight before a publisher with callbacks waits for the oldest.
 const AHEAD: usize = 10_000;
 
 fn config(port: u16) -> ClientConfig {
@@ -112,7 +111,7 @@ fn publish_callbacks(port: u16, qos: QoS) -> Result<()> {
         }
         if under_way.len() > AHEAD
             && let Some(oldest) = under_way.pop_front()
-            && oldest.wait_for_publish(PATIENCE).is_err()
+            && oldest.wait_for_publish(PUBLISH_TIMEOUT).is_err()
         {
             break;
         }
@@ -161,8 +160,8 @@ pub const THERE: usize = 26;
 pub const BACK: usize = 4;
 
 /// Prints medians of times in µs: from publishing to PUBACK, of as many bytes there and back on a
-/// bare socket to `bare`, and of the same with two threads, or on the client's runtime. Each comes
-/// after a pause of its own: who is measured first would pay for waking the machine.
+/// bare socket to `bare`, and of the same with two threads, or on the client's runtime. Each
+/// follows a pause of its own, because the first one after a pause pays for waking the machine.
 pub fn round_trips(face: Face, port: u16, bare: u16, times: usize, pause: Duration) -> Result<()> {
     let mut echo = TcpStream::connect((Ipv4Addr::LOCALHOST, bare))?;
     echo.set_nodelay(true)?;

@@ -1,5 +1,5 @@
-//! What the benchmarks share: a peer that is no broker and costs next to nothing, the clients that
-//! are measured against it, and the taking of times.
+//! What the benchmarks share: a cheap peer that is no broker, the clients that are measured against
+//! it, and the measuring.
 
 pub mod client;
 pub mod measure;
@@ -10,7 +10,7 @@ use std::str::FromStr;
 use anyhow::{Error, bail};
 use iot_core::QoS;
 
-/// QoS 1 messages under way at a time.
+/// QoS 1 messages in flight.
 pub const WINDOW: u16 = 1_000;
 /// Topics that the messages are spread over.
 pub const TOPICS: usize = 100;
@@ -46,5 +46,5 @@ impl Face {
     }
 }
 
-/// The two qualities of service that are measured.
+/// The two QoS that are measured.
 pub const QOS: [QoS; 2] = [QoS::AtMostOnce, QoS::AtLeastOnce];

@@ -59,7 +59,7 @@ fn everything() -> Result<()> {
     system_calls()
 }
 
-/// Who is measured.
+/// The client that is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Who {
     Core(Face),
@@ -82,7 +82,7 @@ struct Case {
     who: Who,
 }
 
-/// What one round brought.
+/// The result of one round.
 #[derive(Debug, Clone, Copy)]
 struct Figures {
     /// Messages a second.
@@ -211,7 +211,7 @@ impl Case {
         let used = processor_time(pid)?.saturating_sub(before?);
         drop(client);
         if let Some(feeder) = feeder {
-            // It ends when nobody reads any more.
+            // It ends when its output is no longer read.
             let _ = feeder.join();
         }
         Ok((run, used))

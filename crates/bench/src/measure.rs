@@ -1,4 +1,4 @@
-//! What the system tells about a process, and the machine.
+//! What the system reports about a process, and about the machine.
 
 use std::fs;
 use std::time::Duration;
@@ -21,13 +21,14 @@ pub fn resident() -> Result<u64> {
     memory("self", "VmRSS:")
 }
 
-/// Returns how many bytes of a process are in memory: now, and at most since its start or [`forget_peak`].
+/// Returns how many bytes of a process are in memory: now, and at most since its start or
+/// [`forget_peak`].
 pub fn resident_of(pid: u32) -> Result<(u64, u64)> {
     let pid = pid.to_string();
     Ok((memory(&pid, "VmRSS:")?, memory(&pid, "VmHWM:")?))
 }
 
-/// Lets the most that a process had in memory count from now on.
+/// Resets the peak of the memory that a process had.
 pub fn forget_peak(pid: u32) -> Result<()> {
     Ok(fs::write(format!("/proc/{pid}/clear_refs"), "5")?)
 }

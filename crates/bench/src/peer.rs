@@ -1,5 +1,5 @@
-//! The other end of the connection: no broker, only as much of one as the client needs to see.
-//! What it sends is encoded beforehand; what it reads it only counts.
+//! The other end of a measured connection: as much of a broker as the client needs. It sends
+//! messages that were encoded before, and only counts those that it receives.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -11,13 +11,15 @@ use iot_core::QoS;
 
 use crate::{TOPICS, WINDOW};
 
-/// Messages with QoS 1 that are encoded beforehand, their packet ids 1 and up.
+/// Messages with QoS 1 that are encoded before, with packet identifiers from 1 on.
 const ROUND: usize = 60_000;
 /// Bytes that are written or read at once.
 const CHUNK: usize = 256 * 1024;
-/// How long a client may be silent: `mosquitto_sub` under strace needs half a minute for what a socket holds.
-const PATIENCE: Duration = Duration::from_mins(2);
-/// The end of a run of QoS 0: a message with QoS 1, whose PUBACK says that all was taken.
+/// How long a client may be silent: `mosquitto_sub` under strace needs half a minute for what a
+/// socket holds.
+const IDLE_TIMEOUT: Duration = Duration::from_mins(2);
+/// The end of a run of QoS 0: a message with QoS 1, whose PUBACK confirms that everything was
+/// received.
 const LAST: &[u8] = b"\x32\x15\x00\x0fiot/home00/temp\xff\xff25";
 
 /// A listener on a free port of 127.0.0.1.
@@ -28,7 +30,7 @@ pub struct Peer(TcpListener);
 #[derive(Debug)]
 pub struct Guest(TcpStream);
 
-/// How much went through, and how long that took.
+/// How many messages were transferred, and how long that took.
 #[derive(Debug, Clone, Copy)]
 pub struct Run {
     /// Messages.
@@ -52,7 +54,7 @@ impl Peer {
     pub fn accept(&self) -> Result<Guest> {
         // A client that could not start never comes.
         self.0.set_nonblocking(true)?;
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + IDLE_TIMEOUT;
         let stream = loop {
             match self.0.accept() {
                 Ok((stream, _)) => break stream,
@@ -65,8 +67,8 @@ impl Peer {
         };
         stream.set_nonblocking(false)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(IDLE_TIMEOUT))?;
+        stream.set_write_timeout(Some(IDLE_TIMEOUT))?;
         let mut guest = Guest(stream);
         let connect = guest.read_packet()?;
         ensure!(connect[0] == 0x10, "no CONNECT but {connect:02x?}");
@@ -124,7 +126,7 @@ impl Guest {
             messages += count as u64;
         }
         self.0.write_all(LAST)?;
-        // A keep alive that is due meanwhile needs no answer.
+        // A ping that arrives meanwhile needs no reply.
         while self.read_packet()?[0] != 0x40 {}
         Ok(Run {
             messages,
@@ -136,12 +138,14 @@ impl Guest {
         self.send_while(usize::from(WINDOW), |_, time| time < duration)
     }
 
-    /// Sends so many messages with QoS 1, and waits until all are acknowledged; no more than `window` are ever not.
+    /// Sends so many messages with QoS 1, and waits until all are acknowledged; no more than
+    /// `window` are ever not.
     pub fn send_count(&mut self, count: usize, window: usize) -> Result<Run> {
         self.send_while(window, |sent, _| sent < count)
     }
 
-    /// Sends as long as `goes_on` says, of what was sent and how long that took; then waits for the rest of the answers.
+    /// Sends as long as `goes_on` says, of what was sent and how long that took; then waits for the
+    /// rest of the answers.
     fn send_while(
         &mut self,
         window: usize,
@@ -227,8 +231,8 @@ impl Guest {
         })
     }
 
-    /// Acknowledges one message after the other until the client goes. Each comes alone, so that one
-    /// read takes it, as on a bare connection.
+    /// Acknowledges one message after the other until the client goes. Each comes alone, so that
+    /// one read takes it, as on a bare connection.
     pub fn acknowledge(&mut self) -> Result<()> {
         let mut packet = [0; 64];
         while let Ok(1..) = self.0.read(&mut packet) {

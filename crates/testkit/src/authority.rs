@@ -131,7 +131,7 @@ impl Authority {
         Pair { key, ..pair }
     }
 
-    /// Makes a certificate that is signed by itself, and calls itself an authority.
+    /// Makes a self-signed certificate of an authority.
     #[track_caller]
     pub fn signed_by_itself(&self, names: &[&str]) -> Pair {
         let mut params = params(names);
@@ -154,7 +154,7 @@ impl Authority {
         pair
     }
 
-    /// Two of the same name have files of their own.
+    /// Each certificate has its own file name, also with the same common name.
     fn pair(&self, name: &str) -> Pair {
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         Pair {

@@ -23,7 +23,8 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// Starts a broker without passwords that keeps nothing on disk. Returns once it accepts connections.
+    /// Starts a broker without passwords that keeps nothing on disk. Returns once it accepts
+    /// connections.
     #[track_caller]
     pub fn start() -> Self {
         Self::builder().start()
@@ -61,7 +62,8 @@ impl Broker {
         self.server.folder().join(SOCKET)
     }
 
-    /// Stops it with SIGTERM and waits for its end: it says good-bye, and saves if it is persistent.
+    /// Stops it with SIGTERM and waits for its end: it disconnects its clients, and saves if it
+    /// is persistent.
     #[track_caller]
     pub fn stop(&mut self) {
         self.server.stop();
@@ -147,7 +149,8 @@ impl BrokerBuilder {
         self.listener_on(name, "127.0.0.1", config)
     }
 
-    /// Listens on a further free port of this address of the machine's own, with these lines of configuration.
+    /// Listens on a further free port of this address of the machine's own, with these lines of
+    /// configuration.
     pub fn listener_on(mut self, name: &'static str, address: &'static str, config: &str) -> Self {
         self.mosquitto.listeners.push(Listener {
             name,
@@ -170,14 +173,15 @@ impl BrokerBuilder {
         self
     }
 
-    /// Lets in this user; once there is one, nobody without a password (can be repeated).
+    /// Allows this user (can be repeated). With a user, nobody connects without a password.
     pub fn user(mut self, name: &str, password: &str) -> Self {
         self.mosquitto.users.push((name.into(), password.into()));
         self
     }
 
-    /// Keeps sessions and retained messages on disk across [`Broker::stop`]. A [`Broker::kill`] still loses what came
-    /// after the last autosave (`autosave_interval`, `autosave_on_changes`).
+    /// Keeps sessions and retained messages on disk across [`Broker::stop`]. A [`Broker::kill`]
+    /// still loses what arrived after the last autosave (`autosave_interval`,
+    /// `autosave_on_changes`).
     pub fn persistent(mut self) -> Self {
         self.mosquitto.persistent = true;
         self
@@ -223,12 +227,13 @@ impl Kind for Mosquitto {
     const NAME: &'static str = "mosquitto";
     const READY: &'static str = " running";
     const LINES_TO_SHOW: usize = 100;
-    const PATIENCE: Duration = Duration::from_secs(10);
+    const START_TIMEOUT: Duration = Duration::from_secs(10);
 
     #[track_caller]
     fn command(&self, folder: &Path, port: u16) -> Command {
         let passwords = folder.join("passwords");
-        // Without `user root`, a mosquitto that root starts becomes user `mosquitto`, who can't read our folder.
+        // Without `user root`, a mosquitto that root starts becomes user `mosquitto`, which
+        // cannot read our folder.
         let mut config = String::from("user root\nlog_type all\n");
         for listener in &self.listeners {
             let (number, address) = (listener.port.number(), listener.address);
@@ -237,7 +242,7 @@ impl Kind for Mosquitto {
         if self.unix_socket {
             let _ = writeln!(config, "listener 0 {}", folder.join(SOCKET).display());
         }
-        // Last, so that lines of the test's own that follow are about this one.
+        // Last, so that further lines of the test belong to this listener.
         let _ = writeln!(config, "listener {port} 127.0.0.1");
         if self.users.is_empty() {
             config += "allow_anonymous true\n";

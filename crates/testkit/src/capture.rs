@@ -1,11 +1,12 @@
-//! What a program writes, taken up line by line as it comes.
+//! The output of a program, read line by line.
 
 use std::io::{BufRead, BufReader, Read};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// One output of a running program. A thread of its own reads it, so the program never waits for the test.
+/// One output of a running program. A thread of its own reads it, so the program never waits for
+/// the test.
 #[derive(Debug)]
 pub(crate) struct Capture {
     shared: Arc<Shared>,
@@ -24,7 +25,8 @@ struct Written {
 }
 
 impl Capture {
-    /// Reads `output` to its end, or up to a line with `last`: then our end is closed, as `| head` would.
+    /// Reads `output` to its end, or up to a line with `last`: then our end is closed, as `| head`
+    /// would.
     pub(crate) fn of(output: impl Read + Send + 'static, last: Option<String>) -> Self {
         let shared = Arc::new(Shared::default());
         let capture = Self {
@@ -41,7 +43,8 @@ impl Capture {
         self.shared.lock().text.clone()
     }
 
-    /// Waits for a line with `text`; returns that line, or `None` on the deadline or at the end of the output.
+    /// Waits for a line with `text`; returns that line, or `None` on the deadline or at the end of
+    /// the output.
     pub(crate) fn wait_for(&self, text: &str, deadline: Duration) -> Option<String> {
         let found = |written: &Written| {
             let line = written.text.lines().find(|line| line.contains(text));
@@ -54,7 +57,7 @@ impl Capture {
             .and_then(|written| found(&written))
     }
 
-    /// Waits until nobody can write any more; returns whether that came before the deadline.
+    /// Waits until the output is closed; returns whether that happened before the deadline.
     pub(crate) fn wait_for_end(&self, deadline: Duration) -> bool {
         let ended = |written: &Written| written.ended;
         self.shared.wait_until(deadline, ended).is_some()
@@ -62,7 +65,7 @@ impl Capture {
 }
 
 impl Shared {
-    /// A test that panicked elsewhere is no reason not to show what was written.
+    /// A test that panicked elsewhere still shows what was written.
     fn lock(&self) -> MutexGuard<'_, Written> {
         self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -94,7 +97,7 @@ impl Shared {
 fn read_lines(output: impl Read, last: Option<&str>, shared: &Shared) {
     let mut output = BufReader::new(output);
     let mut line = Vec::new();
-    // An error is an end like any other: the program has gone.
+    // An error is an end too: the program has ended.
     while matches!(output.read_until(b'\n', &mut line), Ok(length) if length > 0) {
         let text = String::from_utf8_lossy(&line).into_owned();
         shared.change(|written| written.text += &text);

@@ -1,4 +1,4 @@
-//! A disk that is full, or fails, on command.
+//! A disk that is full, or fails, when a test says so.
 
 use std::env;
 use std::fs;
@@ -11,8 +11,8 @@ use crate::program::Program;
 
 const SOURCE: &str = include_str!("disk.c");
 
-/// A folder below which writes or fsyncs of a program fail when the test says so (on Linux, with a C compiler): a few
-/// lines of C, preloaded into the program, stand between it and the system.
+/// A folder below which writes or fsyncs of a program fail when the test says so (on Linux, with a
+/// C compiler): a few lines of C, preloaded into the program, stand between it and the system.
 #[derive(Debug)]
 pub struct FaultyDisk {
     folder: PathBuf,
@@ -20,7 +20,8 @@ pub struct FaultyDisk {
 }
 
 impl FaultyDisk {
-    /// Makes the folder and everything in it faulty, for programs that are run [`under`](Self::under) it.
+    /// Makes the folder and everything in it faulty, for programs that are run
+    /// [`under`](Self::under) it.
     #[track_caller]
     pub fn at(folder: impl AsRef<Path>) -> Self {
         let own = TempDir::new().expect("a temporary folder");
@@ -44,7 +45,7 @@ impl FaultyDisk {
         Self { folder, own }
     }
 
-    /// Has the program write to this disk.
+    /// Runs the program on this disk.
     pub fn under(&self, program: Program) -> Program {
         program
             .env("LD_PRELOAD", self.own.path().join("disk.so"))
@@ -52,24 +53,24 @@ impl FaultyDisk {
             .env("TESTKIT_DISK_COMMAND", self.command())
     }
 
-    /// From now on there is no room: each write fails.
+    /// Makes each further write fail for want of room.
     pub fn fill(&self) {
         self.tell("full");
     }
 
-    /// From now on nothing reaches the disk for certain: each fsync fails.
+    /// Makes each further fsync fail.
     pub fn fail_fsync(&self) {
         self.tell("fsync");
     }
 
-    /// From now on all is well.
+    /// Ends all faults.
     pub fn heal(&self) {
-        // It may be well already.
+        // There may be no fault.
         let _ = fs::remove_file(self.command());
     }
 
     fn tell(&self, command: &str) {
-        // By a rename, so that nobody reads half of it.
+        // By a rename, so that no program reads half of it.
         let new = self.own.path().join("new");
         fs::write(&new, command).expect("the folder can be written");
         fs::rename(new, self.command()).expect("the folder can be written");

@@ -1,4 +1,4 @@
-//! Where the servers' programs are, and what to type when they are not there.
+//! Finds the servers' programs, or explains how to install them.
 
 use std::env;
 use std::ffi::OsString;
@@ -38,7 +38,8 @@ pub(crate) fn nats_server() -> PathBuf {
     path
 }
 
-/// Returns mongod's path: `$IOT_MONGOD`, or `.cache/mongod/mongod` in the workspace, or the program in `PATH`.
+/// Returns mongod's path: `$IOT_MONGOD`, or `.cache/mongod/mongod` in the workspace, or the program
+/// in `PATH`.
 #[track_caller]
 pub(crate) fn mongod() -> PathBuf {
     let cached = workspace().join(".cache/mongod");
@@ -48,7 +49,7 @@ pub(crate) fn mongod() -> PathBuf {
     path
 }
 
-/// What the variable says is taken at its word: a typing error should be seen, not covered by another program.
+/// A variable that names no file is an error: another program would hide a typing error.
 fn given(variable: &str) -> Option<PathBuf> {
     env::var_os(variable)
         .filter(|path| !path.is_empty())
@@ -66,7 +67,8 @@ fn search(name: &str, first: &[PathBuf]) -> Option<PathBuf> {
         .find(|program| program.is_file())
 }
 
-/// The folder with `Cargo.lock`. Asked of the running test first: a target folder may have moved since it was built.
+/// The folder with `Cargo.lock`. Asked of the running test first: a target folder may have moved
+/// since it was built.
 fn workspace() -> PathBuf {
     let package = env::var_os("CARGO_MANIFEST_DIR")
         .unwrap_or_else(|| OsString::from(env!("CARGO_MANIFEST_DIR")));

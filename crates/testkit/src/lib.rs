@@ -1,8 +1,10 @@
-//! For tests only: real servers, our own programs, and the network in between.
+//! Real servers, our own programs, and faulty networks and disks, for tests.
 //!
-//! Everything here is synchronous, so any test can use it, with or without a runtime. Each test starts what it needs and
-//! shares nothing; what was started ends when its value is dropped. Whatever is missing, or doesn't come in time, is a
-//! panic at the test's own line that shows what had been written or logged by then.
+//! Everything here is synchronous, so any test can use it, with or without a runtime. Each test
+//! starts what it needs and shares nothing. A server or program ends when its value is dropped.
+//!
+//! If something is missing or late, the test panics at its own line, and shows what was printed or
+//! logged by then.
 //!
 //! ```
 //! use testkit::Broker;

@@ -16,7 +16,8 @@ use crate::server::{Kind, Server};
 
 pub use set::MongoSet;
 
-/// A mongod of the test's own, on a free port of 127.0.0.1, with an empty data folder; killed on drop.
+/// A mongod of the test's own, on a free port of 127.0.0.1, with an empty data folder; killed on
+/// drop.
 pub struct Mongo {
     server: Server<Mongod>,
 }
@@ -136,9 +137,9 @@ struct Mongod {
 impl Kind for Mongod {
     const NAME: &'static str = "mongod";
     const READY: &'static str = "Waiting for connections";
-    /// Of 400 characters each.
+    /// Lines have 400 characters each.
     const LINES_TO_SHOW: usize = 20;
-    const PATIENCE: Duration = Duration::from_mins(1);
+    const START_TIMEOUT: Duration = Duration::from_mins(1);
 
     #[track_caller]
     fn command(&self, folder: &Path, port: u16) -> Command {
@@ -152,7 +153,7 @@ impl Kind for Mongod {
             .args(["--bind_ip", "127.0.0.1", "--nounixsocket"])
             // The smallest cache it takes: tests run several at once.
             .args(["--wiredTigerCacheSizeGB", "0.25"])
-            // Its own statistics, written every second, are for a support case only.
+            // Its statistics, written every second, help only MongoDB's support.
             .args(["--setParameter", "diagnosticDataCollectionEnabled=false"])
             .args(&self.args);
         command

@@ -43,12 +43,12 @@ impl Kind for NatsServer {
     const NAME: &'static str = "nats-server";
     const READY: &'static str = "Server is ready";
     const LINES_TO_SHOW: usize = 100;
-    const PATIENCE: Duration = Duration::from_secs(10);
+    const START_TIMEOUT: Duration = Duration::from_secs(10);
 
     #[track_caller]
     fn command(&self, folder: &Path, port: u16) -> Command {
-        // Sessions and retained messages live in JetStream. Its own protocol takes any free port. What is
-        // not acknowledged comes again after `ack_wait` only, a new connection or not.
+        // Sessions and retained messages live in JetStream. Its own protocol takes any free port.
+        // What is not acknowledged comes again after `ack_wait` only, a new connection or not.
         let config = format!(
             "server_name: test\nlisten: \"127.0.0.1:-1\"\n\
              jetstream {{ store_dir: \"{}\" }}\n\

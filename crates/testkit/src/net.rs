@@ -15,8 +15,9 @@ pub enum Way {
     ToServer,
 }
 
-/// A network between a client and a server on 127.0.0.1: the client connects to [`port`](Self::port), and the bytes of
-/// both sides pass until the test says otherwise. Ends with all its connections on drop.
+/// A network between a client and a server on 127.0.0.1: the client connects to
+/// [`port`](Self::port), and the bytes of both sides pass until the test says otherwise. Ends with
+/// all its connections on drop.
 #[derive(Debug)]
 pub struct FaultyNet {
     port: u16,
@@ -44,13 +45,13 @@ struct State {
     to_server: Line,
 }
 
-/// What has passed in one direction, and what may yet.
+/// How much has passed in one direction, and how much may still pass.
 #[derive(Debug, Default)]
 struct Line {
     passed: u64,
     /// The connection that would pass more than this is cut instead.
     left: Option<u64>,
-    /// What comes is thrown away.
+    /// Bytes are dropped.
     losing: bool,
 }
 
@@ -63,7 +64,8 @@ struct Connection {
 }
 
 impl FaultyNet {
-    /// Listens on a free port, and connects each client to the server on port `server`, which need not be there yet.
+    /// Listens on a free port, and connects each client to the server on port `server`, which need
+    /// not be there yet.
     #[track_caller]
     pub fn to(server: u16) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
@@ -92,7 +94,7 @@ impl FaultyNet {
         self.port
     }
 
-    /// Cuts all connections; bytes on their way are lost. New connections come through.
+    /// Cuts all connections; bytes in transit are lost. New connections come through.
     pub fn cut(&self) {
         let mut state = self.shared.lock();
         state.cuts += 1;
@@ -101,7 +103,8 @@ impl FaultyNet {
         self.shared.thawed.notify_all();
     }
 
-    /// Closes new connections as soon as they come in, from now on (`true`) or no more (`false`). Open ones stay.
+    /// Closes new connections as soon as they come in, from now on (`true`) or no more (`false`).
+    /// Open ones stay.
     pub fn refuse(&self, refuse: bool) {
         self.shared.lock().refusing = refuse;
     }
@@ -117,19 +120,20 @@ impl FaultyNet {
         self.shared.thawed.notify_all();
     }
 
-    /// Lets exactly this many further bytes through in this direction, over all connections, and then cuts the
-    /// connection that would carry the next one. After that everything passes again.
+    /// Lets exactly this many further bytes through in this direction, over all connections, and
+    /// then cuts the connection that would carry the next one. After that everything passes again.
     pub fn drop_after(&self, way: Way, bytes: u64) {
         self.shared.lock().line(way).left = Some(bytes);
     }
 
-    /// Holds up whatever passes, in both directions, for so long.
+    /// Delays everything, in both directions, by this time.
     pub fn set_latency(&self, latency: Duration) {
         self.shared.lock().latency = latency;
     }
 
-    /// Throws away what comes in this direction, from now on (`true`): the other one still passes, so that requests are
-    /// delivered whose replies get lost. Once that ends (`false`), all connections are cut, for bytes are missing in them.
+    /// Drops everything in this direction, from now on (`true`): the other one still passes,
+    /// so that requests are delivered whose replies get lost. Once that ends (`false`), all
+    /// connections are cut, for bytes are missing in them.
     pub fn lose(&self, way: Way, lose: bool) {
         self.shared.lock().line(way).losing = lose;
         if !lose {
@@ -142,7 +146,8 @@ impl FaultyNet {
         self.shared.lock().connections
     }
 
-    /// Returns how many were refused so far, by [`refuse`](Self::refuse) or because the server was away.
+    /// Returns how many were refused so far, by [`refuse`](Self::refuse) or because the server was
+    /// away.
     pub fn refused(&self) -> usize {
         self.shared.lock().refused
     }
@@ -205,7 +210,7 @@ impl Shared {
     fn pass(&self, number: usize, way: Way, mut from: &TcpStream, mut to: &TcpStream) {
         let mut buffer = [0; 16 * 1024];
         loop {
-            // A reset is passed on as an end.
+            // A reset becomes an end of the stream.
             let length = from.read(&mut buffer).unwrap_or(0);
             self.delay();
             let Some(allowed) = self.allow(number, way, length) else {
@@ -233,7 +238,8 @@ impl Shared {
         }
     }
 
-    /// Waits while frozen; then returns how many of `length` bytes may pass, or `None` if the connection was cut.
+    /// Waits while frozen; then returns how many of `length` bytes may pass, or `None` if the
+    /// connection was cut.
     fn allow(&self, number: usize, way: Way, length: usize) -> Option<usize> {
         let mut state = self.lock();
         while state.frozen && state.is_open(number) {
@@ -258,7 +264,7 @@ impl State {
         self.open.iter().any(|open| open.number == number)
     }
 
-    /// One side has said its last; the other one may go on.
+    /// One side has closed its half; the other may continue.
     fn close_half(&mut self, number: usize) {
         let Some(open) = self.open.iter_mut().find(|open| open.number == number) else {
             return;
@@ -277,7 +283,8 @@ impl State {
 }
 
 impl Line {
-    /// Counts as many of `length` bytes as may pass, and returns that; if not all may, the limit has done its work.
+    /// Counts as many of `length` bytes as may pass, and returns that; if not all may, the limit
+    /// has done its work.
     fn take(&mut self, length: usize) -> usize {
         let length = length as u64;
         let allowed = self.left.map_or(length, |left| left.min(length));

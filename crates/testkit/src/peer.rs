@@ -1,4 +1,4 @@
-//! The other end of a connection, played by the test: for what goes over the wire, byte by byte.
+//! The other end of a connection, scripted by the test, byte by byte.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::wait::{DEADLINE, eventually};
 
-/// A listener that is no broker: the test reads and writes the packets itself.
+/// A listener for a test that reads and writes the packets itself.
 #[derive(Debug)]
 pub struct ScriptedPeer {
     listener: TcpListener,
@@ -17,7 +17,7 @@ impl ScriptedPeer {
     #[track_caller]
     pub fn listen() -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        // `accept` of a blocking listener knows no deadline.
+        // `accept` of a blocking listener has no deadline.
         listener
             .set_nonblocking(true)
             .expect("a listener need not block");
@@ -65,7 +65,8 @@ impl Conversation {
         Self { stream }
     }
 
-    /// Reads one whole MQTT packet: type and flags, remaining length, and as many bytes as that says.
+    /// Reads one whole MQTT packet: type and flags, remaining length, and as many bytes as that
+    /// says.
     #[track_caller]
     pub fn read_packet(&mut self) -> Vec<u8> {
         let mut packet = self.read(1);
@@ -99,7 +100,7 @@ impl Conversation {
         }
     }
 
-    /// Checks that nothing comes for a while, the end of the stream included: for what must not be sent yet.
+    /// Checks that nothing arrives for a while, not even the end of the stream.
     #[track_caller]
     pub fn expect_silence(&mut self, duration: Duration) {
         match self.read_one(duration) {
@@ -135,7 +136,7 @@ impl Conversation {
     /// Reads exactly so many bytes.
     #[track_caller]
     pub fn read(&mut self, length: usize) -> Vec<u8> {
-        self.set_patience(DEADLINE);
+        self.set_timeout(DEADLINE);
         let mut bytes = vec![0; length];
         let mut filled = 0;
         while filled < length {
@@ -152,8 +153,8 @@ impl Conversation {
     }
 
     /// Returns the next byte, or `None` at the end of the stream.
-    fn read_one(&mut self, patience: Duration) -> Result<Option<u8>, ErrorKind> {
-        self.set_patience(patience);
+    fn read_one(&mut self, timeout: Duration) -> Result<Option<u8>, ErrorKind> {
+        self.set_timeout(timeout);
         let mut byte = [0];
         match self.stream.read(&mut byte) {
             Ok(0) => Ok(None),
@@ -162,10 +163,10 @@ impl Conversation {
         }
     }
 
-    fn set_patience(&self, patience: Duration) {
+    fn set_timeout(&self, timeout: Duration) {
         self.stream
-            .set_read_timeout(Some(patience))
-            .expect("a patience above zero");
+            .set_read_timeout(Some(timeout))
+            .expect("a timeout above zero");
     }
 }
 
@@ -174,7 +175,7 @@ mod tests {
     use super::*;
     use crate::Broker;
 
-    /// A CONNECT of MQTT 3.1.1: clean session, keep alive 60 s, client id `a`.
+    /// A CONNECT of MQTT 3.1.1: clean session, keep alive 60 s, client identifier `a`.
     const CONNECT: &[u8] = b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01a";
     const CONNACK: &[u8] = b"\x20\x02\x00\x00";
 

@@ -5,14 +5,16 @@ use std::hash::{BuildHasher, Hasher};
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::ops::Range;
 
-/// Below the ports that the kernel gives to outgoing connections (32768 and up on Linux): a server that is stopped and
-/// started again would sometimes find one of those on its port. MongoDB's 27017 is left out as well.
+/// Below the ports that the kernel gives to outgoing connections (32768 and up on Linux): a server
+/// that is stopped and started again would sometimes find one of those on its port. MongoDB's 27017
+/// is left out as well.
 const RANGE: Range<u16> = 20_000..27_000;
 
-/// A TCP port of 127.0.0.1 that is ours while this value lives, whether a server listens on it or not.
+/// A TCP port of 127.0.0.1 that is ours while this value lives, whether a server listens on it or
+/// not.
 ///
-/// The UDP socket of the same number is the reservation: it keeps other tests away, leaves TCP free for the server, and
-/// the kernel gives it back however the process ends.
+/// The UDP socket of the same number is the reservation: it keeps other tests away, leaves TCP free
+/// for the server, and the kernel gives it back however the process ends.
 #[derive(Debug)]
 pub(crate) struct Port {
     number: u16,

@@ -1,4 +1,4 @@
-//! A loss of power: which of a program's writes are on the disk afterwards.
+//! Simulates a loss of power: which of a program's writes are on the disk afterwards.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,17 +6,18 @@ use std::path::{Path, PathBuf};
 
 use crate::trace::Call;
 
-/// What a disk writes at once; a torn write ends between two of these.
+/// What a disk writes at once: a torn write ends between two of these.
 const SECTOR: usize = 512;
 
-/// What becomes of writes that no fsync has brought to the disk.
+/// What happens to writes that no fsync covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loss {
     /// They are missing.
     All,
     /// They are there: it was the program that died.
     Nothing,
-    /// They are there up to a sector in the middle of one, the rest is missing. The number says which.
+    /// They are there up to a sector in the middle of one, the rest is missing. The number says
+    /// which.
     Torn(u64),
     /// Some of their sectors are there and others not, in no order. The number says which.
     Shuffled(u64),
@@ -222,7 +223,7 @@ mod tests {
         for call in &sync {
             disk.replay(call);
         }
-        // What came while it was being synced may be missing.
+        // Bytes written during the sync may be missing.
         assert_eq!(after(&disk, Loss::All), Some(vec![b'1'; 2 * SECTOR]));
         assert_eq!(after(&disk, Loss::Nothing), Some(vec![b'2'; 2 * SECTOR]));
         let mut seen = [Loss::Torn, Loss::Shuffled].map(|loss| {

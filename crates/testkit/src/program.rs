@@ -1,4 +1,4 @@
-//! Our own programs, run as a user would run them.
+//! Our programs, run as a user runs them.
 
 use std::env;
 use std::ffi::OsStr;
@@ -14,9 +14,9 @@ use tempfile::TempDir;
 use crate::capture::Capture;
 use crate::wait::{self, DEADLINE};
 
-/// Returns the path of a program of this workspace, for a test of another package: a package's own tests have
-/// `env!("CARGO_BIN_EXE_…")`, and cargo then builds it for them. One that isn't there yet is built; one that is there
-/// may be older than its sources, which `cargo build --workspace` mends.
+/// Returns the path of a program of this workspace, for a test of another package: a package's own
+/// tests have `env!("CARGO_BIN_EXE_…")`, and cargo then builds it for them. A missing one
+/// is built. An existing one may be older than its sources; `cargo build --workspace` updates it.
 #[track_caller]
 pub fn program(name: &str) -> PathBuf {
     let test = env::current_exe().expect("the path of this test");
@@ -37,7 +37,8 @@ pub fn program(name: &str) -> PathBuf {
     path
 }
 
-/// Builds a program of this workspace into a folder `target/PROFILE`. Who comes second waits for cargo's own lock.
+/// Builds a program of this workspace into a folder `target/PROFILE`. A second test waits for
+/// cargo's own lock.
 fn build(name: &str, folder: &Path) -> Result<(), String> {
     let profile = match folder.file_name().and_then(OsStr::to_str) {
         Some("debug") | None => "dev",
@@ -59,8 +60,8 @@ fn build(name: &str, folder: &Path) -> Result<(), String> {
     Err(first.unwrap_or("cargo fails").to_owned())
 }
 
-/// A program to be run in a temporary folder that is its home as well, so that nothing of whoever runs the tests has an
-/// influence: no configuration file, no `IOT_…` variable.
+/// A program to run in a temporary folder, which is also its home. Configuration files and `IOT_…`
+/// variables of the user have no influence.
 #[derive(Debug)]
 #[must_use = "nothing runs before `spawn`"]
 pub struct Program {
@@ -179,12 +180,14 @@ impl Running {
         self.child.id()
     }
 
-    /// Returns the temporary folder that is its home, and its working directory unless told otherwise.
+    /// Returns the temporary folder that is its home, and its working directory unless told
+    /// otherwise.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Returns all whole lines that it has written to stdout so far, and the rest once it has ended.
+    /// Returns all whole lines that it has written to stdout so far, and the rest once it has
+    /// ended.
     pub fn stdout(&self) -> String {
         self.stdout.text()
     }
@@ -216,7 +219,8 @@ impl Running {
         }
     }
 
-    /// Sends SIGINT, as Ctrl-C does. Nothing happens where it has ended already; so for all signals.
+    /// Sends SIGINT, as Ctrl-C does. Nothing happens where it has ended already; so for all
+    /// signals.
     pub fn interrupt(&mut self) {
         signal(&mut self.child, Signal::INT);
     }
@@ -269,7 +273,8 @@ impl Running {
 
     #[track_caller]
     fn fail(&self, what: &str) -> ! {
-        // One output at its end is often the end of the program: the other one then says why, but may not be here yet.
+        // One output at its end is often the end of the program: the other one then says why, but
+        // may not be here yet.
         for output in [&self.stdout, &self.stderr] {
             output.wait_for_end(Duration::from_millis(500));
         }
@@ -293,7 +298,8 @@ impl Drop for Running {
     }
 }
 
-/// Sends a signal to a child that has not ended: only as long as nobody has waited for it is its id its own.
+/// Sends a signal to a child that has not ended: only as long as nobody has waited for it is its id
+/// its own.
 pub(crate) fn signal(child: &mut Child, signal: Signal) {
     if matches!(child.try_wait(), Ok(None)) {
         kill_process(Pid::from_child(child), signal).expect("a child takes our signals");
@@ -344,7 +350,8 @@ mod tests {
 
     #[test]
     fn signals_arrive() {
-        // A shell can't trap what was ignored at its start, as SIGINT is in jobs that run in the background.
+        // A shell can't trap what was ignored at its start, as SIGINT is in jobs that run in the
+        // background.
         let script =
             "trap 'exit 3' INT; trap 'exit 4' TERM; echo ready; while :; do sleep 0.01; done";
         let ended_by = |end: fn(&mut Running)| {

@@ -1,4 +1,4 @@
-//! What mosquitto and mongod have in common: a port, a folder, a log, and the ways to end.
+//! What all test servers share: a port, a folder, a log, start and end.
 
 use std::fs::{self, OpenOptions};
 use std::path::Path;
@@ -19,12 +19,12 @@ pub(crate) trait Kind {
     /// Its name, for messages.
     const NAME: &'static str;
 
-    /// What it logs once it accepts connections. A probing connection would tell as much, but would then stand in the
-    /// log that tests wait on, and can't tell our server from another one on the same port.
+    /// What it logs once it accepts connections. A connection to probe it would appear in the log
+    /// that tests read, and cannot distinguish our server from another one on the same port.
     const READY: &'static str;
 
     /// Longest time from the start until it is ready.
-    const PATIENCE: Duration;
+    const START_TIMEOUT: Duration;
 
     /// How much of the end of its log a failed test shows.
     const LINES_TO_SHOW: usize;
@@ -46,7 +46,7 @@ pub(crate) struct Server<K: Kind> {
     shown: AtomicBool,
 }
 
-/// Other programs than our tests may take a port between our asking and the server's listening.
+/// Another program may take a port after we have checked it, before the server listens.
 const PORTS_TO_TRY: usize = 5;
 const PORT_TAKEN: &str = "ddress already in use";
 
@@ -109,7 +109,7 @@ impl<K: Kind> Server<K> {
     }
 
     fn becomes_ready(&mut self) -> bool {
-        let ready = wait::poll(K::PATIENCE, || {
+        let ready = wait::poll(K::START_TIMEOUT, || {
             let ended = !self.is_running();
             (ended || self.latest_log().contains(K::READY)).then_some(!ended)
         });
@@ -128,7 +128,7 @@ impl<K: Kind> Server<K> {
             return;
         }
         self.signal(Signal::TERM);
-        // A frozen one gets the first signal only once it runs again.
+        // A frozen server gets the first signal only after it continues.
         self.signal(Signal::CONT);
         if wait::poll(DEADLINE, || !self.is_running()).is_none() {
             self.fail("does not end on SIGTERM");

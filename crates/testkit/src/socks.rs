@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-/// A SOCKS5 proxy on a free port of 127.0.0.1 or `::1`, with or without a password. It remembers what it
-/// was asked for. Ends with the test's process.
+/// A SOCKS5 proxy on a free port of 127.0.0.1 or `::1`, with or without a password. It records
+/// what it was asked for. Ends with the test's process.
 #[derive(Debug)]
 pub struct SocksProxy {
     address: IpAddr,
@@ -21,7 +21,7 @@ impl SocksProxy {
         Self::start_on(Ipv4Addr::LOCALHOST.into(), None)
     }
 
-    /// Starts a proxy that lets in this user only.
+    /// Starts a proxy that allows only this user.
     #[track_caller]
     pub fn with_password(name: &str, password: &str) -> Self {
         let user = Some((name.to_owned(), password.to_owned()));
@@ -63,7 +63,7 @@ impl SocksProxy {
         self.url_as("")
     }
 
-    /// Returns its URL with `NAME:PASSWORD@`, or whatever else is to stand there.
+    /// Returns its URL with this text, such as `NAME:PASSWORD@`, before the host.
     pub fn url_as(&self, user: &str) -> String {
         match self.address {
             IpAddr::V4(address) => format!("socks5h://{user}{address}:{}", self.port),
@@ -71,7 +71,8 @@ impl SocksProxy {
         }
     }
 
-    /// Returns what it was asked for so far: `name localhost:1883`, `ipv4 127.0.0.1:1883` or `ipv6 ::1:1883`.
+    /// Returns what it was asked for so far: `name localhost:1883`, `ipv4 127.0.0.1:1883` or `ipv6
+    /// ::1:1883`.
     pub fn asked(&self) -> Vec<String> {
         self.asked
             .lock()

@@ -1,14 +1,14 @@
-//! What a program asked of the system: its writes to files and sockets, and when the disk had them, by strace.
+//! System calls of a program, recorded by strace: writes to files and sockets, and syncs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::program::Program;
 
-/// A system call that matters to what is on the disk, and to who is told so.
+/// A system call that changes what is on the disk, or what the other end of a connection knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Call {
-    /// Bytes go to a place of a file; where strace shows none, `at` is `None`: to its end.
+    /// Bytes are written to a file, at an offset; without one (`None`), at its end.
     Write {
         /// Which file.
         file: PathBuf,
@@ -29,12 +29,12 @@ pub enum Call {
         /// Which file.
         file: PathBuf,
     },
-    /// The system is asked to bring a file to the disk.
+    /// A sync of a file begins.
     SyncBegins {
         /// Which file.
         file: PathBuf,
     },
-    /// It has: whatever was written to the file before the beginning is on the disk.
+    /// The sync has ended: everything that was written before its beginning is on the disk.
     SyncEnds {
         /// Which file.
         file: PathBuf,
@@ -77,8 +77,8 @@ pub fn traced(program: impl AsRef<Path>, trace: &Path) -> Program {
         .args([trace, program.as_ref()])
 }
 
-/// Reads what strace has written: the calls in the order in which they began, and in between the ends of syncs, and what
-/// was received when it was there.
+/// Reads what strace has written: the calls in the order in which they began, and in between the
+/// ends of syncs, and what was received when it was there.
 ///
 /// # Panics
 /// Where `trace` can't be read.
@@ -110,7 +110,7 @@ pub fn read_trace(trace: &Path) -> Vec<Call> {
     calls
 }
 
-/// What is handed over or has come, as one.
+/// The buffers of a call, joined.
 fn bytes(arguments: &str) -> Vec<u8> {
     let strings = arguments.split('"').skip(1).step_by(2);
     strings.flat_map(unescape).collect()
@@ -185,7 +185,7 @@ fn number(text: &str) -> Option<u64> {
     digits.parse().ok()
 }
 
-/// `\x61\x62`, and what strace leaves as it is.
+/// Decodes `\x61\x62`, and characters that strace prints as they are.
 fn unescape(text: &str) -> Vec<u8> {
     let digit = |byte: u8| {
         char::from(byte)

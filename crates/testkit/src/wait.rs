@@ -4,12 +4,12 @@ use std::fmt::Display;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Deadline of every wait that names none: generous, for a loaded machine is no reason to fail.
+/// Deadline of every wait that names none: generous, so that a loaded machine makes no test fail.
 pub const DEADLINE: Duration = Duration::from_secs(30);
 
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// What a polled closure may return: a `bool`, or an `Option` whose value is then handed on.
+/// What a polled closure may return: a `bool`, or an `Option` whose value is then returned.
 pub trait Condition {
     /// What [`eventually`] returns.
     type Found;
@@ -34,7 +34,8 @@ impl<T> Condition for Option<T> {
     }
 }
 
-/// Polls `condition` every 20 ms until it holds, and panics with `what` if it doesn't by the deadline.
+/// Polls `condition` every 20 ms until it holds, and panics with `what` if it doesn't by the
+/// deadline.
 #[track_caller]
 pub fn eventually<C: Condition>(
     deadline: Duration,
@@ -47,7 +48,7 @@ pub fn eventually<C: Condition>(
     found
 }
 
-/// Like [`eventually`], for a caller with more to say than one line.
+/// Like [`eventually`], for a caller that prints more than one line.
 pub(crate) fn poll<C: Condition>(
     deadline: Duration,
     mut condition: impl FnMut() -> C,

@@ -1,4 +1,4 @@
-//! What can go wrong, and how it is made to.
+//! The faults, and how each is caused and healed.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use rand::RngExt;
 use testkit::{FaultyNet, Way};
 
-use crate::kind::Kind;
-use crate::log::SUBJECT;
-use crate::world::{GOES_ON, LOST_BROKER, LOST_STORE, PATIENCE, STOPS, World};
+use crate::broker_log::SUBJECT;
+use crate::round_kind::Kind;
+use crate::world::{GOES_ON, LOST_BROKER, LOST_STORE, NOTICE_TIMEOUT, STOPS, World};
 
 /// The points where `iot-sub` can be made to kill itself, and at which pass at most.
 pub(crate) const POINTS: [(&str, u32); 12] = [
@@ -42,7 +42,8 @@ pub(crate) enum Fault {
     KillPrimary,
     FreezePrimary,
     StepDown,
-    /// `iot-sub` is killed while the store is away: what it has spooled is delivered by its next life.
+    /// `iot-sub` is killed while the store is away: what it has spooled is delivered by its next
+    /// life.
     KillSubjectAlone,
     BrokerNet(NetFault),
     StoreNet(NetFault),
@@ -145,7 +146,7 @@ impl Fault {
         }
     }
 
-    /// Strikes, waits until it is noticed, and heals it.
+    /// Causes the fault, waits until it is noticed, and heals it.
     pub(crate) fn strike(self, world: &mut World) {
         match self {
             Self::KillSubject => {
@@ -153,37 +154,13 @@ impl Fault {
                 world.rest(0..1_000);
                 world.subject.start(None);
             }
-            Self::KillSubjectAt(point) => {
-                let (point, most) = POINTS[point];
-                world.subject.kill();
-                let pass = world.random.random_range(1..=most);
-                world.subject.start(Some(&format!("{point}:{pass}")));
-                assert!(
-                    world.subject.wait_for_failpoint(PATIENCE),
-                    "iot-sub has not come to point {point} within {PATIENCE:?}"
-                );
-                world.subject.start(None);
-            }
+            Self::KillSubjectAt(point) => kill_subject_at(point, world),
             Self::TerminateSubject => {
                 world.subject.terminate();
                 world.rest(0..500);
                 world.subject.start(None);
             }
-            Self::FreezeSubject => {
-                // Until the broker takes it for gone.
-                let line = format!("Client {SUBJECT} has exceeded timeout");
-                let count = |world: &World| world.broker.log().matches(&line).count();
-                let before = count(world);
-                world.wait_until_over(LOST_BROKER);
-                world.subject.freeze();
-                let end = Instant::now() + PATIENCE;
-                while count(world) == before {
-                    assert!(Instant::now() < end, "mosquitto has not logged `{line}`");
-                    // It is a long log.
-                    sleep(Duration::from_millis(500));
-                }
-                world.subject.thaw();
-            }
+            Self::FreezeSubject => freeze_subject(world),
             Self::RestartBroker => {
                 world.broker.stop();
                 world.rest(0..1_000);
@@ -226,7 +203,7 @@ impl Fault {
                 if self == Self::KillSubjectOnSmallDisk {
                     world.subject.kill();
                     world.subject.start(None);
-                    let stops = world.subject.notices(STOPS, 0, PATIENCE);
+                    let stops = world.subject.notices(STOPS, 0, NOTICE_TIMEOUT);
                     assert!(stops, "iot-sub reads on though its disk is full");
                 }
                 world.rest(0..2_000);
@@ -254,7 +231,7 @@ impl Fault {
         } else {
             set.node(primary).freeze();
         }
-        // Until there is another one.
+        // Wait for a new primary.
         set.primary();
         world.rest(0..3_000);
         let node = world.database.set().node(primary);
@@ -268,7 +245,8 @@ impl Fault {
 
 impl NetFault {
     fn strike_broker(self, world: &mut World) {
-        // For a second: then the broker sends again what was acknowledged, or what it thinks it has sent.
+        // For a second. The broker then sends acknowledged messages again, or takes lost ones for
+        // delivered.
         let lost = match self {
             Self::RequestsLost => Way::ToServer,
             Self::RepliesLost => Way::ToClient,
@@ -298,8 +276,36 @@ impl NetFault {
     }
 }
 
+fn kill_subject_at(point: usize, world: &mut World) {
+    let (point, most) = POINTS[point];
+    world.subject.kill();
+    let pass = world.random.random_range(1..=most);
+    world.subject.start(Some(&format!("{point}:{pass}")));
+    assert!(
+        world.subject.wait_for_failpoint(NOTICE_TIMEOUT),
+        "iot-sub has not reached point {point} within {NOTICE_TIMEOUT:?}"
+    );
+    world.subject.start(None);
+}
+
+/// Freezes `iot-sub` until the broker gives it up.
+fn freeze_subject(world: &mut World) {
+    let line = format!("Client {SUBJECT} has exceeded timeout");
+    let count = |world: &World| world.broker.log().matches(&line).count();
+    let before = count(world);
+    world.wait_until_over(LOST_BROKER);
+    world.subject.freeze();
+    let end = Instant::now() + NOTICE_TIMEOUT;
+    while count(world) == before {
+        assert!(Instant::now() < end, "mosquitto has not logged `{line}`");
+        // It is a long log.
+        sleep(Duration::from_millis(500));
+    }
+    world.subject.thaw();
+}
+
 fn heal(net: &FaultyNet) {
-    // What waited in it is lost.
+    // Bytes that waited in it are lost.
     net.cut();
     net.thaw();
 }

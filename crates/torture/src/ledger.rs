@@ -1,4 +1,4 @@
-//! What is in the store, held against what was published.
+//! Compares what is in the store with what was published.
 
 use std::collections::HashMap;
 
@@ -38,7 +38,7 @@ impl Ledger {
             .expect("a count")
     }
 
-    /// How many messages are stored as something else than readings; none should be.
+    /// Messages that were rejected; there should be none.
     pub(crate) fn rejected(&self) -> u64 {
         let collection = self.database.collection::<Document>("sensors_rejected");
         self.runtime
@@ -105,7 +105,7 @@ impl Held {
         self.counts.contains_key(&key)
     }
 
-    /// What is missing of what was sent.
+    /// Returns the sent readings that are missing.
     pub(crate) fn missing(&self, sent: &[usize]) -> Vec<Key> {
         let numbers = |(publisher, count): (usize, &usize)| {
             (0..*count).map(move |number| (publisher, number))
@@ -114,7 +114,7 @@ impl Held {
         all.filter(|key| !self.has(*key)).collect()
     }
 
-    /// How many there are beyond one of each, of what was sent with this QoS.
+    /// Counts the readings of this QoS that are stored more than once, beyond the first.
     pub(crate) fn again(&self, with: u8) -> u64 {
         let counts = self.counts.iter();
         counts

@@ -1,15 +1,16 @@
-//! The conservation test. Publishers send numbered readings and keep those that the broker has acknowledged, while whatever
-//! is in between is killed, frozen, cut off or filled up in an order that a seed decides. In the end each kept number has
-//! to be in the store, unchanged, beside nothing that was never sent. `scripts/torture` runs it.
+//! The conservation test. Publishers send numbered readings and record which of them the broker has
+//! acknowledged, while everything in between is killed, frozen, cut off or filled up, in an order
+//! that a seed decides. At the end each recorded reading has to be in the store, unchanged, and
+//! nothing else. `scripts/torture` runs it.
 
+mod broker_log;
 mod fault;
-mod kind;
 mod ledger;
-mod log;
 mod publisher;
 mod report;
 mod round;
-mod small;
+mod round_kind;
+mod small_disk;
 mod subject;
 mod world;
 
@@ -24,31 +25,33 @@ use iot_cli::parse_duration;
 use report::Report;
 use round::Round;
 
-/// Kill, freeze, cut off and fill up whatever a reading passes through, and see that none is missing in the end
+/// Kill, freeze, cut off and fill up everything that a reading passes through, and check that none
+/// is missing
 #[derive(Debug, Parser)]
 #[command(name = "torture")]
 struct Args {
-    /// Begin with the round of seed N, so that a failed one is repeated [default: another one each time]
+    /// Start with the round of seed N, to repeat a failed one [default: random]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
 
-    /// Go on with further rounds for DURATION, such as 30m
+    /// Run rounds for DURATION, such as 30m
     #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
     duration: Option<Duration>,
 
-    /// Go through N rounds [default: one of each kind]
+    /// Run N rounds [default: one of each kind]
     #[arg(long, value_name = "N")]
     rounds: Option<u64>,
 
-    /// Leave out most faults of each round, so that it takes less than a minute
+    /// Skip most faults of each round, so that it takes less than a minute
     #[arg(long)]
     short: bool,
 
-    /// Fill the file system at PATH for real, which has room for 100 MB or so [default: full disks are only simulated]
+    /// Fill the file system at PATH, with room for about 100 MB [default: simulate full disks]
     #[arg(long, value_name = "PATH")]
     small_disk: Option<PathBuf>,
 
-    /// Torture this iot-sub, which was built with the feature failpoints [default: the one beside this program]
+    /// Test this iot-sub, built with the feature failpoints [default: the one beside
+    /// this program]
     #[arg(long, value_name = "PATH")]
     program: Option<PathBuf>,
 }
@@ -56,9 +59,9 @@ struct Args {
 fn main() -> ExitCode {
     let args = Args::parse();
     // A multiple, so that the kinds of rounds come in their order.
-    let first = args
-        .seed
-        .unwrap_or_else(|| u64::from(rand::random::<u32>()) / kind::COUNT * kind::COUNT);
+    let first = args.seed.unwrap_or_else(|| {
+        u64::from(rand::random::<u32>()) / round_kind::COUNT * round_kind::COUNT
+    });
     let program = subject::Binary::of(args.program.as_deref());
     let start = Instant::now();
     let mut report = Report::default();
@@ -68,7 +71,7 @@ fn main() -> ExitCode {
             (Some(rounds), _) if done >= rounds => false,
             (_, Some(duration)) => start.elapsed() < duration,
             (Some(_), None) => true,
-            (None, None) => done < kind::COUNT,
+            (None, None) => done < round_kind::COUNT,
         };
         if !goes_on {
             break;

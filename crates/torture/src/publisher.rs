@@ -11,15 +11,16 @@ use iot_core::{Client, ClientConfig, MessageInfo};
 
 /// How many there are; the first half publishes with QoS 1, the others with QoS 2.
 pub(crate) const PUBLISHERS: usize = 4;
-/// Messages under way of each: mosquitto 2.0.11 loses QoS 2 messages beyond 20.
+/// Messages in flight of each: mosquitto 2.0.11 loses QoS 2 messages beyond 20.
 const UNDER_WAY: usize = 20;
 /// How long the broker may take to acknowledge.
-const PATIENCE: Duration = Duration::from_mins(2);
+const ACK_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// A publisher and the number of one of its readings.
 pub(crate) type Key = (usize, usize);
 
-/// Returns the topic of a reading: each has one of its own, so that the broker's log tells them apart.
+/// Returns the topic of a reading: each has one of its own, so that the broker's log tells them
+/// apart.
 fn topic((publisher, number): Key) -> String {
     format!("iot/q{}/{publisher}/{number}", qos(publisher))
 }
@@ -66,7 +67,7 @@ impl Publishers {
         Self { stop, threads }
     }
 
-    /// Ends them once the broker has acknowledged all they have sent; returns how many that are.
+    /// Ends them after the broker has acknowledged everything; returns how many readings each sent.
     pub(crate) fn finish(self) -> Vec<usize> {
         self.stop.store(true, Ordering::Relaxed);
         let joined = self.threads.into_iter().map(JoinHandle::join);
@@ -80,7 +81,7 @@ fn publish(number: usize, port: u16, rate: u32, stop: &AtomicBool) -> usize {
     let qos = qos(number);
     let config = ClientConfig {
         client_id: format!("publisher{number}"),
-        // Else a lost connection would make new messages of old ones.
+        // Otherwise a lost connection would turn old messages into new ones.
         clean_session: false,
         reconnect_delay: (Duration::from_millis(100), Duration::from_secs(1)),
         ..ClientConfig::default()
@@ -92,7 +93,7 @@ fn publish(number: usize, port: u16, rate: u32, stop: &AtomicBool) -> usize {
     client.loop_start().expect("a loop");
     let mut under_way: VecDeque<MessageInfo> = VecDeque::new();
     let wait = |info: MessageInfo| {
-        info.wait_for_publish(Some(PATIENCE))
+        info.wait_for_publish(Some(ACK_TIMEOUT))
             .expect("the broker acknowledges");
     };
     let pause = Duration::from_secs(1) / rate;
@@ -108,7 +109,7 @@ fn publish(number: usize, port: u16, rate: u32, stop: &AtomicBool) -> usize {
         {
             wait(oldest);
         }
-        // What was held up is not made good.
+        // A late reading does not make the next ones early.
         next = (next + pause).max(Instant::now());
         thread::sleep(next.saturating_duration_since(Instant::now()));
     }

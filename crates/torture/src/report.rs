@@ -1,4 +1,4 @@
-//! What a round, and all of them together, brought.
+//! The numbers of a round, and of all rounds.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,12 +10,12 @@ pub(crate) struct Numbers {
     pub(crate) sent: u64,
     /// What `iot-sub` has acknowledged.
     pub(crate) acknowledged: u64,
-    pub(crate) lives: u64,
+    pub(crate) runs: u64,
     pub(crate) found: u64,
     pub(crate) sent_again: [u64; 3],
     pub(crate) published_again: [u64; 3],
     pub(crate) stored_again: [u64; 3],
-    /// What a killed broker had forgotten before `iot-sub` saw it.
+    /// Readings that a killed broker forgot before `iot-sub` received them.
     pub(crate) forgotten: u64,
     pub(crate) faults: BTreeMap<String, u64>,
 }
@@ -47,7 +47,7 @@ impl Report {
         let new = outcome.numbers;
         sum.sent += new.sent;
         sum.acknowledged += new.acknowledged;
-        sum.lives += new.lives;
+        sum.runs += new.runs;
         sum.found += new.found;
         sum.forgotten += new.forgotten;
         for qos in 0..3 {
@@ -62,11 +62,11 @@ impl fmt::Display for Numbers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} acknowledged to the publishers, {} by iot-sub, {} lives of iot-sub, {} found in the spool; QoS 1: {} sent again by the broker, \
+            "{} acknowledged to the publishers, {} by iot-sub, {} runs of iot-sub, {} found in the spool; QoS 1: {} sent again by the broker, \
              {} by publishers, {} stored again; QoS 2: {} sent again, {} by publishers, {} stored again",
             self.sent,
             self.acknowledged,
-            self.lives,
+            self.runs,
             self.found,
             self.sent_again[1],
             self.published_again[1],

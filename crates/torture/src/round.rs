@@ -1,4 +1,5 @@
-//! One round: everything is new, the faults strike one after the other, and in the end everything drains and is counted.
+//! One round: starts new servers and programs, strikes one fault after the other, drains, and
+//! counts.
 
 use std::fs;
 use std::io;
@@ -13,13 +14,13 @@ use rand::seq::SliceRandom;
 use tempfile::TempDir;
 use testkit::{Broker, FaultyNet, Mongo, MongoSet};
 
+use crate::broker_log::{self, LogSummary};
 use crate::fault::Fault;
-use crate::kind::Kind;
 use crate::ledger::{Held, Ledger};
-use crate::log;
 use crate::publisher::{Publishers, qos};
 use crate::report::{Numbers, Outcome};
-use crate::small::SmallDisk;
+use crate::round_kind::Kind;
+use crate::small_disk::SmallDisk;
 use crate::subject::{Binary, Subject};
 use crate::world::{Database, World};
 
@@ -27,7 +28,7 @@ use crate::world::{Database, World};
 const RATE: u32 = 250;
 /// How long everything may take to drain.
 const DRAIN: Duration = Duration::from_mins(3);
-/// Faults of a short round, beside those that it has always.
+/// Faults of a short round, in addition to those of every round.
 const SHORT: usize = 5;
 
 /// One round, before it begins.
@@ -40,7 +41,8 @@ pub(crate) struct Round {
 }
 
 impl Round {
-    /// Starts what the round needs. Below `mounted`, if given, is a small file system for every other round.
+    /// Starts what the round needs. Below `mounted`, if given, is a small file system for every
+    /// other round.
     pub(crate) fn new(seed: u64, short: bool, binary: &Binary, mounted: Option<&Path>) -> Self {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let kind = Kind::of(seed);
@@ -62,13 +64,14 @@ impl Round {
             faults.extend(always);
             faults.shuffle(&mut random);
         }
-        // At any moment, and so also with much that waits.
+        // At a random moment, so sometimes with many messages queued.
         faults.push(Fault::KillSubject);
         let mut broker = Broker::builder()
             .persistent()
             .config("max_queued_messages 0");
         if kind.broker_dies {
-            // To what it had seconds before it rolls back then, instead of to its last start.
+            // A killed broker then returns to its state of seconds before, not to that of its
+            // start.
             broker = broker.config("autosave_interval 2");
         }
         let broker = broker.start();
@@ -77,7 +80,7 @@ impl Round {
         let port = to_broker.port().to_string();
         let url = database.url();
         let mut arguments = vec!["-p", &port, "--store", &url, "-q", "2"];
-        arguments.extend(["-i", log::SUBJECT, "-k", "5"]);
+        arguments.extend(["-i", broker_log::SUBJECT, "-k", "5"]);
         arguments.extend(kind.arguments);
         let arguments = arguments.into_iter().map(String::from).collect();
         let world = World {
@@ -99,7 +102,8 @@ impl Round {
     /// Runs it.
     ///
     /// # Panics
-    /// A reading is missing, changed, invented, or stored more often than was promised; or the round proved nothing.
+    /// A reading is missing, changed, invented, or stored more often than was promised; or the
+    /// round proved nothing.
     pub(crate) fn run(mut self) -> Outcome {
         match panic::catch_unwind(AssertUnwindSafe(|| self.go())) {
             Ok(outcome) => outcome,
@@ -159,17 +163,17 @@ impl Round {
         drain(world, &ledger, &sent, kind);
         let totals = world.subject.terminate();
         assert!(totals.contains("spooled 0"), "{totals}");
-        let told = log::read(&world.broker.log());
+        let logged = broker_log::read(&world.broker.log());
         let held = ledger.read(&sent);
         assert_eq!(ledger.rejected(), 0, "readings were rejected");
         numbers.stored_again = [0, 1, 2].map(|with| held.again(with));
-        numbers.sent_again = told.sent_again;
-        numbers.published_again = told.published_again;
-        numbers.lives = world.subject.lives;
+        numbers.sent_again = logged.sent_again;
+        numbers.published_again = logged.published_again;
+        numbers.runs = world.subject.runs;
         numbers.found = world.subject.found;
-        numbers.acknowledged = told.acknowledged.len() as u64;
+        numbers.acknowledged = logged.acknowledged.len() as u64;
         numbers.forgotten = numbers.sent - held.len() as u64;
-        judge(kind, &numbers, &held, &sent, &told);
+        judge(kind, &numbers, &held, &sent, &logged);
         Outcome {
             seed: self.seed,
             kind: kind.name,
@@ -179,7 +183,7 @@ impl Round {
     }
 }
 
-/// Waits until the store has all it should have.
+/// Waits until the store has every reading that it should have.
 fn drain(world: &mut World, ledger: &Ledger, sent: &[usize], kind: &Kind) {
     let end = Instant::now() + DRAIN;
     let mut before = (0, 0);
@@ -190,8 +194,9 @@ fn drain(world: &mut World, ledger: &Ledger, sent: &[usize], kind: &Kind) {
         if count >= expected as u64 && ledger.read(sent).missing(sent).is_empty() {
             return;
         }
-        // What a killed broker has forgotten never comes: there, all has come once nothing more does.
-        let sent_on = format!("Sending PUBLISH to {}", log::SUBJECT);
+        // What a killed broker has forgotten never comes: there, all has come once nothing more
+        // does.
+        let sent_on = format!("Sending PUBLISH to {}", broker_log::SUBJECT);
         let now = (count, world.broker.log().matches(&sent_on).count());
         if kind.broker_dies && now == before {
             return;
@@ -211,24 +216,24 @@ fn drain(world: &mut World, ledger: &Ledger, sent: &[usize], kind: &Kind) {
     }
 }
 
-fn judge(kind: &Kind, numbers: &Numbers, held: &Held, sent: &[usize], told: &log::Told) {
+fn judge(kind: &Kind, numbers: &Numbers, held: &Held, sent: &[usize], logged: &LogSummary) {
     if !kind.broker_dies {
         assert_eq!(held.missing(sent), []);
     }
-    assert!(!told.acknowledged.is_empty());
-    let lost = told.acknowledged.iter().filter(|key| !held.has(**key));
+    assert!(!logged.acknowledged.is_empty());
+    let lost = logged.acknowledged.iter().filter(|key| !held.has(**key));
     let lost: Vec<_> = lost.collect();
     assert!(
         lost.is_empty(),
         "acknowledged by iot-sub, and not stored: {lost:?}"
     );
     for (key, count) in held.counts() {
-        let sent = told.sent.get(&key);
-        let (times, lives) = sent.map_or((0, 0), |sent| (sent.times, sent.lives));
-        let most = kind.most(qos(key.0), times, lives);
+        let sent = logged.sent.get(&key);
+        let (times, runs) = sent.map_or((0, 0), |sent| (sent.times, sent.runs));
+        let most = kind.most(qos(key.0), times, runs);
         assert!(
             count <= most,
-            "{key:?} is stored {count} times, {most} may be: it was sent {times} times in {lives} lives of the broker"
+            "{key:?} is stored {count} times, {most} may be: it was sent {times} times in {runs} runs of the broker"
         );
     }
     let again: u64 = numbers.sent_again.iter().sum();

@@ -1,4 +1,4 @@
-//! `iot-sub` under torture: one life after the other, on the same files.
+//! The `iot-sub` under test: one process after the other, on the same files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use testkit::{FaultyDisk, Program, Running};
 
-use crate::small::SmallDisk;
+use crate::small_disk::SmallDisk;
 
-/// A copy of the program, so that a build meanwhile doesn't exchange it.
+/// A copy of the program, so that a build does not replace it during the test.
 pub(crate) struct Binary {
     path: PathBuf,
     _folder: TempDir,
@@ -43,26 +43,26 @@ impl Binary {
     }
 }
 
-/// The program, running or between two lives.
+/// The program, running or between two runs.
 pub(crate) struct Subject {
     program: PathBuf,
     arguments: Vec<String>,
-    /// The logs of all lives.
+    /// The logs of all runs.
     logs: PathBuf,
-    /// What outlives it.
+    /// Files that outlive a run.
     state: PathBuf,
     pub(crate) disk: FaultyDisk,
-    /// Where that lies, if it is a file system of its own.
+    /// The small file system with these files, if there is one.
     small_disk: Option<SmallDisk>,
     running: Option<Running>,
-    pub(crate) lives: u64,
-    /// What it found in its spool at its starts, all together.
+    pub(crate) runs: u64,
+    /// The sum of what it found in its spool at each start.
     pub(crate) found: u64,
 }
 
 impl Subject {
-    /// Returns the program with these arguments, not started yet. What outlives it lies on the small file system if there
-    /// is one, else with the logs in `folder`, which has to be there.
+    /// Returns the program with these arguments, not started yet. What outlives it lies on the
+    /// small file system if there is one, else with the logs in `folder`, which has to be there.
     pub(crate) fn new(
         binary: &Binary,
         arguments: Vec<String>,
@@ -78,7 +78,7 @@ impl Subject {
             disk: FaultyDisk::at(state),
             small_disk,
             running: None,
-            lives: 0,
+            runs: 0,
             found: 0,
         }
     }
@@ -93,7 +93,7 @@ impl Subject {
             program = program.env("IOT_FAILPOINT", failpoint);
         }
         self.running = Some(program.spawn());
-        self.lives += 1;
+        self.runs += 1;
     }
 
     pub(crate) fn small_disk(&self) -> &SmallDisk {
@@ -102,7 +102,7 @@ impl Subject {
             .expect("a fault of a round with one")
     }
 
-    /// Where its spool lies.
+    /// The path of its spool.
     pub(crate) fn state(&self) -> &Path {
         &self.state
     }
@@ -118,9 +118,9 @@ impl Subject {
         self.bury();
     }
 
-    /// Waits until it has killed itself at its fail point; kills it if that doesn't come.
-    pub(crate) fn wait_for_failpoint(&mut self, patience: Duration) -> bool {
-        let end = Instant::now() + patience;
+    /// Waits until it has killed itself at its fail point; kills it at the timeout.
+    pub(crate) fn wait_for_failpoint(&mut self, timeout: Duration) -> bool {
+        let end = Instant::now() + timeout;
         while self.running().is_running() && Instant::now() < end {
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -134,7 +134,7 @@ impl Subject {
         died
     }
 
-    /// Waits until it ends by itself: it must fail, and say that the disk is why.
+    /// Waits until it ends by itself. It has to fail, and name the disk as the reason.
     pub(crate) fn fails_with_its_disk(&mut self) {
         let status = self.running().wait();
         let stderr = self.running().stderr();
@@ -146,7 +146,8 @@ impl Subject {
         self.bury();
     }
 
-    /// Ends it with SIGTERM, which must be a success; its counts must add up. Returns its last line.
+    /// Ends it with SIGTERM. It has to succeed, and its counts have to add up. Returns its last
+    /// line.
     pub(crate) fn terminate(&mut self) -> String {
         self.check();
         self.running().terminate();
@@ -179,20 +180,20 @@ impl Subject {
         );
     }
 
-    /// How often it has written a line with this text in this life.
+    /// How often it has printed this text in this run.
     pub(crate) fn said(&self, text: &str) -> usize {
         let stderr = self.running.as_ref().map(Running::stderr);
         stderr.map_or(0, |stderr| stderr.matches(text).count())
     }
 
-    /// Where in what it has written in this life this text stands last.
+    /// The last position of this text in what it has printed in this run.
     pub(crate) fn last(&self, text: &str) -> Option<usize> {
         self.running.as_ref()?.stderr().rfind(text)
     }
 
-    /// Waits until it has said so once more than `before`; returns whether it has.
-    pub(crate) fn notices(&mut self, text: &str, before: usize, patience: Duration) -> bool {
-        let end = Instant::now() + patience;
+    /// Waits until it has printed this text more than `before` times; returns whether it did.
+    pub(crate) fn notices(&mut self, text: &str, before: usize, timeout: Duration) -> bool {
+        let end = Instant::now() + timeout;
         loop {
             if self.said(text) > before {
                 return true;
@@ -205,7 +206,7 @@ impl Subject {
         }
     }
 
-    /// Keeps what it wrote.
+    /// Keeps what it printed.
     fn bury(&mut self) {
         let Some(running) = self.running.take() else {
             return;
@@ -217,7 +218,7 @@ impl Subject {
                 self.found += count.parse::<u64>().unwrap_or(0);
             }
         }
-        let path = self.logs.join(format!("iot-sub-{}.log", self.lives));
+        let path = self.logs.join(format!("iot-sub-{}.log", self.runs));
         fs::write(path, stderr).expect("room for a log");
     }
 }

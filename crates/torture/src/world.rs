@@ -1,4 +1,4 @@
-//! What the faults strike: `iot-sub`, and all that a reading passes through.
+//! Everything that a fault can strike: `iot-sub`, the broker, the database, the networks.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -9,16 +9,17 @@ use testkit::{Broker, FaultyNet, Mongo, MongoSet, eventually};
 
 use crate::subject::Subject;
 
-/// How long may pass until something is noticed. It takes most of a minute to fill what is free in a spool's file.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
+/// How long may pass until something is noticed. It takes most of a minute to fill what is free in
+/// a spool's file.
+pub(crate) const NOTICE_TIMEOUT: Duration = Duration::from_mins(2);
 
-// What `iot-sub` says.
+// Lines that `iot-sub` prints.
 pub(crate) const LOST_BROKER: &str = "lost broker";
 pub(crate) const LOST_STORE: &str = "waiting for store";
 pub(crate) const STOPS: &str = "reading from the broker stops";
 pub(crate) const GOES_ON: &str = "reading goes on";
 
-/// What the faults strike.
+/// Everything that a fault can strike.
 pub(crate) struct World {
     pub(crate) random: ChaCha8Rng,
     pub(crate) subject: Subject,
@@ -27,11 +28,11 @@ pub(crate) struct World {
     pub(crate) database: Database,
 }
 
-/// Where the readings go.
+/// The database that readings go to.
 pub(crate) enum Database {
     /// A single server, behind a network that can fail.
     Alone(Mongo, FaultyNet),
-    /// A replica set, whose members are called by their own addresses.
+    /// A replica set. Clients connect to its members' own addresses.
     Set(MongoSet),
 }
 
@@ -112,17 +113,27 @@ impl World {
         self.wait_until_over(line);
         let before = self.subject.said(line);
         act(self);
-        let noticed = self.subject.notices(line, before, PATIENCE);
-        assert!(noticed, "iot-sub has not said `{line}` within {PATIENCE:?}");
+        let noticed = self.subject.notices(line, before, NOTICE_TIMEOUT);
+        assert!(
+            noticed,
+            "iot-sub has not said `{line}` within {NOTICE_TIMEOUT:?}"
+        );
     }
 
-    /// Waits until `iot-sub` has taken back what it has said of an earlier fault: until then it doesn't say that again.
+    /// Waits until `iot-sub` has taken back what it has said of an earlier fault: until then it
+    /// doesn't say that again.
     pub(crate) fn wait_until_over(&self, line: &str) {
         let subject = &self.subject;
-        eventually(PATIENCE, format_args!("`{line}` is over"), || match line {
-            LOST_BROKER => subject.last("Connected with result code") > subject.last(LOST_BROKER),
-            LOST_STORE => subject.last(LOST_STORE) <= subject.last("is back"),
-            _ => true,
-        });
+        eventually(
+            NOTICE_TIMEOUT,
+            format_args!("`{line}` is over"),
+            || match line {
+                LOST_BROKER => {
+                    subject.last("Connected with result code") > subject.last(LOST_BROKER)
+                }
+                LOST_STORE => subject.last(LOST_STORE) <= subject.last("is back"),
+                _ => true,
+            },
+        );
     }
 }

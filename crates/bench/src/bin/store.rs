@@ -1,6 +1,6 @@
-//! Measures, in one run, how fast `iot-sub` stores: into SQLite, and into MongoDB through the spool, beside what the driver
-//! alone inserts and beside the tutorial's way; how soon it acknowledges a single message; and how much memory it takes.
-//! `scripts/bench store` runs it.
+//! Measures, in one run, how fast `iot-sub` stores: into SQLite, and into MongoDB through the
+//! spool, beside what the driver alone inserts and beside the tutorial's way; how soon it
+//! acknowledges a single message; and how much memory it takes. `scripts/bench store` runs it.
 
 use std::fs::File;
 use std::io::Write;
@@ -18,22 +18,22 @@ use mongodb::options::{Acknowledgment, InsertManyOptions, WriteConcern};
 use rusqlite::Connection;
 use testkit::Mongo;
 
-/// Messages that are not acknowledged, at most: what an MQTT 5 broker sends to `iot-sub`.
+/// Unacknowledged messages that an MQTT 5 broker sends to `iot-sub`.
 const WINDOW: usize = 2_000;
 const MILLION: usize = 1_000_000;
 /// Readings into MongoDB, by either way.
 const MONGODB: usize = 400_000;
-/// Of the tutorial's way, which takes its time.
+/// The same by the tutorial's way, which is slow.
 const TUTORIAL: usize = 10_000;
 /// Documents in one insert, and inserts under way: `iot-sub`'s own.
 const BATCH: usize = 5_000;
 const IN_FLIGHT: usize = 2;
-/// How often ways to store are compared.
+/// Rounds in which the ways to store are compared.
 const ROUNDS: usize = 5;
 /// Messages one by one, a second apart.
 const SINGLE: usize = 8;
 /// How long anything may take.
-const PATIENCE: Duration = Duration::from_mins(5);
+const RUN_TIMEOUT: Duration = Duration::from_mins(5);
 
 fn main() -> Result<()> {
     println!("{}", machine());
@@ -197,7 +197,8 @@ impl Server {
         Ok(self.runtime.block_on(client)?.database("iot_service"))
     }
 
-    /// Returns the collection's own statistics: a count would slow down what is measured. There are none before it is made.
+    /// Returns the collection's own statistics: a count would slow down what is measured. There are
+    /// none before it is made.
     fn statistics(&self, database: &mongodb::Database, collection: &str) -> Result<Document> {
         let command = doc! {"collStats": collection};
         Ok(self
@@ -207,7 +208,7 @@ impl Server {
 
     /// Waits until the collection has so many documents.
     fn wait(&self, collection: &str, count: u64) -> Result<()> {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + RUN_TIMEOUT;
         let database = self.database()?;
         loop {
             let statistics = self.statistics(&database, collection)?;
@@ -288,7 +289,7 @@ fn number(document: &Document, name: &str) -> u64 {
     }
 }
 
-/// What came of one run into MongoDB.
+/// The result of one run into MongoDB.
 struct Stored {
     run: Run,
     /// Processor time in µs for each reading.
@@ -310,7 +311,7 @@ fn through_the_spool(server: &Server, collection: &str, options: &[&str]) -> Res
     };
     let cost = subject.cost(sent)?;
     subject.terminate()?;
-    // Else what is only in its memory and its log counts for nothing.
+    // Otherwise what is only in its memory and its log would not count.
     let admin = server.database()?.client().database("admin");
     server
         .runtime
@@ -338,7 +339,7 @@ fn collections() -> Result<()> {
             &["--time-series", "seconds", "--index"],
         ),
     ];
-    // In turn, for the machine may be busy with something else at times.
+    // In turn, because the machine may be busy with something else at times.
     let mut rounds = Vec::new();
     for _ in 0..ROUNDS {
         let mut round = Vec::new();
@@ -373,7 +374,7 @@ fn median<T>(of: &[T], value: impl Fn(&T) -> f64) -> f64 {
 
 fn mongodb() -> Result<()> {
     let server = Server::start(Mongo::start())?;
-    // In turn, for the machine may be busy with something else at times.
+    // In turn, because the machine may be busy with something else at times.
     let (mut ratios, mut shown) = (Vec::new(), Vec::new());
     for _ in 0..3 {
         let alone = server.driver_alone(MONGODB)?;
@@ -437,7 +438,7 @@ trait Output {
 
 impl Output for Child {
     fn wait_with_output_or_kill(&mut self) -> Result<String> {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + RUN_TIMEOUT;
         while self.try_wait()?.is_none() {
             if Instant::now() >= end {
                 self.kill()?;

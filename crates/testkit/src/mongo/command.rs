@@ -1,4 +1,4 @@
-//! As much of MongoDB's protocol as it takes to give a command and to look for something in its reply.
+//! Enough of MongoDB's protocol to send a command and to search its reply.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -36,10 +36,10 @@ pub(super) fn run(port: u16, database: &str, elements: &[Vec<u8>]) -> io::Result
     ask(port, DEADLINE, database, elements)
 }
 
-/// The same (an `OP_MSG`), with a limit of how long the reply may take.
+/// The same (an `OP_MSG`), with a timeout for the reply.
 pub(super) fn ask(
     port: u16,
-    patience: Duration,
+    timeout: Duration,
     database: &str,
     elements: &[Vec<u8>],
 ) -> io::Result<Vec<u8>> {
@@ -49,7 +49,7 @@ pub(super) fn ask(
     let head = [length, 1, 0, OP_MSG, 0].map(i32::to_le_bytes).concat();
 
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
-    stream.set_read_timeout(Some(patience))?;
+    stream.set_read_timeout(Some(timeout))?;
     stream.write_all(&[head, vec![0], body].concat())?;
     let mut length = [0; 4];
     stream.read_exact(&mut length)?;

@@ -1,4 +1,4 @@
-//! A replica set.
+//! A replica set of real mongods.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use crate::wait;
 
 const NAME: &str = "rs";
 /// How long an election may take on a loaded machine.
-const PATIENCE: Duration = Duration::from_mins(1);
+const ELECTION_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Three mongods of the test's own that hold the same data; each is killed on drop. A primary that is gone has a successor
-/// within about three seconds.
+/// Three mongods with the same data; each is killed on drop. A lost primary is replaced within
+/// about three seconds.
 pub struct MongoSet {
     nodes: Vec<Mongo>,
 }
@@ -52,11 +52,12 @@ impl MongoSet {
         set
     }
 
-    /// Waits for a primary and two secondaries: after a fault, what follows starts from a set that can stand another one.
+    /// Waits for a primary and two secondaries: after a fault, what follows starts from a set that
+    /// can stand another one.
     #[track_caller]
     pub fn wait_until_whole(&self) {
         let count = |what| self.nodes.iter().filter(|node| says(node, what)).count();
-        wait::eventually(PATIENCE, "a primary and two secondaries", || {
+        wait::eventually(ELECTION_TIMEOUT, "a primary and two secondaries", || {
             count("secondary") == 2 && count("isWritablePrimary") == 1
         });
     }
@@ -74,7 +75,7 @@ impl MongoSet {
     /// Waits for a primary that answers, and returns which one it is.
     #[track_caller]
     pub fn primary(&self) -> usize {
-        wait::eventually(PATIENCE, "the set has a primary", || {
+        wait::eventually(ELECTION_TIMEOUT, "the set has a primary", || {
             self.nodes
                 .iter()
                 .position(|node| says(node, "isWritablePrimary"))
@@ -105,9 +106,9 @@ fn is_ok(reply: &[u8]) -> bool {
     contains(reply, &element(0x01, "ok", &1_f64.to_le_bytes()))
 }
 
-/// Whether it answers that it is that.
+/// Whether it reports this state.
 fn says(node: &Mongo, what: &str) -> bool {
-    // A short wait: a frozen one would hold up whoever asks for the others.
+    // A short timeout, so that a frozen member does not delay the question to the others.
     command::ask(
         node.port(),
         Duration::from_millis(500),
@@ -126,7 +127,9 @@ mod tests {
     fn a_primary_that_is_gone_or_frozen_or_steps_down_has_a_successor() {
         let mut set = MongoSet::start();
         let other = |set: &MongoSet, before| {
-            eventually(PATIENCE, "another primary", || set.primary() != before);
+            eventually(ELECTION_TIMEOUT, "another primary", || {
+                set.primary() != before
+            });
             set.primary()
         };
         let first = set.step_down();

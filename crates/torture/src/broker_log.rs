@@ -1,15 +1,15 @@
-//! What mosquitto's log tells: who was sent what again, and what `iot-sub` has acknowledged.
+//! Reads mosquitto's log: what was sent to whom, what was sent again, what `iot-sub` acknowledged.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::publisher::{Key, key};
 
-/// The client id of the tortured `iot-sub`.
+/// The client identifier of the tested `iot-sub`.
 pub(crate) const SUBJECT: &str = "tortured";
 
-/// What the log of a round says.
+/// The log of a round, summed up.
 #[derive(Debug, Default)]
-pub(crate) struct Told {
+pub(crate) struct LogSummary {
     /// PUBLISH packets sent to `iot-sub` again, by QoS (1 and 2).
     pub(crate) sent_again: [u64; 3],
     /// PUBLISH packets that publishers have sent again, by QoS.
@@ -24,17 +24,17 @@ pub(crate) struct Told {
 #[derive(Debug, Default)]
 pub(crate) struct Sent {
     pub(crate) times: u64,
-    /// In how many of the broker's lives; what it has saved before its end it still knows in the next, which is the same
-    /// life then.
-    pub(crate) lives: u64,
-    last_life: u64,
+    /// In how many of the broker's runs. A run that saved everything before its end counts as one
+    /// with the next.
+    pub(crate) runs: u64,
+    last_run: u64,
 }
 
-/// Reads the log of all the broker's lives.
-pub(crate) fn read(log: &str) -> Told {
-    let mut told = Told::default();
+/// Reads the log of all runs of the broker.
+pub(crate) fn read(log: &str) -> LogSummary {
+    let mut logged = LogSummary::default();
     let mut under_way: HashMap<&str, Key> = HashMap::new();
-    let (mut lives, mut saved) = (0, false);
+    let (mut runs, mut saved) = (0, false);
     for line in log.lines() {
         // TIME: Sending PUBLISH to tortured (d0, q1, r0, m5, 'iot/q1/0/17', ... (24 bytes))
         let Some((_, line)) = line.split_once(": ") else {
@@ -44,15 +44,15 @@ pub(crate) fn read(log: &str) -> Told {
             if let Some(publish) = Publish::read(line)
                 && publish.client == SUBJECT
             {
-                told.sent_again[publish.qos] += u64::from(publish.again);
+                logged.sent_again[publish.qos] += u64::from(publish.again);
                 if let Some(key) = key(publish.topic) {
-                    told.sent.entry(key).or_default().count(lives);
+                    logged.sent.entry(key).or_default().count(runs);
                     under_way.insert(publish.id, key);
                 }
             }
         } else if let Some(line) = line.strip_prefix("Received PUBLISH from ") {
             if let Some(publish) = Publish::read(line) {
-                told.published_again[publish.qos] += u64::from(publish.again);
+                logged.published_again[publish.qos] += u64::from(publish.again);
             }
         } else if let Some(line) = line
             .strip_prefix("Received PUBACK from ")
@@ -63,23 +63,24 @@ pub(crate) fn read(log: &str) -> Told {
                 .strip_prefix(SUBJECT)
                 .and_then(|line| line.strip_prefix(" (Mid: "))
                 .and_then(|line| line.split([',', ')']).next());
-            told.acknowledged
+            logged
+                .acknowledged
                 .extend(id.and_then(|id| under_way.get(id)));
         } else if line.starts_with("mosquitto version ") {
             if line.ends_with(" starting") {
-                lives += u64::from(!saved);
+                runs += u64::from(!saved);
             }
             saved = line.ends_with(" terminating");
         }
     }
-    told
+    logged
 }
 
 impl Sent {
-    fn count(&mut self, life: u64) {
+    fn count(&mut self, run: u64) {
         self.times += 1;
-        self.lives += u64::from(self.last_life != life);
-        self.last_life = life;
+        self.runs += u64::from(self.last_run != run);
+        self.last_run = run;
     }
 }
 
@@ -115,8 +116,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tells_lives_from_restarts_and_who_has_acknowledged_what() {
-        let told = read(
+    fn distinguishes_runs_from_restarts_and_finds_acknowledgements() {
+        let logged = read(
             "1: mosquitto version 2.0.11 starting
 1: Sending PUBLISH to tortured (d0, q2, r0, m5, 'iot/q2/3/17', ... (24 bytes))
 1: Received PUBREC from tortured (Mid: 5)
@@ -129,12 +130,12 @@ mod tests {
 3: Sending PUBLISH to tortured (d0, q2, r0, m1, 'iot/q2/3/17', ... (24 bytes))
 ",
         );
-        assert_eq!(told.sent_again, [0, 0, 1]);
-        assert_eq!(told.published_again, [0, 0, 1]);
-        assert_eq!(told.acknowledged, HashSet::from([(3, 17)]));
+        assert_eq!(logged.sent_again, [0, 0, 1]);
+        assert_eq!(logged.published_again, [0, 0, 1]);
+        assert_eq!(logged.acknowledged, HashSet::from([(3, 17)]));
         let sent = |number| {
-            let sent: &Sent = &told.sent[&(3, number)];
-            (sent.times, sent.lives)
+            let sent: &Sent = &logged.sent[&(3, number)];
+            (sent.times, sent.runs)
         };
         assert_eq!(sent(17), (3, 2));
         assert_eq!(sent(18), (1, 1));

@@ -1,10 +1,10 @@
-//! The kinds of rounds: how `iot-sub` is run, where to, and what is promised then.
+//! The kinds of rounds: how `iot-sub` is started, with which store, and what is promised.
 
 /// One kind.
 #[derive(Debug)]
 pub(crate) struct Kind {
     pub(crate) name: &'static str,
-    /// Arguments of `iot-sub`, beside those that all have.
+    /// Arguments of `iot-sub`, in addition to those of every round.
     pub(crate) arguments: &'static [&'static str],
     /// Into a replica set, instead of a single server.
     pub(crate) into_set: bool,
@@ -77,12 +77,13 @@ impl Kind {
         &KINDS[index]
     }
 
-    /// How often one reading may be stored that the broker has sent `times`, `lives` of which it was killed between.
-    pub(crate) fn most(&self, qos: u8, times: u64, lives: u64) -> u64 {
+    /// How often a reading may be stored that the broker has sent `times` times, in `runs` of its
+    /// runs.
+    pub(crate) fn most(&self, qos: u8, times: u64, runs: u64) -> u64 {
         match qos {
             _ if self.keyed => 1,
-            // Who is killed may send as new what was finished.
-            2 => lives,
+            // A killed broker may send finished messages again as new.
+            2 => runs,
             _ => times,
         }
     }
