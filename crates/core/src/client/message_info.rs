@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::message::PacketId;
 use crate::mutex::lock;
 use crate::reason::ReasonCode;
-use crate::session::id_map::IdMap;
+use crate::session::IdMap;
 
 #[derive(Debug, Default)]
 struct Delivery {

@@ -1,26 +1,27 @@
-//! A map from packet ids that costs little. Ids are given out here, one after the other, and come free in nearly the same
-//! order: a ring of places needs no hash, and what is used now lies side by side.
+//! A small map from packet identifiers. They are assigned one after the other and freed in nearly the
+//! same order, so a ring of slots needs no hash, and the slots in use lie side by side.
 
 use std::collections::VecDeque;
 use std::num::NonZeroU16;
 
 use crate::message::PacketId;
 
-/// Places whose memory is kept while there is no entry.
+/// Slots whose memory is kept while there is no entry.
 const KEPT: usize = 14;
 
-/// How many ids there are.
+/// How many identifiers there are.
 const IDS: usize = u16::MAX as usize;
 
 /// It follows the last one.
 const FIRST: PacketId = PacketId(NonZeroU16::MIN);
 
-/// A map from packet ids to `T`; empty, it takes nothing or a few places. Between the oldest entry and the newest each id
-/// takes a place, so that one that stays for long may cost 65,535 of them.
+/// A map from packet identifiers to `T`. Empty, it takes few slots or none. Each identifier between
+/// the oldest entry and the newest takes a slot, so one old entry may cost up to 65,535 of them.
 #[derive(Debug)]
 pub(crate) struct IdMap<T> {
-    /// The place of `first`, and of those that follow it; 1 follows 65,535. There is an entry in the first place.
-    places: VecDeque<Option<T>>,
+    /// The slots of `first` and of the identifiers that follow it; 1 follows 65,535. The first slot
+    /// has an entry.
+    slots: VecDeque<Option<T>>,
     first: PacketId,
     len: usize,
 }
@@ -28,14 +29,14 @@ pub(crate) struct IdMap<T> {
 impl<T> Default for IdMap<T> {
     fn default() -> Self {
         Self {
-            places: VecDeque::new(),
+            slots: VecDeque::new(),
             first: FIRST,
             len: 0,
         }
     }
 }
 
-/// How far it is from one id to another one that follows it.
+/// How many identifiers lie between the two, counted upwards.
 fn distance(from: PacketId, to: PacketId) -> usize {
     let (from, to) = (usize::from(from.get()), usize::from(to.get()));
     if to >= from {
@@ -55,45 +56,45 @@ impl<T> IdMap<T> {
     }
 
     pub(crate) fn get(&self, id: PacketId) -> Option<&T> {
-        self.places.get(distance(self.first, id))?.as_ref()
+        self.slots.get(distance(self.first, id))?.as_ref()
     }
 
-    /// Returns what stood there before.
+    /// Returns the value before.
     pub(crate) fn insert(&mut self, id: PacketId, value: T) -> Option<T> {
-        if self.places.is_empty() {
+        if self.slots.is_empty() {
             self.first = id;
         }
         let at = distance(self.first, id);
-        let beyond = at.saturating_sub(self.places.len());
+        let beyond = at.saturating_sub(self.slots.len());
         if beyond > IDS - at {
-            // It is nearer to the first one on the other side.
+            // It is nearer to `first` in the other direction.
             for _ in at..IDS {
-                self.places.push_front(None);
+                self.slots.push_front(None);
             }
             self.first = id;
-        } else if at >= self.places.len() {
-            self.places.resize_with(at + 1, || None);
+        } else if at >= self.slots.len() {
+            self.slots.resize_with(at + 1, || None);
         }
         let at = distance(self.first, id);
-        let before = self.places[at].replace(value);
+        let before = self.slots[at].replace(value);
         self.len += usize::from(before.is_none());
         before
     }
 
     pub(crate) fn remove(&mut self, id: PacketId) -> Option<T> {
         let at = distance(self.first, id);
-        let value = self.places.get_mut(at)?.take()?;
+        let value = self.slots.get_mut(at)?.take()?;
         self.len -= 1;
         self.trim();
         Some(value)
     }
 
-    /// Removes what `keep` doesn't want.
+    /// Removes the entries for which `keep` returns `false`.
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(PacketId, &T) -> bool) {
         let mut id = self.first;
-        for place in &mut self.places {
-            if place.as_ref().is_some_and(|value| !keep(id, value)) {
-                *place = None;
+        for slot in &mut self.slots {
+            if slot.as_ref().is_some_and(|value| !keep(id, value)) {
+                *slot = None;
                 self.len -= 1;
             }
             id = following(id);
@@ -101,16 +102,16 @@ impl<T> IdMap<T> {
         self.trim();
     }
 
-    /// Gives up the places before the first entry. Those behind the last one are needed next.
+    /// Removes the slots before the first entry. Those after the last one are needed next.
     fn trim(&mut self) {
         if self.len == 0 {
-            self.places.clear();
-            if self.places.capacity() > KEPT {
-                self.places = VecDeque::new();
+            self.slots.clear();
+            if self.slots.capacity() > KEPT {
+                self.slots = VecDeque::new();
             }
         }
-        while let Some(None) = self.places.front() {
-            self.places.pop_front();
+        while let Some(None) = self.slots.front() {
+            self.slots.pop_front();
             self.first = following(self.first);
         }
     }
@@ -129,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn all_ids_find_room_and_leave_nothing_behind() {
+    fn it_holds_all_identifiers_and_keeps_no_memory_after_them() {
         let mut map = IdMap::default();
         for n in 1..=u16::MAX {
             assert_eq!(map.insert(id(n), n), None);
@@ -140,17 +141,18 @@ mod tests {
         for n in 1..=u16::MAX {
             assert_eq!(map.remove(id(n)).is_some(), n != 9);
         }
-        assert_eq!((map.len(), map.places.capacity()), (0, 0));
+        assert_eq!((map.len(), map.slots.capacity()), (0, 0));
     }
 
-    /// As many places as there are ids between the oldest and the newest, also past the last one, and backwards.
+    /// As many slots as there are identifiers between the oldest and the newest, also across the
+    /// wrap from 65,535 to 1, in both directions.
     #[test]
-    fn places_are_taken_between_the_entries_only() {
+    fn only_identifiers_between_the_entries_take_slots() {
         let mut map = IdMap::default();
         for n in [65_534, 65_535, 1, 2, 65_533] {
             map.insert(id(n), n);
         }
-        assert_eq!((map.len(), map.places.len()), (5, 5));
+        assert_eq!((map.len(), map.slots.len()), (5, 5));
         let mut seen = Vec::new();
         map.retain(|id, n| {
             assert_eq!(id.get(), *n);
@@ -158,13 +160,16 @@ mod tests {
             *n < 10
         });
         assert_eq!(seen, [65_533, 65_534, 65_535, 1, 2]);
-        assert_eq!((map.len(), map.places.len()), (2, 2));
+        assert_eq!((map.len(), map.slots.len()), (2, 2));
     }
 
     proptest! {
         #[test]
         fn it_holds_what_a_hash_map_holds(
-            steps in prop::collection::vec((prop_oneof![1..9_u16, 65_530..=65_535_u16, 1..=65_535_u16], any::<bool>()), 0..200)
+            steps in prop::collection::vec(
+                (prop_oneof![1..9_u16, 65_530..=65_535_u16, 1..=65_535_u16], any::<bool>()),
+                0..200,
+            )
         ) {
             let mut map = IdMap::default();
             let mut reference = HashMap::new();

@@ -1,4 +1,4 @@
-//! The packets as the log names them, in Paho's words.
+//! The lines of the log: how it names packets, as Paho does.
 
 use std::fmt;
 
@@ -10,12 +10,11 @@ use crate::packet::{Ack, Incoming, Outgoing, Publish};
 pub enum LogLevel {
     /// Every packet that is sent or received.
     Debug,
-    /// A connection has ended as it was asked to.
+    /// A connection has ended because the application asked for it.
     Info,
-    /// What is odd and harmless: an acknowledgement that nobody waits for, a message that is passed
-    /// over.
+    /// Something odd and harmless: an unexpected acknowledgement, a message that is too large.
     Warning,
-    /// What has ended a connection, or kept one from being made.
+    /// Why a connection ended, or could not be made.
     Error,
 }
 

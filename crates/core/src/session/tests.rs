@@ -20,10 +20,22 @@ mod version_31;
 mod version_5;
 
 use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use super::*;
-use crate::packet::DecodeError;
-use crate::reason::ConnectCode;
+use bytes::BytesMut;
+
+use super::{AckToken, Event, ReleaseToken, Session};
+use crate::config::ClientConfig;
+use crate::error::Error;
+use crate::message::{Message, PacketId, Properties, QoS};
+use crate::packet::{
+    Ack, Auth, ConnAck, Connect, DecodeError, Disconnect, Incoming, Outgoing, Publish,
+    SubscribeAck, Subscription,
+};
+use crate::protocol::Protocol;
+use crate::reason::{ConnectCode, ReasonCode};
+use crate::topic::{TopicFilter, TopicName};
 
 /// A session with its clock.
 struct Bench {

@@ -124,7 +124,10 @@ fn each_reason_to_end_is_said_to_an_mqtt_5_broker_that_may_hear_it() {
     let bench = Bench::online(v5());
     for (error, expected) in [
         (&malformed, Some("DISCONNECT 0x81")),
-        (&protocol("x"), Some("DISCONNECT 0x82")),
+        (
+            &Error::Decode(DecodeError::Protocol("x")),
+            Some("DISCONNECT 0x82"),
+        ),
         (&too_large, Some("DISCONNECT 0x95")),
         (
             &Error::Protocol(ReasonCode::TOPIC_ALIAS_INVALID),

@@ -265,7 +265,7 @@ impl World {
 
     #[expect(clippy::too_many_lines, reason = "an arm for each step")]
     fn step(&mut self, step: &Step) {
-        self.session.ids.start_anew();
+        self.session.ids.restart();
         match *step {
             Step::Publish {
                 qos,
@@ -362,7 +362,7 @@ impl World {
             unacknowledged <= self.max_unacknowledged,
             "{unacknowledged}"
         );
-        let bytes = self.session.publishing.bytes();
+        let bytes = self.session.publishing.queue.bytes();
         assert!(
             unacknowledged <= 1 || bytes <= self.setup.max_queued_bytes,
             "{unacknowledged} messages of {bytes} bytes"
@@ -385,7 +385,7 @@ impl World {
         .with_qos(QoS::try_from(qos).unwrap())
         .with_retain(retain);
         let connected = self.session.is_connected();
-        self.session.ids.start_anew();
+        self.session.ids.restart();
         match self.session.publish(message, tracked) {
             Ok(None) => assert!(qos == 0 && !tracked),
             Ok(Some(id)) => {
@@ -631,7 +631,7 @@ impl World {
         }
         // What is about to leave counts as sent.
         let leaves = |id: u16| {
-            let mut leaving = self.session.outbox.iter();
+            let mut leaving = self.session.output.packets.iter();
             leaving.any(|packet| match packet {
                 Outgoing::Publish(message) => message.packet_id.is_some_and(|of| of.get() == id),
                 _ => false,

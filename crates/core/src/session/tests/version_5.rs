@@ -127,9 +127,9 @@ fn an_alias_makes_no_packet_too_large() {
 fn an_aliased_message_counts_and_is_told_like_any_other() {
     let mut bench = aliased(5);
     let id = bench.session.publish(named(0, "aaaa"), true).unwrap();
-    assert_eq!(bench.session.unsent, 10);
+    assert_eq!(bench.session.publishing.unsent_bytes, 10);
     assert_eq!(bench.sent(), ["PUBLISH q0 #1 aaaa=1 alias 1 new"]);
-    assert_eq!(bench.session.unsent, 0);
+    assert_eq!(bench.session.publishing.unsent_bytes, 0);
     bench.session.sent(id.unwrap());
     assert_eq!(bench.told(), ["published #1"]);
 }

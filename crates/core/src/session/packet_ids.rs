@@ -1,13 +1,15 @@
-//! Which packet ids are in use, and for what: none stands for two things at a time [MQTT-2.2.1-3].
+//! Which packet identifiers are in use, and for what: none is used for two things at a time
+//! [MQTT-2.2.1-3].
 
 use super::id_map::IdMap;
 use crate::message::PacketId;
 
+/// What a packet identifier is used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Use {
     /// A message with QoS 1 or 2, until it is acknowledged.
     Publish,
-    /// A message with QoS 0 whose sender wants to know when it is sent. The id stays with us.
+    /// A message with QoS 0 whose end is reported. The identifier is not sent.
     Sending,
     Subscribe,
     Unsubscribe,
@@ -20,7 +22,7 @@ pub(super) struct PacketIds {
 }
 
 impl PacketIds {
-    /// Returns the next free id, or `None` where all 65,535 are in use.
+    /// Returns the next free identifier, or `None` if all 65,535 are in use.
     pub(super) fn take(&mut self, used_for: Use) -> Option<PacketId> {
         if self.is_full() {
             return None;
@@ -36,9 +38,9 @@ impl PacketIds {
         }
     }
 
-    /// Makes the lowest free id the next one, so that ids come again as soon as they may.
+    /// Makes the lowest free identifier the next one, so that identifiers are reused early.
     #[cfg(test)]
-    pub(super) fn start_anew(&mut self) {
+    pub(super) fn restart(&mut self) {
         self.last = 0;
     }
 
@@ -47,17 +49,17 @@ impl PacketIds {
         self.used.len() >= usize::from(u16::MAX)
     }
 
-    /// Frees the id if it is used for this. Returns whether it was.
+    /// Frees the identifier if it is used for this. Returns whether it was.
     pub(super) fn free_if(&mut self, id: PacketId, used_for: Use) -> bool {
-        let is_so = self.used.get(id) == Some(&used_for);
-        if is_so {
+        let is_used = self.used.get(id) == Some(&used_for);
+        if is_used {
             self.used.remove(id);
         }
-        is_so
+        is_used
     }
 
-    /// Frees what ends with the connection, and returns the ids of messages that may not have
-    /// been sent.
+    /// Frees the identifiers whose use ends with the connection, and returns those of QoS 0 messages
+    /// that may not have been sent.
     pub(super) fn free_unsent(&mut self) -> Vec<PacketId> {
         let mut unsent = Vec::new();
         self.used.retain(|id, used_for| {

@@ -1,28 +1,29 @@
-//! Topic aliases of what we publish: numbers that stand for topics on one connection, as many as
-//! the broker takes (MQTT 5 §3.3.2.3.4). The topic that was not used for longest gives up its number.
+//! Topic aliases of the messages that this client publishes: numbers that stand for topics on one
+//! connection (MQTT 5 §3.3.2.3.4). When all are in use, the least recently used topic loses its alias.
 
 use std::collections::HashMap;
 
 use crate::topic::TopicName;
 
-/// Aliases in use, at most: a broker that takes 65,535 is not a reason to remember as many topics.
-const MOST: usize = 256;
+/// How many aliases are used at most, even if the broker accepts more: each costs memory.
+const MAX_ALIASES: usize = 256;
 
-/// What a PUBLISH with an alias carries.
+/// The alias of a PUBLISH.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Alias {
     pub(super) number: u16,
-    /// The broker knows what it stands for, so the topic is left out.
+    /// The broker knows its topic, so the topic is left out.
     pub(super) known: bool,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Aliases {
+pub(super) struct OutgoingAliases {
+    /// How many are assigned at most.
     maximum: usize,
-    /// How many the broker takes.
+    /// How many the broker accepts.
     announced: u16,
-    /// The numbers that the application has chosen. With the first of them it is left to it altogether, so that its
-    /// numbers and ours never meet.
+    /// The aliases that the application has chosen. From the first of them on, none are assigned here,
+    /// so that the two never collide.
     wanted: HashMap<u16, TopicName>,
     /// The index of a topic in `slots`; its alias is one more.
     slot_of: HashMap<TopicName, usize>,
@@ -31,22 +32,22 @@ pub(super) struct Aliases {
     uses: u64,
 }
 
-impl Aliases {
-    /// A connection begins, or its CONNACK has come: nothing is known to the broker.
+impl OutgoingAliases {
+    /// A connection begins, or its CONNACK has arrived: the broker knows no alias.
     pub(super) fn reset(&mut self, maximum: u16) {
-        self.maximum = MOST.min(maximum.into());
+        self.maximum = MAX_ALIASES.min(maximum.into());
         self.announced = maximum;
         self.wanted.clear();
         self.slot_of.clear();
         self.slots.clear();
     }
 
-    /// Whether the broker takes any.
-    pub(super) fn are_taken(&self) -> bool {
+    /// Whether the broker accepts any.
+    pub(super) fn are_accepted(&self) -> bool {
         self.announced > 0
     }
 
-    /// The alias to send the topic with; `None` where that would save nothing.
+    /// Returns the alias to send the topic with; `None` if that would save nothing.
     pub(super) fn assign(&mut self, topic: &TopicName) -> Option<Alias> {
         // The property itself takes three bytes.
         if self.maximum == 0 || topic.as_str().len() <= 3 {
@@ -64,7 +65,7 @@ impl Aliases {
         Some(Alias { number, known })
     }
 
-    /// The alias with the number that the application wants; `None` where the broker doesn't take it.
+    /// Returns the alias that the application wants; `None` if the broker doesn't accept it.
     pub(super) fn assign_wanted(&mut self, topic: &TopicName, number: u16) -> Option<Alias> {
         if number == 0 || number > self.announced {
             return None;
@@ -102,14 +103,14 @@ impl Aliases {
 mod tests {
     use super::*;
 
-    fn assign(aliases: &mut Aliases, topic: &str) -> Option<(u16, bool)> {
+    fn assign(aliases: &mut OutgoingAliases, topic: &str) -> Option<(u16, bool)> {
         let topic = TopicName::new(topic).unwrap();
         aliases.assign(&topic).map(|a| (a.number, a.known))
     }
 
     #[test]
-    fn the_least_recently_used_topic_gives_up_its_alias() {
-        let mut aliases = Aliases::default();
+    fn the_least_recently_used_topic_loses_its_alias() {
+        let mut aliases = OutgoingAliases::default();
         assert_eq!(assign(&mut aliases, "long"), None);
         aliases.reset(2);
         for (topic, expected) in [
@@ -130,8 +131,8 @@ mod tests {
     }
 
     #[test]
-    fn the_application_s_numbers_go_before_ours() {
-        let mut aliases = Aliases::default();
+    fn the_application_s_aliases_replace_assigned_ones() {
+        let mut aliases = OutgoingAliases::default();
         aliases.reset(9);
         assert_eq!(assign(&mut aliases, "aaaa"), Some((1, false)));
         let mut wanted = |topic: &str, number| {
@@ -142,7 +143,7 @@ mod tests {
         for (topic, number, expected) in [
             ("a", 0, None),
             ("a", 10, None),
-            // The broker knows it by our number, and by this one not yet.
+            // The broker knows the topic by the assigned alias, and not yet by this one.
             ("aaaa", 1, Some((1, false))),
             ("aaaa", 1, Some((1, true))),
             ("b", 1, Some((1, false))),
@@ -157,12 +158,15 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded_whatever_the_broker_takes() {
-        let mut aliases = Aliases::default();
+    fn memory_is_bounded_however_many_the_broker_accepts() {
+        let mut aliases = OutgoingAliases::default();
         aliases.reset(u16::MAX);
         for number in 0..10_000 {
             assign(&mut aliases, &format!("topic/{number}"));
         }
-        assert_eq!((aliases.slots.len(), aliases.slot_of.len()), (MOST, MOST));
+        assert_eq!(
+            (aliases.slots.len(), aliases.slot_of.len()),
+            (MAX_ALIASES, MAX_ALIASES)
+        );
     }
 }

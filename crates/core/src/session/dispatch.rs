@@ -1,0 +1,118 @@
+//! Packets from the broker: which may arrive when, and what handles them.
+
+use std::time::Instant;
+
+use super::event::Event;
+use super::log::{self, LogLevel};
+use super::packet_ids::Use;
+use super::phase::Phase;
+use super::protocol_error::{protocol_error, server_disconnect};
+use super::state::Session;
+use crate::error::Error;
+use crate::message::QoS;
+use crate::packet::Incoming;
+use crate::reason::ReasonCode;
+
+impl Session {
+    /// Handles a packet that has arrived.
+    ///
+    /// # Errors
+    /// The connection must end. Send the packet of [`farewell`](Self::farewell), and
+    /// [close](Self::close) the connection with the error:
+    /// - [`Error::Decode`] or [`Error::Protocol`] if the broker may not send the packet now,
+    /// - [`Error::ServerDisconnect`] and [`Error::Refused`] if the packet ends the connection,
+    /// - [`Error::AuthUnanswered`] if it asks for an authentication that the application doesn't
+    ///   answer,
+    /// - [`Error::Closed`] if there is no connection.
+    pub fn handle(&mut self, packet: Incoming, now: Instant) -> Result<(), Error> {
+        self.keep_alive.packet_received(now);
+        self.output.log(LogLevel::Debug, || log::received(&packet));
+        if !self.config.request_problem_information && has_problem_information(&packet) {
+            // [MQTT-3.1.2-29]
+            return Err(protocol_error(
+                "a reason string or user properties, though they are not wanted",
+            ));
+        }
+        match self.phase {
+            Phase::Offline => Err(Error::Closed),
+            Phase::Connecting { .. } => self.handle_before_connack(packet),
+            Phase::Online => self.handle_online(packet),
+            Phase::Ending { .. } => self.handle_while_ending(packet),
+        }
+    }
+
+    fn handle_before_connack(&mut self, packet: Incoming) -> Result<(), Error> {
+        match packet {
+            Incoming::ConnAck(ack) => self.connack(ack),
+            Incoming::Disconnect(disconnect) => Err(server_disconnect(disconnect)),
+            Incoming::Auth(auth) => {
+                self.auth_received(auth, &[ReasonCode::CONTINUE_AUTHENTICATION])
+            }
+            _ => Err(protocol_error("a packet before CONNACK")),
+        }
+    }
+
+    fn handle_online(&mut self, packet: Incoming) -> Result<(), Error> {
+        match packet {
+            Incoming::Publish(publish) => self.inbox.publish(publish, &mut self.output)?,
+            Incoming::Oversized(oversized) => self.pass_over(*oversized)?,
+            Incoming::PubAck(ack) => self.acknowledged(ack, QoS::AtLeastOnce),
+            Incoming::PubRec(ack) => self.pubrec(ack),
+            Incoming::PubRel(ack) => self.inbox.pubrel(ack, &mut self.output),
+            Incoming::PubComp(ack) => self.acknowledged(ack, QoS::ExactlyOnce),
+            Incoming::SubAck(ack) => {
+                if self.ids.free_if(ack.id, Use::Subscribe) {
+                    self.output.notify(Event::Subscribed(ack));
+                    self.notify_writable();
+                }
+            }
+            Incoming::UnsubAck(ack) => {
+                if self.ids.free_if(ack.id, Use::Unsubscribe) {
+                    self.output.notify(Event::Unsubscribed(ack));
+                    self.notify_writable();
+                }
+            }
+            Incoming::PingResp => {}
+            Incoming::Auth(auth) => self.reauthentication(auth)?,
+            Incoming::ConnAck(_) => return Err(protocol_error("a second CONNACK")),
+            Incoming::Disconnect(disconnect) => return Err(server_disconnect(disconnect)),
+        }
+        Ok(())
+    }
+
+    /// Answers count until the end; nothing else does.
+    fn handle_while_ending(&mut self, packet: Incoming) -> Result<(), Error> {
+        match (&mut self.phase, packet) {
+            (
+                _,
+                packet @ (Incoming::PubAck(_)
+                | Incoming::PubRec(_)
+                | Incoming::PubComp(_)
+                | Incoming::SubAck(_)
+                | Incoming::UnsubAck(_)),
+            ) => self.handle_online(packet),
+            (Phase::Ending { has_connack, .. }, Incoming::ConnAck(ack)) if !*has_connack => {
+                *has_connack = true;
+                self.connack_while_ending(&ack);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether a packet has what CONNECT may have asked not to get.
+fn has_problem_information(packet: &Incoming) -> bool {
+    let properties = match packet {
+        Incoming::PubAck(ack)
+        | Incoming::PubRec(ack)
+        | Incoming::PubRel(ack)
+        | Incoming::PubComp(ack) => &ack.properties,
+        Incoming::SubAck(ack) | Incoming::UnsubAck(ack) => &ack.properties,
+        Incoming::Auth(auth) => &auth.properties,
+        _ => return false,
+    };
+    properties.as_deref().is_some_and(|properties| {
+        properties.reason_string.is_some() || !properties.user_properties.is_empty()
+    })
+}

@@ -1,0 +1,157 @@
+//! SUBSCRIBE and UNSUBSCRIBE (§3.8, §3.10).
+
+use super::limits::check_size;
+use super::packet_ids::Use;
+use super::state::Session;
+use crate::error::Error;
+use crate::message::{PacketId, Properties};
+use crate::packet::{Outgoing, Subscription};
+use crate::topic::TopicFilter;
+
+impl Session {
+    /// Subscribes (MQTT 3.1.1 §3.8); [`Event::Subscribed`](super::Event::Subscribed) reports the
+    /// broker's answer, unless the connection is lost before.
+    ///
+    /// # Errors
+    /// [`Error::NotConnected`], [`Error::NoFilter`] for an empty list, [`Error::PacketTooLarge`],
+    /// [`Error::QueueFull`] if no packet identifier is free
+    /// ([`Event::Writable`](super::Event::Writable) follows); and on MQTT 5 [`Error::Config`] for
+    /// options that can't be combined, [`Error::Unsupported`] for what the broker's CONNACK rules out.
+    pub fn subscribe(&mut self, subscriptions: Vec<Subscription>) -> Result<PacketId, Error> {
+        self.subscribe_with(subscriptions, None)
+    }
+
+    /// Subscribes as [`subscribe`](Self::subscribe) does, with MQTT 5 properties: user properties, and
+    /// one subscription identifier, which each message then has.
+    ///
+    /// # Errors
+    /// As [`subscribe`](Self::subscribe), and [`Error::Config`] for properties out of their range.
+    pub fn subscribe_with(
+        &mut self,
+        subscriptions: Vec<Subscription>,
+        properties: Option<Properties>,
+    ) -> Result<PacketId, Error> {
+        if subscriptions.is_empty() {
+            return Err(Error::NoFilter);
+        }
+        if self.config.protocol.is_v5() {
+            check_subscriptions(&subscriptions, properties.as_ref())?;
+            // Before CONNACK the limits are unknown: the broker itself answers.
+            if self.phase.is_online() {
+                self.check_available(&subscriptions, properties.as_ref())?;
+            }
+        }
+        let size = self
+            .codec
+            .subscribe_len(&subscriptions, properties.as_ref());
+        let id = self.request(Use::Subscribe, size)?;
+        let properties = properties.map(Box::new);
+        self.output
+            .send(Outgoing::Subscribe(id, subscriptions, properties));
+        Ok(id)
+    }
+
+    /// Checks a SUBSCRIBE against CONNACK.
+    fn check_available(
+        &self,
+        subscriptions: &[Subscription],
+        properties: Option<&Properties>,
+    ) -> Result<(), Error> {
+        let limits = &self.limits;
+        let has_identifier = properties.is_some_and(|p| !p.subscription_identifiers.is_empty());
+        let filters = || subscriptions.iter().map(|s| &s.filter);
+        if !limits.subscription_identifiers && has_identifier {
+            Err(Error::Unsupported("subscription identifiers"))
+        } else if !limits.shared_subscriptions && filters().any(TopicFilter::is_shared) {
+            Err(Error::Unsupported("shared subscriptions"))
+        } else if !limits.wildcards && filters().any(TopicFilter::has_wildcard) {
+            Err(Error::Unsupported("wildcards in topic filters"))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Unsubscribes (MQTT 3.1.1 §3.10); [`Event::Unsubscribed`](super::Event::Unsubscribed) reports
+    /// the broker's answer, unless the connection is lost before.
+    ///
+    /// # Errors
+    /// [`Error::NotConnected`], [`Error::NoFilter`] for an empty list, [`Error::PacketTooLarge`], and
+    /// [`Error::QueueFull`] if no packet identifier is free
+    /// ([`Event::Writable`](super::Event::Writable) follows).
+    pub fn unsubscribe(&mut self, filters: Vec<TopicFilter>) -> Result<PacketId, Error> {
+        self.unsubscribe_with(filters, None)
+    }
+
+    /// Unsubscribes as [`unsubscribe`](Self::unsubscribe) does, with MQTT 5 user properties.
+    ///
+    /// # Errors
+    /// As [`unsubscribe`](Self::unsubscribe), and [`Error::Config`] for properties out of their range.
+    pub fn unsubscribe_with(
+        &mut self,
+        filters: Vec<TopicFilter>,
+        properties: Option<Properties>,
+    ) -> Result<PacketId, Error> {
+        if filters.is_empty() {
+            return Err(Error::NoFilter);
+        }
+        if let Some(properties) = &properties
+            && self.config.protocol.is_v5()
+        {
+            properties.check()?;
+        }
+        let size = self.codec.unsubscribe_len(&filters, properties.as_ref());
+        let id = self.request(Use::Unsubscribe, size)?;
+        let properties = properties.map(Box::new);
+        self.output
+            .send(Outgoing::Unsubscribe(id, filters, properties));
+        Ok(id)
+    }
+
+    fn request(&mut self, used_for: Use, size: usize) -> Result<PacketId, Error> {
+        if !self.phase.is_up() {
+            return Err(Error::NotConnected);
+        }
+        check_size(size, self.limits.maximum_packet_size)?;
+        self.ids.take(used_for).ok_or_else(|| self.refuse())
+    }
+}
+
+/// Checks what MQTT 5 brokers would end the connection for.
+fn check_subscriptions(
+    subscriptions: &[Subscription],
+    properties: Option<&Properties>,
+) -> Result<(), Error> {
+    let identifiers = properties.map_or(&[][..], |p| &p.subscription_identifiers);
+    if let Some(properties) = properties {
+        properties.check()?;
+    }
+    match identifiers {
+        [] | [1..=0x0fff_ffff] => {}
+        [other] => {
+            return Err(Error::Config(format!(
+                "the subscription identifier is {other}, 1 to 268,435,455 are allowed"
+            )));
+        }
+        many => {
+            return Err(Error::Config(format!(
+                "there are {} subscription identifiers, one at most is allowed",
+                many.len()
+            )));
+        }
+    }
+    for subscription in subscriptions {
+        let filter = &subscription.filter;
+        if subscription.retain_handling > 2 {
+            return Err(Error::Config(format!(
+                "the retain handling of `{filter}` is {}, 0 to 2 are allowed",
+                subscription.retain_handling
+            )));
+        }
+        if subscription.no_local && filter.is_shared() {
+            return Err(Error::Config(format!(
+                "shared subscription `{filter}` can't be no-local [MQTT-3.8.3-4]"
+            )));
+        }
+    }
+    Ok(())
+}
