@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use chrono::{DateTime, Local, Utc};
 use iot_core::{QoS, TopicName};
 
@@ -103,7 +103,9 @@ impl Device {
             Source::Message(text) => Some(text.clone()),
             Source::Sensor(sensor) => {
                 let (at, time) = moment(start, simulated);
-                sensor.next(at, time, &self.name)
+                sensor
+                    .next(at, time)
+                    .map_err(|why| anyhow!("cannot fill the payload template: {why}"))?
             }
             Source::Recording(recording) => return recording.next(),
             Source::Lines(lines) => return lines.next(&self.topic),

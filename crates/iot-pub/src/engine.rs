@@ -26,8 +26,8 @@ use iot_cli::{Signals, tell};
 use iot_core::{Connection, Handle};
 use tokio::task::JoinSet;
 
-use crate::NAME;
 use crate::device::Device;
+use crate::name::NAME;
 use crate::plan::Plan;
 use crate::report::progress::{self, Progress};
 use crate::verify::verifier::Verifier;

@@ -3,11 +3,14 @@
 mod args;
 mod device;
 mod engine;
+mod excerpt;
+mod name;
 mod payload;
 mod plan;
 mod report;
 mod scenario;
 mod schedule;
+mod topic_template;
 mod verify;
 mod what;
 
@@ -16,12 +19,10 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use engine::observer::Observer;
+use name::NAME;
 use plan::Plan;
 use report::measure::Measurement;
 use report::print::MessagePrinter;
-
-/// How messages on stderr begin.
-const NAME: &str = "iot-pub";
 
 fn main() -> ExitCode {
     match run(args::Args::read()) {

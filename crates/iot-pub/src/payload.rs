@@ -3,11 +3,12 @@
 pub(crate) mod clock;
 pub(crate) mod lines;
 pub(crate) mod model;
+mod number;
 pub(crate) mod pace;
 pub(crate) mod random;
 pub(crate) mod recording;
 pub(crate) mod sensor;
-pub(crate) mod template;
+mod template;
 
 use bytes::Bytes;
 

@@ -15,7 +15,7 @@ use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 use crate::payload::sensor::{Kind, NamedModel};
-use crate::payload::template::{TOPIC, Template};
+use crate::topic_template::Template;
 
 /// More than anybody describes on purpose.
 const MAX_DEVICES: usize = 1_000_000;
@@ -247,7 +247,7 @@ fn devices_of(group: &Group, defaults: &Defaults, room: usize) -> Result<Vec<Wan
         ("number".into(), Gap::Number),
     ];
     let in_topic = |why: String| wrong(&group.topic, why);
-    let template = Template::new(group.topic.get_ref(), TOPIC, &gaps).map_err(in_topic)?;
+    let template = Template::new(group.topic.get_ref(), &gaps).map_err(in_topic)?;
     let default_qos = usize::from(defaults.qos as u8);
     let qos = whole(group.qos.as_ref(), default_qos, 0..3)?;
     let qos = u8::try_from(qos).ok().and_then(|qos| qos.try_into().ok());

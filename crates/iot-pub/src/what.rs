@@ -23,8 +23,8 @@ use crate::payload::clock::{Simulation, Speed, parse_start};
 use crate::payload::random::Random;
 use crate::payload::recording::{Recording, Replay};
 use crate::payload::sensor::{Kind, NamedModel};
-use crate::payload::template::{TOPIC, Template};
 use crate::scenario::{self, Wanted};
+use crate::topic_template::Template;
 
 pub(crate) use text::Repeat;
 use text::TextArgs;
@@ -141,7 +141,7 @@ impl FromStr for TopicTemplate {
             ("device".into(), TopicGap::Device),
             ("topic".into(), TopicGap::Topic),
         ];
-        let template = Self(Template::new(text, TOPIC, &gaps)?);
+        let template = Self(Template::new(text, &gaps)?);
         template.topic("1", "topic")?;
         Ok(template)
     }
@@ -252,7 +252,9 @@ impl WhatArgs {
                 let source = match (&message, lines.take()) {
                     (_, Some(lines)) => Source::Lines(lines),
                     (Some(text), _) => Source::Message(text.clone()),
-                    (None, _) => Source::Sensor(Box::new(kind.sensor(readings_of(seed, index)))),
+                    (None, _) => {
+                        Source::Sensor(Box::new(kind.sensor(readings_of(seed, index), &name)))
+                    }
                 };
                 Ok(Device {
                     name,
@@ -284,11 +286,13 @@ impl WhatArgs {
         let simulation = self.simulation();
         let wanted = scenario::read(path, &defaults)?.into_iter().enumerate();
         let device = |(index, wanted): (usize, Wanted)| Device {
+            source: Source::Sensor(Box::new(
+                wanted.kind.sensor(readings_of(seed, index), &wanted.name),
+            )),
             name: wanted.name,
             topic: wanted.topic,
             qos: wanted.qos,
             retain: wanted.retain,
-            source: Source::Sensor(Box::new(wanted.kind.sensor(readings_of(seed, index)))),
             interval: wanted.interval,
             jitter: wanted.jitter,
             simulation,

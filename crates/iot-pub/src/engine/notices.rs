@@ -4,7 +4,7 @@ use iot_cli::{Notices, tell};
 use iot_core::{Error, Event};
 
 use super::counts::messages_were;
-use crate::NAME;
+use crate::name::NAME;
 use crate::plan::Plan;
 
 /// Reports what happens to the connections: one line for all of them where they share the event.

@@ -5,7 +5,7 @@ use iot_cli::tell;
 use iot_core::QoS;
 
 use super::counts::Counts;
-use crate::NAME;
+use crate::name::NAME;
 use crate::verify::verdict::Verdict;
 
 /// The result of a run.

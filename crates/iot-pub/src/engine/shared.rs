@@ -12,7 +12,7 @@ use super::counts::Counts;
 use super::link::Link;
 use super::notices::BrokerNotices;
 use super::observer::Observer;
-use crate::NAME;
+use crate::name::NAME;
 use crate::verify::verifier::Verifier;
 
 /// The state of a run, and a way to wait for it to change.

@@ -18,7 +18,7 @@ use iot_core::TopicName;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use crate::NAME;
+use crate::name::NAME;
 use crate::payload::clock::Speed;
 use crate::payload::pace::{Next, Pace};
 use reader::Reader;

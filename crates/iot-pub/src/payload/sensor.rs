@@ -1,37 +1,14 @@
 //! A simulated sensor: its models, and the payload that holds what they say.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 
 use super::model::{At, Model};
+use super::number::push_number;
 use super::random::Random;
-use super::template::{PAYLOAD, Template, is_name, push_number};
-
-/// What the gaps of a payload template are filled with, but for the models.
-const GAPS: [(&str, Gap); 4] = [
-    ("now", Gap::Now),
-    ("now_ms", Gap::NowMs),
-    ("seq", Gap::Seq),
-    ("device", Gap::Device),
-];
-
-/// What fills a gap.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Gap {
-    /// The reading of the model at this place.
-    Model(usize),
-    /// The time, RFC 3339 in UTC.
-    Now,
-    /// The time in milliseconds since 1970.
-    NowMs,
-    /// Counts the messages of the device, from 1.
-    Seq,
-    /// The device's name.
-    Device,
-}
+use super::template::{Message, NAMES, Template};
 
 /// One model as it is given: `daily(14,26)`, or with a name: `temp=daily(14,26)`.
 #[derive(Debug, Clone)]
@@ -62,7 +39,7 @@ impl NamedModel {
                 "`{name}` can't name a model: a name is a letter, then letters, digits and `_`"
             ));
         }
-        if GAPS.iter().any(|(gap, _)| *gap == name) {
+        if NAMES.contains(&name) {
             return Err(format!(
                 "`{name}` can't name a model: in templates it is something else"
             ));
@@ -74,20 +51,36 @@ impl NamedModel {
     }
 }
 
+/// Returns whether a template can use the text as a name.
+fn is_name(text: &str) -> bool {
+    let is_first = |c: char| c.is_ascii_alphabetic() || c == '_';
+    text.starts_with(is_first) && text.chars().all(|c| is_first(c) || c.is_ascii_digit())
+}
+
 /// What sensors of one kind have in common.
 #[derive(Debug, Clone)]
 pub(crate) struct Kind {
     models: Vec<Model>,
-    template: Arc<Template<Gap>>,
+    payload: Payload,
     precision: Option<usize>,
 }
 
+/// What the payload looks like.
+#[derive(Debug, Clone)]
+enum Payload {
+    /// The reading of the only model.
+    Number,
+    /// A JSON object with the readings of the models with these names.
+    Object(Arc<[String]>),
+    Template(Arc<Template>),
+}
+
 impl Kind {
-    /// Returns the kind with these models, `uniform(25,26)` if there are none. Without a template the payload is the
-    /// number, or JSON with each model's name.
+    /// Returns the kind with these models, `uniform(25,26)` if there are none. Without a template
+    /// the payload is the number, or JSON with each model's name.
     ///
     /// # Errors
-    /// One line, where names are missing, the same, or unknown to the template.
+    /// One line: names are missing, the same, or unknown to the template.
     pub(crate) fn new(
         mut models: Vec<NamedModel>,
         template: Option<&str>,
@@ -96,8 +89,8 @@ impl Kind {
         if models.is_empty() {
             models.push("uniform".parse()?);
         }
-        let mut gaps: Vec<(String, Gap)> = Vec::new();
-        for (place, model) in models.iter().enumerate() {
+        let mut names: Vec<String> = Vec::new();
+        for model in &models {
             let name = match (&model.name, &models[..]) {
                 (Some(name), _) => name.clone(),
                 (None, [_]) => "value".into(),
@@ -105,38 +98,37 @@ impl Kind {
                     return Err("several models need a name each, as in `temp=daily(14,26)`".into());
                 }
             };
-            if gaps.iter().any(|(other, _)| *other == name) {
+            if names.contains(&name) {
                 return Err(format!("two models have the name `{name}`"));
             }
-            gaps.push((name, Gap::Model(place)));
+            names.push(name);
         }
-        let template = match (template, &gaps[..]) {
-            (Some(template), _) => template.to_owned(),
-            (None, [_]) => format!("{{{{{}}}}}", gaps[0].0),
-            (None, gaps) => {
-                let member = |(name, _): &(String, Gap)| format!("\"{name}\": {{{{{name}}}}}");
-                let members: Vec<String> = gaps.iter().map(member).collect();
-                format!("{{{}}}", members.join(", "))
+        let payload = match (template, &names[..]) {
+            (None, [_]) => Payload::Number,
+            (None, _) => Payload::Object(names.into()),
+            (Some(template), _) => {
+                let is_single = names.len() == 1;
+                let mut readings: Vec<(String, usize)> = names.into_iter().zip(0..).collect();
+                // A single model is also the value.
+                if is_single && readings[0].0 != "value" {
+                    readings.push(("value".into(), 0));
+                }
+                Payload::Template(Arc::new(Template::new(template, &readings, precision)?))
             }
         };
-        if let ([_], Some(name)) = (&models[..], &models[0].name)
-            && name != "value"
-        {
-            gaps.push(("value".into(), Gap::Model(0)));
-        }
-        gaps.extend(GAPS.map(|(name, gap)| (name.to_owned(), gap)));
         Ok(Self {
-            template: Arc::new(Template::new(&template, PAYLOAD, &gaps)?),
             models: models.into_iter().map(|model| model.model).collect(),
+            payload,
             precision,
         })
     }
 
-    /// Returns a sensor of this kind.
-    pub(crate) fn sensor(&self, random: Random) -> Sensor {
+    /// Returns the sensor of this kind that is in this device.
+    pub(crate) fn sensor(&self, random: Random, device: &str) -> Sensor {
         Sensor {
             kind: self.clone(),
             random,
+            device: device.into(),
             messages: 0,
         }
     }
@@ -147,37 +139,55 @@ impl Kind {
 pub(crate) struct Sensor {
     kind: Kind,
     random: Random,
+    device: Arc<str>,
     messages: u64,
 }
 
 impl Sensor {
-    /// Returns the payload of the next reading; `None` where all models have dropped out. One of several that has
-    /// dropped out is `null`.
-    pub(crate) fn next(&mut self, at: At, time: DateTime<Utc>, device: &str) -> Option<Bytes> {
+    /// Returns the payload of the next reading; `None` if all models have dropped out. One of
+    /// several that has dropped out is `null`.
+    ///
+    /// # Errors
+    /// What the template cannot do with the readings, on one line.
+    pub(crate) fn next(&mut self, at: At, time: DateTime<Utc>) -> Result<Option<Bytes>, String> {
         let Self { kind, random, .. } = self;
         let models = kind.models.iter_mut();
-        let values: Vec<Option<f64>> = models.map(|model| model.next(at, random)).collect();
-        if values.iter().all(Option::is_none) {
-            return None;
+        let readings: Vec<Option<f64>> = models.map(|model| model.next(at, random)).collect();
+        if readings.iter().all(Option::is_none) {
+            return Ok(None);
         }
         self.messages += 1;
-        let payload = kind.template.fill(|gap, text| {
-            // Writing to memory doesn't fail.
-            let _ = match gap {
-                Gap::Model(place) => match values[*place] {
-                    Some(value) => {
-                        push_number(text, value, kind.precision);
-                        Ok(())
-                    }
-                    None => text.write_str("null"),
-                },
-                Gap::Now => text.write_str(&time.to_rfc3339_opts(SecondsFormat::Millis, true)),
-                Gap::NowMs => write!(text, "{}", time.timestamp_millis()),
-                Gap::Seq => write!(text, "{}", self.messages),
-                Gap::Device => text.write_str(device),
-            };
-        });
-        Some(payload.into())
+        let mut text = String::new();
+        match &kind.payload {
+            Payload::Number => push_reading(&mut text, readings[0], kind.precision),
+            Payload::Object(names) => {
+                let mut separator = "{\"";
+                for (name, reading) in names.iter().zip(readings) {
+                    text.push_str(separator);
+                    text.push_str(name);
+                    text.push_str("\": ");
+                    push_reading(&mut text, reading, kind.precision);
+                    separator = ", \"";
+                }
+                text.push('}');
+            }
+            Payload::Template(template) => {
+                text = template.render(Message {
+                    readings,
+                    time,
+                    seq: self.messages,
+                    device: Arc::clone(&self.device),
+                })?;
+            }
+        }
+        Ok(Some(text.into()))
+    }
+}
+
+fn push_reading(text: &mut String, reading: Option<f64>, precision: Option<usize>) {
+    match reading {
+        Some(reading) => push_number(text, reading, precision),
+        None => text.push_str("null"),
     }
 }
 
@@ -198,14 +208,14 @@ mod tests {
     #[track_caller]
     fn case(models: &[&str], template: Option<&str>, expected: &[Option<&str>]) {
         let kind = kind(models, template).unwrap();
-        let mut sensor = kind.sensor(Random::new(1, 0));
+        let mut sensor = kind.sensor(Random::new(1, 0), "shed");
         let at = At {
             elapsed: Duration::ZERO,
             time_of_day: NaiveTime::MIN,
         };
         let time = DateTime::from_timestamp_millis(1_750_000_000_123).unwrap();
         for expected in expected {
-            let payload = sensor.next(at, time, "shed");
+            let payload = sensor.next(at, time).unwrap();
             let payload = payload.map(|payload| String::from_utf8(payload.into()).unwrap());
             assert_eq!(payload.as_deref(), *expected);
         }

@@ -6,10 +6,10 @@ use std::time::Duration;
 use iot_cli::{Printer, tell};
 use iot_core::Message;
 
-use crate::NAME;
 use crate::engine::counts::messages_were;
 use crate::engine::observer::Observer;
 use crate::engine::outcome::Outcome;
+use crate::name::NAME;
 
 /// Prints each message when it is published, as `TOPIC PAYLOAD`.
 pub(crate) struct MessagePrinter {

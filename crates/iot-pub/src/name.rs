@@ -1,0 +1,4 @@
+//! The name of the program.
+
+/// How messages on stderr begin.
+pub(crate) const NAME: &str = "iot-pub";
