@@ -1,76 +1,14 @@
 //! What an error of the driver means: try again, hold and tell somebody, or this one document is bad.
 
-use std::collections::BTreeMap;
+#[cfg(test)]
+mod tests;
+
 use std::error::Error as _;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use mongodb::error::{Error, ErrorKind, IndexedWriteError};
-use mongodb::event::EventHandler;
-use mongodb::event::sdam::SdamEvent;
-use mongodb::options::ServerAddress;
 
 use crate::failure::Failure;
-
-/// Why the servers are away, as the driver's monitors found it. A failed selection of a server has it only as text, in the
-/// driver's debug form.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Monitor(Arc<Mutex<BTreeMap<String, Option<Error>>>>);
-
-impl Monitor {
-    /// Returns what tells this monitor how the heartbeats go.
-    pub(super) fn handler(&self) -> EventHandler<SdamEvent> {
-        let monitor = self.clone();
-        EventHandler::callback(move |event| match event {
-            SdamEvent::ServerHeartbeatFailed(event) => {
-                monitor.set(&event.server_address, Some(event.failure));
-            }
-            SdamEvent::ServerHeartbeatSucceeded(event) => monitor.set(&event.server_address, None),
-            _ => {}
-        })
-    }
-
-    fn set(&self, server: &ServerAddress, error: Option<Error>) {
-        let mut servers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        servers.insert(server.to_string(), error);
-    }
-
-    /// Returns why no server answers, if that is so.
-    pub(super) fn all_away(&self, database: &str) -> Option<Failure> {
-        let servers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let answers = servers.values().any(Option::is_none);
-        let cause = servers.values().flatten().next().filter(|_| !answers)?;
-        Some(explain(cause, database))
-    }
-
-    /// Returns why no server can be used.
-    fn away(&self, database: &str) -> Failure {
-        let servers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if servers.values().any(Option::is_none) {
-            // One answers at least, and is none to write to. What the others say changes from moment to moment.
-            return Failure::Unknown("no server takes writes (is there a primary?)".to_owned());
-        }
-        match servers.values().flatten().next() {
-            Some(cause) => explain(cause, database),
-            None => Failure::Unknown("no answer in time".to_owned()),
-        }
-    }
-
-    /// Returns what `error` means for the whole command; none of its documents is known to be bad.
-    pub(super) fn failure(&self, error: &Error, database: &str) -> Failure {
-        match &*error.kind {
-            ErrorKind::ServerSelection { .. } => self.away(database),
-            ErrorKind::ConnectionPoolCleared { .. } => {
-                let servers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-                match servers.values().flatten().next() {
-                    Some(cause) => explain(cause, database),
-                    None => Failure::Unknown("connection lost".to_owned()),
-                }
-            }
-            _ => explain(error, database),
-        }
-    }
-}
 
 /// What the server did with one document that it didn't insert.
 #[derive(Debug, PartialEq, Eq)]
@@ -154,7 +92,8 @@ fn index(message: &str) -> Option<&str> {
     rest.split(' ').next()
 }
 
-fn explain(error: &Error, database: &str) -> Failure {
+/// Returns what `error` means for the whole command.
+pub(super) fn explain(error: &Error, database: &str) -> Failure {
     match &*error.kind {
         ErrorKind::Io(error) if is_tls(error) => tls(&io_reason(error)),
         ErrorKind::Io(error) => Failure::Unknown(io_reason(error)),
@@ -252,88 +191,5 @@ fn one_line(text: &str) -> String {
     match line.char_indices().nth(LIMIT) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn case(code: i32, message: &str, expected: &str) {
-        let error: IndexedWriteError = mongodb::bson::deserialize_from_document(
-            mongodb::bson::doc! {"index": 0, "code": code, "errmsg": message},
-        )
-        .unwrap();
-        let found = match refused(&error, "db") {
-            Refused::SameId => "same id".to_owned(),
-            Refused::Bad(reason) => format!("bad: {reason}"),
-            Refused::Failed(failure @ Failure::Unknown(_)) => format!("unknown: {failure}"),
-            Refused::Failed(failure) => format!("not allowed: {failure}"),
-        };
-        assert_eq!(found, expected);
-    }
-
-    #[test]
-    fn a_document_that_was_not_inserted() {
-        let duplicate = |index: &str, key: &str| {
-            format!(
-                "E11000 duplicate key error collection: db.sensors index: {index} dup key: {{ {key} }}"
-            )
-        };
-        case(11000, &duplicate("_id_", "_id: ObjectId('00')"), "same id");
-        case(11000, "", "unknown: too many documents refused at once");
-        let other = duplicate("topic_1", "topic: \" index: _id_ dup key\"");
-        case(11000, &other, &format!("bad: {other}"));
-        case(
-            121,
-            "Document failed validation",
-            "bad: Document failed validation",
-        );
-        case(2, "a\nb", "bad: a");
-        case(10107, "not primary", "unknown: not primary");
-        case(14031, "no space left", "unknown: no space left");
-        case(
-            13,
-            "not authorized on db to execute command { insert: …",
-            "not allowed: not authorized to write to database `db` (give a user in the URL, one with the role readWrite on that database)",
-        );
-    }
-
-    #[test]
-    fn a_failed_connection_in_few_words() {
-        #[track_caller]
-        fn case(error: io::Error, expected: &str) {
-            let error = Error::from(error);
-            assert_eq!(
-                Monitor::default().failure(&error, "db").to_string(),
-                expected
-            );
-        }
-        case(
-            io::ErrorKind::ConnectionRefused.into(),
-            "connection refused",
-        );
-        case(io::ErrorKind::TimedOut.into(), "no answer in time");
-        case(
-            io::ErrorKind::UnexpectedEof.into(),
-            "connection closed by the server",
-        );
-        case(io::Error::from_raw_os_error(113), "No route to host");
-        let lookup = "failed to lookup address information: Name or service not known";
-        case(io::Error::other(lookup), "host not found");
-        case(
-            io::Error::new(
-                io::ErrorKind::InvalidData,
-                "invalid peer certificate: UnknownIssuer",
-            ),
-            "TLS failed: invalid peer certificate: UnknownIssuer (check tls, tlsCAFile and tlsCertificateKeyFile in the URL)",
-        );
-    }
-
-    #[test]
-    fn long_reasons_are_cut_between_characters() {
-        assert_eq!(one_line(&"ü".repeat(301)), format!("{}…", "ü".repeat(300)));
-        assert_eq!(one_line(" \n"), "it gave no reason");
     }
 }

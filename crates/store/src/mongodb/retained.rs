@@ -1,7 +1,7 @@
 //! Retained messages that have come again: what a topic's last stored document holds is looked up, for these alone.
 //!
 //! A collection has no index by topic unless it is asked for, so a search must not read all of it: first the latest
-//! documents are searched for all topics at once, then one topic after the other for as long as [`PATIENCE`] lasts. What is
+//! documents are searched for all topics at once, then one topic after the other for as long as [`SEARCH_TIMEOUT`] lasts. What is
 //! not found by then counts as new, and is stored again.
 
 use std::collections::HashMap;
@@ -12,7 +12,8 @@ use mongodb::bson::{Bson, Document, RawBson, RawDocumentBuf, doc};
 use mongodb::error::{Error, ErrorKind};
 use mongodb::options::{ReadConcern, ReadPreference, SelectionCriteria};
 
-use super::{MongoStore, answer, document};
+use super::collections::Collections;
+use super::document;
 use crate::failure::Failure;
 use crate::reading::Reading;
 use crate::rejection::Rejection;
@@ -20,111 +21,106 @@ use crate::rejection::Rejection;
 /// How many of the latest documents are searched for all topics.
 const LATEST: i64 = 20_000;
 /// How long the rest of one batch may take.
-const PATIENCE: Duration = Duration::from_secs(2);
+const SEARCH_TIMEOUT: Duration = Duration::from_secs(2);
 /// The server has given up, as it was told to.
 const MAX_TIME_EXPIRED: i32 = 50;
 
 /// Last stored values by topic, beside the ids of their documents.
 type Last = HashMap<String, (Bson, RawBson)>;
 
-impl MongoStore {
-    /// Leaves out retained readings whose topics' last values they only repeat; returns the others, and how many were left
-    /// out.
-    pub(super) async fn without_repetitions<'a>(
-        &self,
-        readings: Vec<&'a Reading>,
-    ) -> Result<(Vec<&'a Reading>, u64), Failure> {
-        let is_once = |reading: &&&Reading| reading.extra.as_ref().is_some_and(|extra| extra.once);
-        let topics = distinct(
-            readings
-                .iter()
-                .filter(is_once)
-                .map(|reading| &*reading.topic),
-        );
-        if topics.is_empty() {
-            return Ok((readings, 0));
-        }
-        let newest = if self.options.index || self.options.time_series.is_some() {
-            "reg_date"
-        } else {
-            "_id"
-        };
-        let mut last = self
-            .last(&self.readings, topics, "value", newest, true)
-            .await?;
-        let before = readings.len();
-        let mut fresh = Vec::with_capacity(before);
-        for reading in readings {
-            let value = document::reading(reading)
-                .ok()
-                .and_then(|document| document.get("value").ok().flatten().map(RawBson::from));
-            let id = document::id(reading.id);
-            let known = last.get_mut(&*reading.topic);
-            if is_once(&&reading)
-                && let (Some((last_id, last)), Some(value)) = (&known, &value)
-                // Its own document is there where an attempt has failed only by its answer.
-                && *last_id != id
-                && last == value
-            {
-                continue;
-            }
-            match (known, value) {
-                (Some(known), Some(value)) => *known = (id, value),
-                (None, Some(value)) if is_once(&&reading) => {
-                    last.insert(reading.topic.to_string(), (id, value));
-                }
-                _ => {}
-            }
-            fresh.push(reading);
-        }
-        let left_out = before - fresh.len();
-        Ok((fresh, left_out as u64))
-    }
+/// By what the latest document is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Newest {
+    /// By its time, where an index leads there.
+    RegDate,
+    /// By its `_id`, which has the time in it.
+    Id,
+}
 
-    /// The same with rejections, as far as they are among the latest.
-    pub(super) async fn without_repeated_rejections<'a>(
-        &self,
-        rejections: Vec<&'a Rejection>,
-    ) -> Result<(Vec<&'a Rejection>, u64), Failure> {
-        let once = rejections.iter().filter(|rejection| rejection.once);
-        let topics = distinct(once.map(|rejection| &*rejection.topic));
-        if topics.is_empty() {
-            return Ok((rejections, 0));
+impl Newest {
+    fn field(self) -> &'static str {
+        match self {
+            Self::RegDate => "reg_date",
+            Self::Id => "_id",
         }
-        let last = self
-            .last(&self.rejections, topics, "sha256", "_id", false)
-            .await?;
-        let before = rejections.len();
-        let repeats = |rejection: &&Rejection| {
-            rejection.once
-                && last.get(&*rejection.topic).is_some_and(|(id, sha256)| {
-                    *id != document::id(rejection.id)
-                        && *sha256 == RawBson::String(rejection.sha256_hex())
-                })
-        };
-        let fresh: Vec<_> = rejections
-            .into_iter()
-            .filter(|rejection| !repeats(rejection))
-            .collect();
-        let left_out = before - fresh.len();
-        Ok((fresh, left_out as u64))
     }
+}
 
-    /// Looks up what the last documents of `topics` have in `field`; `newest` is what they are ordered by.
-    async fn last(
-        &self,
-        collection: &Collection<RawDocumentBuf>,
-        topics: Vec<String>,
-        field: &'static str,
-        newest: &'static str,
-        thorough: bool,
-    ) -> Result<Last, Failure> {
-        let search = search(collection.clone(), topics, field, newest, thorough);
-        match answer(tokio::spawn(search)).await? {
-            Ok(last) => Ok(last),
-            Err(error) => Err(self.monitor.failure(&error, self.database.name())),
-        }
+/// Leaves out retained readings whose topics' last values they only repeat; returns the others, and how many were left
+/// out.
+pub(super) async fn without_repetitions<'a>(
+    collections: &Collections,
+    newest: Newest,
+    readings: Vec<&'a Reading>,
+) -> Result<(Vec<&'a Reading>, u64), Failure> {
+    let is_once = |reading: &&&Reading| reading.extra.as_ref().is_some_and(|extra| extra.once);
+    let topics = distinct(
+        readings
+            .iter()
+            .filter(is_once)
+            .map(|reading| &*reading.topic),
+    );
+    if topics.is_empty() {
+        return Ok((readings, 0));
     }
+    let search = search(collections.readings.clone(), topics, "value", newest, true);
+    let mut last = collections.request(search).await?;
+    let before = readings.len();
+    let mut fresh = Vec::with_capacity(before);
+    for reading in readings {
+        let value = document::reading(reading)
+            .ok()
+            .and_then(|document| document.get("value").ok().flatten().map(RawBson::from));
+        let id = document::id(reading.id);
+        let known = last.get_mut(&*reading.topic);
+        if is_once(&&reading)
+            && let (Some((last_id, last)), Some(value)) = (&known, &value)
+            // Its own document is there where an attempt has failed only by its answer.
+            && *last_id != id
+            && last == value
+        {
+            continue;
+        }
+        match (known, value) {
+            (Some(known), Some(value)) => *known = (id, value),
+            (None, Some(value)) if is_once(&&reading) => {
+                last.insert(reading.topic.to_string(), (id, value));
+            }
+            _ => {}
+        }
+        fresh.push(reading);
+    }
+    let left_out = before - fresh.len();
+    Ok((fresh, left_out as u64))
+}
+
+/// The same with rejections, as far as they are among the latest.
+pub(super) async fn without_repeated_rejections<'a>(
+    collections: &Collections,
+    rejections: Vec<&'a Rejection>,
+) -> Result<(Vec<&'a Rejection>, u64), Failure> {
+    let once = rejections.iter().filter(|rejection| rejection.once);
+    let topics = distinct(once.map(|rejection| &*rejection.topic));
+    if topics.is_empty() {
+        return Ok((rejections, 0));
+    }
+    let rejected = collections.rejections.clone();
+    let search = search(rejected, topics, "sha256", Newest::Id, false);
+    let last = collections.request(search).await?;
+    let before = rejections.len();
+    let repeats = |rejection: &&Rejection| {
+        rejection.once
+            && last.get(&*rejection.topic).is_some_and(|(id, sha256)| {
+                *id != document::id(rejection.id)
+                    && *sha256 == RawBson::String(rejection.sha256_hex())
+            })
+    };
+    let fresh: Vec<_> = rejections
+        .into_iter()
+        .filter(|rejection| !repeats(rejection))
+        .collect();
+    let left_out = before - fresh.len();
+    Ok((fresh, left_out as u64))
 }
 
 fn distinct<'a>(topics: impl Iterator<Item = &'a str>) -> Vec<String> {
@@ -134,14 +130,17 @@ fn distinct<'a>(topics: impl Iterator<Item = &'a str>) -> Vec<String> {
     topics
 }
 
+/// Looks up what the last documents of `topics` have in `field`: among the latest ones, and if `thorough` also each topic by
+/// itself.
 async fn search(
     collection: Collection<RawDocumentBuf>,
     mut topics: Vec<String>,
     field: &'static str,
-    newest: &'static str,
+    newest: Newest,
     thorough: bool,
 ) -> Result<Last, Error> {
-    let deadline = Instant::now() + PATIENCE;
+    let newest = newest.field();
+    let deadline = Instant::now() + SEARCH_TIMEOUT;
     let left = || deadline.saturating_duration_since(Instant::now());
     // Whatever the URL says about reading: it has to see what was just written.
     let primary = || SelectionCriteria::ReadPreference(ReadPreference::Primary);
@@ -156,7 +155,7 @@ async fn search(
     ];
     let found = collection
         .aggregate(latest)
-        .max_time(PATIENCE)
+        .max_time(SEARCH_TIMEOUT)
         .selection_criteria(primary())
         .read_concern(ReadConcern::local())
         .await;

@@ -10,12 +10,44 @@ use mongodb::error::Error;
 use mongodb::options::{ReadConcern, ReadPreference, SelectionCriteria};
 use sha2::{Digest, Sha256};
 
+use super::collections::Collections;
+use super::document;
+use crate::failure::Failure;
 use crate::reading::Reading;
 use crate::reading_id::ReadingId;
 use crate::store::SameId;
 
+/// Returns how many of `readings` are what the collection has under their ids, and the others.
+pub(super) async fn compare<'a>(
+    collections: &Collections,
+    same_id: SameId,
+    readings: Vec<&'a Reading>,
+) -> Result<(u64, Vec<&'a Reading>), Failure> {
+    if readings.is_empty() {
+        return Ok((0, readings));
+    }
+    let ids = readings.iter().map(|reading| reading.id).collect();
+    let search = find(collections.readings.clone(), ids);
+    let found = collections.request(search).await?;
+    let fields = fields(same_id);
+    let mut others = Vec::new();
+    let mut same = 0;
+    // Each by itself: several readings of a batch may have the same id, and not the same content.
+    for reading in readings {
+        let Some(theirs) = found.get(&reading.id) else {
+            let reason = "a document vanished while it was compared";
+            return Err(Failure::Unknown(reason.to_owned()));
+        };
+        match document::reading(reading) {
+            Ok(ours) if equal(&ours, theirs, fields) => same += 1,
+            _ => others.push(reading),
+        }
+    }
+    Ok((same, others))
+}
+
 /// The fields by which a reading is told from another one.
-pub(super) fn fields(same_id: SameId) -> &'static [&'static str] {
+fn fields(same_id: SameId) -> &'static [&'static str] {
     match same_id {
         // A document that got more fields since is still ours.
         SameId::Accident => &["topic", "value", "reg_date"],
@@ -25,7 +57,7 @@ pub(super) fn fields(same_id: SameId) -> &'static [&'static str] {
 }
 
 /// Returns the documents that `collection` has under `ids`.
-pub(super) async fn find(
+async fn find(
     collection: Collection<RawDocumentBuf>,
     ids: Vec<ReadingId>,
 ) -> Result<HashMap<ReadingId, RawDocumentBuf>, Error> {
@@ -50,7 +82,7 @@ pub(super) async fn find(
 }
 
 /// Returns whether both are the same in `fields`.
-pub(super) fn equal(ours: &RawDocument, theirs: &RawDocument, fields: &[&str]) -> bool {
+fn equal(ours: &RawDocument, theirs: &RawDocument, fields: &[&str]) -> bool {
     fields
         .iter()
         .all(|field| match (ours.get(field), theirs.get(field)) {

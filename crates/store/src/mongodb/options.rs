@@ -1,0 +1,50 @@
+//! How a collection is used.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::store::SameId;
+
+/// Gets lines for a person: what a store does that somebody should know about.
+pub type Report = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// How a collection is used.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// What another document under a reading's id means.
+    pub same_id: SameId,
+    /// Set where it is a time-series collection, which has no unique ids: what is inserted again is there twice.
+    pub time_series: Option<TimeSeries>,
+    /// Whether it gets an index for questions by topic and time.
+    pub index: bool,
+}
+
+/// How a time-series collection is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeSeries {
+    /// How far apart readings of one topic usually are.
+    pub granularity: Granularity,
+    /// Readings older than this are deleted by the server.
+    pub expire_after: Option<Duration>,
+}
+
+/// How far apart readings of one topic usually are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Granularity {
+    /// Up to about a minute.
+    Seconds,
+    /// Up to about an hour.
+    Minutes,
+    /// Up to about a day.
+    Hours,
+}
+
+impl Granularity {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Seconds => "seconds",
+            Self::Minutes => "minutes",
+            Self::Hours => "hours",
+        }
+    }
+}
