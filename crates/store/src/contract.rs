@@ -4,14 +4,18 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value as Json, json};
 
 use crate::entry::Entry;
+use crate::extra::Extra;
 use crate::reading_id::IdGenerator;
-use crate::store::Stored;
+use crate::store::{SameId, Stored};
 use crate::testing;
 
 /// A store of its own for each rule.
 pub(crate) trait Subject {
-    /// Stores `entries`; those that were there already count as stored.
+    /// Stores `entries`, perhaps not for the first time: those that were there already count as stored.
     fn insert(&mut self, entries: &[Entry]) -> Stored;
+
+    /// Stores `entries` for the first time.
+    fn insert_first(&mut self, entries: &[Entry]) -> Stored;
 
     /// Returns what is in it in order of its ids: topic, value and time.
     fn readings(&mut self) -> Vec<(String, Json, String)>;
@@ -30,12 +34,19 @@ pub(crate) struct StoredRejection {
     pub(crate) reg_date: String,
 }
 
-/// Runs every rule on a new subject.
-pub(crate) fn contract<S: Subject>(mut new: impl FnMut() -> S) {
+/// Runs every rule on a new subject, which is told what another reading with the same id means.
+pub(crate) fn contract<S: Subject>(mut new: impl FnMut(SameId) -> S) {
+    contract_without_unique_ids(|| new(SameId::Accident));
+    stores_nothing_twice(&mut new(SameId::Accident));
+    takes_any_number_at_once(&mut new(SameId::Accident));
+    rejects_another_reading_with_the_same_id(&mut new(SameId::Conflict));
+}
+
+/// Runs the rules that hold also where nothing makes ids unique.
+pub(crate) fn contract_without_unique_ids<S: Subject>(mut new: impl FnMut() -> S) {
     stores_every_kind_of_value(&mut new());
     keeps_rejections_whole(&mut new());
-    stores_nothing_twice(&mut new());
-    takes_any_number_at_once(&mut new());
+    skips_retained_messages_that_repeat_the_last_one(&mut new());
 }
 
 /// Makes entries of one process, a millisecond apart.
@@ -183,6 +194,72 @@ fn takes_any_number_at_once(subject: &mut impl Subject) {
     assert_eq!(found.len(), entries.len());
     for (i, (_, value, _)) in (0_u32..).zip(found) {
         assert_eq!(value, json!(f64::from(i)));
+    }
+}
+
+fn rejects_another_reading_with_the_same_id(subject: &mut impl Subject) {
+    let mut source = Source::new();
+    let first = source.entry("iot/a", "1");
+    let id = first.id();
+    let mut with_same_id = |value: &str| {
+        let entry = source.entry("iot/a", value);
+        Entry::Reading(entry.as_reading().expect("a reading").with_id(id))
+    };
+    let again = with_same_id("1");
+    let others = [with_same_id("2"), with_same_id("3")];
+    assert_eq!(subject.insert_first(&[first]), stored(1, 0));
+    let duplicate = Stored {
+        duplicates: 1,
+        ..Stored::default()
+    };
+    assert_eq!(subject.insert_first(&[again]), duplicate);
+    assert_eq!(subject.insert_first(&others), stored(0, 2));
+    subject.insert(&others);
+    assert_eq!(subject.readings().len(), 1);
+    let mut found = subject.rejections();
+    found.sort_unstable_by(|one, other| one.payload.cmp(&other.payload));
+    assert_eq!(found.len(), 2);
+    for (found, payload) in found.iter().zip([b"2.0", b"3.0"]) {
+        assert_eq!((&*found.topic, &*found.payload), ("iot/a", &payload[..]));
+        assert!(found.reason.contains(&id.to_string()), "{}", found.reason);
+    }
+}
+
+fn skips_retained_messages_that_repeat_the_last_one(subject: &mut impl Subject) {
+    let mut source = Source::new();
+    let mut retained = |topic: &str, payload: &str| {
+        let mut entry = source.entry(topic, payload);
+        match &mut entry {
+            Entry::Reading(reading) => {
+                reading.extra = Some(Box::new(Extra {
+                    once: true,
+                    fields: Vec::new(),
+                }));
+            }
+            Entry::Rejection(rejection) => rejection.once = true,
+        }
+        entry
+    };
+    let skipped = Stored {
+        skipped: 1,
+        ..Stored::default()
+    };
+    for (topic, payload, expected) in [
+        ("iot/a", "1", stored(1, 0)),
+        ("iot/b", "1", stored(1, 0)),
+        ("iot/a", "1", skipped),
+        ("iot/a", "\"1\"", stored(1, 0)),
+        ("iot/a", "1", stored(1, 0)),
+        ("iot/a", "", stored(0, 1)),
+        ("iot/a", "", skipped),
+        ("iot/b", "", stored(0, 1)),
+    ] {
+        let entry = retained(topic, payload);
+        assert_eq!(
+            subject.insert_first(&[entry]),
+            expected,
+            "{topic} {payload}"
+        );
     }
 }
 

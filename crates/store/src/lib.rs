@@ -14,6 +14,7 @@ mod extra;
 mod failure;
 #[cfg(feature = "mongodb")]
 pub mod mongodb;
+mod python_repr;
 mod reading;
 mod reading_id;
 mod rejection;

@@ -25,6 +25,7 @@ pub struct Reading {
 
 impl Reading {
     /// Returns the same reading under another id.
+    #[must_use]
     pub fn with_id(&self, id: ReadingId) -> Self {
         Self { id, ..self.clone() }
     }

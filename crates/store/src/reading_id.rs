@@ -55,6 +55,12 @@ pub struct IdGenerator {
     counter: u32,
 }
 
+impl Default for IdGenerator {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl IdGenerator {
     /// The counter has three bytes.
     const COUNTER_MAX: u32 = 0xff_ff_ff;

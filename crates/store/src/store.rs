@@ -37,7 +37,6 @@ pub trait Store: Send + Sync {
 
 /// What became of the entries of a successful insert or commit; the sum is their number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(clippy::struct_field_names, reason = "the words of the totals")]
 pub struct Stored {
     /// Readings that are stored.
     pub stored: u64,

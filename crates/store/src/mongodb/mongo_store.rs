@@ -150,7 +150,7 @@ impl MongoStore {
             if self.moving.begin(reading.id) {
                 (self.report)(&format!(
                     "store `{}`: another document has the id {} of a reading on `{}`; it gets the id {id}",
-                    self.name, reading.id, reading.topic
+                    self.collections.name, reading.id, reading.topic
                 ));
             }
             moved.push(reading.with_id(id));

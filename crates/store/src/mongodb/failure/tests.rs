@@ -1,4 +1,5 @@
 use super::*;
+use crate::mongodb::monitor::Monitor;
 
 #[track_caller]
 fn case(code: i32, message: &str, expected: &str) {
@@ -46,7 +47,10 @@ fn a_failed_connection_in_few_words() {
     #[track_caller]
     fn case(error: io::Error, expected: &str) {
         let error = Error::from(error);
-        assert_eq!(explain(&error, "db").to_string(), expected);
+        assert_eq!(
+            Monitor::default().failure(&error, "db").to_string(),
+            expected
+        );
     }
     case(
         io::ErrorKind::ConnectionRefused.into(),
