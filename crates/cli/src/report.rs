@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use crate::error::UsageError;
 use crate::is_quiet;
-use iot_core::error::Error;
+use iot_core::error::{ConfigError, Error};
 
 /// clap's own for wrong usage.
 const WRONG_USAGE: u8 = 2;
@@ -49,7 +49,10 @@ fn line(error: &anyhow::Error) -> String {
 }
 
 fn code(error: &anyhow::Error) -> u8 {
-    if error.chain().any(|cause| cause.is::<UsageError>()) {
+    if error
+        .chain()
+        .any(|cause| cause.is::<UsageError>() || cause.is::<ConfigError>())
+    {
         return WRONG_USAGE;
     }
     let ours = error.chain().find_map(|cause| cause.downcast_ref());

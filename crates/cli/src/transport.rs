@@ -16,7 +16,7 @@ pub struct TransportArgs {
     #[arg(long, env = "IOT_UNIX", hide_env_values = true, value_name = "PATH")]
     pub(crate) unix: Option<PathBuf>,
 
-    /// Connect through the SOCKS5 proxy socks5h://[USER[:PASSWORD]@]HOST[:PORT], which resolves the broker's name
+    /// Connect through the SOCKS5 proxy socks5h://[USER:PASSWORD@]HOST[:PORT], which resolves the broker's name
     #[arg(long, env = "IOT_PROXY", hide_env_values = true, value_name = "URL")]
     pub(crate) proxy: Option<String>,
 
@@ -82,6 +82,6 @@ impl TransportArgs {
             .as_deref()
             .map(str::parse)
             .transpose()
-            .map_err(|error: iot_core::Error| UsageError::new(format!("--proxy: {error}")))
+            .map_err(|error: iot_core::ConfigError| UsageError::new(format!("--proxy: {error}")))
     }
 }

@@ -3,6 +3,9 @@
 //! As text an [`Error`] is one line, without its cause's number: what, why, and where there is
 //! something to do about it, that.
 
+pub(crate) mod config;
+pub(crate) mod failure;
+
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
@@ -11,7 +14,9 @@ use crate::message::{InvalidQoS, PacketId, Properties, PropertyError};
 use crate::packet::{self, DecodeError};
 use crate::reason::{ConnectCode, ReasonCode};
 use crate::topic::TopicError;
-use crate::transport::Failure;
+
+pub use config::ConfigError;
+use failure::Failure;
 
 /// An error of this library.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -19,8 +24,8 @@ use crate::transport::Failure;
 pub enum Error {
     /// A value of the configuration, a property, a QoS or a reason code is out of its range, or
     /// doesn't go with another one. Nothing was sent.
-    #[error("{0}")]
-    Config(String),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// A file of the TLS configuration can't be read or doesn't hold what it should, or the
     /// system's authorities are to be trusted and there are none.
     #[error("{0}")]
@@ -196,8 +201,8 @@ impl From<io::Error> for Error {
 }
 
 impl From<InvalidQoS> for Error {
-    fn from(error: InvalidQoS) -> Self {
-        Self::Config(error.to_string())
+    fn from(_: InvalidQoS) -> Self {
+        Self::Config(ConfigError::QoS)
     }
 }
 
@@ -205,7 +210,7 @@ impl From<PropertyError> for Error {
     fn from(error: PropertyError) -> Self {
         match error {
             PropertyError::ResponseTopic(error) => Self::Topic(error),
-            error => Self::Config(error.to_string()),
+            error => Self::Config(ConfigError::Property(error)),
         }
     }
 }

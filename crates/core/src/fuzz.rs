@@ -2,14 +2,10 @@
 //! go round for ever. `fuzz/` runs these for as long as one likes; the tests below do so with a bounded
 //! number of inputs from a seed.
 
-use std::future::Future;
-use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::config::ClientConfig;
 use crate::error::Error;
@@ -18,10 +14,6 @@ use crate::packet::{Codec, Incoming, Outgoing, Publish};
 use crate::protocol::Protocol;
 use crate::session::{Event, Session};
 use crate::topic::{TopicFilter, TopicName};
-
-pub use crate::transport::fuzz::socks;
-#[cfg(feature = "websocket")]
-pub use crate::transport::fuzz::{handshake, websocket};
 
 fn protocol(byte: u8) -> Protocol {
     [Protocol::V31, Protocol::V311, Protocol::V5][usize::from(byte % 3)]
@@ -190,62 +182,6 @@ pub fn session(data: &[u8]) {
     }
 }
 
-/// A stream that holds these bytes and takes any.
-pub(crate) struct Fed<'a> {
-    left: &'a [u8],
-    /// How many come at a time.
-    piece: usize,
-}
-
-impl<'a> Fed<'a> {
-    /// The first byte says how many come at a time.
-    pub(crate) fn new(data: &'a [u8]) -> Self {
-        let (first, left) = data.split_first().unwrap_or((&0, &[]));
-        let piece = 1 + usize::from(*first);
-        Self { left, piece }
-    }
-}
-
-impl AsyncRead for Fed<'_> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<std::io::Result<()>> {
-        let len = self.left.len().min(self.piece).min(buffer.remaining());
-        let (now, later) = self.left.split_at(len);
-        buffer.put_slice(now);
-        self.left = later;
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Fed<'_> {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<std::io::Result<usize>> {
-        Poll::Ready(Ok(bytes.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
-/// Runs what has nothing to wait for.
-pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(value) => value,
-        Poll::Pending => panic!("it waits, though all is there"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use rand::rngs::StdRng;
@@ -312,51 +248,6 @@ mod tests {
                 b"\x86\x04\x70\x02\0\x01",
                 b"\x87\x02\xd0\0",
                 b"\x83\x02\xe0\0",
-            ],
-        );
-    }
-
-    #[cfg(feature = "websocket")]
-    #[test]
-    fn any_bytes_as_websocket_frames() {
-        feed(
-            websocket,
-            &[
-                b"\x82\x02\xd0\0",
-                b"\x02\x01\xd0\x80\x01\0",
-                b"\x89\x01a",
-                b"\x88\x02\x03\xe8",
-                b"\x82\x7e\0\x7e",
-                b"\x82\x7f\x7f\xff\xff\xff\xff\xff\xff\xff",
-            ],
-        );
-    }
-
-    #[cfg(feature = "websocket")]
-    #[test]
-    fn any_bytes_as_the_answer_to_a_websocket_request() {
-        feed(
-            handshake,
-            &[
-                b"HTTP/1.1 101 Switching Protocols\r\n",
-                b"Upgrade: websocket\r\nConnection: Upgrade\r\n",
-                b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n",
-                b"Sec-WebSocket-Protocol: mqtt\r\n\r\n",
-                b"HTTP/1.1 404 Not Found\r\n\r\n",
-            ],
-        );
-    }
-
-    #[test]
-    fn any_bytes_as_a_proxy() {
-        feed(
-            socks,
-            &[
-                b"\x05\0",
-                b"\x05\x02\x01\0",
-                b"\x05\0\0\x01\x7f\0\0\x01\x04\x38",
-                b"\x05\0\0\x03\x01a\x04\x38",
-                b"\x05\xff",
             ],
         );
     }

@@ -101,7 +101,7 @@ mod will;
 pub use client::{Client, ConnectFlags, MessageInfo, Published};
 pub use config::ClientConfig;
 pub use connection::{Connection, Handle};
-pub use error::{Error, Rejection};
+pub use error::{ConfigError, Error, Rejection};
 pub use message::{Message, PacketId, Payload, Properties, QoS};
 pub use packet::{Ack, Auth, ConnAck, SubscribeAck, Subscription};
 pub use protocol::Protocol;

@@ -1,6 +1,6 @@
 //! What a program asks of the broker: one value for each verb, with its MQTT 5 properties.
 
-use crate::error::Error;
+use crate::error::{ConfigError, Error};
 use crate::message::Properties;
 use crate::packet::Subscription;
 use crate::reason::ReasonCode;
@@ -117,9 +117,7 @@ impl AckRequest {
             0x00 | 0x10 | 0x80 | 0x83 | 0x87 | 0x90 | 0x91 | 0x97 | 0x99
         );
         if !allowed {
-            return Err(Error::Config(format!(
-                "a message is not acknowledged with `{reason}`"
-            )));
+            return Err(ConfigError::AckReason(reason).into());
         }
         if let Some(properties) = &properties {
             properties.check()?;

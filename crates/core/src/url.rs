@@ -1,12 +1,36 @@
 //! The part of a URL that says who and where: `[user[:password]@]host[:port]`.
 
-use crate::error::Error;
-
-// None of these shows what stands in the URL: where a part is missing, the password may be taken for
-// another one.
-const BRACKETS: &str =
-    "the URL has no HOST or HOST:PORT: an IPv6 address stands in brackets, [::1]:1883";
-const PORT: &str = "the URL's port is not 1 to 65535 (a `/`, `@` or `:` in a user name or password is written %2F, %40, %3A)";
+/// What is wrong with a URL. No message shows what stands in it: if a part is missing, the password
+/// may be taken for another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UrlError {
+    /// No host is named.
+    #[error("the URL names no host")]
+    NoHost,
+    /// An IPv6 address stands without brackets, or something follows them.
+    #[error("the URL has no HOST or HOST:PORT: an IPv6 address stands in brackets, [::1]:1883")]
+    Brackets,
+    /// What stands in brackets is not an IPv6 address.
+    #[error("the URL has no IPv6 address between the brackets")]
+    Ipv6,
+    /// The host holds a space or a control character.
+    #[error("the URL's host name holds a space or a control character")]
+    Host,
+    /// The port is not 1 to 65535.
+    #[error(
+        "the URL's port is not 1 to 65535 (a `/`, `@` or `:` in a user name or password is written %2F, %40, %3A)"
+    )]
+    Port,
+    /// A `%` without two hexadecimal digits after it, in this part.
+    #[error(
+        "the {0} in the URL has a `%` without two hexadecimal digits after it: a `%` itself is written %25"
+    )]
+    Percent(&'static str),
+    /// This part is not UTF-8 once it is decoded.
+    #[error("the {0} in the URL is not UTF-8 once decoded")]
+    NotUtf8(&'static str),
+}
 
 /// User, password, host and port of a URL, percent-decoded. No message shows the password.
 #[derive(Default, PartialEq, Eq, Clone)]
@@ -25,8 +49,8 @@ impl Authority {
     /// Reads `[user[:password]@]host[:port]`, an IPv6 address in brackets.
     ///
     /// # Errors
-    /// [`Error::Config`], which shows nothing of the URL.
-    pub fn parse(text: &str) -> Result<Self, Error> {
+    /// What is wrong, without anything of the URL.
+    pub fn parse(text: &str) -> Result<Self, UrlError> {
         let (user, place) = match text.rsplit_once('@') {
             Some((user, place)) => (Some(user), place),
             None => (None, text),
@@ -47,33 +71,29 @@ impl Authority {
             Some(Some((host, ""))) => (host, None),
             Some(Some((host, rest))) if rest.starts_with(':') => (host, Some(&rest[1..])),
             Some(_) => {
-                return Err(Error::Config(BRACKETS.into()));
+                return Err(UrlError::Brackets);
             }
         };
         let in_brackets = place.starts_with('[');
         if in_brackets && host.parse::<std::net::Ipv6Addr>().is_err() {
-            return Err(Error::Config(
-                "the URL has no IPv6 address between the brackets".into(),
-            ));
+            return Err(UrlError::Ipv6);
         }
         if port.is_some_and(|port| port.contains(':')) {
-            return Err(Error::Config(BRACKETS.into()));
+            return Err(UrlError::Brackets);
         }
         let host = decode(host, "host")?;
         if host.is_empty() {
-            return Err(Error::Config("the URL names no host".into()));
+            return Err(UrlError::NoHost);
         }
         if host.contains(|char: char| char.is_whitespace() || char.is_control()) {
-            return Err(Error::Config(
-                "the URL's host name holds a space or a control character".into(),
-            ));
+            return Err(UrlError::Host);
         }
         let port = match port {
             None | Some("") => None,
             Some(text) => match text.parse() {
                 // `parse` alone would take a sign.
                 Ok(port @ 1..) if text.bytes().all(|byte| byte.is_ascii_digit()) => Some(port),
-                _ => return Err(Error::Config(PORT.into())),
+                _ => return Err(UrlError::Port),
             },
         };
         Ok(Self {
@@ -97,8 +117,8 @@ impl Authority {
 /// Decodes `%41` to `A`; `name` is the part of the URL that an error names.
 ///
 /// # Errors
-/// [`Error::Config`], which shows nothing of the URL.
-pub fn decode(text: &str, name: &str) -> Result<String, Error> {
+/// What is wrong, without anything of the URL.
+pub fn decode(text: &str, name: &'static str) -> Result<String, UrlError> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
@@ -108,14 +128,11 @@ pub fn decode(text: &str, name: &str) -> Result<String, Error> {
         }
         let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
         let (Some(high), Some(low)) = (digit(rest.next()), digit(rest.next())) else {
-            return Err(Error::Config(format!(
-                "the {name} in the URL has a `%` without two hexadecimal digits after it: a `%` itself is written %25"
-            )));
+            return Err(UrlError::Percent(name));
         };
         bytes.push(u8::try_from(high * 16 + low).unwrap_or_default());
     }
-    String::from_utf8(bytes)
-        .map_err(|_| Error::Config(format!("the {name} in the URL is not UTF-8 once decoded")))
+    String::from_utf8(bytes).map_err(|_| UrlError::NotUtf8(name))
 }
 
 #[cfg(test)]
@@ -150,20 +167,23 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named_and_the_password_never_shown() {
+        let brackets = UrlError::Brackets.to_string();
+        let (brackets, port) = (brackets.as_str(), UrlError::Port.to_string());
+        let port = port.as_str();
         let no_address = "the URL has no IPv6 address between the brackets";
         let spaces = "the URL's host name holds a space or a control character";
         for (text, expected) in [
             ("", "the URL names no host"),
             ("u:secret@", "the URL names no host"),
             (":7", "the URL names no host"),
-            ("u:secret@::1", BRACKETS),
-            ("u:secret@[::1", BRACKETS),
-            ("[::1]7", BRACKETS),
+            ("u:secret@::1", brackets),
+            ("u:secret@[::1", brackets),
+            ("[::1]7", brackets),
             ("[b]", no_address),
-            ("u:secret@b:0", PORT),
-            ("u:secret", PORT),
-            ("b:+7", PORT),
-            ("b:65536", PORT),
+            ("u:secret@b:0", port),
+            ("u:secret", port),
+            ("b:+7", port),
+            ("b:65536", port),
             ("b c", spaces),
             (
                 "u:secret%2@b",

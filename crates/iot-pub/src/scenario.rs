@@ -8,8 +8,9 @@ use std::time::Duration;
 use std::{fmt, fs};
 
 use anyhow::{Context, Result, anyhow};
+use iot_cli::UsageError;
 use iot_cli::{io_reason, parse_duration};
-use iot_core::{Error, QoS, TopicName};
+use iot_core::{QoS, TopicName};
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
@@ -121,7 +122,7 @@ pub(crate) fn read(path: &Path, defaults: &Defaults) -> Result<Vec<Wanted>> {
         .with_context(|| format!("cannot read scenario `{name}`"))?;
     let source = Text { text: &text };
     let wanted = source.devices(defaults);
-    wanted.map_err(|wrong| Error::Config(source.line(&name.to_string(), &wrong)).into())
+    wanted.map_err(|wrong| UsageError::new(source.line(&name.to_string(), &wrong)).into())
 }
 
 /// What is wrong in the file, and where.

@@ -13,6 +13,7 @@ use anyhow::Result;
 use chrono::{DateTime, FixedOffset};
 use clap::Args;
 use clap::builder::BoolishValueParser;
+use iot_cli::UsageError;
 use iot_cli::parse_duration;
 use iot_core::{Error, QoS, TopicName};
 use rand::Rng;
@@ -232,12 +233,12 @@ impl WhatArgs {
             Kind::new(self.model.clone(), template, precision)
         };
         // What is wrong with the models is not the template's fault.
-        kind(None).map_err(Error::Config)?;
+        kind(None).map_err(UsageError::new)?;
         let kind = kind(self.payload_template.as_deref())
-            .map_err(|why| Error::Config(format!("--payload-template: {why}")))?;
+            .map_err(|why| UsageError::new(format!("--payload-template: {why}")))?;
         let topic = match &self.topic {
             Some(topic) => topic.clone(),
-            None => DEFAULT_TOPIC.parse().map_err(Error::Config)?,
+            None => DEFAULT_TOPIC.parse().map_err(UsageError::new)?,
         };
         let message = match &self.message {
             Some(text) => Some(text.clone().into_encoded_bytes().into()),
@@ -248,7 +249,7 @@ impl WhatArgs {
         (0..count)
             .map(|index| {
                 let name = (index + 1).to_string();
-                let topic = topic.topic(&name, "").map_err(Error::Config)?;
+                let topic = topic.topic(&name, "").map_err(UsageError::new)?;
                 let source = match (&message, lines.take()) {
                     (_, Some(lines)) => Source::Lines(lines),
                     (Some(text), _) => Source::Message(text.clone()),

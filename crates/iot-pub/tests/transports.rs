@@ -182,7 +182,7 @@ fn what_makes_no_sense_is_said_before_anything_connects() {
         &["--key", "x"],
         "--key needs --cert FILE, the certificate that the key belongs to",
     );
-    let proxy = "--proxy: a proxy is socks5h://[USER[:PASSWORD]@]HOST[:PORT]";
+    let proxy = "--proxy: a proxy is socks5h://[USER:PASSWORD@]HOST[:PORT]";
     refused(&["--proxy", "http://u:secret@p"], proxy);
     refused(
         &["--proxy", "socks5h://:secret@p"],
@@ -196,7 +196,7 @@ fn what_makes_no_sense_is_said_before_anything_connects() {
             "--cafile",
             "/etc/ssl/certs/ca-certificates.crt",
         ],
-        "`a b` is no host name that a certificate could hold",
+        "`a b` is not a host name that a certificate can hold",
     );
 }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::shared::Client;
-use crate::error::Error;
+use crate::error::{ConfigError, Error};
 #[cfg(feature = "tls")]
 use crate::mutex::lock;
 use crate::transport::Proxy;
@@ -45,9 +45,7 @@ impl<U: Send + 'static> Client<U> {
     pub fn tls_insecure_set(&self, insecure: bool) -> Result<(), Error> {
         let config = Arc::clone(&lock(&self.inner.control).config);
         let Some(options) = config.tls.as_ref().and_then(Tls::options) else {
-            return Err(Error::Config(
-                "tls_insecure_set changes what tls_set has set up: call that first".into(),
-            ));
+            return Err(ConfigError::TlsNotSet.into());
         };
         self.tls_set(&TlsOptions {
             insecure,
@@ -71,7 +69,7 @@ impl<U: Send + 'static> Client<U> {
     ///
     /// # Errors
     /// [`Error::Config`] for a user name, a password or a broker's name of more than 255 bytes, for a
-    /// password without a user name, and on a Unix socket.
+    /// user name or a password without the other, and on a Unix socket.
     pub fn proxy_set(&self, proxy: Option<Proxy>) -> Result<(), Error> {
         self.change(|config| config.proxy = proxy).map(drop)
     }

@@ -1,18 +1,17 @@
-//! What a client is configured with, all defaults in one place.
+//! The settings of a client.
 
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rand::RngExt;
 
-use crate::error::Error;
+use super::proxy::Proxy;
+#[cfg(feature = "tls")]
+use super::tls::Tls;
+use super::transport::Transport;
 use crate::message::Properties;
 use crate::protocol::Protocol;
-#[cfg(feature = "tls")]
-use crate::transport::Tls;
-use crate::transport::{Proxy, Transport};
 use crate::url::Authority;
 use crate::will::Will;
 
@@ -86,7 +85,7 @@ pub struct ClientConfig {
     pub max_inflight: u16,
     /// The queue: messages with QoS 1 and 2 that are accepted and not yet acknowledged, at most,
     /// 1–65,535, those in flight included. When it is full, `publish` takes nothing and returns
-    /// [`Error::QueueFull`]. Default 65,000, which leaves ids for SUBSCRIBE: the protocol has 65,535.
+    /// [`Error::QueueFull`](crate::Error::QueueFull). Default 65,000, which leaves ids for SUBSCRIBE: the protocol has 65,535.
     pub max_queued: u16,
     /// The bytes of the PUBLISH packets of those messages, at most, with the same consequence; one
     /// message alone may be larger. Default 64 MiB.
@@ -207,101 +206,6 @@ impl ClientConfig {
         }
         Authority::join(&self.host, self.port)
     }
-
-    /// Returns the configuration, checked, with a random client id in the place of an empty one.
-    ///
-    /// # Errors
-    /// [`Error::EmptyClientId`] for an empty client id with clean session off, [`Error::Topic`] for a
-    /// response topic that is none, and [`Error::Config`] for a value out of its range and for values
-    /// that don't go together.
-    pub fn checked(mut self) -> Result<Self, Error> {
-        if self.client_id.is_empty() {
-            if !self.clean_session {
-                return Err(Error::EmptyClientId);
-            }
-            self.client_id = random_client_id();
-        }
-        let characters = self.client_id.chars().count();
-        if self.protocol == Protocol::V31 && characters > 23 {
-            return Err(Error::Config(format!(
-                "the client id has {characters} characters, MQTT 3.1 takes at most 23"
-            )));
-        }
-        let will = self.will.as_ref().map_or(0, |will| will.payload.len());
-        for (name, len) in [
-            ("the client id", self.client_id.len()),
-            ("the user name", len(self.username.as_ref())),
-            ("the password", len(self.password.as_ref())),
-            ("the will's payload", will),
-        ] {
-            if len > 65_535 {
-                return Err(Error::Config(format!(
-                    "{name} has {len} bytes, at most 65,535 are allowed"
-                )));
-            }
-        }
-        for (name, text) in [
-            ("the client id", Some(&self.client_id)),
-            ("the user name", self.username.as_ref()),
-        ] {
-            if text.is_some_and(|text| text.contains('\0')) {
-                return Err(Error::Config(format!("{name} holds a NUL character")));
-            }
-        }
-        self.connect_properties().check()?;
-        if let Some(properties) = &self.release_properties {
-            properties.check()?;
-        }
-        if self.authentication_data.is_some() && self.authentication_method.is_none() {
-            return Err(Error::Config(
-                "authentication data need a method [MQTT 5 §3.1.2.11.10]".into(),
-            ));
-        }
-        Transport::check(&self)?;
-        if let Some(properties) = self.will.as_ref().and_then(|will| will.properties.as_ref()) {
-            properties.check()?;
-        }
-        if self.password.is_some() && self.username.is_none() && !self.protocol.is_v5() {
-            return Err(Error::Config(
-                "a password needs a user name (MQTT 3.1.1 [MQTT-3.1.2-22])".into(),
-            ));
-        }
-        if self.keep_alive.subsec_nanos() > 0 {
-            return Err(Error::Config(format!(
-                "the keep alive is {:?}, whole seconds are wanted",
-                self.keep_alive
-            )));
-        }
-        if self.keep_alive.as_secs() > 65_535 {
-            return Err(Error::Config(format!(
-                "the keep alive is {} s, at most 65,535 s are allowed",
-                self.keep_alive.as_secs()
-            )));
-        }
-        for (name, value) in [
-            ("max_inflight", self.max_inflight.into()),
-            ("max_queued", self.max_queued.into()),
-            ("receive_maximum", self.receive_maximum.into()),
-            ("maximum_packet_size", self.maximum_packet_size),
-        ] {
-            if value == 0 {
-                return Err(Error::Config(format!("{name} is 0, at least 1 is needed")));
-            }
-        }
-        Ok(self)
-    }
-}
-
-fn len(text: Option<&String>) -> usize {
-    text.map_or(0, String::len)
-}
-
-/// A client id of 18 letters and digits, `iot-` first: every MQTT version takes it
-/// [MQTT-3.1.3-5].
-fn random_client_id() -> String {
-    let mut rng = rand::rng();
-    let random = (0..14).map(|_| char::from(rng.sample(rand::distr::Alphanumeric)));
-    "iot-".chars().chain(random).collect()
 }
 
 /// Everything but the password.
@@ -319,121 +223,5 @@ impl fmt::Debug for ClientConfig {
             .field("username", &self.username)
             .field("manual_ack", &self.manual_ack)
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::message::QoS;
-    use crate::topic::TopicName;
-
-    #[test]
-    fn an_empty_client_id_becomes_a_random_one() {
-        let first = ClientConfig::default().checked().unwrap().client_id;
-        let second = ClientConfig::default().checked().unwrap().client_id;
-        assert_ne!(first, second);
-        assert!(first.len() <= 23 && first.starts_with("iot-"), "{first}");
-    }
-
-    #[test]
-    fn an_empty_client_id_with_clean_session_off_is_an_error_that_says_so() {
-        let config = ClientConfig {
-            clean_session: false,
-            ..ClientConfig::default()
-        };
-        assert_eq!(
-            config.checked().unwrap_err().to_string(),
-            "an empty client id needs clean session on: without an id the broker cannot find the session again"
-        );
-    }
-
-    #[test]
-    fn mqtt_3_1_takes_client_ids_of_23_characters() {
-        let of = |protocol, length| {
-            let config = ClientConfig {
-                protocol,
-                ..ClientConfig::new("ü".repeat(length))
-            };
-            config.checked().map(|config| config.client_id.len())
-        };
-        assert_eq!(of(Protocol::V31, 23).unwrap(), 46);
-        assert_eq!(
-            of(Protocol::V31, 24).unwrap_err().to_string(),
-            "the client id has 24 characters, MQTT 3.1 takes at most 23"
-        );
-        assert!(of(Protocol::V311, 24).is_ok() && of(Protocol::V5, 24).is_ok());
-        // The random one fits.
-        assert_eq!(of(Protocol::V31, 0).unwrap(), 18);
-    }
-
-    #[test]
-    fn values_out_of_range_are_named() {
-        #[track_caller]
-        fn case(config: ClientConfig, expected: &str) {
-            assert_eq!(config.checked().unwrap_err().to_string(), expected);
-        }
-        let default = ClientConfig::default;
-        case(
-            ClientConfig {
-                keep_alive: Duration::from_secs(65_536),
-                ..default()
-            },
-            "the keep alive is 65536 s, at most 65,535 s are allowed",
-        );
-        case(
-            ClientConfig {
-                keep_alive: Duration::from_millis(1_500),
-                ..default()
-            },
-            "the keep alive is 1.5s, whole seconds are wanted",
-        );
-        case(
-            ClientConfig {
-                username: Some("a\0".into()),
-                ..default()
-            },
-            "the user name holds a NUL character",
-        );
-        case(
-            ClientConfig {
-                password: Some("s3cret".into()),
-                ..default()
-            },
-            "a password needs a user name (MQTT 3.1.1 [MQTT-3.1.2-22])",
-        );
-        case(
-            ClientConfig {
-                maximum_packet_size: 0,
-                ..default()
-            },
-            "maximum_packet_size is 0, at least 1 is needed",
-        );
-        case(
-            ClientConfig {
-                will: Some(Will {
-                    topic: TopicName::new("t").unwrap(),
-                    payload: Bytes::new(),
-                    qos: QoS::AtMostOnce,
-                    retain: false,
-                    properties: Some(Properties {
-                        content_type: Some("\0".into()),
-                        ..Properties::default()
-                    }),
-                }),
-                ..default()
-            },
-            "a content type holds a NUL character",
-        );
-    }
-
-    #[test]
-    fn debug_output_does_not_show_the_password() {
-        let config = ClientConfig {
-            username: Some("ada".into()),
-            password: Some("s3cret".into()),
-            ..ClientConfig::default()
-        };
-        assert!(!format!("{config:?}").contains("s3cret"));
     }
 }

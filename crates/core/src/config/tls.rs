@@ -1,30 +1,14 @@
-//! TLS by rustls: whom to trust, who we are, and what went wrong in words.
-
-mod files;
-mod keylog;
-mod verifier;
-mod words;
+//! The settings of TLS, and what is loaded from them.
 
 use std::fmt;
-use std::io;
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls;
+use tokio_rustls::rustls::ClientConfig;
+use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::Duplex;
-use crate::error::Error;
-use keylog::KeyLogFile;
-use rustls::pki_types::ServerName;
-use rustls::version::{TLS12, TLS13};
-use verifier::Verifier;
+use crate::error::config::ConfigError;
 
 /// What TLS is set up from: Paho's `tls_set`, and mosquitto's options of the same names. The default
 /// trusts the authorities that the operating system trusts.
@@ -78,117 +62,56 @@ pub enum TlsVersion {
 }
 
 impl FromStr for TlsVersion {
-    type Err = Error;
+    type Err = ConfigError;
 
     /// Reads `1.2` and `1.3`, and mosquitto's `tlsv1.2` and `tlsv1.3`.
-    fn from_str(text: &str) -> Result<Self, Error> {
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
         match text {
             "1.2" | "tlsv1.2" => Ok(Self::V12),
             "1.3" | "tlsv1.3" => Ok(Self::V13),
-            _ => Err(Error::Config(
-                "TLS versions are 1.2 and 1.3; older ones are broken".into(),
-            )),
+            _ => Err(ConfigError::TlsVersion),
         }
     }
 }
 
-impl TlsOptions {
-    /// Reads all files and checks that they fit together. What comes out is cheap to clone, and to be
-    /// shared by many clients.
-    ///
-    /// # Errors
-    /// [`Error::Config`] for options that don't go together, [`Error::Tls`] for a file that can't be
-    /// read or doesn't hold what it should.
-    pub fn load(&self) -> Result<Tls, Error> {
-        let versions = match self.version {
-            None => &[&TLS13, &TLS12][..],
-            Some(TlsVersion::V12) => &[&TLS12],
-            Some(TlsVersion::V13) => &[&TLS13],
-        };
-        for protocol in &self.alpn {
-            if !(1..=255).contains(&protocol.len()) {
-                return Err(Error::Config(format!(
-                    "the ALPN protocol `{protocol}` has {} bytes, 1 to 255 are allowed",
-                    protocol.len()
-                )));
-            }
-        }
-        let pair = match (&self.cert, &self.key) {
-            (None, None) => None,
-            (Some(cert), Some(key)) => Some((cert, key)),
-            (Some(_), None) => {
-                return Err(Error::Config(
-                    "--cert needs --key FILE, the certificate's private key".into(),
-                ));
-            }
-            (None, Some(_)) => {
-                return Err(Error::Config(
-                    "--key needs --cert FILE, the certificate that the key belongs to".into(),
-                ));
-            }
-        };
-        // Named, not the process's default: others in the process may have set another one, or none.
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let verifier = Verifier::new(self, &provider)?;
-        let config = rustls::ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(versions)
-            .map_err(|error| Error::Tls(format!("TLS cannot be set up: {error}")))?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier));
-        let mut config = match pair {
-            None => config.with_no_client_auth(),
-            Some((cert, key)) => {
-                let chain = files::certificates(cert, "client certificate")?;
-                config
-                    .with_client_auth_cert(chain, files::private_key(key)?)
-                    .map_err(|error| words::of_pair(&error, cert, key))?
-            }
-        };
-        config.alpn_protocols = self.alpn.iter().map(|name| name.clone().into()).collect();
-        if let Some(path) = &self.keylog {
-            config.key_log = Arc::new(KeyLogFile::open(path)?);
-        }
-        Ok(Tls {
-            config: Arc::new(config),
-            options: Some(Arc::new(self.clone())),
-        })
-    }
-}
-
-/// A TLS configuration, ready for use. Clones share it, and the sessions that brokers let be resumed.
+/// A TLS configuration, ready for use: [`TlsOptions::load`] makes it. Clones share it, and the TLS
+/// sessions that they resume.
 #[derive(Clone)]
 pub struct Tls {
-    config: Arc<rustls::ClientConfig>,
+    config: Arc<ClientConfig>,
     /// What it was made from.
     options: Option<Arc<TlsOptions>>,
 }
 
 impl Tls {
     /// Returns a configuration of rustls' own as it is: Paho's `tls_set_context`.
-    pub fn from_rustls(config: Arc<rustls::ClientConfig>) -> Self {
+    pub fn from_rustls(config: Arc<ClientConfig>) -> Self {
         Self {
             config,
             options: None,
         }
     }
 
+    /// Returns the configuration that was loaded from these options.
+    pub(crate) fn loaded(config: ClientConfig, options: TlsOptions) -> Self {
+        Self {
+            config: Arc::new(config),
+            options: Some(Arc::new(options)),
+        }
+    }
+
+    /// Returns the configuration as rustls has it.
+    pub(crate) fn rustls(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.config)
+    }
+
     /// Returns what it was loaded from; `None` after [`from_rustls`](Self::from_rustls).
     pub fn options(&self) -> Option<&TlsOptions> {
         self.options.as_deref()
     }
-
-    /// Does the handshake with the broker of that name.
-    pub(super) async fn connect(&self, host: &str, socket: TcpStream) -> io::Result<Secured> {
-        let name = server_name(host).map_err(io::Error::other)?;
-        let connector = TlsConnector::from(Arc::clone(&self.config));
-        match connector.connect(name, socket).await {
-            Ok(stream) => Ok(Secured(stream)),
-            Err(error) => Err(words::of_handshake(error)),
-        }
-    }
 }
 
-/// The same one, not only an equal one.
+/// Two are equal if they share one configuration.
 impl PartialEq for Tls {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.config, &other.config)
@@ -203,62 +126,7 @@ impl fmt::Debug for Tls {
     }
 }
 
-/// The name that the broker's certificate is checked for.
-pub(super) fn server_name(host: &str) -> Result<ServerName<'static>, Error> {
-    ServerName::try_from(host.to_owned()).map_err(|_| {
-        Error::Config(format!(
-            "`{host}` is no host name that a certificate could hold"
-        ))
-    })
-}
-
-/// A TLS connection whose errors are told in words.
-#[derive(Debug)]
-pub(super) struct Secured(TlsStream<TcpStream>);
-
-impl Duplex for Secured {
-    fn socket(&self) -> Option<&TcpStream> {
-        Some(self.0.get_ref().0)
-    }
-}
-
-impl AsyncRead for Secured {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match Pin::new(&mut self.0).poll_read(cx, buf) {
-            // Brokers that just close, without TLS's own goodbye, are common. MQTT has its own framing and
-            // acknowledgements: an attacker who cuts the stream gains nothing by that.
-            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                Poll::Ready(Ok(()))
-            }
-            result => result.map_err(words::of_stream),
-        }
-    }
-}
-
-impl AsyncWrite for Secured {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0)
-            .poll_write(cx, bytes)
-            .map_err(words::of_stream)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0)
-            .poll_flush(cx)
-            .map_err(words::of_stream)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0)
-            .poll_shutdown(cx)
-            .map_err(words::of_stream)
-    }
+/// Returns the name that the broker's certificate is checked for.
+pub(crate) fn server_name(host: &str) -> Result<ServerName<'static>, ConfigError> {
+    ServerName::try_from(host.to_owned()).map_err(|_| ConfigError::HostName(host.into()))
 }

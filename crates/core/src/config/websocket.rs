@@ -1,23 +1,18 @@
-//! MQTT over WebSocket (RFC 6455, MQTT 3.1.1 §6): the handshake, and the payloads of binary frames as
-//! one stream of bytes.
-//!
-//! MQTT packets don't care for the borders of frames, so nothing here collects a message: bytes
-//! are handed on as they come, whatever length a frame announces, and all that is written in one call
-//! leaves in one frame.
-
-mod frame;
-#[cfg(any(test, fuzzing))]
-pub(super) mod fuzz;
-mod handshake;
-mod stream;
+//! The settings of MQTT over WebSocket.
 
 use std::fmt;
-use std::io;
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue, uri::PathAndQuery};
 
-use crate::error::Error;
-use stream::WebSocketStream;
+use crate::error::config::ConfigError;
+
+/// Headers that WebSocket sets itself, or that would change what the request means.
+const RESERVED: [&str; 4] = [
+    "connection",
+    "upgrade",
+    "content-length",
+    "transfer-encoding",
+];
 
 /// Options of MQTT over WebSocket (RFC 6455): Paho's `ws_set_options`. They are checked when they are
 /// used.
@@ -42,53 +37,29 @@ impl Default for WebSocket {
 
 impl WebSocket {
     /// Checks that it can stand in an HTTP request.
-    pub(super) fn check(&self) -> Result<(), Error> {
-        let bad = |why: String| Err(Error::Config(why));
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
         if !self.path.starts_with('/') {
-            return bad(format!(
-                "the WebSocket path `{}` does not begin with `/`",
-                self.path.escape_debug()
-            ));
+            return Err(ConfigError::WebSocketPathRelative(self.path.clone()));
         }
-        if !self.path.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return bad(format!(
-                "the WebSocket path `{}` holds what has to be percent-encoded",
-                self.path.escape_debug()
-            ));
+        // What follows a `#` is never sent.
+        let fits = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
+        if !self.path.bytes().all(fits) || self.path.parse::<PathAndQuery>().is_err() {
+            return Err(ConfigError::WebSocketPath(self.path.clone()));
         }
         for (name, value) in &self.headers {
-            let name = name.as_str();
-            if !is_token(name) {
-                return bad(format!("`{}` is no name of a header", name.escape_debug()));
+            let Ok(header) = name.parse::<HeaderName>() else {
+                return Err(ConfigError::WebSocketHeaderName(name.clone()));
+            };
+            let header = header.as_str();
+            if RESERVED.contains(&header) || header.starts_with("sec-websocket-") {
+                return Err(ConfigError::WebSocketHeaderReserved(name.clone()));
             }
-            let own = [
-                "connection",
-                "upgrade",
-                "content-length",
-                "transfer-encoding",
-            ];
-            let lower = name.to_ascii_lowercase();
-            if own.contains(&lower.as_str()) || lower.starts_with("sec-websocket-") {
-                return bad(format!("the header `{name}` belongs to WebSocket itself"));
-            }
-            // The value may be a secret.
-            if value.chars().any(char::is_control) {
-                return bad(format!(
-                    "the value of the header `{name}` holds a control character"
-                ));
+            if HeaderValue::from_bytes(value.as_bytes()).is_err() {
+                return Err(ConfigError::WebSocketHeaderValue(name.clone()));
             }
         }
         Ok(())
     }
-}
-
-/// RFC 9110 §5.6.2.
-fn is_token(name: &str) -> bool {
-    let other = b"!#$%&'*+-.^_`|~";
-    !name.is_empty()
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || other.contains(&byte))
 }
 
 /// Everything but the values of headers, which may be secrets.
@@ -100,18 +71,6 @@ impl fmt::Debug for WebSocket {
             .field("headers", &names)
             .finish()
     }
-}
-
-/// Does the handshake with the broker at `address`, `HOST:PORT`.
-pub(super) async fn open<S: AsyncRead + AsyncWrite + Unpin>(
-    options: &WebSocket,
-    address: &str,
-    mut stream: S,
-) -> io::Result<WebSocketStream<S>> {
-    let rest = handshake::shake(options, address, &mut stream)
-        .await
-        .map_err(handshake::in_words)?;
-    Ok(WebSocketStream::new(stream, rest))
 }
 
 #[cfg(test)]
@@ -146,15 +105,15 @@ mod tests {
         refused(
             "/a b",
             fine,
-            "the WebSocket path `/a b` holds what has to be percent-encoded",
+            "the WebSocket path `/a b` has to be percent-encoded",
         );
         refused(
             "/a\r\nX: y",
             fine,
-            "the WebSocket path `/a\\r\\nX: y` holds what has to be percent-encoded",
+            "the WebSocket path `/a\\r\\nX: y` has to be percent-encoded",
         );
-        refused("/", ("a b", ""), "`a b` is no name of a header");
-        refused("/", ("", ""), "`` is no name of a header");
+        refused("/", ("a b", ""), "`a b` is not the name of a header");
+        refused("/", ("", ""), "`` is not the name of a header");
         refused(
             "/",
             ("Upgrade", "x"),

@@ -1,4 +1,4 @@
-//! What goes wrong between the socket and MQTT, in words.
+//! What goes wrong between the socket and MQTT.
 
 use std::io;
 
@@ -12,12 +12,12 @@ pub(crate) struct Failure {
 
 impl Failure {
     /// A failure that another try doesn't mend: it lies with how client or broker are set up.
-    pub(super) fn permanent(text: impl Into<String>) -> io::Error {
+    pub(crate) fn permanent(text: impl Into<String>) -> io::Error {
         Self::of(io::ErrorKind::InvalidData, text, true)
     }
 
     /// A failure that may pass.
-    pub(super) fn temporary(kind: io::ErrorKind, text: impl Into<String>) -> io::Error {
+    pub(crate) fn temporary(kind: io::ErrorKind, text: impl Into<String>) -> io::Error {
         Self::of(kind, text, false)
     }
 
@@ -39,19 +39,4 @@ impl Failure {
     fn within(error: &io::Error) -> Option<&Self> {
         error.get_ref()?.downcast_ref()
     }
-}
-
-/// What a stranger wrote, fit for one line of ours: printable, and not too long.
-#[cfg(feature = "websocket")]
-pub(super) fn printable(text: &[u8]) -> String {
-    let text = String::from_utf8_lossy(text);
-    let mut shown: String = text
-        .chars()
-        .take(100)
-        .map(|char| if char.is_control() { '\u{fffd}' } else { char })
-        .collect();
-    if text.chars().nth(100).is_some() {
-        shown.push('…');
-    }
-    shown
 }

@@ -4,7 +4,7 @@ use super::event::Event;
 use super::log::LogLevel;
 use super::phase::Phase;
 use super::state::Session;
-use crate::error::Error;
+use crate::error::{ConfigError, Error};
 use crate::message::Properties;
 use crate::packet::{Disconnect, Outgoing};
 use crate::reason::ReasonCode;
@@ -42,9 +42,7 @@ impl Session {
             0x00 | 0x04 | 0x80..=0x83 | 0x90 | 0x93..=0x99
         );
         if !is_allowed {
-            return Err(Error::Config(format!(
-                "a client does not disconnect with `{reason}`"
-            )));
+            return Err(ConfigError::DisconnectReason(reason).into());
         }
         let properties = match properties {
             Some(properties) if self.config.protocol.is_v5() => {
@@ -67,10 +65,7 @@ impl Session {
         if connect.session_expiry_interval.unwrap_or(0) == 0
             && properties.session_expiry_interval.unwrap_or(0) > 0
         {
-            return Err(Error::Config(
-                "the session ends with the connection, as CONNECT said: DISCONNECT can't keep it"
-                    .into(),
-            ));
+            return Err(ConfigError::SessionExpiry.into());
         }
         let mut properties = Box::new(properties);
         let packet = Outgoing::Disconnect(Disconnect {

@@ -3,7 +3,7 @@
 use super::event::Event;
 use super::state::Session;
 use super::tokens::{AckToken, ReleaseToken};
-use crate::error::Error;
+use crate::error::{ConfigError, Error};
 use crate::message::Properties;
 use crate::packet::{Ack, Oversized};
 use crate::reason::ReasonCode;
@@ -46,9 +46,7 @@ impl Session {
             0x00 | 0x10 | 0x80 | 0x83 | 0x87 | 0x90 | 0x91 | 0x97 | 0x99
         );
         if !is_allowed {
-            return Err(Error::Config(format!(
-                "a message is not acknowledged with `{reason}`"
-            )));
+            return Err(ConfigError::AckReason(reason).into());
         }
         if let Some(properties) = &properties {
             properties.check()?;

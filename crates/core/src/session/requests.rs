@@ -3,7 +3,7 @@
 use super::limits::check_size;
 use super::packet_ids::Use;
 use super::state::Session;
-use crate::error::Error;
+use crate::error::{ConfigError, Error};
 use crate::message::{PacketId, Properties};
 use crate::packet::{Outgoing, Subscription};
 use crate::topic::TopicFilter;
@@ -128,29 +128,23 @@ fn check_subscriptions(
     match identifiers {
         [] | [1..=0x0fff_ffff] => {}
         [other] => {
-            return Err(Error::Config(format!(
-                "the subscription identifier is {other}, 1 to 268,435,455 are allowed"
-            )));
+            return Err(ConfigError::SubscriptionIdentifier(*other).into());
         }
         many => {
-            return Err(Error::Config(format!(
-                "there are {} subscription identifiers, one at most is allowed",
-                many.len()
-            )));
+            return Err(ConfigError::SubscriptionIdentifiers(many.len()).into());
         }
     }
     for subscription in subscriptions {
         let filter = &subscription.filter;
         if subscription.retain_handling > 2 {
-            return Err(Error::Config(format!(
-                "the retain handling of `{filter}` is {}, 0 to 2 are allowed",
-                subscription.retain_handling
-            )));
+            return Err(ConfigError::RetainHandling {
+                filter: filter.to_string(),
+                value: subscription.retain_handling,
+            }
+            .into());
         }
         if subscription.no_local && filter.is_shared() {
-            return Err(Error::Config(format!(
-                "shared subscription `{filter}` can't be no-local [MQTT-3.8.3-4]"
-            )));
+            return Err(ConfigError::SharedNoLocal(filter.to_string()).into());
         }
     }
     Ok(())

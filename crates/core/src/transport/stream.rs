@@ -1,23 +1,10 @@
-//! How bytes travel: TCP or a Unix socket, TLS and WebSocket on top, through a SOCKS5 proxy where one
-//! is named. What comes out is one stream to read from and to write to.
-
-mod failure;
-#[cfg(any(test, fuzzing))]
-pub(crate) mod fuzz;
-mod proxy;
-mod tcp;
-#[cfg(feature = "tls")]
-mod tls;
-#[cfg(feature = "websocket")]
-mod websocket;
+//! The byte stream to the broker, put together as configured.
 
 use std::io::{self, Read};
 #[cfg(unix)]
 use std::os::fd::AsFd;
 #[cfg(windows)]
 use std::os::windows::io::AsSocket;
-#[cfg(unix)]
-use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -26,99 +13,14 @@ use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 
-use crate::config::ClientConfig;
-use crate::error::Error;
-
-pub(crate) use failure::Failure;
-pub use proxy::Proxy;
+use super::duplex::Duplex;
 #[cfg(feature = "tls")]
-pub use tls::{Tls, TlsOptions, TlsVersion};
+use super::tls;
 #[cfg(feature = "websocket")]
-pub use websocket::WebSocket;
-
-/// What carries the MQTT packets; TLS comes on top of it where
-/// [`tls`](ClientConfig::tls) is set. Paho's `transport="tcp"`, `"websockets"` and `"unix"`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Transport {
-    /// A TCP connection.
-    #[default]
-    Tcp,
-    /// WebSocket over a TCP connection (MQTT 3.1.1 §6).
-    #[cfg(feature = "websocket")]
-    WebSocket(WebSocket),
-    /// A Unix socket, by its path; `host` and `port` don't matter then, and TLS, a proxy and a local
-    /// address are errors.
-    #[cfg(unix)]
-    Unix(PathBuf),
-}
-
-impl Transport {
-    /// Returns the path of the Unix socket.
-    #[cfg(unix)]
-    pub(crate) fn path(&self) -> Option<&Path> {
-        match self {
-            Self::Unix(path) => Some(path),
-            _ => None,
-        }
-    }
-
-    /// Checks what can't work together, before anything is dialled.
-    pub(crate) fn check(config: &ClientConfig) -> Result<(), Error> {
-        #[cfg(feature = "tls")]
-        let tls = config.tls.as_ref();
-        #[cfg(unix)]
-        if config.transport.path().is_some() {
-            #[cfg(feature = "tls")]
-            if tls.is_some() {
-                return Err(Error::Config(
-                    "a Unix socket stays on this machine: it is used without TLS".into(),
-                ));
-            }
-            for (set, name) in [
-                (config.proxy.is_some(), "proxy"),
-                (config.bind_address.is_some(), "local address"),
-            ] {
-                if set {
-                    return Err(Error::Config(format!(
-                        "a Unix socket is reached without a {name}"
-                    )));
-                }
-            }
-        }
-        #[cfg(feature = "tls")]
-        if tls.is_some() {
-            tls::server_name(&config.host)?;
-        }
-        #[cfg(feature = "websocket")]
-        if let Self::WebSocket(options) = &config.transport {
-            options.check()?;
-        }
-        if let Some(proxy) = &config.proxy {
-            proxy.check(&config.host)?;
-        }
-        Ok(())
-    }
-}
-
-/// What a stream can do.
-trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {
-    /// Returns the TCP socket below, where there is one.
-    fn socket(&self) -> Option<&TcpStream>;
-}
-
-impl Duplex for TcpStream {
-    fn socket(&self) -> Option<&TcpStream> {
-        Some(self)
-    }
-}
-
-#[cfg(unix)]
-impl Duplex for UnixStream {
-    fn socket(&self) -> Option<&TcpStream> {
-        None
-    }
-}
+use super::websocket;
+use super::{proxy, tcp};
+use crate::config::ClientConfig;
+use crate::config::Transport;
 
 /// An open byte stream to the broker.
 pub(crate) struct Stream {
@@ -136,12 +38,13 @@ impl Stream {
         }
         let socket = match &config.proxy {
             None => tcp::connect(config, &config.host, config.port).await?,
-            Some(proxy) => proxy.connect(config).await?,
+            Some(proxy) => proxy::connect(proxy, config).await?,
         };
         socket.set_nodelay(config.nodelay)?;
         #[cfg(feature = "tls")]
         if let Some(tls) = &config.tls {
-            return Self::dressed(config, tls.connect(&config.host, socket).await?).await;
+            let secured = tls::connect(tls, &config.host, socket).await?;
+            return Self::layered(config, secured).await;
         }
         if let Transport::Tcp = config.transport {
             return Ok(Self {
@@ -149,7 +52,7 @@ impl Stream {
                 is_bare: true,
             });
         }
-        Self::dressed(config, socket).await
+        Self::layered(config, socket).await
     }
 
     /// Returns whether nothing lies between the packets and TCP.
@@ -207,10 +110,10 @@ impl Stream {
         not(feature = "websocket"),
         expect(clippy::unused_async, reason = "the other build waits for an answer")
     )]
-    async fn dressed(config: &ClientConfig, stream: impl Duplex + 'static) -> io::Result<Self> {
+    async fn layered(config: &ClientConfig, stream: impl Duplex + 'static) -> io::Result<Self> {
         #[cfg(feature = "websocket")]
         if let Transport::WebSocket(options) = &config.transport {
-            let stream = websocket::open(options, &config.address(), stream).await?;
+            let stream = websocket::connect(options, &config.address(), stream).await?;
             return Ok(Self::new(stream));
         }
         let _ = config;

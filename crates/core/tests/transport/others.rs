@@ -126,7 +126,6 @@ fn a_proxy_that_lets_nobody_in_is_named() {
         ),
         ("ada:wrong@", "it refuses user name and password"),
         ("eve:right@", "it refuses user name and password"),
-        ("ada@", "it refuses user name and password"),
     ] {
         let config = through(&proxy.url_as(user), config(broker.port()));
         fails_with(config, &format!("proxy `{address}`: {why}"), true);
@@ -162,14 +161,10 @@ fn replies_that_are_no_socks_are_bounded_and_named() {
             true,
         ),
         (&[b"\x04\x5b"], "it does not speak SOCKS5", true),
-        (
-            &[b"\x05\x01"],
-            "it chose authentication method 1, which it was not offered",
-            true,
-        ),
+        (&[b"\x05\x01"], "its answer is not one of SOCKS5", true),
         (
             &[b"\x05\x02"],
-            "it chose authentication method 2, which it was not offered",
+            "it asks for a password without having been offered one",
             true,
         ),
         (
@@ -184,12 +179,12 @@ fn replies_that_are_no_socks_are_bounded_and_named() {
         ),
         (
             &[b"\x05\x00", b"\x05\x63\x00\x01"],
-            "it answered with the unknown code 99",
+            "its answer is not one of SOCKS5",
             true,
         ),
         (
             &[b"\x05\x00", b"\x05\x00\x00\x09"],
-            "it answered with address type 9",
+            "its answer is not one of SOCKS5",
             true,
         ),
         (

@@ -2,12 +2,10 @@
 
 use std::thread::{self, JoinHandle};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use iot_core::ClientConfig;
 use iot_core::transport::{TlsOptions, Transport, WebSocket};
-use sha1::{Digest as _, Sha1};
 use testkit::{Authority, Broker, Conversation, ScriptedPeer};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::*;
 
@@ -95,9 +93,7 @@ impl Server {
         let answer = format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Accept: {}\r\nSec-WebSocket-Protocol: {protocol}\r\n\r\n",
-            STANDARD.encode(Sha1::digest(format!(
-                "{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-            )))
+            derive_accept_key(key.as_bytes())
         );
         self.conversation.send(answer.as_bytes());
     }
@@ -130,6 +126,8 @@ impl Server {
     }
 }
 
+/// What one message may hold: the largest MQTT packet, and something beside it.
+const LARGEST_MESSAGE: u64 = 268_435_460 + 64 * 1024;
 const CONNACK: &[u8] = b"\x82\x04\x20\x02\x00\x00";
 
 /// A server on a thread of its own, which says yes and reads CONNECT before `play`.
@@ -173,7 +171,7 @@ fn path_and_headers_are_as_asked_for() {
         "{request}"
     );
     for line in [
-        "Authorization: Bearer abc",
+        "authorization: Bearer abc",
         "Host: front.example",
         "Sec-WebSocket-Protocol: mqtt",
         "Sec-WebSocket-Version: 13",
@@ -250,52 +248,70 @@ fn several_packets_leave_in_one_frame() {
 #[test]
 fn what_a_server_may_not_send_ends_the_connection_and_is_named() {
     let not_allowed = |what: &str| format!("the broker sent what WebSocket does not allow: {what}");
+    let larger = |size: u64| not_allowed(&format!("message too long: {size} > {LARGEST_MESSAGE}"));
+    let ping_of_126_bytes = [&b"\x89\x7e\x00\x7e"[..], &[0; 126]].concat();
     for (frame, close, expected) in [
         (
             &b"\x81\x04\x20\x02\x00\x00"[..],
             1003,
-            not_allowed("a text frame, and MQTT's are binary"),
+            not_allowed("a text message, and MQTT's are binary"),
         ),
         (
             b"\x80\x01x",
             1002,
-            not_allowed("the continuation of nothing"),
+            not_allowed("continue frame but nothing to continue"),
         ),
         (
             b"\x02\x00\x82\x00",
             1002,
-            not_allowed("a new message within another one"),
+            not_allowed("while waiting for more fragments received: BINARY"),
         ),
         (
             b"\x82\x84\0\0\0\0\x20\x02\0\0",
             1002,
-            not_allowed("a masked frame"),
+            not_allowed("received a masked frame from server"),
         ),
-        (b"\x92\x00", 1002, not_allowed("a frame with reserved bits")),
-        (b"\x8b\x00", 1002, not_allowed("a frame of an unknown kind")),
+        (b"\x92\x00", 1002, not_allowed("reserved bits are non-zero")),
         (
-            b"\x89\x7e\x00\x7e",
+            b"\x8b\x00",
             1002,
-            not_allowed("a control frame of more than 125 bytes"),
+            not_allowed("encountered invalid opcode: 11"),
         ),
+        (b"\x09\x00", 1002, not_allowed("fragmented control frame")),
         (
-            b"\x82\x7f\xff\0\0\0\0\0\0\0",
+            &ping_of_126_bytes,
             1002,
-            not_allowed("a frame longer than the protocol allows"),
+            not_allowed("control frame too big (payload must be 125 bytes or less)"),
         ),
-        (
-            b"\x88\x0a\x03\xf0go\x1baway\xff",
-            1000,
-            "the broker closed the WebSocket with code 1008: go\u{fffd}away\u{fffd}".into(),
-        ),
-        (b"\x88\x00", 1000, "the broker closed the connection".into()),
-        // A frame that announces more than any machine has, and then ends.
+        // Announced lengths that no machine has memory for.
+        (b"\x82\x7f\xff\0\0\0\0\0\0\0", 1009, larger(0xff << 56)),
         (
             b"\x82\x7f\x7f\xff\xff\xff\xff\xff\xff\xff\x20",
-            0,
+            1009,
+            larger(u64::MAX / 2),
+        ),
+        (
+            b"\x88\x09\x03\xf0go\x1baway",
+            1008,
+            "the broker closed the WebSocket with code 1008: go\u{fffd}away".into(),
+        ),
+        (
+            b"\x88\x06\x03\xf0go\xff\xff",
+            1007,
+            not_allowed("text that is not UTF-8"),
+        ),
+        (
+            b"\x88\x02\x03\xe9",
+            1001,
             "the broker closed the connection".into(),
         ),
         (b"\x82", 0, "the broker closed the connection".into()),
+        // A frame that ends before its payload has come.
+        (
+            b"\x82\x05\x20",
+            0,
+            "the broker closed the connection".into(),
+        ),
     ] {
         let bytes = frame.to_vec();
         let (port, played) = server(move |mut server| {
@@ -320,8 +336,7 @@ fn a_server_that_chooses_another_protocol_is_left() {
         server.open_for("chat");
         server.conversation.expect_end();
     });
-    let expected =
-        "the answer to the WebSocket request chooses the protocol `chat`, and `mqtt` was offered";
+    let expected = "the answer to the WebSocket request chooses another protocol than `mqtt`";
     fails_with(plain(port), expected, true);
     answered.join().unwrap();
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
+use iot_cli::UsageError;
 use iot_cli::{ConnectArgs, Given, parse_duration};
-use iot_core::Error;
 
 use crate::plan::{Load, ReportFormat};
 use crate::schedule::rate::Rate;
@@ -73,53 +73,56 @@ impl LoadArgs {
     }
 
     /// Checks what goes together with the options of a connection, and lets the prefix stand for the id there.
-    pub(crate) fn check(&self, connect: &mut ConnectArgs, what: &WhatArgs) -> Result<(), Error> {
+    pub(crate) fn check(
+        &self,
+        connect: &mut ConnectArgs,
+        what: &WhatArgs,
+    ) -> Result<(), UsageError> {
         if self.rate.is_some() && what.has_interval() {
-            return Err(Error::Config(
-                "--rate and --interval both say when: give one of them".into(),
+            return Err(UsageError::new(
+                "--rate and --interval both say when: give one of them",
             ));
         }
         if self.rate.is_some() && what.is_replay() {
-            return Err(Error::Config(
-                "--replay has the pace of its recording: give --speed instead of --rate".into(),
+            return Err(UsageError::new(
+                "--replay has the pace of its recording: give --speed instead of --rate",
             ));
         }
         if let (Some(_), Some(option)) = (self.devices, what.file()) {
-            return Err(Error::Config(format!(
+            return Err(UsageError::new(format!(
                 "{option} has a file that says which devices there are: leave out --devices"
             )));
         }
         if let Some(option) = what.fixes_payload().filter(|_| self.verify) {
-            return Err(Error::Config(format!(
+            return Err(UsageError::new(format!(
                 "--verify numbers the messages in a payload of its own, and {option} fixes the payload: leave one of them out"
             )));
         }
         let is_load = self.connections > 1 || self.rate.is_some() || self.report.is_some();
         let is_many = is_load || self.verify || self.devices.is_some();
         if what.repeat().is_some() && is_many {
-            return Err(Error::Config(
-                "--repeat repeats one device's message: for load, give --count COUNT instead"
-                    .into(),
+            return Err(UsageError::new(
+                "--repeat repeats one device's message: for load, give --count COUNT instead",
             ));
         }
         if what.is_lines() && is_many {
-            return Err(Error::Config(
-                "--stdin-line is one device on one connection: leave out the options of many devices and load".into(),
+            return Err(UsageError::new(
+                "--stdin-line is one device on one connection: leave out the options of many devices and load",
             ));
         }
         if self.connections == 1 {
             return Ok(());
         }
         if connect.id.is_some() {
-            return Err(Error::Config(
-                "--id is one client's: give --id-prefix PREFIX alone, for clients PREFIX1, PREFIX2 and so on".into(),
+            return Err(UsageError::new(
+                "--id is one client's: give --id-prefix PREFIX alone, for clients PREFIX1, PREFIX2 and so on",
             ));
         }
         if let Some(prefix) = &connect.session.id_prefix {
             connect.id = Some(format!("{prefix}1"));
         } else if connect.disable_clean_session {
-            return Err(Error::Config(
-                "--disable-clean-session needs client ids, for the broker to find the sessions by: give --id-prefix PREFIX".into(),
+            return Err(UsageError::new(
+                "--disable-clean-session needs client ids, for the broker to find the sessions by: give --id-prefix PREFIX",
             ));
         }
         Ok(())

@@ -9,8 +9,8 @@ use anyhow::{Context, Result, anyhow};
 use bytes::Bytes;
 use clap::Args;
 use clap::builder::BoolishValueParser;
+use iot_cli::UsageError;
 use iot_cli::io_reason;
-use iot_core::Error;
 
 use crate::payload::lines::Lines;
 
@@ -122,7 +122,7 @@ impl TextArgs {
         read.map_err(|error| anyhow!(io_reason(&error)))
             .with_context(|| format!("cannot read {what}"))?;
         if payload.len() as u64 > LARGEST {
-            return Err(Error::Config(format!(
+            return Err(UsageError::new(format!(
                 "{what} has more than {LARGEST} bytes, which no MQTT message may"
             ))
             .into());

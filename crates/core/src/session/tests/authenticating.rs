@@ -197,7 +197,7 @@ fn without_a_method_or_a_connection_there_is_no_auth() {
     };
     assert_eq!(
         only_data.checked().unwrap_err().to_string(),
-        "authentication data need a method [MQTT 5 §3.1.2.11.10]"
+        "authentication data needs an authentication method (MQTT 5 §3.1.2.11.10)"
     );
 }
 

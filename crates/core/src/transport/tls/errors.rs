@@ -5,13 +5,13 @@ use std::path::Path;
 
 use tokio_rustls::rustls;
 
-use super::super::Failure;
 use super::verifier::is_authority;
 use crate::error::Error;
+use crate::error::failure::Failure;
 use rustls::{AlertDescription, CertificateError, InconsistentKeys};
 
 /// Why a certificate and a key are no pair.
-pub(super) fn of_pair(error: &rustls::Error, cert: &Path, key: &Path) -> Error {
+pub(super) fn unusable_pair(error: &rustls::Error, cert: &Path, key: &Path) -> Error {
     let (cert, key) = (cert.display(), key.display());
     Error::Tls(match error {
         rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
@@ -24,7 +24,7 @@ pub(super) fn of_pair(error: &rustls::Error, cert: &Path, key: &Path) -> Error {
 }
 
 /// Why there is no connection.
-pub(super) fn of_handshake(error: io::Error) -> io::Error {
+pub(super) fn no_connection(error: io::Error) -> io::Error {
     match error.kind() {
         io::ErrorKind::UnexpectedEof
         | io::ErrorKind::ConnectionReset
@@ -32,12 +32,12 @@ pub(super) fn of_handshake(error: io::Error) -> io::Error {
             error.kind(),
             "the broker closed the connection during the TLS handshake (does it speak TLS on this port?)",
         ),
-        _ => of_stream(error),
+        _ => broken(error),
     }
 }
 
 /// Why a connection breaks.
-pub(super) fn of_stream(error: io::Error) -> io::Error {
+pub(super) fn broken(error: io::Error) -> io::Error {
     let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
     match cause.map(explain) {
         Some(text) => Failure::permanent(text),
@@ -50,8 +50,8 @@ fn explain(error: &rustls::Error) -> String {
         _ if is_authority(error) => {
             "the broker's certificate is that of an authority, which is trusted only if --cafile names just this one".into()
         }
-        rustls::Error::InvalidCertificate(error) => of_certificate(error),
-        rustls::Error::AlertReceived(alert) => of_alert(*alert),
+        rustls::Error::InvalidCertificate(error) => certificate(error),
+        rustls::Error::AlertReceived(alert) => alert_received(*alert),
         rustls::Error::InvalidMessage(_) | rustls::Error::InappropriateMessage { .. } => {
             "the broker does not speak TLS on this port".into()
         }
@@ -62,7 +62,7 @@ fn explain(error: &rustls::Error) -> String {
     }
 }
 
-fn of_certificate(error: &CertificateError) -> String {
+fn certificate(error: &CertificateError) -> String {
     const DAY: u64 = 24 * 60 * 60;
     match error {
         CertificateError::ExpiredContext { time, not_after } => format!(
@@ -111,7 +111,7 @@ fn shown(name: &str) -> String {
     format!("`{}`", inner.trim_matches('"').escape_debug())
 }
 
-fn of_alert(alert: AlertDescription) -> String {
+fn alert_received(alert: AlertDescription) -> String {
     match alert {
         AlertDescription::CertificateRequired => {
             "the broker wants a client certificate (--cert FILE --key FILE)".into()

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use tokio_rustls::rustls;
 
-use super::{TlsOptions, files};
+use super::pem;
+use crate::config::TlsOptions;
 use crate::error::Error;
 use rustls::CertificateError::{NotValidForName, NotValidForNameContext};
 use rustls::client::WebPkiServerVerifier;
@@ -21,7 +22,7 @@ use rustls::{DigitallySignedStruct, RootCertStore, SignatureScheme};
 #[derive(Debug)]
 pub(super) struct Verifier {
     chain: Arc<WebPkiServerVerifier>,
-    /// What the user has named.
+    /// The certificates of `cafile` and `capath`.
     named: Vec<CertificateDer<'static>>,
     checks_name: bool,
 }
@@ -31,7 +32,7 @@ impl Verifier {
         let mut named = Vec::new();
         let mut roots = RootCertStore::empty();
         if let Some(path) = &options.cafile {
-            named = files::certificates(path, "CA file")?;
+            named = pem::certificates(path, "CA file")?;
             for certificate in &named {
                 roots.add(certificate.clone()).map_err(|error| {
                     Error::Tls(format!("CA file `{}`: {error}", path.display()))
@@ -39,7 +40,7 @@ impl Verifier {
             }
         }
         if let Some(folder) = &options.capath {
-            let found = files::certificates_in(folder)?;
+            let found = pem::certificates_in(folder)?;
             roots.add_parsable_certificates(found.iter().cloned());
             named.extend(found);
         }

@@ -1,207 +1,157 @@
-//! The payloads of binary frames as a stream of bytes, in both directions.
+//! The payloads of binary messages as a stream of bytes, in both directions. MQTT packets need not meet
+//! the borders of messages.
 
-use std::future::Future as _;
+use std::fmt;
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, BytesMut};
-use rand::Rng as _;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
+use bytes::{Buf, Bytes};
+use futures_util::{Sink, Stream};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::super::failure::printable;
-use super::super::{Duplex, Failure};
-use super::frame::{self, Head, LONGEST_CONTROL, Opcode};
+use super::super::duplex::Duplex;
+use crate::error::failure::Failure;
 
 /// Bytes of one frame that we write, at most.
 const WRITE_CHUNK: usize = 64 * 1024;
-/// A read buffer that is larger is not kept for the next time, an idle connection's none at all.
-const READ_CHUNK: usize = 4 * 1024;
-const KEPT_OUTPUT: usize = 8 * 1024;
-/// Close codes, RFC 6455 §7.4.1.
-const NORMAL: u16 = 1000;
-const GOING_AWAY: u16 = 1001;
-const PROTOCOL_ERROR: u16 = 1002;
-const UNSUPPORTED: u16 = 1003;
+/// What one read asks for. An idle connection keeps as much.
+const READ_CHUNK: usize = 8 * 1024;
+/// The largest MQTT packet, and what a broker may put beside it into one message: a smaller limit would
+/// end connections over packets that MQTT passes over.
+const LARGEST_MESSAGE: usize = 268_435_460 + 64 * 1024;
+
+/// Returns what the library may hold, and that it writes at once.
+pub(super) fn limits() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(READ_CHUNK)
+        .write_buffer_size(0)
+        .max_message_size(Some(LARGEST_MESSAGE))
+        .max_frame_size(Some(LARGEST_MESSAGE))
+}
 
 /// A WebSocket after its handshake.
-#[expect(clippy::struct_excessive_bools, reason = "each is a matter of its own")]
-pub(crate) struct WebSocketStream<S> {
-    inner: S,
-    /// Frames as they came, so far as they are not looked at.
-    input: BytesMut,
-    /// Bytes of the present data frame that are still to come.
-    left: u64,
-    /// Whether a message goes on after the present frame.
-    fragmented: bool,
-    /// Set once the server has said that it closes.
-    closed: bool,
-    /// Whole frames that are to be written.
-    output: BytesMut,
-    /// The answer to the latest ping: one is enough, however many have come (RFC 6455 §5.5.3).
-    pong: Option<Vec<u8>>,
-    close_sent: bool,
-    /// Whether what is written may still lie in the layer below, which packs it up.
-    unflushed: bool,
-    /// What is to be told once the bytes before it are taken.
-    failed: Option<io::Error>,
+pub(in super::super) struct WebSocketStream<S> {
+    inner: tokio_tungstenite::WebSocketStream<S>,
+    /// What has come of the present message and is not yet taken.
+    input: Bytes,
+    state: State,
+}
+
+enum State {
+    Open,
+    /// We have said that we close, and read on until the broker does.
+    Closing,
+    /// Nothing more is to be read; the error is to be returned once.
+    Ended(Option<io::Error>),
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
-    /// Goes on after the handshake, with what came behind its answer.
-    pub(super) fn new(inner: S, input: BytesMut) -> Self {
+    pub(super) fn new(inner: tokio_tungstenite::WebSocketStream<S>) -> Self {
         Self {
             inner,
-            input,
-            left: 0,
-            fragmented: false,
-            closed: false,
-            output: BytesMut::new(),
-            pong: None,
-            close_sent: false,
-            unflushed: false,
-            failed: None,
+            input: Bytes::new(),
+            state: State::Open,
         }
     }
 
-    /// Appends a frame to the output.
-    fn put(&mut self, opcode: Opcode, payload: &[u8]) {
-        let mut mask = [0; 4];
-        rand::rng().fill_bytes(&mut mask);
-        frame::put(&mut self.output, opcode, payload, mask);
-    }
-
-    fn put_close(&mut self, code: u16) {
-        if !std::mem::replace(&mut self.close_sent, true) {
-            self.put(Opcode::Close, &code.to_be_bytes());
-        }
-    }
-
-    /// Writes what is put, as far as the stream takes it.
-    fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !self.close_sent
-            && let Some(payload) = self.pong.take()
-        {
-            self.put(Opcode::Pong, &payload);
-        }
-        while !self.output.is_empty() {
-            let written = ready!(Pin::new(&mut self.inner).poll_write(cx, &self.output))?;
-            if written == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
-            self.output.advance(written);
-            self.unflushed = true;
-        }
-        if self.output.capacity() > KEPT_OUTPUT {
-            self.output = BytesMut::new();
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    /// Writes what is put, to the very end.
-    fn poll_flush_below(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_drain(cx))?;
-        if self.unflushed {
-            ready!(Pin::new(&mut self.inner).poll_flush(cx))?;
-            self.unflushed = false;
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    /// Moves what has come of payloads to `buf`, and looks at the frames between.
-    fn unpack(&mut self, buf: &mut ReadBuf<'_>) {
-        while !self.closed {
-            if self.left > 0 {
-                let here = self.input.len().min(buf.remaining());
-                let here = usize::try_from(self.left).map_or(here, |left| left.min(here));
-                if here == 0 {
-                    return;
-                }
-                buf.put_slice(&self.input[..here]);
-                self.input.advance(here);
-                self.left -= here as u64;
-                continue;
-            }
-            let (head, own) = match Head::read(&self.input) {
-                Ok(Some(found)) => found,
-                Ok(None) => return,
-                Err(what) => return self.fail(PROTOCOL_ERROR, what),
+    fn send_close(&mut self, code: CloseCode) {
+        if matches!(self.state, State::Open) {
+            let close = CloseFrame {
+                code,
+                reason: "".into(),
             };
-            match head.opcode {
-                Opcode::Close | Opcode::Ping | Opcode::Pong => {
-                    // Taken whole; `Head` has seen to it that it is short.
-                    let length = usize::try_from(head.length).unwrap_or(LONGEST_CONTROL);
-                    if self.input.len() < own + length {
-                        return;
-                    }
-                    self.input.advance(own);
-                    let payload = self.input.split_to(length);
-                    self.control(head.opcode, &payload);
-                    continue;
-                }
-                Opcode::Text => {
-                    return self.fail(UNSUPPORTED, "a text frame, and MQTT's are binary");
-                }
-                Opcode::Binary if self.fragmented => {
-                    return self.fail(PROTOCOL_ERROR, "a new message within another one");
-                }
-                Opcode::Continuation if !self.fragmented => {
-                    return self.fail(PROTOCOL_ERROR, "the continuation of nothing");
-                }
-                Opcode::Binary | Opcode::Continuation => {}
-            }
-            self.input.advance(own);
-            self.fragmented = !head.last;
-            self.left = head.length;
+            // If the stream takes nothing any more, the next flush tells.
+            let _ = Pin::new(&mut self.inner).start_send(Message::Close(Some(close)));
+            self.state = State::Closing;
         }
     }
 
-    fn control(&mut self, opcode: Opcode, payload: &[u8]) {
-        if opcode == Opcode::Ping {
-            self.pong = Some(payload.to_vec());
-        }
-        if opcode != Opcode::Close {
-            return;
-        }
-        self.closed = true;
-        self.put_close(NORMAL);
-        let Some((code, reason)) = payload.split_first_chunk() else {
-            return;
-        };
-        let code = u16::from_be_bytes(*code);
-        if code != NORMAL && code != GOING_AWAY {
-            let reason = printable(reason);
-            let colon = if reason.is_empty() { "" } else { ": " };
-            self.failed = Some(Failure::temporary(
-                io::ErrorKind::ConnectionAborted,
-                format!("the broker closed the WebSocket with code {code}{colon}{reason}"),
-            ));
-        }
-    }
-
-    /// The server breaks the rules: it is told so, and nothing more is read.
-    fn fail(&mut self, code: u16, what: &str) {
-        self.closed = true;
-        self.put_close(code);
-        self.failed = Some(Failure::temporary(
+    /// The broker breaks the rules: it is told so, and nothing more is read.
+    fn fail(&mut self, code: CloseCode, what: &str) {
+        self.send_close(code);
+        self.state = State::Ended(Some(Failure::temporary(
             io::ErrorKind::InvalidData,
             format!("the broker sent what WebSocket does not allow: {what}"),
-        ));
+        )));
     }
 
-    /// Reads once into our buffer; returns whether there was anything.
-    fn poll_fill(&mut self, cx: &mut Context<'_>, wanted: usize) -> Poll<io::Result<bool>> {
-        self.input.reserve(wanted.max(READ_CHUNK));
-        let reading = pin!(self.inner.read_buf(&mut self.input));
-        let read = ready!(reading.poll(cx))?;
-        Poll::Ready(Ok(read > 0))
+    /// Takes what the library has read.
+    fn receive(&mut self, received: Option<Result<Message, Error>>) -> io::Result<()> {
+        match received {
+            Some(Ok(Message::Binary(payload))) => self.input = payload,
+            Some(Ok(Message::Text(_))) => {
+                self.fail(
+                    CloseCode::Unsupported,
+                    "a text message, and MQTT's are binary",
+                );
+            }
+            // The library answers pings, and closes.
+            Some(Ok(Message::Close(frame))) => self.state = State::Ended(closed(frame.as_ref())),
+            Some(Ok(_)) => {}
+            Some(Err(Error::Io(error))) => return Err(error),
+            Some(Err(Error::Protocol(error))) => match error {
+                ProtocolError::ResetWithoutClosingHandshake => self.state = State::Ended(None),
+                error => self.fail(CloseCode::Protocol, &uncapitalized(&error)),
+            },
+            Some(Err(Error::Capacity(error))) => self.fail(CloseCode::Size, &uncapitalized(&error)),
+            Some(Err(Error::Utf8(_))) => self.fail(CloseCode::Invalid, "text that is not UTF-8"),
+            Some(Err(error)) => self.fail(CloseCode::Protocol, &uncapitalized(&error)),
+            None => self.state = State::Ended(None),
+        }
+        Ok(())
+    }
+}
+
+/// Why the broker closes, if it is not the normal end.
+fn closed(frame: Option<&CloseFrame>) -> Option<io::Error> {
+    let frame = frame.filter(|frame| !matches!(frame.code, CloseCode::Normal | CloseCode::Away))?;
+    let code = u16::from(frame.code);
+    let reason = printable(&frame.reason);
+    let colon = if reason.is_empty() { "" } else { ": " };
+    Some(Failure::temporary(
+        io::ErrorKind::ConnectionAborted,
+        format!("the broker closed the WebSocket with code {code}{colon}{reason}"),
+    ))
+}
+
+/// What a stranger wrote, fit for one line of ours: printable, and not too long.
+fn printable(text: &str) -> String {
+    let mut shown: String = text
+        .chars()
+        .take(100)
+        .map(|char| if char.is_control() { '\u{fffd}' } else { char })
+        .collect();
+    if text.chars().nth(100).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// The library's sentence, as the end of one of ours.
+fn uncapitalized(error: &impl fmt::Display) -> String {
+    let text = error.to_string();
+    let mut chars = text.chars();
+    let first = chars.next().map(|first| first.to_ascii_lowercase());
+    first.into_iter().chain(chars).collect()
+}
+
+fn io_error(error: Error) -> io::Error {
+    match error {
+        Error::Io(error) => error,
+        // What is written after a close.
+        _ => io::ErrorKind::BrokenPipe.into(),
     }
 }
 
 impl<S: Duplex> Duplex for WebSocketStream<S> {
     fn socket(&self) -> Option<&TcpStream> {
-        self.inner.socket()
+        self.inner.get_ref().socket()
     }
 }
 
@@ -212,46 +162,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for WebSocketStream<S> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        let before = buf.filled().len();
         if buf.remaining() == 0 {
             return Poll::Ready(Ok(()));
         }
         loop {
-            this.unpack(buf);
-            // Pongs and the answer to a close leave as soon as they can. If the stream takes nothing any
-            // more, the next write tells.
-            let drained = this.poll_flush_below(cx);
-            if buf.filled().len() > before {
-                if this.input.is_empty() && buf.capacity() <= READ_CHUNK {
-                    this.input = BytesMut::new();
-                }
+            if !this.input.is_empty() {
+                let here = this.input.len().min(buf.remaining());
+                buf.put_slice(&this.input[..here]);
+                this.input.advance(here);
                 return Poll::Ready(Ok(()));
             }
-            if this.closed {
-                if let Poll::Ready(Ok(())) = drained {
-                    // Said to the layers below as well, now that our answer is out.
-                    let _ = Pin::new(&mut this.inner).poll_shutdown(cx);
+            if let State::Ended(error) = &mut this.state {
+                let error = error.take();
+                // Our close leaves as far as the stream takes it, and the layers below end too.
+                if let Poll::Ready(Ok(())) = Pin::new(&mut this.inner).poll_flush(cx) {
+                    let _ = Pin::new(this.inner.get_mut()).poll_shutdown(cx);
                 }
-                return Poll::Ready(this.failed.take().map_or(Ok(()), Err));
+                return Poll::Ready(error.map_or(Ok(()), Err));
             }
-            if this.left >= buf.remaining() as u64 && this.input.is_empty() {
-                // All of it is payload: past our buffer, into the reader's.
-                ready!(Pin::new(&mut this.inner).poll_read(cx, buf))?;
-                this.left -= (buf.filled().len() - before) as u64;
-                return Poll::Ready(Ok(()));
-            }
-            match this.poll_fill(cx, buf.remaining()) {
-                Poll::Ready(Ok(true)) => {}
-                Poll::Ready(Ok(false)) => return Poll::Ready(Ok(())),
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => {
-                    if this.input.is_empty() {
-                        // An idle connection keeps no buffer.
-                        this.input = BytesMut::new();
-                    }
-                    return Poll::Pending;
-                }
-            }
+            let received = ready!(Pin::new(&mut this.inner).poll_next(cx));
+            this.receive(received)?;
         }
     }
 }
@@ -262,29 +192,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for WebSocketStream<S> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if self.close_sent {
+        if !matches!(self.state, State::Open) {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
-        ready!(self.poll_drain(cx))?;
+        ready!(Pin::new(&mut self.inner).poll_ready(cx)).map_err(io_error)?;
         let bytes = &bytes[..bytes.len().min(WRITE_CHUNK)];
         if bytes.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        self.put(Opcode::Binary, bytes);
-        // What isn't taken now leaves with the next write or flush.
-        match self.poll_drain(cx) {
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            _ => Poll::Ready(Ok(bytes.len())),
-        }
+        // What the stream doesn't take now leaves with the next write or flush.
+        let message = Message::Binary(Bytes::copy_from_slice(bytes));
+        let sent = Pin::new(&mut self.inner).start_send(message);
+        Poll::Ready(sent.map(|()| bytes.len()).map_err(io_error))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_flush_below(cx)
+        Pin::new(&mut self.inner).poll_flush(cx).map_err(io_error)
     }
 
-    /// Says that we close. The server says so too and closes the stream, which is to be read until then.
+    /// Says that we close. The broker says so too and closes the stream, which is to be read until
+    /// then.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.put_close(NORMAL);
+        self.send_close(CloseCode::Normal);
         self.poll_flush(cx)
     }
 }

@@ -1,0 +1,20 @@
+//! What a client is configured with: plain data, with all defaults in one place.
+
+mod check;
+mod client;
+mod proxy;
+#[cfg(feature = "tls")]
+mod tls;
+mod transport;
+#[cfg(feature = "websocket")]
+mod websocket;
+
+pub use client::ClientConfig;
+pub use proxy::Proxy;
+#[cfg(feature = "tls")]
+pub(crate) use tls::server_name;
+#[cfg(feature = "tls")]
+pub use tls::{Tls, TlsOptions, TlsVersion};
+pub use transport::Transport;
+#[cfg(feature = "websocket")]
+pub use websocket::WebSocket;
