@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use super::shared::Client;
-use crate::error::{ConfigError, Error};
+#[cfg(feature = "tls")]
+use crate::error::ConfigError;
+use crate::error::Error;
 #[cfg(feature = "tls")]
 use crate::mutex::lock;
 use crate::transport::Proxy;
