@@ -1,0 +1,42 @@
+//! Measures, in one run, how fast `iot-sub` stores: into SQLite, and into MongoDB through the
+//! spool, beside what the driver alone inserts and beside the tutorial's way; how soon it
+//! acknowledges a single message; and how much memory it takes. `scripts/bench store` runs it.
+
+mod collections;
+mod figures;
+mod memory;
+mod mongodb_store;
+mod server;
+mod single;
+mod sqlite;
+mod subject;
+mod tutorial;
+
+use anyhow::{Result, bail};
+use bench::measure::machine;
+
+use subject::WINDOW;
+
+fn main() -> Result<()> {
+    println!("{}", machine());
+    println!(
+        "Fed by a bare peer with QoS 1 and a window of {WINDOW}; readings are numbers on 100 topics.\n"
+    );
+    match std::env::args().nth(1).as_deref() {
+        None => {
+            sqlite::measure()?;
+            mongodb_store::measure()?;
+            collections::measure()?;
+            single::measure()?;
+            memory::measure()
+        }
+        Some("sqlite") => sqlite::measure(),
+        Some("mongodb") => mongodb_store::measure(),
+        Some("collections") => collections::measure(),
+        Some("single") => single::measure(),
+        Some("memory") => memory::measure(),
+        _ => bail!(
+            "arguments: none for everything, or one of sqlite, mongodb, collections, single, memory"
+        ),
+    }
+}
