@@ -24,7 +24,7 @@ use crate::payload::clock::{Simulation, Speed, parse_start};
 use crate::payload::random::Random;
 use crate::payload::recording::{Recording, Replay};
 use crate::payload::sensor::{Kind, NamedModel};
-use crate::scenario::{self, Wanted};
+use crate::scenario::{self, DeviceSpec};
 use crate::topic_template::Template;
 
 pub(crate) use text::Repeat;
@@ -286,7 +286,7 @@ impl WhatArgs {
         let seed = self.seed();
         let simulation = self.simulation();
         let wanted = scenario::read(path, &defaults)?.into_iter().enumerate();
-        let device = |(index, wanted): (usize, Wanted)| Device {
+        let device = |(index, wanted): (usize, DeviceSpec)| Device {
             source: Source::Sensor(Box::new(
                 wanted.kind.sensor(readings_of(seed, index), &wanted.name),
             )),

@@ -112,18 +112,7 @@ impl Term {
             } => {
                 if *is_started {
                     let next = *at + random.between(-*step, *step);
-                    // Reflected at the ends, so that it doesn't stick to them.
-                    let next = if next > *max {
-                        *max - (next - *max)
-                    } else {
-                        next
-                    };
-                    let next = if next < *min {
-                        *min + (*min - next)
-                    } else {
-                        next
-                    };
-                    *at = next.clamp(*min, *max);
+                    *at = reflected(next, *min, *max);
                 }
                 *is_started = true;
                 value + *at
@@ -191,6 +180,14 @@ impl Term {
             Self::Drift { per_hour } => value + *per_hour * at.elapsed.as_secs_f64() / 3600.0,
         })
     }
+}
+
+/// Returns where a walk stands that goes to `next`: reflected at the ends, so that it does not stick
+/// to them.
+fn reflected(next: f64, min: f64, max: f64) -> f64 {
+    let next = if next > max { max - (next - max) } else { next };
+    let next = if next < min { min + (min - next) } else { next };
+    next.clamp(min, max)
 }
 
 /// A generator that isn't needed is not asked: `sine(20,5,1h)` and `sine(20,5,1h,0)` are the same.

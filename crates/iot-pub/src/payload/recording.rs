@@ -1,35 +1,33 @@
 //! A recording that is published again: CSV or JSON lines, read as it goes, so that it may be larger than memory.
 
 mod csv;
+mod fields;
+mod line;
 mod reader;
+mod record;
+mod rounds;
 #[cfg(test)]
 mod tests;
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
-use bytes::Bytes;
-use iot_cli::{io_reason, tell};
-use iot_core::TopicName;
+use anyhow::{Result, bail};
+use iot_cli::tell;
 use tokio::sync::mpsc::error::TryRecvError;
-use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::mpsc::{Receiver, channel};
 
 use crate::name::NAME;
 use crate::payload::clock::Speed;
 use crate::payload::pace::{Next, Pace};
-use reader::Reader;
+use record::{Item, Map, Record};
+use rounds::Rounds;
 
 /// How many records are read ahead.
 const AHEAD: usize = 256;
 /// How many bad lines are named; the others are only counted.
 const NAMED: u64 = 100;
-
-/// Returns the topic to publish to, for a recorded one.
-pub(crate) type Map = Box<dyn Fn(&str) -> Result<TopicName, String> + Send>;
 
 /// What is to be replayed, and how.
 pub(crate) struct Replay {
@@ -41,25 +39,6 @@ pub(crate) struct Replay {
     pub(crate) repeat: bool,
     /// A bad line ends the run.
     pub(crate) strict: bool,
-}
-
-/// One message of a recording.
-#[derive(Debug, PartialEq, Eq)]
-struct Record {
-    topic: TopicName,
-    payload: Bytes,
-    /// After the first one.
-    at: Duration,
-}
-
-/// What the reading thread hands over.
-#[derive(Debug)]
-enum Item {
-    Record(Record),
-    /// `FILE:LINE: WHY`
-    Bad(String),
-    /// It can't be read any further.
-    Failed(anyhow::Error),
 }
 
 /// A recording that is being published.
@@ -188,81 +167,5 @@ impl Recording {
             bad => format!("{bad} bad lines"),
         };
         Some(format!("{lines} of `{}` skipped", self.name))
-    }
-}
-
-/// Reads a recording once, or again and again.
-struct Rounds {
-    name: String,
-    path: PathBuf,
-    map: Map,
-    repeat: bool,
-}
-
-impl Rounds {
-    fn is_standard_input(&self) -> bool {
-        self.path == Path::new("-")
-    }
-
-    fn open(&self) -> Result<Reader<Box<dyn BufRead + Send>>> {
-        let input: Box<dyn BufRead + Send> = if self.is_standard_input() {
-            Box::new(BufReader::new(io::stdin()))
-        } else {
-            let file = File::open(&self.path).map_err(|error| anyhow!(io_reason(&error)));
-            let file = file.with_context(|| format!("cannot read recording `{}`", self.name))?;
-            Box::new(BufReader::new(file))
-        };
-        Reader::new(&self.name, input)
-    }
-
-    /// Hands over everything, until nobody wants it any more.
-    fn read(
-        &self,
-        mut first: Option<Reader<Box<dyn BufRead + Send>>>,
-        sender: &Sender<Item>,
-    ) -> Result<()> {
-        let mut base = Duration::ZERO;
-        let mut is_first = true;
-        loop {
-            let mut reader = match first.take() {
-                Some(reader) => reader,
-                None => self.open()?,
-            };
-            let mut records: u32 = 0;
-            let mut last = Duration::ZERO;
-            while let Some(item) = reader.next(&self.map)? {
-                let item = match item {
-                    Item::Record(mut record) => {
-                        records = records.saturating_add(1);
-                        // One that is before its predecessor follows it at once.
-                        last = last.max(record.at);
-                        record.at = base + last;
-                        Item::Record(record)
-                    }
-                    // Told in the first round.
-                    Item::Bad(_) if !is_first => continue,
-                    item => item,
-                };
-                if sender.blocking_send(item).is_err() {
-                    return Ok(());
-                }
-            }
-            if records == 0 {
-                bail!("`{}` has no line that can be replayed", self.name);
-            }
-            if !self.repeat {
-                return Ok(());
-            }
-            is_first = false;
-            base += last + pause(last, records);
-        }
-    }
-}
-
-/// Returns the time between the last message of a round and the first of the next: as between any two on average.
-fn pause(last: Duration, records: u32) -> Duration {
-    match last.checked_div(records - 1) {
-        Some(mean) if !mean.is_zero() => mean,
-        _ => Duration::from_secs(1),
     }
 }

@@ -1,23 +1,17 @@
 //! Reads the lines of a recording, and goes on after a bad one.
 
-use std::collections::VecDeque;
-use std::io::{self, BufRead, Read};
-use std::str;
+use std::io::BufRead;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use bytes::Bytes;
 use chrono::{DateTime, FixedOffset};
 use iot_cli::io_reason;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use super::csv::{Parsed, parse};
-use super::{Item, Map, Record};
+use super::fields::{Columns, columns, json};
+use super::line::{LIMIT, Line, Lines};
+use super::record::{Item, Map, Record};
 use crate::payload::clock::parse_time;
-
-/// The largest record that is taken, so that a line without an end or a quote that is never closed doesn't fill memory.
-pub(super) const LIMIT: usize = if cfg!(test) { 64 } else { 16 * 1024 } * 1024;
 
 const HEADER: &str = "a recording is CSV whose first line names its columns, topic,value,time, or JSON lines: \
                       {\"topic\": …, \"value\": …, \"time\": \"2026-06-21T06:00:00Z\"}";
@@ -37,28 +31,6 @@ enum Form {
     Json,
 }
 
-/// Where the header has them.
-#[derive(Debug, Clone, Copy)]
-struct Columns {
-    topic: usize,
-    value: usize,
-    time: usize,
-    count: usize,
-}
-
-/// One line of JSON; what else is in it doesn't matter.
-#[derive(Debug, Deserialize)]
-struct Object<'a> {
-    topic: String,
-    #[serde(borrow)]
-    value: &'a RawValue,
-    #[serde(alias = "reg_date")]
-    time: String,
-}
-
-/// Topic, value, time.
-type Parts = (String, Bytes, String);
-
 impl<R: BufRead> Reader<R> {
     /// Returns a reader that has looked at the first line.
     ///
@@ -67,11 +39,7 @@ impl<R: BufRead> Reader<R> {
     pub(super) fn new(name: &str, input: R) -> Result<Self> {
         let mut reader = Self {
             name: name.to_owned(),
-            lines: Lines {
-                input,
-                number: 0,
-                again: VecDeque::new(),
-            },
+            lines: Lines::new(input),
             form: Form::Json,
             first: None,
         };
@@ -82,7 +50,7 @@ impl<R: BufRead> Reader<R> {
             line.text = text.to_vec();
         }
         if line.text.trim_ascii_start().starts_with(b"{") {
-            reader.lines.again.push_front(line);
+            reader.lines.put_back(line);
             return Ok(reader);
         }
         match columns(&line.text) {
@@ -165,129 +133,14 @@ impl<R: BufRead> Reader<R> {
             more.push(line);
         };
         for line in more.into_iter().rev() {
-            self.lines.again.push_front(line);
+            self.lines.put_back(line);
         }
         Ok(Err(why.into()))
     }
-}
-
-impl Columns {
-    fn parts(self, fields: Vec<Vec<u8>>) -> Result<Parts, String> {
-        if fields.len() != self.count {
-            let (found, wanted) = (fields.len(), self.count);
-            let what = if found < wanted { "only" } else { "more:" };
-            return Err(format!(
-                "{wanted} fields are wanted, and there are {what} {found}"
-            ));
-        }
-        let text = |column: usize, name: &str| {
-            let text = str::from_utf8(&fields[column]);
-            text.map(str::to_owned)
-                .map_err(|_| format!("the {name} is not UTF-8"))
-        };
-        let (topic, time) = (text(self.topic, "topic")?, text(self.time, "time")?);
-        let mut fields = fields;
-        let value = std::mem::take(&mut fields[self.value]);
-        Ok((topic, value.into(), time))
-    }
-}
-
-fn columns(header: &[u8]) -> Result<Columns, String> {
-    let Parsed::Fields(names) = parse(header) else {
-        return Err("this is no header".into());
-    };
-    let find = |name: &str| {
-        names
-            .iter()
-            .position(|field| field.trim_ascii() == name.as_bytes())
-    };
-    let column = |name: &str| find(name).ok_or_else(|| format!("there is no column `{name}`"));
-    Ok(Columns {
-        topic: column("topic")?,
-        value: column("value")?,
-        time: find("reg_date").map_or_else(|| column("time"), Ok)?,
-        count: names.len(),
-    })
-}
-
-fn json(text: &[u8]) -> Result<Parts, String> {
-    let object: Object = serde_json::from_slice(text).map_err(|error| {
-        let text = error.to_string();
-        // Each line is a text of its own to the parser.
-        let why = &text[..text.find(" at line ").unwrap_or(text.len())];
-        if error.is_data() {
-            why.to_owned()
-        } else {
-            format!("the line is not JSON: {why}")
-        }
-    })?;
-    let raw = object.value.get();
-    let value = if raw.starts_with('"') {
-        serde_json::from_str(raw).map_err(|error| error.to_string())?
-    } else {
-        raw.to_owned()
-    };
-    Ok((object.topic, value.into(), object.time))
 }
 
 /// The beginning of a text, on one line.
 fn shown(text: &str) -> String {
     let escaped = text.escape_debug();
     escaped.take(100).collect()
-}
-
-#[derive(Debug)]
-struct Line {
-    number: u64,
-    text: Vec<u8>,
-    /// It is longer than the limit, and this is its beginning.
-    is_cut: bool,
-}
-
-/// The lines of a text, those that are to be read again first.
-struct Lines<R> {
-    input: R,
-    number: u64,
-    again: VecDeque<Line>,
-}
-
-impl<R: BufRead> Lines<R> {
-    /// Returns the next line, with its end.
-    fn next(&mut self) -> io::Result<Option<Line>> {
-        if let Some(line) = self.again.pop_front() {
-            return Ok(Some(line));
-        }
-        let mut text = Vec::new();
-        let limit = LIMIT as u64;
-        let mut limited = (&mut self.input).take(limit);
-        if limited.read_until(b'\n', &mut text)? == 0 {
-            return Ok(None);
-        }
-        let is_cut = text.len() == LIMIT && !text.ends_with(b"\n");
-        if is_cut {
-            self.skip_line()?;
-        }
-        self.number += 1;
-        Ok(Some(Line {
-            number: self.number,
-            text,
-            is_cut,
-        }))
-    }
-
-    fn skip_line(&mut self) -> io::Result<()> {
-        loop {
-            let bytes = self.input.fill_buf()?;
-            let end = bytes.iter().position(|byte| *byte == b'\n');
-            let (used, is_end) = match (end, bytes.len()) {
-                (Some(end), _) => (end + 1, true),
-                (None, 0) => (0, true),
-                (None, all) => (all, false),
-            };
-            self.input.consume(used);
-            if is_end {
-                return Ok(());
-            }
-        }
-    }
 }

@@ -1,7 +1,10 @@
 use std::io::Write;
 
+use bytes::Bytes;
+use iot_core::TopicName;
 use tempfile::NamedTempFile;
 
+use super::reader::Reader;
 use super::*;
 
 fn same() -> Map {
@@ -139,7 +142,7 @@ fn a_quote_that_is_never_closed_costs_its_own_line_only() {
 
 #[test]
 fn neither_a_line_without_an_end_nor_a_quote_fills_memory() {
-    const MANY: usize = reader::LIMIT + 1000;
+    const MANY: usize = line::LIMIT + 1000;
     let mut text = b"topic,value,time\na,".to_vec();
     text.resize(MANY, b'x');
     text.extend_from_slice(b"\na,1,2026-06-21T06:00:00Z\n");

@@ -1,0 +1,28 @@
+//! What a recording is made of.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use iot_core::TopicName;
+
+/// Returns the topic to publish to, for a recorded one.
+pub(crate) type Map = Box<dyn Fn(&str) -> Result<TopicName, String> + Send>;
+
+/// One message of a recording.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Record {
+    pub(super) topic: TopicName,
+    pub(super) payload: Bytes,
+    /// After the first one.
+    pub(super) at: Duration,
+}
+
+/// What the reading thread hands over.
+#[derive(Debug)]
+pub(super) enum Item {
+    Record(Record),
+    /// `FILE:LINE: WHY`
+    Bad(String),
+    /// It can't be read any further.
+    Failed(anyhow::Error),
+}
