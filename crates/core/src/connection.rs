@@ -1,5 +1,5 @@
-//! The async client: a [`Connection`] drives a [`Session`](crate::session::Session) over a byte stream, a [`Handle`] asks
-//! things of it.
+//! The async client: a [`Connection`] drives a [`Session`](crate::session::Session) over a byte
+//! stream, a [`Handle`] asks things of it.
 
 mod backoff;
 mod coalesce;
@@ -27,13 +27,13 @@ use driver::Driver;
 pub use handle::Handle;
 use link::Link;
 
-/// A client's connection to its broker: the async face of the library.
+/// A client's connection to its broker, for async programs.
 ///
-/// One task drives it, by awaiting [`next`](Self::next); everything else goes through the
+/// One task drives it, by awaiting [`next`](Self::next). Everything else goes through the
 /// [`Handle`], from that task or any other. A lost connection is made again by itself, after a
-/// delay that grows ([`ClientConfig::reconnect_delay`]); what was accepted for QoS 1 and 2 is then sent
-/// again. It needs a tokio runtime with I/O and time. Dropping it cuts the connection without a
-/// DISCONNECT: the broker publishes the will.
+/// delay that grows ([`ClientConfig::reconnect_delay`]); messages with QoS 1 and 2 that are not
+/// acknowledged are then sent again. It needs a tokio runtime with I/O and time. Dropping it cuts
+/// the connection without a DISCONNECT: the broker publishes the will.
 ///
 /// ```no_run
 /// use iot_core::{ClientConfig, Connection, Event, QoS, TopicFilter};
@@ -82,7 +82,7 @@ impl Connection {
         Handle::new(Arc::clone(&self.driver.shared))
     }
 
-    /// Returns the configuration, with the client id that is used.
+    /// Returns the configuration, with the client identifier that is used.
     pub fn config(&self) -> &ClientConfig {
         &self.driver.config
     }
@@ -92,13 +92,15 @@ impl Connection {
         Arc::clone(&self.driver.config)
     }
 
-    /// Makes the connection now: returns when CONNECT is sent. A connection that stands is dropped
-    /// first, one that [`Handle::disconnect`] ends is closed. [`Event::Connected`] or
-    /// [`Event::Refused`] follow from [`next`](Self::next). Takes [`Handle::disconnect`] back.
+    /// Makes the connection now, and returns when CONNECT is sent.
+    ///
+    /// An existing connection is dropped first; one that [`Handle::disconnect`] ends is closed.
+    /// [`Event::Connected`] or [`Event::Refused`] follow from [`next`](Self::next). An earlier
+    /// [`Handle::disconnect`] no longer counts.
     ///
     /// # Errors
-    /// [`Error::Connect`] where the broker can't be reached within `connect_timeout`;
-    /// [`Error::ConnectTimeout`], [`Error::Closed`] and [`Error::Io`] where CONNECT can't be sent.
+    /// [`Error::Connect`] if the broker cannot be reached within `connect_timeout`;
+    /// [`Error::ConnectTimeout`], [`Error::Closed`] and [`Error::Io`] if CONNECT cannot be sent.
     /// [`next`](Self::next) tries again then.
     pub async fn connect(&mut self) -> Result<(), Error> {
         self.driver.connect().await
@@ -110,39 +112,41 @@ impl Connection {
         self.driver.finish().await;
     }
 
-    /// Returns the next event, connecting and reconnecting as needed; `None` after
-    /// [`Handle::disconnect`], once the connection is closed, and after its loss where
-    /// [`set_reconnects`](Self::set_reconnects) says so. The connection is only served while this is
-    /// awaited, keep alive included. May be dropped at any await: nothing is lost.
+    /// Returns the next event, connecting and reconnecting as needed.
+    ///
+    /// Returns `None` after [`Handle::disconnect`], once the connection is closed, and after its
+    /// loss without [`set_reconnects`](Self::set_reconnects). The connection is only served while
+    /// this is awaited, keep alive included. The future may be dropped at any time: no event is
+    /// lost.
     pub async fn next(&mut self) -> Option<Event> {
         poll_fn(|cx| self.driver.poll_next(cx)).await
     }
 
-    /// Returns the next event if there is one already: one of those that have come together with the
-    /// last that [`next`](Self::next) has returned. Reads and sends nothing.
+    /// Returns the next event if there is one already: one of those that have come together with
+    /// the last that [`next`](Self::next) has returned. Reads and sends nothing.
     pub fn try_next(&mut self) -> Option<Event> {
         self.driver.events.pop_front()
     }
 
-    /// Coalesces acknowledgements while messages wait because as many as may be are in flight: sends
-    /// what there is to send, calls `pause`, which lets some time pass, and reads all that has come
-    /// by then, to be answered in one write. Returns the share of the messages in flight that an
-    /// answer has come for meanwhile, from 0 to 1 (with QoS 2 PUBREC and PUBCOMP are one each);
-    /// `None` if there was nothing to wait for, there are events that [`next`](Self::next) has not
-    /// returned yet, nothing is to be read ([`set_reading`](Self::set_reading)), or something lies
-    /// between the packets and TCP.
+    /// Coalesces acknowledgements while messages wait because too many are in flight.
     ///
-    /// For a program whose messages are to cost little and that measures no latency. `pause` may
-    /// block the thread: a pause of tokio's would end with the first acknowledgement's wake. It
-    /// should be shorter than the broker takes for the messages in flight. Linux only; elsewhere
-    /// nothing waits.
+    /// Sends what there is to send, calls `pause`, which lets some time pass, and reads all that
+    /// has arrived by then. Returns the share of the messages in flight that were answered
+    /// meanwhile, from 0 to 1 (with QoS 2, PUBREC and PUBCOMP are one answer each). Returns `None`
+    /// and does not pause if no message waits, if [`next`](Self::next) has not returned all events,
+    /// if [`set_reading`](Self::set_reading) is off, and if the transport is not plain TCP.
+    ///
+    /// For a program that wants throughput and measures no latency. `pause` may block the thread:
+    /// an async pause would end with the first acknowledgement. It should be shorter than the
+    /// broker takes for the messages in flight. Linux only; elsewhere it returns `None`.
     pub async fn coalesce_acks(&mut self, pause: impl FnOnce()) -> Option<f64> {
         self.driver.coalesce_acks(pause).await
     }
 
-    /// Stops or resumes reading from the broker, so that TCP slows it down. Meanwhile writing goes on,
-    /// pings included, and the broker's silence is not taken for its end. CONNACK is read all the same.
-    /// Default `true`.
+    /// Stops or resumes reading from the broker, so that TCP slows it down. Default `true`.
+    ///
+    /// Meanwhile writing continues, pings included, and a silent broker does not count as lost.
+    /// CONNACK is read in any case.
     pub fn set_reading(&mut self, reading: bool) {
         self.driver.reading = reading;
         let now = Instant::now().into_std();
@@ -150,14 +154,14 @@ impl Connection {
         state.session.set_reading(reading, now);
     }
 
-    /// Takes over a configuration that differs from the present one in what may change: not in the
-    /// client id, the protocol, and what of the session was announced to the broker.
+    /// Sets another configuration. Client identifier, protocol and the settings of the session that
+    /// the broker knows must be the same.
     pub(crate) fn configure(&mut self, config: &Arc<ClientConfig>) {
         self.driver.configure(config);
     }
 
-    /// Speaks another version of the protocol from the next connection on, which [`next`](Self::next)
-    /// tries at once: for a broker that has not taken the one before. To be called while there is no
+    /// Sets the version of the protocol from the next connection on, which [`next`](Self::next)
+    /// makes at once. For a broker that has refused the version before. Call it while there is no
     /// connection.
     ///
     /// # Errors
@@ -184,14 +188,14 @@ impl Connection {
         matches!(self.driver.link, Link::Up(_) | Link::Closing(..))
     }
 
-    /// Lets handles write by themselves while the driver waits: of use where they are used on other
-    /// threads. Takes effect with the next connection.
+    /// Lets handles write by themselves while the driver waits, for handles on other threads. Takes
+    /// effect with the next connection.
     pub(crate) fn let_handles_write(&mut self) {
         self.driver.handles_write = true;
     }
 
-    /// Chooses whether [`next`](Self::next) makes a lost connection again (the default). If not,
-    /// it ends after [`Event::Disconnected`].
+    /// Selects whether [`next`](Self::next) makes a lost connection again (the default). If not, it
+    /// returns `None` after [`Event::Disconnected`].
     pub fn set_reconnects(&mut self, reconnects: bool) {
         self.driver.reconnect.enabled = reconnects;
     }

@@ -105,8 +105,7 @@ impl AckRequest {
     /// drops it.
     ///
     /// # Errors
-    /// [`Error::Config`] for a code that no acknowledgement has, and for properties out of their
-    /// range.
+    /// [`Error::Config`] for a code that no acknowledgement has, and for properties out of range.
     pub fn new(
         token: &AckToken,
         reason: ReasonCode,
@@ -169,7 +168,8 @@ impl ReleaseRequest {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct DisconnectRequest {
-    /// Why the connection ends; [`ReasonCode::DISCONNECT_WITH_WILL`] has the broker publish the will.
+    /// Why the connection ends; after [`ReasonCode::DISCONNECT_WITH_WILL`] the broker publishes the
+    /// will.
     pub reason: ReasonCode,
     /// MQTT 5 only: a session expiry interval, a reason string, user properties.
     pub properties: Option<Properties>,

@@ -8,9 +8,12 @@ use crate::request::AckRequest;
 use crate::session::AckToken;
 
 impl<U: Send + 'static> Client<U> {
-    /// Chooses who acknowledges what arrives from now on: the application by [`ack`](Self::ack), or
-    /// the client, once `on_message` has returned for all the messages that have come together (the
-    /// default, [`ClientConfig::manual_ack`]).
+    /// Selects whether the application acknowledges the messages that arrive from now on, by
+    /// [`ack`](Self::ack).
+    ///
+    /// The default is that of [`ClientConfig::manual_ack`](crate::ClientConfig::manual_ack): the
+    /// client acknowledges, once `on_message` has returned for all messages that have arrived
+    /// together.
     pub fn manual_ack_set(&self, manual: bool) {
         self.change(|config| config.manual_ack = manual)
             .expect("either is right");
@@ -20,10 +23,10 @@ impl<U: Send + 'static> Client<U> {
 
     /// Acknowledges a received message, after [`manual_ack_set`](Self::manual_ack_set); `mid` and
     /// `qos` are the message's [`packet_id`](Message::packet_id) and [`qos`](Message::qos), 1 or 2.
-    /// QoS 1 is answered with PUBACK, QoS 2 with PUBREC, by which the client takes the message over
-    /// (Paho's sends the PUBCOMP here; ours follows by itself). They are sent in the order in which the
-    /// messages arrived [MQTT-4.6.0-2], so one that is withheld holds up those after it. May be called
-    /// from any thread, inside the callback or later.
+    /// QoS 1 is acknowledged with PUBACK, QoS 2 with PUBREC. (Paho sends the PUBCOMP here; ours
+    /// follows by itself.) They are sent in the order in which the messages arrived [MQTT-4.6.0-2],
+    /// so one that is missing holds up the later ones. May be called from any thread, inside the
+    /// callback or later.
     ///
     /// ```no_run
     /// # fn store(_: &iot_core::Message) {}
@@ -32,16 +35,16 @@ impl<U: Send + 'static> Client<U> {
     /// client.on_message(|client, _userdata, message| {
     ///     store(message);
     ///     if let Some(mid) = message.packet_id {
-    ///         client.ack(mid, message.qos).expect("it waits for that");
+    ///         client.ack(mid, message.qos).expect("it waits for its acknowledgement");
     ///     }
     /// });
     /// # }
     /// ```
     ///
     /// # Errors
-    /// [`Error::UnknownMessage`] where no such message waits: one that is acknowledged already, one
-    /// with QoS 1 whose connection is lost, for the broker then sends it again, one with QoS 2 whose
-    /// session is lost, and any with QoS 0. [`Error::Config`] for another QoS.
+    /// [`Error::UnknownMessage`] if no such message waits: it is acknowledged already; it has QoS 1
+    /// and its connection is lost (the broker sends it again); it has QoS 2 and its session is
+    /// lost; it has QoS 0. [`Error::Config`] for another QoS.
     pub fn ack(
         &self,
         mid: PacketId,
@@ -53,12 +56,12 @@ impl<U: Send + 'static> Client<U> {
     }
 
     /// Acknowledges as [`ack`](Self::ack) does, with a reason code and properties for an MQTT 5
-    /// broker (§3.4.2, §3.5.2). A code of 128 or above refuses the message: the broker drops it. The
-    /// earlier versions know success only.
+    /// broker (§3.4.2, §3.5.2). A code of 128 or above refuses the message: the broker drops it.
+    /// The earlier versions know success only.
     ///
     /// # Errors
-    /// As [`ack`](Self::ack), and [`Error::Config`] for a code that is none of an acknowledgement's
-    /// and for properties out of their range; the message waits on then.
+    /// As [`ack`](Self::ack), and [`Error::Config`] for a code that no acknowledgement has and for
+    /// properties out of range; the message still waits then.
     pub fn ack_with(
         &self,
         mid: PacketId,

@@ -1,4 +1,5 @@
-//! What the application is to acknowledge, by message id and QoS, as Paho's `ack` names it.
+//! Messages that the application is to acknowledge, by message identifier and QoS, as in Paho's
+//! `ack`.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -11,7 +12,7 @@ use crate::session::AckToken;
 #[derive(Debug, Default)]
 pub(super) struct Acks {
     manual: AtomicBool,
-    /// Once it was so, messages may be on their way that nobody acknowledges by itself.
+    /// After that, messages may be in flight that the session does not acknowledge by itself.
     ever_manual: AtomicBool,
     waiting: Mutex<HashMap<(PacketId, QoS), AckToken>>,
 }
@@ -25,7 +26,7 @@ impl Acks {
     }
 
     /// A message is about to be given to the application. Returns whether it is to be acknowledged
-    /// afterwards, for it arrived while the application still wanted to do so itself.
+    /// afterwards: it arrived while the application was still to acknowledge.
     pub(super) fn arrived(&self, token: AckToken) -> bool {
         if self.manual.load(Ordering::SeqCst) {
             lock(&self.waiting).insert((token.id(), token.qos()), token);
@@ -38,7 +39,7 @@ impl Acks {
         lock(&self.waiting).remove(&(mid, qos))
     }
 
-    /// A lost connection's QoS 1 messages come again; those with QoS 2 are known by their ids.
+    /// The broker sends QoS 1 messages again; those with QoS 2 are known by their identifiers.
     pub(super) fn disconnected(&self) {
         lock(&self.waiting).retain(|(_, qos), _| *qos == QoS::ExactlyOnce);
     }

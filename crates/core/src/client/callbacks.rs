@@ -11,15 +11,16 @@ use crate::reason::{ConnectCode, ReasonCode};
 use crate::session::LogLevel;
 use crate::topic::TopicFilter;
 
-/// What CONNACK holds beside its code (MQTT 3.1.1 §3.2.2.2, MQTT 5 §3.2.2.3). Paho's `flags`, and its
-/// `properties`.
+/// What CONNACK holds beside its code (MQTT 3.1.1 §3.2.2.2, MQTT 5 §3.2.2.3). Paho's `flags`, and
+/// its `properties`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConnectFlags {
     /// The broker still has the session: subscriptions, and messages that are not acknowledged.
     /// Always `false` on MQTT 3.1, which has no such flag.
     pub session_present: bool,
-    /// MQTT 5 only: the broker's limits, which the client obeys by itself, and its other properties.
+    /// MQTT 5 only: the broker's limits, which the client obeys by itself, and its other
+    /// properties.
     pub properties: Option<Box<Properties>>,
 }
 
@@ -28,8 +29,8 @@ pub struct ConnectFlags {
 #[non_exhaustive]
 pub struct Published {
     /// The broker's reason code, success on 3.1 and 3.1.1 and for QoS 0; or why the message will
-    /// not be delivered: [`Error::Rejected`] by the broker; what its CONNACK has ruled out since the
-    /// message was accepted ([`Error::PacketTooLarge`], [`Error::QosNotSupported`],
+    /// not be delivered: [`Error::Rejected`] by the broker; what its CONNACK has ruled out since
+    /// the message was accepted ([`Error::PacketTooLarge`], [`Error::QosNotSupported`],
     /// [`Error::RetainNotSupported`]); for QoS 0 why the connection was lost.
     pub result: Result<ReasonCode, Error>,
     /// MQTT 5 only: what the broker added to its PUBACK or PUBCOMP, or to a PUBREC that refuses.

@@ -16,22 +16,23 @@ use crate::request::DisconnectRequest;
 use crate::session::Event;
 
 impl<U: Send + 'static> Client<U> {
-    /// Connects to a broker: blocks until CONNECT is sent, for
-    /// [`connect_timeout`](ClientConfig::connect_timeout) at most twice (to connect, to send), and
-    /// while a callback runs. `on_connect` follows from the loop. A connection that stands is cut
-    /// first, without a DISCONNECT: `on_disconnect` gets [`Error::Replaced`], and the broker
-    /// publishes the will. Inside a callback it returns at once, and the loop connects afterwards;
-    /// `on_connect_fail` tells where that fails.
+    /// Connects to a broker, and returns when CONNECT is sent.
     ///
-    /// `keep_alive` is in whole seconds up to 65,535, 0 for none (see [`ClientConfig::keep_alive`]);
-    /// Paho's default is 60 s. `bind_address` is the local address to connect from, `None` for the
-    /// system's choice.
+    /// Blocks for up to twice [`connect_timeout`](ClientConfig::connect_timeout) (to connect, to
+    /// send), and while a callback runs. `on_connect` follows from the loop. An existing connection
+    /// is cut first, without a DISCONNECT: `on_disconnect` gets [`Error::Replaced`], and the broker
+    /// publishes the will. Inside a callback `connect` returns at once, and the loop connects
+    /// afterwards; `on_connect_fail` reports a failure.
+    ///
+    /// `keep_alive` is in whole seconds up to 65,535, 0 for none (see
+    /// [`ClientConfig::keep_alive`]); Paho's default is 60 s. `bind_address` is the local address
+    /// to connect from, `None` for the system's choice.
     ///
     /// # Errors
-    /// [`Error::Connect`] where the broker can't be reached within `connect_timeout`; a loop that runs
-    /// tries again. [`Error::ConnectTimeout`], [`Error::Closed`] and [`Error::Io`] where CONNECT can't
-    /// be sent. [`Error::Config`] for a keep alive out of its range and for a host name that TLS or the
-    /// proxy can't have; nothing changes then.
+    /// [`Error::Connect`] if the broker cannot be reached within `connect_timeout`; a running loop
+    /// tries again. [`Error::ConnectTimeout`], [`Error::Closed`] and [`Error::Io`] if CONNECT
+    /// cannot be sent. [`Error::Config`] for a keep alive out of range and for a host name that is
+    /// not valid for TLS or the proxy; nothing changes then.
     pub fn connect(
         &self,
         host: &str,
@@ -42,10 +43,11 @@ impl<U: Send + 'static> Client<U> {
         self.request_connect(|config| Self::aimed(config, host, port, keep_alive, bind_address))
     }
 
-    /// Remembers the broker, and returns at once: [`loop_start`](Self::loop_start) or
-    /// [`loop_forever`](Self::loop_forever) connects, and tries until it is there. The arguments are
-    /// those of [`connect`](Self::connect). A connection that stands is kept; the next one goes to this
-    /// broker.
+    /// Sets the broker, and returns at once. [`loop_start`](Self::loop_start) or
+    /// [`loop_forever`](Self::loop_forever) connects, and tries until it succeeds.
+    ///
+    /// The arguments are those of [`connect`](Self::connect). An existing connection is kept; the
+    /// next one goes to this broker.
     ///
     /// # Errors
     /// [`Error::Config`] as for [`connect`](Self::connect).
@@ -60,7 +62,7 @@ impl<U: Send + 'static> Client<U> {
         control.config = Self::aimed(&control.config, host, port, keep_alive, bind_address)?.into();
         control.has_target = true;
         drop(control);
-        // A `disconnect` from before is over.
+        // An earlier `disconnect` no longer counts.
         self.inner.handle.want();
         self.inner.wake.notify_one();
         Ok(())
@@ -84,8 +86,8 @@ impl<U: Send + 'static> Client<U> {
         config.checked()
     }
 
-    /// Connects to the same broker again, as [`connect`](Self::connect) does, with what the setters
-    /// have changed. Without an earlier `connect` that is the broker of the configuration.
+    /// Connects again, as [`connect`](Self::connect) does, with what the setters have changed.
+    /// Without an earlier `connect`, the broker is that of the configuration.
     ///
     /// # Errors
     /// As [`connect`](Self::connect).
@@ -117,7 +119,7 @@ impl<U: Send + 'static> Client<U> {
         }
         inner.wake.notify_one();
         loop {
-            // A loop that runs elsewhere connects for us; where none does, it is left to us.
+            // A loop on another thread connects for us. If there is none, this thread does.
             self.serve_requests();
             match result.recv_timeout(Duration::from_millis(50)) {
                 Ok(result) => return result,
@@ -127,8 +129,8 @@ impl<U: Send + 'static> Client<U> {
         }
     }
 
-    /// Does what `request_connect` asked for. Returns the broker, once one
-    /// is named.
+    /// Makes the connection that `request_connect` has asked for. Returns the configuration, once a
+    /// broker is set.
     pub(super) fn connect_requested(
         &self,
         event_loop: &mut EventLoop,
@@ -141,41 +143,43 @@ impl<U: Send + 'static> Client<U> {
         if let (Some(waiting), Some(config)) = (waiting, &config) {
             let result = event_loop.connect(config);
             if let (Err(error), true) = (&result, waiting.is_empty()) {
-                // Asked for by a callback, which didn't wait: the loop tries again by itself.
+                // A callback has asked, and does not wait: the loop tries again by itself.
                 self.dispatch(Event::ConnectFailed(error.clone()), &mut Vec::new());
             }
             for sender in waiting {
-                // Who no longer waits doesn't need to know.
+                // The receiver may have given up.
                 let _ = sender.send(result.clone());
             }
         }
         config
     }
 
-    /// Ends the connection cleanly: what is on its way to the socket is sent, then DISCONNECT, so that
-    /// the broker publishes no will (MQTT 3.1.1 §3.14); the answers that still come are taken. The loop
-    /// then ends with `Ok`, Paho's 0. A broker that takes nothing, or doesn't close its side, is given
-    /// five seconds for each. Returns at once where a loop runs or inside a callback, else after the end.
+    /// Ends the connection cleanly, and the loop with it.
     ///
-    /// Messages with QoS 1 and 2 that wait for room in the window or for their acknowledgement are not
-    /// waited for, but kept for the next connection: who wants them delivered first waits by
-    /// [`MessageInfo::wait_for_publish`].
+    /// Packets that are ready are sent, then DISCONNECT, so that the broker publishes no will (MQTT
+    /// 3.1.1 §3.14). Answers that still arrive count. The loop ends with `Ok`, Paho's 0. A broker
+    /// that does not read, or does not close its side, is given five seconds for each. Returns at
+    /// once if a loop runs and inside a callback, otherwise after the end.
+    ///
+    /// Messages with QoS 1 and 2 that wait for room in the window or for their acknowledgement are
+    /// kept for the next connection. To have them delivered first, wait with
+    /// [`MessageInfo::wait_for_publish`](super::MessageInfo::wait_for_publish).
     ///
     /// # Errors
-    /// [`Error::NotConnected`] where there is no connection to end; the loop ends all the same.
+    /// [`Error::NotConnected`] if there is no connection; the loop ends all the same.
     pub fn disconnect(&self) -> Result<(), Error> {
         self.end(self.inner.handle.disconnect(ReasonCode::SUCCESS)?)
     }
 
     /// Disconnects as [`disconnect`](Self::disconnect) does, with a reason code and properties for
-    /// an MQTT 5 broker (§3.14.2): [`ReasonCode::DISCONNECT_WITH_WILL`] has it publish the will; a
-    /// session expiry interval replaces that of CONNECT; a reason string and user properties are for
-    /// its log. The earlier versions send none of it.
+    /// an MQTT 5 broker (§3.14.2): [`ReasonCode::DISCONNECT_WITH_WILL`] asks for the will to be
+    /// published; a session expiry interval replaces that of CONNECT; a reason string and user
+    /// properties are for its log. The earlier versions send none of it.
     ///
     /// # Errors
-    /// As [`disconnect`](Self::disconnect). [`Error::Config`] for a code that only brokers send, for
-    /// properties out of their range, and for a session that is to outlive the connection though
-    /// CONNECT said that it doesn't (§3.14.2.2.2); then nothing ends.
+    /// As [`disconnect`](Self::disconnect). [`Error::Config`] for a code that only brokers send,
+    /// for properties out of range, and for a session expiry interval if CONNECT has set none
+    /// (§3.14.2.2.2). The connection stays then.
     pub fn disconnect_with(
         &self,
         reason: ReasonCode,
@@ -185,7 +189,7 @@ impl<U: Send + 'static> Client<U> {
         self.end(self.inner.handle.disconnect(request)?)
     }
 
-    /// Brings the connection to its end where no loop does so; `ended` tells whether there is one.
+    /// Closes the connection if no loop does so; `ended`: there is a connection.
     fn end(&self, ended: bool) -> Result<(), Error> {
         let inner = &self.inner;
         inner.wake.notify_one();

@@ -1,4 +1,4 @@
-//! What other threads and callbacks ask of the loop.
+//! Requests of other threads and callbacks to the loop.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
@@ -11,9 +11,9 @@ use crate::error::Error;
 pub(super) struct Control {
     /// What the next connection is made with.
     pub(super) config: Arc<ClientConfig>,
-    /// A broker was named: by `connect`, `connect_async` or `reconnect`.
+    /// A broker is set: by `connect`, `connect_async` or `reconnect`.
     pub(super) has_target: bool,
-    /// Connect now; the result goes to those who wait for it.
+    /// Connect now; the result goes to the threads that wait for it.
     pub(super) connect: Option<Vec<mpsc::SyncSender<Result<(), Error>>>>,
     /// A loop runs: that of `loop_start`, `loop_forever` or `loop_once`.
     running: bool,
@@ -37,7 +37,7 @@ impl Control {
         Ok(())
     }
 
-    /// Releases the loop, unless somebody waits for the connection that it is to make: a thread
+    /// Releases the loop, unless a thread waits for the connection that it is to make: a thread
     /// that asks for one and sees a loop run must not be left with a loop that was about to end.
     pub(super) fn end_running(&mut self) -> bool {
         self.running = self.connect.is_some();

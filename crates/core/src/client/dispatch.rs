@@ -5,9 +5,9 @@ use super::event_loop::EventLoop;
 use super::message_info::Ended;
 use super::running_callbacks;
 use super::shared::Client;
-use crate::message::Message;
+use crate::message::{Message, PacketId};
 use crate::packet::{Ack, ConnAck};
-use crate::session::{AckToken, Event, LogLevel};
+use crate::session::{AckToken, Event, LogLevel, ReleaseToken};
 
 impl<U: Send + 'static> Client<U> {
     /// Calls the callbacks for the events that there are already.
@@ -54,22 +54,18 @@ impl<U: Send + 'static> Client<U> {
                 );
                 self.log(LogLevel::Warning, &text);
             }
-            // The application has acknowledged it; the client sends the PUBCOMP.
             Event::Released {
                 token,
                 reason,
                 properties,
             } => {
-                self.inner.handle.release(&token);
+                let id = token.id();
                 let ack = Ack {
-                    id: token.id(),
+                    id,
                     reason,
                     properties,
                 };
-                self.call(
-                    |c| &mut c.on_release,
-                    |callback, data| callback(self, data, &ack),
-                );
+                self.released(&token, &ack);
             }
             Event::Published {
                 id,
@@ -82,17 +78,7 @@ impl<U: Send + 'static> Client<U> {
                     properties,
                     pubrec,
                 };
-                let called = self.call(
-                    |c| &mut c.on_publish,
-                    |callback, data| callback(self, data, id, &published),
-                );
-                ended.push(Ended {
-                    mid: id,
-                    result: published.result,
-                });
-                if called {
-                    self.inner.deliveries.finish(ended);
-                }
+                self.published(id, published, ended);
             }
             Event::Subscribed(ack) => {
                 self.call(
@@ -144,6 +130,27 @@ impl<U: Send + 'static> Client<U> {
         });
         if let Some(token) = to_acknowledge {
             inner.handle.ack([token]);
+        }
+    }
+
+    /// The application has acknowledged the message; the client sends the PUBCOMP.
+    fn released(&self, token: &ReleaseToken, ack: &Ack) {
+        self.inner.handle.release(token);
+        self.call(
+            |c| &mut c.on_release,
+            |callback, data| callback(self, data, ack),
+        );
+    }
+
+    fn published(&self, mid: PacketId, published: Published, ended: &mut Vec<Ended>) {
+        let called = self.call(
+            |c| &mut c.on_publish,
+            |callback, data| callback(self, data, mid, &published),
+        );
+        let result = published.result;
+        ended.push(Ended { mid, result });
+        if called {
+            self.inner.deliveries.finish(ended);
         }
     }
 

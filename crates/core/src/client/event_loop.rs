@@ -17,7 +17,7 @@ use crate::session::Event;
 /// How a wait for the connection ended.
 pub(super) enum Waited {
     Event(Event),
-    /// The time is over, or another thread wants something.
+    /// The time is over, or another thread has a request.
     Nothing,
     /// There is no connection, and none is to be made.
     Ended,
@@ -109,7 +109,7 @@ impl EventLoop {
     }
 }
 
-/// A runtime without a thread: whoever waits in it serves the socket and the timers.
+/// A runtime without a thread: the thread that waits in it serves the socket and the timers.
 struct ClientRuntime(Option<Runtime>);
 
 impl ClientRuntime {

@@ -34,18 +34,20 @@ impl<U: Send + 'static> Drop for Running<'_, U> {
 }
 
 impl<U: Send + 'static> Client<U> {
-    /// Does one round: waits for something to happen, `timeout` at most, and calls the callbacks
-    /// for it on this thread. Neither connects nor reconnects: [`connect`](Self::connect) and
-    /// [`reconnect`](Self::reconnect) do. May return early with nothing done. (Paho's `loop`, which is
-    /// a keyword here.)
+    /// Waits for something to happen, `timeout` at most, and calls the callbacks for it on this
+    /// thread.
+    ///
+    /// Neither connects nor reconnects: [`connect`](Self::connect) and
+    /// [`reconnect`](Self::reconnect) do. May return early with nothing done. Paho's `loop`, which
+    /// is a keyword here.
     ///
     /// # Errors
-    /// Why the connection is lost, when [`on_disconnect`](Self::on_disconnect) has got it;
-    /// [`Error::NotConnected`] where there is none, [`Error::InCallback`] inside a callback, and
-    /// [`Error::Running`] where a loop runs already.
+    /// The reason that [`on_disconnect`](Self::on_disconnect) has got, if the connection is lost;
+    /// [`Error::NotConnected`] if there is none, [`Error::InCallback`] inside a callback, and
+    /// [`Error::Running`] if a loop runs already.
     ///
     /// # Panics
-    /// Where a callback does, with its panic.
+    /// If a callback panics, with its panic.
     pub fn loop_once(&self, timeout: Duration) -> Result<(), Error> {
         let _running = self.start_running()?;
         if !lock(&self.inner.control).has_target {
@@ -59,18 +61,19 @@ impl<U: Send + 'static> Client<U> {
         }
     }
 
-    /// Runs the loop on this thread until [`disconnect`](Self::disconnect): connects where
-    /// [`connect_async`](Self::connect_async) has left that to the loop, and reconnects after a
-    /// delay that grows, see [`reconnect_delay_set`](Self::reconnect_delay_set). It tries for ever, a
-    /// broker that refuses the connection included: `disconnect` in `on_connect`, `on_connect_fail` or
-    /// `on_disconnect` gives up.
+    /// Runs the loop on this thread until [`disconnect`](Self::disconnect).
+    ///
+    /// It connects after [`connect_async`](Self::connect_async), and reconnects after a delay that
+    /// grows, see [`reconnect_delay_set`](Self::reconnect_delay_set). It tries for ever, also if
+    /// the broker refuses the connection. To give up, call `disconnect` in `on_connect`,
+    /// `on_connect_fail` or `on_disconnect`.
     ///
     /// # Errors
-    /// [`Error::NotConnected`] where no broker was named, [`Error::InCallback`] inside a callback,
-    /// and [`Error::Running`] where a loop runs already.
+    /// [`Error::NotConnected`] if no broker is set, [`Error::InCallback`] inside a callback, and
+    /// [`Error::Running`] if a loop runs already.
     ///
     /// # Panics
-    /// Where a callback does, with its panic.
+    /// If a callback panics, with its panic.
     pub fn loop_forever(&self) -> Result<(), Error> {
         let running = self.start_running()?;
         if !lock(&self.inner.control).has_target {
@@ -79,22 +82,23 @@ impl<U: Send + 'static> Client<U> {
         self.run(running, &StopFlag::default())
     }
 
-    /// Starts the loop on a thread of its own, until [`disconnect`](Self::disconnect) or
-    /// [`loop_stop`](Self::loop_stop), and returns at once. It connects and reconnects as
-    /// [`loop_forever`](Self::loop_forever) does, once a broker is named. The loop has a clone of the
-    /// client: dropping the others does not end it.
+    /// Starts the loop on a thread of its own, and returns at once.
+    ///
+    /// The loop runs until [`disconnect`](Self::disconnect) or [`loop_stop`](Self::loop_stop). It
+    /// connects and reconnects as [`loop_forever`](Self::loop_forever) does, once a broker is set.
+    /// It has a clone of the client: dropping the others does not end it.
     ///
     /// # Errors
-    /// [`Error::Running`] where a loop runs already, [`Error::Io`] where no thread can be started.
+    /// [`Error::Running`] if a loop runs already, [`Error::Io`] if no thread can be started.
     ///
     /// # Panics
-    /// Where a callback of an earlier loop, which has ended since, has panicked, with that panic.
+    /// If a callback of an earlier loop has panicked and has ended it, with that panic.
     pub fn loop_start(&self) -> Result<(), Error> {
         let mut control = lock(&self.inner.control);
         if !running_callbacks::runs_here(self.inner.number) {
-            // A loop that a callback has stopped, or that has ended by itself, may still be at it.
-            // It is looked for in the very moment in which the loop is claimed: the panic of one
-            // that ends in between would be lost.
+            // A loop that a callback has stopped, or that has ended by itself, may still run. It is
+            // looked for under the lock under which the next one is claimed: otherwise the panic of
+            // a loop that ends in between would be lost.
             while let Some(ending) = control.take_ending() {
                 drop(control);
                 ending.join();
@@ -121,17 +125,19 @@ impl<U: Send + 'static> Client<U> {
         Ok(())
     }
 
-    /// Stops what [`loop_start`](Self::loop_start) has started and waits for its end; inside a
-    /// callback it only asks for it. The connection stays as it is, and nothing serves it until the
-    /// next loop: the broker ends it after one and a half keep alives (MQTT 3.1.1 [MQTT-3.1.2-24]).
-    /// One that [`disconnect`](Self::disconnect) is ending is closed first.
+    /// Stops the loop of [`loop_start`](Self::loop_start), and waits for its end. Inside a callback
+    /// it does not wait.
+    ///
+    /// The connection stays open, and is not served until the next loop: the broker ends it after
+    /// one and a half keep alives (MQTT 3.1.1 [MQTT-3.1.2-24]). A connection that
+    /// [`disconnect`](Self::disconnect) is ending is closed first.
     ///
     /// # Errors
-    /// [`Error::NotRunning`] where no loop was started, or it was stopped already. One that has ended
-    /// by itself is stopped once.
+    /// [`Error::NotRunning`] if no loop was started, or it was stopped already. A loop that has
+    /// ended by itself can be stopped once.
     ///
     /// # Panics
-    /// Where a callback has panicked, with that panic.
+    /// If a callback has panicked, with that panic.
     pub fn loop_stop(&self) -> Result<(), Error> {
         let started = {
             let mut control = lock(&self.inner.control);
@@ -172,7 +178,7 @@ impl<U: Send + 'static> Client<U> {
         let result = loop {
             {
                 let mut control = lock(&inner.control);
-                // What `disconnect` has begun is brought to its end, which the loop finds by itself.
+                // After `disconnect` the loop ends by itself, once the connection is closed.
                 if stop.is_set() && !event_loop.is_ending() {
                     control.stop_running();
                     break Ok(());
@@ -185,7 +191,7 @@ impl<U: Send + 'static> Client<U> {
         };
         running.released = true;
         drop(event_loop);
-        // What was asked for while this loop still had the connection, and no longer looked.
+        // Requests that came while this loop still had the connection, and no longer looked.
         self.serve_requests();
         result
     }
@@ -200,7 +206,7 @@ impl<U: Send + 'static> Client<U> {
             Waited::Event(event) => Some(event),
             Waited::Nothing => None,
             Waited::Ended => {
-                // A loop that reconnects has no connection only if it was told to.
+                // A loop that reconnects has no connection only after `disconnect`.
                 over = Some(if event_loop.reconnects() {
                     Ok(())
                 } else {

@@ -36,14 +36,14 @@ impl Delivery {
     }
 }
 
-/// How a message has ended.
+/// The outcome of a message.
 pub(super) struct Ended {
     pub(super) mid: PacketId,
     pub(super) result: Result<ReasonCode, Error>,
 }
 
-/// A message on its way: Paho's `MQTTMessageInfo`. Clones tell of the same message; dropping them
-/// changes nothing.
+/// A message that is published: Paho's `MQTTMessageInfo`. Clones are of the same message; dropping
+/// them changes nothing.
 #[derive(Debug, Clone)]
 pub struct MessageInfo {
     mid: PacketId,
@@ -52,14 +52,16 @@ pub struct MessageInfo {
 }
 
 impl MessageInfo {
-    /// Returns the message id, 1–65,535: with QoS 1 and 2 the packet id, with QoS 0 one that stays with
-    /// the client. It is free for another message once this one has ended.
+    /// Returns the message identifier, 1–65,535.
+    ///
+    /// With QoS 1 and 2 it is the packet identifier, with QoS 0 one that is not sent. Another
+    /// message may get it once the outcome of this one is known.
     pub fn mid(&self) -> PacketId {
         self.mid
     }
 
-    /// Returns whether the message is sent (QoS 0) or acknowledged (1, 2); `false` also for one that
-    /// will not be delivered.
+    /// Returns whether the message is sent (QoS 0) or acknowledged (1, 2); `false` also for one
+    /// that will not be delivered.
     pub fn is_published(&self) -> bool {
         matches!(lock(&self.delivery.outcome).result, Some(Ok(_)))
     }
@@ -68,8 +70,8 @@ impl MessageInfo {
     /// without one. A loop must run meanwhile, on another thread.
     ///
     /// # Errors
-    /// [`Error::Timeout`]; [`Error::InCallback`] inside a callback of the same client, unless the end is
-    /// known already; and why the message will not be delivered, as
+    /// [`Error::Timeout`]; [`Error::InCallback`] inside a callback of the same client, unless the
+    /// outcome is known already; and why the message will not be delivered, as
     /// [`Published::result`](super::Published::result) gives it.
     pub fn wait_for_publish(&self, timeout: Option<Duration>) -> Result<(), Error> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
@@ -102,15 +104,15 @@ impl MessageInfo {
     }
 }
 
-/// The messages on their way, by their ids.
+/// The messages whose outcome is not known yet, by their identifiers.
 #[derive(Debug, Default)]
 pub(super) struct Deliveries(Mutex<Open>);
 
 #[derive(Debug, Default)]
 struct Open {
     deliveries: IdMap<Arc<Delivery>>,
-    /// An id may be in use again before the end of the message that had it is told: the later ones,
-    /// in order.
+    /// An identifier may be in use again before the outcome of the message that had it is reported:
+    /// the later messages, in order.
     later: VecDeque<(PacketId, Arc<Delivery>)>,
 }
 
@@ -134,7 +136,7 @@ impl Open {
 }
 
 impl Deliveries {
-    /// Publishes and remembers the message, before its end can be told.
+    /// Publishes and remembers the message, before its outcome can be reported.
     pub(super) fn start(
         &self,
         client: u64,

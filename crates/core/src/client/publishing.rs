@@ -7,12 +7,14 @@ use crate::message::{Message, Payload, QoS};
 use crate::topic::TopicName;
 
 impl<U: Send + 'static> Client<U> {
-    /// Publishes a message, without waiting for it. The payload is text, bytes, a number or nothing
-    /// (`()` or `None`); the QoS is a [`QoS`] or 0, 1, 2. QoS 1 and 2 are queued while there is no
-    /// connection, and kept until the broker has acknowledged them, however often the connection, or
-    /// the session, is lost; QoS 0 is lost with its connection. [`on_publish`](Self::on_publish) and
-    /// [`MessageInfo`] tell how it ends. The order of the calls is kept, but that QoS 0 overtakes what
-    /// waits for room in the window.
+    /// Publishes a message, without waiting for it.
+    ///
+    /// The payload is text, bytes, a number or nothing (`()` or `None`); the QoS is a [`QoS`] or 0,
+    /// 1, 2. Messages with QoS 1 and 2 are queued while there is no connection, and kept until the
+    /// broker has acknowledged them, however often the connection or the session is lost. A message
+    /// with QoS 0 is lost with its connection. [`on_publish`](Self::on_publish) and [`MessageInfo`]
+    /// report the outcome. The order of the calls is kept, except that QoS 0 overtakes messages
+    /// that wait because too many are in flight.
     ///
     /// ```no_run
     /// # fn report(client: &iot_core::Client) -> Result<(), iot_core::Error> {
@@ -25,12 +27,12 @@ impl<U: Send + 'static> Client<U> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Topic`] for a topic with a wildcard or none, [`Error::Config`] for another QoS,
-    /// [`Error::NotConnected`] (QoS 0 only), [`Error::QueueFull`] (see
-    /// [`max_queued_messages_set`](Self::max_queued_messages_set)), [`Error::PacketTooLarge`]; and for
-    /// what an MQTT 5 broker's CONNACK rules out [`Error::QosNotSupported`] and
-    /// [`Error::RetainNotSupported`]. Nothing is published then. What is accepted before such a CONNACK
-    /// is given up with these when it comes, which `on_publish` gets.
+    /// [`Error::Topic`] for an empty topic and for one with a wildcard, [`Error::Config`] for
+    /// another QoS, [`Error::NotConnected`] (QoS 0 only), [`Error::QueueFull`] (see
+    /// [`max_queued_messages_set`](Self::max_queued_messages_set)), [`Error::PacketTooLarge`]; and
+    /// for what an MQTT 5 broker's CONNACK rules out [`Error::QosNotSupported`] and
+    /// [`Error::RetainNotSupported`]. Nothing is published then. A message that was accepted before
+    /// such a CONNACK is given up when it arrives, which `on_publish` reports.
     pub fn publish(
         &self,
         topic: impl TryInto<TopicName, Error: Into<Error>>,
@@ -46,15 +48,16 @@ impl<U: Send + 'static> Client<U> {
         self.publish_message(message)
     }
 
-    /// Publishes a message as [`publish`](Self::publish) does, with what else it carries: MQTT 5
-    /// properties (§3.3.2.3). Aliases for topics the client chooses by itself, as far as the broker
-    /// takes them. `dup` and `packet_id` are ignored.
+    /// Publishes as [`publish`](Self::publish) does, with MQTT 5 properties (§3.3.2.3). The client
+    /// chooses topic aliases by itself, as far as the broker allows them. `dup` and `packet_id` are
+    /// ignored.
     ///
     /// ```no_run
     /// use iot_core::{Client, Message, Properties, TopicName};
     ///
     /// # fn ask(client: &Client) -> Result<(), iot_core::Error> {
-    /// let request = Message::new(TopicName::new("pump/1/get")?, "pressure").with_properties(Properties {
+    /// let request = Message::new(TopicName::new("pump/1/get")?,
+    /// "pressure").with_properties(Properties {
     ///     response_topic: Some("answers/me".into()),
     ///     correlation_data: Some("17".into()),
     ///     ..Properties::default()
@@ -65,8 +68,8 @@ impl<U: Send + 'static> Client<U> {
     /// ```
     ///
     /// # Errors
-    /// As [`publish`](Self::publish); [`Error::Config`], and [`Error::Topic`] for the response topic,
-    /// where properties are out of their range.
+    /// As [`publish`](Self::publish); [`Error::Config`], and [`Error::Topic`] for the response
+    /// topic, if properties are out of range.
     pub fn publish_message(&self, message: Message) -> Result<MessageInfo, Error> {
         let inner = &self.inner;
         inner

@@ -16,8 +16,9 @@ impl<U: Send + 'static> Client<U> {
     /// §3.1.2.5). Takes effect with the next connection. Default none.
     ///
     /// # Errors
-    /// [`Error::Topic`] for a topic with a wildcard or none, [`Error::Config`] for another QoS than
-    /// 0, 1, 2 and for a payload of more than 65,535 bytes. The will is as before then.
+    /// [`Error::Topic`] for an empty topic and for one with a wildcard. [`Error::Config`] for a QoS
+    /// other than 0, 1, 2 and for a payload of more than 65,535 bytes. The will does not change
+    /// then.
     pub fn will_set(
         &self,
         topic: impl TryInto<TopicName, Error: Into<Error>>,
@@ -34,8 +35,8 @@ impl<U: Send + 'static> Client<U> {
         })
     }
 
-    /// Sets the will as [`will_set`](Self::will_set) does, with its MQTT 5 properties (§3.1.3.2): will
-    /// delay interval, and those of a PUBLISH.
+    /// Sets the will as [`will_set`](Self::will_set) does, with its MQTT 5 properties (§3.1.3.2):
+    /// will delay interval, and those of a PUBLISH.
     ///
     /// # Errors
     /// [`Error::Config`] for a payload of more than 65,535 bytes and for properties out of their
@@ -50,11 +51,12 @@ impl<U: Send + 'static> Client<U> {
             .expect("nothing can be wrong with no will");
     }
 
-    /// Sets user name and password; `None` for none, the default. Takes effect with the next connection.
+    /// Sets user name and password, `None` for none (the default).
+    /// Takes effect with the next connection.
     ///
     /// # Errors
-    /// [`Error::Config`] for a password without a user name (before MQTT 5, [MQTT-3.1.2-22]), for more
-    /// than 65,535 bytes, and for a user name with a NUL character. They are as before then.
+    /// [`Error::Config`] for a password without a user name (before MQTT 5, [MQTT-3.1.2-22]), for
+    /// more than 65,535 bytes, and for a user name with a NUL character. Neither changes then.
     pub fn username_pw_set(
         &self,
         username: Option<&str>,
@@ -67,36 +69,39 @@ impl<U: Send + 'static> Client<U> {
         .map(drop)
     }
 
-    /// Sets the shortest and the longest delay before the next try to connect; it doubles from try
-    /// to try, and each is shortened by up to a half at random, though not below the shortest, so
-    /// that not all clients of a broker come back at once. A CONNACK that accepts begins anew. A
-    /// shortest of 0 stays 0: tries follow each other at once. Takes effect with the next delay;
-    /// one that is under way ends with [`reconnect`](Self::reconnect). Defaults 1 and 120 s.
+    /// Sets the shortest and the longest delay before the next attempt to connect. Defaults 1 and
+    /// 120 s.
+    ///
+    /// The delay doubles from attempt to attempt. Each is shortened by up to a half at random, but
+    /// not below the shortest, so that the clients of a broker do not all return at once. An
+    /// accepting CONNACK resets it. A shortest delay of 0 stays 0: attempts follow each other at
+    /// once. Takes effect with the next delay; [`reconnect`](Self::reconnect) ends the present one.
     pub fn reconnect_delay_set(&self, shortest: Duration, longest: Duration) {
         self.change_at_once(|config| config.reconnect_delay = (shortest, longest));
     }
 
-    /// Sets how many messages with QoS 1 and 2 may be sent and not yet acknowledged at a time; 0 for
-    /// as many as the protocol knows, 65,535. An MQTT 5 broker's receive maximum lowers it
-    /// [MQTT-3.3.4-7]. More of them wait in the queue. Takes effect at once. Default 20.
+    /// Sets how many messages with QoS 1 and 2 may be in flight. Default 20.
+    ///
+    /// 0 is the most that the protocol allows, 65,535. An MQTT 5 broker's receive maximum lowers
+    /// the number [MQTT-3.3.4-7]. Further messages wait in the queue. Takes effect at once.
     pub fn max_inflight_messages_set(&self, messages: u16) {
         self.change_at_once(|config| config.max_inflight = any_number(messages));
     }
 
-    /// Sets how many messages with QoS 1 and 2 may be accepted and not yet acknowledged at a time,
-    /// those in flight included; 0 for as many as the protocol knows, 65,535. Takes effect at once.
-    /// Default 65,000.
+    /// Sets how many messages with QoS 1 and 2 may be queued or in flight. Default 65,000.
     ///
-    /// When so many wait, or the bytes of [`max_queued_bytes`](ClientConfig::max_queued_bytes),
-    /// [`publish`](Self::publish) returns [`Error::QueueFull`] and takes nothing; what was accepted
-    /// stays, however far the limit is lowered. There is room again when messages are acknowledged,
-    /// which [`on_publish`](Self::on_publish) tells. QoS 0 doesn't count: of it, 1 MiB may wait for
-    /// the socket.
+    /// 0 is the most that the protocol allows, 65,535. Takes effect at once.
+    ///
+    /// At this limit, or at [`max_queued_bytes`](ClientConfig::max_queued_bytes),
+    /// [`publish`](Self::publish) returns [`Error::QueueFull`]. A message that was accepted stays
+    /// in the queue, however far the limit is lowered. There is room again when messages are
+    /// acknowledged, which [`on_publish`](Self::on_publish) reports. QoS 0 does not count: up to 1
+    /// MiB of it may wait for the socket.
     pub fn max_queued_messages_set(&self, messages: u16) {
         self.change_at_once(|config| config.max_queued = any_number(messages));
     }
 
-    /// Changes what doesn't wait for the next connection.
+    /// Changes what takes effect before the next connection.
     fn change_at_once(&self, change: impl FnOnce(&mut ClientConfig)) {
         let config = self
             .change(change)

@@ -18,8 +18,8 @@ use crate::mutex::lock;
 
 /// An MQTT client with Paho's calls and callbacks. `U` is the user data that every callback gets.
 ///
-/// Clones are the same client. It ends when all are dropped and no loop runs; the connection is then
-/// cut without a DISCONNECT, so that the broker publishes the will.
+/// Clones are the same client. When all are dropped and no loop runs, the connection is cut without
+/// a DISCONNECT, so that the broker publishes the will.
 ///
 /// ```no_run
 /// use iot_core::{Client, ClientConfig};
@@ -80,7 +80,7 @@ impl<U: Send + 'static> Client<U> {
     /// protocol)`: the first two and the last are fields of `config`.
     ///
     /// # Errors
-    /// As [`ClientConfig::checked`]; [`Error::Io`] where the system has no poller left.
+    /// As [`ClientConfig::checked`]; [`Error::Io`] if the system has no file descriptors left.
     pub fn new(config: ClientConfig, userdata: U) -> Result<Self, Error> {
         static NUMBER: AtomicU64 = AtomicU64::new(1);
         let connection = Connection::new(config)?;
@@ -102,26 +102,25 @@ impl<U: Send + 'static> Client<U> {
         })
     }
 
-    /// Returns the client id: the configured one, the random one in the place of an empty one, or the
-    /// one that the broker has assigned (MQTT 5 §3.2.2.3.7).
+    /// Returns the client identifier: the configured one, a random one instead of an empty one, or
+    /// the one that the broker has assigned (MQTT 5 §3.2.2.3.7).
     pub fn client_id(&self) -> String {
         self.inner.handle.client_id()
     }
 
-    /// Returns the configuration that the next connection is made with, with all that the setters
-    /// have changed.
+    /// Returns the configuration of the next connection, with all that the setters have changed.
     pub fn config(&self) -> Arc<ClientConfig> {
         Arc::clone(&lock(&self.inner.control).config)
     }
 
-    /// Returns whether the broker has accepted the connection, it still stands, and
-    /// [`disconnect`](Self::disconnect) has not been called on it.
+    /// Returns whether the broker has accepted the connection, and it neither has ended nor is
+    /// ending.
     pub fn is_connected(&self) -> bool {
         self.inner.handle.is_connected()
     }
 
-    /// Replaces the user data. While a callback runs it keeps the data that it has; the new one is
-    /// what the next callback gets.
+    /// Replaces the user data. A callback that runs keeps the data that it has; the next callback
+    /// gets the new one.
     pub fn user_data_set(&self, userdata: U) {
         self.inner.user_data.set(userdata);
     }

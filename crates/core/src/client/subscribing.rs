@@ -8,16 +8,17 @@ use crate::request::{SubscribeRequest, UnsubscribeRequest};
 use crate::topic::TopicFilter;
 
 impl<U: Send + 'static> Client<U> {
-    /// Subscribes to one topic filter with the highest QoS to receive with; returns the packet id,
-    /// with which [`on_subscribe`](Self::on_subscribe) gets the broker's answer. To be called in
-    /// `on_connect`: the client does not renew subscriptions by itself, and where the connection is lost
-    /// before the answer, none comes.
+    /// Subscribes to a topic filter, with the highest QoS to receive with.
+    ///
+    /// Returns the packet identifier, with which [`on_subscribe`](Self::on_subscribe) gets the
+    /// broker's answer. Call it in `on_connect`: the client does not renew subscriptions by itself.
+    /// If the connection is lost before the answer, none arrives.
     ///
     /// # Errors
     /// [`Error::Topic`] for a bad filter, [`Error::Config`] for another QoS than 0, 1, 2,
-    /// [`Error::NotConnected`], [`Error::Unsupported`] for wildcards and shared subscriptions that the
-    /// broker's CONNACK rules out (MQTT 5), [`Error::PacketTooLarge`], and [`Error::QueueFull`] where no
-    /// packet id is free.
+    /// [`Error::NotConnected`], [`Error::Unsupported`] for wildcards and shared subscriptions that
+    /// the broker's CONNACK rules out (MQTT 5), [`Error::PacketTooLarge`], and [`Error::QueueFull`]
+    /// if no packet identifier is free.
     pub fn subscribe(
         &self,
         filter: impl TryInto<TopicFilter, Error: Into<Error>>,
@@ -51,8 +52,8 @@ impl<U: Send + 'static> Client<U> {
     }
 
     /// Subscribes as [`subscribe`](Self::subscribe) does, with MQTT 5 options (no local, retain as
-    /// published, retain handling, §3.8.3.1) and properties (one subscription identifier, which comes
-    /// with each message; user properties). The earlier versions send neither.
+    /// published, retain handling, §3.8.3.1) and properties (one subscription identifier, which
+    /// arrives with each message; user properties). The earlier versions send neither.
     ///
     /// ```no_run
     /// use iot_core::{Client, Properties, QoS, Subscription, TopicFilter};
@@ -72,8 +73,8 @@ impl<U: Send + 'static> Client<U> {
     /// ```
     ///
     /// # Errors
-    /// As [`subscribe`](Self::subscribe), [`Error::NoFilter`] for none, [`Error::Config`] for options
-    /// that don't go together ([MQTT-3.8.3-4]) and for values out of their range, and
+    /// As [`subscribe`](Self::subscribe), [`Error::NoFilter`] for none, [`Error::Config`] for
+    /// options that exclude each other ([MQTT-3.8.3-4]) and for values out of range, and
     /// [`Error::Unsupported`] for a subscription identifier that the broker's CONNACK rules out.
     pub fn subscribe_with(
         &self,
@@ -84,13 +85,14 @@ impl<U: Send + 'static> Client<U> {
         self.inner.handle.subscribe(request)
     }
 
-    /// Unsubscribes from one topic filter, which has to be the very text that was subscribed to; returns
-    /// the packet id, with which [`on_unsubscribe`](Self::on_unsubscribe) gets the broker's answer.
-    /// Where the connection is lost before it, none comes.
+    /// Unsubscribes from a topic filter: the same text that was subscribed to.
+    ///
+    /// Returns the packet identifier, with which [`on_unsubscribe`](Self::on_unsubscribe) gets the
+    /// broker's answer. If the connection is lost before the answer, none arrives.
     ///
     /// # Errors
     /// [`Error::Topic`] for a bad filter, [`Error::NotConnected`], [`Error::PacketTooLarge`], and
-    /// [`Error::QueueFull`] where no packet id is free.
+    /// [`Error::QueueFull`] if no packet identifier is free.
     pub fn unsubscribe(
         &self,
         filter: impl TryInto<TopicFilter, Error: Into<Error>>,
@@ -117,7 +119,7 @@ impl<U: Send + 'static> Client<U> {
     ///
     /// # Errors
     /// As [`unsubscribe_many`](Self::unsubscribe_many), and [`Error::Config`] for properties out of
-    /// their range.
+    /// range.
     pub fn unsubscribe_with(
         &self,
         filters: impl IntoIterator<Item = TopicFilter>,

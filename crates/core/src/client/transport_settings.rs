@@ -17,8 +17,8 @@ use crate::transport::{Transport, WebSocket};
 
 // All of it takes effect with the next connection.
 impl<U: Send + 'static> Client<U> {
-    /// Sets up TLS, from files that are read now. Takes effect with the next connection. The port stays
-    /// as it is: 8883 is the usual one.
+    /// Sets up TLS, from files that are read now. Takes effect with the next connection. It does
+    /// not change the port; 8883 is the usual one.
     ///
     /// # Errors
     /// As [`TlsOptions::load`].
@@ -27,18 +27,18 @@ impl<U: Send + 'static> Client<U> {
         self.tls_set_context(Some(options.load()?))
     }
 
-    /// Sets up TLS as it was loaded already, so that many clients share it; `None` for no TLS, the
-    /// default. Takes effect with the next connection.
+    /// Sets TLS settings that are loaded already, so that many clients share them; `None` for no
+    /// TLS, the default. Takes effect with the next connection.
     ///
     /// # Errors
-    /// [`Error::Config`] on a Unix socket, which has no TLS, and for a host name that no certificate
-    /// could hold.
+    /// [`Error::Config`] on a Unix socket, which has no TLS, and for a host name that no
+    /// certificate could hold.
     #[cfg(feature = "tls")]
     pub fn tls_set_context(&self, tls: Option<Tls>) -> Result<(), Error> {
         self.change(|config| config.tls = tls).map(drop)
     }
 
-    /// Chooses whether the broker's name is left unchecked; see [`TlsOptions::insecure`]. The files
+    /// Selects whether the broker's name is not checked; see [`TlsOptions::insecure`]. The files
     /// are read again. Takes effect with the next connection. Default `false`.
     ///
     /// # Errors
@@ -59,7 +59,7 @@ impl<U: Send + 'static> Client<U> {
     /// `transport="websockets"`. Takes effect with the next connection.
     ///
     /// # Errors
-    /// [`Error::Config`] for what can't stand in an HTTP request.
+    /// [`Error::Config`] for text that is not valid in an HTTP request.
     #[cfg(feature = "websocket")]
     pub fn ws_set_options(&self, options: WebSocket) -> Result<(), Error> {
         self.change(|config| config.transport = Transport::WebSocket(options))

@@ -1,11 +1,11 @@
-//! How long to wait before the next try to connect.
+//! How long to wait before the next attempt to connect.
 
 use std::time::Duration;
 
 use rand::RngExt;
 
-/// Delays that double from try to try, each between half and the whole of its step, so that clients
-/// that lost the same broker don't all come back at the same moment.
+/// Delays that double from attempt to attempt, each between half and the whole of its step, so that
+/// clients that lost the same broker do not all return at the same moment.
 #[derive(Debug, Clone)]
 pub(crate) struct Backoff {
     shortest: Duration,
@@ -22,7 +22,7 @@ impl Backoff {
         }
     }
 
-    /// Takes over other delays, and begins anew if they are.
+    /// Sets the delays, and starts with the shortest if they differ.
     pub(crate) fn set(&mut self, delays: (Duration, Duration)) {
         let other = Self::new(delays);
         if (self.shortest, self.longest) != (other.shortest, other.longest) {
@@ -30,7 +30,7 @@ impl Backoff {
         }
     }
 
-    /// The delay before the next try: `shortest` to begin with.
+    /// Returns the delay before the next attempt, `shortest` at first.
     pub(crate) fn next(&mut self) -> Duration {
         let step = self.step;
         self.step = step.saturating_mul(2).min(self.longest);
@@ -38,7 +38,7 @@ impl Backoff {
         jittered.max(self.shortest)
     }
 
-    /// A connection stands: the next loss starts from the shortest delay again.
+    /// The next delay is the shortest again.
     pub(crate) fn reset(&mut self) {
         self.step = self.shortest;
     }
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn delays_double_up_to_the_longest_with_jitter_and_start_anew() {
+    fn delays_double_up_to_the_longest_with_jitter_and_start_again() {
         let seconds = Duration::from_secs;
         let mut backoff = Backoff::new((seconds(1), seconds(120)));
         for step in [1, 2, 4, 8, 16, 32, 64, 120, 120] {
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn other_delays_begin_anew_and_the_same_ones_go_on() {
+    fn other_delays_start_again_and_the_same_ones_continue() {
         let seconds = Duration::from_secs;
         let mut backoff = Backoff::new((seconds(1), seconds(120)));
         for _ in 0..4 {

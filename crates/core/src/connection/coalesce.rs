@@ -40,7 +40,7 @@ impl Driver {
         Some(answers as f64 / in_flight as f64)
     }
 
-    /// Sends what there is to send, as far as that goes without waiting, and reads nothing.
+    /// Sends what there is to send, as far as possible without waiting, and reads nothing.
     async fn send(&mut self) {
         let reading = std::mem::replace(&mut self.reading, false);
         self.while_up(Self::poll_up).await;

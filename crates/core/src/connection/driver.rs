@@ -285,10 +285,10 @@ impl Driver {
         wrote
     }
 
-    /// Has the system acknowledge what was read, if more answers are to come and there is nothing to
-    /// send that would take the acknowledgement along: it waits for that, for 40 ms on Linux, and a
-    /// broker with Nagle's algorithm, which is mosquitto's default, holds back all answers but the
-    /// first so long.
+    /// Has the system acknowledge what was read, if more answers are to come and there is nothing
+    /// to send that would take the acknowledgement along: it waits for that, for 40 ms on Linux,
+    /// and a broker with Nagle's algorithm, which is mosquitto's default, holds back all answers
+    /// but the first so long.
     fn send_tcp_ack(&mut self, in_flight: usize) {
         if in_flight > 0
             && std::mem::take(&mut self.tcp_ack_due)

@@ -12,9 +12,11 @@ use crate::request::{
 #[cfg(doc)]
 use crate::session::{Event, Session};
 
-/// Publishes, subscribes and acknowledges on a [`Connection`](super::Connection), from any thread, without waiting:
-/// what is asked for is queued, and the task that drives the connection sends it. Clones are of the
-/// same connection; without the connection they still queue, and nothing is sent.
+/// Publishes, subscribes and acknowledges on a [`Connection`](super::Connection), from any thread,
+/// without waiting.
+///
+/// Requests are queued, and the task that drives the connection sends them. Clones are of the same
+/// connection. After the connection is dropped they still queue, and nothing is sent.
 #[derive(Debug, Clone)]
 pub struct Handle {
     shared: Arc<Shared>,
@@ -25,8 +27,8 @@ impl Handle {
         Self { shared }
     }
 
-    /// Accepts a message for the broker; [`Event::Published`] tells when one with QoS 1 or 2 is
-    /// acknowledged, by the packet id that is returned. QoS 0 has no id. See [`Session::publish`].
+    /// Publishes a message. [`Event::Published`] reports when one with QoS 1 or 2 is acknowledged,
+    /// by the packet identifier that is returned. QoS 0 has none. See [`Session::publish`].
     ///
     /// # Errors
     /// As [`Session::publish`]: [`Error::NotConnected`] (QoS 0 only; QoS 1 and 2 wait for the
@@ -37,8 +39,8 @@ impl Handle {
             .act(|state| state.session.publish(message, false))
     }
 
-    /// Accepts a message as [`publish`](Self::publish) does; one with QoS 0 gets an id too, and
-    /// [`Event::Published`] tells when it has left for the broker.
+    /// Publishes as [`publish`](Self::publish) does. A message with QoS 0 gets an identifier too,
+    /// and [`Event::Published`] reports when it is written to the socket.
     ///
     /// # Errors
     /// As [`publish`](Self::publish).
@@ -77,18 +79,20 @@ impl Handle {
             .act(|state| state.session.unsubscribe_with(filters, properties))
     }
 
-    /// Chooses whether [`Event::Log`] tells each packet and why a connection ends. Default `false`.
+    /// Selects whether [`Event::Log`] reports each packet and why a connection ends. Default
+    /// `false`.
     pub fn set_logging(&self, logging: bool) {
         self.shared.act(|state| state.session.set_logging(logging));
     }
 
-    /// Chooses who acknowledges what arrives from now on, as [`ClientConfig::manual_ack`] does.
+    /// Selects whether the application acknowledges the messages that arrive from now on, as
+    /// [`ClientConfig::manual_ack`] does.
     pub fn set_manual_ack(&self, manual: bool) {
         self.shared
             .act(|state| state.session.set_manual_ack(manual));
     }
 
-    /// Takes over limits at once, and the rest for the next connection.
+    /// Applies limits at once, and other settings with the next connection.
     pub(crate) fn configure(&self, config: Arc<ClientConfig>) {
         self.shared.act(|state| state.session.configure(config));
     }
@@ -115,13 +119,14 @@ impl Handle {
         });
     }
 
-    /// Takes over QoS 2 packet ids that an earlier process received and did not see released; see
-    /// [`Session::hold`]. To be called before the first connection.
+    /// Restores QoS 2 packet identifiers that an earlier process received and did not see released;
+    /// see [`Session::hold`]. To be called before the first connection.
     pub fn hold(&self, held: impl IntoIterator<Item = (PacketId, u64)>) {
         self.shared.act(|state| state.session.hold(held));
     }
 
-    /// Chooses whether the application answers the broker's AUTH; see [`Session::set_answers_auth`].
+    /// Selects whether the application answers the broker's AUTH; see
+    /// [`Session::set_answers_auth`].
     pub fn set_answers_auth(&self, answers: bool) {
         self.shared
             .act(|state| state.session.set_answers_auth(answers));
@@ -161,10 +166,11 @@ impl Handle {
 
     /// Ends the connection cleanly: what is on its way to the socket is sent first, and without
     /// `manual_ack` the acknowledgements of what the application has received, then DISCONNECT; the
-    /// stream is read to its end, five seconds at most, and [`Connection::next`](super::Connection::next)
-    /// returns `None`. Messages with QoS 1 and 2 that are not acknowledged by then are kept, for
-    /// [`Connection::connect`](super::Connection::connect). Returns whether there was a connection to
-    /// end. See [`Session::disconnect_with`].
+    /// stream is read to its end, five seconds at most, and
+    /// [`Connection::next`](super::Connection::next) returns `None`. Messages with QoS 1 and 2 that
+    /// are not acknowledged by then are kept, for
+    /// [`Connection::connect`](super::Connection::connect). Returns whether there was a connection
+    /// to end. See [`Session::disconnect_with`].
     ///
     /// ```no_run
     /// # fn run(handle: &iot_core::Handle) -> Result<(), iot_core::Error> {
@@ -174,7 +180,8 @@ impl Handle {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::disconnect_with`], never for [`ReasonCode::SUCCESS`](crate::ReasonCode::SUCCESS) alone; nothing ends then.
+    /// As [`Session::disconnect_with`], never for
+    /// [`ReasonCode::SUCCESS`](crate::ReasonCode::SUCCESS) alone; nothing ends then.
     pub fn disconnect(&self, request: impl Into<DisconnectRequest>) -> Result<bool, Error> {
         let DisconnectRequest { reason, properties } = request.into();
         self.shared.act(|state| {
@@ -189,19 +196,19 @@ impl Handle {
         self.shared.act(|state| state.stopped = false);
     }
 
-    /// Returns whether the broker has accepted the connection, and it neither has ended nor is ending.
+    /// Returns whether the broker has accepted the connection, and it neither has ended nor is
+    /// ending.
     pub fn is_connected(&self) -> bool {
         self.shared.lock().session.is_connected()
     }
 
-    /// Returns the client id: the configured one, the random one in the place of an empty one, or the
-    /// one that the broker has assigned (MQTT 5 §3.2.2.3.7).
+    /// Returns the client identifier: the configured one, a random one instead of an empty one, or
+    /// the one that the broker has assigned (MQTT 5 §3.2.2.3.7).
     pub fn client_id(&self) -> String {
         self.shared.lock().session.client_id().to_owned()
     }
 
-    /// Returns how many messages with QoS 1 and 2 are accepted and not yet acknowledged, those included
-    /// that were not sent yet.
+    /// Returns how many messages with QoS 1 and 2 are queued or in flight.
     pub fn unacknowledged(&self) -> usize {
         self.shared.lock().session.unacknowledged()
     }

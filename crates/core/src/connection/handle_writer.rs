@@ -1,6 +1,7 @@
-//! Encoding and writing on the thread that calls a handle. While the driver has nothing to write and
-//! waits, waking it only to have one packet written would double the way to the broker. While both
-//! are busy, each has half of the work, and the memory of a message goes back to where it came from.
+//! Encoding and writing on the thread that calls a handle. While the driver has nothing to write
+//! and waits, waking it only to have one packet written would double the way to the broker. While
+//! both are busy, each has half of the work, and the memory of a message goes back to where it came
+//! from.
 
 use std::io::Write;
 use std::net::TcpStream;

@@ -26,8 +26,8 @@ pub(super) enum Link {
     Closing(Stream, Pin<Box<Sleep>>),
 }
 
-/// Begins to dial. On its own, for this has kilobytes on the stack until it is in its box, and every
-/// thread of a client would keep them.
+/// Begins to dial. On its own, for this has kilobytes on the stack until it is in its box, and
+/// every thread of a client would keep them.
 #[inline(never)]
 pub(super) fn dial(config: &Arc<ClientConfig>) -> Dialing {
     Box::pin(dialed(Arc::clone(config)))

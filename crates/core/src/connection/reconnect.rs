@@ -31,7 +31,7 @@ impl Reconnect {
     }
 
     /// The broker has accepted the connection, and has sent something. A message that breaks each
-    /// connection is not asked for at the shortest delay: delays start anew only once a connection
+    /// connection is not asked for at the shortest delay: delays are reset only once a connection
     /// has lasted for the longest.
     pub(super) fn accepted(&mut self, longest_delay: Duration) {
         if !self.poisoned || self.opened_at.elapsed() >= longest_delay {
