@@ -2,7 +2,13 @@
 
 pub(crate) mod backlog;
 mod codec;
+mod connection;
 pub(crate) mod deliver;
+mod fetch;
 mod salvage;
+mod seq;
+mod space;
 pub(crate) mod spool_file;
 pub(crate) mod spooler;
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,8 @@ use iot_store::Entry;
 use tokio::sync::Notify;
 
 use crate::queue::Queue;
-use crate::spool::spool_file::{Fetched, Seq};
+use crate::spool::fetch::Fetched;
+use crate::spool::seq::Seq;
 
 /// Limits of what is kept in memory.
 const ENTRIES: usize = 20_000;

@@ -22,7 +22,7 @@ use crate::counts::Counts;
 use crate::failpoint::{self, Point};
 use crate::output::Messages;
 use crate::spool::backlog::{Backlog, Batch};
-use crate::spool::spool_file::Seq;
+use crate::spool::seq::Seq;
 use crate::store_away::attend;
 
 /// Limits of a batch.

@@ -19,7 +19,9 @@ use crate::output::Messages;
 use crate::queue::Queue;
 use crate::size::Size;
 use crate::spool::backlog::Backlog;
-use crate::spool::spool_file::{RESERVE, Seq, Space, Spool};
+use crate::spool::seq::Seq;
+use crate::spool::space::{RESERVE, Space};
+use crate::spool::spool_file::Spool;
 
 /// Limits of one commit. The write-ahead log grows by no more than that, but for a single message that is larger.
 const ENTRIES: usize = 5_000;
@@ -393,7 +395,7 @@ mod tests {
     use super::*;
     use crate::decode::{PayloadMode, read};
     use crate::queue::{After, Item};
-    use crate::spool::spool_file::tests::limit_pages;
+    use crate::spool::tests::fixture::limit_pages;
 
     fn item(ids: &mut IdGenerator) -> Item {
         let topic = "t".repeat(1_000);

@@ -104,7 +104,7 @@ fn deliver_all(store: &Arc<Told>, entries: Vec<Entry>, found: Seq) -> Vec<Readin
     let ids = entries.iter().map(Entry::id).collect();
     let backlog = Arc::new(Backlog::new(Arc::new(Queue::default()), 0, found));
     if found > 0 {
-        backlog.refill(crate::spool::spool_file::Fetched {
+        backlog.refill(crate::spool::fetch::Fetched {
             entries: (1..).zip(entries).collect(),
             more: false,
         });

@@ -1,0 +1,98 @@
+//! From an entry to bytes.
+
+use iot_store::{Entry, Extra, Fact, Reading, ReadingId, Rejection, Value};
+use serde_json::{Value as Json, json};
+
+use super::format::{DATE, HEADER, JSON, MAGIC, MAGIC_2, NUMBER, REJECTION, TEXT};
+use crate::spool::seq::Seq;
+
+/// Writes `entry`, which has the number `seq`, to the end of `out`.
+///
+/// # Panics
+/// An entry of 4 GiB or more; MQTT's messages are smaller.
+pub(in crate::spool) fn encode(seq: Seq, entry: &Entry, out: &mut Vec<u8>) {
+    let start = out.len();
+    let only_once = Extra {
+        once: true,
+        fields: Vec::new(),
+    };
+    let extra = match entry {
+        Entry::Reading(reading) => reading.extra.as_deref(),
+        Entry::Rejection(rejection) => rejection.once.then_some(&only_once),
+    };
+    out.extend(if extra.is_some() { MAGIC_2 } else { MAGIC });
+    out.extend([0; HEADER - MAGIC.len()]);
+    out.extend(seq.to_le_bytes());
+    match entry {
+        Entry::Reading(Reading {
+            id,
+            topic,
+            value,
+            reg_date,
+            extra: _,
+        }) => {
+            let kind = match value {
+                Value::Number(_) => NUMBER,
+                Value::Json(_) => JSON,
+                Value::Text(_) => TEXT,
+            };
+            common(kind, *id, topic, reg_date.timestamp_millis(), out);
+            more(extra, out);
+            match value {
+                Value::Number(number) => out.extend(number.to_bits().to_le_bytes()),
+                Value::Json(json) => {
+                    serde_json::to_writer(&mut *out, json).expect("memory takes all JSON");
+                }
+                Value::Text(text) => out.extend(text.as_bytes()),
+            }
+        }
+        Entry::Rejection(Rejection {
+            id,
+            topic,
+            payload,
+            length,
+            sha256,
+            reason,
+            reg_date,
+            once: _,
+        }) => {
+            common(REJECTION, *id, topic, reg_date.timestamp_millis(), out);
+            more(extra, out);
+            out.extend(length.to_le_bytes());
+            out.extend(sha256);
+            out.extend(len(payload).to_le_bytes());
+            out.extend(&payload[..]);
+            out.extend(reason.as_bytes());
+        }
+    }
+    let body = &out[start + HEADER..];
+    let (length, crc) = (len(body), crc32fast::hash(body));
+    out[start + 4..start + 8].copy_from_slice(&length.to_le_bytes());
+    out[start + 8..start + HEADER].copy_from_slice(&crc.to_le_bytes());
+}
+
+fn common(kind: u8, id: ReadingId, topic: &str, millis: i64, out: &mut Vec<u8>) {
+    out.push(kind);
+    out.extend(id.bytes());
+    out.extend(millis.to_le_bytes());
+    out.extend(len(topic.as_bytes()).to_le_bytes());
+    out.extend(topic.as_bytes());
+}
+
+fn more(extra: Option<&Extra>, out: &mut Vec<u8>) {
+    let Some(Extra { once, fields }) = extra else {
+        return;
+    };
+    let fields = fields.iter().map(|(name, fact)| match fact {
+        Fact::Json(json) => json!([&**name, json]),
+        Fact::Date(date) => json!([&**name, date.timestamp_millis(), DATE]),
+    });
+    let fields = fields.collect::<Json>().to_string();
+    out.push(u8::from(*once));
+    out.extend(len(fields.as_bytes()).to_le_bytes());
+    out.extend(fields.as_bytes());
+}
+
+pub(super) fn len(bytes: &[u8]) -> u32 {
+    u32::try_from(bytes.len()).expect("less than 4 GiB")
+}
