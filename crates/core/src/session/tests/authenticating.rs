@@ -60,8 +60,8 @@ fn connect_offers_a_method_and_auth_goes_on_with_it_before_all_that_waits() {
         other => panic!("{other:?}"),
     }
     bench.publish(0, "waits for CONNACK");
-    bench.take(auth(0x18, Some("SCRAM"))).unwrap();
-    assert_eq!(bench.told(), ["auth 0x18"]);
+    bench.handle(auth(0x18, Some("SCRAM"))).unwrap();
+    assert_eq!(bench.events(), ["auth 0x18"]);
     bench.session.auth(data("second")).unwrap();
     let (reason, sent) = next_auth(&mut bench);
     assert_eq!(reason, 0x18);
@@ -69,9 +69,9 @@ fn connect_offers_a_method_and_auth_goes_on_with_it_before_all_that_waits() {
     assert_eq!(sent.authentication_data.as_deref(), Some(&b"second"[..]));
     assert_eq!(bench.sent(), NOTHING);
     bench
-        .take(Incoming::ConnAck(accepted_with("SCRAM")))
+        .handle(Incoming::ConnAck(accepted_with("SCRAM")))
         .unwrap();
-    assert_eq!(bench.told(), ["connected"]);
+    assert_eq!(bench.events(), ["connected"]);
     assert_eq!(bench.sent(), ["PUBLISH q0 t=waits for CONNACK"]);
 }
 
@@ -80,20 +80,20 @@ fn a_client_authenticates_again_when_it_wants_to() {
     let mut bench = Bench::offline(v5_with("SCRAM"));
     bench.connect_with(accepted_with("SCRAM")).unwrap();
     // Nobody has asked yet.
-    assert!(bench.take(auth(0x18, Some("SCRAM"))).is_err());
+    assert!(bench.handle(auth(0x18, Some("SCRAM"))).is_err());
     bench.session.reauthenticate(data("again")).unwrap();
     assert_eq!(next_auth(&mut bench).0, 0x19);
-    bench.take(auth(0x18, Some("SCRAM"))).unwrap();
+    bench.handle(auth(0x18, Some("SCRAM"))).unwrap();
     bench.session.auth(data("more")).unwrap();
     assert_eq!(next_auth(&mut bench).0, 0x18);
-    bench.take(auth(0, Some("SCRAM"))).unwrap();
-    assert_eq!(bench.told(), ["auth 0x18", "auth 0x00"]);
+    bench.handle(auth(0, Some("SCRAM"))).unwrap();
+    assert_eq!(bench.events(), ["auth 0x18", "auth 0x00"]);
     // That was the end of it; with the connection it is over too.
-    assert!(bench.take(auth(0, Some("SCRAM"))).is_err());
+    assert!(bench.handle(auth(0, Some("SCRAM"))).is_err());
     bench.session.reauthenticate(data("again")).unwrap();
     bench.lose();
     bench.connect_with(accepted_with("SCRAM")).unwrap();
-    assert!(bench.take(auth(0x18, Some("SCRAM"))).is_err());
+    assert!(bench.handle(auth(0x18, Some("SCRAM"))).is_err());
 }
 
 #[test]
@@ -136,12 +136,12 @@ fn words_that_were_not_wanted_end_the_connection() {
         Incoming::UnsubAck(answer),
     ] {
         let mut wanted = Bench::online(v5());
-        wanted.take(packet.clone()).unwrap();
+        wanted.handle(packet.clone()).unwrap();
         let mut unwanted = Bench::online(ClientConfig {
             request_problem_information: false,
             ..v5()
         });
-        let error = unwanted.take(packet).unwrap_err();
+        let error = unwanted.handle(packet).unwrap_err();
         match unwanted.session.farewell(&error) {
             Some(Outgoing::Disconnect(Disconnect { reason, .. })) => {
                 assert_eq!(reason, ReasonCode::PROTOCOL_ERROR);
@@ -162,7 +162,7 @@ fn auth_with_another_method_or_reason_is_a_protocol_error() {
         let mut bench = Bench::offline(v5_with("SCRAM"));
         bench.session.open(bench.now);
         bench.sent();
-        let error = bench.take(auth(reason, method)).unwrap_err();
+        let error = bench.handle(auth(reason, method)).unwrap_err();
         match bench.session.farewell(&error) {
             Some(Outgoing::Disconnect(Disconnect { reason, .. })) => {
                 assert_eq!(reason, ReasonCode::PROTOCOL_ERROR);
@@ -217,7 +217,7 @@ fn a_refusal_tells_all_that_connack_says() {
         properties: Some(Box::new(said.clone())),
         ..connack(false)
     };
-    match bench.take(Incoming::ConnAck(refusal)).unwrap_err() {
+    match bench.handle(Incoming::ConnAck(refusal)).unwrap_err() {
         Error::Refused {
             properties,
             reason_string,
@@ -240,7 +240,7 @@ fn what_the_broker_adds_to_pubrec_and_pubcomp_is_told_with_the_message_s_end() {
         properties: words("nobody listens"),
         ..Ack::with_reason(id(1), ReasonCode(0x10))
     };
-    bench.take(Incoming::PubRec(pubrec.clone())).unwrap();
+    bench.handle(Incoming::PubRec(pubrec.clone())).unwrap();
     bench.pubrec(2);
     // It is known on the next connection too.
     bench.reconnect(true);
@@ -248,7 +248,7 @@ fn what_the_broker_adds_to_pubrec_and_pubcomp_is_told_with_the_message_s_end() {
         properties: words("done"),
         ..Ack::success(id(1))
     };
-    bench.take(Incoming::PubComp(pubcomp)).unwrap();
+    bench.handle(Incoming::PubComp(pubcomp)).unwrap();
     match bench.session.poll_event() {
         Some(Event::Published {
             result: Ok(reason),
@@ -292,7 +292,7 @@ fn what_the_broker_adds_to_pubrel_is_told_also_where_acknowledging_is_automatic(
             properties: words("here you are"),
             ..Ack::success(id(7))
         };
-        bench.take(Incoming::PubRel(pubrel)).unwrap();
+        bench.handle(Incoming::PubRel(pubrel)).unwrap();
         let Some(Event::Released {
             token, properties, ..
         }) = bench.session.poll_event()
@@ -340,6 +340,26 @@ fn pubrel_carries_what_the_configuration_says_as_far_as_the_broker_takes_it() {
         bench.connect_given(Properties::default());
         match bench.session.poll_transmit(bench.now) {
             Some(Outgoing::PubRel(ack)) => assert_eq!(ack.properties, words("go on")),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn auth_is_a_protocol_error_whenever_it_comes() {
+    let mut connecting = Bench::offline(v5());
+    connecting.session.open(connecting.now);
+    connecting.sent();
+    for mut bench in [connecting, Bench::online(v5())] {
+        let error = bench.handle(auth(0x18, None)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the broker sent what it may not: protocol error: AUTH, though no authentication method was named"
+        );
+        match bench.session.farewell(&error) {
+            Some(Outgoing::Disconnect(disconnect)) => {
+                assert_eq!(disconnect.reason, ReasonCode::PROTOCOL_ERROR);
+            }
             other => panic!("{other:?}"),
         }
     }

@@ -57,7 +57,7 @@ fn connack_tells_whether_the_session_is_there() {
     for present in [false, true] {
         bench.session.open(bench.now);
         assert!(!bench.session.is_connected());
-        bench.take(Incoming::ConnAck(connack(present))).unwrap();
+        bench.handle(Incoming::ConnAck(connack(present))).unwrap();
         assert!(bench.session.is_connected());
         match bench.session.poll_event() {
             Some(Event::Connected(ack)) => assert_eq!(ack.session_present, present),
@@ -86,13 +86,13 @@ fn a_refusal_is_told_with_its_code_and_ends_the_connection() {
             code: ConnectCode(code),
             ..connack(false)
         };
-        let error = bench.take(Incoming::ConnAck(refusal)).unwrap_err();
+        let error = bench.handle(Incoming::ConnAck(refusal)).unwrap_err();
         assert_eq!(
             error.to_string(),
             format!("the broker refuses the connection: {meaning}")
         );
         assert_eq!(error.rc(), code);
-        assert_eq!(bench.told(), [format!("refused: {meaning}")]);
+        assert_eq!(bench.events(), [format!("refused: {meaning}")]);
         assert!(!bench.session.is_connected());
         assert!(bench.session.farewell(&error).is_none());
     }
@@ -122,12 +122,12 @@ fn nothing_else_may_come_before_connack() {
         let mut bench = Bench::offline(v5());
         bench.session.open(bench.now);
         assert!(matches!(
-            bench.take(packet),
+            bench.handle(packet),
             Err(Error::Decode(DecodeError::Protocol(
                 "a packet before CONNACK"
             )))
         ));
-        assert_eq!(bench.told(), NOTHING);
+        assert_eq!(bench.events(), NOTHING);
     }
 }
 
@@ -135,7 +135,7 @@ fn nothing_else_may_come_before_connack() {
 fn a_disconnect_instead_of_connack_says_why() {
     let mut bench = Bench::offline(v5());
     bench.session.open(bench.now);
-    let error = bench.take(server_disconnect(0x89)).unwrap_err();
+    let error = bench.handle(server_disconnect(0x89)).unwrap_err();
     assert_eq!(
         error.to_string(),
         "the broker ended the connection: server busy (sorry)"
@@ -145,18 +145,18 @@ fn a_disconnect_instead_of_connack_says_why() {
 #[test]
 fn a_second_connack_is_the_broker_s_fault() {
     let mut bench = Bench::online(v311());
-    assert!(bench.take(Incoming::ConnAck(connack(false))).is_err());
+    assert!(bench.handle(Incoming::ConnAck(connack(false))).is_err());
 }
 
 #[test]
 fn the_broker_s_disconnect_is_told_with_its_reason() {
     let mut bench = Bench::online(v5());
-    let error = bench.take(server_disconnect(0x8e)).unwrap_err();
+    let error = bench.handle(server_disconnect(0x8e)).unwrap_err();
     assert_eq!(error.rc(), 0x8e);
     assert!(bench.session.farewell(&error).is_none());
     bench.session.close(Err(error));
     assert_eq!(
-        bench.told(),
+        bench.events(),
         ["disconnected: the broker ended the connection: session taken over (sorry)"]
     );
 }
@@ -174,7 +174,7 @@ fn server_disconnect(reason: u8) -> Incoming {
 #[test]
 fn authentication_that_was_not_asked_for_ends_the_connection() {
     let mut bench = Bench::online(v5());
-    assert!(bench.take(auth(0x18, None)).is_err());
+    assert!(bench.handle(auth(0x18, None)).is_err());
 }
 
 #[test]
@@ -185,8 +185,8 @@ fn a_broker_that_doesn_t_answer_is_given_up_in_time() {
         bench.session.deadline(),
         Some(bench.now + Duration::from_secs(10))
     );
-    bench.pass(9).unwrap();
-    assert!(matches!(bench.pass(1), Err(Error::ConnectTimeout)));
+    bench.advance(9).unwrap();
+    assert!(matches!(bench.advance(1), Err(Error::ConnectTimeout)));
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn an_endless_time_to_connect_is_no_overflow() {
         ..v311()
     });
     bench.session.open(bench.now);
-    bench.pass(1_000_000).unwrap();
+    bench.advance(1_000_000).unwrap();
 }
 
 #[test]
@@ -234,5 +234,5 @@ fn what_the_last_connection_left_to_send_is_not_sent_on_the_next() {
 #[test]
 fn packets_without_a_connection_are_refused() {
     let mut bench = Bench::offline(v311());
-    assert!(bench.take(Incoming::PingResp).is_err());
+    assert!(bench.handle(Incoming::PingResp).is_err());
 }

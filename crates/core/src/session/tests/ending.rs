@@ -12,7 +12,7 @@ fn disconnect_is_the_last_packet() {
     assert_eq!(bench.sent(), ["PUBLISH q0 t=last words", "DISCONNECT 0x00"]);
     assert_eq!(bench.sent(), NOTHING);
     bench.session.close(Ok(()));
-    assert_eq!(bench.told(), ["disconnected"]);
+    assert_eq!(bench.events(), ["disconnected"]);
 }
 
 #[test]
@@ -42,9 +42,9 @@ fn between_connect_and_connack_disconnect_is_sent_too() {
     assert_eq!(bench.sent(), ["CONNECT"]);
     assert!(bench.session.disconnect());
     assert_eq!(bench.sent(), ["DISCONNECT 0x00"]);
-    bench.take(Incoming::ConnAck(connack(false))).unwrap();
+    bench.handle(Incoming::ConnAck(connack(false))).unwrap();
     assert!(!bench.session.is_connected());
-    assert_eq!(bench.told(), NOTHING);
+    assert_eq!(bench.events(), NOTHING);
     assert_eq!(bench.session.deadline(), None);
 }
 
@@ -61,7 +61,7 @@ fn who_has_not_sent_connect_sends_nothing() {
 fn what_was_taken_before_is_acknowledged_before_disconnect() {
     let mut bench = Bench::online(v311());
     bench.receive(publish(1, 7, "a")).unwrap();
-    bench.told();
+    bench.events();
     bench.session.disconnect();
     bench.session.acknowledge_taken();
     assert_eq!(bench.sent(), ["PUBACK #7", "DISCONNECT 0x00"]);
@@ -88,7 +88,7 @@ fn answers_count_to_the_last() {
     bench.session.disconnect();
     bench.sent();
     bench.puback(1);
-    assert_eq!(bench.told(), ["published #1"]);
+    assert_eq!(bench.events(), ["published #1"]);
     assert_eq!(bench.session.unacknowledged(), 0);
 }
 
@@ -97,7 +97,7 @@ fn messages_are_not_taken_any_more() {
     let mut bench = Bench::online(v311());
     bench.session.disconnect();
     bench.receive(publish(1, 7, "a")).unwrap();
-    assert_eq!(bench.told(), NOTHING);
+    assert_eq!(bench.events(), NOTHING);
     assert_eq!(bench.sent(), ["DISCONNECT 0x00"]);
 }
 
@@ -112,7 +112,7 @@ fn qos_1_accepted_while_ending_waits_for_the_next_connection() {
     );
     bench.sent();
     bench.session.close(Ok(()));
-    bench.told();
+    bench.events();
     bench.connect(true);
     assert_eq!(bench.sent(), ["PUBLISH q1 #1 t=later"]);
 }

@@ -45,7 +45,7 @@ fn without_a_connection_acknowledging_queues_nothing() {
     bench.connect(true);
     bench.receive(publish(2, 2, "b")).unwrap();
     assert_eq!(bench.sent(), ["PUBREC #2"]);
-    assert_eq!(bench.told(), ["duplicate q2 #2 t=b"]);
+    assert_eq!(bench.events(), ["duplicate q2 #2 t=b"]);
 }
 
 /// The session that begins with this CONNACK is present at the next connection: its ids are not
@@ -54,7 +54,7 @@ fn without_a_connection_acknowledging_queues_nothing() {
 fn a_lost_session_is_noticed_though_the_client_is_leaving() {
     let mut bench = Bench::online(v311());
     bench.receive(publish(2, 1, "old")).unwrap();
-    bench.told_and_acknowledged();
+    bench.events_acknowledged();
     bench.publish(1, "a");
     bench.sent();
     bench.lose();
@@ -62,15 +62,15 @@ fn a_lost_session_is_noticed_though_the_client_is_leaving() {
     assert_eq!(bench.sent(), ["CONNECT"]);
     bench.session.disconnect();
     assert_eq!(bench.sent(), ["DISCONNECT 0x00"]);
-    bench.take(Incoming::ConnAck(connack(false))).unwrap();
+    bench.handle(Incoming::ConnAck(connack(false))).unwrap();
     // A second one has nothing to say.
-    bench.take(Incoming::ConnAck(connack(false))).unwrap();
+    bench.handle(Incoming::ConnAck(connack(false))).unwrap();
     bench.session.close(Ok(()));
-    assert_eq!(bench.told(), ["disconnected"]);
+    assert_eq!(bench.events(), ["disconnected"]);
     bench.connect(true);
     assert_eq!(bench.sent(), ["PUBLISH q1 #1 t=a"]);
     bench.receive(publish(2, 1, "new")).unwrap();
-    assert_eq!(bench.told(), ["message q2 #1 t=new"]);
+    assert_eq!(bench.events(), ["message q2 #1 t=new"]);
 }
 
 /// The broker may hold the id: the next message under it would be taken for this one.
@@ -96,13 +96,13 @@ fn the_id_of_a_qos_2_message_that_can_t_be_sent_again_is_released_first() {
         };
         bench.connect_with(online_given(true, small)).unwrap();
         assert_eq!(bench.sent(), ["PUBREL #1", "PUBREL #2"]);
-        assert_eq!(bench.told(), NOTHING);
+        assert_eq!(bench.events(), NOTHING);
         bench
-            .take(Incoming::PubComp(Ack::with_reason(id(1), answer)))
+            .handle(Incoming::PubComp(Ack::with_reason(id(1), answer)))
             .unwrap();
-        assert_eq!(bench.told(), [end]);
+        assert_eq!(bench.events(), [end]);
         bench.pubcomp(2);
-        assert_eq!(bench.told(), ["published #2"]);
+        assert_eq!(bench.events(), ["published #2"]);
         assert_eq!(bench.session.unacknowledged(), 0);
     }
 }
@@ -124,12 +124,12 @@ fn what_was_published_before_connack_waits_for_it_also_at_the_end() {
         ..Properties::default()
     };
     bench
-        .take(Incoming::ConnAck(online_given(false, none_retained)))
+        .handle(Incoming::ConnAck(online_given(false, none_retained)))
         .unwrap();
     assert_eq!(bench.sent(), ["PUBLISH q0 t=b", "DISCONNECT 0x00"]);
     assert!(bench.session.has_said_goodbye());
     assert_eq!(
-        bench.told(),
+        bench.events(),
         ["given up #1: the broker doesn't retain messages"]
     );
 }
@@ -145,6 +145,6 @@ fn a_refusal_that_meets_the_end_leaves_nothing_to_send_but_the_goodbye() {
         code: ConnectCode(0x87),
         ..connack(false)
     };
-    bench.take(Incoming::ConnAck(refusal)).unwrap();
+    bench.handle(Incoming::ConnAck(refusal)).unwrap();
     assert_eq!(bench.sent(), ["DISCONNECT 0x00"]);
 }

@@ -69,7 +69,7 @@ fn life(seed: u64, config: ClientConfig) {
                 open = true;
                 bench.session.open(bench.now);
                 if rng.random_ratio(9, 10) {
-                    result = bench.take(Incoming::ConnAck(connack(rng.random())));
+                    result = bench.handle(Incoming::ConnAck(connack(rng.random())));
                 }
             }
             2 if open => result = Err(Error::Closed),
@@ -105,7 +105,7 @@ fn life(seed: u64, config: ClientConfig) {
                 let filter = TopicFilter::new("a").unwrap();
                 let _ = bench.session.unsubscribe(vec![filter]);
             }
-            _ => result = bench.take(any_packet(&mut rng)),
+            _ => result = bench.handle(any_packet(&mut rng)),
         }
         while let Some(event) = bench.session.poll_event() {
             match event {
@@ -182,7 +182,7 @@ fn qos_2_arrives_exactly_once_over_any_cut_of_a_session_that_is_kept() {
                     break;
                 }
             }
-            publisher.told();
+            publisher.events();
         }
         let payloads: Vec<_> = taken
             .iter()
@@ -214,7 +214,7 @@ fn relay(from: &mut Bench, to: &mut Bench, left: &mut u32) {
             Outgoing::PubComp(ack) => Incoming::PubComp(ack),
             other => panic!("{other:?}"),
         };
-        to.take(packet).unwrap();
+        to.handle(packet).unwrap();
     }
 }
 
@@ -230,11 +230,11 @@ fn random_frames_never_panic() {
             rng.fill_bytes(&mut input);
             let codec = bench.session.codec();
             while let Ok(Some(packet)) = codec.decode(&mut input) {
-                if bench.take(packet).is_err() {
+                if bench.handle(packet).is_err() {
                     break;
                 }
             }
-            bench.told_and_acknowledged();
+            bench.events_acknowledged();
             bench.sent();
         }
     }

@@ -2,12 +2,6 @@
 
 use super::*;
 
-fn given(properties: Properties) -> Bench {
-    let mut bench = Bench::offline(v5());
-    bench.connect_given(properties);
-    bench
-}
-
 #[test]
 fn the_broker_s_maximum_qos() {
     let mut bench = given(Properties {
@@ -68,7 +62,7 @@ fn what_was_accepted_before_the_limit_was_known_is_given_up_and_told() {
         ..Properties::default()
     });
     assert_eq!(
-        bench.told(),
+        bench.events(),
         ["given up #1: the broker takes QoS 1 at most"]
     );
     assert_eq!(bench.sent(), ["PUBLISH q1 #2 t=b"]);

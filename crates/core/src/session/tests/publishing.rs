@@ -25,9 +25,9 @@ fn qos_0_that_is_tracked_is_told_when_it_has_left_and_its_id_stays_here() {
         .codec()
         .encode(&Outgoing::Publish(sent), &mut bytes);
     assert_eq!(&bytes[..], b"\x30\x04\x00\x01t1");
-    assert_eq!(bench.told(), NOTHING);
+    assert_eq!(bench.events(), NOTHING);
     bench.session.sent(id.unwrap());
-    assert_eq!(bench.told(), ["published #1"]);
+    assert_eq!(bench.events(), ["published #1"]);
 }
 
 #[test]
@@ -36,7 +36,7 @@ fn qos_0_that_is_tracked_is_given_up_when_the_connection_is_lost_before() {
     bench.session.publish(message(0, "1"), true).unwrap();
     bench.session.close(Err(Error::Closed));
     assert_eq!(
-        bench.told(),
+        bench.events(),
         [
             "given up #1: the broker closed the connection",
             "disconnected: the broker closed the connection"
@@ -57,7 +57,7 @@ fn qos_0_that_is_published_after_connect_is_sent_after_connack() {
     bench.session.open(bench.now);
     bench.publish(0, "1");
     assert_eq!(bench.sent(), ["CONNECT"]);
-    bench.take(Incoming::ConnAck(connack(false))).unwrap();
+    bench.handle(Incoming::ConnAck(connack(false))).unwrap();
     assert_eq!(bench.sent(), ["PUBLISH q0 t=1"]);
 }
 
@@ -76,9 +76,9 @@ fn qos_0_that_is_published_after_connect_is_given_up_where_connack_forbids_it() 
         })),
         ..connack(false)
     };
-    bench.take(Incoming::ConnAck(ack)).unwrap();
+    bench.handle(Incoming::ConnAck(ack)).unwrap();
     assert_eq!(bench.sent(), ["PUBLISH q0 t=2"]);
-    let told = bench.told();
+    let told = bench.events();
     assert!(
         told.contains(&"given up #1: the broker doesn't retain messages".to_owned()),
         "{told:?}"
@@ -102,10 +102,10 @@ fn qos_1_is_done_with_its_puback() {
     assert_eq!(bench.sent(), ["PUBLISH q1 #1 t=1"]);
     assert_eq!(bench.session.unacknowledged(), 1);
     bench.puback(1);
-    assert_eq!(bench.told(), ["published #1"]);
+    assert_eq!(bench.events(), ["published #1"]);
     assert_eq!(bench.session.unacknowledged(), 0);
     bench.puback(1);
-    assert_eq!(bench.told(), NOTHING);
+    assert_eq!(bench.events(), NOTHING);
 }
 
 #[test]
@@ -115,9 +115,9 @@ fn qos_2_is_done_with_its_pubcomp() {
     assert_eq!(bench.sent(), ["PUBLISH q2 #1 t=1"]);
     bench.pubrec(1);
     assert_eq!(bench.sent(), ["PUBREL #1"]);
-    assert_eq!(bench.told(), NOTHING);
+    assert_eq!(bench.events(), NOTHING);
     bench.pubcomp(1);
-    assert_eq!(bench.told(), ["published #1"]);
+    assert_eq!(bench.events(), ["published #1"]);
     assert_eq!(bench.sent(), NOTHING);
 }
 
@@ -130,11 +130,11 @@ fn answers_of_the_other_qos_finish_nothing() {
     bench.puback(2);
     bench.pubcomp(1);
     bench.pubcomp(2);
-    assert_eq!(bench.told(), NOTHING);
+    assert_eq!(bench.events(), NOTHING);
     bench.pubrec(1);
     assert_eq!(bench.sent(), ["PUBREL #1 packet identifier not found"]);
     bench.puback(1);
-    assert_eq!(bench.told(), ["published #1"]);
+    assert_eq!(bench.events(), ["published #1"]);
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn what_is_accepted_offline_is_sent_after_connack_in_order() {
     bench.session.open(bench.now);
     bench.publish(1, "c");
     assert_eq!(bench.sent(), ["CONNECT"]);
-    bench.take(Incoming::ConnAck(connack(false))).unwrap();
+    bench.handle(Incoming::ConnAck(connack(false))).unwrap();
     assert_eq!(
         bench.sent(),
         [
@@ -189,7 +189,7 @@ fn a_lost_session_sends_all_as_new_a_message_with_its_pubrec_too() {
     bench.sent();
     bench.pubrec(2);
     bench.reconnect(false);
-    assert_eq!(bench.told(), NOTHING);
+    assert_eq!(bench.events(), NOTHING);
     assert_eq!(
         bench.sent(),
         [
@@ -212,7 +212,7 @@ fn nothing_is_forgotten_over_many_connections() {
     for number in 1..=50 {
         bench.puback(number);
     }
-    assert_eq!(bench.told().len(), 50);
+    assert_eq!(bench.events().len(), 50);
     assert_eq!(bench.session.unacknowledged(), 0);
 }
 
@@ -290,7 +290,7 @@ fn a_puback_for_what_was_not_sent_on_this_connection_is_no_answer() {
     bench.publish_many(1, 2);
     bench.sent();
     bench.puback(2);
-    assert_eq!(bench.told(), NOTHING);
+    assert_eq!(bench.events(), NOTHING);
     assert_eq!(bench.session.unacknowledged(), 2);
 }
 
@@ -312,7 +312,7 @@ fn a_pubrec_counts_for_a_message_of_the_session_that_is_not_sent_again_yet() {
     bench.pubrec(2);
     assert_eq!(bench.sent(), ["PUBREL #2"]);
     bench.pubcomp(2);
-    assert_eq!(bench.told(), ["published #2"]);
+    assert_eq!(bench.events(), ["published #2"]);
     bench.pubrec(1);
     bench.pubcomp(1);
     assert_eq!(bench.sent(), ["PUBREL #1"]);
@@ -324,7 +324,7 @@ fn a_pubrec_that_nobody_waits_for_is_answered() {
     bench.pubrec(9);
     assert_eq!(bench.sent(), ["PUBREL #9 packet identifier not found"]);
     bench.pubcomp(9);
-    assert_eq!(bench.told(), NOTHING);
+    assert_eq!(bench.events(), NOTHING);
 }
 
 #[test]
@@ -337,7 +337,7 @@ fn a_second_pubrec_is_answered_with_a_second_pubrel() {
     assert_eq!(bench.sent(), ["PUBREL #1", "PUBREL #1"]);
     bench.pubcomp(1);
     bench.pubcomp(1);
-    assert_eq!(bench.told(), ["published #1"]);
+    assert_eq!(bench.events(), ["published #1"]);
 }
 
 #[test]
@@ -345,9 +345,9 @@ fn a_puback_with_a_failure_gives_the_message_up() {
     let mut bench = Bench::online(v5());
     bench.publish(1, "1");
     let refusal = Ack::with_reason(id(1), ReasonCode(0x97));
-    bench.take(Incoming::PubAck(refusal)).unwrap();
+    bench.handle(Incoming::PubAck(refusal)).unwrap();
     assert_eq!(
-        bench.told(),
+        bench.events(),
         ["given up #1: the broker rejects the message: quota exceeded"]
     );
 }
@@ -357,8 +357,8 @@ fn a_puback_with_another_success_is_one() {
     let mut bench = Bench::online(v5());
     bench.publish(1, "1");
     let nobody = Ack::with_reason(id(1), ReasonCode(0x10));
-    bench.take(Incoming::PubAck(nobody)).unwrap();
-    assert_eq!(bench.told(), ["published #1"]);
+    bench.handle(Incoming::PubAck(nobody)).unwrap();
+    assert_eq!(bench.events(), ["published #1"]);
 }
 
 #[test]
@@ -370,9 +370,9 @@ fn a_pubrec_with_a_failure_gives_the_message_up_without_a_pubrel() {
     bench.publish_many(2, 2);
     bench.sent();
     let refusal = Ack::with_reason(id(1), ReasonCode(0x87));
-    bench.take(Incoming::PubRec(refusal)).unwrap();
+    bench.handle(Incoming::PubRec(refusal)).unwrap();
     assert_eq!(
-        bench.told(),
+        bench.events(),
         ["given up #1: the broker rejects the message: not authorized"]
     );
     assert_eq!(bench.sent(), ["PUBLISH q2 #2 t=2"]);
@@ -387,9 +387,9 @@ fn a_pubrec_with_a_failure_ends_no_message_that_doesn_t_wait_for_one() {
     bench.pubrec(2);
     for number in [1, 2, 3] {
         let refusal = Ack::with_reason(id(number), ReasonCode(0x80));
-        bench.take(Incoming::PubRec(refusal)).unwrap();
+        bench.handle(Incoming::PubRec(refusal)).unwrap();
     }
-    assert_eq!(bench.told(), NOTHING);
+    assert_eq!(bench.events(), NOTHING);
     assert_eq!(bench.session.unacknowledged(), 2);
 }
 
@@ -399,8 +399,8 @@ fn a_pubcomp_of_a_broker_that_has_forgotten_the_id_is_the_end_too() {
     bench.publish(2, "1");
     bench.pubrec(1);
     let forgotten = Ack::with_reason(id(1), ReasonCode::PACKET_ID_NOT_FOUND);
-    bench.take(Incoming::PubComp(forgotten)).unwrap();
-    assert_eq!(bench.told(), ["published #1"]);
+    bench.handle(Incoming::PubComp(forgotten)).unwrap();
+    assert_eq!(bench.events(), ["published #1"]);
 }
 
 #[test]
@@ -425,7 +425,7 @@ fn one_message_that_is_never_acknowledged_makes_nothing_grow() {
         let number = bench.publish(1, "x").unwrap();
         bench.sent();
         bench.puback(number);
-        bench.told();
+        bench.events();
     }
     assert_eq!(bench.session.unacknowledged(), 1);
     bench.reconnect(true);

@@ -15,11 +15,11 @@ fn no_more_messages_than_max_queued_are_accepted() {
     );
     bench.sent();
     bench.puback(1);
-    assert_eq!(bench.told(), ["published #1"]);
+    assert_eq!(bench.events(), ["published #1"]);
     bench.puback(2);
-    assert_eq!(bench.told(), ["published #2", "writable"]);
+    assert_eq!(bench.events(), ["published #2", "writable"]);
     bench.puback(3);
-    assert_eq!(bench.told(), ["published #3"]);
+    assert_eq!(bench.events(), ["published #3"]);
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn one_message_alone_may_be_larger() {
     bench.publish(1, &large);
     assert!(bench.try_publish(message(1, &large)).is_err());
     bench.puback(1);
-    assert_eq!(bench.told(), ["published #1", "writable"]);
+    assert_eq!(bench.events(), ["published #1", "writable"]);
     bench.publish(1, &large);
 }
 
@@ -66,11 +66,11 @@ fn qos_0_that_is_not_written_is_bounded_too() {
         bench.try_publish(message(0, &chunk)),
         Err("0 messages (900021 bytes) wait for the broker already".into())
     );
-    assert_eq!(bench.told(), NOTHING);
+    assert_eq!(bench.events(), NOTHING);
     bench.session.poll_transmit(bench.now);
-    assert_eq!(bench.told(), NOTHING);
+    assert_eq!(bench.events(), NOTHING);
     bench.session.poll_transmit(bench.now);
-    assert_eq!(bench.told(), ["writable"]);
+    assert_eq!(bench.events(), ["writable"]);
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn a_lost_connection_makes_room_for_qos_0() {
     assert!(bench.try_publish(message(0, &chunk)).is_err());
     bench.session.close(Err(Error::Closed));
     assert_eq!(
-        bench.told(),
+        bench.events(),
         ["writable", "disconnected: the broker closed the connection"]
     );
 }
@@ -100,9 +100,9 @@ fn ids_that_are_free_again_are_told() {
     assert!(matches!(error, Error::QueueFull { .. }));
     assert_eq!(ids.len(), 65_535);
     bench.sent();
-    assert_eq!(bench.told(), NOTHING);
+    assert_eq!(bench.events(), NOTHING);
     bench.session.sent(ids[0]);
-    assert_eq!(bench.told(), ["published #1", "writable"]);
+    assert_eq!(bench.events(), ["published #1", "writable"]);
 }
 
 #[test]
@@ -114,5 +114,27 @@ fn nothing_is_told_to_who_was_not_refused() {
     bench.publish_many(1, 2);
     bench.puback(1);
     bench.puback(2);
-    assert_eq!(bench.told(), ["published #1", "published #2"]);
+    assert_eq!(bench.events(), ["published #1", "published #2"]);
+}
+
+#[test]
+fn limits_that_are_raised_are_used_at_once() {
+    let config = ClientConfig {
+        max_inflight: 1,
+        max_queued: 2,
+        ..v5()
+    };
+    let mut bench = Bench::online(config.clone());
+    bench.publish_many(1, 2);
+    assert_eq!(bench.sent(), ["PUBLISH q1 #1 t=1"]);
+    assert!(bench.try_publish(message(1, "3")).is_err());
+    bench.session.configure(Arc::new(ClientConfig {
+        max_inflight: 5,
+        max_queued: 4,
+        ..config
+    }));
+    assert_eq!(bench.events(), ["writable"]);
+    assert_eq!(bench.sent(), ["PUBLISH q1 #2 t=2"]);
+    bench.publish_many(1, 2);
+    assert!(bench.try_publish(message(1, "3")).is_err());
 }

@@ -6,7 +6,7 @@ use super::*;
 fn qos_0_is_told_and_not_acknowledged() {
     let mut bench = Bench::online(v311());
     bench.receive(publish(0, 0, "1")).unwrap();
-    assert_eq!(bench.told_and_acknowledged(), ["message q0 t=1"]);
+    assert_eq!(bench.events_acknowledged(), ["message q0 t=1"]);
     assert_eq!(bench.sent(), NOTHING);
 }
 
@@ -18,12 +18,12 @@ fn what_is_told_is_acknowledged_by_itself_afterwards() {
     bench.session.acknowledge_taken();
     assert_eq!(bench.sent(), NOTHING);
     assert_eq!(
-        bench.told_and_acknowledged(),
+        bench.events_acknowledged(),
         ["message q1 #7 t=a", "message q2 #8 t=b"]
     );
     assert_eq!(bench.sent(), ["PUBACK #7", "PUBREC #8"]);
     bench.pubrel(8);
-    assert_eq!(bench.told(), NOTHING);
+    assert_eq!(bench.events(), NOTHING);
     assert_eq!(bench.sent(), ["PUBCOMP #8"]);
 }
 
@@ -72,7 +72,7 @@ fn a_token_of_an_earlier_connection_sends_nothing_for_qos_1() {
 fn what_was_taken_before_the_connection_was_lost_is_not_acknowledged_after() {
     let mut bench = Bench::online(v311());
     bench.receive(publish(1, 1, "a")).unwrap();
-    bench.told();
+    bench.events();
     bench.lose();
     bench.session.acknowledge_taken();
     bench.connect(true);
@@ -90,7 +90,7 @@ fn qos_1_that_comes_again_is_told_again() {
         ..publish(1, 1, "a")
     };
     bench.receive(again).unwrap();
-    assert_eq!(bench.told_and_acknowledged(), ["message q1 #1 dup t=a"]);
+    assert_eq!(bench.events_acknowledged(), ["message q1 #1 dup t=a"]);
     assert_eq!(bench.sent(), ["PUBACK #1"]);
 }
 
@@ -102,7 +102,7 @@ fn qos_2_that_comes_again_after_its_ack_is_acknowledged_at_once() {
     assert_eq!(bench.sent(), ["PUBREC #5"]);
     bench.reconnect(true);
     bench.receive(publish(2, 5, "a")).unwrap();
-    assert_eq!(bench.told(), ["duplicate q2 #5 t=a"]);
+    assert_eq!(bench.events(), ["duplicate q2 #5 t=a"]);
     assert_eq!(bench.sent(), ["PUBREC #5"]);
 }
 
@@ -112,7 +112,7 @@ fn qos_2_that_comes_again_before_its_ack_waits_for_it() {
     let token = bench.arrival(2, 5, "a");
     bench.reconnect(true);
     bench.receive(publish(2, 5, "a")).unwrap();
-    assert_eq!(bench.told(), ["duplicate q2 #5 t=a"]);
+    assert_eq!(bench.events(), ["duplicate q2 #5 t=a"]);
     assert_eq!(bench.sent(), NOTHING);
     bench.session.ack(&token);
     assert_eq!(bench.sent(), ["PUBREC #5"]);
@@ -127,7 +127,7 @@ fn qos_2_acked_between_two_connections_is_a_duplicate_on_the_second() {
     bench.connect(true);
     assert_eq!(bench.sent(), NOTHING);
     bench.receive(publish(2, 5, "a")).unwrap();
-    assert_eq!(bench.told(), ["duplicate q2 #5 t=a"]);
+    assert_eq!(bench.events(), ["duplicate q2 #5 t=a"]);
     assert_eq!(bench.sent(), ["PUBREC #5"]);
 }
 
@@ -137,7 +137,7 @@ fn a_duplicate_keeps_its_place_among_the_acknowledgements() {
     bench.session.hold([held(5, "b")]);
     let first = bench.arrival(1, 1, "a");
     bench.receive(publish(2, 5, "b")).unwrap();
-    assert_eq!(bench.told(), ["duplicate q2 #5 t=b"]);
+    assert_eq!(bench.events(), ["duplicate q2 #5 t=b"]);
     assert_eq!(bench.sent(), NOTHING);
     bench.session.ack(&first);
     assert_eq!(bench.sent(), ["PUBACK #1", "PUBREC #5"]);
@@ -149,12 +149,12 @@ fn qos_2_that_comes_again_on_the_same_connection_is_acknowledged_once_more() {
     bench.receive(publish(2, 5, "a")).unwrap();
     bench.receive(publish(2, 5, "a")).unwrap();
     assert_eq!(
-        bench.told_and_acknowledged(),
+        bench.events_acknowledged(),
         ["message q2 #5 t=a", "duplicate q2 #5 t=a"]
     );
     assert_eq!(bench.sent(), ["PUBREC #5"]);
     bench.receive(publish(2, 5, "a")).unwrap();
-    assert_eq!(bench.told_and_acknowledged(), ["duplicate q2 #5 t=a"]);
+    assert_eq!(bench.events_acknowledged(), ["duplicate q2 #5 t=a"]);
     assert_eq!(bench.sent(), ["PUBREC #5"]);
 }
 
@@ -180,7 +180,7 @@ fn after_its_release_the_id_stands_for_a_new_message() {
     for payload in ["a", "b"] {
         bench.receive(publish(2, 5, payload)).unwrap();
         assert_eq!(
-            bench.told_and_acknowledged(),
+            bench.events_acknowledged(),
             [format!("message q2 #5 t={payload}")]
         );
         bench.pubrel(5);
@@ -206,7 +206,7 @@ fn ids_held_from_an_earlier_process_make_duplicates() {
     bench.session.hold([held(5, "a"), held(6, "a")]);
     bench.connect(true);
     bench.receive(publish(2, 5, "a")).unwrap();
-    assert_eq!(bench.told(), ["duplicate q2 #5 t=a"]);
+    assert_eq!(bench.events(), ["duplicate q2 #5 t=a"]);
     assert_eq!(bench.sent(), ["PUBREC #5"]);
     let token = bench.released(6);
     bench.session.release(&token);
@@ -225,7 +225,7 @@ fn another_message_under_a_held_id_is_new() {
     assert_eq!(bench.sent(), ["PUBREC #5"]);
     // And again, now that the second one is held.
     bench.receive(publish(2, 5, "b")).unwrap();
-    assert_eq!(bench.told(), ["duplicate q2 #5 t=b"]);
+    assert_eq!(bench.events(), ["duplicate q2 #5 t=b"]);
     assert_eq!(bench.sent(), ["PUBREC #5"]);
 }
 
@@ -329,7 +329,7 @@ fn a_topic_alias_stands_for_the_topic_that_it_came_with() {
     bench.receive(aliased(Some("c"), 1)).unwrap();
     bench.receive(aliased(None, 1)).unwrap();
     assert_eq!(
-        bench.told(),
+        bench.events(),
         [
             "message q0 a=",
             "message q0 b=",

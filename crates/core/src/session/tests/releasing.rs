@@ -27,7 +27,7 @@ fn until_it_is_released_the_id_is_held() {
     bench.released(5);
     bench.reconnect(true);
     bench.receive(publish(2, 5, "a")).unwrap();
-    assert_eq!(bench.told(), ["duplicate q2 #5 t=a"]);
+    assert_eq!(bench.events(), ["duplicate q2 #5 t=a"]);
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn a_pubrel_for_an_id_that_is_not_held_is_answered_at_once() {
     for config in [v5(), manual(v5())] {
         let mut bench = Bench::online(config);
         bench.pubrel(9);
-        assert_eq!(bench.told(), NOTHING);
+        assert_eq!(bench.events(), NOTHING);
         assert_eq!(bench.sent(), ["PUBCOMP #9 packet identifier not found"]);
     }
 }
@@ -45,7 +45,7 @@ fn a_pubrel_that_comes_again_is_answered_once() {
     let mut bench = acknowledged();
     let token = bench.released(5);
     bench.pubrel(5);
-    assert_eq!(bench.told(), NOTHING);
+    assert_eq!(bench.events(), NOTHING);
     bench.session.release(&token);
     bench.session.release(&token);
     assert_eq!(bench.sent(), ["PUBCOMP #5"]);
@@ -86,7 +86,7 @@ fn a_late_release_does_not_forget_the_next_message_under_the_same_id() {
     bench.session.release(&old);
     bench.sent();
     bench.receive(publish(2, 5, "next")).unwrap();
-    assert_eq!(bench.told(), ["duplicate q2 #5 t=next"]);
+    assert_eq!(bench.events(), ["duplicate q2 #5 t=next"]);
 }
 
 #[test]

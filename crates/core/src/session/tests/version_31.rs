@@ -42,7 +42,7 @@ fn a_message_that_was_received_is_sent_again_before_it_is_released() {
     bench.pubrec(1);
     assert_eq!(bench.sent(), ["PUBREL #1"]);
     bench.pubcomp(1);
-    assert_eq!(bench.told(), ["published #1"]);
+    assert_eq!(bench.events(), ["published #1"]);
     assert_eq!(bench.session.unacknowledged(), 0);
 }
 
@@ -63,26 +63,26 @@ fn a_held_id_suppresses_nothing_across_a_reconnect() {
     bench.receive(publish(2, 7, "1")).unwrap();
     bench.receive(publish(2, 7, "1")).unwrap();
     assert_eq!(
-        bench.told_and_acknowledged(),
+        bench.events_acknowledged(),
         ["message q2 #7 t=1", "duplicate q2 #7 t=1"]
     );
     bench.reconnect(false);
     bench.receive(publish(2, 7, "2")).unwrap();
-    assert_eq!(bench.told_and_acknowledged(), ["message q2 #7 t=2"]);
+    assert_eq!(bench.events_acknowledged(), ["message q2 #7 t=2"]);
     assert_eq!(bench.sent(), ["PUBREC #7"]);
     // Nor do those of an earlier process.
     let mut bench = Bench::offline(v31());
     bench.session.hold([held(7, "1")]);
     bench.connect(false);
     bench.receive(publish(2, 7, "1")).unwrap();
-    assert_eq!(bench.told(), ["message q2 #7 t=1"]);
+    assert_eq!(bench.events(), ["message q2 #7 t=1"]);
 }
 
 #[test]
 fn a_release_of_what_is_not_held_is_answered() {
     let mut bench = Bench::online(v31());
     bench.receive(publish(2, 7, "1")).unwrap();
-    bench.told_and_acknowledged();
+    bench.events_acknowledged();
     bench.reconnect(false);
     bench.pubrel(7);
     assert!(bench.sent().last().unwrap().starts_with("PUBCOMP #7"));

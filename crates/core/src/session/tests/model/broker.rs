@@ -1,22 +1,13 @@
-//! A broker in two hundred lines, written from the standard: what it must do, and what it may not be
-//! sent. It knows nothing of the session's own code but the packets.
+//! A small broker, written from the standard: what it must do, and what it may not be sent. Of the
+//! session's code it uses only the packets.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
-use super::{Limits, TOPICS, publish_of};
+use super::input::{Limits, Offer, TOPICS, number_of, publish_of};
 use crate::message::{PacketId, Properties};
 use crate::packet::{Ack, ConnAck, Connect, Incoming, Outgoing, SubscribeAck};
 use crate::protocol::Protocol;
 use crate::reason::{ConnectCode, ReasonCode};
-
-/// A message for the client.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Offer {
-    pub(super) number: u32,
-    pub(super) qos: u8,
-    pub(super) topic: usize,
-    pub(super) size: usize,
-}
 
 /// What outlives a connection (§4.1).
 #[derive(Debug, Default)]
@@ -40,22 +31,22 @@ struct Flight {
 #[derive(Debug)]
 struct Link {
     limits: Limits,
-    /// What the client has announced.
+    /// The receive maximum that the client has announced.
     receive_maximum: usize,
     alias_maximum: u16,
     /// Ends with the connection.
     clean: bool,
-    /// The session began with this connection, and the client has not got to know it.
-    untold: bool,
+    /// The session began with this connection, and the client does not know it yet.
+    is_unknown: bool,
     /// PUBLISH packets that wait for PUBACK or PUBREC, in their order.
     unanswered: VecDeque<(u16, u8)>,
     /// PUBREL packets that wait for PUBCOMP.
     released: HashSet<u16>,
-    /// Ids that count against the client's receive maximum.
+    /// Packet identifiers that count against the client's receive maximum.
     counted: HashSet<u16>,
     aliases: HashMap<u16, String>,
-    our_aliases: Vec<usize>,
-    said_goodbye: bool,
+    topics_with_alias: Vec<usize>,
+    has_disconnected: bool,
 }
 
 #[derive(Debug)]
@@ -67,12 +58,12 @@ pub(super) struct Broker {
     forgets_dup: bool,
     link: Option<Link>,
     state: Option<State>,
-    /// What goes to the client.
+    /// Packets to the client.
     pub(super) out: VecDeque<Incoming>,
-    /// How often each message of the client was taken.
+    /// How often each message of the client was delivered.
     pub(super) taken: BTreeMap<u32, usize>,
     pub(super) rejected: BTreeSet<u32>,
-    /// Messages for the client that went with a session.
+    /// Messages for the client that were lost with a session.
     pub(super) forgotten: BTreeSet<u32>,
     /// The next PUBLISH is answered with a failure.
     pub(super) rejects: bool,
@@ -103,17 +94,17 @@ impl Broker {
     }
 
     /// The CONNACK has arrived.
-    pub(super) fn told(&mut self) {
-        let link = self.link.as_mut().expect("it came from somewhere");
-        link.untold = false;
+    pub(super) fn connack_arrived(&mut self) {
+        let link = self.link.as_mut().expect("it came on a connection");
+        link.is_unknown = false;
     }
 
-    /// The network connection is gone; with `forget` the session too. So is one that the client has
-    /// not heard of: it would take the next CONNACK for that of the session before, which no client
-    /// can tell.
+    /// The network connection is lost; with `forget` the session too. So is a session that the client
+    /// doesn't know yet: the client would take the next CONNACK for that of the session before, and no
+    /// client can tell the difference.
     pub(super) fn lost(&mut self, forget: bool) {
         let link = self.link.take();
-        let clean = link.is_some_and(|link| link.clean || link.untold);
+        let clean = link.is_some_and(|link| link.clean || link.is_unknown);
         self.out.clear();
         if clean || forget {
             self.end_session();
@@ -130,7 +121,7 @@ impl Broker {
         }
     }
 
-    /// Somebody publishes what the client is subscribed to. Returns whether it is kept for it.
+    /// Publishes a message that the client is subscribed to. Returns whether the broker keeps it.
     pub(super) fn offer(&mut self, offer: Offer) -> bool {
         let Some(state) = &mut self.state else {
             return false;
@@ -153,7 +144,7 @@ impl Broker {
         while link.counted.len() < link.receive_maximum
             && let Some(offer) = state.queue.pop_front()
         {
-            // The lowest that is free, so that ids are used again as soon as they may be.
+            // The lowest free identifier, so that identifiers are reused early.
             let id = (1..=u16::MAX).find(|id| state.flying.iter().all(|flight| flight.id != *id));
             let id = id.expect("few are in use");
             let packet = link.publish(offer, Some(id), false);
@@ -166,16 +157,19 @@ impl Broker {
         }
     }
 
-    /// Takes a packet of the client; panics where it may not send it.
-    pub(super) fn take(&mut self, packet: Outgoing, limits: Limits) {
+    /// Handles a packet of the client; panics if the client may not send it.
+    pub(super) fn handle(&mut self, packet: Outgoing, limits: Limits) {
         match packet {
             Outgoing::Connect(connect) => return self.connect(&connect, limits),
             _ => assert!(self.link.is_some(), "a packet before CONNECT: {packet:?}"),
         }
         let link = self.link.as_mut().expect("just checked");
-        assert!(!link.said_goodbye, "a packet after DISCONNECT: {packet:?}");
+        assert!(
+            !link.has_disconnected,
+            "a packet after DISCONNECT: {packet:?}"
+        );
         match packet {
-            Outgoing::Connect(_) => unreachable!("taken above"),
+            Outgoing::Connect(_) => unreachable!("handled above"),
             Outgoing::Publish(message) => {
                 let topic = message.topic.as_str().to_owned();
                 self.publish(&message, &topic);
@@ -191,30 +185,12 @@ impl Broker {
                     link.aliases.insert(alias, message.topic.as_str().into());
                 }
                 let topic = link.aliases.get(&alias).cloned();
-                self.publish(&message, &topic.expect("an alias that was told"));
+                self.publish(&message, &topic.expect("an alias that is defined"));
             }
             Outgoing::PubAck(ack) => self.answered(&ack, 1),
             Outgoing::PubRec(ack) => self.answered(&ack, 2),
-            Outgoing::PubRel(ack) => {
-                let state = self.state.as_mut().expect("a connection has a session");
-                let known = state.held.remove(&ack.id.get());
-                if let Some(Some(number)) = known {
-                    *self.taken.entry(number).or_default() += 1;
-                }
-                let mut answer = Ack::success(ack.id);
-                if known.is_none() && self.protocol.is_v5() {
-                    answer.reason = ReasonCode::PACKET_ID_NOT_FOUND;
-                }
-                self.out.push_back(Incoming::PubComp(answer));
-            }
-            Outgoing::PubComp(ack) => {
-                let id = ack.id.get();
-                assert!(link.released.remove(&id), "PUBCOMP #{id} without a PUBREL");
-                link.counted.remove(&id);
-                let state = self.state.as_mut().expect("a connection has a session");
-                state.flying.retain(|flight| flight.id != id);
-                self.send_queued();
-            }
+            Outgoing::PubRel(ack) => self.released(&ack),
+            Outgoing::PubComp(ack) => self.completed(&ack),
             Outgoing::Subscribe(id, list, _) => {
                 self.out.push_back(Incoming::SubAck(answer(id, list.len())));
             }
@@ -223,9 +199,32 @@ impl Broker {
                 self.out.push_back(Incoming::UnsubAck(answer(id, codes)));
             }
             Outgoing::PingReq => self.out.push_back(Incoming::PingResp),
-            Outgoing::Disconnect(_) => link.said_goodbye = true,
+            Outgoing::Disconnect(_) => link.has_disconnected = true,
             Outgoing::Auth(_) => panic!("AUTH, though no method was named"),
         }
+    }
+
+    fn released(&mut self, ack: &Ack) {
+        let state = self.state.as_mut().expect("a connection has a session");
+        let known = state.held.remove(&ack.id.get());
+        if let Some(Some(number)) = known {
+            *self.taken.entry(number).or_default() += 1;
+        }
+        let mut answer = Ack::success(ack.id);
+        if known.is_none() && self.protocol.is_v5() {
+            answer.reason = ReasonCode::PACKET_ID_NOT_FOUND;
+        }
+        self.out.push_back(Incoming::PubComp(answer));
+    }
+
+    fn completed(&mut self, ack: &Ack) {
+        let link = self.link.as_mut().expect("a packet has a connection");
+        let id = ack.id.get();
+        assert!(link.released.remove(&id), "PUBCOMP #{id} without a PUBREL");
+        link.counted.remove(&id);
+        let state = self.state.as_mut().expect("a connection has a session");
+        state.flying.retain(|flight| flight.id != id);
+        self.send_queued();
     }
 
     fn connect(&mut self, connect: &Connect, limits: Limits) {
@@ -233,8 +232,8 @@ impl Broker {
         if connect.clean_start {
             self.end_session();
         }
-        let untold = self.state.is_none();
-        let session_present = !untold && self.protocol != Protocol::V31;
+        let is_unknown = self.state.is_none();
+        let session_present = !is_unknown && self.protocol != Protocol::V31;
         let state = self.state.get_or_insert_default();
         let announced = &connect.properties;
         let mut link = Link {
@@ -245,20 +244,20 @@ impl Broker {
             },
             alias_maximum: announced.topic_alias_maximum.unwrap_or(0),
             clean: connect.clean_start,
-            untold,
+            is_unknown,
             unanswered: VecDeque::new(),
             released: HashSet::new(),
             counted: HashSet::new(),
             aliases: HashMap::new(),
-            our_aliases: Vec::new(),
-            said_goodbye: false,
+            topics_with_alias: Vec::new(),
+            has_disconnected: false,
         };
         self.out.push_back(Incoming::ConnAck(ConnAck {
             session_present,
             code: ConnectCode::ACCEPTED,
             properties: self.protocol.is_v5().then(|| Box::new(limits.properties())),
         }));
-        // All that is not acknowledged to its end goes again, in the original order [MQTT-4.4.0-1].
+        // All that is not finished is sent again, in the original order [MQTT-4.4.0-1].
         for flight in &state.flying {
             let packet = if flight.released {
                 link.released.insert(flight.id);
@@ -284,8 +283,7 @@ impl Broker {
         let qos = message.qos as u8;
         assert!(qos <= link.limits.maximum_qos, "QoS {qos}");
         assert!(!message.retain || link.limits.retain_available, "retain");
-        let text = std::str::from_utf8(&message.payload).expect("text");
-        let number = text.trim_end_matches('.').parse().expect("a number");
+        let number = number_of(&message.payload);
         let rejects = qos > 0 && self.protocol.is_v5() && std::mem::take(&mut self.rejects);
         let id = message.packet_id.filter(|_| qos > 0);
         let reason = if rejects { 0x97 } else { 0 };
@@ -300,7 +298,7 @@ impl Broker {
                 }
                 self.out.push_back(Incoming::PubAck(answer));
             }
-            // Known already: it is acknowledged again, and not taken.
+            // Known already: it is acknowledged again, and not delivered.
             Some(answer) if state.held.contains_key(&answer.id.get()) => {
                 self.out
                     .push_back(Incoming::PubRec(Ack::success(answer.id)));
@@ -347,12 +345,15 @@ impl Link {
             self.counted.insert(id);
         }
         let mut publish = publish_of(offer, id, dup);
-        let at = self.our_aliases.iter().position(|t| *t == offer.topic);
+        let at = self
+            .topics_with_alias
+            .iter()
+            .position(|t| *t == offer.topic);
         let (alias, known) = match at {
             Some(at) => (at + 1, true),
-            None if self.our_aliases.len() < usize::from(self.alias_maximum) => {
-                self.our_aliases.push(offer.topic);
-                (self.our_aliases.len(), false)
+            None if self.topics_with_alias.len() < usize::from(self.alias_maximum) => {
+                self.topics_with_alias.push(offer.topic);
+                (self.topics_with_alias.len(), false)
             }
             None => return Incoming::Publish(publish),
         };

@@ -1,0 +1,149 @@
+//! Reason codes and properties of PUBACK and PUBREC, both ways (MQTT 5 §3.4, §3.5).
+
+use super::*;
+
+#[test]
+fn the_broker_s_words_about_a_message_are_told() {
+    for qos in [1, 2] {
+        let mut bench = Bench::online(v5());
+        bench.publish(qos, "1");
+        bench.publish(qos, "2");
+        bench.sent();
+        let refusal = Ack {
+            properties: Some(Box::new(text("no"))),
+            ..Ack::with_reason(id(1), ReasonCode(0x97))
+        };
+        let packet = match qos {
+            1 => Incoming::PubAck(refusal),
+            _ => Incoming::PubRec(refusal),
+        };
+        bench.handle(packet).unwrap();
+        let Some(Event::Published {
+            result: Err(error),
+            properties,
+            ..
+        }) = bench.session.poll_event()
+        else {
+            panic!("not told");
+        };
+        assert_eq!(
+            error.to_string(),
+            "the broker rejects the message: quota exceeded (no)"
+        );
+        assert_eq!(error.rc(), 0x97);
+        assert_eq!(properties, Some(Box::new(text("no"))));
+        let taken = Ack {
+            properties: Some(Box::new(user())),
+            ..Ack::with_reason(id(2), ReasonCode(if qos == 1 { 0x10 } else { 0 }))
+        };
+        let packet = if qos == 1 {
+            Incoming::PubAck(taken)
+        } else {
+            bench.pubrec(2);
+            Incoming::PubComp(taken)
+        };
+        bench.handle(packet).unwrap();
+        let Some(Event::Published {
+            result: Ok(reason),
+            properties,
+            ..
+        }) = bench.session.poll_event()
+        else {
+            panic!("not told");
+        };
+        assert_eq!(reason.0, if qos == 1 { 0x10 } else { 0 });
+        assert_eq!(properties, Some(Box::new(user())));
+    }
+}
+
+fn ack_of(bench: &mut Bench) -> Ack {
+    match bench.session.poll_transmit(bench.now) {
+        Some(Outgoing::PubAck(ack) | Outgoing::PubRec(ack)) => ack,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_message_is_acknowledged_with_reason_and_properties_in_its_turn() {
+    let mut bench = Bench::online(manual(v5()));
+    let first = bench.arrival(1, 1, "1");
+    let second = bench.arrival(1, 2, "2");
+    let reason = ReasonCode(0x99);
+    bench
+        .session
+        .ack_with(&second, reason, Some(text("not a number")))
+        .unwrap();
+    assert_eq!(bench.sent(), NOTHING);
+    bench.session.ack(&first);
+    assert_eq!(ack_of(&mut bench), Ack::success(id(1)));
+    assert_eq!(
+        ack_of(&mut bench),
+        Ack {
+            properties: Some(Box::new(text("not a number"))),
+            ..Ack::with_reason(id(2), reason)
+        }
+    );
+}
+
+#[test]
+fn a_refused_qos_2_message_is_over_and_its_id_stands_for_the_next() {
+    let mut bench = Bench::online(manual(ClientConfig {
+        receive_maximum: 1,
+        ..v5()
+    }));
+    for payload in ["1", "2"] {
+        let token = bench.arrival(2, 7, payload);
+        let reason = ReasonCode(0x97);
+        bench.session.ack_with(&token, reason, None).unwrap();
+        assert_eq!(bench.sent(), ["PUBREC #7 quota exceeded"]);
+    }
+    bench.pubrel(7);
+    assert_eq!(bench.sent(), ["PUBCOMP #7 packet identifier not found"]);
+}
+
+#[test]
+fn an_acknowledgement_that_is_too_large_goes_without_its_words() {
+    let mut bench = Bench::offline(manual(v5()));
+    bench.connect_given(Properties {
+        maximum_packet_size: Some(20),
+        ..Properties::default()
+    });
+    let token = bench.arrival(1, 1, "1");
+    let words = text(&"x".repeat(20));
+    let reason = ReasonCode(0x80);
+    bench.session.ack_with(&token, reason, Some(words)).unwrap();
+    assert_eq!(ack_of(&mut bench), Ack::with_reason(id(1), reason));
+}
+
+#[test]
+fn only_the_codes_of_an_acknowledgement_are_taken_and_3_1_1_knows_success_only() {
+    let mut bench = Bench::online(manual(v5()));
+    let token = bench.arrival(1, 1, "1");
+    config_error(
+        bench.session.ack_with(&token, ReasonCode(0x8b), None),
+        "a message is not acknowledged with `server shutting down`",
+    );
+    let mut bench = Bench::online(manual(v311()));
+    let token = bench.arrival(2, 1, "1");
+    bench
+        .session
+        .ack_with(&token, ReasonCode(0x80), None)
+        .unwrap();
+    assert_eq!(bench.sent(), ["PUBREC #1"]);
+}
+
+#[test]
+fn who_acknowledges_can_change() {
+    let mut bench = Bench::online(v5());
+    bench.session.set_manual_ack(true);
+    let token = bench.arrival(1, 1, "1");
+    bench.session.acknowledge_taken();
+    assert_eq!(bench.sent(), NOTHING);
+    bench.session.set_manual_ack(false);
+    bench.receive(publish(1, 2, "2")).unwrap();
+    assert_eq!(bench.events_acknowledged(), ["message q1 #2 t=2"]);
+    // In the order of arrival.
+    assert_eq!(bench.sent(), NOTHING);
+    bench.session.ack(&token);
+    assert_eq!(bench.sent(), ["PUBACK #1", "PUBACK #2"]);
+}
