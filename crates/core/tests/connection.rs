@@ -316,7 +316,7 @@ async fn what_it_is_given_for_qos_1_outlives_connections() {
 }
 
 #[tokio::test]
-async fn room_is_told_after_a_refusal() {
+async fn room_is_reported_after_a_refusal() {
     let broker = Broker::start();
     let (mut connection, handle) = connected(ClientConfig {
         max_queued: 10,
@@ -337,7 +337,7 @@ async fn room_is_told_after_a_refusal() {
 
 /// A broker that floods us and takes no answers.
 #[tokio::test]
-async fn who_takes_no_answers_is_not_read_without_end() {
+async fn a_broker_that_reads_no_answers_is_not_read_without_end() {
     let (mut connection, _handle, mut broker) = scripted(config(0)).await;
     let flood = std::thread::spawn(move || {
         // 60 MB of PUBRECs that nobody waits for, each to be answered.
@@ -357,7 +357,7 @@ async fn who_takes_no_answers_is_not_read_without_end() {
 
 /// Of 20 bytes for the whole packet.
 #[tokio::test]
-async fn a_pubcomp_has_the_words_that_fit() {
+async fn a_pubcomp_has_the_properties_that_fit() {
     let peer = ScriptedPeer::listen();
     let mut connection = Connection::new(ClientConfig {
         protocol: Protocol::V5,
@@ -374,7 +374,7 @@ async fn a_pubcomp_has_the_words_that_fit() {
         ("short", &b"\x70\x0c\x00\x07\x00\x08\x1f\x00\x05short"[..]),
         ("too long for it", b"\x70\x02\x00\x07"),
     ] {
-        let words = || Properties {
+        let explanation = || Properties {
             reason_string: Some(text.into()),
             ..Properties::default()
         };
@@ -386,7 +386,7 @@ async fn a_pubcomp_has_the_words_that_fit() {
                     broker.send(b"\x62\x02\x00\x07");
                 }
                 Event::Released { token, .. } => {
-                    handle.release(ReleaseRequest::new(&token, words()).unwrap());
+                    handle.release(ReleaseRequest::new(&token, explanation()).unwrap());
                     break;
                 }
                 Event::Connected(_) => {}

@@ -38,15 +38,15 @@ impl Clients {
     /// `on_message` is called before each report.
     fn start(broker: &Broker, on_message: impl Fn(&Message) + Clone + Send + 'static) -> Self {
         let (report, messages) = mpsc::channel();
-        let (tell, subscribed) = mpsc::channel();
+        let (reporter, subscribed) = mpsc::channel();
         let clients = (0..CLIENTS).map(|number| {
             let client = Client::new(config(), ()).unwrap();
             client.on_connect(move |client, (), _, _| {
                 let filters = [("all".to_owned(), 1), (number.to_string(), 1)];
                 client.subscribe_many(filters).unwrap();
             });
-            let tell = tell.clone();
-            client.on_subscribe(move |_, (), _, _| tell.send(()).unwrap());
+            let reporter = reporter.clone();
+            client.on_subscribe(move |_, (), _, _| reporter.send(()).unwrap());
             let (report, on_message) = (report.clone(), on_message.clone());
             let inside = AtomicBool::new(false);
             client.on_message(move |_, (), message| {
@@ -124,8 +124,8 @@ fn an_idle_client_takes_at_most_64_kib() {
     let start = |count| {
         let clients = (0..count).map(|_| {
             let client = Client::new(config(), ()).unwrap();
-            let (tell, connected) = mpsc::channel();
-            client.on_connect(move |_, (), _, _| tell.send(()).unwrap());
+            let (reporter, connected) = mpsc::channel();
+            client.on_connect(move |_, (), _, _| reporter.send(()).unwrap());
             connect(&client, peer.port());
             let mut broker = peer.accept();
             broker.read_packet();
@@ -243,12 +243,12 @@ fn calls_on_an_idle_client_take_effect_at_once() {
     assert!(matches!(one.loop_forever(), Err(Error::Running)));
     one.loop_stop().unwrap();
     one.loop_start().unwrap();
-    let (tell, ended) = mpsc::channel();
-    two.on_disconnect(move |_, (), result| tell.send(result.is_ok()).unwrap());
+    let (reporter, ended) = mpsc::channel();
+    two.on_disconnect(move |_, (), result| reporter.send(result.is_ok()).unwrap());
     two.disconnect().unwrap();
     assert!(ended.recv_timeout(DEADLINE).unwrap());
-    let (tell, connected) = mpsc::channel();
-    three.on_connect(move |_, (), _, _| tell.send(()).unwrap());
+    let (reporter, connected) = mpsc::channel();
+    three.on_connect(move |_, (), _, _| reporter.send(()).unwrap());
     three.reconnect().unwrap();
     connected.recv_timeout(DEADLINE).unwrap();
     // `on_publish`, if it is set, is called before the wait is over.
@@ -256,8 +256,8 @@ fn calls_on_an_idle_client_take_effect_at_once() {
         .unwrap()
         .wait_for_publish(Some(DEADLINE))
         .unwrap();
-    let (tell, published) = mpsc::channel();
-    four.on_publish(move |_, (), mid, _| tell.send(mid).unwrap());
+    let (reporter, published) = mpsc::channel();
+    four.on_publish(move |_, (), mid, _| reporter.send(mid).unwrap());
     let sent = four.publish("t", "x", 1, false).unwrap();
     sent.wait_for_publish(Some(DEADLINE)).unwrap();
     assert_eq!(published.try_recv(), Ok(sent.mid()));

@@ -22,7 +22,7 @@ const NAMES: &str = "
     publish.single publish.multiple subscribe.simple subscribe.callback
     drop_out_messages";
 
-/// Arguments that are no matter of course: those of the constructor, and what `connect`, `loop_forever` and `tls_set` may
+/// Arguments that are not obvious: those of the constructor, and what `connect`, `loop_forever` and `tls_set` may
 /// be given.
 const ARGUMENTS: &str = "
     client_id clean_session userdata protocol transport reconnect_on_failure manual_ack bind_address bind_port

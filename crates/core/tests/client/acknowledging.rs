@@ -108,7 +108,7 @@ fn a_refused_connection_forgets_nothing() {
 }
 
 #[test]
-fn who_acknowledges_can_change_at_any_time() {
+fn manual_acknowledgement_can_change_at_any_time() {
     let (_peer, watched, mut broker) = by_hand(Protocol::V311);
     broker.send(b"\x32\x06\x00\x01t\x00\x01x");
     watched.message();
@@ -130,19 +130,19 @@ fn who_acknowledges_can_change_at_any_time() {
 fn a_refusal_carries_its_reason() {
     let (_peer, watched, mut broker) = by_hand(Protocol::V5);
     broker.send(b"\x32\x07\x00\x01t\x00\x01\x00x\x34\x07\x00\x01t\x00\x02\x00y");
-    let words = Properties {
+    let explanation = Properties {
         reason_string: Some("no".into()),
         ..Properties::default()
     };
-    let refuse = |id, qos, reason, words| {
+    let refuse = |id, qos, reason, explanation| {
         watched
             .client
-            .ack_with(mid(id), qos, ReasonCode(reason), words)
+            .ack_with(mid(id), qos, ReasonCode(reason), explanation)
     };
     watched.message();
     watched.message();
     assert!(matches!(refuse(1, 1, 0x8b, None), Err(Error::Config(_))));
-    refuse(1, 1, 0x99, Some(words)).unwrap();
+    refuse(1, 1, 0x99, Some(explanation)).unwrap();
     broker.expect(b"\x40\x09\x00\x01\x99\x05\x1f\x00\x02no");
     refuse(2, 2, 0x97, None).unwrap();
     broker.expect(b"\x50\x04\x00\x02\x97\x00");

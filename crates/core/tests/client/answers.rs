@@ -8,19 +8,19 @@ use super::*;
 /// Sets callbacks that report what the broker answers.
 fn answers(watched: &Watched) -> mpsc::Receiver<String> {
     let (report, answers) = mpsc::channel();
-    let tell = report.clone();
+    let reporter = report.clone();
     watched
         .client
         .on_publish(move |_, (), mid, Published { result, .. }| {
             let _ = match result {
-                Ok(reason) => tell.send(format!("published #{mid} {}", reason.0)),
-                Err(error) => tell.send(format!("failed #{mid} {error}")),
+                Ok(reason) => reporter.send(format!("published #{mid} {}", reason.0)),
+                Err(error) => reporter.send(format!("failed #{mid} {error}")),
             };
         });
-    let tell = report.clone();
+    let reporter = report.clone();
     watched.client.on_subscribe(move |_, (), mid, ack| {
         let granted: Vec<_> = ack.granted().collect();
-        let _ = tell.send(format!("subscribed #{mid} {granted:?}"));
+        let _ = reporter.send(format!("subscribed #{mid} {granted:?}"));
     });
     watched.client.on_unsubscribe(move |_, (), mid, ack| {
         let reasons: Vec<_> = ack.reasons.iter().map(|reason| reason.0).collect();
@@ -50,8 +50,8 @@ fn every_request_is_answered_under_its_id() {
         }
         // Nobody has subscribed to it, which an MQTT 5 broker may say.
         let sent = client.publish("nobody", "x", 1, false).unwrap();
-        let said = if protocol == Protocol::V5 { 0x10 } else { 0 };
-        assert_eq!(next(), format!("published #{} {said}", sent.mid()));
+        let got = if protocol == Protocol::V5 { 0x10 } else { 0 };
+        assert_eq!(next(), format!("published #{} {got}", sent.mid()));
         let mid = client.unsubscribe_many(["a", "nothing"]).unwrap();
         let codes = match protocol {
             Protocol::V5 => "[0, 17]",
@@ -97,9 +97,9 @@ fn a_refused_subscription_says_why() {
         let watched = Watched::new(config_of(protocol, "a"));
         let (report, answer) = mpsc::channel();
         watched.client.on_subscribe(move |_, (), _, ack| {
-            let words = ack.properties.as_ref().map(|p| p.reason_string.clone());
+            let explanation = ack.properties.as_ref().map(|p| p.reason_string.clone());
             let granted: Vec<_> = ack.granted().collect();
-            report.send((granted, words.flatten())).unwrap();
+            report.send((granted, explanation.flatten())).unwrap();
         });
         watched.connect(peer.port());
         let mut broker = peer.accept();
@@ -110,9 +110,9 @@ fn a_refused_subscription_says_why() {
         watched.client.subscribe_many([("a", 0), ("b", 1)]).unwrap();
         broker.read_packet();
         broker.send(suback);
-        let (granted, words) = answer.recv_timeout(DEADLINE).unwrap();
+        let (granted, explanation) = answer.recv_timeout(DEADLINE).unwrap();
         assert_eq!(granted, [Ok(QoS::AtMostOnce), Err(ReasonCode(code))]);
-        assert_eq!(words.is_some(), protocol == Protocol::V5);
+        assert_eq!(explanation.is_some(), protocol == Protocol::V5);
     }
 }
 
@@ -132,9 +132,9 @@ fn every_filter_that_matches_gets_the_message_and_on_message_the_rest() {
     let watched = Watched::subscribed(config("a"), &broker, "#", 0);
     let client = &watched.client;
     let (report, calls) = mpsc::channel();
-    let tell = report.clone();
+    let reporter = report.clone();
     client.on_message(move |_, (), message| {
-        let _ = tell.send(format!("on_message {}", message.topic));
+        let _ = reporter.send(format!("on_message {}", message.topic));
     });
     for filter in ["iot/#", "iot/+/temp", "other"] {
         add(client, &report, filter);
@@ -179,15 +179,15 @@ fn a_filtered_callback_replaces_and_removes_itself() {
     let broker = Broker::start();
     let watched = Watched::subscribed(config("a"), &broker, "t", 0);
     let (report, calls) = mpsc::channel();
-    let tell = report.clone();
+    let reporter = report.clone();
     watched
         .client
         .message_callback_add("t", move |client, (), _| {
-            tell.send("first").unwrap();
-            let tell = tell.clone();
+            reporter.send("first").unwrap();
+            let reporter = reporter.clone();
             client
                 .message_callback_add("t", move |client, (), _| {
-                    tell.send("second").unwrap();
+                    reporter.send("second").unwrap();
                     client.message_callback_remove("t").unwrap();
                 })
                 .unwrap();
@@ -203,7 +203,7 @@ fn a_filtered_callback_replaces_and_removes_itself() {
 }
 
 #[test]
-fn the_log_tells_of_every_packet() {
+fn the_log_has_every_packet() {
     let broker = Broker::start();
     let watched = Watched::new(config("a"));
     let (report, lines) = mpsc::channel();
@@ -241,7 +241,7 @@ fn the_log_tells_of_every_packet() {
 }
 
 #[test]
-fn the_log_tells_why_there_is_no_connection() {
+fn the_log_has_the_reason_for_no_connection() {
     let broker = Broker::reserve();
     let watched = Watched::new(config("a"));
     let (report, lines) = mpsc::channel();

@@ -1,4 +1,4 @@
-//! `connect`, `connect_async`, `reconnect`, and what `on_connect` is told.
+//! `connect`, `connect_async`, `reconnect`, and what `on_connect` gets.
 
 use std::sync::Mutex;
 use std::time::Instant;
@@ -144,7 +144,7 @@ fn connect_that_fails_while_the_loop_runs_says_so_to_its_caller() {
 }
 
 #[test]
-fn each_refusal_is_told_with_its_code() {
+fn each_refusal_is_reported_with_its_code() {
     for (protocol, rc, meaning) in [
         (Protocol::V311, 1, "unacceptable protocol version"),
         (Protocol::V311, 2, "client id rejected"),

@@ -124,7 +124,8 @@ fn qos_2_is_received_exactly_once_and_in_order_over_cuts() {
     }
 }
 
-/// Who can't know whether the session is there sends again rather than lose.
+/// The client cannot know whether the broker has the session: it rather sends a message twice than
+/// loses it.
 #[test]
 fn on_mqtt_3_1_qos_2_is_published_at_least_once_over_cuts() {
     let broker = Broker::start();

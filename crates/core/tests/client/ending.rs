@@ -1,4 +1,4 @@
-//! `disconnect`: what is sent before it, what the broker makes of it, what is told.
+//! `disconnect`: what is sent before it, what the broker makes of it, what callbacks get.
 
 use iot_core::{QoS, TopicName, Will};
 use testkit::{Conversation, FaultyNet, ScriptedPeer, eventually};
@@ -91,7 +91,7 @@ fn large_qos_0_messages_before_disconnect_are_not_lost_either() {
 }
 
 #[test]
-fn a_subscriber_s_flood_does_not_reset_our_last_words() {
+fn a_subscriber_s_flood_does_not_reset_our_last_message() {
     let broker = Broker::start();
     let witness = Watched::subscribed(config("witness"), &broker, "last", 0);
     let flooded = Watched::subscribed(config("a"), &broker, "flood", 0);
@@ -123,7 +123,7 @@ fn loop_forever_ends_with_ok_after_disconnect() {
 }
 
 #[test]
-fn disconnect_after_loop_stop_still_says_goodbye() {
+fn disconnect_after_loop_stop_sends_the_packet() {
     let broker = Broker::start();
     let witness = Watched::subscribed(config("witness"), &broker, "#", 0);
     let watched = Watched::connected(config("a"), broker.port());
@@ -163,7 +163,7 @@ fn disconnect_ends_a_loop_that_has_no_broker() {
 }
 
 #[test]
-fn disconnect_before_connack_says_goodbye_too() {
+fn disconnect_before_connack_sends_the_packet() {
     let peer = ScriptedPeer::listen();
     let watched = Watched::new(with_will(config("a")));
     watched.connect(peer.port());
@@ -180,7 +180,7 @@ fn disconnect_before_connack_says_goodbye_too() {
 }
 
 #[test]
-fn disconnect_right_after_connect_says_goodbye_too() {
+fn disconnect_right_after_connect_sends_the_packet() {
     let broker = Broker::start();
     let watched = Watched::new(with_will(config("a")));
     watched.connect(broker.port());
@@ -230,8 +230,8 @@ fn disconnect_and_connect_at_once_lose_nothing_that_was_to_be_sent() {
     }
 }
 
-/// `connect` comes at any point of the loop's end: before it, then the loop goes on, or after it,
-/// then another can be started. Never is one said to run that ends without serving the connection.
+/// `connect` comes at any point of the loop's end. Before it, the loop goes on; after it, another can
+/// be started. A loop that counts as running always serves the connection.
 #[test]
 fn a_loop_that_is_said_to_run_after_connect_serves_it() {
     const ROUNDS: u64 = 60;

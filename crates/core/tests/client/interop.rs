@@ -166,7 +166,7 @@ fn messages_arrive_with_their_payload_and_qos() {
     });
 }
 
-/// The exceptions are ones: who has got a gift meanwhile is found out.
+/// A peer that passes although it is listed as an exception fails the test.
 #[test]
 fn what_a_make_lacks_it_says() {
     for make in makes() {
@@ -275,7 +275,7 @@ fn mqtt_5_properties_travel() {
             .with_properties(properties.clone());
         watched.client.publish_message(message).unwrap();
         let mut arrived = *watched.message().properties.unwrap();
-        // The embedded broker adds who has sent it.
+        // The embedded broker adds the sender.
         arrived.user_properties.retain(|(name, _)| name == "k");
         assert_eq!(arrived, properties);
     }

@@ -21,7 +21,7 @@ fn loop_once_does_one_round_after_the_other() {
 }
 
 #[test]
-fn loop_once_waits_no_longer_than_it_is_told() {
+fn loop_once_waits_no_longer_than_its_timeout() {
     let broker = Broker::start();
     let watched = Watched::new(config("a"));
     watched.connect(broker.port());
@@ -174,7 +174,7 @@ fn loop_stop_while_the_loop_dials_or_waits() {
     in_time(move || watched.client.loop_stop()).unwrap();
 }
 
-/// It was taken for a stop of the next loop once.
+/// It stops the loop that was started, not a later one.
 #[test]
 fn loop_stop_after_the_loop_has_ended_stops_no_later_one() {
     let broker = Broker::start();
@@ -271,7 +271,7 @@ fn a_panic_that_nobody_has_asked_for_meets_the_next_loop_start() {
     let thread = std::thread::spawn(start);
     let panic = in_time(move || thread.join()).unwrap_err();
     assert_eq!(panic.downcast_ref(), Some(&"on purpose"));
-    // It was told once.
+    // It was reported once.
     watched.client.loop_start().unwrap();
     watched.client.loop_stop().unwrap();
 }

@@ -26,7 +26,7 @@ use iot_core::{Client, ClientConfig, ConnectCode, Error, Message, Protocol};
 use testkit::{Broker, DEADLINE};
 
 const ALL: [Protocol; 3] = [Protocol::V31, Protocol::V311, Protocol::V5];
-/// Those that tell whether a session is there.
+/// Versions whose CONNACK has the session-present flag.
 const BOTH: [Protocol; 2] = [Protocol::V311, Protocol::V5];
 const KEEP_ALIVE: Duration = LONG;
 /// Longer than any wait of a test may last.
@@ -82,21 +82,21 @@ impl Watched {
     fn new(config: ClientConfig) -> Self {
         let client = Client::new(config, ()).expect("the configuration is right");
         let (report, seen) = mpsc::channel();
-        let tell = report.clone();
+        let reporter = report.clone();
         client.on_connect(move |_, (), flags, rc| {
             let session_present = flags.session_present;
-            let _ = tell.send(Seen::Connect {
+            let _ = reporter.send(Seen::Connect {
                 session_present,
                 rc,
             });
         });
-        let tell = report.clone();
+        let reporter = report.clone();
         client.on_connect_fail(move |_, (), error| {
-            let _ = tell.send(Seen::ConnectFail(error.clone()));
+            let _ = reporter.send(Seen::ConnectFail(error.clone()));
         });
-        let tell = report.clone();
+        let reporter = report.clone();
         client.on_disconnect(move |_, (), result| {
-            let _ = tell.send(Seen::Disconnect(result.clone()));
+            let _ = reporter.send(Seen::Disconnect(result.clone()));
         });
         client.on_message(move |_, (), message| {
             let _ = report.send(Seen::Message(message.clone()));

@@ -63,7 +63,7 @@ fn a_will_that_can_t_be_is_refused_and_the_one_before_stays() {
 }
 
 #[test]
-fn a_will_has_properties_and_may_be_asked_for_with_the_goodbye() {
+fn a_will_has_properties_and_may_be_requested_with_disconnect() {
     let broker = Broker::start();
     let witness = Watched::subscribed(config_of(Protocol::V5, "witness"), &broker, "will", 1);
     let watched = Watched::new(config_of(Protocol::V5, "a"));
@@ -95,7 +95,7 @@ fn a_will_has_properties_and_may_be_asked_for_with_the_goodbye() {
 }
 
 #[test]
-fn who_connects_can_change_between_connections() {
+fn user_name_and_password_can_change_between_connections() {
     let broker = Broker::builder().user("ada", "s3cret").start();
     for protocol in ALL {
         let refused = if protocol == Protocol::V5 { 0x87 } else { 5 };

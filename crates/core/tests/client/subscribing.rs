@@ -124,7 +124,7 @@ fn on_message_gets_every_field() {
 }
 
 #[test]
-fn on_message_tells_a_message_that_came_before() {
+fn on_message_gets_a_message_that_came_before() {
     let peer = ScriptedPeer::listen();
     let watched = Watched::new(config("a"));
     watched.connect(peer.port());

@@ -83,7 +83,7 @@ fn a_session_outlives_its_connection_as_long_as_its_expiry_says() {
     };
     let watched = Watched::connected(config(), broker.port());
     watched.end();
-    // Until the goodbye says otherwise.
+    // Until DISCONNECT sets another interval.
     let watched = Watched::new(config());
     watched.connect(broker.port());
     watched.client.loop_start().unwrap();

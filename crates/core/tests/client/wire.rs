@@ -69,7 +69,7 @@ fn a_packet_out_of_place_ends_the_connection_with_0x82() {
 }
 
 #[test]
-fn the_farewell_reaches_a_broker_that_goes_on_sending() {
+fn the_last_disconnect_reaches_a_broker_that_goes_on_sending() {
     let (_peer, _watched, mut broker) = scripted(config_of(Protocol::V5, "a"));
     let mut bytes = b"\x36".to_vec();
     bytes.resize(100_000, 0);
@@ -78,7 +78,7 @@ fn the_farewell_reaches_a_broker_that_goes_on_sending() {
 }
 
 #[test]
-fn a_broker_that_breaks_off_is_told_as_closed() {
+fn a_broker_that_breaks_off_is_reported_as_closed() {
     let (_peer, watched, broker) = scripted(config("a"));
     broker.close();
     let error = watched.disconnect_seen().unwrap_err();
@@ -260,6 +260,6 @@ fn a_message_that_breaks_each_connection_is_named_and_tried_less_and_less_often(
             "the broker sent what it may not: malformed packet: a string is not UTF-8, in a message to `a\u{fffd}b` (7 bytes)"
         );
     }
-    // Half of 20, 40, 80 and 160 ms at least; a delay that began anew each time would be 80 ms at most.
+    // Half of 20, 40, 80 and 160 ms at least; a delay that was reset each time would be 80 ms at most.
     assert!(start.elapsed() >= Duration::from_millis(150));
 }

@@ -15,11 +15,11 @@ fn offering(client_id: &str) -> ClientConfig {
 /// A client that answers each AUTH with the number after the broker's.
 fn answering() -> (Exchange, mpsc::Receiver<(u8, Properties)>) {
     let exchange = Exchange::dialled(offering("a"));
-    let (report, told) = mpsc::channel();
+    let (report, reports) = mpsc::channel();
     exchange.watched.client.on_auth(move |client, (), auth| {
-        let said = auth.properties.as_deref().cloned().unwrap_or_default();
+        let got = auth.properties.as_deref().cloned().unwrap_or_default();
         if auth.reason == ReasonCode::CONTINUE_AUTHENTICATION {
-            let next = said.authentication_data.as_ref().map_or(0, |data| data[0]) + 1;
+            let next = got.authentication_data.as_ref().map_or(0, |data| data[0]) + 1;
             let answer = Properties {
                 authentication_data: Some(vec![next].into()),
                 reason_string: Some("w".into()),
@@ -28,9 +28,9 @@ fn answering() -> (Exchange, mpsc::Receiver<(u8, Properties)>) {
             };
             client.auth(answer).unwrap();
         }
-        report.send((auth.reason.0, said)).unwrap();
+        report.send((auth.reason.0, got)).unwrap();
     });
-    (exchange, told)
+    (exchange, reports)
 }
 
 /// The broker's AUTH with this reason and number.
@@ -54,7 +54,7 @@ const ACCEPTED: &[u8] = b"\x15\x00\x01M\x16\x00\x019";
 
 #[test]
 fn the_method_that_connect_names_goes_on_before_all_else() {
-    let (mut exchange, told) = answering();
+    let (mut exchange, reports) = answering();
     exchange.publish("waits", 0);
     let connect =
         b"\x00\x04MQTT\x05\x02\x00\x3c\x0b\x15\x00\x01M\x16\x00\x011\x21\x07\xd0\x00\x01a";
@@ -62,9 +62,9 @@ fn the_method_that_connect_names_goes_on_before_all_else() {
     for number in [b'1', b'3', b'5'] {
         exchange.send(auth(0x18, number));
         exchange.expect(answer(number + 1));
-        let (reason, said) = told.recv_timeout(DEADLINE).unwrap();
+        let (reason, got) = reports.recv_timeout(DEADLINE).unwrap();
         assert_eq!(
-            (reason, said.authentication_method.as_deref()),
+            (reason, got.authentication_method.as_deref()),
             (0x18, Some("M"))
         );
     }
@@ -74,20 +74,20 @@ fn the_method_that_connect_names_goes_on_before_all_else() {
 }
 
 #[test]
-fn all_that_auth_says_is_told() {
-    let (mut exchange, told) = answering();
+fn all_properties_of_auth_are_reported() {
+    let (mut exchange, reports) = answering();
     exchange.broker.read_packet();
     exchange.send(b"\xf0\x15\x18\x13\x15\x00\x01M\x16\x00\x012\x1f\x00\x01w\x26\x00\x01k\x00\x01v");
     exchange.expect(answer(b'3'));
-    let (_, said) = told.recv_timeout(DEADLINE).unwrap();
-    assert_eq!(said.reason_string.as_deref(), Some("w"));
-    assert_eq!(said.user_properties, [("k".into(), "v".into())]);
-    assert_eq!(said.authentication_data.as_deref(), Some(&b"2"[..]));
+    let (_, got) = reports.recv_timeout(DEADLINE).unwrap();
+    assert_eq!(got.reason_string.as_deref(), Some("w"));
+    assert_eq!(got.user_properties, [("k".into(), "v".into())]);
+    assert_eq!(got.authentication_data.as_deref(), Some(&b"2"[..]));
 }
 
 #[test]
 fn a_connection_that_stands_authenticates_again() {
-    let (mut exchange, told) = answering();
+    let (mut exchange, reports) = answering();
     exchange.broker.read_packet();
     exchange.accept(false, ACCEPTED);
     let again = Properties {
@@ -108,8 +108,8 @@ fn a_connection_that_stands_authenticates_again() {
     exchange.expect(answer(b'8'));
     exchange.send(auth(0x00, b'9'));
     exchange.expect_no_answer();
-    assert_eq!(told.recv_timeout(DEADLINE).unwrap().0, 0x18);
-    assert_eq!(told.recv_timeout(DEADLINE).unwrap().0, 0x00);
+    assert_eq!(reports.recv_timeout(DEADLINE).unwrap().0, 0x18);
+    assert_eq!(reports.recv_timeout(DEADLINE).unwrap().0, 0x00);
     // That it fails is the end, which the broker says, or the application.
     exchange.watched.client.reauthenticate(again).unwrap();
     exchange.broker.read_packet();
@@ -132,7 +132,7 @@ fn auth_that_may_not_come_ends_the_connection_with_0x82() {
         let (mut exchange, _told) = answering();
         exchange.broker.read_packet();
         exchange.send(bytes);
-        let error = exchange.expect_farewell(0x82);
+        let error = exchange.expect_disconnect(0x82);
         assert!(error.to_string().contains("AUTH"), "{bytes:02x?}: {error}");
     }
     // On a connection that stands, where nobody has asked for it.
@@ -140,11 +140,11 @@ fn auth_that_may_not_come_ends_the_connection_with_0x82() {
     exchange.broker.read_packet();
     exchange.accept(false, ACCEPTED);
     exchange.send(auth(0x18, b'1'));
-    exchange.expect_farewell(0x82);
+    exchange.expect_disconnect(0x82);
 }
 
 #[test]
-fn who_names_no_method_gets_no_auth_and_sends_none() {
+fn without_a_method_no_auth_arrives_or_is_sent() {
     for connected in [false, true] {
         let mut exchange = Exchange::dialled(config_of(Protocol::V5, "a"));
         exchange.broker.read_packet();
@@ -163,7 +163,7 @@ fn who_names_no_method_gets_no_auth_and_sends_none() {
             );
         }
         exchange.send(auth(0x18, b'1'));
-        let error = exchange.expect_farewell(0x82);
+        let error = exchange.expect_disconnect(0x82);
         assert!(error.to_string().contains("AUTH"), "{error}");
     }
 }
@@ -178,7 +178,7 @@ fn connack_has_the_method_that_connect_named_or_none() {
         let mut exchange = Exchange::dialled(config);
         exchange.broker.read_packet();
         exchange.send(connack(Protocol::V5, false, properties));
-        let error = exchange.expect_farewell(0x82);
+        let error = exchange.expect_disconnect(0x82);
         assert!(
             error.to_string().contains("authentication method"),
             "{error}"
@@ -198,7 +198,7 @@ fn auth_that_nobody_answers_ends_the_connection_with_0x83() {
     let mut exchange = Exchange::dialled(offering("a"));
     exchange.broker.read_packet();
     exchange.send(auth(0x18, b'1'));
-    let error = exchange.expect_farewell(0x83);
+    let error = exchange.expect_disconnect(0x83);
     assert_eq!(
         error.to_string(),
         "the broker asks for the next step of authentication method `M`, which nothing here answers"
@@ -224,7 +224,7 @@ fn auth_that_nobody_answers_ends_the_connection_with_0x83() {
         .unwrap();
     exchange.broker.read_packet();
     exchange.send(auth(0x18, b'1'));
-    exchange.expect_farewell(0x83);
+    exchange.expect_disconnect(0x83);
 }
 
 #[test]
@@ -233,7 +233,7 @@ fn an_auth_that_is_too_large_is_not_sent() {
     exchange.broker.read_packet();
     let small = [ACCEPTED, b"\x27\x00\x00\x00\x14"].concat();
     exchange.accept(false, &small);
-    for said in [
+    for got in [
         Properties {
             reason_string: Some("a long explanation".into()),
             ..Properties::default()
@@ -243,7 +243,7 @@ fn an_auth_that_is_too_large_is_not_sent() {
             ..Properties::default()
         },
     ] {
-        let error = exchange.watched.client.reauthenticate(said).unwrap_err();
+        let error = exchange.watched.client.reauthenticate(got).unwrap_err();
         assert!(
             matches!(error, Error::PacketTooLarge { limit: 20, .. }),
             "{error}"

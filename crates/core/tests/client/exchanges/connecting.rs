@@ -1,10 +1,10 @@
-//! CONNECT and CONNACK (§3.1, §3.2): the first words of both sides.
+//! CONNECT and CONNACK (§3.1, §3.2): the first packet of each side.
 
 use iot_core::{Properties, QoS, TopicName, Will};
 
 use super::*;
 
-/// A CONNECT up to its client id: protocol name, level, flags, keep alive of a minute, properties.
+/// A CONNECT up to its client identifier: protocol name, level, flags, keep alive of a minute, properties.
 fn connect(protocol: Protocol, flags: u8, payload: &[&[u8]]) -> Vec<u8> {
     let (name, level) = match protocol {
         Protocol::V31 => ("MQIsdp", 3),
@@ -263,7 +263,7 @@ fn any_packet_before_connack_ends_the_connection() {
             let mut exchange = Exchange::dialled(config_of(protocol, "a"));
             exchange.broker.read_packet();
             exchange.send(&bytes);
-            let error = exchange.expect_farewell(0x82);
+            let error = exchange.expect_disconnect(0x82);
             assert!(error.to_string().contains("before CONNACK"), "{error}");
         }
     }
@@ -280,7 +280,7 @@ fn connack_with_reserved_flags_ends_the_connection() {
         let mut exchange = Exchange::dialled(config_of(protocol, "a"));
         exchange.broker.read_packet();
         exchange.send(bytes);
-        exchange.expect_farewell(0x81);
+        exchange.expect_disconnect(0x81);
     }
     // On MQTT 3.1 the byte is reserved as a whole, and says nothing.
     let mut exchange = Exchange::dialled(config_of(Protocol::V31, "a"));
@@ -295,7 +295,7 @@ fn a_session_that_nobody_asked_for_ends_the_connection() {
         let mut exchange = Exchange::dialled(config_of(protocol, "a"));
         exchange.broker.read_packet();
         exchange.send(connack(protocol, true, b""));
-        let error = exchange.expect_farewell(0x82);
+        let error = exchange.expect_disconnect(0x82);
         assert!(error.to_string().contains("clean start"), "{error}");
     }
 }
@@ -309,7 +309,7 @@ fn a_session_that_comes_with_a_refusal_ends_the_connection() {
         let mut exchange = Exchange::dialled(config_of(protocol, "a"));
         exchange.broker.read_packet();
         exchange.send(bytes);
-        let error = exchange.expect_farewell(0x82);
+        let error = exchange.expect_disconnect(0x82);
         assert!(error.to_string().contains("claims a session"), "{error}");
     }
 }

@@ -29,26 +29,26 @@ fn disconnect_is_the_last_packet_and_the_connection_closes() {
 }
 
 #[test]
-fn the_goodbye_says_what_the_application_wants() {
-    let words = || Properties {
+fn disconnect_has_what_the_application_sets() {
+    let explanation = || Properties {
         reason_string: Some("bye".into()),
         user_properties: vec![("k".into(), "v".into())],
         session_expiry_interval: Some(258),
         server_reference: Some("not a client's to say".into()),
         ..Properties::default()
     };
-    for (reason, said, expected) in [
+    for (reason, got, expected) in [
         (0x00, None, &b"\xe0\x00"[..]),
         (0x04, None, b"\xe0\x01\x04"),
         (
             0x04,
-            Some(words()),
+            Some(explanation()),
             b"\xe0\x14\x04\x12\x11\x00\x00\x01\x02\x1f\x00\x03bye\x26\x00\x01k\x00\x01v",
         ),
     ] {
         let mut exchange = Exchange::on(kept(Protocol::V5, "a"));
         let client = &exchange.watched.client;
-        client.disconnect_with(ReasonCode(reason), said).unwrap();
+        client.disconnect_with(ReasonCode(reason), got).unwrap();
         exchange.expect(expected);
         exchange.broker.expect_end();
     }
@@ -56,15 +56,15 @@ fn the_goodbye_says_what_the_application_wants() {
     let mut exchange = Exchange::on(config("a"));
     let client = &exchange.watched.client;
     let reason = ReasonCode::DISCONNECT_WITH_WILL;
-    client.disconnect_with(reason, Some(words())).unwrap();
+    client.disconnect_with(reason, Some(explanation())).unwrap();
     exchange.expect(b"\xe0\x00");
     exchange.broker.expect_end();
 }
 
 #[test]
-fn the_goodbye_leaves_out_words_that_make_it_too_large() {
+fn disconnect_omits_properties_that_make_it_too_large() {
     let mut exchange = Exchange::given(kept(Protocol::V5, "a"), b"\x27\x00\x00\x00\x14");
-    let words = Properties {
+    let explanation = Properties {
         reason_string: Some("a long explanation".into()),
         user_properties: vec![("k".into(), "v".into())],
         session_expiry_interval: Some(258),
@@ -72,13 +72,13 @@ fn the_goodbye_leaves_out_words_that_make_it_too_large() {
     };
     let reason = ReasonCode::UNSPECIFIED_ERROR;
     let client = &exchange.watched.client;
-    client.disconnect_with(reason, Some(words)).unwrap();
+    client.disconnect_with(reason, Some(explanation)).unwrap();
     exchange.expect(b"\xe0\x07\x80\x05\x11\x00\x00\x01\x02");
     exchange.broker.expect_end();
 }
 
 #[test]
-fn the_goodbye_has_no_reason_of_another_packet() {
+fn disconnect_has_no_reason_of_another_packet() {
     let mut exchange = Exchange::on(config_of(Protocol::V5, "a"));
     let client = &exchange.watched.client;
     let legal = [
@@ -101,9 +101,9 @@ fn the_goodbye_has_no_reason_of_another_packet() {
     }
 }
 
-/// The client closes though the broker, who should, doesn't, and says nothing more.
+/// The client closes the connection though the broker should do so, and sends nothing more.
 #[test]
-fn the_broker_s_disconnect_is_the_end_and_is_told_with_all_it_says() {
+fn the_broker_s_disconnect_ends_the_connection_and_is_reported_with_its_properties() {
     for (bytes, rc, reference) in [
         (&b"\xe0\x00"[..], 0, None),
         (b"\xe0\x01\x8e", 0x8e, None),
@@ -122,11 +122,11 @@ fn the_broker_s_disconnect_is_the_end_and_is_told_with_all_it_says() {
                 reason, properties, ..
             } => {
                 assert_eq!(reason.0, rc);
-                let said = properties.as_deref();
-                assert_eq!(said.and_then(|p| p.server_reference.as_deref()), reference);
-                if let (Some(said), Some(_)) = (said, reference) {
-                    assert_eq!(said.user_properties, [("k".into(), "v".into())]);
-                    assert_eq!(said.reason_string.as_deref(), Some("gone"));
+                let got = properties.as_deref();
+                assert_eq!(got.and_then(|p| p.server_reference.as_deref()), reference);
+                if let (Some(got), Some(_)) = (got, reference) {
+                    assert_eq!(got.user_properties, [("k".into(), "v".into())]);
+                    assert_eq!(got.reason_string.as_deref(), Some("gone"));
                 }
             }
             other => panic!("{other}"),
@@ -136,12 +136,12 @@ fn the_broker_s_disconnect_is_the_end_and_is_told_with_all_it_says() {
 
 /// A PUBACK, a PUBREC and a PUBCOMP, each with all that it may hold.
 #[test]
-fn what_the_broker_adds_to_its_acknowledgements_is_told_in_callback_and_error() {
-    let words = b"\x0c\x1f\x00\x02no\x26\x00\x01k\x00\x01v";
-    let said = |properties: Option<&Properties>| {
-        let said = properties.expect("the broker has said something");
-        assert_eq!(said.reason_string.as_deref(), Some("no"));
-        assert_eq!(said.user_properties, [("k".into(), "v".into())]);
+fn properties_of_acknowledgements_are_reported_in_callback_and_error() {
+    let explanation = b"\x0c\x1f\x00\x02no\x26\x00\x01k\x00\x01v";
+    let got = |properties: Option<&Properties>| {
+        let got = properties.expect("the broker has sent some");
+        assert_eq!(got.reason_string.as_deref(), Some("no"));
+        assert_eq!(got.user_properties, [("k".into(), "v".into())]);
     };
     for (qos, answers) in [
         (1, vec![(0x40, 0x97)]),
@@ -150,31 +150,31 @@ fn what_the_broker_adds_to_its_acknowledgements_is_told_in_callback_and_error() 
         (1, vec![(0x40, 0x10)]),
     ] {
         let mut exchange = Exchange::on(config_of(Protocol::V5, "a"));
-        let (report, told) = mpsc::channel();
+        let (report, reports) = mpsc::channel();
         let client = &exchange.watched.client;
         client.on_publish(move |_, (), _, published| report.send(published.clone()).unwrap());
         let sent = client.publish("t", "x", qos, false).unwrap();
         exchange.broker.read_packet();
         for (first, reason) in &answers {
-            exchange.send(packet(*first, &[b"\x00\x01", &[*reason], words]));
+            exchange.send(packet(*first, &[b"\x00\x01", &[*reason], explanation]));
             if answers.len() == 2 && *first == 0x50 {
                 exchange.expect(ack(0x62, 1));
             }
         }
         let end = sent.wait_for_publish(Some(DEADLINE));
-        let published = told.recv_timeout(DEADLINE).unwrap();
-        said(published.properties.as_deref());
+        let published = reports.recv_timeout(DEADLINE).unwrap();
+        got(published.properties.as_deref());
         if answers.len() == 2 {
-            let pubrec = published.pubrec.expect("it said more than success");
+            let pubrec = published.pubrec.expect("it has more than success");
             assert_eq!(pubrec.reason.0, 0x10);
-            said(pubrec.properties.as_deref());
+            got(pubrec.properties.as_deref());
         }
         match (end, answers.last().unwrap().1) {
             (Ok(()), 0x10 | 0x92) => {}
             (Err(Error::Rejected(rejection)), code) => {
                 assert_eq!(rejection.reason.0, code);
                 assert_eq!(rejection.reason_string.as_deref(), Some("no"));
-                said(rejection.properties.as_deref());
+                got(rejection.properties.as_deref());
             }
             other => panic!("{other:?}"),
         }
@@ -182,28 +182,28 @@ fn what_the_broker_adds_to_its_acknowledgements_is_told_in_callback_and_error() 
 }
 
 #[test]
-fn what_the_broker_adds_to_connack_and_pubrel_is_told() {
+fn properties_of_connack_and_pubrel_are_reported() {
     let peer = ScriptedPeer::listen();
     let client = Client::new(config_of(Protocol::V5, "a"), ()).unwrap();
-    let (report, told) = mpsc::channel();
-    let tell = report.clone();
-    client.on_connect(move |_, (), flags, _| tell.send(flags.properties).unwrap());
+    let (report, reports) = mpsc::channel();
+    let reporter = report.clone();
+    client.on_connect(move |_, (), flags, _| reporter.send(flags.properties).unwrap());
     client.on_release(move |_, (), ack| report.send(ack.properties.clone()).unwrap());
     client.connect(HOST, peer.port(), KEEP_ALIVE, None).unwrap();
     client.loop_start().unwrap();
     let mut broker = peer.accept();
     broker.read_packet();
-    let words = b"\x1f\x00\x02hi\x26\x00\x01k\x00\x01v\x26\x00\x01k\x00\x01w";
-    broker.send(&connack(Protocol::V5, false, words));
+    let explanation = b"\x1f\x00\x02hi\x26\x00\x01k\x00\x01v\x26\x00\x01k\x00\x01w";
+    broker.send(&connack(Protocol::V5, false, explanation));
     broker.send(&publish(Protocol::V5, 0x34, "t", 7, "x"));
     broker.expect(&ack(0x50, 7));
-    broker.send(&packet(0x62, &[b"\x00\x07\x00\x13", words]));
+    broker.send(&packet(0x62, &[b"\x00\x07\x00\x13", explanation]));
     broker.expect(&ack(0x70, 7));
     for _ in 0..2 {
-        let said = told.recv_timeout(DEADLINE).unwrap().expect("some");
-        assert_eq!(said.reason_string.as_deref(), Some("hi"));
+        let got = reports.recv_timeout(DEADLINE).unwrap().expect("some");
+        assert_eq!(got.reason_string.as_deref(), Some("hi"));
         let pairs = [("k".into(), "v".into()), ("k".into(), "w".into())];
-        assert_eq!(said.user_properties, pairs);
+        assert_eq!(got.user_properties, pairs);
     }
     client.disconnect().unwrap();
     broker.close();

@@ -170,10 +170,10 @@ fn with_the_quota_used_up_all_but_messages_goes_on() {
     broker.expect(&publish(Protocol::V5, 0x32, "t", 2, "2"));
 }
 
-/// Each with 20 bytes for the whole packet: a code fits, words don't.
+/// Each with 20 bytes for the whole packet: a code fits, properties do not.
 #[test]
-fn acknowledgements_leave_out_words_that_make_them_too_large() {
-    let words = |text: &str| Properties {
+fn acknowledgements_omit_properties_that_make_them_too_large() {
+    let explanation = |text: &str| Properties {
         reason_string: Some(text.into()),
         ..Properties::default()
     };
@@ -184,7 +184,7 @@ fn acknowledgements_leave_out_words_that_make_them_too_large() {
     let id = |id| PacketId::new(id).unwrap();
     let config = ClientConfig {
         manual_ack: true,
-        release_properties: Some(words("a long explanation")),
+        release_properties: Some(explanation("a long explanation")),
         ..config_of(Protocol::V5, "a")
     };
     let mut exchange = Exchange::given(config, b"\x27\x00\x00\x00\x14");
@@ -194,14 +194,14 @@ fn acknowledgements_leave_out_words_that_make_them_too_large() {
     }
     let client = &exchange.watched.client;
     let failure = ReasonCode::UNSPECIFIED_ERROR;
-    let long = words("a long explanation");
+    let long = explanation("a long explanation");
     client
         .ack_with(id(1), 1, failure, Some(long.clone()))
         .unwrap();
     client.ack_with(id(2), 2, failure, Some(long)).unwrap();
     client.ack_with(id(3), 1, failure, Some(users())).unwrap();
     client
-        .ack_with(id(4), 2, ReasonCode(0x10), Some(words("short")))
+        .ack_with(id(4), 2, ReasonCode(0x10), Some(explanation("short")))
         .unwrap();
     exchange.expect(b"\x40\x04\x00\x01\x80\x00");
     exchange.expect(b"\x50\x04\x00\x02\x80\x00");
@@ -215,7 +215,7 @@ fn acknowledgements_leave_out_words_that_make_them_too_large() {
 }
 
 #[test]
-fn pubrel_and_pubcomp_have_the_words_that_fit() {
+fn pubrel_and_pubcomp_have_the_properties_that_fit() {
     let mut exchange = Exchange::on(ClientConfig {
         release_properties: Some(Properties {
             reason_string: Some("go".into()),
@@ -228,7 +228,7 @@ fn pubrel_and_pubcomp_have_the_words_that_fit() {
     exchange.expect(publish(Protocol::V5, 0x34, "t", 1, "x"));
     exchange.send(ack(0x50, 1));
     exchange.expect(b"\x62\x10\x00\x01\x00\x0c\x1f\x00\x02go\x26\x00\x01k\x00\x01v");
-    // What is not known is said with the reason that PUBCOMP has for it.
+    // An unknown identifier is answered with PUBCOMP's reason code for it.
     exchange.send(ack(0x62, 9));
     exchange.expect(b"\x70\x04\x00\x09\x92\x00");
 }
@@ -246,19 +246,19 @@ fn no_acknowledgement_has_a_reason_of_another_packet() {
             exchange.send(publish(Protocol::V5, first, "t", id, "x"));
             let message = exchange.watched.message();
             let client = &exchange.watched.client;
-            let said = client.ack_with(
+            let got = client.ack_with(
                 message.packet_id.unwrap(),
                 message.qos,
                 ReasonCode(code),
                 None,
             );
-            assert_eq!(said.is_ok(), legal.contains(&code), "{code:#04x}");
-            if said.is_err() {
+            assert_eq!(got.is_ok(), legal.contains(&code), "{code:#04x}");
+            if got.is_err() {
                 client.ack(message.packet_id.unwrap(), message.qos).unwrap();
             }
             let [high, low] = id.to_be_bytes();
             match code {
-                1.. if said.is_ok() => exchange.expect([answer, 4, high, low, code, 0]),
+                1.. if got.is_ok() => exchange.expect([answer, 4, high, low, code, 0]),
                 _ => exchange.expect([answer, 2, high, low]),
             }
         }

@@ -8,9 +8,9 @@ fn leaves(protocols: &[Protocol], bytes: &[u8], reason: u8, cause: &str) {
     for protocol in protocols {
         let mut exchange = Exchange::on(config_of(*protocol, "a"));
         exchange.send(bytes);
-        let error = exchange.expect_farewell(reason).to_string();
+        let error = exchange.expect_disconnect(reason).to_string();
         assert!(error.contains(cause), "{protocol} {bytes:02x?}: {error}");
-        // It comes again, and begins anew.
+        // It connects again, with a new handshake.
         exchange.broker = exchange.peer.accept();
         assert_eq!(exchange.broker.read_packet()[0], 0x10);
     }
@@ -147,7 +147,7 @@ fn properties_are_where_they_belong_and_once() {
     );
 }
 
-/// Larger than the client takes, which MQTT 5's CONNECT has said. A header that promises it is enough.
+/// Larger than the limit, which MQTT 5's CONNECT has announced. The header is enough.
 #[test]
 fn no_packet_is_larger_than_connect_has_said() {
     for first in [0x30, 0x40, 0x90, 0xe0] {
@@ -156,7 +156,7 @@ fn no_packet_is_larger_than_connect_has_said() {
             ..config_of(Protocol::V5, "a")
         });
         exchange.send([first, 0x80, 1]);
-        let error = exchange.expect_farewell(0x95);
+        let error = exchange.expect_disconnect(0x95);
         assert!(error.to_string().contains("131 bytes"), "{error}");
     }
     // One that is exactly as large.
@@ -168,23 +168,23 @@ fn no_packet_is_larger_than_connect_has_said() {
     exchange.expect(ack(0x40, 1));
 }
 
-/// Who has asked for no words with failures gets them with PUBLISH, CONNACK and DISCONNECT only.
+/// A client without request problem information gets properties with PUBLISH, CONNACK and DISCONNECT only.
 #[test]
-fn words_that_nobody_wanted_are_not_taken() {
+fn unwanted_properties_are_refused() {
     let config = ClientConfig {
         request_problem_information: false,
         ..config_of(Protocol::V5, "a")
     };
-    for words in [&b"\x04\x1f\x00\x01w"[..], b"\x07\x26\x00\x01k\x00\x01v"] {
+    for explanation in [&b"\x04\x1f\x00\x01w"[..], b"\x07\x26\x00\x01k\x00\x01v"] {
         for first in [0x40, 0x50, 0x62, 0x70] {
             let mut exchange = Exchange::on(config.clone());
-            exchange.send(packet(first, &[b"\x00\x01\x00", words]));
-            exchange.expect_farewell(0x82);
+            exchange.send(packet(first, &[b"\x00\x01\x00", explanation]));
+            exchange.expect_disconnect(0x82);
         }
         for first in [0x90, 0xb0] {
             let mut exchange = Exchange::on(config.clone());
-            exchange.send(packet(first, &[b"\x00\x01", words, b"\x00"]));
-            exchange.expect_farewell(0x82);
+            exchange.send(packet(first, &[b"\x00\x01", explanation, b"\x00"]));
+            exchange.expect_disconnect(0x82);
         }
     }
     let mut exchange = Exchange::given(config, b"\x1f\x00\x01w\x26\x00\x01k\x00\x01v");
@@ -198,7 +198,7 @@ fn words_that_nobody_wanted_are_not_taken() {
     );
 }
 
-/// As many as there are packet ids are taken, however few were asked for.
+/// As many as there are packet identifiers are taken, however few were asked for.
 #[test]
 fn more_messages_than_packet_ids_are_not_taken() {
     let mut exchange = Exchange::on(ClientConfig {
@@ -216,5 +216,5 @@ fn more_messages_than_packet_ids_are_not_taken() {
     }
     exchange.expect_no_answer();
     exchange.send(publish(Protocol::V5, 0x32, "t", 1, "x"));
-    exchange.expect_farewell(0x93);
+    exchange.expect_disconnect(0x93);
 }

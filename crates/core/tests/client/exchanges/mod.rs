@@ -125,9 +125,9 @@ impl Exchange {
         self.expect(publish(self.protocol, 0x30, "end", 0, ""));
     }
 
-    /// The client leaves a broker that breaks the rules: with this reason on MQTT 5, without a word before.
+    /// The client disconnects from a broker that breaks the rules: on MQTT 5 with this reason, otherwise without a packet.
     #[track_caller]
-    fn expect_farewell(&mut self, reason: u8) -> Error {
+    fn expect_disconnect(&mut self, reason: u8) -> Error {
         if self.protocol == Protocol::V5 {
             self.expect([0xe0, 1, reason]);
         }

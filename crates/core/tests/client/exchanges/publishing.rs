@@ -80,7 +80,8 @@ fn qos_2_goes_step_by_step_and_never_back() {
     }
 }
 
-/// Nobody knows there whether the broker has the session: a message is rather sent twice than lost.
+/// The client cannot know whether the broker has the session: it rather sends a message twice than
+/// loses it.
 #[test]
 fn on_mqtt_3_1_qos_2_begins_again_on_each_connection() {
     let mut exchange = Exchange::on(kept(Protocol::V31, "a"));
@@ -140,7 +141,7 @@ fn pubrels_follow_the_order_of_the_pubrecs() {
     }
 }
 
-/// The packet ids go round once, but for one that is not free.
+/// The packet identifiers go round once, but for one that is not free.
 #[test]
 fn an_id_is_not_used_for_two_things_at_a_time() {
     for protocol in ALL {
@@ -169,7 +170,7 @@ fn an_id_is_not_used_for_two_things_at_a_time() {
             exchange.send(answers);
         }
         in_time(move || publisher.join()).unwrap();
-        // 0 is none, and 1 is still under way; 2 has been free for longest.
+        // 0 is none, and 1 is still in flight; 2 has been free for longest.
         exchange.publish("next", 1);
         exchange.expect(publish(protocol, 0x32, "t", 2, "next"));
         exchange.watched.client.subscribe("t", 0).unwrap();

@@ -78,7 +78,7 @@ fn after_its_puback_an_id_stands_for_a_new_message_whatever_its_dup() {
 }
 
 #[test]
-fn until_its_pubrel_a_qos_2_message_is_acknowledged_and_not_told_again() {
+fn until_its_pubrel_a_qos_2_message_is_acknowledged_and_not_delivered_again() {
     for protocol in ALL {
         let mut exchange = Exchange::on(kept(protocol, "a"));
         exchange.send(publish(protocol, 0x34, "t", 5, "once"));
@@ -179,7 +179,7 @@ fn the_broker_s_aliases_stand_for_their_topics_on_their_connection() {
     exchange.expect(ack(0x40, 7));
     exchange.again(true);
     exchange.send(b"\x30\x07\x00\x00\x03\x23\x00\x01x");
-    exchange.expect_farewell(0x82);
+    exchange.expect_disconnect(0x82);
     // One that is too high, 0, one of nothing, and neither topic nor alias.
     for (bytes, reason) in [
         (&b"\x30\x0a\x00\x03one\x03\x23\x00\x03x"[..], 0x94),
@@ -189,12 +189,12 @@ fn the_broker_s_aliases_stand_for_their_topics_on_their_connection() {
     ] {
         let mut exchange = Exchange::on(config.clone());
         exchange.send(bytes);
-        exchange.expect_farewell(reason);
+        exchange.expect_disconnect(reason);
     }
-    // Who names no maximum takes none.
+    // Without a maximum no alias is allowed.
     let mut exchange = Exchange::on(config_of(Protocol::V5, "a"));
     exchange.send(b"\x30\x0a\x00\x03one\x03\x23\x00\x01x");
-    exchange.expect_farewell(0x94);
+    exchange.expect_disconnect(0x94);
 }
 
 #[test]
@@ -211,12 +211,12 @@ fn a_message_brings_all_its_properties() {
     ));
     let message = exchange.watched.message();
     assert_eq!(&message.payload[..], b"x");
-    let said = *message.properties.unwrap();
-    assert_eq!(said.payload_format_indicator, Some(1));
-    assert_eq!(said.message_expiry_interval, Some(258));
-    assert_eq!(said.content_type.as_deref(), Some("ü"));
-    assert_eq!(said.response_topic.as_deref(), Some("r/ü"));
-    assert_eq!(said.correlation_data.as_deref(), Some(&b"\x00\xff"[..]));
-    assert_eq!(said.subscription_identifiers, [7, 268_435_455]);
-    assert_eq!(said.user_properties.len(), 2);
+    let got = *message.properties.unwrap();
+    assert_eq!(got.payload_format_indicator, Some(1));
+    assert_eq!(got.message_expiry_interval, Some(258));
+    assert_eq!(got.content_type.as_deref(), Some("ü"));
+    assert_eq!(got.response_topic.as_deref(), Some("r/ü"));
+    assert_eq!(got.correlation_data.as_deref(), Some(&b"\x00\xff"[..]));
+    assert_eq!(got.subscription_identifiers, [7, 268_435_455]);
+    assert_eq!(got.user_properties.len(), 2);
 }

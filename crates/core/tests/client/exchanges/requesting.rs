@@ -8,32 +8,32 @@ fn filter(text: &str) -> TopicFilter {
     TopicFilter::new(text).unwrap()
 }
 
-/// What the broker has answered, as the callbacks tell it.
+/// The broker's answers, as the callbacks get them.
 fn answers(watched: &Watched) -> mpsc::Receiver<String> {
     let (report, answers) = mpsc::channel();
-    let tell = report.clone();
+    let reporter = report.clone();
     watched.client.on_subscribe(move |_, (), mid, ack| {
         let codes: Vec<u8> = ack.reasons.iter().map(|reason| reason.0).collect();
-        let _ = tell.send(format!(
+        let _ = reporter.send(format!(
             "subscribed #{mid} {codes:02x?}{}",
-            words(ack.properties.as_deref())
+            explanation(ack.properties.as_deref())
         ));
     });
     watched.client.on_unsubscribe(move |_, (), mid, ack| {
         let codes: Vec<u8> = ack.reasons.iter().map(|reason| reason.0).collect();
         let _ = report.send(format!(
             "unsubscribed #{mid} {codes:02x?}{}",
-            words(ack.properties.as_deref())
+            explanation(ack.properties.as_deref())
         ));
     });
     answers
 }
 
 /// All that the broker adds to an answer.
-fn words(properties: Option<&Properties>) -> String {
-    properties.map_or_else(String::new, |said| {
-        let text = said.reason_string.as_deref().unwrap_or("-");
-        format!(" {text} {:?}", said.user_properties)
+fn explanation(properties: Option<&Properties>) -> String {
+    properties.map_or_else(String::new, |got| {
+        let text = got.reason_string.as_deref().unwrap_or("-");
+        format!(" {text} {:?}", got.user_properties)
     })
 }
 
@@ -137,7 +137,7 @@ fn each_answer_belongs_to_the_request_with_its_id_and_each_code_to_the_filter_in
 }
 
 #[test]
-fn answers_bring_the_broker_s_words_and_user_properties() {
+fn answers_have_the_broker_s_reason_string_and_user_properties() {
     let mut exchange = Exchange::on(config_of(Protocol::V5, "a"));
     let answers = answers(&exchange.watched);
     let next = || answers.recv_timeout(DEADLINE).unwrap();

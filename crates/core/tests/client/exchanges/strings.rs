@@ -90,7 +90,7 @@ fn ill_formed_utf_8_and_nul_end_the_connection() {
         for bad in [&b"a\xed\xa0\x80"[..], b"\xc0\xaf", b"a\x80", b"a\x00b"] {
             let mut exchange = Exchange::on(config_of(protocol, "a"));
             exchange.send(packet(0x30, &[&string(bad), none(protocol), b"x"]));
-            exchange.expect_farewell(0x81);
+            exchange.expect_disconnect(0x81);
         }
     }
     // In the properties too, in names and values alike.
@@ -102,7 +102,7 @@ fn ill_formed_utf_8_and_nul_end_the_connection() {
     ] {
         let mut exchange = Exchange::on(config_of(Protocol::V5, "a"));
         exchange.send(packet(0x40, &[b"\x00\x01\x00", property]));
-        exchange.expect_farewell(0x81);
+        exchange.expect_disconnect(0x81);
     }
 }
 
@@ -112,7 +112,7 @@ fn a_wildcard_in_a_topic_name_ends_the_connection() {
         for topic in ["#", "a/+", "a/#/b", "a+"] {
             let mut exchange = Exchange::on(config_of(protocol, "a"));
             exchange.send(publish(protocol, 0x32, topic, 1, "x"));
-            let error = exchange.expect_farewell(0x81);
+            let error = exchange.expect_disconnect(0x81);
             assert!(error.to_string().contains(topic), "{error}");
         }
     }

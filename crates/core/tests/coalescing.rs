@@ -1,8 +1,6 @@
-//! Acknowledgements that are let gather, and when they are not.
+//! When acknowledgements are coalesced, and when they are not.
 
 #![cfg(target_os = "linux")]
-
-use std::time::Duration;
 
 use iot_core::transport::Transport;
 use iot_core::{ClientConfig, Connection, Event, Handle, Message, QoS, TopicName};
@@ -47,7 +45,7 @@ fn publish_with(qos: QoS, handle: &Handle, count: u16) {
     }
 }
 
-/// The broker takes the messages with these packet ids, and acknowledges each by itself.
+/// The broker takes the messages with these packet identifiers, and acknowledges each by itself.
 fn take(broker: &mut Conversation, ids: std::ops::RangeInclusive<u8>) {
     for id in ids.clone() {
         broker.expect(&[0x32, 6, 0, 1, b't', 0, id, b'x']);
@@ -66,7 +64,7 @@ fn acknowledged(connection: &mut Connection) -> usize {
 }
 
 #[tokio::test]
-async fn all_that_come_in_the_pause_are_answered_together() {
+async fn all_that_arrive_in_the_pause_are_answered_together() {
     let (mut connection, handle, mut broker) = scripted().await;
     publish(&handle, 10);
     let share = connection.coalesce_acks(|| take(&mut broker, 1..=4)).await;
@@ -100,7 +98,7 @@ async fn what_does_not_come_in_the_pause_is_read_when_it_comes() {
 }
 
 #[tokio::test]
-async fn both_answers_of_qos_2_gather_and_nothing_is_left_at_the_end() {
+async fn both_answers_of_qos_2_coalesce_and_nothing_is_left_at_the_end() {
     let (mut connection, handle, mut broker) = scripted().await;
     publish_with(QoS::ExactlyOnce, &handle, 6);
     let receive = |broker: &mut Conversation, ids: std::ops::RangeInclusive<u8>| {
@@ -170,7 +168,7 @@ async fn an_event_that_is_not_taken_yet_is_not_kept_waiting() {
 }
 
 #[tokio::test]
-async fn the_end_of_the_connection_is_told_as_ever() {
+async fn the_end_of_the_connection_is_reported_as_ever() {
     let (mut connection, handle, broker) = scripted().await;
     publish(&handle, 10);
     let share = connection.coalesce_acks(|| broker.close()).await;
@@ -194,9 +192,8 @@ async fn what_lies_between_packets_and_tcp_is_left_alone() {
     assert!(matches!(next(&mut connection).await, Event::Connected(_)));
     publish(&handle, 10);
     assert_eq!(connection.coalesce_acks(|| panic!("a pause")).await, None);
-    let patience = Duration::from_secs(10);
     for _ in 0..10 {
-        let event = timeout(patience, connection.next()).await;
+        let event = timeout(DEADLINE, connection.next()).await;
         assert!(
             matches!(event, Ok(Some(Event::Published { .. }))),
             "{event:?}"
