@@ -27,7 +27,7 @@ use crate::decode::downsample::Thinning;
 use crate::decode::fields::FieldsPlan;
 use crate::decode::select::Selection;
 use crate::output::OutputPlan;
-use crate::session::saved_session::Durable;
+use crate::session::durable::Durable;
 use crate::size::Size;
 use crate::watch::WatchPlan;
 

@@ -5,7 +5,7 @@ use clap::builder::BoolishValueParser;
 use iot_cli::{ConnectArgs, Given};
 use iot_core::{ClientConfig, Protocol, QoS};
 
-use crate::session::saved_session::Durable;
+use crate::session::durable::Durable;
 
 /// How long the broker keeps the session unless told otherwise, in seconds: a week.
 const WEEK: u32 = 7 * 24 * 60 * 60;

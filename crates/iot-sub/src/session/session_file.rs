@@ -1,0 +1,208 @@
+//! The file of a session that outlives this process.
+//!
+//! A lock beside it keeps a second process on this machine from taking the session over.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow};
+use iot_cli::io_reason;
+use serde_json::{Value, json};
+
+use crate::file_lock::Lock;
+
+/// What the file holds.
+#[derive(Debug)]
+pub(super) struct Content {
+    pub(super) client_id: String,
+    /// Topic filters and their QoS that the session has.
+    pub(super) filters: Vec<(String, u8)>,
+}
+
+/// The file, open; nobody else has it open.
+#[derive(Debug)]
+pub(super) struct SessionFile {
+    path: PathBuf,
+    on_disk: OnDisk,
+    _lock: Lock,
+}
+
+/// What is at the file's path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OnDisk {
+    /// There is no file.
+    Nothing,
+    /// It says that its filters are not certain.
+    Uncertain,
+    /// It says, or may say, that they are.
+    Certain,
+}
+
+impl OnDisk {
+    fn says(certain: bool) -> Self {
+        if certain {
+            Self::Certain
+        } else {
+            Self::Uncertain
+        }
+    }
+}
+
+impl SessionFile {
+    /// Opens the file at `path`, and returns what it holds if there is one. `advice` is for the user who finds that another
+    /// process uses it.
+    ///
+    /// # Errors
+    /// Another process uses it, or it can't be read.
+    pub(super) fn open(path: &Path, advice: &str) -> Result<(Self, Option<Content>)> {
+        let lock = Lock::take(path, advice)?;
+        let (on_disk, content) = match read(path)? {
+            None => (OnDisk::Nothing, None),
+            Some((content, certain)) => (OnDisk::says(certain), Some(content)),
+        };
+        let file = Self {
+            path: path.to_owned(),
+            on_disk,
+            _lock: lock,
+        };
+        Ok((file, content))
+    }
+
+    /// Whether there is no file yet.
+    pub(super) fn is_new(&self) -> bool {
+        self.on_disk == OnDisk::Nothing
+    }
+
+    /// Whether the file says that its filters are the session's.
+    pub(super) fn is_certain(&self) -> bool {
+        self.on_disk == OnDisk::Certain
+    }
+
+    /// Whether the file says that its filters are not certain.
+    pub(super) fn is_uncertain(&self) -> bool {
+        self.on_disk == OnDisk::Uncertain
+    }
+
+    /// Writes the file anew: whole, whatever happens meanwhile. That takes as long as the disk does, a few times for each
+    /// connection, before it has brought anything.
+    pub(super) fn write(&mut self, content: &Content, certain: bool) -> io::Result<()> {
+        let Content { client_id, filters } = content;
+        let text = json!({
+            "client_id": client_id,
+            "filters": filters,
+            "certain": certain,
+        });
+        let new = self.path.with_extension("new");
+        let mut file = File::create(&new)?;
+        file.write_all(format!("{text:#}\n").as_bytes())?;
+        file.sync_all()?;
+        if certain {
+            // Even if the directory can't be synced, the file may say so.
+            self.on_disk = OnDisk::Certain;
+        }
+        fs::rename(&new, &self.path)?;
+        if let Some(directory) = self.path.parent() {
+            File::open(directory)?.sync_all()?;
+        }
+        self.on_disk = OnDisk::says(certain);
+        Ok(())
+    }
+
+    /// Returns `error` of a [`write`](Self::write) as a person is told it.
+    pub(super) fn unwritable(&self, error: &io::Error) -> anyhow::Error {
+        let what = format!("cannot write session `{}`", self.path.display());
+        anyhow!(io_reason(error)).context(what)
+    }
+
+    /// Removes the file.
+    pub(super) fn remove(&self) -> Result<()> {
+        match fs::remove_file(&self.path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                let what = format!("cannot remove `{}`", self.path.display());
+                Err(anyhow!(io_reason(&error)).context(what))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Returns what the file at `path` holds, if there is one, and whether it says that its filters are certain.
+fn read(path: &Path) -> Result<Option<(Content, bool)>> {
+    let text = match fs::read(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(anyhow!(io_reason(&error))),
+        Ok(text) => text,
+    };
+    let known = "it is not one of iot-sub's, or damaged (remove it to begin anew)";
+    let value: Value = serde_json::from_slice(&text).context(known)?;
+    let client_id = value["client_id"].as_str().context(known)?;
+    let filters = value["filters"].as_array().into_iter().flatten();
+    let filters = filters.filter_map(|pair| {
+        let qos = u8::try_from(pair[1].as_u64()?).ok()?;
+        Some((pair[0].as_str()?.to_owned(), qos))
+    });
+    let content = Content {
+        client_id: client_id.to_owned(),
+        filters: filters.collect(),
+    };
+    Ok(Some((content, value["certain"] == true)))
+}
+
+/// There is no room, or none for this user: there may be some later.
+pub(super) fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::tempdir;
+
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_with_its_certainty() {
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("a.session");
+        let (mut file, found) = SessionFile::open(&path, "").unwrap();
+        assert!(file.is_new() && found.is_none());
+        let content = Content {
+            client_id: "c".to_owned(),
+            filters: vec![("iot/#".to_owned(), 1)],
+        };
+        for certain in [true, false, true] {
+            file.write(&content, certain).unwrap();
+            assert_eq!(file.is_uncertain(), !certain);
+            drop(file);
+            let found;
+            (file, found) = SessionFile::open(&path, "").unwrap();
+            assert!(!file.is_new());
+            assert_eq!(file.is_uncertain(), !certain);
+            let found = found.unwrap();
+            assert_eq!(found.client_id, content.client_id);
+            assert_eq!(found.filters, content.filters);
+            assert_eq!(file.is_certain(), certain);
+        }
+        file.remove().unwrap();
+        file.remove().unwrap();
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_file_of_somebody_else_is_refused() {
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("a.session");
+        for text in ["", "no JSON", "{}", "[1]"] {
+            fs::write(&path, text).unwrap();
+            let error = SessionFile::open(&path, "").unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                "it is not one of iot-sub's, or damaged (remove it to begin anew)",
+                "{text}"
+            );
+        }
+    }
+}
