@@ -17,28 +17,30 @@ use crate::payload::random::Random;
 pub(crate) struct Device {
     /// `{device}` in topics, `{{device}}` in payloads.
     pub(crate) name: String,
-    /// Where it publishes; a recording may name other topics, see [`Next::Message`].
+    /// Its topic. A recording may name other topics, see [`Next::Message`].
     pub(crate) topic: TopicName,
     pub(crate) qos: QoS,
     pub(crate) retain: bool,
     /// Makes the payloads, with a random generator of its own.
     pub(crate) source: Source,
-    /// From tick to tick; not zero.
+    /// The time from tick to tick; not zero.
     pub(crate) interval: Duration,
-    /// Each tick is late by up to this, evenly distributed; it never adds up. At most the interval.
+    /// Each tick is late by up to this, evenly distributed. It never adds up, and is at most the
+    /// interval.
     pub(crate) jitter: Duration,
-    /// Without one, time is the machine's.
+    /// Without a simulation, the time is that of the machine.
     pub(crate) simulation: Option<Simulation>,
-    /// Of the jitter, so that jitter changes no reading.
+    /// The random numbers of the jitter, so that jitter changes no reading.
     pub(crate) random: Random,
     /// How many ticks are done.
     pub(crate) ticks: u64,
-    /// By how much the next tick is late, once that is drawn.
+    /// By how much the next tick is late, if that is drawn already.
     pub(crate) late: Option<Duration>,
 }
 
 impl Device {
-    /// Returns when the next tick is. The same until [`next`](Self::next) is called, but for [`Pace::Later`].
+    /// Returns when the next tick is: the same until [`next`](Self::next) is called, except for
+    /// [`Pace::Later`].
     pub(crate) fn pace(&mut self) -> Pace {
         match &mut self.source {
             Source::Recording(recording) => return recording.pace(),
@@ -67,7 +69,7 @@ impl Device {
         }
     }
 
-    /// Returns how much of what it publishes is done, from 0 to 1, where that is known.
+    /// Returns which part of its messages is published, from 0 to 1, if that is known.
     pub(crate) fn share(&self) -> Option<f64> {
         match &self.source {
             Source::Lines(lines) => lines.share(),
@@ -92,7 +94,7 @@ impl Device {
     /// Does the tick that is due, in a run that began at `start`.
     ///
     /// # Errors
-    /// A bad line of a recording, where that is to end the run.
+    /// A line that ends the run, and a template that cannot be filled.
     pub(crate) fn next(&mut self, start: Instant) -> Result<Next> {
         let simulated = self
             .simulation
@@ -132,7 +134,8 @@ impl Device {
     }
 }
 
-/// When a reading is made: now, in a run that began at `start`, or by the clock of a simulation, so long after its start.
+/// Returns when a reading is made: now, in a run that began at `start`, or by the clock of the
+/// simulation.
 fn moment(start: Instant, simulated: Option<(Simulation, Duration)>) -> (At, DateTime<Utc>) {
     let (elapsed, time, time_of_day) = match simulated {
         None => {

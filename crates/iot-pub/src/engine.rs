@@ -48,7 +48,8 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 const DRAIN_NOTICE_DELAY: Duration = Duration::from_secs(1);
 /// How long nothing may arrive before what is missing counts as lost.
 const ARRIVAL_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long the broker may take to close the connections, and the reader of stdout to read the rest.
+/// How long the broker may take to close the connections, and the reader of stdout to read what is
+/// left.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// The same after a second Ctrl-C.
 const SHORT_DISCONNECT_TIMEOUT: Duration = Duration::from_millis(200);

@@ -1,4 +1,4 @@
-//! Where payloads come from: `-m` and its like, lines, a simulated sensor, or a recording.
+//! The sources of payloads: a message, lines, a simulated sensor, or a recording.
 
 pub(crate) mod clock;
 pub(crate) mod lines;
@@ -19,7 +19,7 @@ use sensor::Sensor;
 /// A source of payloads.
 #[derive(Debug)]
 pub(crate) enum Source {
-    /// The same text each time.
+    /// The same payload each time.
     Message(Bytes),
     Sensor(Box<Sensor>),
     Recording(Box<Recording>),

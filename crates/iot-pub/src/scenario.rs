@@ -1,4 +1,5 @@
-//! Many devices, described in a TOML file: groups that have what they publish in common.
+//! Many devices, described in a TOML file: groups of devices that publish the same kind of
+//! messages.
 
 mod fault;
 mod file;
@@ -22,7 +23,7 @@ pub(crate) use spec::{Defaults, DeviceSpec};
 /// Returns the devices that the file at `path` describes.
 ///
 /// # Errors
-/// The system's, for a file that can't be read. One line with the file, the line and the key for what is wrong in it.
+/// The file can't be read, or something in it is wrong: one line with file, line and key.
 pub(crate) fn read(path: &Path, defaults: &Defaults) -> Result<Vec<DeviceSpec>> {
     let name = path.display();
     let text = fs::read_to_string(path)

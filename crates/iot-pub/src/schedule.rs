@@ -1,4 +1,4 @@
-//! Which device's turn it is, and when.
+//! When messages are due, and from which device.
 
 mod by_device;
 mod by_rate;
@@ -18,14 +18,14 @@ use rate::Rate;
 
 /// The ticks of all devices, in the order in which they are due.
 pub(crate) enum Schedule {
-    /// So many per second, the devices in turn.
+    /// The devices publish in turn, at a rate in total.
     ByRate(ByRate),
-    /// Each device at its own times; what is missed is skipped.
+    /// Each device publishes at its own times, and skips the ticks that it has missed.
     ByDevice(ByDevice),
 }
 
 impl Schedule {
-    /// Reby_rate the schedule of these devices: at a rate in total, else each as it likes.
+    /// Returns the schedule of these devices: at a rate in total, or each at its own times.
     pub(crate) fn new(devices: Vec<Device>, rate: Option<Rate>) -> Self {
         match rate {
             None => Self::ByDevice(ByDevice::new(devices)),
@@ -55,7 +55,7 @@ impl Schedule {
         }
     }
 
-    /// Whether nothing is published any more.
+    /// Returns whether nothing is published any more.
     pub(crate) fn is_over(&self) -> bool {
         match self {
             Self::ByRate(by_rate) => by_rate.is_over(),
@@ -63,7 +63,7 @@ impl Schedule {
         }
     }
 
-    /// Waits until a tick is known that was not. May be dropped at the await.
+    /// Waits until a new tick is known. May be dropped at the await.
     pub(crate) async fn ready(&mut self) {
         match self {
             Self::ByRate(_) => pending().await,
@@ -71,7 +71,8 @@ impl Schedule {
         }
     }
 
-    /// Does the tick that is due: its message, with the device that it is from. `None` if that device is silent.
+    /// Does the tick that is due: returns its message and the index of its device, or `None` if
+    /// that device is silent.
     pub(crate) fn next(&mut self) -> Result<Option<(usize, Message)>> {
         match self {
             Self::ByRate(by_rate) => by_rate.next(),
@@ -79,7 +80,7 @@ impl Schedule {
         }
     }
 
-    /// The device's message has left at `now`. Reby_rate how many it has missed.
+    /// The message of the device was published at `now`. Returns how many ticks it has missed.
     pub(crate) fn advance(&mut self, device: usize, now: Instant) -> u64 {
         match self {
             Self::ByRate(_) => 0,

@@ -1,4 +1,5 @@
-//! Verifies that what was published arrives: `verifier` counts it off, `verdict` says what is wrong.
+//! Verifies that every message arrives: `verifier` counts the messages off, `verdict` says what is
+//! wrong.
 
 pub(crate) mod verdict;
 pub(crate) mod verifier;

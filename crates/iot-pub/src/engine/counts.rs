@@ -84,15 +84,15 @@ mod tests {
         let counts = Counts {
             messages,
             pending,
-            dropped,
             rejected,
+            dropped,
             ..Counts::default()
         };
         assert_eq!(counts.missing(qos).as_deref(), expected);
     }
 
     #[test]
-    fn what_is_missing_reads_as_a_sentence() {
+    fn missing_messages_are_reported_as_a_sentence() {
         let (zero, one) = (QoS::AtMostOnce, QoS::AtLeastOnce);
         case(zero, [5, 0, 0, 0], None);
         case(

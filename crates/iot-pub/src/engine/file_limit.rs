@@ -1,8 +1,9 @@
-//! Open files: each connection takes one.
+//! The limit of open files: each connection takes one.
 
 use anyhow::{Result, bail};
 
-/// Standard streams, signals, timers, the runtime's own, name look-ups.
+/// The files besides the connections: standard streams, signals, timers, the runtime, name
+/// look-ups.
 const OTHERS: usize = 32;
 
 /// Checks that the system allows this many connections, before the first one is made.
@@ -11,7 +12,7 @@ pub(crate) fn check(connections: usize) -> Result<()> {
     fits(connections, limit.current, limit.maximum)
 }
 
-/// `maximum` is what a user may raise the limit to.
+/// `maximum` is how far a user may raise the limit.
 fn fits(connections: usize, limit: Option<u64>, maximum: Option<u64>) -> Result<()> {
     let needed = connections + OTHERS;
     let is_below = |limit: &u64| *limit < needed as u64;
@@ -33,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn too_many_are_told_with_the_command_that_helps() {
+    fn too_many_connections_are_reported_with_the_command_that_helps() {
         let why = |limit, maximum| fits(993, Some(limit), maximum).unwrap_err().to_string();
         assert!(fits(1000, None, None).is_ok());
         assert!(fits(992, Some(1024), Some(1024)).is_ok());

@@ -49,8 +49,8 @@ impl BrokerNotices {
         }
     }
 
-    /// A connection is accepted, after `dropped` messages were dropped in all. `was_lost` tells a
-    /// lost one from a new one.
+    /// A connection is accepted, after `dropped` messages were dropped in all. `was_lost` says
+    /// whether it was up before.
     pub(super) fn connected(&mut self, event: &Event, was_lost: bool, dropped: u64) {
         self.is_wait_reported = false;
         self.lost -= usize::from(was_lost);

@@ -66,9 +66,10 @@ impl Publisher {
             until: None,
             repeat_delay: plan.repeat_delay,
             waits: plan.waits(),
-            coalesced: match plan.load.is_load() {
-                true => COALESCED,
-                false => Duration::ZERO,
+            coalesced: if plan.load.is_load() {
+                COALESCED
+            } else {
+                Duration::ZERO
             },
             last_batch: None,
             held: None,

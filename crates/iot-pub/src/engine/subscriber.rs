@@ -1,4 +1,5 @@
-//! The verifier's connection: subscribes to everything that is published, and hands over what arrives.
+//! The connection of the verifier: subscribes to everything that is published, and passes on what
+//! arrives.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;

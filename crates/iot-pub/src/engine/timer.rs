@@ -4,13 +4,13 @@ use std::future::pending;
 use std::time::Instant;
 
 /// Expires at one instant, or never. It outlives the rounds of a `select!` loop, so that other
-/// events don't start its wait anew.
+/// events do not restart its wait.
 #[derive(Debug)]
 pub(super) struct Timer {
     at: Option<Instant>,
     /// Other tasks have run since it was set.
     has_yielded: bool,
-    timer: system::Timer,
+    system: system::Timer,
 }
 
 impl Timer {
@@ -19,7 +19,7 @@ impl Timer {
         Self {
             at: None,
             has_yielded: false,
-            timer: system::Timer::new(),
+            system: system::Timer::new(),
         }
     }
 
@@ -29,21 +29,21 @@ impl Timer {
             self.at = at;
             self.has_yielded = false;
             if let Some(at) = at {
-                self.timer.set(at);
+                self.system.set(at);
             }
         }
     }
 
-    /// Waits until it expires. It is to be set again before the next time. May be dropped at the await.
+    /// Waits until it expires. Set it again before the next wait. May be dropped at the await.
     pub(super) async fn expired(&mut self) {
         let Some(at) = self.at else {
             return pending().await;
         };
         while Instant::now() < at {
-            self.timer.wait().await;
+            self.system.wait().await;
             self.has_yielded = true;
         }
-        // The time had come already: a publisher that is always late still lets its connections run.
+        // It had expired already: a publisher that is always late still lets its connections run.
         if !self.has_yielded {
             self.has_yielded = true;
             tokio::task::yield_now().await;
@@ -68,7 +68,7 @@ mod system {
     #[derive(Debug)]
     pub(super) struct Timer {
         at: Instant,
-        /// `None` where the system has none left: whole milliseconds then.
+        /// `None` if the system has none left. The timer then counts whole milliseconds.
         file: Option<AsyncFd<OwnedFd>>,
     }
 
@@ -107,7 +107,7 @@ mod system {
             };
             match file.readable().await {
                 Ok(mut ready) => {
-                    // How often it has expired. An error means that it was set anew meanwhile.
+                    // How often it has expired. An error means that it was set again meanwhile.
                     let _ = rustix::io::read(file, &mut [0; 8]);
                     ready.clear_ready();
                 }
@@ -132,7 +132,8 @@ mod system {
     }
 }
 
-/// tokio's timer, which counts whole milliseconds and may be one late; the rest of the way a thread sleeps.
+/// The timer of tokio, which counts whole milliseconds and may be one late. A thread sleeps for the
+/// rest of the time.
 #[cfg(not(target_os = "linux"))]
 mod system {
     use std::thread;
@@ -160,7 +161,7 @@ mod system {
             tokio::time::sleep_until(early.into()).await;
             let left = self.at.saturating_duration_since(Instant::now());
             if !left.is_zero() {
-                // Fails only where the runtime is ending.
+                // Fails only if the runtime is shutting down.
                 let _ = tokio::task::spawn_blocking(move || thread::sleep(left)).await;
             }
         }

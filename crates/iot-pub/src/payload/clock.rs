@@ -1,4 +1,4 @@
-//! The clock of simulated sensors: the machine's, or one of their own.
+//! The clock of a simulation, its speed, and times as people type them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -54,7 +54,8 @@ impl fmt::Display for Speed {
     }
 }
 
-/// A simulated clock: it starts at a time that is given, and moves from tick to tick, however long that really takes.
+/// A simulated clock. It starts at a given time and moves from tick to tick, however long that
+/// really takes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Simulation {
     pub(crate) start: DateTime<FixedOffset>,
@@ -62,7 +63,7 @@ pub(crate) struct Simulation {
 }
 
 impl Simulation {
-    /// Where a run with a seed starts, so that its times repeat as well.
+    /// The start of a run with a seed, so that its times repeat as well.
     pub(crate) fn default_start() -> DateTime<FixedOffset> {
         let day = NaiveDate::from_ymd_opt(2026, 1, 1).unwrap_or_default();
         day.and_time(NaiveTime::MIN).and_utc().fixed_offset()
@@ -76,10 +77,10 @@ impl Simulation {
     }
 }
 
-/// Returns the time that a text says: `now`, a date, or a date and a time, in UTC unless an offset follows.
+/// Reads a time: `now`, a date, or a date and a time, in UTC unless an offset follows.
 ///
 /// # Errors
-/// A line that says what is wanted.
+/// A line that shows the forms of a time.
 pub(crate) fn parse_start(text: &str) -> Result<DateTime<FixedOffset>, String> {
     if text == "now" {
         return Ok(chrono::Local::now().fixed_offset());
@@ -94,7 +95,7 @@ pub(crate) fn parse_start(text: &str) -> Result<DateTime<FixedOffset>, String> {
         })
 }
 
-/// Returns the time that a text says: RFC 3339; in UTC where no offset follows.
+/// Reads a time of RFC 3339. Without an offset it is in UTC.
 pub(crate) fn parse_time(text: &str) -> Option<DateTime<FixedOffset>> {
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
         return Some(time);

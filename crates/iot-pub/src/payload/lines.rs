@@ -1,4 +1,4 @@
-//! The lines of standard input, read as they come: there may be more than memory holds.
+//! The lines of standard input, read as they come, because they may not fit into memory.
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
@@ -14,11 +14,11 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::payload::pace::{Next, Pace};
 
-/// How much is asked of the system at a time.
+/// The bytes of one read.
 const CHUNK: usize = 64 * 1024;
-/// How many reads may be ahead of what is published.
+/// The number of reads that may be ahead of publishing.
 const AHEAD: usize = 4;
-/// The longest line.
+/// The longest line: the largest MQTT packet.
 const LONGEST: usize = 268_435_455;
 
 /// Lines that are being published, each as a message.
@@ -31,11 +31,11 @@ pub(crate) struct Lines {
     is_over: bool,
     /// The first word of a line is its topic.
     topic_first: bool,
-    /// How many lines were taken.
+    /// The number of lines that were taken.
     number: u64,
-    /// How many bytes.
+    /// The number of their bytes.
     taken: u64,
-    /// Of how many, where that is known.
+    /// The number of all bytes, if that is known.
     total: Option<u64>,
 }
 
@@ -43,7 +43,7 @@ impl Lines {
     /// Starts to read.
     ///
     /// # Errors
-    /// The system's, where no thread can be started.
+    /// No thread can be started.
     pub(crate) fn of_stdin(topic_first: bool) -> io::Result<Self> {
         Self::of(io::stdin(), topic_first, size_of_stdin())
     }
@@ -54,7 +54,7 @@ impl Lines {
         total: Option<u64>,
     ) -> io::Result<Self> {
         let (sender, batches) = channel(AHEAD);
-        // Not this thread: a pipe may make wait for as long as it likes.
+        // In a thread of its own, because a pipe may block for any time.
         let read = move || {
             if let Err(error) = read(input, &sender) {
                 let error = anyhow!(io_reason(&error)).context("cannot read standard input");
@@ -74,14 +74,14 @@ impl Lines {
         })
     }
 
-    /// Returns which share of the bytes was taken, where it is known how many there are.
+    /// Returns which part of the bytes was taken, from 0 to 1, if their number is known.
     pub(crate) fn share(&self) -> Option<f64> {
         #[expect(clippy::cast_precision_loss, reason = "for a bar of some characters")]
         self.total
             .map(|total| self.taken as f64 / total.max(1) as f64)
     }
 
-    /// Returns that the next line is due at once, or that there is none yet.
+    /// Returns when the next line is due: at once, later or never.
     pub(crate) fn pace(&mut self) -> Pace {
         while self.batch.is_empty() && self.failure.is_none() && !self.is_over {
             match self.batches.try_recv() {
@@ -118,7 +118,7 @@ impl Lines {
     /// Returns the next line as a message.
     ///
     /// # Errors
-    /// The system's, and a line whose first word is no topic.
+    /// Standard input cannot be read, or the first word of a line is no topic.
     pub(crate) fn next(&mut self, topic: &TopicName) -> Result<Next> {
         let Some(line) = self.batch.pop_front() else {
             return self.failure.take().map_or(Ok(Next::Over), Err);
@@ -143,10 +143,10 @@ impl Lines {
     }
 }
 
-/// Hands over the lines, those of one read together, until nobody wants them any more.
+/// Sends the lines, those of one read together, until the receiver is closed.
 fn read(mut input: impl Read, sender: &Sender<Result<VecDeque<Bytes>>>) -> io::Result<()> {
     let mut chunk = vec![0; CHUNK];
-    // The line that has no end yet.
+    // The beginning of a line.
     let mut rest = BytesMut::new();
     loop {
         let len = match input.read(&mut chunk) {
@@ -187,13 +187,13 @@ fn read(mut input: impl Read, sender: &Sender<Result<VecDeque<Bytes>>>) -> io::R
     }
 }
 
-/// Where lines end.
+/// Returns the positions of the ends of lines.
 fn ends_of_lines(text: &[u8]) -> impl Iterator<Item = usize> {
     let bytes = text.iter().enumerate();
     bytes.filter_map(|(index, byte)| (*byte == b'\n').then_some(index))
 }
 
-/// How much there is to read, where standard input is a file.
+/// Returns the number of bytes of standard input, if that is a file.
 fn size_of_stdin() -> Option<u64> {
     #[cfg(unix)]
     {
@@ -211,7 +211,7 @@ fn size_of_stdin() -> Option<u64> {
 mod tests {
     use super::*;
 
-    /// Gives a few bytes at a time.
+    /// Returns a few bytes at a time.
     struct Trickle(&'static [u8], usize);
 
     impl Read for Trickle {

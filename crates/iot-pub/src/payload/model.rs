@@ -13,10 +13,10 @@ use super::random::Random;
 /// How many hours `daily` takes from its coldest to its warmest.
 const RISE: f64 = 10.0;
 
-/// A sum of models, and the faults on top of it. A clone is another sensor of the same kind.
+/// A sum of models, with faults applied to it. A clone is another sensor of the same kind.
 #[derive(Debug, Clone)]
 pub(crate) struct Model {
-    /// They work from left to right, each on what those before it make.
+    /// Applied from left to right, each to the result of those before it.
     terms: Vec<Term>,
 }
 
@@ -28,7 +28,7 @@ pub(crate) struct At {
     pub(crate) time_of_day: NaiveTime,
 }
 
-/// One word of a model, with what it remembers.
+/// One word of a model, with its state.
 #[derive(Debug, Clone)]
 enum Term {
     Uniform {
@@ -40,7 +40,7 @@ enum Term {
         sd: f64,
     },
     Walk {
-        /// Where it stands; it starts there.
+        /// Its present value; at first the start.
         at: f64,
         step: f64,
         min: f64,
@@ -57,7 +57,7 @@ enum Term {
         night: f64,
         day: f64,
         noise: f64,
-        /// When it is warmest, after midnight.
+        /// The warmest time, after midnight.
         peak: Duration,
     },
     Steps {
@@ -91,7 +91,7 @@ enum Term {
 }
 
 impl Model {
-    /// Returns the next reading; `None` where the sensor has dropped out.
+    /// Returns the next reading; `None` if the sensor has dropped out.
     pub(crate) fn next(&mut self, at: At, random: &mut Random) -> Option<f64> {
         let mut terms = self.terms.iter_mut();
         terms.try_fold(0.0, |value, term| term.apply(value, at, random))
@@ -156,15 +156,7 @@ impl Term {
                 }
                 value
             }
-            Self::Spike { chance, size } => {
-                if !random.chance(*chance) {
-                    value
-                } else if random.chance(0.5) {
-                    value + *size
-                } else {
-                    value - *size
-                }
-            }
+            Self::Spike { chance, size } => value + spike(*chance, *size, random),
             Self::Stuck {
                 chance,
                 duration,
@@ -182,21 +174,31 @@ impl Term {
     }
 }
 
-/// Returns where a walk stands that goes to `next`: reflected at the ends, so that it does not stick
-/// to them.
+/// Returns the value of a walk that goes to `next`: reflected at the ends, so that it does not
+/// stick to them.
 fn reflected(next: f64, min: f64, max: f64) -> f64 {
     let next = if next > max { max - (next - max) } else { next };
     let next = if next < min { min + (min - next) } else { next };
     next.clamp(min, max)
 }
 
-/// A generator that isn't needed is not asked: `sine(20,5,1h)` and `sine(20,5,1h,0)` are the same.
+/// Returns `size` or its negative with this probability, else 0.
+fn spike(chance: f64, size: f64, random: &mut Random) -> f64 {
+    match random.chance(chance) {
+        false => 0.0,
+        true if random.chance(0.5) => size,
+        true => -size,
+    }
+}
+
+/// Draws a random number only for noise, so that `sine(20,5,1h)` and `sine(20,5,1h,0)` are the
+/// same.
 fn noise_of(sd: f64, random: &mut Random) -> f64 {
     if sd == 0.0 { 0.0 } else { sd * random.normal() }
 }
 
-/// Returns how warm it is so many hours after the warmest of the day, from 0 to 1: two half waves, up in 10 hours and down
-/// in 14.
+/// Returns how warm it is a number of hours after the warmest time of the day, from 0 to 1: two
+/// half waves, up in 10 hours and down in 14.
 fn warmth(hours: f64) -> f64 {
     let half_wave = |part: f64| f64::midpoint(1.0, (std::f64::consts::PI * part).cos());
     let (after, fall) = (hours.rem_euclid(24.0), 24.0 - RISE);

@@ -1,4 +1,4 @@
-//! What a source of payloads says to its device: when the next message is due, and what it is.
+//! When the next message of a device is due, and what it is.
 
 use std::time::Duration;
 
@@ -12,20 +12,20 @@ pub(crate) enum Next {
     Message { topic: TopicName, payload: Bytes },
     /// It is silent this time: the sensor has dropped out.
     Silent,
-    /// Nothing comes any more: the recording or the lines have ended.
+    /// There are no more messages: the recording or the lines have ended.
     Over,
 }
 
 /// When a device's next tick is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pace {
-    /// By its interval; ticks that were missed are skipped.
+    /// After its interval. Ticks that were missed are skipped.
     ByInterval {
-        /// By how much this one is late: jitter.
+        /// By how much this one is late.
         late: Duration,
     },
-    /// By a clock of its own, a simulated or a recorded one: none is skipped, late ones follow at once, and those of
-    /// several devices in the order of `simulated`.
+    /// By a simulated or a recorded clock. No tick is skipped, late ones follow at once, and those
+    /// of several devices come in the order of `simulated`.
     At {
         /// After the start of the run.
         due: Duration,
@@ -34,6 +34,6 @@ pub(crate) enum Pace {
     },
     /// Not known yet: see `ready` of the source.
     Later,
-    /// There is none.
+    /// There are no more ticks.
     Never,
 }

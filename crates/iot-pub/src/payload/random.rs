@@ -3,31 +3,32 @@
 use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
 
-/// A generator of one device. `ChaCha` and the few lines here are fixed, while the distributions of a library may change
-/// with its version: a seed gives the same readings for ever.
+/// The random numbers of one device. `ChaCha` and the functions here never change, while the
+/// distributions of a library may change with its version. So a seed gives the same readings for
+/// ever.
 #[derive(Debug)]
 pub(crate) struct Random(ChaCha8Rng);
 
 impl Random {
-    /// Returns the generator with number `stream` of all those that `seed` has: they share nothing.
+    /// Returns number `stream` of the generators of a seed, which are independent.
     pub(crate) fn new(seed: u64, stream: u64) -> Self {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         random.set_stream(stream);
         Self(random)
     }
 
-    /// Returns a number from 0 up to, but not 1.
+    /// Returns a number from 0 up to 1, which it excludes.
     pub(crate) fn unit(&mut self) -> f64 {
-        // All that fits into the mantissa.
+        // As many bits as the mantissa has.
         #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
         let bits = (self.0.next_u64() >> 11) as f64;
         bits * f64::EPSILON / 2.0
     }
 
-    /// Returns a number from `low` up to, but not `high`; `low` where both are equal.
+    /// Returns a number from `low` up to `high`, which it excludes; `low` if both are equal.
     pub(crate) fn between(&mut self, low: f64, high: f64) -> f64 {
         let number = low + (high - low) * self.unit();
-        // Rounding reaches the end of the range now and then.
+        // Rounding may reach the end of the range.
         if number < high { number } else { low }
     }
 

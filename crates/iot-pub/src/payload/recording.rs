@@ -1,4 +1,5 @@
-//! A recording that is published again: CSV or JSON lines, read as it goes, so that it may be larger than memory.
+//! A recording that is published again: CSV or JSON lines. It is read while it is published, so it
+//! may be larger than memory.
 
 mod csv;
 mod fields;
@@ -24,18 +25,18 @@ use crate::payload::pace::{Next, Pace};
 use record::{Item, Map, Record};
 use rounds::Rounds;
 
-/// How many records are read ahead.
+/// The number of records that are read ahead.
 const AHEAD: usize = 256;
-/// How many bad lines are named; the others are only counted.
-const NAMED: u64 = 100;
+/// The number of bad lines that are reported one by one. The others are only counted.
+const REPORTED: u64 = 100;
 
-/// What is to be replayed, and how.
+/// What to replay, and how.
 pub(crate) struct Replay {
     /// `-` is standard input.
     pub(crate) path: PathBuf,
     pub(crate) map: Map,
     pub(crate) speed: Speed,
-    /// From the start again at the end.
+    /// Start again at the end.
     pub(crate) repeat: bool,
     /// A bad line ends the run.
     pub(crate) strict: bool,
@@ -50,7 +51,7 @@ pub(crate) struct Recording {
     is_over: bool,
     speed: Speed,
     strict: bool,
-    /// How far it is.
+    /// The time of the present record.
     at: Duration,
     bad: u64,
 }
@@ -59,7 +60,7 @@ impl Recording {
     /// Starts to read.
     ///
     /// # Errors
-    /// Where the file can't be read, or its first line is no header. Standard input is not waited for.
+    /// The file can't be read, or its first line is no header. Standard input is not read yet.
     pub(crate) fn open(replay: Replay) -> Result<Self> {
         let name = replay.path.display().to_string();
         let (sender, items) = channel(AHEAD);
@@ -87,7 +88,7 @@ impl Recording {
         } else {
             Some(source.open()?)
         };
-        // Not this thread: a pipe may make wait for as long as it likes.
+        // In a thread of its own, because a pipe may block for any time.
         let read = move || {
             if let Err(error) = source.read(first, &sender) {
                 let _ = sender.blocking_send(Item::Failed(error));
@@ -99,7 +100,7 @@ impl Recording {
         Ok(recording)
     }
 
-    /// Returns when the next message is due; tells of bad lines before it.
+    /// Returns when the next message is due. Reports the bad lines before it.
     pub(crate) fn pace(&mut self) -> Pace {
         loop {
             if self.next.is_none() && !self.is_over {
@@ -114,9 +115,9 @@ impl Recording {
                 Some(Item::Bad(line)) if !self.strict => {
                     self.bad += 1;
                     match self.bad {
-                        1..=NAMED => tell(NAME, &format!("skipped a bad line: {line}")),
-                        // One more than are named.
-                        n if n == NAMED + 1 => {
+                        1..=REPORTED => tell(NAME, &format!("skipped a bad line: {line}")),
+                        // The first one that is not reported.
+                        n if n == REPORTED + 1 => {
                             tell(NAME, "further bad lines are counted, and not named");
                         }
                         _ => {}
@@ -147,7 +148,7 @@ impl Recording {
     /// Returns the message that is due.
     ///
     /// # Errors
-    /// The system's, and a bad line where that is to end the run.
+    /// The recording cannot be read, or a bad line ends the run.
     pub(crate) fn next(&mut self) -> Result<Next> {
         match self.next.take() {
             None => Ok(Next::Over),
@@ -159,7 +160,7 @@ impl Recording {
         }
     }
 
-    /// Returns what is to be said at the end.
+    /// Returns what is reported at the end.
     pub(crate) fn last_notice(&self) -> Option<String> {
         let lines = match self.bad {
             0 => return None,

@@ -1,4 +1,4 @@
-//! A simulated sensor: its models, and the payload that holds what they say.
+//! A simulated sensor: its models, and the payload with their readings.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::number::push_number;
 use super::random::Random;
 use super::template::{Message, NAMES, Template};
 
-/// One model as it is given: `daily(14,26)`, or with a name: `temp=daily(14,26)`.
+/// One model as people type it: `daily(14,26)`, or with a name: `temp=daily(14,26)`.
 #[derive(Debug, Clone)]
 pub(crate) struct NamedModel {
     pub(crate) name: Option<String>,
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_names_is_said() {
+    fn wrong_names_are_reported() {
         #[track_caller]
         fn case(models: &[&str], template: Option<&str>, expected: &str) {
             assert_eq!(kind(models, template).unwrap_err(), expected);

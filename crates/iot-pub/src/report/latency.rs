@@ -1,11 +1,11 @@
-//! How long things took, kept in little space however many they are.
+//! Statistics of durations, in little memory however many they are.
 
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 
-/// Durations, each kept to within a thousandth of itself.
+/// Durations, each with an error of at most a thousandth.
 #[derive(Debug)]
 pub(crate) struct Latency {
     nanoseconds: Histogram<u64>,
@@ -19,11 +19,11 @@ impl Latency {
 
     pub(crate) fn record(&mut self, duration: Duration) {
         let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        // It grows to what it needs.
+        // The histogram grows as needed.
         let _ = self.nanoseconds.record(nanoseconds);
     }
 
-    /// Returns its figures with their names, in milliseconds; `None` where nothing was recorded.
+    /// Returns its figures with their names, in milliseconds; `None` if nothing was recorded.
     fn figures(&self) -> Option<[(&'static str, f64); 6]> {
         if self.nanoseconds.is_empty() {
             return None;
@@ -55,7 +55,7 @@ impl Latency {
     }
 }
 
-/// Whole microseconds, as milliseconds: more digits would only look exact.
+/// Returns whole microseconds, as milliseconds: more digits would only look exact.
 fn milliseconds(nanoseconds: u64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53 µs, 285 years")]
     let microseconds = (nanoseconds / 1000) as f64;
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_endless_is_recorded_too() {
+    fn extreme_durations_are_recorded_too() {
         let mut latency = Latency::new();
         latency.record(Duration::MAX);
         latency.record(Duration::ZERO);

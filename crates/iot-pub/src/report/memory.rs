@@ -1,4 +1,4 @@
-//! What idle connections cost in memory.
+//! The memory that idle connections take.
 
 use serde_json::{Value, json};
 
@@ -30,7 +30,7 @@ impl Gauge {
         }
     }
 
-    /// All connections are accepted. Returns what they cost, if there are enough of them and the
+    /// All connections are accepted. Returns their memory, if there are enough of them and the
     /// system knows.
     pub(super) fn all_connected(&self, connections: usize) -> Option<Memory> {
         let (first, before) = self.first?;
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_a_line_for_people() {
+    fn the_text_has_megabytes_and_kilobytes() {
         let memory = Memory {
             resident: 58_508_000,
             connection: 5_260,

@@ -35,7 +35,7 @@ impl Report<'_> {
         }
     }
 
-    /// How many a second were written (QoS 0) or acknowledged (QoS 1 and 2).
+    /// Returns how many a second were written (QoS 0) or acknowledged (QoS 1 and 2).
     fn reached(&self) -> Option<f64> {
         let counts = &self.outcome.counts;
         let done = match self.outcome.qos {
@@ -117,7 +117,7 @@ impl Report<'_> {
     }
 }
 
-/// To three digits after the point.
+/// Returns a number with three digits after the point.
 fn rounded(number: f64) -> f64 {
     (number * 1000.0).round() / 1000.0
 }

@@ -19,7 +19,7 @@ pub(super) fn fault<T>(at: &Spanned<T>, why: impl Into<String>) -> Fault {
     }
 }
 
-/// Reads a value that the file has as text, or takes the default.
+/// Reads a value from its text, or returns the default.
 pub(super) fn parsed<T>(
     value: Option<&Spanned<String>>,
     default: T,
@@ -31,7 +31,7 @@ pub(super) fn parsed<T>(
     parse(value.get_ref()).map_err(|why| fault(value, format!("`{}`: {why}", value.get_ref())))
 }
 
-/// Reads a whole number in a range, or takes the default.
+/// Reads a whole number in a range, or returns the default.
 pub(super) fn whole(
     value: Option<&Spanned<i64>>,
     default: usize,
@@ -52,7 +52,7 @@ pub(super) fn whole(
 }
 
 impl Fault {
-    /// Returns `FILE:LINE: KEY: WHY`, as much of it as is known, for a file with this name and text.
+    /// Returns `FILE:LINE: KEY: WHY`, as far as that is known, for a file with this name and text.
     pub(super) fn line(&self, name: &str, text: &str) -> String {
         let Some(span) = &self.span else {
             return format!("{name}: {}", self.why);
@@ -62,7 +62,7 @@ impl Fault {
         let line = text.lines().nth(number - 1).unwrap_or_default();
         let column = before.len() - before.rfind('\n').map_or(0, |end| end + 1);
         let key = match line.split_once('=') {
-            // In an inline table the key stands nearer.
+            // In an inline table, the key is nearer.
             Some((key, _)) if key.len() <= column => {
                 let near = line.get(..column).unwrap_or(line).trim_end();
                 let near = near.strip_suffix('=').unwrap_or(key).trim_end();

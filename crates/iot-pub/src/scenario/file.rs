@@ -1,4 +1,4 @@
-//! A scenario as it is written: the tables and keys of the TOML file.
+//! The tables and keys of a scenario file.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
-/// The file as it is written.
+/// The whole file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
@@ -36,7 +36,7 @@ pub(super) enum Models {
     Named(Vec<(Spanned<String>, Spanned<String>)>),
 }
 
-// Not `untagged`, which forgets where values stand in the file.
+// Not `untagged`, which forgets the positions of values in the file.
 impl<'de> Deserialize<'de> for Models {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(ModelsVisitor)

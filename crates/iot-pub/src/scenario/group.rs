@@ -13,7 +13,7 @@ use super::spec::{Defaults, DeviceSpec};
 use crate::payload::sensor::{Kind, NamedModel};
 use crate::topic_template::Template;
 
-/// More than anybody describes on purpose.
+/// The most devices of a scenario. More are a mistake.
 pub(super) const MAX_DEVICES: usize = 1_000_000;
 
 /// What replaces a placeholder of a topic.
@@ -24,7 +24,7 @@ enum Placeholder {
     Number,
 }
 
-/// Returns the devices of a group, of which there may be `room`.
+/// Returns the devices of a group: at most `room`.
 ///
 /// # Errors
 /// What is wrong with a key of the group.

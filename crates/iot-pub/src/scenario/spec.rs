@@ -6,7 +6,7 @@ use iot_core::{QoS, TopicName};
 
 use crate::payload::sensor::Kind;
 
-/// What the options say, for groups that do not.
+/// The values of the options, for groups without a value of their own.
 #[derive(Debug, Clone)]
 pub(crate) struct Defaults {
     pub(crate) qos: QoS,

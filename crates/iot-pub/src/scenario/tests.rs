@@ -59,14 +59,14 @@ fn a_group_says_what_its_devices_publish() {
     assert_eq!((shelf.qos, shelf.retain), (QoS::ExactlyOnce, false));
     assert_eq!(shelf.interval, Duration::from_secs(30));
     assert_eq!(shelf.jitter, Duration::from_secs(2));
-    // What the group doesn't say, the command line does.
+    // The options are the defaults.
     assert_eq!((door.qos, door.retain), (QoS::AtLeastOnce, true));
     assert_eq!(door.interval, Duration::from_secs(7));
     assert_eq!(door.jitter, Duration::ZERO);
 }
 
 #[test]
-fn what_is_wrong_is_said_with_line_and_key() {
+fn a_fault_is_reported_with_line_and_key() {
     const NEEDS: &str = "a scenario needs at least one [[group]] with a name and a topic";
     refused("", &format!("f.toml: no group: {NEEDS}"));
     refused(

@@ -1,4 +1,4 @@
-//! Which device is next, and when.
+//! Devices that publish at their own times: which is next, and when.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -12,21 +12,22 @@ use super::interval::IntervalTicks;
 use crate::device::Device;
 use crate::payload::pace::{Next, Pace};
 
-/// All devices of one connection, each with its own schedule.
+/// Devices, each with its own ticks.
 pub(crate) struct ByDevice {
     devices: Vec<Device>,
     start: Option<Instant>,
-    /// By device; made at the start. With each, by how much the next tick is late.
+    /// One for each device, from the start on, and the jitter of the next tick.
     intervals: Vec<(IntervalTicks, Duration)>,
-    /// The ticks that are known, the first on top.
+    /// The ticks that are known, the earliest on top.
     ticks: BinaryHeap<Reverse<Tick>>,
-    /// Devices that don't know their next tick yet.
+    /// The devices whose next tick is not known yet.
     later: Vec<usize>,
-    /// A tick is beyond what the clock can count to.
+    /// A tick is beyond the end of the clock.
     has_beyond: bool,
 }
 
-/// One tick of one device. Ticks at the same time come in the order of simulated time, then of the devices.
+/// One tick of one device. Ticks at the same time come in the order of simulated time, then of the
+/// devices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Tick {
     due: Instant,
@@ -50,7 +51,7 @@ impl ByDevice {
         &self.devices
     }
 
-    /// Starts all intervals, unless they run already.
+    /// Starts all devices, unless they have started.
     pub(super) fn start(&mut self, now: Instant) {
         if self.start.is_some() {
             return;
@@ -59,32 +60,34 @@ impl ByDevice {
         let interval = |device: &Device| (IntervalTicks::new(now, device.interval), Duration::ZERO);
         self.intervals = self.devices.iter().map(interval).collect();
         for device in 0..self.devices.len() {
-            self.plan(device);
+            self.add_next_tick(device);
         }
     }
 
-    /// When the next tick is; `None` while none is known, or where that is beyond what the clock can count to.
+    /// When the next tick is; `None` if none is known, or if it is beyond the end of the clock.
     pub(super) fn due(&self) -> Option<Instant> {
         self.ticks.peek().map(|Reverse(tick)| tick.due)
     }
 
-    /// Whether no device publishes any more.
+    /// Returns whether no device publishes any more.
     pub(super) fn is_over(&self) -> bool {
         self.start.is_some() && self.ticks.is_empty() && self.later.is_empty() && !self.has_beyond
     }
 
-    /// Waits until a tick is known that was not; for ever, if each device knows its own. May be dropped at the await.
+    /// Waits until a new tick is known; for ever, if the next tick of each device is known. May be
+    /// dropped at the await.
     pub(super) async fn ready(&mut self) {
-        // Only a recording makes wait, and there is one at most.
+        // Only a recording or lines have later ticks, and there is at most one of them.
         let Some(&device) = self.later.first() else {
             return pending().await;
         };
         self.devices[device].ready().await;
         self.later.remove(0);
-        self.plan(device);
+        self.add_next_tick(device);
     }
 
-    /// Does the tick that is due: its message, with the device that it is from. `None` if that device is silent.
+    /// Does the tick that is due: returns its message and the index of its device, or `None` if
+    /// that device is silent.
     pub(super) fn next(&mut self) -> Result<Option<(usize, Message)>> {
         let (Some(Reverse(tick)), Some(start)) = (self.ticks.pop(), self.start) else {
             return Ok(None);
@@ -105,15 +108,16 @@ impl ByDevice {
         }
     }
 
-    /// The device's message has left at `now`: its next tick is the one after that. Returns how many it has missed.
+    /// The message of the device was published at `now`. Its next tick is the first one after that.
+    /// Returns how many ticks it has missed.
     pub(super) fn advance(&mut self, device: usize, now: Instant) -> u64 {
         let (interval, late) = &mut self.intervals[device];
         let missed = interval.advance(now.checked_sub(*late).unwrap_or(now));
-        self.plan(device);
+        self.add_next_tick(device);
         missed
     }
 
-    fn plan(&mut self, device: usize) {
+    fn add_next_tick(&mut self, device: usize) {
         let Some(start) = self.start else { return };
         let (due, simulated) = match self.devices[device].pace() {
             Pace::ByInterval { late } => {
@@ -164,7 +168,8 @@ mod tests {
         }
     }
 
-    /// Does `count` ticks, each when it is due and `lag` later: when each was due in milliseconds, and whose it was.
+    /// Does `count` ticks, each `lag` milliseconds after it is due. Returns when each was due, in
+    /// milliseconds, and its device.
     #[track_caller]
     fn run(devices: Vec<Device>, count: usize, lag: u64) -> Vec<(u128, String)> {
         let start = Instant::now();
@@ -199,7 +204,7 @@ mod tests {
             (60, "a"),
         ];
         assert_eq!(run(devices(), 6, 0), named(&expected));
-        // With a machine that is late, ticks are skipped.
+        // On a machine that is late, ticks are skipped.
         let expected = [(0, "a"), (0, "b"), (40, "a"), (50, "b"), (80, "a")];
         assert_eq!(run(devices(), 5, 30), named(&expected));
     }

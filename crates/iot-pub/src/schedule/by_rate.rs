@@ -1,4 +1,4 @@
-//! Devices that publish in turn, so many messages a second in total.
+//! Devices that publish in turn, at a rate in total.
 
 use std::time::Instant;
 
@@ -9,7 +9,8 @@ use super::rate::Rate;
 use crate::device::Device;
 use crate::payload::pace::Next;
 
-/// Devices that take turns at a rate. Nothing is left out: what could not be sent in time is sent late.
+/// Devices that take turns at a rate. No tick is skipped: a message that could not be published in
+/// time is published late.
 pub(crate) struct ByRate {
     devices: Vec<Device>,
     rate: Rate,
@@ -48,8 +49,8 @@ impl ByRate {
         self.is_over
     }
 
-    /// Does the tick that is due: its message, with the device that it is from. `None` if that
-    /// device is silent.
+    /// Does the tick that is due: returns its message and the index of its device, or `None` if
+    /// that device is silent.
     pub(super) fn next(&mut self) -> Result<Option<(usize, Message)>> {
         let Some(start) = self.start else {
             return Ok(None);

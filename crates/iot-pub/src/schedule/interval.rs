@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-/// Ticks at whole multiples of an interval after the start: they never drift, and those that were missed are skipped.
+/// Ticks at whole multiples of an interval after the start. They never drift, and missed ones are
+/// skipped.
 #[derive(Debug, Clone)]
 pub(super) struct IntervalTicks {
     start: Instant,
@@ -20,21 +21,22 @@ impl IntervalTicks {
         }
     }
 
-    /// When the next tick is; `None` where that is beyond what the clock can count to.
+    /// When the next tick is; `None` if that is beyond the end of the clock.
     pub(super) fn due(&self) -> Option<Instant> {
         self.due
     }
 
-    /// The tick that was due is done, at `now`: the next is the first after it. Returns how many were missed between.
+    /// The tick that was due is done at `now`. The next one is the first after that. Returns how
+    /// many were missed between.
     pub(super) fn advance(&mut self, now: Instant) -> u64 {
         let Some(due) = self.due else { return 0 };
-        // The clock may still be before the tick that was taken, which must not come twice.
+        // The clock may still be before the tick, which must not come twice.
         let done = now.max(due);
         let elapsed = done.saturating_duration_since(self.start).as_nanos();
         let interval = self.interval.as_nanos();
         let left = Duration::from_nanos_u128(interval - elapsed % interval);
         self.due = done.checked_add(left);
-        // As often as the interval fits in between; a `u64` counts nanoseconds for 584 years.
+        // A `u64` counts nanoseconds for 584 years.
         u64::try_from((done - due).as_nanos() / interval).unwrap_or(u64::MAX)
     }
 }

@@ -1,26 +1,26 @@
-//! Messages or connections per time, as people type them.
+//! A number of messages or connections in a time, as people type it.
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// So many per second; more than none.
+/// A positive number a second.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Rate(f64);
 
-/// The most that is taken: a message per nanosecond.
-const MOST: f64 = 1e9;
-/// The least: one in 31 years.
-const LEAST: f64 = 1e-9;
+/// The highest rate: one a nanosecond.
+const MAX: f64 = 1e9;
+/// The lowest rate: one in 31 years.
+const MIN: f64 = 1e-9;
 
 impl Rate {
-    /// Returns how many per second.
+    /// Returns the number a second.
     pub(crate) fn per_second(self) -> f64 {
         self.0
     }
 
-    /// Returns how long after the start number `index` is due, the first being number 0. Nothing adds up: each is
-    /// computed anew.
+    /// Returns how long after the start number `index` is due. The first is number 0, and due at
+    /// once. No error adds up.
     pub(crate) fn due(self, index: u64) -> Duration {
         #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
         let seconds = index as f64 / self.0;
@@ -37,18 +37,18 @@ impl FromStr for Rate {
             "s" => 1.0,
             "m" | "min" => 60.0,
             "h" => 3600.0,
-            _ => return Err(wanted()),
+            _ => return Err(form()),
         };
-        let rate = number.parse::<f64>().map_err(|_| wanted())? / seconds;
-        if (LEAST..=MOST).contains(&rate) {
+        let rate = number.parse::<f64>().map_err(|_| form())? / seconds;
+        if (MIN..=MAX).contains(&rate) {
             Ok(Self(rate))
         } else {
-            Err(wanted())
+            Err(form())
         }
     }
 }
 
-fn wanted() -> String {
+fn form() -> String {
     "a rate is a positive number and its unit, up to 1000000000/s: 5000/s, 300/m or 10/h".into()
 }
 
@@ -78,7 +78,7 @@ mod tests {
         for bad in [
             "", "/s", "0", "-1/s", "5/d", "5 /s", "2e9/s", "inf", "NaN", "5/",
         ] {
-            assert_eq!(bad.parse::<Rate>(), Err(wanted()), "{bad}");
+            assert_eq!(bad.parse::<Rate>(), Err(form()), "{bad}");
         }
     }
 
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_never_comes_is_no_trouble() {
+    fn a_due_time_may_be_very_late() {
         let rate: Rate = "0.001/h".parse().unwrap();
         assert!(rate.due(u64::MAX) > Duration::from_secs(1 << 60));
     }

@@ -1,7 +1,9 @@
-//! Whether what was published arrives: each message carries its number, and a subscriber of our own counts them off.
+//! Verifies that every message arrives: each carries its number, and those that arrive are counted
+//! off.
 //!
-//! The payload is `{"value":25.3,"seq":7,"device":"12","at":1790000000000000}`: the reading, its number on that device
-//! from 0 on, the device, and when it was due in microseconds since 1970 (UTC).
+//! The payload is `{"value":25.3,"seq":7,"device":"12","at":1790000000000000}`: the reading, its
+//! number on that device from 0 on, the device, and when it was due in microseconds since 1970
+//! (UTC).
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -15,24 +17,24 @@ use serde_json::Value;
 use super::verdict::Verdict;
 use crate::device::Device;
 
-/// What has been sent, and what of that has arrived.
+/// The messages that were published, and whether they have arrived.
 #[derive(Debug)]
 pub(crate) struct Verifier {
     lanes: Vec<Lane>,
     by_name: HashMap<String, usize>,
-    /// What one and the same moment is on both clocks.
+    /// The same moment on both clocks.
     clocks: (Instant, SystemTime),
     outstanding: u64,
     last_arrival: Instant,
     verdict: Verdict,
 }
 
-/// One device's messages.
+/// The messages of one device.
 #[derive(Debug)]
 struct Lane {
     /// `,"device":"12","at":`
     middle: String,
-    /// The number of the first of `sent`; all before it have arrived.
+    /// The number of the first one in `sent`. All before it have arrived.
     first: u64,
     sent: VecDeque<Sent>,
     /// The highest number that has arrived, plus 1.
@@ -42,7 +44,7 @@ struct Lane {
 #[derive(Debug)]
 struct Sent {
     due: Instant,
-    /// Of topic and payload.
+    /// The hash of topic and payload.
     fingerprint: u64,
     arrived: bool,
 }
@@ -91,7 +93,7 @@ impl Verifier {
         since_1970.unwrap_or(Duration::ZERO).as_micros()
     }
 
-    /// The message is accepted for sending.
+    /// A connection has taken the message.
     pub(crate) fn sent(&mut self, device: usize, topic: &TopicName, payload: &[u8], due: Instant) {
         self.lanes[device].sent.push_back(Sent {
             due,
@@ -118,7 +120,7 @@ impl Verifier {
 
     /// A message has arrived on one of our topics.
     pub(crate) fn received(&mut self, message: &Message, now: Instant) {
-        // The broker had kept it from before.
+        // The broker has kept it since before the run.
         if message.retain {
             return;
         }
@@ -169,7 +171,7 @@ impl Verifier {
     }
 }
 
-/// The device and the number that a payload carries.
+/// Returns the device and the number in a payload.
 fn identity(payload: &[u8]) -> Option<(String, u64)> {
     let payload: Value = serde_json::from_slice(payload).ok()?;
     let device = payload.get("device")?.as_str()?.to_owned();
@@ -216,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_lost_duplicated_or_out_of_order_is_found() {
+    fn lost_duplicated_and_reordered_messages_are_found() {
         case(&[0, 1, 2, 3], [0, 0, 0]);
         case(&[], [4, 0, 0]);
         case(&[0, 1, 2], [1, 0, 0]);
@@ -240,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_as_it_was_sent_is_corrupted() {
+    fn a_changed_message_is_corrupted() {
         let mut verifier = verifier();
         let message = send(&mut verifier, 0);
         let changed = |from: &str, to: &str| {
@@ -262,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_broker_had_kept_is_not_ours() {
+    fn retained_messages_are_ignored() {
         let mut verifier = verifier();
         let old = Message::new(topic(), "25.5").with_retain(true);
         verifier.received(&old, Instant::now());
@@ -270,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn the_payload_is_json_and_says_when_it_was_due() {
+    fn the_payload_is_json_with_the_due_time() {
         let mut verifier = verifier();
         send(&mut verifier, 1);
         let message = send(&mut verifier, 1);

@@ -7,7 +7,7 @@ use iot_cli::parse_duration;
 
 use super::{Model, Term};
 
-/// One word: its form for messages, and what it makes of its arguments.
+/// One word: its form for messages, and how to make a term of its arguments.
 struct Word {
     form: &'static str,
     make: fn(&mut Arguments) -> Result<Term, String>,
@@ -195,7 +195,7 @@ impl FromStr for Model {
     }
 }
 
-/// Splits a text at a character that stands in no brackets.
+/// Splits a text at a character outside of brackets.
 fn split(text: &str, at: char) -> Vec<&str> {
     let mut parts = Vec::new();
     let (mut start, mut depth) = (0, 0_usize);
@@ -214,7 +214,7 @@ fn split(text: &str, at: char) -> Vec<&str> {
     parts
 }
 
-/// Takes `name(arguments)` or `name` apart.
+/// Splits `name(arguments)` or `name`.
 fn call(word: &str) -> Result<(&str, &str), String> {
     let Some((name, rest)) = word.split_once('(') else {
         return Ok((word, ""));
@@ -235,7 +235,7 @@ fn ordered(low: &str, low_value: f64, high: &str, high_value: f64) -> Result<(),
     Err(format!("{low} {low_value} is above {high} {high_value}"))
 }
 
-/// The arguments of one word, taken from the left. One that is empty or not there has its default.
+/// The arguments of one word, taken from the left. An empty or missing one has its default.
 struct Arguments<'a> {
     rest: Vec<&'a str>,
 }

@@ -214,7 +214,7 @@ fn a_stuck_sensor_repeats_itself_for_its_time() {
         10_000.0 / 59.0,
         60.0,
     );
-    // It goes on where it would be without the fault.
+    // After the fault it is where it would be without it.
     assert!((values.last().unwrap() - 9999.0).abs() < 11.0);
 }
 
@@ -233,7 +233,7 @@ fn refused(text: &str, expected: &str) {
 }
 
 #[test]
-fn what_is_wrong_with_a_model_is_said_in_a_line() {
+fn a_wrong_model_is_reported_in_a_line() {
     refused("", "a model is missing");
     refused("uniform+", "a model is missing");
     refused("sinus(1)", "`sinus` is no model");

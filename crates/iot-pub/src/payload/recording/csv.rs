@@ -1,6 +1,7 @@
-//! Comma-separated values, as RFC 4180 has them.
+//! One record of comma-separated values, as in RFC 4180. Unlike the crate `csv`, which repairs what
+//! it can, this says what is wrong, and whether the record goes on in the next line.
 
-/// What a text is as a record.
+/// A text as a record.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Parsed {
     Fields(Vec<Vec<u8>>),
@@ -9,7 +10,7 @@ pub(super) enum Parsed {
     Bad(&'static str),
 }
 
-/// Takes a record apart; `text` may end with the end of its line.
+/// Splits a record into its fields. `text` may end with the end of its line.
 pub(super) fn parse(text: &[u8]) -> Parsed {
     let text = text.strip_suffix(b"\n").unwrap_or(text);
     let text = text.strip_suffix(b"\r").unwrap_or(text);
@@ -40,7 +41,7 @@ pub(super) fn parse(text: &[u8]) -> Parsed {
     }
 }
 
-/// Returns a field up to its closing quote, and what follows; a doubled quote is one.
+/// Returns a field up to its closing quote, and what follows. A doubled quote stands for one quote.
 fn unquote(mut rest: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let mut field = Vec::new();
     loop {
@@ -80,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_record() {
+    fn a_bad_record_is_found() {
         assert_eq!(parse(b"a,\"b"), Parsed::Open);
         assert_eq!(parse(b"a,\"b\"\""), Parsed::Open);
         for bad in ["a\"b,c", "\"a\"b,c", "\"a\" ,b"] {

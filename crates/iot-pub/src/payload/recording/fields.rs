@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::csv::{Parsed, parse};
 
-/// Where the header has them.
+/// The positions of the columns.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Columns {
     topic: usize,
@@ -15,7 +15,7 @@ pub(super) struct Columns {
     count: usize,
 }
 
-/// One line of JSON; what else is in it doesn't matter.
+/// One line of JSON. Other members are ignored.
 #[derive(Debug, Deserialize)]
 struct Object<'a> {
     topic: String,
@@ -53,7 +53,7 @@ impl Columns {
     }
 }
 
-/// Returns where a header has the columns.
+/// Finds the columns of a header.
 ///
 /// # Errors
 /// What is wrong with the header.
@@ -82,7 +82,7 @@ pub(super) fn columns(header: &[u8]) -> Result<Columns, String> {
 pub(super) fn json(text: &[u8]) -> Result<Parts, String> {
     let object: Object = serde_json::from_slice(text).map_err(|error| {
         let text = error.to_string();
-        // Each line is a text of its own to the parser.
+        // To the parser, each line is line 1.
         let why = &text[..text.find(" at line ").unwrap_or(text.len())];
         if error.is_data() {
             why.to_owned()

@@ -3,9 +3,11 @@
 use std::collections::VecDeque;
 use std::io::{self, BufRead, Read};
 
-/// The largest record that is taken, so that a line without an end or a quote that is never closed doesn't fill memory.
+/// The largest record, so that neither a line without an end nor a quote that is never closed fills
+/// memory.
 pub(super) const LIMIT: usize = if cfg!(test) { 64 } else { 16 * 1024 } * 1024;
 
+/// One line.
 #[derive(Debug)]
 pub(super) struct Line {
     pub(super) number: u64,
@@ -14,7 +16,7 @@ pub(super) struct Line {
     pub(super) is_cut: bool,
 }
 
-/// The lines of a text, those that are to be read again first.
+/// The lines of a text. Those that were put back come first.
 pub(super) struct Lines<R> {
     input: R,
     number: u64,
@@ -30,7 +32,7 @@ impl<R: BufRead> Lines<R> {
         }
     }
 
-    /// Has a line read again, before all others.
+    /// Puts a line back, to be read again before all others.
     pub(super) fn put_back(&mut self, line: Line) {
         self.again.push_front(line);
     }

@@ -1,4 +1,4 @@
-//! Reads the lines of a recording, and goes on after a bad one.
+//! Reads the records of a recording, and goes on after a bad line.
 
 use std::io::BufRead;
 use std::time::Duration;
@@ -21,7 +21,7 @@ pub(super) struct Reader<R> {
     name: String,
     lines: Lines<R>,
     form: Form,
-    /// The first one's time.
+    /// The time of the first record.
     first: Option<DateTime<FixedOffset>>,
 }
 
@@ -32,10 +32,10 @@ enum Form {
 }
 
 impl<R: BufRead> Reader<R> {
-    /// Returns a reader that has looked at the first line.
+    /// Returns a reader that has read the first line.
     ///
     /// # Errors
-    /// The system's; and where that line is no header of a recording.
+    /// The input cannot be read, or its first line is no header of a recording.
     pub(super) fn new(name: &str, input: R) -> Result<Self> {
         let mut reader = Self {
             name: name.to_owned(),
@@ -60,11 +60,11 @@ impl<R: BufRead> Reader<R> {
         Ok(reader)
     }
 
-    /// Returns the next record or bad line; `None` at the end. A record's time is that after the first one, and none if
-    /// it was before.
+    /// Returns the next record or bad line; `None` at the end. The time of a record is that after
+    /// the first one, or zero if it was before.
     ///
     /// # Errors
-    /// The system's.
+    /// The input cannot be read.
     pub(super) fn next(&mut self, map: &Map) -> Result<Option<Item>> {
         let Some(line) = self.line()? else {
             return Ok(None);
@@ -104,15 +104,16 @@ impl<R: BufRead> Reader<R> {
         }
     }
 
-    /// Returns the fields of the record that begins with this line. If it is bad, only this line is: those that an open
-    /// quote has swallowed are read again.
+    /// Returns the fields of the record that begins with this line. If the record is bad, only this
+    /// line is skipped: the others are read again.
     fn csv(&mut self, first: Line) -> Result<Result<Vec<Vec<u8>>, String>> {
         let quotes_in = |text: &[u8]| text.split(|byte| *byte == b'"').count() - 1;
         let mut quotes = quotes_in(&first.text);
         let mut text = first.text;
         let mut more = Vec::new();
         let why = loop {
-            // A whole record has an even number of quotes. Others are not even tried: a long one would be, again and again.
+            // A whole record has an even number of quotes. Parsing others would take too long in a
+            // long record.
             if more.is_empty() || quotes.is_multiple_of(2) {
                 match parse(&text) {
                     Parsed::Fields(fields) => return Ok(Ok(fields)),
@@ -139,7 +140,7 @@ impl<R: BufRead> Reader<R> {
     }
 }
 
-/// The beginning of a text, on one line.
+/// Returns the beginning of a text, on one line.
 fn shown(text: &str) -> String {
     let escaped = text.escape_debug();
     escaped.take(100).collect()

@@ -1,11 +1,11 @@
-//! What a recording is made of.
+//! The records of a recording, and what else its reader finds.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use iot_core::TopicName;
 
-/// Returns the topic to publish to, for a recorded one.
+/// Returns the topic to publish to for a recorded topic.
 pub(crate) type Map = Box<dyn Fn(&str) -> Result<TopicName, String> + Send>;
 
 /// One message of a recording.
@@ -17,12 +17,12 @@ pub(super) struct Record {
     pub(super) at: Duration,
 }
 
-/// What the reading thread hands over.
+/// What the reading thread sends.
 #[derive(Debug)]
 pub(super) enum Item {
     Record(Record),
     /// `FILE:LINE: WHY`
     Bad(String),
-    /// It can't be read any further.
+    /// The recording can't be read any further.
     Failed(anyhow::Error),
 }

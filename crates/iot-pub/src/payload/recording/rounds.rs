@@ -18,7 +18,7 @@ pub(super) struct Rounds {
     /// `-` is standard input.
     pub(super) path: PathBuf,
     pub(super) map: Map,
-    /// From the start again at the end.
+    /// Start again at the end.
     pub(super) repeat: bool,
 }
 
@@ -30,7 +30,7 @@ impl Rounds {
     /// Opens the recording, and reads its first line.
     ///
     /// # Errors
-    /// The system's; or the first line is no header of a recording.
+    /// The recording can't be read, or its first line is no header.
     pub(super) fn open(&self) -> Result<Reader<Box<dyn BufRead + Send>>> {
         let input: Box<dyn BufRead + Send> = if self.is_standard_input() {
             Box::new(BufReader::new(io::stdin()))
@@ -42,7 +42,7 @@ impl Rounds {
         Reader::new(&self.name, input)
     }
 
-    /// Hands over everything, until nobody wants it any more.
+    /// Sends everything, until the receiver is closed.
     pub(super) fn read(
         &self,
         mut first: Option<Reader<Box<dyn BufRead + Send>>>,
@@ -61,12 +61,12 @@ impl Rounds {
                 let item = match item {
                     Item::Record(mut record) => {
                         records = records.saturating_add(1);
-                        // One that is before its predecessor follows it at once.
+                        // A record that is older than the one before follows it at once.
                         last = last.max(record.at);
                         record.at = base + last;
                         Item::Record(record)
                     }
-                    // Told in the first round.
+                    // It was reported in the first round.
                     Item::Bad(_) if !is_first => continue,
                     item => item,
                 };
@@ -86,7 +86,8 @@ impl Rounds {
     }
 }
 
-/// Returns the time between the last message of a round and the first of the next: as between any two on average.
+/// Returns the time between the last message of a round and the first of the next: the mean time
+/// between two messages.
 fn pause(last: Duration, records: u32) -> Duration {
     match last.checked_div(records - 1) {
         Some(mean) if !mean.is_zero() => mean,

@@ -230,7 +230,7 @@ fn paced(speed: Speed, repeat: bool, expected: &[u128]) {
 
 #[test]
 fn it_keeps_the_pace_and_the_order_of_the_recording() {
-    // One that is before its predecessor follows at once.
+    // A record that is older than the one before follows at once.
     paced(Speed::NORMAL, false, &[0, 1000, 1000, 6000]);
     paced(Speed::Times(10.0), false, &[0, 100, 100, 600]);
     paced(Speed::Max, false, &[0, 0, 0, 0]);
