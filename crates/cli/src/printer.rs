@@ -12,8 +12,8 @@ const LIMIT: usize = 1024 * 1024;
 
 /// Writes lines from a thread of its own. What comes while the thread writes is gathered, up to 1 MiB,
 /// and goes out with the next call, so a slow reader costs one call for many lines. The thread stays
-/// until nobody reads any more, or the program ends.
-#[derive(Debug)]
+/// until nobody reads any more, or the program ends. Clones write to the same place.
+#[derive(Debug, Clone)]
 pub struct Printer {
     shared: Arc<Shared>,
 }

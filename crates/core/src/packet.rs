@@ -23,6 +23,7 @@ pub use ack::Ack;
 pub use codec::Codec;
 pub use connect::{ConnAck, Connect};
 pub(crate) use decode::publish_at_start;
+pub use decode::{decode_connect, packet_size};
 pub use disconnect::{Auth, Disconnect};
 pub use error::DecodeError;
 pub use incoming::{Incoming, Oversized, Publish};

@@ -9,4 +9,4 @@ mod text;
 pub use error::TopicError;
 pub use filter::TopicFilter;
 pub use name::TopicName;
-pub(crate) use recent::RecentTopics;
+pub use recent::RecentTopics;

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use iot_core::Handle;
 use iot_store::sqlite::Retryable;
 use iot_store::{Failure, Stored};
 
+use crate::acknowledge::Acknowledger;
 use crate::counts::Counts;
 use crate::failpoint::{self, Point};
 use crate::group::Group;
@@ -32,7 +32,7 @@ pub(crate) struct Committer {
     pub(crate) target: Target,
     pub(crate) runtime: tokio::runtime::Handle,
     pub(crate) counts: Arc<Counts>,
-    pub(crate) handle: Handle,
+    pub(crate) acknowledger: Acknowledger,
     pub(crate) messages: Messages,
 }
 
@@ -60,7 +60,7 @@ impl Committer {
                 failpoint::pass(Point::AfterCommit);
                 self.counts.settled(committed);
             }
-            group.answer(&self.handle);
+            group.answer(&self.acknowledger);
         }
     }
 

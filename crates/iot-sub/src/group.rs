@@ -1,11 +1,11 @@
 //! What one commit takes: the entries, the changes of the session that go into the same transaction, and what is told the
 //! broker once that is on disk.
 
-use iot_core::{AckToken, Handle, ReleaseToken};
 use iot_store::Entry;
 use iot_store::sqlite::held::Change;
 use tokio::sync::oneshot;
 
+use crate::acknowledge::{Ack, Acknowledger, Release};
 use crate::failpoint::{self, Point};
 use crate::queue::{After, Item};
 
@@ -14,8 +14,8 @@ use crate::queue::{After, Item};
 pub(crate) struct Group {
     pub(crate) entries: Vec<Entry>,
     pub(crate) changes: Vec<Change>,
-    acks: Vec<AckToken>,
-    releases: Vec<ReleaseToken>,
+    acks: Vec<Ack>,
+    releases: Vec<Release>,
     /// Who waits until the session is forgotten.
     forgotten: Vec<oneshot::Sender<()>>,
 }
@@ -27,15 +27,15 @@ impl Group {
         match after {
             After::Nothing => {}
             After::Acknowledge(token) => self.acks.push(token),
-            After::Hold(token, fingerprint) => {
+            After::Hold(token, _session, fingerprint) => {
                 self.changes.push(Change::Hold(token.id().0, fingerprint));
                 self.acks.push(token);
             }
-            After::Release(token) => {
+            After::Release(token, _session) => {
                 self.changes.push(Change::Release(token.id().0));
                 self.releases.push(token);
             }
-            After::Forget(sender) => {
+            After::Forget(_session, sender) => {
                 self.changes.push(Change::Forget);
                 self.forgotten.push(sender);
             }
@@ -52,17 +52,17 @@ impl Group {
         !self.has_content() && self.acks.is_empty()
     }
 
-    /// Answers the broker, now that all of it is on disk; the entries stay.
-    pub(crate) fn answer(&mut self, handle: &Handle) {
+    /// Acknowledges all of it, now that it is on disk; the entries stay.
+    pub(crate) fn answer(&mut self, acknowledger: &Acknowledger) {
         self.changes.clear();
         if !self.acks.is_empty() {
             failpoint::pass(Point::BeforeAck);
-            handle.ack(&self.acks);
+            acknowledger.acknowledge(&self.acks);
             self.acks.clear();
             failpoint::pass(Point::AfterAck);
         }
-        for token in self.releases.drain(..) {
-            handle.release(&token);
+        for release in self.releases.drain(..) {
+            acknowledger.release(release);
             failpoint::pass(Point::AfterPubrel);
         }
         for sender in self.forgotten.drain(..) {

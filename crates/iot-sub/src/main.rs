@@ -1,11 +1,12 @@
 //! Receives sensor readings over MQTT and stores them.
 
+mod acknowledge;
 mod args;
-#[cfg(feature = "embedded")]
-mod broker;
 mod commit;
 mod counts;
 mod decode;
+#[cfg(feature = "embedded")]
+mod embedded;
 mod failpoint;
 mod file_lock;
 mod group;
@@ -28,14 +29,12 @@ use std::sync::Arc;
 use anyhow::Result;
 use iot_cli::Signals;
 use tokio::time::{Instant, sleep_until};
-#[cfg(feature = "embedded")]
-use {args::StoreUrl, broker::EmbeddedBroker, iot_core::ClientConfig, std::path::PathBuf};
 
 use args::{Args, Plan};
 use counts::Counts;
 use decode::select::TimedOut;
 use output::Messages;
-use pipeline::Pipeline;
+use pipeline::Subscriber;
 use session::forget::forget;
 use session::saved_session::State;
 use target::Opened;
@@ -94,6 +93,19 @@ async fn work(mut plan: Plan, counts: Arc<Counts>, messages: &Messages) -> Resul
     let Opened::Open(destination) = opened else {
         return Ok(());
     };
+    #[cfg(feature = "embedded")]
+    if let Some(listen) = plan.embedded {
+        return embedded::run(
+            plan,
+            listen,
+            destination,
+            signals,
+            deadline,
+            counts,
+            messages,
+        )
+        .await;
+    }
     let session = match &plan.durable {
         None => None,
         Some(durable) => {
@@ -110,39 +122,7 @@ async fn work(mut plan: Plan, counts: Arc<Counts>, messages: &Messages) -> Resul
             Some(session)
         }
     };
-    #[cfg(feature = "embedded")]
-    if let Some(listen) = plan.embedded {
-        let broker = EmbeddedBroker::start(listen, &broker_files(&plan.store)).await?;
-        let address = broker.address();
-        messages.say(&format_args!("broker listens on {address}"));
-        let config = ClientConfig {
-            host: address.ip().to_string(),
-            port: address.port(),
-            ..plan.config
-        };
-        let pipeline = Pipeline::new(
-            Plan { config, ..plan },
-            destination,
-            session,
-            counts,
-            messages,
-        )?;
-        let result = pipeline.run(signals, deadline).await;
-        broker.shutdown().await?;
-        return result;
-    }
-    Pipeline::new(plan, destination, session, counts, messages)?
+    Subscriber::new(plan, destination, session, counts, messages)?
         .run(signals, deadline)
         .await
-}
-
-/// The embedded broker's own files lie beside the store's.
-#[cfg(feature = "embedded")]
-fn broker_files(store: &StoreUrl) -> PathBuf {
-    let mut name = match store {
-        StoreUrl::Sqlite(path) => path.clone().into_os_string(),
-        _ => "iot".into(),
-    };
-    name.push(".broker");
-    name.into()
 }

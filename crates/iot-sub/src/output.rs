@@ -180,9 +180,9 @@ impl Output {
         self.readings.is_full()
     }
 
-    /// Waits until something was printed, or nobody reads any more.
-    pub(crate) async fn progress(&self) {
-        self.readings.progress().await;
+    /// Returns what tells when something was printed, or nobody reads any more.
+    pub(crate) fn printer(&self) -> Printer {
+        self.readings.clone()
     }
 
     /// Prints what waits, and says how much was left out because the reader was too slow.

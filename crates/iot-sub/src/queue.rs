@@ -1,12 +1,14 @@
 //! A queue between the task that receives and the thread that commits, bounded in entries and bytes.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use iot_core::{AckToken, ReleaseToken};
 use iot_store::Entry;
+use iot_store::sqlite::held::SessionKey;
 use tokio::sync::{Notify, oneshot};
+
+use crate::acknowledge::{Ack, Release};
 
 /// Limits of the queue. One read from the network may go beyond; then nothing is read until there is room again.
 const ENTRIES: usize = 50_000;
@@ -23,13 +25,13 @@ pub(crate) struct Item {
 #[derive(Debug)]
 pub(crate) enum After {
     Nothing,
-    Acknowledge(AckToken),
-    /// Note the QoS 2 message's packet id with this fingerprint, then acknowledge it.
-    Hold(AckToken, u64),
-    /// Remove the packet id, then answer its PUBREL.
-    Release(ReleaseToken),
-    /// Remove all packet ids: the broker has lost the session. Then tell who waits for that.
-    Forget(oneshot::Sender<()>),
+    Acknowledge(Ack),
+    /// Note the QoS 2 message's packet identifier for this session, with this fingerprint; then acknowledge it.
+    Hold(Ack, Arc<SessionKey>, u64),
+    /// Remove the packet identifier from this session, then answer its PUBREL.
+    Release(Release, Arc<SessionKey>),
+    /// Remove all packet identifiers of this session, which has ended. Then notify who waits for that.
+    Forget(Arc<SessionKey>, oneshot::Sender<()>),
 }
 
 impl Item {
@@ -97,12 +99,21 @@ impl Queue {
     /// Makes it full or takes that back: what is in it can be taken out, but nothing more should come.
     pub(crate) fn hold(&self, held: bool) {
         self.lock().held = held;
-        self.emptied.notify_one();
+        self.emptied.notify_waiters();
     }
 
-    /// Waits until something was taken out. May be dropped at the await.
+    /// Waits until it is not full; any number of tasks can. May be dropped at the await.
     pub(crate) async fn room(&self) {
-        self.emptied.notified().await;
+        loop {
+            let emptied = self.emptied.notified();
+            tokio::pin!(emptied);
+            // From here on, nothing that is taken out goes unnoticed.
+            emptied.as_mut().enable();
+            if !self.is_full() {
+                return;
+            }
+            emptied.await;
+        }
     }
 
     /// Nothing is added any more: once it is empty, [`take`](Self::take) returns `None`.
@@ -179,7 +190,7 @@ impl Queue {
         state.bytes -= size;
         drop(state);
         if !taken.is_empty() {
-            self.emptied.notify_one();
+            self.emptied.notify_waiters();
         }
         taken
     }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use iot_core::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::acknowledge::Acknowledger;
 use crate::commit::Committer;
 use crate::counts::Counts;
 use crate::output::Messages;
@@ -40,7 +40,7 @@ impl Sink {
     /// No thread can be started.
     pub(crate) fn start(
         destination: Destination,
-        handle: Handle,
+        acknowledger: Acknowledger,
         counts: &Arc<Counts>,
         messages: &Messages,
     ) -> Result<Option<Self>> {
@@ -56,7 +56,7 @@ impl Sink {
                     target,
                     runtime: tokio::runtime::Handle::current(),
                     counts,
-                    handle,
+                    acknowledger,
                     messages,
                 };
                 (None, start("committer", move || committer.run())?)
@@ -91,7 +91,7 @@ impl Sink {
                     *spool,
                     limit,
                     counts,
-                    handle,
+                    acknowledger,
                     messages,
                 );
                 (Some(side), start("spooler", move || spooler.run())?)

@@ -1,11 +1,13 @@
 //! Bytes to packets: framing, the check of the first byte, and the small packets.
 
 mod answer;
+mod connect;
 mod oversized;
 mod publish;
 
 use bytes::BytesMut;
 
+pub use connect::decode_connect;
 pub(crate) use oversized::publish_at_start;
 
 use super::codec::Codec;
@@ -20,6 +22,16 @@ use crate::protocol::Protocol;
 use crate::reason::ReasonCode;
 use crate::topic::RecentTopics;
 
+/// Returns the size in bytes of the packet that `buffer` begins with, including the fixed header;
+/// `None` where the header is not whole yet.
+///
+/// # Errors
+/// [`DecodeError::Malformed`] where the remaining length has more than four bytes (§2.1.4).
+pub fn packet_size(buffer: &[u8]) -> Result<Option<usize>, DecodeError> {
+    let header = wire::fixed_header(buffer)?;
+    Ok(header.map(|(header, remaining)| header + remaining))
+}
+
 impl Codec {
     /// Takes the first packet from `buffer`, or returns `None` where it is not whole yet. Before MQTT 5 a
     /// PUBLISH that is too large is [`Incoming::Oversized`], as soon as its head is there.
@@ -32,7 +44,10 @@ impl Codec {
     }
 
     /// Takes the first packet from `buffer`; topics that come again are taken from `topics`.
-    pub(crate) fn decode_with(
+    ///
+    /// # Errors
+    /// As [`decode`](Self::decode).
+    pub fn decode_with(
         self,
         buffer: &mut BytesMut,
         topics: &mut RecentTopics,

@@ -6,7 +6,7 @@ use super::name::TopicName;
 ///
 /// Buckets of four by a hash of the bytes; what doesn't fit replaces another one.
 #[derive(Debug, Default)]
-pub(crate) struct RecentTopics {
+pub struct RecentTopics {
     /// None before the first topic, then a power of two.
     slots: Vec<Option<TopicName>>,
     /// Topics that found their bucket full.

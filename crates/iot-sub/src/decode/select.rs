@@ -5,7 +5,7 @@ use std::fmt;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use iot_core::{Handle, Message, QoS, TopicFilter, TopicName};
+use iot_core::{Message, QoS, TopicFilter, TopicName};
 use rand::RngExt;
 
 /// What is wanted of the broker's messages.
@@ -49,6 +49,8 @@ pub(crate) struct Selector {
     ended: bool,
     /// Topics whose removal comes back as an empty message.
     removing: HashSet<TopicName>,
+    /// Messages to be published, which remove retained ones.
+    removals: Vec<Message>,
     /// Answers that are waited for before the end.
     answers: usize,
 }
@@ -66,6 +68,7 @@ impl Selector {
             left: selection.count.map(NonZeroU64::get),
             ended: false,
             removing: HashSet::new(),
+            removals: Vec::new(),
             answers: if selection.unsubscribe.is_empty() {
                 1
             } else {
@@ -91,15 +94,26 @@ impl Selector {
         self.ended
     }
 
-    /// Returns what becomes of `message`. One that is taken counts, and its removal is asked for where that is wanted.
-    pub(crate) fn choose(&mut self, message: &Message, handle: &Handle) -> Choice {
+    /// Takes the messages that are to be published to remove what was retained.
+    pub(crate) fn take_removals(&mut self) -> Vec<Message> {
+        std::mem::take(&mut self.removals)
+    }
+
+    /// The removal could not be published: the message stays retained, and comes again at the next start.
+    pub(crate) fn not_removed(&mut self, topic: &TopicName) {
+        self.removing.remove(topic);
+    }
+
+    /// Returns what becomes of `message`. One that is taken counts; its removal is among those of
+    /// [`take_removals`](Self::take_removals) where that is wanted.
+    pub(crate) fn choose(&mut self, message: &Message) -> Choice {
         if self.takes_all && !self.ended {
             return Choice::Take;
         }
-        self.choose_one(message, handle)
+        self.choose_one(message)
     }
 
-    fn choose_one(&mut self, message: &Message, handle: &Handle) -> Choice {
+    fn choose_one(&mut self, message: &Message) -> Choice {
         let selection = &self.selection;
         if selection.retained_only && !message.retain {
             self.ended = true;
@@ -132,10 +146,8 @@ impl Selector {
             let removal = Message::new(message.topic.clone(), ())
                 .with_qos(QoS::AtLeastOnce)
                 .with_retain(true);
-            // What can't be queued stays retained, and comes again at the next start.
-            if handle.publish(removal).is_ok() {
-                self.removing.insert(message.topic.clone());
-            }
+            self.removals.push(removal);
+            self.removing.insert(message.topic.clone());
         }
         if let Some(left) = &mut self.left {
             *left -= 1;

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use iot_core::Handle;
 use iot_store::sqlite::Retryable;
 
+use crate::acknowledge::Acknowledger;
 use crate::counts::Counts;
 use crate::failpoint::{self, Point};
 use crate::group::Group;
@@ -45,7 +45,7 @@ pub(crate) struct Spooler {
     spool: Spool,
     limit: Size,
     counts: Arc<Counts>,
-    handle: Handle,
+    acknowledger: Acknowledger,
     messages: Messages,
     /// Taken from the queue, and not committed yet.
     group: Group,
@@ -79,7 +79,7 @@ impl Spooler {
         spool: Spool,
         limit: Size,
         counts: Arc<Counts>,
-        handle: Handle,
+        acknowledger: Acknowledger,
         messages: Messages,
     ) -> Self {
         Self {
@@ -88,7 +88,7 @@ impl Spooler {
             spool,
             limit,
             counts,
-            handle,
+            acknowledger,
             messages,
             group: Group::default(),
             hold: None,
@@ -178,7 +178,7 @@ impl Spooler {
         };
         if !self.group.has_content() {
             // What came before is on disk.
-            self.group.answer(&self.handle);
+            self.group.answer(&self.acknowledger);
         }
         // With nothing to write, a retry shows at least that the next commit can begin.
         let retry = matches!(self.hold, Some(Hold::Retry(_)));
@@ -239,7 +239,7 @@ impl Spooler {
     fn written(&mut self, first: Seq) -> Result<()> {
         if !self.group.is_empty() {
             failpoint::pass(Point::AfterCommit);
-            self.group.answer(&self.handle);
+            self.group.answer(&self.acknowledger);
         }
         if !self.group.entries.is_empty() {
             let entries = mem::take(&mut self.group.entries);
@@ -425,7 +425,7 @@ mod tests {
             spool,
             Size::mib(100),
             Arc::clone(&counts),
-            connection.handle(),
+            Acknowledger::broker(connection.handle()),
             Messages::new().unwrap(),
         );
         let thread = std::thread::spawn(move || spooler.run());
@@ -474,7 +474,7 @@ mod tests {
             spool,
             Size::mib(1),
             Arc::new(Counts::default()),
-            connection.handle(),
+            Acknowledger::broker(connection.handle()),
             Messages::new().unwrap(),
         );
         let thread = std::thread::spawn(move || spooler.run());

@@ -1,0 +1,101 @@
+//! What tells a sender that its message is on disk: the broker that we are connected to, or a client of the embedded
+//! broker.
+
+#[cfg(feature = "embedded")]
+mod in_order;
+
+use iot_core::{AckToken, Handle, PacketId, ReleaseToken};
+
+#[cfg(feature = "embedded")]
+pub(crate) use in_order::{ClientAcks, PUBACK, PUBREC, PublishToken, ReleasedPublish};
+
+/// Names one PUBLISH with QoS 1 or 2 that waits for its PUBACK or PUBREC.
+#[derive(Debug)]
+pub(crate) enum Ack {
+    /// The broker has sent it to us.
+    Broker(AckToken),
+    /// A client of the embedded broker has sent it.
+    #[cfg(feature = "embedded")]
+    Client(PublishToken),
+}
+
+/// Names one PUBREL that waits for its PUBCOMP.
+#[derive(Debug)]
+pub(crate) enum Release {
+    Broker(ReleaseToken),
+    #[cfg(feature = "embedded")]
+    Client(ReleasedPublish),
+}
+
+impl Ack {
+    /// Returns the packet identifier of the message.
+    pub(crate) fn id(&self) -> PacketId {
+        match self {
+            Self::Broker(token) => token.id(),
+            #[cfg(feature = "embedded")]
+            Self::Client(token) => token.id(),
+        }
+    }
+}
+
+impl Release {
+    /// Returns the packet identifier that is released.
+    pub(crate) fn id(&self) -> PacketId {
+        match self {
+            Self::Broker(token) => token.id(),
+            #[cfg(feature = "embedded")]
+            Self::Client(released) => released.id(),
+        }
+    }
+}
+
+/// Sends acknowledgements.
+#[derive(Debug, Clone)]
+pub(crate) struct Acknowledger {
+    /// Our connection to a broker; none with the embedded one, whose clients' tokens know where they belong.
+    broker: Option<Handle>,
+}
+
+impl Acknowledger {
+    /// Returns what acknowledges to the broker of this connection.
+    pub(crate) fn broker(handle: Handle) -> Self {
+        Self {
+            broker: Some(handle),
+        }
+    }
+
+    /// Returns what acknowledges to clients of the embedded broker.
+    #[cfg(feature = "embedded")]
+    pub(crate) fn clients() -> Self {
+        Self { broker: None }
+    }
+
+    /// Acknowledges these messages, in this order.
+    pub(crate) fn acknowledge(&self, acks: &[Ack]) {
+        if let Some(handle) = &self.broker {
+            handle.ack(acks.iter().filter_map(|ack| match ack {
+                Ack::Broker(token) => Some(token),
+                #[cfg(feature = "embedded")]
+                Ack::Client(_) => None,
+            }));
+        }
+        #[cfg(feature = "embedded")]
+        in_order::acknowledge(acks.iter().filter_map(|ack| match ack {
+            Ack::Broker(_) => None,
+            Ack::Client(token) => Some(token),
+        }));
+    }
+
+    /// Answers a PUBREL.
+    pub(crate) fn release(&self, release: Release) {
+        match release {
+            Release::Broker(token) => {
+                if let Some(handle) = &self.broker {
+                    handle.release(&token);
+                }
+            }
+            #[cfg(feature = "embedded")]
+            Release::Client(released) => released.send(),
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! The acknowledgements of one client of the embedded broker: held back until the message is on disk and the broker has
+//! answered, and sent in the order of the messages [MQTT-4.6.0-2].
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::{Bytes, BytesMut};
+use iot_core::PacketId;
+use tokio::sync::Notify;
+
+const SUCCESS: u8 = 0;
+
+/// What one connection of a client waits to be told.
+#[derive(Debug, Default)]
+pub(crate) struct ClientAcks {
+    state: Mutex<State>,
+    /// There is something to be sent.
+    pub(crate) wake: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Messages that are not acknowledged, in the order in which they came.
+    pending: VecDeque<Pending>,
+    /// The number of the first of them; numbers count from the start of the connection.
+    first: u64,
+    /// How many of them, from the first on, the broker has answered.
+    answered: usize,
+    /// Acknowledgements to be sent to the client.
+    ready: BytesMut,
+    /// PUBRELs whose removal is committed, to be forwarded to the broker.
+    released: Vec<Bytes>,
+    /// PUBRELs whose removal is not committed yet.
+    releasing: usize,
+}
+
+#[derive(Debug)]
+struct Pending {
+    /// The first byte of its acknowledgement: PUBACK or PUBREC.
+    kind: u8,
+    id: PacketId,
+    fingerprint: u64,
+    on_disk: bool,
+    answer: Option<Answer>,
+}
+
+/// What the broker has answered.
+#[derive(Debug)]
+enum Answer {
+    Success,
+    Other(Bytes),
+}
+
+/// The first byte of a PUBACK.
+pub(crate) const PUBACK: u8 = 0x40;
+/// The first byte of a PUBREC.
+pub(crate) const PUBREC: u8 = 0x50;
+
+impl ClientAcks {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A PUBLISH has come that is to be answered with a packet of this `kind`.
+    pub(crate) fn expect(
+        self: &Arc<Self>,
+        kind: u8,
+        id: PacketId,
+        fingerprint: u64,
+    ) -> PublishToken {
+        let mut state = self.lock();
+        let number = state.first + state.pending.len() as u64;
+        state.pending.push_back(Pending {
+            kind,
+            id,
+            fingerprint,
+            on_disk: false,
+            answer: None,
+        });
+        drop(state);
+        PublishToken {
+            acks: Arc::clone(self),
+            number,
+            id,
+        }
+    }
+
+    /// The broker has answered with this PUBACK or PUBREC; its reason code is `reason`.
+    pub(crate) fn answer(&self, kind: u8, id: PacketId, reason: u8, packet: Bytes) {
+        let mut state = self.lock();
+        // The broker answers in order, so that it is the first without an answer.
+        let from = state.answered;
+        let waits = |pending: &Pending| {
+            pending.kind == kind && pending.id == id && pending.answer.is_none()
+        };
+        let Some(found) = state
+            .pending
+            .iter_mut()
+            .skip(from)
+            .find(|pending| waits(pending))
+        else {
+            return;
+        };
+        found.answer = Some(if reason == SUCCESS && packet.len() <= 6 {
+            Answer::Success
+        } else {
+            Answer::Other(packet)
+        });
+        while state
+            .pending
+            .get(state.answered)
+            .is_some_and(|pending| pending.answer.is_some())
+        {
+            state.answered += 1;
+        }
+        state.send_ready();
+    }
+
+    /// A PUBREL has come whose packet identifier is to be removed from the disk first.
+    pub(crate) fn release(self: &Arc<Self>, id: PacketId, packet: Bytes) -> ReleasedPublish {
+        self.lock().releasing += 1;
+        ReleasedPublish {
+            acks: Arc::clone(self),
+            id,
+            packet,
+        }
+    }
+
+    /// Whether there are PUBRELs that were not forwarded yet.
+    pub(crate) fn is_releasing(&self) -> bool {
+        let state = self.lock();
+        state.releasing > 0 || !state.released.is_empty()
+    }
+
+    /// Whether there is a message on disk that is not acknowledged yet.
+    pub(crate) fn owes(&self) -> bool {
+        let state = self.lock();
+        !state.ready.is_empty() || state.pending.front().is_some_and(|first| first.on_disk)
+    }
+
+    /// Takes what is to be sent: acknowledgements to the client, PUBRELs to the broker.
+    pub(crate) fn take(&self, to_client: &mut BytesMut, to_broker: &mut BytesMut) {
+        let mut state = self.lock();
+        to_client.extend_from_slice(&state.ready);
+        state.ready.clear();
+        for packet in state.released.drain(..) {
+            to_broker.extend_from_slice(&packet);
+        }
+    }
+
+    /// Returns the messages with QoS 1 that were not acknowledged, each with its fingerprint.
+    pub(crate) fn unacknowledged(&self) -> impl Iterator<Item = (PacketId, u64)> + use<> {
+        let state = self.lock();
+        let unacknowledged = state
+            .pending
+            .iter()
+            .filter(|pending| pending.kind == PUBACK);
+        let unacknowledged: Vec<_> = unacknowledged
+            .map(|pending| (pending.id, pending.fingerprint))
+            .collect();
+        unacknowledged.into_iter()
+    }
+}
+
+impl State {
+    fn set_on_disk(&mut self, number: u64) {
+        let at = number.checked_sub(self.first);
+        let pending = at.and_then(|at| self.pending.get_mut(usize::try_from(at).ok()?));
+        if let Some(pending) = pending {
+            pending.on_disk = true;
+            self.send_ready();
+        }
+    }
+
+    fn send_ready(&mut self) {
+        while let Some(first) = self.pending.front() {
+            if !first.on_disk {
+                return;
+            }
+            match &first.answer {
+                None => return,
+                Some(Answer::Success) => {
+                    let id = first.id.get().to_be_bytes();
+                    self.ready.extend_from_slice(&[first.kind, 2, id[0], id[1]]);
+                }
+                Some(Answer::Other(packet)) => self.ready.extend_from_slice(packet),
+            }
+            self.pending.pop_front();
+            self.first += 1;
+            self.answered -= 1;
+        }
+    }
+}
+
+/// One PUBLISH of a client of the embedded broker.
+#[derive(Debug)]
+pub(crate) struct PublishToken {
+    acks: Arc<ClientAcks>,
+    number: u64,
+    id: PacketId,
+}
+
+impl PublishToken {
+    pub(crate) fn id(&self) -> PacketId {
+        self.id
+    }
+
+    /// Acknowledges a message that needs no place on the disk.
+    pub(crate) fn acknowledge(&self) {
+        acknowledge([self]);
+    }
+}
+
+/// Acknowledges messages; each client is woken up once at least, and mostly once.
+pub(super) fn acknowledge<'a>(tokens: impl IntoIterator<Item = &'a PublishToken>) {
+    let mut before: Option<&Arc<ClientAcks>> = None;
+    for token in tokens {
+        token.acks.lock().set_on_disk(token.number);
+        if let Some(before) = before.filter(|before| !Arc::ptr_eq(before, &token.acks)) {
+            before.wake.notify_one();
+        }
+        before = Some(&token.acks);
+    }
+    if let Some(last) = before {
+        last.wake.notify_one();
+    }
+}
+
+/// One PUBREL of a client of the embedded broker, to be forwarded once its packet identifier is removed from the disk.
+#[derive(Debug)]
+pub(crate) struct ReleasedPublish {
+    acks: Arc<ClientAcks>,
+    id: PacketId,
+    packet: Bytes,
+}
+
+impl ReleasedPublish {
+    pub(crate) fn id(&self) -> PacketId {
+        self.id
+    }
+
+    /// Forwards it.
+    pub(crate) fn send(self) {
+        let mut state = self.acks.lock();
+        state.releasing -= 1;
+        state.released.push(self.packet);
+        drop(state);
+        self.acks.wake.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(id: u16) -> PacketId {
+        PacketId::new(id).unwrap()
+    }
+
+    fn sent(acks: &ClientAcks) -> Vec<u8> {
+        let mut sent = BytesMut::new();
+        acks.take(&mut sent, &mut BytesMut::new());
+        sent.to_vec()
+    }
+
+    #[test]
+    fn an_acknowledgement_waits_for_disk_and_broker_and_those_before_it() {
+        let acks = Arc::new(ClientAcks::default());
+        let success = || Bytes::from_static(b"\x40\x02\x00\x01");
+        let first = acks.expect(PUBACK, id(1), 11);
+        let second = acks.expect(PUBREC, id(2), 12);
+        let third = acks.expect(PUBACK, id(3), 13);
+        acks.answer(PUBACK, id(1), SUCCESS, success());
+        acks.answer(PUBREC, id(2), SUCCESS, success());
+        assert!(sent(&acks).is_empty());
+        acknowledge([&second, &third]);
+        assert!(!acks.owes());
+        assert!(sent(&acks).is_empty());
+        acknowledge([&first]);
+        assert!(acks.owes());
+        assert_eq!(sent(&acks), b"\x40\x02\x00\x01\x50\x02\x00\x02");
+        assert_eq!(acks.unacknowledged().collect::<Vec<_>>(), [(id(3), 13)]);
+        // Refused: what the broker says is sent as it is.
+        acks.answer(
+            PUBACK,
+            id(3),
+            0x87,
+            Bytes::from_static(b"\x40\x03\x00\x03\x87"),
+        );
+        assert_eq!(sent(&acks), b"\x40\x03\x00\x03\x87");
+        assert_eq!(acks.unacknowledged().count(), 0);
+    }
+
+    #[test]
+    fn a_packet_identifier_may_be_used_again_at_once() {
+        let acks = Arc::new(ClientAcks::default());
+        for _ in 0..2 {
+            let token = acks.expect(PUBACK, id(1), 1);
+            acks.answer(PUBACK, id(1), SUCCESS, Bytes::new());
+            acknowledge([&token]);
+        }
+        assert_eq!(sent(&acks), b"\x40\x02\x00\x01\x40\x02\x00\x01");
+    }
+
+    #[test]
+    fn a_release_is_forwarded_once_it_is_committed() {
+        let acks = Arc::new(ClientAcks::default());
+        let released = acks.release(id(5), Bytes::from_static(b"\x62\x02\x00\x05"));
+        assert!(acks.is_releasing());
+        released.send();
+        let mut forwarded = BytesMut::new();
+        acks.take(&mut BytesMut::new(), &mut forwarded);
+        assert_eq!(&forwarded[..], b"\x62\x02\x00\x05");
+        assert!(!acks.is_releasing());
+    }
+}

@@ -1,0 +1,278 @@
+//! `--embedded`: a broker and the store inside the process, nothing else.
+//!
+//! Clients connect to a **gateway**, which forwards their packets to the inner broker, takes every PUBLISH for the store,
+//! and holds its acknowledgement back until the reading is on disk.
+
+mod admission;
+mod broker;
+mod connection;
+mod downstream;
+mod fault;
+mod gateway;
+mod open_files;
+mod private_files;
+mod sessions;
+mod upstream;
+mod will;
+
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Result, anyhow};
+use iot_cli::Signals;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+
+use self::admission::Admission;
+use self::broker::{Broker, MAX_CLIENTS};
+use self::connection::Connection;
+use self::gateway::{Gateway, Parts};
+use self::sessions::Sessions;
+use crate::acknowledge::Acknowledger;
+use crate::args::{Plan, StoreUrl};
+use crate::counts::Counts;
+use crate::decode::select::TimedOut;
+use crate::output::Messages;
+use crate::pipeline::{Intake, drain};
+use crate::sink::Sink;
+use crate::target::Destination;
+
+/// What the embedded broker is called on disk.
+const BROKER: &str = "embedded";
+/// How long clients may take to be told what is on disk.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(4);
+/// How long to wait where no connection can be accepted.
+const ACCEPT_DELAY: Duration = Duration::from_millis(100);
+
+/// A broker, its gateway, and the way to the store.
+struct Embedded {
+    listener: TcpListener,
+    broker: Broker,
+    admission: Arc<Admission>,
+    gateway: Arc<Gateway>,
+    connections: JoinSet<()>,
+    sink: Option<Sink>,
+    counts: Arc<Counts>,
+    messages: Messages,
+}
+
+/// Why receiving ended.
+enum End {
+    /// By a signal, because nobody reads what is printed, or because there is all that was wanted.
+    Asked,
+    /// The time is over.
+    TimedOut,
+    /// What stores can't go on.
+    Store(Result<()>),
+}
+
+/// Runs the broker on `listen` until the end, and stores what its clients publish.
+///
+/// # Errors
+/// The address can't be listened on, the broker's files can't be used, a store that breaks, and readings that could not be
+/// stored in time; [`TimedOut`].
+pub(crate) async fn run(
+    plan: Plan,
+    listen: SocketAddr,
+    destination: Destination,
+    mut signals: Signals,
+    deadline: Option<Instant>,
+    counts: Arc<Counts>,
+    messages: &Messages,
+) -> Result<()> {
+    let mut embedded = Embedded::start(plan, listen, destination, counts, messages).await?;
+    let received = embedded.receive(&mut signals, deadline).await;
+    embedded.counts.gauges.stopping();
+    embedded.gateway.stop_reading();
+    let stored = match (&received, &mut embedded.sink) {
+        (End::Store(_), _) | (_, None) => Ok(()),
+        (_, Some(sink)) => drain(sink, &embedded.counts, messages, &mut signals, || {}).await,
+    };
+    embedded.finish().await?;
+    match received {
+        End::Asked => stored,
+        End::TimedOut => stored.and(Err(TimedOut.into())),
+        End::Store(result) => result,
+    }
+}
+
+impl Embedded {
+    async fn start(
+        mut plan: Plan,
+        listen: SocketAddr,
+        mut destination: Destination,
+        counts: Arc<Counts>,
+        messages: &Messages,
+    ) -> Result<Self> {
+        let listener = TcpListener::bind(listen).await;
+        let listener = listener.map_err(|error| explain(listen, &error))?;
+        let address = listener.local_addr()?;
+        open_files::raise_limit();
+        let dir = files(&plan.store);
+        private_files::make_folder(&dir)?;
+        let admission = Arc::new(Admission::default());
+        let broker = Broker::start(&dir, Arc::clone(&admission)).await?;
+        let sessions = Sessions::default();
+        let notes_ids = false;
+        let _ = &mut destination;
+        let acknowledger = Acknowledger::clients();
+        let sink = Sink::start(destination, acknowledger.clone(), &counts, messages)?;
+        let queue = sink.as_ref().map(|sink| Arc::clone(&sink.queue));
+        let intake = Intake::new(
+            plan.take_intake(),
+            &address.to_string(),
+            queue.clone(),
+            acknowledger,
+            Arc::clone(&counts),
+            messages.clone(),
+        )?;
+        let identifiers = plan.properties.subscribe.subscription_identifiers.clone();
+        let retained = broker.retained(&plan.subscriptions).await;
+        let gateway = Gateway::new(Parts {
+            intake,
+            queue,
+            subscriptions: plan.subscriptions,
+            identifiers,
+            publisher: broker.publisher(),
+            sessions,
+            messages: messages.clone(),
+            notes_ids,
+        });
+        messages.say(&format_args!("broker listens on {address}"));
+        messages.connected(0);
+        counts.gauges.connected();
+        counts.gauges.subscribed(0);
+        {
+            let mut intake = gateway.intake();
+            intake.begin();
+            for message in retained {
+                intake.message(message, None);
+            }
+            gateway.hand_on(&mut intake);
+            // The answers to SUBSCRIBE and UNSUBSCRIBE that a subscriber waits for.
+            intake.selector.answered();
+            intake.selector.answered();
+        }
+        Ok(Self {
+            listener,
+            broker,
+            admission,
+            gateway: Arc::new(gateway),
+            connections: JoinSet::new(),
+            sink,
+            counts,
+            messages: messages.clone(),
+        })
+    }
+
+    async fn receive(&mut self, signals: &mut Signals, deadline: Option<Instant>) -> End {
+        let second = Duration::from_secs(1);
+        let mut seconds = tokio::time::interval_at(Instant::now() + second, second);
+        let printer = self.gateway.intake().output.printer();
+        let tells_rate = self.gateway.intake().output.tells_rate();
+        loop {
+            self.counts.gauges.receiving.beat();
+            if self.gateway.intake().selector.has_ended() {
+                return End::Asked;
+            }
+            if self.sink.is_none() {
+                self.counts.gauges.set_unread(self.gateway.is_full());
+            }
+            let ended = async {
+                match &mut self.sink {
+                    Some(sink) => sink.ended().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                accepted = self.listener.accept() => match accepted {
+                    Ok((client, _)) => self.serve(client),
+                    // Too many files are open, mostly.
+                    Err(_) => tokio::time::sleep(ACCEPT_DELAY).await,
+                },
+                Some(_) = self.connections.join_next() => {}
+                () = printer.progress() => {
+                    if printer.is_closed() && self.sink.is_none() {
+                        return End::Asked;
+                    }
+                    self.gateway.set_printed();
+                }
+                result = ended => return End::Store(result),
+                () = self.gateway.ended.notified() => {}
+                () = signals.next() => return End::Asked,
+                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
+                    return End::TimedOut;
+                }
+                // In any case, for the next round shows that this task goes on.
+                _ = seconds.tick() => {
+                    if tells_rate {
+                        self.gateway.intake().output.tell_rate();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Serves a client, in a task of its own.
+    fn serve(&mut self, client: TcpStream) {
+        if self.connections.len() >= MAX_CLIENTS {
+            return;
+        }
+        let gateway = Arc::clone(&self.gateway);
+        let (admission, address) = (Arc::clone(&self.admission), self.broker.address());
+        self.connections.spawn(async move {
+            // Without a connection to the broker the client is left alone: it will try again.
+            let Ok(broker) = TcpStream::connect(address).await else {
+                return;
+            };
+            let Ok(own) = broker.local_addr() else {
+                return;
+            };
+            let admitted = admission.admit(own);
+            Connection::new(gateway, client, broker, admitted)
+                .run()
+                .await;
+        });
+    }
+
+    /// Acknowledges what is on disk, ends the broker, and reports how much was stored.
+    async fn finish(mut self) -> Result<()> {
+        drop(self.listener);
+        self.gateway.close();
+        let closed = async { while self.connections.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, closed).await;
+        self.connections.shutdown().await;
+        self.gateway.intake().output.finish(&self.messages);
+        let totals = self.counts.totals();
+        let spools = self.sink.as_ref().is_some_and(|sink| sink.spool.is_some());
+        self.messages.say(&totals.line(self.sink.is_some(), spools));
+        self.broker.shutdown().await
+    }
+}
+
+/// The broker's own files lie beside the store's.
+fn files(store: &StoreUrl) -> PathBuf {
+    let mut name = match store {
+        StoreUrl::Sqlite(path) => path.clone().into_os_string(),
+        _ => "iot".into(),
+    };
+    name.push(".broker");
+    name.into()
+}
+
+fn explain(listen: SocketAddr, error: &io::Error) -> anyhow::Error {
+    let problem = match error.kind() {
+        ErrorKind::AddrInUse => {
+            return anyhow!(
+                "cannot listen on `{listen}`: the address is already in use (another broker running? choose another with --listen)"
+            );
+        }
+        ErrorKind::AddrNotAvailable => "it is no address of this machine".to_owned(),
+        kind => kind.to_string(),
+    };
+    anyhow!("cannot listen on `{listen}`: {problem} (choose another with --listen)")
+}

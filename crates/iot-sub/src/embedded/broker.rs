@@ -1,0 +1,233 @@
+//! The inner broker: the `mqtt5` crate's, on a private port of this machine, behind the [gateway](super::gateway).
+//!
+//! It keeps sessions, subscriptions, retained messages and the queues of subscribers. What it acknowledges is in its
+//! **memory**: the gateway passes an acknowledgement on only once the reading is on disk. So what a publisher is told holds
+//! for the store; what other subscribers get holds as far as the inner broker's files do: they are written a quarter of a
+//! second late and without fsync, apart from retained messages and sessions.
+//!
+//! Its limits, as tried: MQTT 3.1 is refused without a word; a client identifier with a `/` is refused; a retained message
+//! whose topic is too long for a file name stays in memory only; a payload takes up to nine times its size in its files,
+//! which is why the queue of a client is limited to [`QUEUE_BYTES`].
+//!
+//! It logs through `tracing` with targets that begin with `mqtt5`, and writes nothing by itself.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+use iot_core::{Message, Properties, QoS, Subscription, TopicName};
+use mqtt5::broker::config::{AuthConfig, BrokerConfig, RateLimitConfig, StorageConfig};
+use mqtt5::broker::router::MessageRouter;
+use mqtt5::broker::storage::{DynamicStorage, RetainedMessage, StorageBackend};
+use mqtt5::broker::{BrokerShutdownHandle, MqttBroker};
+use mqtt5::packet::publish::PublishPacket;
+use tokio::task::JoinHandle;
+
+use super::admission::Admission;
+
+/// Clients that can be connected at once.
+pub(super) const MAX_CLIENTS: usize = 10_000;
+/// The longest packet.
+pub(super) const MAX_PACKET_SIZE: usize = 16 << 20;
+/// Messages in each of the two channels to a connected client: QoS 0, of which the broker drops what comes beyond it, and
+/// QoS 1 and 2, of which the rest goes to the queue. The gateway empties them without waiting for the client.
+const CHANNEL: usize = 4_096;
+/// Messages of QoS 1 and 2 that wait for one client, connected or not. Beyond either limit the broker drops the oldest of
+/// them.
+const QUEUE_MESSAGES: usize = 1_000_000;
+/// The same in bytes of memory.
+const QUEUE_BYTES: usize = 64 << 20;
+/// Messages sent to one client and not yet acknowledged; an MQTT 5 client may ask for fewer.
+const MAX_INFLIGHT: u16 = 100;
+/// Topic aliases of a connection.
+pub(super) const TOPIC_ALIASES: u16 = 256;
+
+/// A broker that runs inside this process, on the runtime that started it.
+pub(super) struct Broker {
+    address: SocketAddr,
+    dir: PathBuf,
+    files: Arc<DynamicStorage>,
+    router: Arc<MessageRouter>,
+    stop: BrokerShutdownHandle,
+    running: JoinHandle<mqtt5::Result<()>>,
+}
+
+impl Broker {
+    /// Starts a broker that keeps its files in `dir`, which is there. When this returns, the gateway can connect.
+    ///
+    /// # Errors
+    /// The files are not ours to use.
+    pub(super) async fn start(dir: &Path, admission: Arc<Admission>) -> anyhow::Result<Self> {
+        let broker = MqttBroker::with_config(config(dir)).await;
+        let mut broker = broker
+            .map_err(|error| explain(dir, &error))?
+            .with_auth_provider(admission);
+        let address = broker.local_addr();
+        let address = address.context("the embedded broker has no address")?;
+        let files = broker.storage();
+        let files = files.context("the embedded broker has no files")?;
+        let (stop, router) = (broker.shutdown_handle(), broker.router());
+        let mut ready = broker.ready_receiver();
+        let storage = Arc::clone(&files);
+        let running = tokio::spawn(async move {
+            broker.run().await?;
+            // The broker writes its queues out before the clients' tasks end, which hand back what was not acknowledged.
+            storage.shutdown().await
+        });
+        if ready.wait_for(|&ready| ready).await.is_err() {
+            let why = match running.await {
+                Ok(Err(error)) => error.to_string(),
+                _ => "it ended at once".to_owned(),
+            };
+            return Err(anyhow!(why)).context("cannot start the embedded broker");
+        }
+        let broker = Self {
+            address,
+            dir: dir.to_owned(),
+            files,
+            router,
+            stop,
+            running,
+        };
+        broker.remove_orphans().await;
+        Ok(broker)
+    }
+
+    /// Returns its private address.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Whether it has a session of this client.
+    pub(super) async fn has_session(&self, client_id: &str) -> bool {
+        !matches!(self.files.get_session(client_id).await, Ok(None))
+    }
+
+    /// Removes half-open messages of clients without a session: a crash leaves them behind.
+    async fn remove_orphans(&self) {
+        let Ok(folders) = std::fs::read_dir(self.dir.join("inflight")) else {
+            return;
+        };
+        for folder in folders.flatten() {
+            let name = folder.file_name();
+            let Some(client_id) = name.to_str() else {
+                continue;
+            };
+            if !self.has_session(client_id).await {
+                // What can't be removed only takes room.
+                let _ = self.files.remove_all_inflight_messages(client_id).await;
+            }
+        }
+    }
+
+    /// Returns the retained messages that these subscriptions bring, each once.
+    pub(super) async fn retained(&self, subscriptions: &[Subscription]) -> Vec<Message> {
+        let mut messages: Vec<Message> = Vec::new();
+        let mut known = std::collections::HashSet::new();
+        for subscription in subscriptions {
+            let filter = subscription.filter.as_str();
+            if subscription.retain_handling == 2 || subscription.filter.is_shared() {
+                continue;
+            }
+            let found = self.files.get_retained_messages(filter).await;
+            for (topic, retained) in found.unwrap_or_default() {
+                let Ok(topic) = TopicName::new(topic) else {
+                    continue;
+                };
+                if !retained.is_expired() && known.insert(topic.clone()) {
+                    messages.push(message(topic, retained, subscription.qos));
+                }
+            }
+        }
+        messages
+    }
+
+    /// Returns what publishes messages of our own.
+    pub(super) fn publisher(&self) -> Publisher {
+        Publisher(Arc::clone(&self.router))
+    }
+
+    /// Disconnects all clients, writes what is queued for durable ones to its files, and returns when that is done.
+    ///
+    /// # Errors
+    /// The broker has failed.
+    pub(super) async fn shutdown(self) -> anyhow::Result<()> {
+        self.stop.shutdown();
+        self.running
+            .await
+            .context("the embedded broker broke down")?
+            .map_err(|error| anyhow!("cannot stop the embedded broker: {error}"))
+    }
+}
+
+/// Publishes messages of our own.
+pub(super) struct Publisher(Arc<MessageRouter>);
+
+impl Publisher {
+    /// Publishes the message; the broker retains it if it says so.
+    pub(super) fn publish(&self, message: &Message) {
+        let topic = message.topic.as_str().to_owned();
+        let mut packet =
+            PublishPacket::new(topic, message.payload.clone(), mqtt5::QoS::AtLeastOnce);
+        packet.retain = message.retain;
+        let router = Arc::clone(&self.0);
+        tokio::spawn(async move { router.route_message(&packet, None).await });
+    }
+}
+
+fn message(topic: TopicName, retained: RetainedMessage, most: QoS) -> Message {
+    let qos = QoS::try_from(retained.qos as u8).unwrap_or(QoS::AtMostOnce);
+    let properties = Properties {
+        payload_format_indicator: retained.payload_format_indicator.map(u8::from),
+        message_expiry_interval: retained.message_expiry_interval,
+        content_type: retained.content_type,
+        response_topic: retained.response_topic,
+        correlation_data: retained.correlation_data.map(Into::into),
+        user_properties: retained.user_properties,
+        ..Properties::default()
+    };
+    let message = Message::new(topic, retained.payload)
+        .with_qos(qos.min(most))
+        .with_retain(true);
+    if properties == Properties::default() {
+        message
+    } else {
+        message.with_properties(properties)
+    }
+}
+
+fn config(dir: &Path) -> BrokerConfig {
+    let storage = StorageConfig::new()
+        .with_base_dir(dir.to_owned())
+        .with_max_queued_messages_per_client(QUEUE_MESSAGES)
+        .with_max_queued_bytes_per_client(QUEUE_BYTES);
+    let mut auth = AuthConfig::new().with_allow_anonymous(true);
+    // It guards passwords, and there are none.
+    auth.rate_limit = RateLimitConfig {
+        enabled: false,
+        ..RateLimitConfig::default()
+    };
+    let mut config = BrokerConfig::new()
+        .with_bind_address((Ipv4Addr::LOCALHOST, 0))
+        .with_max_clients(MAX_CLIENTS)
+        .with_max_packet_size(MAX_PACKET_SIZE)
+        .with_client_channel_capacity(CHANNEL)
+        .with_max_outbound_inflight(MAX_INFLIGHT)
+        .with_storage(storage)
+        .with_auth(auth)
+        .with_sys_topics_enabled(false);
+    config.topic_alias_maximum = TOPIC_ALIASES;
+    config
+}
+
+/// Returns why the broker didn't start, in one line.
+fn explain(dir: &Path, error: &mqtt5::MqttError) -> anyhow::Error {
+    let dir = dir.display();
+    let text = error.to_string();
+    if text.contains("already in use by another broker") {
+        return anyhow!("cannot use the broker's files in `{dir}`: another broker is using them");
+    }
+    let first_line = text.lines().next().unwrap_or_default();
+    anyhow!("cannot start the embedded broker with its files in `{dir}`: {first_line}")
+}

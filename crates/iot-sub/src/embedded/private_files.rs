@@ -1,0 +1,51 @@
+//! The broker's folder is for nobody else, whatever the umask: what lies there are other people's messages.
+
+use std::fs::{self, DirBuilder};
+use std::io::{self, ErrorKind};
+use std::path::Path;
+
+use anyhow::anyhow;
+
+/// Makes the folder if it isn't there, and has what this process makes from now on be private.
+///
+/// # Errors
+/// The folder can't be made or made private.
+pub(super) fn make_folder(dir: &Path) -> anyhow::Result<()> {
+    set_umask();
+    make(dir).map_err(|error| {
+        anyhow!(
+            "cannot make folder `{}` for the broker's files: {}",
+            dir.display(),
+            error.kind()
+        )
+    })
+}
+
+fn make(dir: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    match builder.recursive(false).create(dir) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && dir.is_dir() => restrict(dir),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            fs::create_dir_all(dir)?;
+            restrict(dir)
+        }
+        result => result,
+    }
+}
+
+/// Takes from others what an earlier version has let them do.
+fn restrict(dir: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    fs::set_permissions(dir, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+    Ok(())
+}
+
+#[cfg(unix)]
+fn set_umask() {
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+}
+
+#[cfg(not(unix))]
+fn set_umask() {}

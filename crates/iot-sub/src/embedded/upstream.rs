@@ -1,0 +1,357 @@
+//! From a client to the broker: every packet is forwarded, and every PUBLISH is also taken for the store.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::mem;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use iot_core::packet::{
+    Codec, Connect, DecodeError, Incoming, Publish, decode_connect, packet_size,
+};
+use iot_core::topic::RecentTopics;
+use iot_core::{Message, PacketId, Protocol, QoS, ReasonCode, TopicName};
+
+use super::broker::{MAX_PACKET_SIZE, TOPIC_ALIASES};
+use super::fault::Fault;
+use super::gateway::{Arrival, Gateway};
+use super::sessions::HeldIds;
+use crate::acknowledge::{Ack, ClientAcks, PUBACK, PUBREC, Release};
+use crate::pipeline::Ticket;
+use crate::queue::After;
+use iot_store::sqlite::held::SessionKey;
+
+/// What a client sends, on its way.
+#[derive(Debug)]
+pub(super) struct Upstream {
+    pub(super) state: State,
+    /// Read from the client.
+    pub(super) buffer: BytesMut,
+    /// To be written to the broker.
+    pub(super) to_broker: BytesMut,
+    /// To be handed on.
+    pub(super) arrivals: Vec<Arrival>,
+    /// Packets that the client may send again.
+    pub(super) ids: HeldIds,
+    /// Set where the session outlives the connection, and packet identifiers are noted on disk.
+    pub(super) key: Option<Arc<SessionKey>>,
+    /// PUBRELs of held identifiers that the broker has not answered.
+    releasing: HashSet<PacketId>,
+    /// PINGREQs without an answer; `true` for those of the gateway.
+    pub(super) pings: VecDeque<bool>,
+    topics: RecentTopics,
+    aliases: HashMap<u16, TopicName>,
+    acks: Arc<ClientAcks>,
+}
+
+/// How far the connection is.
+#[derive(Debug)]
+pub(super) enum State {
+    /// The client has sent nothing.
+    New,
+    /// CONNECT is on its way; `None` where only the broker knows what it is.
+    Connecting(Option<Box<Connecting>>),
+    Connected(Codec),
+    /// The client has sent its DISCONNECT.
+    Disconnected,
+    /// The broker will end the connection, or has done so.
+    Refused,
+}
+
+/// A CONNECT without an answer.
+#[derive(Debug)]
+pub(super) struct Connecting {
+    pub(super) protocol: Protocol,
+    pub(super) connect: Connect,
+}
+
+/// The client's DISCONNECT.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Farewell {
+    /// The will is to be published nevertheless.
+    pub(super) with_will: bool,
+    /// The session ends with the connection.
+    pub(super) ends_session: bool,
+}
+
+impl Upstream {
+    pub(super) fn new(acks: Arc<ClientAcks>) -> Self {
+        Self {
+            state: State::New,
+            buffer: BytesMut::new(),
+            to_broker: BytesMut::new(),
+            arrivals: Vec::new(),
+            ids: HeldIds::default(),
+            key: None,
+            releasing: HashSet::new(),
+            pings: VecDeque::new(),
+            topics: RecentTopics::default(),
+            aliases: HashMap::new(),
+            acks,
+        }
+    }
+
+    /// Takes all whole packets; returns the client's DISCONNECT, if it is among them.
+    pub(super) fn take_packets(&mut self, gateway: &Gateway) -> Result<Option<Farewell>, Fault> {
+        loop {
+            let Some(size) = packet_size(&self.buffer)? else {
+                return Ok(None);
+            };
+            if size > MAX_PACKET_SIZE {
+                return Err(Fault::TooLarge(size));
+            }
+            if self.buffer.len() < size {
+                // Grows with what arrives, not with what the header promises.
+                self.buffer
+                    .reserve((size - self.buffer.len()).min(64 * 1024));
+                return Ok(None);
+            }
+            match &self.state {
+                State::New => self.connect(size),
+                // Whatever follows CONNECT has to wait until the session is known.
+                State::Connecting(_) => return Ok(None),
+                State::Connected(codec) => {
+                    let codec = *codec;
+                    match self.packet(codec, size, gateway)? {
+                        Next::Goes => {}
+                        Next::Waits => return Ok(None),
+                        Next::Ends(farewell) => return Ok(Some(farewell)),
+                    }
+                }
+                State::Disconnected | State::Refused => {
+                    self.buffer.clear();
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
+    fn connect(&mut self, size: usize) {
+        let packet = self.buffer.split_to(size);
+        self.to_broker.extend_from_slice(&packet);
+        // One that can't be read is for the broker to refuse.
+        let connecting = decode_connect(&packet).ok();
+        let connecting =
+            connecting.map(|(protocol, connect)| Box::new(Connecting { protocol, connect }));
+        self.state = State::Connecting(connecting);
+    }
+
+    fn packet(&mut self, codec: Codec, size: usize, gateway: &Gateway) -> Result<Next, Fault> {
+        match self.buffer[0] & 0xf0 {
+            0x30 => self.publish(codec, size, gateway)?,
+            0x60 => self.pubrel(size)?,
+            0xe0 => return self.disconnect(codec, size),
+            0x00 | 0x10 => return Err(Fault::Protocol(ReasonCode::PROTOCOL_ERROR)),
+            0xc0 => {
+                self.pings.push_back(false);
+                self.forward(size);
+            }
+            _ => self.forward(size),
+        }
+        Ok(Next::Goes)
+    }
+
+    fn forward(&mut self, size: usize) {
+        let packet = self.buffer.split_to(size);
+        self.to_broker.extend_from_slice(&packet);
+    }
+
+    fn publish(&mut self, codec: Codec, size: usize, gateway: &Gateway) -> Result<(), Fault> {
+        let before = self.to_broker.len();
+        self.to_broker.extend_from_slice(&self.buffer[..size]);
+        let message = match codec.decode_with(&mut self.buffer, &mut self.topics) {
+            Ok(Some(Incoming::Publish(publish))) => self.resolve(publish),
+            Ok(_) => Err(Fault::Protocol(ReasonCode::MALFORMED_PACKET)),
+            Err(error) => Err(error.into()),
+        };
+        let message = match message {
+            Ok(message) => message,
+            Err(fault) => {
+                self.to_broker.truncate(before);
+                return Err(fault);
+            }
+        };
+        self.arrive(message, gateway)
+    }
+
+    /// Makes a message of a PUBLISH.
+    fn resolve(&mut self, publish: Publish) -> Result<Message, Fault> {
+        let mut properties = publish.properties;
+        let alias = properties.as_mut().and_then(|it| it.topic_alias.take());
+        if alias.is_some_and(|alias| alias > TOPIC_ALIASES) {
+            return Err(Fault::Protocol(ReasonCode::TOPIC_ALIAS_INVALID));
+        }
+        let has_identifier =
+            |properties: &iot_core::Properties| !properties.subscription_identifiers.is_empty();
+        if properties.as_deref().is_some_and(has_identifier) {
+            return Err(Fault::Protocol(ReasonCode::PROTOCOL_ERROR));
+        }
+        let topic = match (publish.topic, alias) {
+            (Some(topic), None) => topic,
+            (Some(topic), Some(alias)) => {
+                self.aliases.insert(alias, topic.clone());
+                topic
+            }
+            (None, Some(alias)) => match self.aliases.get(&alias) {
+                Some(topic) => topic.clone(),
+                None => return Err(Fault::Protocol(ReasonCode::PROTOCOL_ERROR)),
+            },
+            (None, None) => return Err(Fault::Protocol(ReasonCode::PROTOCOL_ERROR)),
+        };
+        Ok(Message {
+            topic,
+            payload: publish.payload,
+            qos: publish.qos,
+            retain: publish.retain,
+            dup: publish.dup,
+            packet_id: publish.packet_id,
+            properties,
+        })
+    }
+
+    /// Decides what a message is to the store.
+    fn arrive(&mut self, message: Message, gateway: &Gateway) -> Result<(), Fault> {
+        let Some(id) = message.packet_id else {
+            if let Some(message) = gateway.received(message) {
+                self.arrivals.push(Arrival::Message(message, None));
+            }
+            return Ok(());
+        };
+        let (qos, dup) = (message.qos, message.dup);
+        let kind = match qos {
+            QoS::ExactlyOnce => PUBREC,
+            _ => PUBACK,
+        };
+        let size = message.payload.len();
+        if !gateway.wants(&message.topic) {
+            self.acks.expect(kind, id, 0).acknowledge();
+            return Ok(());
+        }
+        let fingerprint = message.fingerprint();
+        let ack = Ack::Client(self.acks.expect(kind, id, fingerprint));
+        let again = match qos {
+            QoS::ExactlyOnce => self.ids.is_held(id, fingerprint),
+            _ => self.ids.came_before(id, fingerprint, dup),
+        };
+        if again {
+            self.arrivals.push(Arrival::Again(ack));
+            return Ok(());
+        }
+        let mut hold = None;
+        if qos == QoS::ExactlyOnce {
+            if self.ids.hold(id, fingerprint, size) {
+                return Err(Fault::HalfOpen);
+            }
+            hold = self.key.clone().map(|key| (key, fingerprint));
+        }
+        if let Some(message) = gateway.received(message) {
+            let ticket = Some(Ticket { ack, hold });
+            self.arrivals.push(Arrival::Message(message, ticket));
+        }
+        Ok(())
+    }
+
+    fn pubrel(&mut self, size: usize) -> Result<(), Fault> {
+        let packet = self.buffer.split_to(size).freeze();
+        let id = packet_id(&packet).ok_or(Fault::Protocol(ReasonCode::MALFORMED_PACKET))?;
+        if self.ids.release(id) {
+            self.releasing.insert(id);
+        }
+        match &self.key {
+            // The disk may have it from before.
+            Some(key) => {
+                let release = self.acks.release(id, packet);
+                let change = After::Release(Release::Client(release), Arc::clone(key));
+                self.arrivals.push(Arrival::Change(change));
+            }
+            None => self.to_broker.extend_from_slice(&packet),
+        }
+        Ok(())
+    }
+
+    /// The broker has answered a PUBREL; returns whether its identifier was held.
+    pub(super) fn completed(&mut self, id: PacketId) -> bool {
+        self.releasing.remove(&id)
+    }
+
+    /// The broker has refused a message with QoS 2 (MQTT 5): its identifier is free.
+    pub(super) fn refused(&mut self, id: PacketId) {
+        self.ids.release(id);
+        if let Some(key) = &self.key {
+            let release = self.acks.release(id, Bytes::new());
+            let change = After::Release(Release::Client(release), Arc::clone(key));
+            self.arrivals.push(Arrival::Change(change));
+        }
+    }
+
+    fn disconnect(&mut self, codec: Codec, size: usize) -> Result<Next, Fault> {
+        if self.acks.is_releasing() {
+            // What came before is forwarded before.
+            return Ok(Next::Waits);
+        }
+        let packet = self.buffer.split_to(size);
+        self.to_broker.extend_from_slice(&packet);
+        let mut farewell = Farewell::default();
+        if size > 2
+            && let Some(Incoming::Disconnect(disconnect)) = codec.decode(&mut packet.clone())?
+        {
+            farewell.with_will = disconnect.reason == ReasonCode(0x04);
+            let expiry = disconnect
+                .properties
+                .and_then(|it| it.session_expiry_interval);
+            farewell.ends_session = expiry == Some(0);
+        }
+        self.state = State::Disconnected;
+        self.buffer.clear();
+        Ok(Next::Ends(farewell))
+    }
+
+    /// Takes what is to be handed on.
+    pub(super) fn hand_on(&mut self, gateway: &Gateway) {
+        gateway.take(&mut self.arrivals);
+    }
+
+    /// Gives unused memory back.
+    pub(super) fn shrink(&mut self) {
+        if self.buffer.is_empty() && self.buffer.capacity() > 0 {
+            self.buffer = BytesMut::new();
+        }
+        if self.to_broker.is_empty() && self.to_broker.capacity() > 0 {
+            self.to_broker = BytesMut::new();
+        }
+        if self.arrivals.is_empty() {
+            mem::take(&mut self.arrivals);
+        }
+    }
+}
+
+/// What a packet means for those after it.
+enum Next {
+    Goes,
+    /// It waits for what came before.
+    Waits,
+    Ends(Farewell),
+}
+
+/// Returns what follows the fixed header of a whole packet.
+pub(super) fn body(packet: &[u8]) -> &[u8] {
+    let rest = packet.get(1..).unwrap_or_default();
+    let length = rest.iter().position(|byte| byte & 0x80 == 0);
+    length.and_then(|at| rest.get(at + 1..)).unwrap_or_default()
+}
+
+/// Returns the packet identifier of an acknowledgement.
+pub(super) fn packet_id(packet: &[u8]) -> Option<PacketId> {
+    let id = body(packet).first_chunk()?;
+    PacketId::new(u16::from_be_bytes(*id))
+}
+
+/// Returns the reason code of an acknowledgement.
+pub(super) fn reason(packet: &[u8]) -> u8 {
+    body(packet).get(2).copied().unwrap_or(0)
+}
+
+impl From<DecodeError> for Fault {
+    fn from(error: DecodeError) -> Self {
+        Self::Protocol(error.reason())
+    }
+}

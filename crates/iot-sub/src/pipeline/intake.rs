@@ -1,0 +1,252 @@
+//! What becomes of each message, whoever sent it: selected, printed, decoded, thinned out, and handed to the queue.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+use iot_core::Message;
+use iot_store::sqlite::held::SessionKey;
+use iot_store::{Entry, Stored};
+
+use crate::acknowledge::{Ack, Acknowledger};
+use crate::args::Plan;
+use crate::counts::Counts;
+use crate::decode::downsample::{Thinner, Thinning};
+use crate::decode::fields::{Decoder, FieldsPlan};
+use crate::decode::select::{Choice, Selection, Selector};
+use crate::failpoint::{self, Point};
+use crate::group::Group;
+use crate::output::{Messages, Output, OutputPlan};
+use crate::queue::{After, Item, Queue};
+
+/// How a message with QoS 1 or 2 is acknowledged.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    pub(crate) ack: Ack,
+    /// Set where its packet identifier is to be noted on disk: for this session, with the message's fingerprint.
+    pub(crate) hold: Option<(Arc<SessionKey>, u64)>,
+}
+
+/// Takes messages.
+pub(crate) struct Intake {
+    pub(crate) selector: Selector,
+    pub(crate) decoder: Decoder,
+    pub(crate) output: Output,
+    pub(crate) messages: Messages,
+    pub(crate) counts: Arc<Counts>,
+    thinner: Option<Thinner>,
+    /// The way to the store; none where nothing is stored.
+    queue: Option<Arc<Queue>>,
+    acknowledger: Acknowledger,
+    /// What waits to be handed on together.
+    batch: Vec<Item>,
+    unstored: Unstored,
+    /// When the messages at hand were received.
+    now: DateTime<Utc>,
+}
+
+/// Messages that go no further: printed and not stored, or not wanted.
+#[derive(Debug, Default)]
+struct Unstored {
+    shown: u64,
+    skipped: u64,
+    acks: Vec<Ack>,
+}
+
+impl Unstored {
+    fn show(&mut self, ticket: Option<Ticket>) {
+        self.shown += 1;
+        self.acks.extend(ticket.map(|ticket| ticket.ack));
+    }
+
+    fn skip(&mut self, ack: Option<Ack>) {
+        self.skipped += 1;
+        self.acks.extend(ack);
+    }
+}
+
+/// The parts of a [`Plan`] that say what becomes of a message.
+pub(crate) struct IntakePlan {
+    pub(crate) output: OutputPlan,
+    pub(crate) payload: crate::decode::PayloadMode,
+    pub(crate) fields: FieldsPlan,
+    pub(crate) thinning: Thinning,
+    pub(crate) selection: Selection,
+}
+
+impl Plan {
+    /// Takes the parts that say what becomes of a message.
+    pub(crate) fn take_intake(&mut self) -> IntakePlan {
+        IntakePlan {
+            output: std::mem::take(&mut self.output),
+            payload: self.payload,
+            fields: std::mem::take(&mut self.fields),
+            thinning: self.thinning,
+            selection: std::mem::take(&mut self.selection),
+        }
+    }
+}
+
+impl Intake {
+    /// Returns an intake of messages from `broker` into `queue`.
+    ///
+    /// # Errors
+    /// A thread that can't be started.
+    pub(crate) fn new(
+        plan: IntakePlan,
+        broker: &str,
+        queue: Option<Arc<Queue>>,
+        acknowledger: Acknowledger,
+        counts: Arc<Counts>,
+        messages: Messages,
+    ) -> Result<Self> {
+        Ok(Self {
+            output: Output::new(plan.output, broker)?,
+            decoder: Decoder::new(plan.payload, plan.fields, broker.to_owned()),
+            thinner: Thinner::new(plan.thinning),
+            selector: Selector::new(plan.selection),
+            messages,
+            counts,
+            queue,
+            acknowledger,
+            batch: Vec::new(),
+            unstored: Unstored::default(),
+            now: Utc::now(),
+        })
+    }
+
+    /// What comes from here on was received now.
+    pub(crate) fn begin(&mut self) {
+        self.now = Utc::now();
+    }
+
+    /// Whether nothing more should be received for now.
+    pub(crate) fn is_full(&self) -> bool {
+        match &self.queue {
+            Some(queue) => queue.is_full(),
+            // What is only printed is held up by who reads it; nothing is left out.
+            None => self.output.is_full(),
+        }
+    }
+
+    /// Whether messages are stored.
+    pub(crate) fn stores(&self) -> bool {
+        self.queue.is_some()
+    }
+
+    /// Takes a message.
+    pub(crate) fn message(&mut self, message: Message, ticket: Option<Ticket>) {
+        failpoint::pass(Point::BeforeReceive);
+        let choice = self.selector.choose(&message);
+        match choice {
+            Choice::Take | Choice::Show => self.output.message(&message, self.now, &self.messages),
+            Choice::Skip => {}
+            Choice::Leave => return,
+        }
+        if choice != Choice::Take {
+            self.unstored.skip(ticket.map(|ticket| ticket.ack));
+            return;
+        }
+        if self.queue.is_none() && self.output.shows_messages() {
+            self.unstored.show(ticket);
+            return;
+        }
+        let skips = self.decoder.skips(&message);
+        let entry = self.decoder.entry(message, self.now);
+        match &entry {
+            Entry::Reading(reading) => self.output.reading(reading),
+            Entry::Rejection(rejection) => self.messages.rejection(rejection),
+        }
+        let thinned = match (&mut self.thinner, &entry) {
+            (Some(thinner), Entry::Reading(reading)) => !skips && !thinner.keeps(reading),
+            _ => false,
+        };
+        if skips || thinned {
+            self.unstored.skip(ticket.map(|ticket| ticket.ack));
+            return;
+        }
+        let after = match ticket {
+            None => After::Nothing,
+            Some(Ticket { ack, hold: None }) => After::Acknowledge(ack),
+            Some(Ticket {
+                ack,
+                hold: Some((session, fingerprint)),
+            }) => After::Hold(ack, session, fingerprint),
+        };
+        self.batch.push(Item {
+            entry: Some(entry),
+            after,
+        });
+    }
+
+    /// Takes a message that was taken before: it is acknowledged once that one is on disk.
+    pub(crate) fn message_again(&mut self, ack: Option<Ack>) {
+        self.counts.received_again();
+        if let Some(ack) = ack {
+            self.batch.push(Item::only(After::Acknowledge(ack)));
+        }
+    }
+
+    /// Keeps what is known of a message that was too large. It is acknowledged already: nothing of it could be taken a second
+    /// time.
+    pub(crate) fn passed_over(&mut self, message: &Message, size: usize, limit: usize) {
+        let entry = self.decoder.passed_over(message, size, limit, self.now);
+        if let Entry::Rejection(rejection) = &entry {
+            self.messages.rejection(rejection);
+        }
+        self.batch.push(Item {
+            entry: Some(entry),
+            after: After::Nothing,
+        });
+    }
+
+    /// Takes a change of a session.
+    pub(crate) fn change(&mut self, after: After) {
+        self.batch.push(Item::only(after));
+    }
+
+    /// Hands on what was taken since the last call, together.
+    pub(crate) fn hand_on(&mut self) {
+        self.output.flush();
+        self.finish_unstored();
+        if self.batch.is_empty() {
+            return;
+        }
+        let entries = || self.batch.iter().filter_map(|item| item.entry.as_ref());
+        // Before anybody else can count them on.
+        self.counts.received(entries().count() as u64);
+        if let Some(queue) = &self.queue {
+            queue.extend(self.batch.drain(..));
+            failpoint::pass(Point::AfterReceive);
+            return;
+        }
+        let rejected = entries().filter(|entry| entry.as_rejection().is_some());
+        let rejected = rejected.count() as u64;
+        self.counts.settled(Stored {
+            stored: entries().count() as u64 - rejected,
+            rejected,
+            ..Stored::default()
+        });
+        let mut group: Group = self.batch.drain(..).collect();
+        group.answer(&self.acknowledger);
+    }
+
+    /// Acknowledges what goes no further.
+    fn finish_unstored(&mut self) {
+        let Unstored {
+            shown,
+            skipped,
+            acks,
+        } = std::mem::take(&mut self.unstored);
+        if shown + skipped == 0 {
+            return;
+        }
+        self.counts.received(shown + skipped);
+        self.counts.settled(Stored {
+            stored: shown,
+            skipped,
+            ..Stored::default()
+        });
+        self.acknowledger.acknowledge(&acks);
+    }
+}

@@ -1,0 +1,499 @@
+//! Receives messages from a broker, over one connection after the other, and gives them to the intake.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use iot_cli::{Notices, Signals, debug};
+use iot_core::{AckToken, Connection, Error, Event, Handle, Message, PacketId, Protocol};
+use tokio::time::{Instant, sleep_until};
+
+use super::broker_session::{BrokerSession, Connected};
+use super::drain::drain;
+use super::intake::{Intake, Ticket};
+use crate::acknowledge::{Ack, Acknowledger, Release};
+use crate::args::Plan;
+use crate::counts::Counts;
+use crate::decode::select::TimedOut;
+use crate::failpoint::{self, Point};
+use crate::output::Messages;
+use crate::queue::After;
+use crate::session::saved_session::{State, fall_back};
+use crate::session::session_taken_over::{self, LostEarly};
+use crate::sink::Sink;
+use crate::target::Destination;
+
+/// How long the broker may take to close the connection, and to answer what was asked before.
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Receives from a broker until the end.
+pub(crate) struct Subscriber {
+    connection: Connection,
+    handle: Handle,
+    notices: Notices,
+    fail_fast: bool,
+    /// The broker has accepted a connection.
+    connected: bool,
+    /// The way to the store; none where nothing is stored.
+    sink: Option<Sink>,
+    session: BrokerSession,
+    lost_early: LostEarly,
+    intake: Intake,
+    /// Reading from the broker goes on.
+    reading: bool,
+}
+
+/// Why receiving ended.
+enum End {
+    /// By a signal, because nobody reads what is printed, or because there is all that was wanted.
+    Asked,
+    /// The time is over.
+    TimedOut,
+    /// What stores can't go on.
+    Store(Result<()>),
+}
+
+impl Subscriber {
+    /// Returns a subscriber that stores in `destination`.
+    ///
+    /// # Errors
+    /// What is wrong with the configuration, and a thread that can't be started.
+    pub(crate) fn new(
+        mut plan: Plan,
+        mut destination: Destination,
+        durable: Option<State>,
+        counts: Arc<Counts>,
+        messages: &Messages,
+    ) -> Result<Self> {
+        let intake = plan.take_intake();
+        let connection = Connection::new(plan.config)?;
+        let handle = connection.handle();
+        debug(&handle);
+        let (session, held) = BrokerSession::open(
+            connection.config(),
+            &mut destination,
+            plan.subscriptions,
+            plan.properties,
+            durable,
+        )?;
+        handle.hold(
+            held.into_iter()
+                .map(|(id, fingerprint)| (PacketId(id), fingerprint)),
+        );
+        let acknowledger = Acknowledger::broker(handle.clone());
+        let sink = Sink::start(destination, acknowledger.clone(), &counts, messages)?;
+        let address = connection.config().address();
+        let queue = sink.as_ref().map(|sink| Arc::clone(&sink.queue));
+        let mut subscriber = Self {
+            intake: Intake::new(
+                intake,
+                &address,
+                queue,
+                acknowledger,
+                counts,
+                messages.clone(),
+            )?,
+            notices: Notices::new(address),
+            handle,
+            connection,
+            fail_fast: plan.fail_fast,
+            connected: false,
+            sink,
+            session,
+            lost_early: LostEarly::default(),
+            reading: true,
+        };
+        subscriber.session.connecting(messages)?;
+        Ok(subscriber)
+    }
+
+    /// Receives until a signal comes, there is what was wanted, or the time is over; then stores what was received and
+    /// reports how much that was.
+    ///
+    /// # Errors
+    /// A broker that refuses for good, a store that breaks, and readings that could not be stored in time; [`TimedOut`].
+    pub(crate) async fn run(
+        mut self,
+        mut signals: Signals,
+        deadline: Option<Instant>,
+    ) -> Result<()> {
+        let received = self.receive(&mut signals, deadline).await;
+        self.intake.counts.gauges.stopping();
+        if received.is_ok() {
+            self.finish_requests().await?;
+        }
+        let stored = match &received {
+            Ok(End::Store(_)) => Ok(()),
+            _ => self.store_rest(&mut signals).await,
+        };
+        self.session.disconnect(&self.handle);
+        // A broker that doesn't answer the DISCONNECT changes nothing.
+        let _ = tokio::time::timeout(DISCONNECT_TIMEOUT, async {
+            while let Some(event) = self.connection.next().await {
+                self.intake.messages.debug(&self.handle, &event);
+            }
+        })
+        .await;
+        self.intake.output.finish(&self.intake.messages);
+        let totals = self.intake.counts.totals();
+        if self.connected || totals.found > 0 {
+            let spools = self.sink.as_ref().is_some_and(|sink| sink.spool.is_some());
+            let messages = &self.intake.messages;
+            messages.say(&totals.line(self.sink.is_some(), spools));
+        }
+        match received? {
+            End::Asked => stored,
+            End::TimedOut => stored.and(Err(TimedOut.into())),
+            End::Store(result) => result,
+        }
+    }
+
+    /// What was asked of the broker goes before the DISCONNECT.
+    async fn finish_requests(&mut self) -> Result<()> {
+        let timeout = tokio::time::sleep(DISCONNECT_TIMEOUT);
+        tokio::pin!(timeout);
+        while self.handle.unacknowledged() > 0 && !self.session.no_room {
+            tokio::select! {
+                event = self.connection.next() => match event {
+                    Some(event) => self.events(event)?,
+                    None => break,
+                },
+                () = &mut timeout => break,
+            }
+        }
+        Ok(())
+    }
+
+    async fn receive(&mut self, signals: &mut Signals, deadline: Option<Instant>) -> Result<End> {
+        let second = Duration::from_secs(1);
+        let mut seconds = tokio::time::interval_at(Instant::now() + second, second);
+        let printer = self.intake.output.printer();
+        loop {
+            self.intake.counts.gauges.receiving.beat();
+            if self.intake.selector.has_ended() {
+                return Ok(End::Asked);
+            }
+            self.set_reading();
+            let queue = self.sink.as_ref().map(|sink| Arc::clone(&sink.queue));
+            let room = async {
+                match &queue {
+                    Some(queue) => queue.room().await,
+                    None => std::future::pending().await,
+                }
+            };
+            let ended = async {
+                match &mut self.sink {
+                    Some(sink) => sink.ended().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                event = self.connection.next(), if !self.session.no_room => match event {
+                    Some(event) => self.events(event)?,
+                    None => bail!("the connection has ended"),
+                },
+                forgotten = self.session.forgotten() => {
+                    if forgotten {
+                        self.subscribe()?;
+                    }
+                }
+                () = room, if !self.reading => {}
+                () = printer.progress() => {
+                    if self.intake.output.is_closed() && self.sink.is_none() {
+                        return Ok(End::Asked);
+                    }
+                }
+                result = ended => return Ok(End::Store(result)),
+                () = signals.next() => return Ok(End::Asked),
+                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
+                    return Ok(End::TimedOut);
+                }
+                // In any case, for the next round shows that this task goes on.
+                _ = seconds.tick() => self.second()?,
+            }
+        }
+    }
+
+    /// Does what is done each second.
+    fn second(&mut self) -> Result<()> {
+        if self.intake.output.tells_rate() {
+            self.intake.output.tell_rate();
+        }
+        if self.session.no_room {
+            return self.session.connecting(&self.intake.messages);
+        }
+        match &mut self.session.durable {
+            Some(durable) => durable.catch_up(),
+            None => Ok(()),
+        }
+    }
+
+    /// Handles the event and all that came with it, and hands on what they brought.
+    fn events(&mut self, event: Event) -> Result<()> {
+        self.intake.begin();
+        let mut next = Some(event);
+        while let Some(event) = next {
+            self.event(event)?;
+            next = self.connection.try_next();
+        }
+        self.intake.hand_on();
+        for removal in self.intake.selector.take_removals() {
+            let topic = removal.topic.clone();
+            if self.handle.publish(removal).is_err() {
+                self.intake.selector.not_removed(&topic);
+            }
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, event: Event) -> Result<()> {
+        if let Event::ConnectFailed(_) | Event::Disconnected(_) = &event {
+            self.intake.counts.gauges.disconnected();
+        }
+        self.intake.messages.debug(&self.handle, &event);
+        if let Event::Disconnected(Err(error)) = &event {
+            if self.fall_back(error)? {
+                return Ok(());
+            }
+            let id = self.handle.client_id();
+            if let Some(taken) =
+                session_taken_over::ends(error, &self.connection.config().address(), &id)
+            {
+                return Err(taken);
+            }
+            if let Some(line) = self.lost_early.line(error, &id) {
+                self.intake.messages.say(&line);
+            }
+            self.session.connecting(&self.intake.messages)?;
+        }
+        if let Some(notice) = self.notices.line(&event) {
+            let is_final = match &event {
+                Event::ConnectFailed(error) | Event::Disconnected(Err(error)) => {
+                    self.fail_fast || error.is_permanent()
+                }
+                _ => false,
+            };
+            if !is_final {
+                self.intake.messages.say(&notice);
+            }
+        }
+        match event {
+            Event::Connected(ack) => {
+                self.connected = true;
+                self.intake.decoder.set_client(self.handle.client_id());
+                self.intake.counts.gauges.connected();
+                self.intake.messages.connected(ack.code.0);
+                self.lost_early.connected();
+                match self.session.connected(ack.session_present) {
+                    Connected::Subscribe => self.subscribe()?,
+                    Connected::Forget(change) => self.intake.change(change),
+                    Connected::Wait => {}
+                }
+            }
+            Event::Subscribed(ack) => {
+                let Intake {
+                    counts, messages, ..
+                } = &self.intake;
+                self.session.subscribed(&ack, counts, messages)?;
+                self.intake.selector.answered();
+            }
+            Event::Unsubscribed(_) => {
+                self.session.unsubscribed()?;
+                self.intake.selector.answered();
+            }
+            Event::Received { message, token } => self.message(message, token),
+            Event::Duplicate(_) => self.intake.message_again(None),
+            Event::PassedOver {
+                message,
+                size,
+                limit,
+            } => self.intake.passed_over(&message, size, limit),
+            Event::Released { token, .. } => {
+                failpoint::pass(Point::BeforePubrel);
+                match self.session.released() {
+                    None => {
+                        self.handle.release(&token);
+                        failpoint::pass(Point::AfterPubrel);
+                    }
+                    Some(key) => {
+                        let change = After::Release(Release::Broker(token), key);
+                        self.intake.change(change);
+                    }
+                }
+            }
+            Event::ConnectFailed(error) | Event::Disconnected(Err(error))
+                if self.fail_fast || error.is_permanent() =>
+            {
+                return Err(self.notices.failure(error));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Asks for messages, as far as the session doesn't have that already.
+    fn subscribe(&mut self) -> Result<()> {
+        let selector = &mut self.intake.selector;
+        if !self
+            .session
+            .subscribe(&self.handle, selector.unsubscribe())?
+        {
+            self.intake.counts.gauges.subscribed(0);
+            selector.answered();
+        }
+        Ok(())
+    }
+
+    /// Tries another version of the protocol where the broker didn't take the one before; returns whether it does.
+    fn fall_back(&mut self, error: &Error) -> Result<bool> {
+        let tried = self.connection.config().protocol;
+        let durable = self.session.durable.as_ref();
+        let durable = durable.filter(|durable| durable.falls_back);
+        let Some(next) = durable.and_then(|_| fall_back(tried, error)) else {
+            return Ok(false);
+        };
+        if next == Protocol::V311 {
+            let address = self.connection.config().address();
+            self.intake.messages.say(&format_args!(
+                "broker `{address}` doesn't take {tried}; trying {next}"
+            ));
+        }
+        self.connection.set_protocol(next)?;
+        Ok(true)
+    }
+
+    fn message(&mut self, message: Message, token: Option<AckToken>) {
+        if let Some(token) = token.filter(AckToken::is_again) {
+            failpoint::pass(Point::BeforeReceive);
+            // It waits for its commit, or is committed.
+            self.intake.message_again(Some(Ack::Broker(token)));
+            return;
+        }
+        if token.is_some_and(|token| token.is_instead()) {
+            self.intake.messages.say(&format_args!(
+                "the broker has lost what it knew: it sends another message under a packet ID that is in use; it is stored"
+            ));
+        }
+        let ticket = token.map(|token| Ticket {
+            ack: Ack::Broker(token),
+            hold: self.session.hold(&message),
+        });
+        self.intake.message(message, ticket);
+    }
+
+    /// Reads from the broker as long as there is room for what comes.
+    fn set_reading(&mut self) {
+        let full = self.intake.is_full();
+        if self.reading == full {
+            self.reading = !full;
+            self.connection.set_reading(self.reading);
+            let unread = full && !self.intake.stores();
+            self.intake.counts.gauges.set_unread(unread);
+        }
+    }
+
+    /// After the end of receiving: stores what was received, acknowledges it, and gives up after a while or a second
+    /// signal.
+    async fn store_rest(&mut self, signals: &mut Signals) -> Result<()> {
+        self.intake.begin();
+        while let Some(event) = self.connection.try_next() {
+            self.intake.messages.debug(&self.handle, &event);
+            match event {
+                Event::Received { message, token } => self.message(message, token),
+                Event::PassedOver {
+                    message,
+                    size,
+                    limit,
+                } => self.intake.passed_over(&message, size, limit),
+                _ => {}
+            }
+        }
+        self.intake.hand_on();
+        self.connection.set_reading(false);
+        let Some(sink) = &mut self.sink else {
+            return Ok(());
+        };
+        let Intake {
+            counts, messages, ..
+        } = &self.intake;
+        let (session, handle) = (&self.session, &self.handle);
+        let mut connected = !session.no_room;
+        let drained = drain(sink, counts, messages, signals, || {
+            session.disconnect(handle);
+        });
+        tokio::pin!(drained);
+        loop {
+            tokio::select! {
+                result = &mut drained => return result,
+                // Acknowledgements go out meanwhile.
+                event = self.connection.next(), if connected => {
+                    connected = event.is_some();
+                    if let Some(event) = event {
+                        messages.debug(handle, &event);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use iot_store::sqlite::SqliteStore;
+    use testkit::ScriptedPeer;
+
+    use super::*;
+    use crate::args::Args;
+    use crate::counts::Totals;
+    use crate::target::Target;
+
+    /// The command line knows no such limit before MQTT 5, whose brokers obey it; the library does.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_message_that_is_too_large_is_told_kept_and_in_the_sum() {
+        let peer = ScriptedPeer::listen();
+        let port = peer.port().to_string();
+        let broker = std::thread::spawn(move || {
+            let mut broker = peer.accept();
+            broker.read_packet();
+            broker.send(&[0x20, 2, 0, 0]);
+            let subscribe = broker.read_packet();
+            broker.send(&[0x90, 3, subscribe[2], subscribe[3], 1]);
+            let mut large = vec![0x32, 0xc8, 1, 0, 1, b't', 0, 1];
+            large.resize(203, b'1');
+            broker.send(&large);
+            broker.send(b"\x32\x08\x00\x01t\x00\x021.5");
+            broker.expect(&[0x40, 2, 0, 1, 0x40, 2, 0, 2]);
+            assert_eq!(broker.read_packet()[0], 0xe0);
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("iot.db");
+        let args = ["iot-sub", "-p", &port, "-q", "1", "-C", "1"];
+        let mut plan = Args::try_parse_from(args).unwrap().plan().unwrap();
+        plan.config.maximum_packet_size = 100;
+        let destination = Destination::Direct(Target::Journal {
+            journal: Box::new(SqliteStore::open(&file).unwrap()),
+            name: "iot.db".to_owned(),
+        });
+        let (counts, messages) = (Arc::new(Counts::default()), Messages::new().unwrap());
+        let subscriber = Subscriber::new(plan, destination, None, Arc::clone(&counts), &messages);
+        let signals = Signals::listen().unwrap();
+        subscriber.unwrap().run(signals, None).await.unwrap();
+        broker.join().unwrap();
+
+        let expected = Totals {
+            received: 2,
+            stored: 1,
+            rejected: 1,
+            ..Totals::default()
+        };
+        assert_eq!(counts.totals(), expected);
+        let kept = rusqlite::Connection::open(&file).unwrap().query_row(
+            "SELECT topic, length, reason FROM sensors_rejected",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        );
+        let reason = "its packet of 203 bytes is larger than the limit of 100".to_owned();
+        assert_eq!(kept.unwrap(), ("t".to_owned(), 203, reason));
+    }
+}
