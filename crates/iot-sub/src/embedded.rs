@@ -23,26 +23,27 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use iot_cli::Signals;
+use iot_core::PacketId;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use self::admission::Admission;
 use self::broker::{Broker, MAX_CLIENTS};
 use self::connection::Connection;
-use self::gateway::{Gateway, Parts};
-use self::sessions::Sessions;
+use self::gateway::{Arrival, Gateway, Parts};
+use self::sessions::{BROKER, Sessions, session_key};
 use crate::acknowledge::Acknowledger;
 use crate::args::{Plan, StoreUrl};
 use crate::counts::Counts;
 use crate::decode::select::TimedOut;
 use crate::output::Messages;
 use crate::pipeline::{Intake, drain};
+use crate::queue::After;
 use crate::sink::Sink;
 use crate::target::Destination;
 
-/// What the embedded broker is called on disk.
-const BROKER: &str = "embedded";
 /// How long clients may take to be told what is on disk.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(4);
 /// How long to wait where no connection can be accepted.
@@ -104,7 +105,7 @@ impl Embedded {
     async fn start(
         mut plan: Plan,
         listen: SocketAddr,
-        mut destination: Destination,
+        destination: Destination,
         counts: Arc<Counts>,
         messages: &Messages,
     ) -> Result<Self> {
@@ -117,8 +118,11 @@ impl Embedded {
         let admission = Arc::new(Admission::default());
         let broker = Broker::start(&dir, Arc::clone(&admission)).await?;
         let sessions = Sessions::default();
-        let notes_ids = false;
-        let _ = &mut destination;
+        let held = destination.held_at(BROKER)?;
+        let notes_ids = held.is_some();
+        for (client_id, id, fingerprint) in held.into_iter().flatten() {
+            sessions.load(&client_id, PacketId(id), fingerprint);
+        }
         let acknowledger = Acknowledger::clients();
         let sink = Sink::start(destination, acknowledger.clone(), &counts, messages)?;
         let queue = sink.as_ref().map(|sink| Arc::clone(&sink.queue));
@@ -142,6 +146,14 @@ impl Embedded {
             messages: messages.clone(),
             notes_ids,
         });
+        for client_id in gateway.sessions.clients() {
+            // Its session has ended meanwhile, or was lost.
+            if !broker.has_session(&client_id).await {
+                gateway.sessions.forget(&client_id);
+                let change = After::Forget(session_key(&client_id), oneshot::channel().0);
+                gateway.take(&mut vec![Arrival::Change(change)]);
+            }
+        }
         messages.say(&format_args!("broker listens on {address}"));
         messages.connected(0);
         counts.gauges.connected();

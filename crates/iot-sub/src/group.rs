@@ -2,7 +2,7 @@
 //! broker once that is on disk.
 
 use iot_store::Entry;
-use iot_store::sqlite::held::Change;
+use iot_store::sqlite::held::{Change, SessionChange};
 use tokio::sync::oneshot;
 
 use crate::acknowledge::{Ack, Acknowledger, Release};
@@ -13,7 +13,7 @@ use crate::queue::{After, Item};
 #[derive(Debug, Default)]
 pub(crate) struct Group {
     pub(crate) entries: Vec<Entry>,
-    pub(crate) changes: Vec<Change>,
+    pub(crate) changes: Vec<SessionChange>,
     acks: Vec<Ack>,
     releases: Vec<Release>,
     /// Who waits until the session is forgotten.
@@ -27,16 +27,19 @@ impl Group {
         match after {
             After::Nothing => {}
             After::Acknowledge(token) => self.acks.push(token),
-            After::Hold(token, _session, fingerprint) => {
-                self.changes.push(Change::Hold(token.id().0, fingerprint));
-                self.acks.push(token);
+            After::Hold(ack, session, fingerprint) => {
+                let change = Change::Hold(ack.id().0, fingerprint);
+                self.changes.push(SessionChange { session, change });
+                self.acks.push(ack);
             }
-            After::Release(token, _session) => {
-                self.changes.push(Change::Release(token.id().0));
-                self.releases.push(token);
+            After::Release(release, session) => {
+                let change = Change::Release(release.id().0);
+                self.changes.push(SessionChange { session, change });
+                self.releases.push(release);
             }
-            After::Forget(_session, sender) => {
-                self.changes.push(Change::Forget);
+            After::Forget(session, sender) => {
+                let change = Change::Forget;
+                self.changes.push(SessionChange { session, change });
                 self.forgotten.push(sender);
             }
         }

@@ -7,6 +7,8 @@ use anyhow::{Result, bail};
 use iot_cli::Signals;
 use iot_store::mongodb::{MongoStore, Report};
 use iot_store::sqlite::SqliteStore;
+#[cfg(feature = "embedded")]
+use iot_store::sqlite::held::HeldId;
 use iot_store::sqlite::held::{Held, SessionKey};
 use iot_store::{Failure, Store};
 
@@ -67,15 +69,27 @@ impl Destination {
         }
     }
 
-    /// Has the journal keep the changes of this session, and returns what it holds already; nothing where there is no
-    /// journal.
+    /// Returns the packet identifiers that the sessions at a broker hold; `None` where there is no file for them.
     ///
     /// # Errors
     /// The file can't be read.
-    pub(crate) fn resume(&mut self, key: &SessionKey) -> Result<Option<Held>> {
+    #[cfg(feature = "embedded")]
+    pub(crate) fn held_at(&self, broker: &str) -> Result<Option<Vec<HeldId>>> {
         match self {
-            Self::Direct(Target::Journal { journal, .. }) => journal.resume(key).map(Some),
-            Self::Spooled { spool, .. } => spool.resume(key).map(Some),
+            Self::Direct(Target::Journal { journal, .. }) => journal.held_at(broker).map(Some),
+            Self::Spooled { spool, .. } => spool.held_at(broker).map(Some),
+            Self::Nowhere | Self::Direct(Target::Store(_)) => Ok(None),
+        }
+    }
+
+    /// Returns the packet identifiers that a session holds; `None` where there is no file for them.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub(crate) fn held(&self, key: &SessionKey) -> Result<Option<Held>> {
+        match self {
+            Self::Direct(Target::Journal { journal, .. }) => journal.held(key).map(Some),
+            Self::Spooled { spool, .. } => spool.held(key).map(Some),
             Self::Nowhere | Self::Direct(Target::Store(_)) => Ok(None),
         }
     }

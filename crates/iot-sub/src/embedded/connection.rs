@@ -19,12 +19,11 @@ use super::broker::MAX_PACKET_SIZE;
 use super::downstream::Downstream;
 use super::fault::Fault;
 use super::gateway::{Arrival, Gateway, Phase};
-use super::sessions::Taken;
+use super::sessions::{HeldIds, Taken, session_key};
 use super::upstream::{Connecting, Farewell, State, Upstream, body};
-use super::{BROKER, will};
+use super::will;
 use crate::acknowledge::ClientAcks;
 use crate::queue::After;
-use iot_store::sqlite::held::SessionKey;
 
 /// Bytes read at once: the least, and the most they double to.
 const READ: (usize, usize) = (4 * 1024, 64 * 1024);
@@ -427,7 +426,7 @@ impl Connection {
                     self.gateway.take(&mut vec![Arrival::Change(change)]);
                 }
             }
-            ids = super::sessions::HeldIds::default();
+            ids = HeldIds::default();
         }
         self.publish_will(&mut client, end, ends);
         if let Some(session) = client.session {
@@ -494,14 +493,6 @@ impl Connection {
         }
         let _ = self.client.stream.shutdown().await;
     }
-}
-
-/// Whose session it is on disk.
-fn session_key(client_id: &str) -> Arc<SessionKey> {
-    Arc::new(SessionKey {
-        broker: BROKER.to_owned(),
-        client_id: client_id.to_owned(),
-    })
 }
 
 impl Side {

@@ -8,10 +8,21 @@ use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use iot_core::PacketId;
+use iot_store::sqlite::held::SessionKey;
 use tokio::sync::{Notify, watch};
 
+/// What the embedded broker is called on disk.
+pub(super) const BROKER: &str = "embedded";
 /// Payloads of one client between PUBLISH and PUBREL, at most: the broker keeps them in memory.
 const HALF_OPEN_LIMIT: usize = 64 << 20;
+
+/// Whose session it is on disk.
+pub(super) fn session_key(client_id: &str) -> Arc<SessionKey> {
+    Arc::new(SessionKey {
+        broker: BROKER.to_owned(),
+        client_id: client_id.to_owned(),
+    })
+}
 
 /// What a session knows of messages that the client may send again.
 #[derive(Debug, Default)]

@@ -59,14 +59,14 @@ impl BrokerSession {
     /// The file can't be read.
     pub(super) fn open(
         config: &ClientConfig,
-        destination: &mut Destination,
+        destination: &Destination,
         subscriptions: Vec<Subscription>,
         properties: PacketProperties,
         durable: Option<State>,
     ) -> Result<(Self, Held)> {
         let (noted, held) = match session_key(config) {
             None => (Noted::Never, Held::new()),
-            Some(key) => match destination.resume(&key)? {
+            Some(key) => match destination.held(&key)? {
                 None => (Noted::Never, Held::new()),
                 Some(held) if held.is_empty() => (Noted::None(Arc::new(key)), held),
                 Some(held) => (Noted::Some(Arc::new(key)), held),

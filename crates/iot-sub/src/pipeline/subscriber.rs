@@ -60,7 +60,7 @@ impl Subscriber {
     /// What is wrong with the configuration, and a thread that can't be started.
     pub(crate) fn new(
         mut plan: Plan,
-        mut destination: Destination,
+        destination: Destination,
         durable: Option<State>,
         counts: Arc<Counts>,
         messages: &Messages,
@@ -71,7 +71,7 @@ impl Subscriber {
         debug(&handle);
         let (session, held) = BrokerSession::open(
             connection.config(),
-            &mut destination,
+            &destination,
             plan.subscriptions,
             plan.properties,
             durable,

@@ -4,6 +4,7 @@
 //! so it stays there for the next run. Neither the store has to be there, nor is a file made that isn't.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use iot_cli::{Notices, Signals};
@@ -12,7 +13,7 @@ use iot_core::{
 };
 use iot_store::mongodb;
 use iot_store::sqlite::SqliteStore;
-use iot_store::sqlite::held::{Change, SessionKey};
+use iot_store::sqlite::held::{Change, SessionChange, SessionKey};
 
 use crate::args::{Plan, StoreUrl};
 use crate::output::Messages;
@@ -124,12 +125,14 @@ fn release(
     key: &SessionKey,
     messages: &Messages,
 ) -> Result<Option<(u64, String)>> {
-    let none = [Change::Forget];
+    let none = [SessionChange {
+        session: Arc::new(key.clone()),
+        change: Change::Forget,
+    }];
     if let StoreUrl::Sqlite(path) = &plan.store
         && path.exists()
     {
         let mut file = SqliteStore::open_with(path, &[])?;
-        file.resume(key)?;
         file.commit_with(&[], &none)?;
         return Ok(None);
     }
@@ -144,7 +147,6 @@ fn release(
         return Ok(None);
     }
     let mut spool = Spool::open(&path, &|line| messages.say(&line))?;
-    spool.resume(key)?;
     spool.commit_with(&[], &none, 0)?;
     Ok(Some((spool.len(), spool.name())))
 }

@@ -12,7 +12,9 @@ use iot_store::Entry;
 use iot_store::sqlite::Damaged;
 use iot_store::sqlite::disk::{self, FileId};
 use iot_store::sqlite::failure::explain;
-use iot_store::sqlite::held::{self, Change, Held, SessionKey};
+#[cfg(feature = "embedded")]
+use iot_store::sqlite::held::HeldId;
+use iot_store::sqlite::held::{self, Held, SessionChange, SessionKey};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use super::connection::connect;
@@ -41,8 +43,6 @@ pub(crate) struct Spool {
     last: Seq,
     /// For encoding.
     buffer: Vec<u8>,
-    /// Whose changes are kept.
-    session: Option<SessionKey>,
     /// Which file that was when it was opened.
     file_id: Option<FileId>,
     _lock: Lock,
@@ -94,7 +94,6 @@ impl Spool {
             trimmed,
             last,
             buffer: Vec::new(),
-            session: None,
             file_id: disk::file_id(path),
             _lock: lock,
         })
@@ -127,14 +126,21 @@ impl Spool {
         Ok(())
     }
 
-    /// Keeps the changes of this session from now on; returns what it holds already.
+    /// Returns the packet identifiers that a session holds.
     ///
     /// # Errors
     /// The file can't be read.
-    pub(crate) fn resume(&mut self, key: &SessionKey) -> anyhow::Result<Held> {
-        let held = held::read(&self.connection, key).map_err(|error| self.failed(error))?;
-        self.session = Some(key.clone());
-        Ok(held)
+    pub(crate) fn held(&self, key: &SessionKey) -> anyhow::Result<Held> {
+        held::read(&self.connection, key).map_err(|error| self.failed(error))
+    }
+
+    /// Returns the packet identifiers that the sessions at a broker hold.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    #[cfg(feature = "embedded")]
+    pub(crate) fn held_at(&self, broker: &str) -> anyhow::Result<Vec<HeldId>> {
+        held::read_all(&self.connection, broker).map_err(|error| self.failed(error))
     }
 
     /// Returns for which other store there are entries in it.
@@ -174,7 +180,7 @@ impl Spool {
     pub(crate) fn commit_with(
         &mut self,
         entries: &[Entry],
-        changes: &[Change],
+        changes: &[SessionChange],
         trim: Seq,
     ) -> anyhow::Result<Seq> {
         self.commit_all(entries, changes, trim)
@@ -194,7 +200,7 @@ impl Spool {
     fn commit_all(
         &mut self,
         entries: &[Entry],
-        changes: &[Change],
+        changes: &[SessionChange],
         trim: Seq,
     ) -> rusqlite::Result<Seq> {
         let transaction = self
@@ -217,9 +223,7 @@ impl Spool {
             insert.execute((last, &self.buffer[..]))?;
         }
         drop(insert);
-        if let Some(key) = &self.session {
-            held::apply(&transaction, key, changes)?;
-        }
+        held::apply(&transaction, changes)?;
         transaction.commit()?;
         (self.trimmed, self.last) = (trim, last);
         // One large message doesn't keep its room for ever.

@@ -34,6 +34,7 @@
 //! already, and only its acknowledgement is due. Where we die, or the PUBACK may have left, it is stored again.
 
 use std::num::NonZeroU16;
+use std::sync::Arc;
 
 use rusqlite::{Connection, params};
 
@@ -66,6 +67,35 @@ pub enum Change {
     Forget,
 }
 
+/// A change, and whose session it belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionChange {
+    /// The session.
+    pub session: Arc<SessionKey>,
+    /// The change.
+    pub change: Change,
+}
+
+/// A packet identifier that is held: its client, itself, and its message's fingerprint.
+pub type HeldId = (String, NonZeroU16, u64);
+
+/// Returns the packet identifiers that the sessions at a broker hold.
+pub fn read_all(connection: &Connection, broker: &str) -> rusqlite::Result<Vec<HeldId>> {
+    let held = "SELECT client_id, packet_id, fingerprint FROM held WHERE broker = ?";
+    let mut held = connection.prepare(held)?;
+    let rows = held.query_map([broker], |row| {
+        Ok((row.get(0)?, row.get::<_, u16>(1)?, row.get::<_, i64>(2)?))
+    })?;
+    rows.filter_map(|row| match row {
+        Ok((client_id, id, fingerprint)) => {
+            let id = NonZeroU16::new(id)?;
+            Some(Ok((client_id, id, fingerprint.cast_unsigned())))
+        }
+        Err(error) => Some(Err(error)),
+    })
+    .collect()
+}
+
 /// Returns the ids that a session holds, each with its message's fingerprint.
 pub fn read(connection: &Connection, key: &SessionKey) -> rusqlite::Result<Held> {
     let held = "SELECT packet_id, fingerprint FROM held WHERE broker = ? AND client_id = ?";
@@ -81,13 +111,9 @@ pub fn read(connection: &Connection, key: &SessionKey) -> rusqlite::Result<Held>
 }
 
 /// Does the changes in their order, within the transaction that `connection` is in.
-pub fn apply(
-    connection: &Connection,
-    key: &SessionKey,
-    changes: &[Change],
-) -> rusqlite::Result<()> {
-    let SessionKey { broker, client_id } = key;
-    for change in changes {
+pub fn apply(connection: &Connection, changes: &[SessionChange]) -> rusqlite::Result<()> {
+    for SessionChange { session, change } in changes {
+        let SessionKey { broker, client_id } = &**session;
         match *change {
             Change::Hold(id, fingerprint) => connection
                 .prepare_cached("INSERT OR REPLACE INTO held VALUES (?, ?, ?, ?)")?

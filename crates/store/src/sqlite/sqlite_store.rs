@@ -9,7 +9,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::disk::{self, FileId};
 use super::failure::explain;
 use super::file::{self, Format};
-use super::held::{self, Change, Held, SessionKey};
+use super::held::{self, Held, HeldId, SessionChange, SessionKey};
 use super::insertion::{Columns, Insertion, Topics};
 use super::{field_columns, unique_ids};
 use crate::entry::Entry;
@@ -42,8 +42,6 @@ pub struct SqliteStore {
     /// Topics that are committed.
     topics: Topics,
     columns: Columns,
-    /// Whose changes are kept.
-    session: Option<SessionKey>,
     /// Which file that was when it was opened.
     file_id: Option<FileId>,
 }
@@ -79,7 +77,6 @@ impl SqliteStore {
                 has_fields,
                 keyed: false,
             },
-            session: None,
             file_id: disk::file_id(path),
         })
     }
@@ -98,31 +95,38 @@ impl SqliteStore {
         Ok(())
     }
 
-    /// Keeps the changes of this session from now on; returns what it holds already.
+    /// Returns the packet identifiers that a session holds.
     ///
     /// # Errors
     /// The file can't be read.
-    pub fn resume(&mut self, key: &SessionKey) -> anyhow::Result<Held> {
-        let held = held::read(&self.connection, key)
+    pub fn held(&self, key: &SessionKey) -> anyhow::Result<Held> {
+        held::read(&self.connection, key)
             .map_err(explain)
-            .with_context(|| format!("cannot read `{}`", self.path))?;
-        self.session = Some(key.clone());
-        Ok(held)
+            .with_context(|| format!("cannot read `{}`", self.path))
+    }
+
+    /// Returns the packet identifiers that the sessions at a broker hold.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn held_at(&self, broker: &str) -> anyhow::Result<Vec<HeldId>> {
+        held::read_all(&self.connection, broker)
+            .map_err(explain)
+            .with_context(|| format!("cannot read `{}`", self.path))
     }
 
     /// Commits `entries` and `changes`, all or none of them. When it returns they are on disk, also through a loss of power.
     /// Blocks until the disk has answered.
     ///
-    /// An entry that is there already (the same id) is left as it is, so a call can be repeated. Without a session to keep,
-    /// changes mean nothing.
+    /// An entry that is there already (the same id) is left as it is, so a call can be repeated.
     ///
     /// # Errors
     ///
     /// Nothing of this call is committed and all from before is kept. A [`Retryable`] cause (find it with
     /// `downcast_ref`) may pass, so try again later. Any other is fatal: after a failed fsync nobody knows what the disk
     /// holds, so acknowledge nothing and exit.
-    pub fn commit_with(&mut self, entries: &[Entry], changes: &[Change]) -> anyhow::Result<Stored> {
-        if entries.is_empty() && (changes.is_empty() || self.session.is_none()) {
+    pub fn commit_with(&mut self, entries: &[Entry], changes: &[SessionChange]) -> anyhow::Result<Stored> {
+        if entries.is_empty() && changes.is_empty() {
             return Ok(Stored::default());
         }
         // What is written into a file without a name nobody would ever find.
@@ -134,7 +138,7 @@ impl SqliteStore {
             .with_context(|| format!("cannot store in `{}`", self.path))
     }
 
-    fn commit_all(&mut self, entries: &[Entry], changes: &[Change]) -> rusqlite::Result<Stored> {
+    fn commit_all(&mut self, entries: &[Entry], changes: &[SessionChange]) -> rusqlite::Result<Stored> {
         if self.topics.len() > TOPICS_REMEMBERED {
             self.topics.clear();
         }
@@ -147,9 +151,7 @@ impl SqliteStore {
             insertion.insert(entry)?;
         }
         let (stored, new_topics) = insertion.finish();
-        if let Some(key) = &self.session {
-            held::apply(&transaction, key, changes)?;
-        }
+        held::apply(&transaction, changes)?;
         transaction.commit()?;
         self.topics.extend(new_topics);
         Ok(stored)

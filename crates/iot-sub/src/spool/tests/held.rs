@@ -2,8 +2,9 @@
 
 use std::io::SeekFrom;
 use std::num::NonZeroU16;
+use std::sync::Arc;
 
-use iot_store::sqlite::held::{Change, SessionKey};
+use iot_store::sqlite::held::{Change, SessionChange, SessionKey};
 use rusqlite::Connection;
 
 use super::fixture::Fixture;
@@ -19,6 +20,15 @@ fn session(client_id: &str) -> SessionKey {
     }
 }
 
+fn of(client_id: &str, changes: &[Change]) -> Vec<SessionChange> {
+    let session = Arc::new(session(client_id));
+    let change = |change: &Change| SessionChange {
+        session: Arc::clone(&session),
+        change: *change,
+    };
+    changes.iter().map(change).collect()
+}
+
 #[test]
 fn packet_ids_that_are_held_are_found_again() {
     let fixture = Fixture::new();
@@ -28,26 +38,22 @@ fn packet_ids_that_are_held_are_found_again() {
         Change::Release(packet_id(2)),
     ];
     let mut spool = fixture.open();
-    assert_eq!(spool.resume(&session("a")).unwrap(), []);
-    spool.commit_with(&[], &changes, 0).unwrap();
+    assert_eq!(spool.held(&session("a")).unwrap(), []);
+    spool.commit_with(&[], &of("a", &changes), 0).unwrap();
     drop(spool);
     let mut spool = fixture.open();
-    assert_eq!(spool.resume(&session("b")).unwrap(), []);
     assert_eq!(
-        spool.resume(&session("a")).unwrap(),
+        spool.held_at("b:1883").unwrap(),
+        [("a".to_owned(), packet_id(1), u64::MAX)]
+    );
+    assert_eq!(spool.held(&session("b")).unwrap(), []);
+    assert_eq!(
+        spool.held(&session("a")).unwrap(),
         [(packet_id(1), u64::MAX)]
     );
-    spool.commit_with(&[], &[Change::Forget], 0).unwrap();
+    spool.commit_with(&[], &of("a", &[Change::Forget]), 0).unwrap();
     drop(spool);
-    assert_eq!(fixture.open().resume(&session("a")).unwrap(), []);
-}
-
-#[test]
-fn without_a_session_nothing_is_noted() {
-    let fixture = Fixture::new();
-    let changes = [Change::Hold(packet_id(1), 1)];
-    fixture.open().commit_with(&[], &changes, 0).unwrap();
-    assert_eq!(fixture.open().resume(&session("")).unwrap(), []);
+    assert_eq!(fixture.open().held(&session("a")).unwrap(), []);
 }
 
 #[test]
@@ -60,12 +66,12 @@ fn a_file_of_version_1_is_taken_over() {
     connection.execute_batch(old).unwrap();
     drop(connection);
     let mut spool = fixture.open();
-    assert_eq!(spool.resume(&session("a")).unwrap(), []);
+    assert_eq!(spool.held(&session("a")).unwrap(), []);
     let changes = [Change::Hold(packet_id(1), 1)];
-    spool.commit_with(&[], &changes, 0).unwrap();
+    spool.commit_with(&[], &of("a", &changes), 0).unwrap();
     drop(spool);
     assert_eq!(
-        fixture.open().resume(&session("a")).unwrap(),
+        fixture.open().held(&session("a")).unwrap(),
         [(packet_id(1), 1)]
     );
 }
@@ -77,16 +83,15 @@ fn packet_ids_that_are_held_are_salvaged_and_the_store_s_name() {
     let entries = fixture.entries(0..2_000, 50);
     let mut spool = fixture.open();
     spool.supply("a").unwrap();
-    spool.resume(&key).unwrap();
     let held = [(packet_id(7), u64::MAX), (packet_id(65_535), 1)];
     let changes = held.map(|(id, fingerprint)| Change::Hold(id, fingerprint));
-    spool.commit_with(&entries, &changes, 0).unwrap();
+    spool.commit_with(&entries, &of("c", &changes), 0).unwrap();
     spool.fold().unwrap();
     drop(spool);
     fixture.write_at(SeekFrom::Start(20 * 4_096), &[0xa5; 4_096]);
     let mut spool = fixture.open();
     assert_eq!(fixture.lines.take().len(), 3);
     assert!(spool.len() < 2_000, "{}", spool.len());
-    assert_eq!(spool.resume(&key).unwrap(), held);
+    assert_eq!(spool.held(&key).unwrap(), held);
     assert!(spool.supply("b").is_err());
 }
