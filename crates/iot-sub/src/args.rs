@@ -87,8 +87,8 @@ pub(crate) struct Args {
     #[arg(default_value = "1GiB", value_name = "SIZE", value_parser = spool_limit)]
     spool_limit: Size,
 
-    /// Run a broker inside this process, and store in a file: nothing else is needed. It acknowledges what is in its
-    /// memory; a clean end writes that to disk, a crash may lose it
+    /// Run a broker inside this process, and store in a file: nothing else is needed. It acknowledges a message once it is
+    /// stored
     #[cfg(feature = "embedded")]
     #[arg(long, env = "IOT_EMBEDDED", hide_env_values = true)]
     #[arg(value_parser = clap::builder::BoolishValueParser::new())]

@@ -12,6 +12,7 @@ mod gateway;
 mod open_files;
 mod private_files;
 mod sessions;
+mod side;
 mod upstream;
 mod will;
 

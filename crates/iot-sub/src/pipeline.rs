@@ -10,6 +10,8 @@ mod drain;
 mod intake;
 mod subscriber;
 
+#[cfg(feature = "embedded")]
 pub(crate) use drain::drain;
+#[cfg(feature = "embedded")]
 pub(crate) use intake::{Intake, Ticket};
 pub(crate) use subscriber::Subscriber;

@@ -2,11 +2,10 @@
 //! what packets mean is decided in [`upstream`](super::upstream) and [`downstream`](super::downstream).
 
 use std::future::pending;
-use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Buf, BytesMut};
+use bytes::BytesMut;
 use iot_core::packet::{Codec, Incoming};
 use iot_core::{Protocol, ReasonCode, Will};
 use tokio::io::AsyncWriteExt;
@@ -20,13 +19,12 @@ use super::downstream::Downstream;
 use super::fault::Fault;
 use super::gateway::{Arrival, Gateway, Phase};
 use super::sessions::{HeldIds, Taken, session_key};
+use super::side::Side;
 use super::upstream::{Connecting, Farewell, State, Upstream, body};
 use super::will;
 use crate::acknowledge::ClientAcks;
 use crate::queue::After;
 
-/// Bytes read at once: the least, and the most they double to.
-const READ: (usize, usize) = (4 * 1024, 64 * 1024);
 /// Bytes that may wait for the broker, and bytes of a client that may wait for its CONNACK.
 const WAITING: usize = 256 * 1024;
 /// How long a client may take to read anything while messages with QoS 1 or 2 wait for it.
@@ -52,14 +50,6 @@ impl From<Fault> for End {
     fn from(fault: Fault) -> Self {
         Self::Fault(fault)
     }
-}
-
-/// A stream of bytes, and whether each way is open.
-struct Side {
-    stream: TcpStream,
-    reads: bool,
-    writes: bool,
-    read_size: usize,
 }
 
 /// A client that the broker has accepted.
@@ -390,7 +380,7 @@ impl Connection {
         }
         if forgotten.await.is_err() {
             // The thread that commits has ended, and so does the program.
-            pending().await
+            pending().await;
         }
     }
 
@@ -493,60 +483,4 @@ impl Connection {
         }
         let _ = self.client.stream.shutdown().await;
     }
-}
-
-impl Side {
-    fn new(stream: TcpStream) -> Self {
-        // Small packets would wait for each other; it works without, too.
-        let _ = stream.set_nodelay(true);
-        // Finds out where the other side has vanished without a word.
-        #[cfg(unix)]
-        let _ = rustix::net::sockopt::set_socket_keepalive(&stream, true);
-        Self {
-            stream,
-            reads: true,
-            writes: true,
-            read_size: READ.0,
-        }
-    }
-
-    /// Reads once, as far as something is there.
-    fn read(&mut self, buffer: &mut BytesMut) {
-        if buffer.capacity() - buffer.len() < self.read_size {
-            buffer.reserve(self.read_size);
-        }
-        let room = buffer.capacity() - buffer.len();
-        match self.stream.try_read_buf(buffer) {
-            Ok(0) => self.reads = false,
-            Ok(read) if read == room => self.read_size = (self.read_size * 2).min(READ.1),
-            Ok(read) if read < self.read_size / 4 => {
-                self.read_size = (self.read_size / 2).max(READ.0);
-            }
-            Ok(_) => {}
-            Err(error) => self.reads = waits(&error),
-        }
-    }
-
-    /// Writes as much as goes; returns whether something went.
-    fn write(&mut self, bytes: &mut BytesMut) -> bool {
-        let mut wrote = false;
-        while self.writes && !bytes.is_empty() {
-            match self.stream.try_write(bytes) {
-                Ok(written) => {
-                    bytes.advance(written);
-                    wrote = true;
-                }
-                Err(error) if waits(&error) => return wrote,
-                Err(_) => self.writes = false,
-            }
-        }
-        if !self.writes {
-            bytes.clear();
-        }
-        wrote
-    }
-}
-
-fn waits(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }

@@ -90,9 +90,10 @@ impl Downstream {
         };
         let is_v5 = protocol == Some(Protocol::V5);
         // Before MQTT 5 there is no way to refuse.
-        let (reason, packet) = match is_v5 {
-            true => (reason(&packet), packet),
-            false => (0, Bytes::new()),
+        let (reason, packet) = if is_v5 {
+            (reason(&packet), packet)
+        } else {
+            (0, Bytes::new())
         };
         if kind == PUBREC && reason >= 0x80 {
             upstream.refused(id);
