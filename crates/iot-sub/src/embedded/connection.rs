@@ -380,7 +380,7 @@ impl Connection {
         }
         if forgotten.await.is_err() {
             // The thread that commits has ended, and so does the program.
-            pending().await;
+            pending::<()>().await;
         }
     }
 

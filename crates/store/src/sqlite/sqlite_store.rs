@@ -125,7 +125,11 @@ impl SqliteStore {
     /// Nothing of this call is committed and all from before is kept. A [`Retryable`] cause (find it with
     /// `downcast_ref`) may pass, so try again later. Any other is fatal: after a failed fsync nobody knows what the disk
     /// holds, so acknowledge nothing and exit.
-    pub fn commit_with(&mut self, entries: &[Entry], changes: &[SessionChange]) -> anyhow::Result<Stored> {
+    pub fn commit_with(
+        &mut self,
+        entries: &[Entry],
+        changes: &[SessionChange],
+    ) -> anyhow::Result<Stored> {
         if entries.is_empty() && changes.is_empty() {
             return Ok(Stored::default());
         }
@@ -138,7 +142,11 @@ impl SqliteStore {
             .with_context(|| format!("cannot store in `{}`", self.path))
     }
 
-    fn commit_all(&mut self, entries: &[Entry], changes: &[SessionChange]) -> rusqlite::Result<Stored> {
+    fn commit_all(
+        &mut self,
+        entries: &[Entry],
+        changes: &[SessionChange],
+    ) -> rusqlite::Result<Stored> {
         if self.topics.len() > TOPICS_REMEMBERED {
             self.topics.clear();
         }

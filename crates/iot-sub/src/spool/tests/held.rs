@@ -51,7 +51,9 @@ fn packet_ids_that_are_held_are_found_again() {
         spool.held(&session("a")).unwrap(),
         [(packet_id(1), u64::MAX)]
     );
-    spool.commit_with(&[], &of("a", &[Change::Forget]), 0).unwrap();
+    spool
+        .commit_with(&[], &of("a", &[Change::Forget]), 0)
+        .unwrap();
     drop(spool);
     assert_eq!(fixture.open().held(&session("a")).unwrap(), []);
 }
@@ -89,7 +91,7 @@ fn packet_ids_that_are_held_are_salvaged_and_the_store_s_name() {
     spool.fold().unwrap();
     drop(spool);
     fixture.write_at(SeekFrom::Start(20 * 4_096), &[0xa5; 4_096]);
-    let mut spool = fixture.open();
+    let spool = fixture.open();
     assert_eq!(fixture.lines.take().len(), 3);
     assert!(spool.len() < 2_000, "{}", spool.len());
     assert_eq!(spool.held(&key).unwrap(), held);
