@@ -140,7 +140,7 @@ pub fn session(data: &[u8]) {
                 result = session.tick(now);
             }
             _ => {
-                session.disconnect();
+                session.disconnect_normally();
             }
         }
         let codec = session.codec();
@@ -173,7 +173,7 @@ pub fn session(data: &[u8]) {
         }
         assert!(session.unacknowledged() <= 6);
         if let Err(error) = result {
-            session.farewell(&error);
+            session.disconnect_after(&error);
             session.close(Err(error));
             session.open(now);
             input.clear();

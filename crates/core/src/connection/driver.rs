@@ -122,7 +122,7 @@ impl Driver {
                         state.session.acknowledge_taken();
                     }
                     if state.stopped {
-                        state.session.disconnect();
+                        state.session.disconnect_normally();
                     }
                     state.session.is_ending()
                 };
@@ -178,7 +178,7 @@ impl Driver {
         state.session.acknowledge_taken();
         if state.stopped {
             // Also where the connection was made in the very moment of `disconnect`.
-            state.session.disconnect();
+            state.session.disconnect_normally();
         }
         drain(&mut state.session, &mut self.events);
         state.stopped
@@ -262,7 +262,7 @@ impl Driver {
         Ok(Status {
             deadline: session.deadline(),
             ending: session.is_ending(),
-            disconnect_sent: session.has_said_goodbye(),
+            disconnect_sent: session.has_sent_disconnect(),
             connecting: session.is_connecting(),
             backlog: session.backlog(),
             in_flight: session.in_flight(),
@@ -399,7 +399,7 @@ impl Driver {
         let session = &mut state.session;
         let result = if session.is_ending() { Ok(()) } else { result };
         if let (Err(error), Link::Up(stream)) = (&result, &mut self.link)
-            && let Some(disconnect) = session.farewell(error)
+            && let Some(disconnect) = session.disconnect_after(error)
             && self.writer.output.is_empty()
             && !unwritten
         {

@@ -55,28 +55,18 @@ impl Handle {
     /// before. To be called at [`Event::Connected`].
     ///
     /// # Errors
-    /// As [`Session::subscribe_with`].
+    /// As [`Session::subscribe`].
     pub fn subscribe(&self, request: impl Into<SubscribeRequest>) -> Result<PacketId, Error> {
-        let SubscribeRequest {
-            subscriptions,
-            properties,
-        } = request.into();
-        self.shared
-            .act(|state| state.session.subscribe_with(subscriptions, properties))
+        self.shared.act(|state| state.session.subscribe(request))
     }
 
     /// Unsubscribes; [`Event::Unsubscribed`] brings the broker's answer, unless the connection is
     /// lost before.
     ///
     /// # Errors
-    /// As [`Session::unsubscribe_with`].
+    /// As [`Session::unsubscribe`].
     pub fn unsubscribe(&self, request: impl Into<UnsubscribeRequest>) -> Result<PacketId, Error> {
-        let UnsubscribeRequest {
-            filters,
-            properties,
-        } = request.into();
-        self.shared
-            .act(|state| state.session.unsubscribe_with(filters, properties))
+        self.shared.act(|state| state.session.unsubscribe(request))
     }
 
     /// Selects whether [`Event::Log`] reports each packet and why a connection ends. Default
@@ -98,23 +88,11 @@ impl Handle {
     }
 
     /// Acknowledges received messages, PUBACK for QoS 1 and PUBREC for QoS 2, in the order in which
-    /// they arrived; see [`Session::ack_with`].
-    ///
-    /// # Panics
-    /// Never: an [`AckRequest`] is checked when it is made.
+    /// they arrived; see [`Session::ack`].
     pub fn ack(&self, requests: impl IntoIterator<Item = impl Into<AckRequest>>) {
         self.shared.act(|state| {
             for request in requests {
-                let request = request.into();
-                if request.is_plain() {
-                    state.session.ack(&request.token);
-                } else {
-                    let properties = request.properties.map(|properties| *properties);
-                    let acked = state
-                        .session
-                        .ack_with(&request.token, request.reason, properties);
-                    acked.expect("the request was checked");
-                }
+                state.session.ack(request);
             }
         });
     }
@@ -149,19 +127,9 @@ impl Handle {
             .act(|state| state.session.reauthenticate(properties))
     }
 
-    /// Sends the PUBCOMP of a released QoS 2 message; see [`Session::release_with`].
-    ///
-    /// # Panics
-    /// Never: a [`ReleaseRequest`] is checked when it is made.
+    /// Sends the PUBCOMP of a released QoS 2 message; see [`Session::release`].
     pub fn release(&self, request: impl Into<ReleaseRequest>) {
-        let ReleaseRequest { token, properties } = request.into();
-        self.shared.act(|state| match properties {
-            None => state.session.release(&token),
-            Some(properties) => {
-                let released = state.session.release_with(&token, *properties);
-                released.expect("the request was checked");
-            }
-        });
+        self.shared.act(|state| state.session.release(request));
     }
 
     /// Ends the connection cleanly: what is on its way to the socket is sent first, and without
@@ -170,7 +138,7 @@ impl Handle {
     /// [`Connection::next`](super::Connection::next) returns `None`. Messages with QoS 1 and 2 that
     /// are not acknowledged by then are kept, for
     /// [`Connection::connect`](super::Connection::connect). Returns whether there was a connection
-    /// to end. See [`Session::disconnect_with`].
+    /// to end. See [`Session::disconnect`].
     ///
     /// ```no_run
     /// # fn run(handle: &iot_core::Handle) -> Result<(), iot_core::Error> {
@@ -180,12 +148,11 @@ impl Handle {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::disconnect_with`], never for
+    /// As [`Session::disconnect`], never for
     /// [`ReasonCode::SUCCESS`](crate::ReasonCode::SUCCESS) alone; nothing ends then.
     pub fn disconnect(&self, request: impl Into<DisconnectRequest>) -> Result<bool, Error> {
-        let DisconnectRequest { reason, properties } = request.into();
         self.shared.act(|state| {
-            let ended = state.session.disconnect_with(reason, properties)?;
+            let ended = state.session.disconnect(request)?;
             state.stopped = true;
             Ok(ended)
         })

@@ -8,35 +8,28 @@ use crate::error::{ConfigError, Error};
 use crate::message::Properties;
 use crate::packet::{Disconnect, Outgoing};
 use crate::reason::ReasonCode;
+use crate::request::DisconnectRequest;
 
 impl Session {
-    /// Ends the connection cleanly: the packets that [`poll_transmit`](Self::poll_transmit) has ready
-    /// are sent, DISCONNECT last, so that the broker publishes no will (MQTT 3.1.1 §3.14). Messages
-    /// with QoS 1 and 2 that wait for the window stay for the next connection. Until then received
-    /// messages can be acknowledged, and no more are received. Returns whether there is a connection to
-    /// end.
-    pub fn disconnect(&mut self) -> bool {
-        self.end(Disconnect {
-            reason: ReasonCode::SUCCESS,
-            properties: None,
-        })
-    }
-
-    /// Ends the connection as [`disconnect`](Self::disconnect) does, with a reason code and properties
-    /// (MQTT 5 §3.14): another session expiry interval, a reason string, user properties.
-    /// [`ReasonCode::DISCONNECT_WITH_WILL`] makes the broker publish the will. Before MQTT 5 neither is
-    /// sent. Strings are left out if the packet would be larger than the broker accepts. A connection
-    /// that is already ending does not change.
+    /// Ends the connection cleanly (§3.14). Returns whether there is one to end.
+    ///
+    /// The packets that [`poll_transmit`](Self::poll_transmit) has ready are sent, DISCONNECT last, so
+    /// that the broker publishes no will unless the reason is
+    /// [`ReasonCode::DISCONNECT_WITH_WILL`]. Messages with QoS 1 and 2 that wait for the window stay
+    /// for the next connection. Until DISCONNECT is sent, received messages can be acknowledged, and no
+    /// more are received.
+    ///
+    /// The properties of MQTT 5 are another session expiry interval, a reason string and user
+    /// properties; the strings are left out if the packet would be larger than the broker accepts.
+    /// Before MQTT 5 neither properties nor a reason are sent. A connection that is already ending does
+    /// not change.
     ///
     /// # Errors
     /// [`Error::Config`] for a code that only brokers send, for properties out of their range, and for
     /// a session that is to outlive the connection although CONNECT said that it doesn't
     /// (MQTT 5 §3.14.2.2.2).
-    pub fn disconnect_with(
-        &mut self,
-        reason: ReasonCode,
-        properties: Option<Properties>,
-    ) -> Result<bool, Error> {
+    pub fn disconnect(&mut self, request: impl Into<DisconnectRequest>) -> Result<bool, Error> {
+        let DisconnectRequest { reason, properties } = request.into();
         let is_allowed = matches!(
             reason.0,
             0x00 | 0x04 | 0x80..=0x83 | 0x90 | 0x93..=0x99
@@ -51,6 +44,14 @@ impl Session {
             _ => None,
         };
         Ok(self.end(Disconnect { reason, properties }))
+    }
+
+    /// Ends the connection cleanly, without properties and with reason code 0x00.
+    pub(crate) fn disconnect_normally(&mut self) -> bool {
+        self.end(Disconnect {
+            reason: ReasonCode::SUCCESS,
+            properties: None,
+        })
     }
 
     fn disconnect_properties(
@@ -105,9 +106,10 @@ impl Session {
         true
     }
 
-    /// Returns the DISCONNECT that tells an MQTT 5 broker why the connection ends, if it is to be told
-    /// (§4.13.2): after a packet that it may not send, and an AUTH that the application doesn't answer.
-    pub fn farewell(&self, error: &Error) -> Option<Outgoing> {
+    /// Returns the DISCONNECT with which a connection ends after an error (MQTT 5 §4.13.2): a packet that
+    /// the broker may not send, or an AUTH that the application doesn't answer. `None` for other errors
+    /// and before MQTT 5.
+    pub fn disconnect_after(&self, error: &Error) -> Option<Outgoing> {
         let reason = match error {
             Error::Decode(error) | Error::BadMessage { reason: error, .. } => error.reason(),
             Error::Protocol(reason) => *reason,

@@ -17,7 +17,7 @@ impl Session {
     /// Handles a packet that has arrived.
     ///
     /// # Errors
-    /// The connection must end. Send the packet of [`farewell`](Self::farewell), and
+    /// The connection must end. Send the packet of [`disconnect_after`](Self::disconnect_after), and
     /// [close](Self::close) the connection with the error:
     /// - [`Error::Decode`] or [`Error::Protocol`] if the broker may not send the packet now,
     /// - [`Error::ServerDisconnect`] and [`Error::Refused`] if the packet ends the connection,

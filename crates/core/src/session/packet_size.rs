@@ -21,12 +21,12 @@ impl Session {
 
     /// Adds properties to an acknowledgement, unless the protocol version has none or the packet would
     /// be larger than the broker accepts.
-    pub(super) fn add_properties(&self, mut ack: Ack, properties: Option<Properties>) -> Ack {
-        if !self.config.protocol.is_v5() {
+    pub(super) fn add_properties(&self, mut ack: Ack, properties: Option<Box<Properties>>) -> Ack {
+        if properties.is_none() || !self.config.protocol.is_v5() {
             return ack;
         }
-        ack.properties = properties.map(Box::new);
-        if ack.properties.is_some() && self.is_too_large(&Outgoing::PubAck(ack.clone())) {
+        ack.properties = properties;
+        if self.is_too_large(&Outgoing::PubAck(ack.clone())) {
             ack.properties = None;
         }
         ack
@@ -34,6 +34,7 @@ impl Session {
 
     /// The PUBREL with the configured properties.
     pub(super) fn pubrel_packet(&self, ack: Ack) -> Outgoing {
-        Outgoing::PubRel(self.add_properties(ack, self.config.release_properties.clone()))
+        let properties = self.config.release_properties.clone().map(Box::new);
+        Outgoing::PubRel(self.add_properties(ack, properties))
     }
 }

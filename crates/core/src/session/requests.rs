@@ -6,31 +6,24 @@ use super::state::Session;
 use crate::error::{ConfigError, Error};
 use crate::message::{PacketId, Properties};
 use crate::packet::{Outgoing, Subscription};
+use crate::request::{SubscribeRequest, UnsubscribeRequest};
 use crate::topic::TopicFilter;
 
 impl Session {
-    /// Subscribes (MQTT 3.1.1 §3.8); [`Event::Subscribed`](super::Event::Subscribed) reports the
-    /// broker's answer, unless the connection is lost before.
+    /// Subscribes (§3.8); [`Event::Subscribed`](super::Event::Subscribed) reports the broker's answer,
+    /// unless the connection is lost before.
     ///
     /// # Errors
     /// [`Error::NotConnected`], [`Error::NoFilter`] for an empty list, [`Error::PacketTooLarge`],
     /// [`Error::QueueFull`] if no packet identifier is free
     /// ([`Event::Writable`](super::Event::Writable) follows); and on MQTT 5 [`Error::Config`] for
-    /// options that can't be combined, [`Error::Unsupported`] for what the broker's CONNACK rules out.
-    pub fn subscribe(&mut self, subscriptions: Vec<Subscription>) -> Result<PacketId, Error> {
-        self.subscribe_with(subscriptions, None)
-    }
-
-    /// Subscribes as [`subscribe`](Self::subscribe) does, with MQTT 5 properties: user properties, and
-    /// one subscription identifier, which each message then has.
-    ///
-    /// # Errors
-    /// As [`subscribe`](Self::subscribe), and [`Error::Config`] for properties out of their range.
-    pub fn subscribe_with(
-        &mut self,
-        subscriptions: Vec<Subscription>,
-        properties: Option<Properties>,
-    ) -> Result<PacketId, Error> {
+    /// properties out of their range and options that can't be combined, [`Error::Unsupported`] for
+    /// what the broker's CONNACK rules out.
+    pub fn subscribe(&mut self, request: impl Into<SubscribeRequest>) -> Result<PacketId, Error> {
+        let SubscribeRequest {
+            subscriptions,
+            properties,
+        } = request.into();
         if subscriptions.is_empty() {
             return Err(Error::NoFilter);
         }
@@ -71,26 +64,22 @@ impl Session {
         }
     }
 
-    /// Unsubscribes (MQTT 3.1.1 §3.10); [`Event::Unsubscribed`](super::Event::Unsubscribed) reports
-    /// the broker's answer, unless the connection is lost before.
+    /// Unsubscribes (§3.10); [`Event::Unsubscribed`](super::Event::Unsubscribed) reports the broker's
+    /// answer, unless the connection is lost before.
     ///
     /// # Errors
-    /// [`Error::NotConnected`], [`Error::NoFilter`] for an empty list, [`Error::PacketTooLarge`], and
+    /// [`Error::NotConnected`], [`Error::NoFilter`] for an empty list, [`Error::PacketTooLarge`],
     /// [`Error::QueueFull`] if no packet identifier is free
-    /// ([`Event::Writable`](super::Event::Writable) follows).
-    pub fn unsubscribe(&mut self, filters: Vec<TopicFilter>) -> Result<PacketId, Error> {
-        self.unsubscribe_with(filters, None)
-    }
-
-    /// Unsubscribes as [`unsubscribe`](Self::unsubscribe) does, with MQTT 5 user properties.
-    ///
-    /// # Errors
-    /// As [`unsubscribe`](Self::unsubscribe), and [`Error::Config`] for properties out of their range.
-    pub fn unsubscribe_with(
+    /// ([`Event::Writable`](super::Event::Writable) follows), and on MQTT 5 [`Error::Config`] for
+    /// properties out of their range.
+    pub fn unsubscribe(
         &mut self,
-        filters: Vec<TopicFilter>,
-        properties: Option<Properties>,
+        request: impl Into<UnsubscribeRequest>,
     ) -> Result<PacketId, Error> {
+        let UnsubscribeRequest {
+            filters,
+            properties,
+        } = request.into();
         if filters.is_empty() {
             return Err(Error::NoFilter);
         }

@@ -117,7 +117,7 @@ impl Session {
     }
 
     /// Returns whether DISCONNECT is sent, or can't be because CONNECT never was.
-    pub(crate) fn has_said_goodbye(&self) -> bool {
+    pub(crate) fn has_sent_disconnect(&self) -> bool {
         matches!(
             self.phase,
             Phase::Ending {

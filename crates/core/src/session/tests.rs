@@ -37,6 +37,9 @@ use crate::packet::{
     Subscription,
 };
 use crate::reason::{ConnectCode, ReasonCode};
+use crate::request::{
+    AckRequest, DisconnectRequest, ReleaseRequest, SubscribeRequest, UnsubscribeRequest,
+};
 use crate::topic::{TopicFilter, TopicName};
 use bench::{Bench, given};
 use fixtures::*;

@@ -69,10 +69,8 @@ fn a_message_is_acknowledged_with_reason_and_properties_in_its_turn() {
     let first = bench.arrival(1, 1, "1");
     let second = bench.arrival(1, 2, "2");
     let reason = ReasonCode(0x99);
-    bench
-        .session
-        .ack_with(&second, reason, Some(text("not a number")))
-        .unwrap();
+    let refusal = AckRequest::new(&second, reason, Some(text("not a number")));
+    bench.session.ack(refusal.unwrap());
     assert_eq!(bench.sent(), NOTHING);
     bench.session.ack(&first);
     assert_eq!(ack_of(&mut bench), Ack::success(id(1)));
@@ -94,7 +92,9 @@ fn a_refused_qos_2_message_is_over_and_its_id_stands_for_the_next() {
     for payload in ["1", "2"] {
         let token = bench.arrival(2, 7, payload);
         let reason = ReasonCode(0x97);
-        bench.session.ack_with(&token, reason, None).unwrap();
+        bench
+            .session
+            .ack(AckRequest::new(&token, reason, None).unwrap());
         assert_eq!(bench.sent(), ["PUBREC #7 quota exceeded"]);
     }
     bench.pubrel(7);
@@ -111,7 +111,9 @@ fn an_acknowledgement_that_is_too_large_goes_without_its_words() {
     let token = bench.arrival(1, 1, "1");
     let words = text(&"x".repeat(20));
     let reason = ReasonCode(0x80);
-    bench.session.ack_with(&token, reason, Some(words)).unwrap();
+    bench
+        .session
+        .ack(AckRequest::new(&token, reason, Some(words)).unwrap());
     assert_eq!(ack_of(&mut bench), Ack::with_reason(id(1), reason));
 }
 
@@ -120,15 +122,13 @@ fn only_the_codes_of_an_acknowledgement_are_taken_and_3_1_1_knows_success_only()
     let mut bench = Bench::online(manual(v5()));
     let token = bench.arrival(1, 1, "1");
     config_error(
-        bench.session.ack_with(&token, ReasonCode(0x8b), None),
+        AckRequest::new(&token, ReasonCode(0x8b), None),
         "a message is not acknowledged with `server shutting down`",
     );
     let mut bench = Bench::online(manual(v311()));
     let token = bench.arrival(2, 1, "1");
-    bench
-        .session
-        .ack_with(&token, ReasonCode(0x80), None)
-        .unwrap();
+    let refusal = AckRequest::new(&token, ReasonCode(0x80), None);
+    bench.session.ack(refusal.unwrap());
     assert_eq!(bench.sent(), ["PUBREC #1"]);
 }
 

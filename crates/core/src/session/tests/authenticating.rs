@@ -142,7 +142,7 @@ fn words_that_were_not_wanted_end_the_connection() {
             ..v5()
         });
         let error = unwanted.handle(packet).unwrap_err();
-        match unwanted.session.farewell(&error) {
+        match unwanted.session.disconnect_after(&error) {
             Some(Outgoing::Disconnect(Disconnect { reason, .. })) => {
                 assert_eq!(reason, ReasonCode::PROTOCOL_ERROR);
             }
@@ -163,7 +163,7 @@ fn auth_with_another_method_or_reason_is_a_protocol_error() {
         bench.session.open(bench.now);
         bench.sent();
         let error = bench.handle(auth(reason, method)).unwrap_err();
-        match bench.session.farewell(&error) {
+        match bench.session.disconnect_after(&error) {
             Some(Outgoing::Disconnect(Disconnect { reason, .. })) => {
                 assert_eq!(reason, ReasonCode::PROTOCOL_ERROR);
             }
@@ -303,7 +303,9 @@ fn what_the_broker_adds_to_pubrel_is_told_also_where_acknowledging_is_automatic(
         if is_manual {
             assert_eq!(bench.sent(), NOTHING);
             let reply = *words("thanks").unwrap();
-            bench.session.release_with(&token, reply).unwrap();
+            bench
+                .session
+                .release(ReleaseRequest::new(&token, reply).unwrap());
             match bench.session.poll_transmit(bench.now) {
                 Some(Outgoing::PubComp(ack)) => assert_eq!(ack.properties, words("thanks")),
                 other => panic!("{other:?}"),
@@ -356,7 +358,7 @@ fn auth_is_a_protocol_error_whenever_it_comes() {
             error.to_string(),
             "the broker sent what it may not: protocol error: AUTH, though no authentication method was named"
         );
-        match bench.session.farewell(&error) {
+        match bench.session.disconnect_after(&error) {
             Some(Outgoing::Disconnect(disconnect)) => {
                 assert_eq!(disconnect.reason, ReasonCode::PROTOCOL_ERROR);
             }

@@ -94,7 +94,7 @@ fn a_refusal_is_told_with_its_code_and_ends_the_connection() {
         assert_eq!(error.rc(), code);
         assert_eq!(bench.events(), [format!("refused: {meaning}")]);
         assert!(!bench.session.is_connected());
-        assert!(bench.session.farewell(&error).is_none());
+        assert!(bench.session.disconnect_after(&error).is_none());
     }
 }
 
@@ -153,7 +153,7 @@ fn the_broker_s_disconnect_is_told_with_its_reason() {
     let mut bench = Bench::online(v5());
     let error = bench.handle(server_disconnect(0x8e)).unwrap_err();
     assert_eq!(error.rc(), 0x8e);
-    assert!(bench.session.farewell(&error).is_none());
+    assert!(bench.session.disconnect_after(&error).is_none());
     bench.session.close(Err(error));
     assert_eq!(
         bench.events(),

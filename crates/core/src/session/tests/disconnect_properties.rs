@@ -18,9 +18,14 @@ fn the_application_s_last_words_are_sent_once() {
         ..text("bye")
     };
     let reason = ReasonCode::DISCONNECT_WITH_WILL;
-    assert!(bench.session.disconnect_with(reason, Some(words)).unwrap());
+    assert!(
+        bench
+            .session
+            .disconnect(DisconnectRequest::from(reason).with_properties(words))
+            .unwrap()
+    );
     // What the connection does when it finds that it is to end changes nothing.
-    assert!(bench.session.disconnect());
+    assert!(bench.session.disconnect_normally());
     assert_eq!(
         goodbye(&mut bench),
         Disconnect {
@@ -35,7 +40,7 @@ fn the_application_s_last_words_are_sent_once() {
     bench.session.close(Ok(()));
     bench.events();
     bench.connect(false);
-    bench.session.disconnect();
+    bench.session.disconnect_normally();
     assert_eq!(bench.sent(), ["DISCONNECT 0x00"]);
 }
 
@@ -46,7 +51,7 @@ fn last_words_that_the_broker_would_not_take_are_left_out_or_refused() {
         ..Properties::default()
     });
     config_error(
-        bench.session.disconnect_with(ReasonCode(0x8e), None),
+        bench.session.disconnect(ReasonCode(0x8e)),
         "a client does not disconnect with `session taken over`",
     );
     assert!(!bench.session.is_ending());
@@ -56,7 +61,7 @@ fn last_words_that_the_broker_would_not_take_are_left_out_or_refused() {
     };
     bench
         .session
-        .disconnect_with(ReasonCode::SUCCESS, Some(words))
+        .disconnect(DisconnectRequest::from(ReasonCode::SUCCESS).with_properties(words))
         .unwrap();
     let sent = goodbye(&mut bench).properties.unwrap();
     assert_eq!(sent.reason_string, None);
@@ -73,7 +78,7 @@ fn last_words_that_the_broker_would_not_take_are_left_out_or_refused() {
     config_error(
         bench
             .session
-            .disconnect_with(ReasonCode::SUCCESS, Some(words)),
+            .disconnect(DisconnectRequest::from(ReasonCode::SUCCESS).with_properties(words)),
         "the session ends with the connection, as CONNECT said: DISCONNECT can't keep it",
     );
 }

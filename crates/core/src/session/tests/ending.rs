@@ -6,7 +6,7 @@ use super::*;
 fn disconnect_is_the_last_packet() {
     let mut bench = Bench::online(v311());
     bench.publish(0, "last words");
-    assert!(bench.session.disconnect());
+    assert!(bench.session.disconnect_normally());
     assert!(bench.session.is_ending());
     assert!(!bench.session.is_connected());
     assert_eq!(bench.sent(), ["PUBLISH q0 t=last words", "DISCONNECT 0x00"]);
@@ -18,17 +18,17 @@ fn disconnect_is_the_last_packet() {
 #[test]
 fn a_second_disconnect_adds_nothing() {
     let mut bench = Bench::online(v311());
-    assert!(bench.session.disconnect());
-    assert!(bench.session.disconnect());
+    assert!(bench.session.disconnect_normally());
+    assert!(bench.session.disconnect_normally());
     assert_eq!(bench.sent(), ["DISCONNECT 0x00"]);
-    assert!(bench.session.disconnect());
+    assert!(bench.session.disconnect_normally());
     assert_eq!(bench.sent(), NOTHING);
 }
 
 #[test]
 fn without_a_connection_there_is_nothing_to_end() {
     let mut bench = Bench::offline(v311());
-    assert!(!bench.session.disconnect());
+    assert!(!bench.session.disconnect_normally());
     assert_eq!(bench.sent(), NOTHING);
     bench.connect(false);
     assert!(bench.session.is_connected());
@@ -40,7 +40,7 @@ fn between_connect_and_connack_disconnect_is_sent_too() {
     let mut bench = Bench::offline(v311());
     bench.session.open(bench.now);
     assert_eq!(bench.sent(), ["CONNECT"]);
-    assert!(bench.session.disconnect());
+    assert!(bench.session.disconnect_normally());
     assert_eq!(bench.sent(), ["DISCONNECT 0x00"]);
     bench.handle(Incoming::ConnAck(connack(false))).unwrap();
     assert!(!bench.session.is_connected());
@@ -52,7 +52,7 @@ fn between_connect_and_connack_disconnect_is_sent_too() {
 fn who_has_not_sent_connect_sends_nothing() {
     let mut bench = Bench::offline(v311());
     bench.session.open(bench.now);
-    assert!(bench.session.disconnect());
+    assert!(bench.session.disconnect_normally());
     assert!(bench.session.is_ending());
     assert_eq!(bench.sent(), NOTHING);
 }
@@ -62,7 +62,7 @@ fn what_was_taken_before_is_acknowledged_before_disconnect() {
     let mut bench = Bench::online(v311());
     bench.receive(publish(1, 7, "a")).unwrap();
     bench.events();
-    bench.session.disconnect();
+    bench.session.disconnect_normally();
     bench.session.acknowledge_taken();
     assert_eq!(bench.sent(), ["PUBACK #7", "DISCONNECT 0x00"]);
 }
@@ -72,7 +72,7 @@ fn nothing_follows_disconnect() {
     let mut bench = Bench::online(manual(v5()));
     let token = bench.arrival(1, 7, "a");
     bench.publish(2, "b");
-    bench.session.disconnect();
+    bench.session.disconnect_normally();
     assert_eq!(bench.sent(), ["PUBLISH q2 #1 t=b", "DISCONNECT 0x00"]);
     bench.session.ack(&token);
     bench.pubrec(1);
@@ -85,7 +85,7 @@ fn nothing_follows_disconnect() {
 fn answers_count_to_the_last() {
     let mut bench = Bench::online(v311());
     bench.publish(1, "a");
-    bench.session.disconnect();
+    bench.session.disconnect_normally();
     bench.sent();
     bench.puback(1);
     assert_eq!(bench.events(), ["published #1"]);
@@ -95,7 +95,7 @@ fn answers_count_to_the_last() {
 #[test]
 fn messages_are_not_taken_any_more() {
     let mut bench = Bench::online(v311());
-    bench.session.disconnect();
+    bench.session.disconnect_normally();
     bench.receive(publish(1, 7, "a")).unwrap();
     assert_eq!(bench.events(), NOTHING);
     assert_eq!(bench.sent(), ["DISCONNECT 0x00"]);
@@ -104,7 +104,7 @@ fn messages_are_not_taken_any_more() {
 #[test]
 fn qos_1_accepted_while_ending_waits_for_the_next_connection() {
     let mut bench = Bench::online(v311());
-    bench.session.disconnect();
+    bench.session.disconnect_normally();
     bench.publish(1, "later");
     assert_eq!(
         bench.try_publish(message(0, "now")),
@@ -137,12 +137,17 @@ fn each_reason_to_end_is_said_to_an_mqtt_5_broker_that_may_hear_it() {
         (&Error::KeepAlive, None),
         (&Error::Closed, None),
     ] {
-        let farewell = bench.session.farewell(error);
+        let disconnect = bench.session.disconnect_after(error);
         assert_eq!(
-            farewell.as_ref().map(packet_text).as_deref(),
+            disconnect.as_ref().map(packet_text).as_deref(),
             expected,
             "{error}"
         );
     }
-    assert!(Bench::online(v311()).session.farewell(&malformed).is_none());
+    assert!(
+        Bench::online(v311())
+            .session
+            .disconnect_after(&malformed)
+            .is_none()
+    );
 }

@@ -60,7 +60,7 @@ fn a_lost_session_is_noticed_though_the_client_is_leaving() {
     bench.lose();
     bench.session.open(bench.now);
     assert_eq!(bench.sent(), ["CONNECT"]);
-    bench.session.disconnect();
+    bench.session.disconnect_normally();
     assert_eq!(bench.sent(), ["DISCONNECT 0x00"]);
     bench.handle(Incoming::ConnAck(connack(false))).unwrap();
     // A second one has nothing to say.
@@ -116,9 +116,9 @@ fn what_was_published_before_connack_waits_for_it_also_at_the_end() {
     let retained = message(0, "a").with_retain(true);
     bench.session.publish(retained, true).unwrap();
     bench.publish(0, "b");
-    bench.session.disconnect();
+    bench.session.disconnect_normally();
     assert_eq!(bench.sent(), NOTHING);
-    assert!(!bench.session.has_said_goodbye());
+    assert!(!bench.session.has_sent_disconnect());
     let none_retained = Properties {
         retain_available: Some(0),
         ..Properties::default()
@@ -127,7 +127,7 @@ fn what_was_published_before_connack_waits_for_it_also_at_the_end() {
         .handle(Incoming::ConnAck(online_given(false, none_retained)))
         .unwrap();
     assert_eq!(bench.sent(), ["PUBLISH q0 t=b", "DISCONNECT 0x00"]);
-    assert!(bench.session.has_said_goodbye());
+    assert!(bench.session.has_sent_disconnect());
     assert_eq!(
         bench.events(),
         ["given up #1: the broker doesn't retain messages"]
@@ -140,7 +140,7 @@ fn a_refusal_that_meets_the_end_leaves_nothing_to_send_but_the_goodbye() {
     bench.session.open(bench.now);
     assert_eq!(bench.sent(), ["CONNECT"]);
     bench.publish(0, "a");
-    bench.session.disconnect();
+    bench.session.disconnect_normally();
     let refusal = ConnAck {
         code: ConnectCode(0x87),
         ..connack(false)

@@ -74,7 +74,7 @@ fn life(seed: u64, config: ClientConfig) {
             }
             2 if open => result = Err(Error::Closed),
             3 => {
-                bench.session.disconnect();
+                bench.session.disconnect_normally();
             }
             4 => {
                 bench.now += Duration::from_secs(rng.random_range(0..90));
@@ -121,7 +121,7 @@ fn life(seed: u64, config: ClientConfig) {
             }
         }
         if let Err(error) = result {
-            bench.session.farewell(&error);
+            bench.session.disconnect_after(&error);
             if open {
                 open = false;
                 bench.session.close(Err(Error::Closed));

@@ -43,7 +43,7 @@ fn the_broker_s_maximum_packet_size() {
     assert!(matches!(
         bench
             .session
-            .subscribe(vec![(filter.clone(), QoS::AtMostOnce).into()]),
+            .subscribe(vec![(filter.clone(), QoS::AtMostOnce)]),
         Err(Error::PacketTooLarge {
             size: 21,
             limit: 20

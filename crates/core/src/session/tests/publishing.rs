@@ -91,7 +91,7 @@ fn qos_0_that_is_published_before_connack_is_sent_before_a_disconnect() {
     bench.session.open(bench.now);
     assert_eq!(bench.sent(), ["CONNECT"]);
     bench.publish(0, "1");
-    bench.session.disconnect();
+    bench.session.disconnect_normally();
     assert_eq!(bench.sent(), ["PUBLISH q0 t=1", "DISCONNECT 0x00"]);
 }
 

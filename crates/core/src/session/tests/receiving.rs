@@ -299,8 +299,8 @@ fn more_unanswered_messages_than_packet_ids_end_the_connection() {
         error.to_string(),
         "the broker broke the protocol: receive maximum exceeded"
     );
-    let farewell = bench.session.farewell(&error).unwrap();
-    assert_eq!(packet_text(&farewell), "DISCONNECT 0x93");
+    let disconnect = bench.session.disconnect_after(&error).unwrap();
+    assert_eq!(packet_text(&disconnect), "DISCONNECT 0x93");
 }
 
 #[test]
@@ -385,7 +385,7 @@ fn aliased(topic: Option<&str>, alias: u16) -> Publish {
 #[track_caller]
 fn alias_error(bench: &mut Bench, publish: Publish) -> u8 {
     let error = bench.receive(publish).unwrap_err();
-    match bench.session.farewell(&error) {
+    match bench.session.disconnect_after(&error) {
         Some(Outgoing::Disconnect(disconnect)) => disconnect.reason.0,
         other => panic!("{other:?}"),
     }

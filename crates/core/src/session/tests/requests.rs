@@ -49,7 +49,7 @@ fn they_need_a_connection_and_a_filter() {
     ));
     bench.connect(false);
     assert!(matches!(
-        bench.session.subscribe(Vec::new()),
+        bench.session.subscribe(Vec::<Subscription>::new()),
         Err(Error::NoFilter)
     ));
     assert!(matches!(
@@ -86,11 +86,11 @@ fn subscriptions_carry_their_properties() {
     let list = vec![Subscription::new(filter("a"), QoS::AtLeastOnce)];
     bench
         .session
-        .subscribe_with(list, Some(properties.clone()))
+        .subscribe(SubscribeRequest::from(list).with_properties(properties.clone()))
         .unwrap();
     bench
         .session
-        .unsubscribe_with(vec![filter("a")], Some(user()))
+        .unsubscribe(UnsubscribeRequest::from([filter("a")]).with_properties(user()))
         .unwrap();
     match bench.session.poll_transmit(bench.now) {
         Some(Outgoing::Subscribe(_, _, Some(sent))) => assert_eq!(*sent, properties),
@@ -112,7 +112,7 @@ fn options_that_would_end_the_connection_are_refused() {
         };
         bench
             .session
-            .subscribe_with(vec![subscription], Some(properties))
+            .subscribe(SubscribeRequest::from([subscription]).with_properties(properties))
     };
     let plain = || Subscription::new(filter("a"), QoS::AtMostOnce);
     config_error(
@@ -162,7 +162,7 @@ fn what_connack_rules_out_is_refused() {
         let list = vec![Subscription::new(filter(text), QoS::AtMostOnce)];
         bench
             .session
-            .subscribe_with(list, Some(properties))
+            .subscribe(SubscribeRequest::from(list).with_properties(properties))
             .map_err(|error| error.to_string())
     };
     for (text, identifiers, what) in [
@@ -189,13 +189,15 @@ fn the_limits_of_size_hold_for_properties_too() {
         ..Properties::default()
     };
     assert!(matches!(
-        bench.session.subscribe_with(list, Some(long.clone())),
+        bench
+            .session
+            .subscribe(SubscribeRequest::from(list).with_properties(long.clone())),
         Err(Error::PacketTooLarge { limit: 20, .. })
     ));
     assert!(matches!(
         bench
             .session
-            .unsubscribe_with(vec![filter("a")], Some(long)),
+            .unsubscribe(UnsubscribeRequest::from([filter("a")]).with_properties(long)),
         Err(Error::PacketTooLarge { limit: 20, .. })
     ));
 }

@@ -10,6 +10,7 @@ use crate::message::{Message, PacketId, QoS};
 use crate::packet::Subscription;
 use crate::protocol::Protocol;
 use crate::reason::ReasonCode;
+use crate::request::AckRequest;
 use crate::session::{AckToken, Event, Session};
 use crate::topic::{TopicFilter, TopicName};
 
@@ -198,8 +199,9 @@ impl World {
             && let Some((token, number)) = self.next_token(at)
         {
             self.received.refused.insert(number);
-            let result = self.session.ack_with(&token, ReasonCode(0x83), None);
-            result.expect("a reason that a PUBACK has");
+            let refusal = AckRequest::new(&token, ReasonCode(0x83), None);
+            self.session
+                .ack(refusal.expect("a reason code that PUBACK has"));
             self.received.used_tokens.push(token);
         }
     }

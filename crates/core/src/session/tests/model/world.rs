@@ -172,7 +172,7 @@ impl World {
                 self.session.configure(Arc::new(self.config.clone()));
             }
             Step::Disconnect => {
-                self.session.disconnect();
+                self.session.disconnect_normally();
             }
             Step::Restart => self.restart(),
             Step::Send(count) => self.send(count),
