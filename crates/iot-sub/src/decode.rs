@@ -6,8 +6,10 @@ mod id_key;
 mod json_time;
 mod keys;
 mod message;
+pub(crate) mod message_fact;
 mod payload;
 pub(crate) mod select;
+pub(crate) mod topic_pattern;
 
 pub(crate) use keys::{Keys, Pointer};
 #[cfg(test)]

@@ -12,19 +12,19 @@ pub struct Extra {
     /// start.
     pub once: bool,
     /// What is stored with it, in this order; no name comes twice.
-    pub fields: Vec<(Arc<str>, Fact)>,
+    pub fields: Vec<(Arc<str>, FieldValue)>,
 }
 
 /// What a field holds.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Fact {
+pub enum FieldValue {
     /// Anything in JSON.
     Json(Json),
     /// A time, in whole milliseconds.
     Date(DateTime<Utc>),
 }
 
-impl Fact {
+impl FieldValue {
     /// Returns it as JSON; a date is text, as SQLite has it.
     pub fn to_json(&self) -> Json {
         match self {
@@ -41,20 +41,20 @@ impl Extra {
     /// Returns when the message was received, where that is not the reading's time.
     pub(crate) fn received(&self) -> Option<DateTime<Utc>> {
         let mut fields = self.fields.iter();
-        fields.find_map(|(name, fact)| match fact {
-            Fact::Date(date) if &**name == RECEIVED => Some(*date),
+        fields.find_map(|(name, value)| match value {
+            FieldValue::Date(date) if &**name == RECEIVED => Some(*date),
             _ => None,
         })
     }
 
     /// Returns roughly how many bytes it holds on the heap.
     pub(crate) fn heap_size(&self) -> usize {
-        let field = |(name, fact): &(Arc<str>, Fact)| {
-            size_of::<(Arc<str>, Fact)>()
+        let field = |(name, value): &(Arc<str>, FieldValue)| {
+            size_of::<(Arc<str>, FieldValue)>()
                 + name.len()
-                + match fact {
-                    Fact::Json(json) => crate::value::json_heap_size(json),
-                    Fact::Date(_) => 0,
+                + match value {
+                    FieldValue::Json(json) => crate::value::json_heap_size(json),
+                    FieldValue::Date(_) => 0,
                 }
         };
         size_of::<Self>() + self.fields.iter().map(field).sum::<usize>()

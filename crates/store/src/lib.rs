@@ -26,7 +26,7 @@ mod testing;
 mod value;
 
 pub use entry::Entry;
-pub use extra::{Extra, Fact, RECEIVED};
+pub use extra::{Extra, FieldValue, RECEIVED};
 pub use failure::Failure;
 pub use reading::Reading;
 pub use reading_id::{IdGenerator, ReadingId};

@@ -7,7 +7,9 @@ use iot_cli::parse_duration;
 use iot_store::SameId;
 
 use crate::decode::downsample::Thinning;
-use crate::decode::fields::{FieldName, FieldsPlan, Retained, TopicPattern};
+use crate::decode::fields::{FieldsPlan, Retained};
+use crate::decode::message_fact::FieldName;
+use crate::decode::topic_pattern::TopicPattern;
 use crate::decode::{Keys, Pointer};
 
 /// What is stored.

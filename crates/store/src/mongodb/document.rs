@@ -7,7 +7,7 @@ use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Bson, DateTime, RawArrayBuf, RawDocumentBuf, cstr};
 use serde_json::{Number, Value as Json};
 
-use crate::extra::Fact;
+use crate::extra::FieldValue;
 use crate::reading::Reading;
 use crate::reading_id::ReadingId;
 use crate::rejection::Rejection;
@@ -33,13 +33,13 @@ pub(super) fn reading(reading: &Reading) -> Result<RawDocumentBuf, String> {
         Value::Json(json) => document.append(key, bson(json)?),
     }
     document.append(cstr!("reg_date"), date(reading.reg_date));
-    for (name, fact) in reading.extra.iter().flat_map(|extra| &extra.fields) {
+    for (name, field) in reading.extra.iter().flat_map(|extra| &extra.fields) {
         let name: &CStr = (&**name)
             .try_into()
             .map_err(|_| "name of a field with a NUL".to_owned())?;
-        match fact {
-            Fact::Json(json) => document.append(name, bson(json)?),
-            Fact::Date(at) => document.append(name, date(*at)),
+        match field {
+            FieldValue::Json(json) => document.append(name, bson(json)?),
+            FieldValue::Date(at) => document.append(name, date(*at)),
         }
     }
     let size = document.as_bytes().len();

@@ -57,7 +57,7 @@ pub(super) fn text(reading: &Reading) -> Option<String> {
     let fields = &reading.extra.as_ref()?.fields;
     let fields: Map<String, Json> = fields
         .iter()
-        .map(|(name, fact)| (name.to_string(), fact.to_json()))
+        .map(|(name, value)| (name.to_string(), value.to_json()))
         .collect();
     (!fields.is_empty()).then(|| Json::Object(fields).to_string())
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chrono::DateTime;
-use iot_store::{Entry, Extra, Fact, Reading, ReadingId, Rejection, Value};
+use iot_store::{Entry, Extra, FieldValue, Reading, ReadingId, Rejection, Value};
 use serde_json::Value as Json;
 
 use super::format::{DATE, HEADER, JSON, MAGIC, MAGIC_2, NUMBER, REJECTION, TEXT};
@@ -116,13 +116,13 @@ fn extra(rest: &mut Rest<'_>) -> Result<Extra, NotAnEntry> {
         let [Json::String(name), value, ..] = field.as_mut_slice() else {
             return Err(NotAnEntry);
         };
-        let fact = if date {
+        let held = if date {
             let millis = value.as_i64().and_then(DateTime::from_timestamp_millis);
-            Fact::Date(millis.ok_or(NotAnEntry)?)
+            FieldValue::Date(millis.ok_or(NotAnEntry)?)
         } else {
-            Fact::Json(value.take())
+            FieldValue::Json(value.take())
         };
-        Ok((Arc::from(name.as_str()), fact))
+        Ok((Arc::from(name.as_str()), held))
     });
     Ok(Extra {
         once: once != 0,

@@ -1,6 +1,6 @@
 //! From an entry to bytes.
 
-use iot_store::{Entry, Extra, Fact, Reading, ReadingId, Rejection, Value};
+use iot_store::{Entry, Extra, FieldValue, Reading, ReadingId, Rejection, Value};
 use serde_json::{Value as Json, json};
 
 use super::format::{DATE, HEADER, JSON, MAGIC, MAGIC_2, NUMBER, REJECTION, TEXT};
@@ -83,9 +83,9 @@ fn more(extra: Option<&Extra>, out: &mut Vec<u8>) {
     let Some(Extra { once, fields }) = extra else {
         return;
     };
-    let fields = fields.iter().map(|(name, fact)| match fact {
-        Fact::Json(json) => json!([&**name, json]),
-        Fact::Date(date) => json!([&**name, date.timestamp_millis(), DATE]),
+    let fields = fields.iter().map(|(name, value)| match value {
+        FieldValue::Json(json) => json!([&**name, json]),
+        FieldValue::Date(date) => json!([&**name, date.timestamp_millis(), DATE]),
     });
     let fields = fields.collect::<Json>().to_string();
     out.push(u8::from(*once));

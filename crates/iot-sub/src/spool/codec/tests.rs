@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chrono::DateTime;
-use iot_store::{Entry, Extra, Fact, IdGenerator, Reading, ReadingId, Rejection, Value};
+use iot_store::{Entry, Extra, FieldValue, IdGenerator, Reading, ReadingId, Rejection, Value};
 use proptest::prelude::*;
 use serde_json::Value as Json;
 
@@ -56,10 +56,10 @@ fn value() -> impl Strategy<Value = Value> {
 
 fn extra() -> impl Strategy<Value = Option<Box<Extra>>> {
     let date = any::<i32>().prop_map(|seconds| {
-        Fact::Date(DateTime::from_timestamp_millis(i64::from(seconds) * 1_001).unwrap())
+        FieldValue::Date(DateTime::from_timestamp_millis(i64::from(seconds) * 1_001).unwrap())
     });
-    let fact = prop_oneof![json().prop_map(Fact::Json), date];
-    let field = (any::<String>().prop_map(Arc::from), fact);
+    let value = prop_oneof![json().prop_map(FieldValue::Json), date];
+    let field = (any::<String>().prop_map(Arc::from), value);
     let fields = prop::collection::vec(field, 0..4);
     let extra = (any::<bool>(), fields).prop_map(|(once, fields)| Box::new(Extra { once, fields }));
     prop::option::of(extra)
