@@ -1,7 +1,7 @@
-//! What can go wrong, one variant for each cause that a caller can act on.
+//! What can go wrong: one variant for each cause that a caller can act on.
 //!
-//! As text an [`Error`] is one line, without its cause's number: what, why, and where there is
-//! something to do about it, that.
+//! As text an [`Error`] is one line, without the system's error number: what failed, why, and what
+//! helps.
 
 pub(crate) mod config;
 pub(crate) mod failure;
@@ -26,20 +26,20 @@ pub enum Error {
     /// doesn't go with another one. Nothing was sent.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// A file of the TLS configuration can't be read or doesn't hold what it should, or the
-    /// system's authorities are to be trusted and there are none.
+    /// A file of the TLS configuration can't be read or has the wrong content, or the system has no
+    /// trusted authorities.
     #[error("{0}")]
     Tls(String),
-    /// Clean session is off and there is no client id (MQTT 3.1.1 [MQTT-3.1.3-7]).
+    /// Clean session is off and there is no client identifier (MQTT 3.1.1 [MQTT-3.1.3-7]).
     #[error(
-        "an empty client id needs clean session on: without an id the broker cannot find the session again"
+        "an empty client identifier needs clean session on: without one the broker cannot find the session again"
     )]
     EmptyClientId,
-    /// A text is no topic name or no topic filter.
+    /// A text is not a topic name or not a topic filter.
     #[error(transparent)]
     Topic(#[from] TopicError),
-    /// No connection could be made: the name has no address, nobody listens, TLS, WebSocket or the
-    /// proxy fails, or all that takes longer than `connect_timeout`.
+    /// Connecting failed: the name has no address, nothing listens there, TLS, WebSocket or the proxy
+    /// fails, or all that takes longer than `connect_timeout`.
     #[error(
         "cannot connect to broker `{address}`: {}{}",
         io_reason(reason),
@@ -48,7 +48,7 @@ pub enum Error {
     Connect {
         /// `HOST:PORT` of the broker, or the path of its Unix socket.
         address: String,
-        /// What the system says, or the layer that failed; of kind `TimedOut` after
+        /// The error of the system or of the layer that failed; of kind `TimedOut` after
         /// `connect_timeout`.
         reason: Arc<io::Error>,
     },
@@ -57,12 +57,12 @@ pub enum Error {
     Refused {
         /// CONNACK's return code (MQTT 5: reason code).
         code: ConnectCode,
-        /// The broker's words (MQTT 5).
+        /// The broker's explanation (MQTT 5).
         reason_string: Option<String>,
-        /// All that the broker has said; another server to use may be among it.
+        /// The packet's properties; they may name another server to use.
         properties: Option<Box<Properties>>,
     },
-    /// The broker goes on with the authentication that CONNECT has offered, and nobody answers:
+    /// The broker asks for the next step of the authentication that CONNECT has offered, but
     /// [`Client::on_auth`](crate::Client::on_auth) or
     /// [`Handle::set_answers_auth`](crate::Handle::set_answers_auth) is missing (MQTT 5 §4.12).
     #[error(
@@ -72,15 +72,15 @@ pub enum Error {
         /// The method, `ClientConfig::authentication_method`.
         method: String,
     },
-    /// The broker has not answered CONNECT within `connect_timeout`, or not taken it.
+    /// The broker has not answered CONNECT within `connect_timeout`, or not read it.
     #[error("the broker does not answer CONNECT")]
     ConnectTimeout,
-    /// The broker closed or reset the connection without a word.
+    /// The broker closed or reset the connection without a reason.
     #[error("the broker closed the connection")]
     Closed,
-    /// The client itself gave the connection up for another one:
+    /// The client itself closed the connection to make another one:
     /// [`Client::connect`](crate::Client::connect), [`Client::reconnect`](crate::Client::reconnect).
-    #[error("the client connects anew")]
+    #[error("the client connects again")]
     Replaced,
     /// The connection broke, or the system has no thread or no poller for the client's loop.
     #[error("{}", broken(.0))]
@@ -88,13 +88,13 @@ pub enum Error {
     /// The broker has sent nothing for another keep alive after a PINGREQ (MQTT 3.1.1 §3.1.2.10).
     #[error("the broker is silent for longer than the keep alive")]
     KeepAlive,
-    /// The broker sent something that it may not send, a PUBLISH excepted. An MQTT 5 broker is told
-    /// so by [`DecodeError::reason`] (§4.13).
+    /// The broker sent a packet that is not allowed, other than a PUBLISH. An MQTT 5 broker gets
+    /// [`DecodeError::reason`] in a DISCONNECT (§4.13).
     #[error("the broker sent what it may not: {0}")]
     Decode(#[from] DecodeError),
-    /// The broker sent a malformed PUBLISH, or on MQTT 5 one that is larger than the
-    /// `maximum_packet_size` that it was told. It may come again on each connection; the delay before
-    /// the next try keeps growing then.
+    /// The broker sent a malformed PUBLISH, or on MQTT 5 one that is larger than CONNECT's
+    /// `maximum_packet_size`. It may arrive again on each connection; therefore the delay before the
+    /// next attempt keeps growing.
     #[error("the broker sent what it may not: {reason}, in a message to `{topic}` ({size} bytes)")]
     BadMessage {
         /// The message's topic, up to 100 characters of it, escaped where it is not printable.
@@ -105,7 +105,7 @@ pub enum Error {
         reason: DecodeError,
     },
     /// The broker sent more than 65,535 messages that are not yet acknowledged (MQTT 5 §3.3.4), or a
-    /// topic alias that it may not use or has not defined (§3.3.2.3.4).
+    /// topic alias that is not allowed or not defined (§3.3.2.3.4).
     #[error("the broker broke the protocol: {0}")]
     Protocol(ReasonCode),
     /// The broker ended the connection by a DISCONNECT (MQTT 5 §3.14).
@@ -113,26 +113,26 @@ pub enum Error {
     ServerDisconnect {
         /// DISCONNECT's reason code.
         reason: ReasonCode,
-        /// The broker's words.
+        /// The broker's explanation.
         reason_string: Option<String>,
-        /// All that the broker has said; another server to use may be among it.
+        /// The packet's properties; they may name another server to use.
         properties: Option<Box<Properties>>,
     },
-    /// There is no connection, and what was asked for can't wait for one: QoS 0, subscribing,
-    /// authenticating, `disconnect`, and a loop that doesn't connect by itself.
+    /// There is no connection, and the call can't wait for one: QoS 0, subscribing, authenticating,
+    /// `disconnect`, and a loop that doesn't connect by itself.
     #[error("not connected to the broker")]
     NotConnected,
-    /// So many messages wait for the broker that no further is taken now: `max_queued` or
-    /// `max_queued_bytes` with QoS 1 and 2, 1 MiB that the socket has not yet taken with QoS 0, or
-    /// all 65,535 packet ids are in use. What is refused is not kept.
+    /// Too many messages wait for the broker: `max_queued` or `max_queued_bytes` with QoS 1 and 2,
+    /// 1 MiB that the socket has not yet accepted with QoS 0, or all 65,535 packet identifiers are in
+    /// use. The message is not kept.
     #[error("{messages} messages ({bytes} bytes) wait for the broker already")]
     QueueFull {
-        /// How many with QoS 1 and 2 are accepted and not yet acknowledged.
+        /// How many messages with QoS 1 and 2 are accepted and not yet acknowledged.
         messages: usize,
-        /// The bytes of all that is not yet sent or acknowledged.
+        /// The bytes of all messages that are not yet sent or acknowledged.
         bytes: usize,
     },
-    /// A packet is larger than the broker takes (CONNACK's maximum packet size, MQTT 5
+    /// A packet is larger than the broker accepts (CONNACK's maximum packet size, MQTT 5
     /// [MQTT-3.2.2-15]), or than the protocol allows: 268,435,460 bytes.
     #[error("a packet of {size} bytes is larger than the limit of {limit}")]
     PacketTooLarge {
@@ -141,10 +141,10 @@ pub enum Error {
         /// The limit in bytes.
         limit: usize,
     },
-    /// The broker doesn't take this QoS: CONNACK's maximum QoS (MQTT 5 [MQTT-3.2.2-11]).
+    /// The broker doesn't support this QoS: CONNACK's maximum QoS (MQTT 5 [MQTT-3.2.2-11]).
     #[error("the broker takes QoS {maximum} at most")]
     QosNotSupported {
-        /// The highest that it takes, 0 or 1.
+        /// The highest QoS that it supports, 0 or 1.
         maximum: u8,
     },
     /// The broker doesn't retain messages: CONNACK's retain available (MQTT 5 [MQTT-3.2.2-14]).
@@ -153,23 +153,23 @@ pub enum Error {
     /// SUBSCRIBE and UNSUBSCRIBE need at least one filter (MQTT 5 [MQTT-3.8.3-2], [MQTT-3.10.3-2]).
     #[error("no topic filter is given")]
     NoFilter,
-    /// The broker's CONNACK rules out what was asked for: wildcards, subscription identifiers, shared
-    /// subscriptions (MQTT 5 §3.2.2.3.11–13); or AUTH, where CONNECT named no method (§4.12).
+    /// The broker's CONNACK excludes wildcards, subscription identifiers or shared subscriptions
+    /// (MQTT 5 §3.2.2.3.11–13); or AUTH was asked for without a method in CONNECT (§4.12).
     #[error("the broker doesn't take {0}")]
     Unsupported(&'static str),
     /// The broker answered a message with a failure, which ends it (MQTT 5 §4.4).
     #[error("the broker rejects the message: {0}")]
     Rejected(Rejection),
-    /// No received message with this id waits for its acknowledgement: it has it already, or the
-    /// connection that brought it is lost, and the broker sends it again.
+    /// No received message with this packet identifier waits for its acknowledgement: it is already
+    /// acknowledged, or its connection is lost and the broker sends it again.
     #[error("no message with id {0} waits to be acknowledged")]
     UnknownMessage(PacketId),
-    /// The time to wait is over:
-    /// [`wait_for_publish`](crate::MessageInfo::wait_for_publish). The message is still on its way.
+    /// The timeout of [`wait_for_publish`](crate::MessageInfo::wait_for_publish) has passed. The message
+    /// is still in flight.
     #[error("the time to wait is over")]
     Timeout,
-    /// A callback waits for what only the loop can do that runs the callback, or would run a loop in
-    /// the loop.
+    /// A callback waits for something that only the loop that runs the callback can do, or starts a
+    /// loop within it.
     #[error("a callback can't wait for the loop that runs it")]
     InCallback,
     /// Another thread runs the loop.
@@ -187,10 +187,9 @@ pub enum Error {
 pub struct Rejection {
     /// The packet's reason code, 128 or above.
     pub reason: ReasonCode,
-    /// The broker's words.
+    /// The broker's explanation.
     pub reason_string: Option<String>,
-    /// All that the broker has said, user properties and [`reason_string`](Self::reason_string)
-    /// included.
+    /// The packet's properties, with user properties and the reason string.
     pub properties: Option<Box<Properties>>,
 }
 
@@ -222,10 +221,10 @@ impl From<Infallible> for Error {
 }
 
 impl Error {
-    /// Returns whether trying again changes nothing: the broker refuses the connection for a reason
-    /// that lies with the client (see [`ConnectCode::is_temporary`]), nobody answers its AUTH, or TLS,
-    /// WebSocket or the proxy fails by how it is set up. The loops try again all the same, for it may
-    /// be set up anew meanwhile.
+    /// Returns whether another attempt would fail as well: the broker refuses the connection for a
+    /// reason that lies with the client (see [`ConnectCode::is_temporary`]), nothing answers its AUTH, or
+    /// the setup of TLS, WebSocket or the proxy is wrong. The loops still try again, because the setup
+    /// may have changed meanwhile.
     pub fn is_permanent(&self) -> bool {
         match self {
             Self::Refused { code, .. } => !code.is_temporary(),
@@ -257,8 +256,8 @@ impl Error {
         )
     }
 
-    /// Returns the number that Paho's callbacks and calls would give: the broker's code where it has
-    /// said one ([`Refused`](Self::Refused), [`ServerDisconnect`](Self::ServerDisconnect),
+    /// Returns the number that Paho's callbacks and calls would give: the broker's code if it sent one
+    /// ([`Refused`](Self::Refused), [`ServerDisconnect`](Self::ServerDisconnect),
     /// [`Rejected`](Self::Rejected)), else that of Paho's `MQTT_ERR_…`: 2 `PROTOCOL`, 3 `INVAL`
     /// (wrong use), 4 `NO_CONN`, 7 `CONN_LOST`, 8 `TLS`, 9 `PAYLOAD_SIZE`, 10 `NOT_SUPPORTED`,
     /// 11 `AUTH`, 13 `UNKNOWN` ([`Timeout`](Self::Timeout), which Paho doesn't have), 14 `ERRNO`,
@@ -291,7 +290,7 @@ impl Error {
     }
 }
 
-/// Returns the system's reason in a few words, without its number: `connection refused`.
+/// Returns the system's reason without its number: `connection refused`.
 pub fn io_reason(error: &io::Error) -> String {
     let text = error.to_string();
     if error.raw_os_error().is_none() {

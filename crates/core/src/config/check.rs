@@ -12,12 +12,13 @@ use crate::error::config::ConfigError;
 use crate::protocol::Protocol;
 
 impl ClientConfig {
-    /// Returns the configuration, checked, with a random client id in the place of an empty one.
+    /// Checks the configuration and returns it, with a random client identifier instead of an empty
+    /// one.
     ///
     /// # Errors
-    /// [`Error::EmptyClientId`] for an empty client id with clean session off, [`Error::Topic`] for a
-    /// response topic that is none, and [`Error::Config`] for a value out of its range and for values
-    /// that don't go together.
+    /// [`Error::EmptyClientId`] for an empty client identifier with clean session off, [`Error::Topic`]
+    /// for a response topic that is not a topic name, and [`Error::Config`] for a value out of its
+    /// range and for values that don't go together.
     pub fn checked(mut self) -> Result<Self, Error> {
         if self.client_id.is_empty() {
             if !self.clean_session {
@@ -47,7 +48,7 @@ impl ClientConfig {
         let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         let will = self.will.as_ref().map_or(0, |will| will.payload.len());
         for (name, length) in [
-            ("the client id", self.client_id.len()),
+            ("the client identifier", self.client_id.len()),
             ("the user name", length(&self.username)),
             ("the password", length(&self.password)),
             ("the will's payload", will),
@@ -61,7 +62,7 @@ impl ClientConfig {
             }
         }
         for (name, text) in [
-            ("the client id", Some(&self.client_id)),
+            ("the client identifier", Some(&self.client_id)),
             ("the user name", self.username.as_ref()),
         ] {
             if text.is_some_and(|text| text.contains('\0')) {
@@ -133,7 +134,7 @@ impl ClientConfig {
     }
 }
 
-/// A client id of 18 letters and digits, `iot-` first: every MQTT version takes it
+/// Returns a client identifier of 18 letters and digits, `iot-` first: every MQTT version allows it
 /// [MQTT-3.1.3-5].
 fn random_client_id() -> String {
     let mut rng = rand::rng();
@@ -168,7 +169,7 @@ mod tests {
         };
         assert_eq!(
             config.checked().unwrap_err().to_string(),
-            "an empty client id needs clean session on: without an id the broker cannot find the session again"
+            "an empty client identifier needs clean session on: without one the broker cannot find the session again"
         );
     }
 
@@ -184,7 +185,7 @@ mod tests {
         assert_eq!(of(Protocol::V31, 23).unwrap(), 46);
         assert_eq!(
             of(Protocol::V31, 24).unwrap_err().to_string(),
-            "the client id has 24 characters, MQTT 3.1 allows at most 23"
+            "the client identifier has 24 characters, MQTT 3.1 allows at most 23"
         );
         assert!(of(Protocol::V311, 24).is_ok() && of(Protocol::V5, 24).is_ok());
         // The random one fits.

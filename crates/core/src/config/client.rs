@@ -15,9 +15,10 @@ use crate::protocol::Protocol;
 use crate::url::Authority;
 use crate::will::Will;
 
-/// A client's configuration. `ClientConfig::default()` is what Paho's `Client()` is, but for a queue
-/// that is bounded and a [`connect_timeout`](Self::connect_timeout) of 10 s instead of 5. Fields are
-/// set by name:
+/// A client's configuration.
+///
+/// `ClientConfig::default()` has the defaults of Paho's `Client()`, except that the queue is bounded
+/// and that [`connect_timeout`](Self::connect_timeout) is 10 s instead of 5. Set fields by name:
 ///
 /// ```
 /// use iot_core::{ClientConfig, Protocol};
@@ -40,30 +41,31 @@ pub struct ClientConfig {
     pub bind_address: Option<IpAddr>,
     /// What carries the packets: TCP, WebSocket or a Unix socket. Default TCP.
     pub transport: Transport,
-    /// TLS on top of it. Default none; [`port`](Self::port) isn't changed by it, 8883 is the usual one.
+    /// TLS on top of it. Default none. TLS doesn't change the [`port`](Self::port): set it to 8883,
+    /// the usual one.
     #[cfg(feature = "tls")]
     pub tls: Option<Tls>,
     /// SOCKS5 proxy on the way. Default none.
     pub proxy: Option<Proxy>,
-    /// Whether TCP sends what it has at once (`TCP_NODELAY`). Default `true`: packets are gathered
-    /// before they are written, so waiting for more only delays them.
+    /// Whether TCP sends small packets at once (`TCP_NODELAY`). Default `true`: one write holds all
+    /// packets that are ready, so waiting for more only delays them.
     pub nodelay: bool,
-    /// Client id (MQTT 3.1.1 §3.1.3.1); an empty one is replaced by a random one, `iot-` and 14
-    /// letters and digits, when the client is made. Default empty. MQTT 3.1 takes 1–23 characters,
-    /// the others up to 65,535 bytes.
+    /// Client identifier (MQTT 3.1.1 §3.1.3.1): 1 to 23 characters for MQTT 3.1, up to 65,535 bytes
+    /// for later versions. Default empty, which becomes a random one when the client is made: `iot-`
+    /// and 14 letters and digits.
     pub client_id: String,
-    /// Clean session (MQTT 3.1.1 §3.1.2.4): the broker begins a session with each connection, and
-    /// forgets it at the end. On MQTT 5 `true` means clean start, `false` none and, unless
-    /// [`session_expiry_interval`](Self::session_expiry_interval) says otherwise, a session for ever.
-    /// What this client has accepted for QoS 1 and 2 it keeps either way. Default `true`; `false`
-    /// needs a client id.
+    /// Clean session (MQTT 3.1.1 §3.1.2.4): the broker starts a session with each connection, and
+    /// forgets it at the end. On MQTT 5 `true` means clean start. `false` means no clean start and,
+    /// unless [`session_expiry_interval`](Self::session_expiry_interval) is set, a session without
+    /// end. Either way this client keeps the messages with QoS 1 and 2 that it has accepted. Default
+    /// `true`; `false` needs a client identifier.
     pub clean_session: bool,
     /// Protocol version. Default MQTT 3.1.1.
     pub protocol: Protocol,
-    /// Longest silence on the connection, in whole seconds up to 65,535; 0 turns the check off. After
-    /// so long without a packet of ours or of the broker's a PINGREQ is sent, and after as long again
-    /// without any answer the connection is given up. An MQTT 5 broker may set another one (server keep
-    /// alive, [MQTT-3.2.2-21]). Default 60 s (MQTT 3.1.1 §3.1.2.10).
+    /// Keep alive, in whole seconds up to 65,535; 0 turns it off. After this time without a packet in
+    /// either direction the client sends a PINGREQ; after the same time again without an answer it
+    /// closes the connection. An MQTT 5 broker may set another time (server keep alive,
+    /// [MQTT-3.2.2-21]). Default 60 s (MQTT 3.1.1 §3.1.2.10).
     pub keep_alive: Duration,
     /// User name, at most 65,535 bytes (MQTT 3.1.1 §3.1.3.4). Default none.
     pub username: Option<String>,
@@ -72,60 +74,61 @@ pub struct ClientConfig {
     pub password: Option<String>,
     /// The will, which the broker publishes when the connection is lost. Default none.
     pub will: Option<Will>,
-    /// Longest wait for the connection, from the name's look-up to the handshakes of TLS and
-    /// WebSocket; and once more for CONNACK. Default 10 s.
+    /// How long connecting may take, from the look-up of the name to the handshakes of TLS and
+    /// WebSocket; and again, how long CONNACK may take. Default 10 s.
     pub connect_timeout: Duration,
-    /// Shortest and longest delay before the next try to connect. It doubles from try to try, each is
-    /// shortened by up to a half at random, though not below the shortest, and a CONNACK that accepts
-    /// begins anew. A shortest of 0 stays 0: tries follow each other at once. Default 1 s and 120 s.
+    /// Shortest and longest delay before the next attempt to connect. The delay doubles with each
+    /// attempt; each is shortened at random by up to a half, but not below the shortest. A CONNACK
+    /// that accepts resets it. With 0 as the shortest there is no delay. Default 1 s and 120 s.
     pub reconnect_delay: (Duration, Duration),
-    /// The window: messages with QoS 1 and 2 that are sent and not yet acknowledged, at most, 1–65,535;
-    /// an MQTT 5 broker's receive maximum lowers it [MQTT-3.3.4-7]. More of them wait in the queue.
-    /// Default 20, which mosquitto 2.0 needs: on 3.1.1 it loses QoS 2 messages beyond.
+    /// How many messages with QoS 1 and 2 may be sent and not yet acknowledged, 1–65,535. The receive
+    /// maximum of an MQTT 5 broker lowers it [MQTT-3.3.4-7]. More messages wait in the queue. Default
+    /// 20: above it mosquitto 2.0 loses QoS 2 messages on MQTT 3.1.1.
     pub max_inflight: u16,
-    /// The queue: messages with QoS 1 and 2 that are accepted and not yet acknowledged, at most,
-    /// 1–65,535, those in flight included. When it is full, `publish` takes nothing and returns
-    /// [`Error::QueueFull`](crate::Error::QueueFull). Default 65,000, which leaves ids for SUBSCRIBE: the protocol has 65,535.
+    /// How many messages with QoS 1 and 2 may be accepted and not yet acknowledged, 1–65,535; those in
+    /// flight count. When the queue is full, `publish` accepts nothing and returns
+    /// [`Error::QueueFull`](crate::Error::QueueFull). Default 65,000 of the protocol's 65,535 packet
+    /// identifiers, which leaves some for SUBSCRIBE.
     pub max_queued: u16,
-    /// The bytes of the PUBLISH packets of those messages, at most, with the same consequence; one
-    /// message alone may be larger. Default 64 MiB.
+    /// The same limit in bytes of their PUBLISH packets. A single message may be larger. Default
+    /// 64 MiB.
     pub max_queued_bytes: usize,
     /// How many unacknowledged messages the broker may send, 1–65,535 (receive maximum, MQTT 5
-    /// §3.1.2.11.3). Default 2,000: mosquitto sends a client that says nothing 20 and waits. A broker
-    /// that exceeds it is borne with, up to 65,535.
+    /// §3.1.2.11.3). Default 2,000; without a receive maximum mosquitto sends 20 and waits. A broker
+    /// may exceed it, up to 65,535.
     pub receive_maximum: u16,
     /// How many topics the broker may replace by a number (topic alias maximum, MQTT 5 §3.1.2.11.5).
     /// Default 0: none.
     pub topic_alias_maximum: u16,
-    /// The largest packet taken, in bytes with its fixed header, at least 1. An MQTT 5 broker is told
-    /// so (§3.1.2.11.4), and left with 0x95 if it sends a larger one; before MQTT 5 a larger message is
-    /// acknowledged and passed over ([`Event::PassedOver`](crate::Event::PassedOver)). It bounds what a
-    /// broker can have this client hold, for a packet of nothing but user properties takes ten times
-    /// its size. Default 268,435,460, the protocol's own limit.
+    /// The largest packet to receive, in bytes with its fixed header, at least 1. CONNECT carries it
+    /// to an MQTT 5 broker (§3.1.2.11.4), and a larger packet ends the connection with reason code
+    /// 0x95. Before MQTT 5 a larger message is acknowledged and skipped
+    /// ([`Event::PassedOver`](crate::Event::PassedOver)). It limits the memory that a broker can make
+    /// this client use; a packet of many user properties takes ten times its size. Over WebSocket a
+    /// whole WebSocket message is held beside it. Default 268,435,460, the protocol's own limit.
     pub maximum_packet_size: u32,
-    /// How long the broker keeps the session after the connection, in seconds, `0xFFFF_FFFF` for ever
+    /// How long the broker keeps the session after the connection, in seconds; `0xFFFF_FFFF` for ever
     /// (MQTT 5 §3.1.2.11.2). Default `None`: 0 with a clean session, else for ever.
     pub session_expiry_interval: Option<u32>,
-    /// Whether the broker is asked for a base of response topics, which it names in CONNACK as
+    /// Whether CONNECT asks for a base of response topics, which CONNACK has as
     /// `response_information` (MQTT 5 §3.1.2.11.6). Default `false`.
     pub request_response_information: bool,
     /// Whether the broker may explain failures, with reason strings and user properties (MQTT 5
     /// §3.1.2.11.7). Default `true`.
     pub request_problem_information: bool,
-    /// User properties, names and values that are sent with CONNECT (MQTT 5 §3.1.2.11.8). Default
-    /// none.
+    /// User properties of CONNECT, names and values (MQTT 5 §3.1.2.11.8). Default none.
     pub user_properties: Vec<(String, String)>,
-    /// The method of enhanced authentication that CONNECT offers (MQTT 5 §4.12); the broker's AUTH
-    /// is [`Event::Auth`](crate::Event::Auth) then, which the application answers if
-    /// [`set_answers_auth`](crate::Handle::set_answers_auth) says so. Default none.
+    /// The method of enhanced authentication that CONNECT offers (MQTT 5 §4.12). Then the broker's
+    /// AUTH is an [`Event::Auth`](crate::Event::Auth), which the application answers if
+    /// [`set_answers_auth`](crate::Handle::set_answers_auth) is on. Default none.
     pub authentication_method: Option<String>,
-    /// What CONNECT carries for that method (MQTT 5 §3.1.2.11.10). Default none.
+    /// The data of that method in CONNECT (MQTT 5 §3.1.2.11.10). Default none.
     pub authentication_data: Option<Bytes>,
-    /// What each PUBREL carries; of it a reason string and user properties are sent (MQTT 5
-    /// §3.6.2.2), where the broker takes a packet of that size. Default none.
+    /// Properties of each PUBREL: its reason string and user properties are sent (MQTT 5 §3.6.2.2),
+    /// if the broker accepts a packet of that size. Default none.
     pub release_properties: Option<Properties>,
-    /// Whether the application acknowledges what it receives with QoS 1 and 2, by
-    /// [`ack`](crate::Handle::ack). Default `false`: the messages that have come together are
+    /// Whether the application acknowledges messages with QoS 1 and 2, by
+    /// [`ack`](crate::Handle::ack). Default `false`: the messages that have arrived together are
     /// acknowledged when the application has taken the last of them and asks for more.
     pub manual_ack: bool,
 }
@@ -169,7 +172,7 @@ impl Default for ClientConfig {
 }
 
 impl ClientConfig {
-    /// Returns the default configuration with the given client id.
+    /// Returns the default configuration with the given client identifier.
     pub fn new(client_id: impl Into<String>) -> Self {
         Self {
             client_id: client_id.into(),

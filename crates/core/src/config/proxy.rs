@@ -6,8 +6,10 @@ use std::str::FromStr;
 use crate::error::config::ConfigError;
 use crate::url::Authority;
 
-/// A SOCKS5 proxy between client and broker. It gets the broker's name as it is, so that names
-/// which only the proxy can resolve work, and nobody nearby sees them looked up.
+/// A SOCKS5 proxy between client and broker.
+///
+/// The proxy resolves the broker's name. So names work that only the proxy knows, and no look-up
+/// shows them on the local network.
 ///
 /// ```
 /// use iot_core::transport::Proxy;
@@ -28,7 +30,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Returns a proxy that asks for no password.
+    /// Returns a proxy without user name and password.
     pub fn new(host: impl Into<String>, port: u16) -> Self {
         Self {
             host: host.into(),
@@ -72,8 +74,8 @@ impl Proxy {
 impl FromStr for Proxy {
     type Err = ConfigError;
 
-    /// Reads `socks5h://[user:password@]host[:port]`, port 1080 if there is none. What has a meaning in
-    /// a URL is percent-encoded in user and password.
+    /// Reads `socks5h://[user:password@]host[:port]`, with port 1080 as the default. Characters
+    /// with a meaning in a URL are percent-encoded in user and password.
     fn from_str(text: &str) -> Result<Self, ConfigError> {
         let Some(("socks5h", rest)) = text.split_once("://") else {
             return Err(ConfigError::ProxyUrl);

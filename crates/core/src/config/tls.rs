@@ -10,8 +10,9 @@ use tokio_rustls::rustls::pki_types::ServerName;
 
 use crate::error::config::ConfigError;
 
-/// What TLS is set up from: Paho's `tls_set`, and mosquitto's options of the same names. The default
-/// trusts the authorities that the operating system trusts.
+/// The options of TLS: Paho's `tls_set`, and mosquitto's options of the same names.
+///
+/// The default trusts the operating system's authorities.
 ///
 /// ```no_run
 /// use iot_core::ClientConfig;
@@ -25,30 +26,29 @@ use crate::error::config::ConfigError;
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TlsOptions {
-    /// PEM file with the certificates of the authorities to trust. A broker's own certificate, signed
-    /// by itself, is trusted too if it stands here. Default none.
+    /// PEM file with the certificates of the authorities to trust. A broker's own self-signed
+    /// certificate in it is trusted too. Default none.
     pub cafile: Option<PathBuf>,
-    /// Folder with such files; those in it that hold no certificate are passed over. Default none.
+    /// Folder with such files; files in it without a certificate are skipped. Default none.
     pub capath: Option<PathBuf>,
-    /// Whether the authorities are trusted that the operating system trusts. They are, whatever stands
-    /// here, if neither `cafile` nor `capath` is given. Default `false`.
+    /// Whether to trust the operating system's authorities as well. They are trusted anyway if neither
+    /// `cafile` nor `capath` is set. Default `false`.
     pub os_certs: bool,
-    /// PEM file with this client's certificate, and after it those of the authorities in between; needs
+    /// PEM file with this client's certificate, followed by those of intermediate authorities; needs
     /// [`key`](Self::key). Default none.
     pub cert: Option<PathBuf>,
     /// PEM file with the certificate's private key (PKCS#8, PKCS#1 or SEC1), not encrypted; needs
     /// [`cert`](Self::cert). Default none.
     pub key: Option<PathBuf>,
-    /// Whether the broker's name is left unchecked. Its certificate still has to come from a trusted
-    /// authority; whoever has any other certificate of that authority can pose as the broker. Default
-    /// `false`.
+    /// Whether to skip the check of the broker's name. Its certificate still has to come from a trusted
+    /// authority, but any certificate of that authority is accepted. Default `false`.
     pub insecure: bool,
     /// Protocols to offer by ALPN (RFC 7301), 1 to 255 bytes each; MQTT's is `mqtt`. Default none.
     pub alpn: Vec<String>,
-    /// The only version to speak. Default: 1.3 or 1.2.
+    /// The only TLS version to use. Default: 1.3 or 1.2.
     pub version: Option<TlsVersion>,
-    /// File to which the secrets of each connection are appended, in the format of `SSLKEYLOGFILE`:
-    /// who has it can read everything that was recorded on the network. Default none.
+    /// File to append the secrets of each connection to, in the format of `SSLKEYLOGFILE`. With it,
+    /// everything that was recorded on the network can be read. Default none.
     pub keylog: Option<PathBuf>,
 }
 
@@ -79,12 +79,12 @@ impl FromStr for TlsVersion {
 #[derive(Clone)]
 pub struct Tls {
     config: Arc<ClientConfig>,
-    /// What it was made from.
+    /// `None` if it wraps a configuration of rustls.
     options: Option<Arc<TlsOptions>>,
 }
 
 impl Tls {
-    /// Returns a configuration of rustls' own as it is: Paho's `tls_set_context`.
+    /// Wraps a configuration of rustls: Paho's `tls_set_context`.
     pub fn from_rustls(config: Arc<ClientConfig>) -> Self {
         Self {
             config,
@@ -105,7 +105,7 @@ impl Tls {
         Arc::clone(&self.config)
     }
 
-    /// Returns what it was loaded from; `None` after [`from_rustls`](Self::from_rustls).
+    /// Returns the options that it was loaded from; `None` after [`from_rustls`](Self::from_rustls).
     pub fn options(&self) -> Option<&TlsOptions> {
         self.options.as_deref()
     }

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 #[cfg(feature = "websocket")]
 use super::websocket::WebSocket;
 
-/// What carries the MQTT packets; TLS comes on top of it where
-/// [`tls`](crate::ClientConfig::tls) is set. Paho's `transport="tcp"`, `"websockets"` and `"unix"`.
+/// What carries the MQTT packets: Paho's `transport="tcp"`, `"websockets"` and `"unix"`.
+///
+/// TLS comes on top of it if [`tls`](crate::ClientConfig::tls) is set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Transport {
@@ -17,8 +18,8 @@ pub enum Transport {
     /// WebSocket over a TCP connection (MQTT 3.1.1 §6).
     #[cfg(feature = "websocket")]
     WebSocket(WebSocket),
-    /// A Unix socket, by its path; `host` and `port` don't matter then, and TLS, a proxy and a local
-    /// address are errors.
+    /// The Unix socket at this path. `host` and `port` are ignored; TLS, a proxy and a local address are
+    /// errors.
     #[cfg(unix)]
     Unix(PathBuf),
 }

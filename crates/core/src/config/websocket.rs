@@ -14,15 +14,16 @@ const RESERVED: [&str; 4] = [
     "transfer-encoding",
 ];
 
-/// Options of MQTT over WebSocket (RFC 6455): Paho's `ws_set_options`. They are checked when they are
-/// used.
+/// The options of MQTT over WebSocket (RFC 6455): Paho's `ws_set_options`.
+///
+/// [`ClientConfig::checked`](crate::ClientConfig::checked) checks them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct WebSocket {
-    /// The path at which the broker takes WebSocket connections, a query included; it begins with `/`
-    /// and is percent-encoded. Default `/mqtt`.
+    /// The path of the broker's WebSocket, percent-encoded and with its query; begins with `/`. Default
+    /// `/mqtt`.
     pub path: String,
-    /// Headers that are added to the request, such as `Authorization` or `Origin`. A `Host` replaces
-    /// the one that is made from host and port. Default none.
+    /// Headers to add to the request, such as `Authorization` or `Origin`. A `Host` replaces the one
+    /// made from host and port. Default none.
     pub headers: Vec<(String, String)>,
 }
 

@@ -13,7 +13,7 @@ use crate::url::UrlError;
 #[non_exhaustive]
 pub enum ConfigError {
     /// MQTT 3.1 allows client identifiers of 1 to 23 characters.
-    #[error("the client id has {characters} characters, MQTT 3.1 allows at most 23")]
+    #[error("the client identifier has {characters} characters, MQTT 3.1 allows at most 23")]
     ClientIdTooLong {
         /// The number of its characters.
         characters: usize,

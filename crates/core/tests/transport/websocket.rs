@@ -78,23 +78,20 @@ impl Server {
         }
     }
 
-    /// Says yes to the WebSocket.
+    /// Accepts the WebSocket.
     fn open(&mut self) {
-        self.open_for("mqtt");
+        self.switch(YES);
     }
 
-    /// Says yes, and chooses this protocol.
-    fn open_for(&mut self, protocol: &str) {
+    /// Switches protocols with these headers; `ACCEPT` in them is the answer to the request's key.
+    fn switch(&mut self, headers: &str) {
         let key = self
             .request
             .lines()
             .find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "))
             .unwrap();
-        let answer = format!(
-            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Accept: {}\r\nSec-WebSocket-Protocol: {protocol}\r\n\r\n",
-            derive_accept_key(key.as_bytes())
-        );
+        let headers = headers.replace("ACCEPT", &derive_accept_key(key.as_bytes()));
+        let answer = format!("HTTP/1.1 101 Switching Protocols\r\n{headers}\r\n");
         self.conversation.send(answer.as_bytes());
     }
 
@@ -126,6 +123,9 @@ impl Server {
     }
 }
 
+/// The headers that accept the WebSocket.
+const YES: &str = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ACCEPT\r\n\
+                   Sec-WebSocket-Protocol: mqtt\r\n";
 /// What one message may hold: the largest MQTT packet, and something beside it.
 const LARGEST_MESSAGE: u64 = 268_435_460 + 64 * 1024;
 const CONNACK: &[u8] = b"\x82\x04\x20\x02\x00\x00";
@@ -328,22 +328,49 @@ fn what_a_server_may_not_send_ends_the_connection_and_is_named() {
 }
 
 #[test]
-fn a_server_that_chooses_another_protocol_is_left() {
-    let peer = ScriptedPeer::listen();
-    let port = peer.port();
-    let answered = thread::spawn(move || {
-        let mut server = Server::accept(&peer);
-        server.open_for("chat");
-        server.conversation.expect_end();
-    });
-    let expected = "the answer to the WebSocket request chooses another protocol than `mqtt`";
-    fails_with(plain(port), expected, true);
-    answered.join().unwrap();
+fn a_server_that_does_not_accept_as_it_should_is_left() {
+    let extension = format!("{YES}Sec-WebSocket-Extensions: permessage-deflate\r\n");
+    for (headers, expected) in [
+        (
+            &YES.replace(": mqtt", ": chat"),
+            "chooses another protocol than `mqtt`",
+        ),
+        (
+            &YES.replace("Sec-WebSocket-Protocol: mqtt\r\n", ""),
+            "does not choose the protocol `mqtt`: nobody speaks MQTT at the path `/mqtt` (--ws-path)",
+        ),
+        (
+            &YES.replace("websocket\r", "h2c\r"),
+            "does not switch to WebSocket",
+        ),
+        (
+            &YES.replace(": Upgrade", ": close"),
+            "does not switch to WebSocket",
+        ),
+        (
+            &YES.replace("ACCEPT", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
+            "has a wrong Sec-WebSocket-Accept",
+        ),
+        (&extension, "uses an extension that was not offered"),
+    ] {
+        let peer = ScriptedPeer::listen();
+        let port = peer.port();
+        let headers = headers.clone();
+        let answered = thread::spawn(move || {
+            let mut server = Server::accept(&peer);
+            server.switch(&headers);
+            server.conversation.expect_end();
+        });
+        let expected = format!("the answer to the WebSocket request {expected}");
+        fails_with(plain(port), &expected, true);
+        answered.join().unwrap();
+    }
 }
 
 #[test]
 fn answers_that_are_no_websocket_are_bounded_and_named() {
     let endless = format!("HTTP/1.1 101 x\r\na: {}", "b".repeat(1_000_000));
+    let many_headers = format!("HTTP/1.1 101 x\r\n{}\r\n", "a: b\r\n".repeat(125));
     let too_many = "the answer to the WebSocket request has too many headers";
     let no_http = "the answer to the WebSocket request is not HTTP (does the broker speak WebSocket on this port?)";
     for (answer, expected, permanent) in [
@@ -359,6 +386,27 @@ fn answers_that_are_no_websocket_are_bounded_and_named() {
             "the WebSocket request is answered with 503 Service Unavailable",
             false,
         ),
+        (
+            b"HTTP/1.1 429 Slow\r\n\r\n",
+            "the WebSocket request is answered with 429 Too Many Requests",
+            false,
+        ),
+        (
+            b"HTTP/1.1 401\r\n\r\n",
+            "the WebSocket request is answered with 401 Unauthorized (--ws-header 'Authorization: …' says who asks)",
+            true,
+        ),
+        (
+            b"HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n",
+            "the WebSocket request is answered with 302 Found (it wants to be asked elsewhere)",
+            true,
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\n\r\n",
+            "the WebSocket request is answered with 200 OK",
+            true,
+        ),
+        (many_headers.as_bytes(), too_many, true),
         (endless.as_bytes(), too_many, true),
         (
             b"HTTP/1.1 101 ",

@@ -1,4 +1,4 @@
-//! Reading what [`TlsOptions`] name.
+//! Loads the files that [`TlsOptions`] name.
 
 use std::sync::Arc;
 
@@ -13,12 +13,12 @@ use crate::error::config::ConfigError;
 use rustls::version::{TLS12, TLS13};
 
 impl TlsOptions {
-    /// Reads all files and checks that they fit together. What comes out is cheap to clone, and to be
-    /// shared by many clients.
+    /// Reads all files and checks that they go together. The result is cheap to clone; share it between
+    /// clients.
     ///
     /// # Errors
     /// [`Error::Config`] for options that don't go together, [`Error::Tls`] for a file that can't be
-    /// read or doesn't hold what it should.
+    /// read or has the wrong content.
     pub fn load(&self) -> Result<Tls, Error> {
         let versions = match self.version {
             None => &[&TLS13, &TLS12][..],
@@ -43,7 +43,7 @@ impl TlsOptions {
                 return Err(ConfigError::KeyWithoutCertificate.into());
             }
         };
-        // Named, not the process's default: others in the process may have set another one, or none.
+        // Not the process's default provider: the program may have set another one, or none.
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let verifier = Verifier::new(self, &provider)?;
         let config = rustls::ClientConfig::builder_with_provider(provider)

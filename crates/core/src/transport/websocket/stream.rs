@@ -22,8 +22,8 @@ use crate::error::failure::Failure;
 const WRITE_CHUNK: usize = 64 * 1024;
 /// What one read asks for. An idle connection keeps as much.
 const READ_CHUNK: usize = 8 * 1024;
-/// The largest MQTT packet, and what a broker may put beside it into one message: a smaller limit would
-/// end connections over packets that MQTT passes over.
+/// The largest MQTT packet, and room for others in the same message. A smaller limit would end
+/// connections over packets that the session skips.
 const LARGEST_MESSAGE: usize = 268_435_460 + 64 * 1024;
 
 /// Returns what the library may hold, and that it writes at once.
@@ -38,16 +38,16 @@ pub(super) fn limits() -> WebSocketConfig {
 /// A WebSocket after its handshake.
 pub(in super::super) struct WebSocketStream<S> {
     inner: tokio_tungstenite::WebSocketStream<S>,
-    /// What has come of the present message and is not yet taken.
+    /// The rest of the received message.
     input: Bytes,
     state: State,
 }
 
 enum State {
     Open,
-    /// We have said that we close, and read on until the broker does.
+    /// Our close is sent; the broker's is still to be read.
     Closing,
-    /// Nothing more is to be read; the error is to be returned once.
+    /// Nothing more is read. The error is returned once.
     Ended(Option<io::Error>),
 }
 
@@ -72,7 +72,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
         }
     }
 
-    /// The broker breaks the rules: it is told so, and nothing more is read.
+    /// Ends the connection because the broker breaks the rules: our close says so, and nothing more is
+    /// read.
     fn fail(&mut self, code: CloseCode, what: &str) {
         self.send_close(code);
         self.state = State::Ended(Some(Failure::temporary(
@@ -108,7 +109,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
     }
 }
 
-/// Why the broker closes, if it is not the normal end.
+/// Returns the error for a close of the broker that is not the normal end.
 fn closed(frame: Option<&CloseFrame>) -> Option<io::Error> {
     let frame = frame.filter(|frame| !matches!(frame.code, CloseCode::Normal | CloseCode::Away))?;
     let code = u16::from(frame.code);
@@ -120,7 +121,7 @@ fn closed(frame: Option<&CloseFrame>) -> Option<io::Error> {
     ))
 }
 
-/// What a stranger wrote, fit for one line of ours: printable, and not too long.
+/// Returns the broker's text so that it is printable and not too long.
 fn printable(text: &str) -> String {
     let mut shown: String = text
         .chars()
@@ -133,7 +134,7 @@ fn printable(text: &str) -> String {
     shown
 }
 
-/// The library's sentence, as the end of one of ours.
+/// Returns a message of the library as the end of one of ours.
 fn uncapitalized(error: &impl fmt::Display) -> String {
     let text = error.to_string();
     let mut chars = text.chars();
@@ -210,8 +211,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for WebSocketStream<S> {
         Pin::new(&mut self.inner).poll_flush(cx).map_err(io_error)
     }
 
-    /// Says that we close. The broker says so too and closes the stream, which is to be read until
-    /// then.
+    /// Sends our close. The broker answers it and closes the stream; read until then.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.send_close(CloseCode::Normal);
         self.poll_flush(cx)
