@@ -1,6 +1,7 @@
 //! Measures, in one run: messages a second and processor time a message of iot-core and `iot-sub`
-//! beside `mosquitto_sub` and `mosquitto_pub`, against a peer on loopback that sends and takes as
-//! fast as TCP does; then round trips, idle clients and system calls. `scripts/bench core` runs it.
+//! beside `mosquitto_sub`, `mosquitto_pub`, rumqttc and Paho C, against a peer on loopback that sends
+//! and takes as fast as TCP does; then round trips, idle clients and system calls. `scripts/bench core`
+//! runs it, and builds the program `bench-peers` for it.
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -65,7 +66,16 @@ enum Who {
     Core(Face),
     IotSub,
     Mosquitto,
-    Paho,
+    PahoPython,
+    /// A client of `bench-peers`.
+    Peer(Library),
+}
+
+/// A library that `bench-peers` measures, which is found in `PATH`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Library {
+    Rumqttc,
+    PahoC,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,8 +117,13 @@ impl Drop for Running {
 impl Case {
     fn all() -> Vec<Self> {
         let core = [Who::Core(Face::Callbacks), Who::Core(Face::Connection)];
-        let receivers = [core[0], core[1], Who::IotSub, Who::Mosquitto];
-        let publishers = [core[0], core[1], Who::Mosquitto, Who::Paho];
+        let others = [
+            Who::Mosquitto,
+            Who::Peer(Library::Rumqttc),
+            Who::Peer(Library::PahoC),
+        ];
+        let receivers = [&core[..], &[Who::IotSub], &others].concat();
+        let publishers = [&core[..], &others, &[Who::PahoPython]].concat();
         let case = |direction, qos, who| Self {
             direction,
             qos,
@@ -116,10 +131,18 @@ impl Case {
         };
         let mut all = Vec::new();
         for qos in QOS {
-            all.extend(receivers.map(|who| case(Direction::Receive, qos, who)));
+            all.extend(
+                receivers
+                    .iter()
+                    .map(|who| case(Direction::Receive, qos, *who)),
+            );
         }
         for qos in QOS {
-            all.extend(publishers.map(|who| case(Direction::Publish, qos, who)));
+            all.extend(
+                publishers
+                    .iter()
+                    .map(|who| case(Direction::Publish, qos, *who)),
+            );
         }
         all
     }
@@ -131,7 +154,9 @@ impl Case {
             (Who::IotSub, _) => "iot-sub --store none",
             (Who::Mosquitto, Direction::Receive) => "mosquitto_sub",
             (Who::Mosquitto, Direction::Publish) => "mosquitto_pub -l",
-            (Who::Paho, _) => "paho-mqtt (Python)",
+            (Who::PahoPython, _) => "paho-mqtt (Python)",
+            (Who::Peer(Library::Rumqttc), _) => "rumqttc",
+            (Who::Peer(Library::PahoC), _) => "Paho C",
         }
     }
 
@@ -174,10 +199,22 @@ impl Case {
                 command.args(["-q", &qos, "-M", &WINDOW.to_string()]);
                 command.stdin(Stdio::piped());
             }
-            (Who::Paho, _) => {
+            (Who::PahoPython, _) => {
                 command = Command::new("python3");
                 command.args(["scripts/peers/paho.py", &port, &topic(0), "25.37", &qos]);
                 command.args([&u32::MAX.to_string(), &WINDOW.to_string()]);
+            }
+            (Who::Peer(library), direction) => {
+                command = Command::new("bench-peers");
+                command.arg(match library {
+                    Library::Rumqttc => "rumqttc",
+                    Library::PahoC => "paho-c",
+                });
+                command.arg(match direction {
+                    Direction::Receive => "receive",
+                    Direction::Publish => "publish",
+                });
+                command.args([&port, &qos]);
             }
         }
         command.stdout(Stdio::null()).stderr(Stdio::null());
@@ -283,8 +320,8 @@ fn throughput(wanted: impl Fn(&Case) -> bool) -> Result<()> {
             Some(figures[at])
         };
         let mosquitto = beside(Who::Mosquitto).context("mosquitto is measured too")?;
-        let paho =
-            beside(Who::Paho).map_or(String::new(), |paho| format!("{:.3}×", cost / paho.cost));
+        let paho = beside(Who::PahoPython)
+            .map_or(String::new(), |paho| format!("{:.3}×", cost / paho.cost));
         println!(
             "  {:<22} {rate:>12.0} {cost:>12.3} {:>7.2}× {:>7.2}× {paho:>10}",
             case.name(),
