@@ -12,6 +12,7 @@ mod reader;
 mod reconnect;
 mod shared;
 mod socket_error;
+mod timer;
 mod writer;
 
 use std::future::poll_fn;

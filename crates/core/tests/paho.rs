@@ -1,7 +1,7 @@
 //! The tables of `docs/from-paho.md` name everything that Paho's Python client has.
 
-/// All public names of paho-mqtt 2.1.0's `Client`, `MQTTMessageInfo`, `MQTTMessage` and modules, as Python's `dir` lists
-/// them; `drop_out_messages` is 2.2's.
+/// All public names of paho-mqtt 2.1.0's `Client`, `MQTTMessageInfo`, `MQTTMessage` and modules, as
+/// Python's `dir` lists them; `drop_out_messages` is 2.2's.
 const NAMES: &str = "
     ack callback_api_version connect connect_async connect_callback connect_fail_callback connect_srv
     connect_timeout disable_logger disconnect disconnect_callback enable_bridge_mode enable_logger host
@@ -22,8 +22,8 @@ const NAMES: &str = "
     publish.single publish.multiple subscribe.simple subscribe.callback
     drop_out_messages";
 
-/// Arguments that are not obvious: those of the constructor, and what `connect`, `loop_forever` and `tls_set` may
-/// be given.
+/// Arguments that are not obvious: those of the constructor, and what `connect`, `loop_forever` and
+/// `tls_set` may be given.
 const ARGUMENTS: &str = "
     client_id clean_session userdata protocol transport reconnect_on_failure manual_ack bind_address bind_port
     clean_start properties retry_first_connection cert_reqs tls_version ciphers keyfile_password

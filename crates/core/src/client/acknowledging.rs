@@ -22,7 +22,7 @@ impl<U: Send + 'static> Client<U> {
     }
 
     /// Acknowledges a received message, after [`manual_ack_set`](Self::manual_ack_set); `mid` and
-    /// `qos` are the message's [`packet_id`](Message::packet_id) and [`qos`](Message::qos), 1 or 2.
+    /// `qos` are the message's [`packet_id`](crate::Message::packet_id) and [`qos`](crate::Message::qos), 1 or 2.
     /// QoS 1 is acknowledged with PUBACK, QoS 2 with PUBREC. (Paho sends the PUBCOMP here; ours
     /// follows by itself.) They are sent in the order in which the messages arrived [MQTT-4.6.0-2],
     /// so one that is missing holds up the later ones. May be called from any thread, inside the

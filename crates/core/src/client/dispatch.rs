@@ -48,11 +48,7 @@ impl<U: Send + 'static> Client<U> {
                 size,
                 limit,
             } => {
-                let text = format!(
-                    "a message to `{}` of {size} bytes is larger than the limit of {limit}: it is passed over",
-                    message.topic
-                );
-                self.log(LogLevel::Warning, &text);
+                self.passed_over(&message, size, limit);
             }
             Event::Released {
                 token,
@@ -131,6 +127,14 @@ impl<U: Send + 'static> Client<U> {
         if let Some(token) = to_acknowledge {
             inner.handle.ack([token]);
         }
+    }
+
+    fn passed_over(&self, message: &Message, size: usize, limit: usize) {
+        let topic = &message.topic;
+        let text = format!(
+            "a message to `{topic}` of {size} bytes is larger than the limit of {limit}: it is passed over"
+        );
+        self.log(LogLevel::Warning, &text);
     }
 
     /// The application has acknowledged the message; the client sends the PUBCOMP.

@@ -70,8 +70,8 @@ impl<U: Send + 'static> Client<U> {
     /// connection.
     ///
     /// # Errors
-    /// [`Error::Config`] for a user name, a password or a broker's name of more than 255 bytes, for a
-    /// user name or a password without the other, and on a Unix socket.
+    /// [`Error::Config`] for a user name, a password or a broker's name of more than 255 bytes, for
+    /// a user name or a password without the other, and on a Unix socket.
     pub fn proxy_set(&self, proxy: Option<Proxy>) -> Result<(), Error> {
         self.change(|config| config.proxy = proxy).map(drop)
     }

@@ -6,25 +6,22 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
 use super::handle_writer::HandleWriter;
 use super::link::{self, Link};
 use super::reader::Reader;
 use super::reconnect::Reconnect;
 use super::shared::{Shared, SharedState};
+use super::timer::{CLOSE_TIMEOUT, Timer};
 use super::writer::Writer;
 use crate::config::ClientConfig;
 use crate::error::Error;
 use crate::session::{Event, Session};
 use crate::transport::Stream;
 
-/// How long the end of a connection may make no progress: the broker doesn't take what is left to
-/// be written, or doesn't close the stream after our DISCONNECT.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Packets that wait to be sent, at most, for more to be read: a broker that doesn't take our
 /// answers can't make us hoard them.
 const BACKLOG_LIMIT: usize = 100_000;
@@ -37,12 +34,8 @@ pub(super) struct Driver {
     pub(super) events: VecDeque<Event>,
     reader: Reader,
     pub(super) writer: Writer,
-    /// The system has not acknowledged yet what was read.
-    tcp_ack_due: bool,
-    timer: Option<Pin<Box<Sleep>>>,
+    timer: Timer,
     pub(super) reconnect: Reconnect,
-    /// When an end without progress is given up.
-    close_deadline: Option<Instant>,
     pub(super) reading: bool,
     /// Handles write by themselves where they can.
     pub(super) handles_write: bool,
@@ -68,10 +61,8 @@ impl Driver {
             events: VecDeque::new(),
             reader: Reader::default(),
             writer: Writer::default(),
-            tcp_ack_due: false,
-            timer: None,
+            timer: Timer::default(),
             reconnect: Reconnect::new(config.reconnect_delay),
-            close_deadline: None,
             reading: true,
             handles_write: false,
             config,
@@ -217,7 +208,7 @@ impl Driver {
                 return Poll::Ready(Ok(()));
             }
             if wrote {
-                self.close_deadline = None;
+                self.timer.progress();
                 continue;
             }
             // CONNACK is read in any case.
@@ -252,7 +243,7 @@ impl Driver {
         if let Some(writer) = handle_writer
             && writer.hand_over(output)
         {
-            self.tcp_ack_due = false;
+            self.reader.tcp_ack_due = false;
         }
         output.fill(session, now);
         if let Some(writer) = handle_writer {
@@ -275,7 +266,7 @@ impl Driver {
             return false;
         };
         let wrote = self.writer.write(stream, cx);
-        self.tcp_ack_due &= !wrote;
+        self.reader.tcp_ack_due &= !wrote;
         let output = &mut self.writer.output;
         if output.is_empty() && output.has_tracked() && self.writer.error.is_none() {
             let mut state = self.shared.lock();
@@ -291,7 +282,7 @@ impl Driver {
     /// but the first so long.
     fn send_tcp_ack(&mut self, in_flight: usize) {
         if in_flight > 0
-            && std::mem::take(&mut self.tcp_ack_due)
+            && std::mem::take(&mut self.reader.tcp_ack_due)
             && let Link::Up(stream) = &self.link
         {
             stream.confirm_at_once(true);
@@ -305,25 +296,15 @@ impl Driver {
         now: Instant,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Error>> {
-        let deadline = if status.ending || self.writer.error.is_some() {
-            let until = *self.close_deadline.get_or_insert(now + CLOSE_TIMEOUT);
-            if now >= until {
-                return Poll::Ready(Err(self.writer.error.take().unwrap_or(Error::Timeout)));
-            }
-            until
-        } else {
-            match status.deadline {
-                Some(deadline) => Instant::from_std(deadline),
-                None => return Poll::Pending,
-            }
-        };
-        let timer = self
-            .timer
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-        if timer.deadline() != deadline {
-            timer.as_mut().reset(deadline);
+        if status.ending || self.writer.error.is_some() {
+            return if ready!(self.timer.poll_close(now, cx)) {
+                Poll::Ready(Err(self.writer.error.take().unwrap_or(Error::Timeout)))
+            } else {
+                Poll::Ready(Ok(()))
+            };
         }
-        timer.as_mut().poll(cx).map(Ok)
+        let deadline = status.deadline.map(Instant::from_std);
+        self.timer.poll(deadline, cx).map(Ok)
     }
 
     /// Reads once and hands over every packet that is whole.
@@ -332,7 +313,6 @@ impl Driver {
             return Poll::Ready(Ok(()));
         };
         ready!(self.reader.poll_read(stream, cx))?;
-        self.tcp_ack_due = true;
         let mut state = self.shared.lock();
         let session = &mut state.session;
         let result = self.reader.decode(session, Instant::now().into_std());
@@ -351,8 +331,7 @@ impl Driver {
         };
         self.reader.reset();
         self.writer = Writer::default();
-        self.tcp_ack_due = false;
-        self.close_deadline = None;
+        self.timer.progress();
         self.reconnect.opened();
         self.link = Link::Up(stream);
         let mut state = self.shared.lock();

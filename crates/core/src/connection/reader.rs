@@ -23,6 +23,8 @@ pub(super) struct Reader {
     /// Bytes that are dropped as they come: the payload of a message that is too large.
     dropping: usize,
     topics: RecentTopics,
+    /// Bytes were read since the last write, so the system may not have acknowledged them.
+    pub(super) tcp_ack_due: bool,
 }
 
 impl Default for Reader {
@@ -32,6 +34,7 @@ impl Default for Reader {
             chunk: CHUNK_SIZES.0,
             dropping: 0,
             topics: RecentTopics::default(),
+            tcp_ack_due: false,
         }
     }
 }
@@ -41,6 +44,7 @@ impl Reader {
     pub(super) fn reset(&mut self) {
         self.input = BytesMut::new();
         self.dropping = 0;
+        self.tcp_ack_due = false;
     }
 
     /// Reads once.
@@ -63,6 +67,7 @@ impl Reader {
             Ok(read) => read,
             Err(error) => return Poll::Ready(Err(from_socket(error))),
         };
+        self.tcp_ack_due = true;
         self.chunk = if read >= self.chunk {
             (self.chunk * 2).min(CHUNK_SIZES.1)
         } else if read < CHUNK_SIZES.0 {

@@ -1,5 +1,6 @@
-//! The same behaviours on brokers of different makes: mosquitto, the one inside `iot-sub`, and nats-server; each on all
-//! versions of the protocol that the make speaks. What a make doesn't have is [`Make::lacks`], and tested to be lacking.
+//! The same behaviours on brokers of different makes: mosquitto, the one inside `iot-sub`, and
+//! nats-server; each on all versions of the protocol that the make speaks. What a make doesn't have
+//! is [`Make::lacks`], and tested to be lacking.
 
 use iot_core::{Properties, QoS, SubscribeAck, TopicName};
 use tempfile::TempDir;

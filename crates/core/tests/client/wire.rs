@@ -260,6 +260,7 @@ fn a_message_that_breaks_each_connection_is_named_and_tried_less_and_less_often(
             "the broker sent what it may not: malformed packet: a string is not UTF-8, in a message to `a\u{fffd}b` (7 bytes)"
         );
     }
-    // Half of 20, 40, 80 and 160 ms at least; a delay that was reset each time would be 80 ms at most.
+    // Half of 20, 40, 80 and 160 ms at least; a delay that was reset each time would be 80 ms at
+    // most.
     assert!(start.elapsed() >= Duration::from_millis(150));
 }

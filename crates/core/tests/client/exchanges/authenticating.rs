@@ -120,7 +120,8 @@ fn a_connection_that_stands_authenticates_again() {
 
 #[test]
 fn auth_that_may_not_come_ends_the_connection_with_0x82() {
-    // Before CONNACK: of another method or none, with a reason that is none of AUTH's or not yet due.
+    // Before CONNACK: of another method or none, with a reason that is none of AUTH's or not yet
+    // due.
     for bytes in [
         &b"\xf0\x06\x18\x04\x15\x00\x01N"[..],
         b"\xf0\x02\x18\x00",
@@ -205,7 +206,8 @@ fn auth_that_nobody_answers_ends_the_connection_with_0x83() {
     );
     assert_eq!(error.rc(), 11);
     assert!(error.is_permanent());
-    // One that is accepted at once asks for nothing; and when it authenticates again, success needs no answer.
+    // One that is accepted at once asks for nothing; and when it authenticates again, success needs
+    // no answer.
     let mut exchange = Exchange::dialled(offering("a"));
     exchange.broker.read_packet();
     exchange.accept(false, ACCEPTED);

@@ -4,7 +4,8 @@ use iot_core::{Properties, QoS, TopicName, Will};
 
 use super::*;
 
-/// A CONNECT up to its client identifier: protocol name, level, flags, keep alive of a minute, properties.
+/// A CONNECT up to its client identifier: protocol name, level, flags, keep alive of a minute,
+/// properties.
 fn connect(protocol: Protocol, flags: u8, payload: &[&[u8]]) -> Vec<u8> {
     let (name, level) = match protocol {
         Protocol::V31 => ("MQIsdp", 3),

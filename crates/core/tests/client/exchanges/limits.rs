@@ -108,7 +108,8 @@ fn no_alias_is_above_the_broker_s_maximum_and_none_outlives_its_connection() {
     }
 }
 
-/// PUBACK, PUBCOMP and a PUBREC that refuses give back what a PUBLISH takes; a PUBREC of success doesn't.
+/// PUBACK, PUBCOMP and a PUBREC that refuses give back what a PUBLISH takes; a PUBREC of success
+/// doesn't.
 #[test]
 fn no_more_is_under_way_than_the_broker_s_receive_maximum() {
     let mut exchange = Exchange::given(kept(Protocol::V5, "a"), b"\x21\x00\x02");

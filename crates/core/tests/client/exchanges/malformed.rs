@@ -1,4 +1,5 @@
-//! What no broker may send (§2, §4.8, §4.13): each is the end of the connection, with its reason where it has one.
+//! What no broker may send (§2, §4.8, §4.13): each is the end of the connection, with its reason
+//! where it has one.
 
 use super::*;
 
@@ -168,7 +169,8 @@ fn no_packet_is_larger_than_connect_has_said() {
     exchange.expect(ack(0x40, 1));
 }
 
-/// A client without request problem information gets properties with PUBLISH, CONNACK and DISCONNECT only.
+/// A client without request problem information gets properties with PUBLISH, CONNACK and
+/// DISCONNECT only.
 #[test]
 fn unwanted_properties_are_refused() {
     let config = ClientConfig {

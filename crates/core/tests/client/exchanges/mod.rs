@@ -1,8 +1,8 @@
 //! What the standards ask of a client, as exchanges with a broker that the test plays byte by byte.
 //! `conformance.md` says which statement each of them holds.
 //!
-//! The bytes of the broker, and those that are expected of the client, are put together here and in the tests from the
-//! standard's text: nothing of the library's own codec is used for them.
+//! The bytes of the broker, and those that are expected of the client, are put together here and in
+//! the tests from the standard's text: nothing of the library's own codec is used for them.
 
 mod authenticating;
 mod connecting;
@@ -116,8 +116,8 @@ impl Exchange {
         }
     }
 
-    /// Checks that nothing was sent for what the application has asked for so far: the next packet is that of a message
-    /// which it publishes now.
+    /// Checks that nothing was sent for what the application has asked for so far: the next packet
+    /// is that of a message which it publishes now.
     #[track_caller]
     fn expect_nothing_sent(&mut self) {
         let sent = self.watched.client.publish("end", "", 0, false);
@@ -125,7 +125,8 @@ impl Exchange {
         self.expect(publish(self.protocol, 0x30, "end", 0, ""));
     }
 
-    /// The client disconnects from a broker that breaks the rules: on MQTT 5 with this reason, otherwise without a packet.
+    /// The client disconnects from a broker that breaks the rules: on MQTT 5 with this reason,
+    /// otherwise without a packet.
     #[track_caller]
     fn expect_disconnect(&mut self, reason: u8) -> Error {
         if self.protocol == Protocol::V5 {

@@ -1,4 +1,5 @@
-//! Messages from the broker (§3.3.4, §4.3, §4.5, §4.6): how each is answered, when it is taken for a new one.
+//! Messages from the broker (§3.3.4, §4.3, §4.5, §4.6): how each is answered, when it is taken for
+//! a new one.
 
 use iot_core::{PacketId, ReasonCode};
 
