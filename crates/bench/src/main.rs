@@ -1,7 +1,7 @@
 //! Measures, in one run: messages a second and processor time a message of iot-core and `iot-sub`
-//! beside `mosquitto_sub`, `mosquitto_pub`, rumqttc and Paho C, against a peer on loopback that sends
-//! and takes as fast as TCP does; then round trips, idle clients and system calls. `scripts/bench core`
-//! runs it, and builds the program `bench-peers` for it.
+//! beside `mosquitto_sub`, `mosquitto_pub`, rumqttc and Paho C, against a peer on loopback that
+//! sends and takes as fast as TCP does; then round trips, idle clients and system calls.
+//! `scripts/bench core` runs it, and builds the program `bench-peers` for it.
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};

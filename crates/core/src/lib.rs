@@ -9,7 +9,7 @@
 //! | layer | for | runs on |
 //! |---|---|---|
 //! | [`Client`] | programs with callbacks, as with Paho | a thread of the library, or yours |
-//! | [`Connection`] | async programs: [`Connection::next`] returns events, a [`Handle`] does the rest | your runtime |
+//! | [`Connection`] | async programs: it returns events, a [`Handle`] does the rest | your runtime |
 //! | [`session::Session`] | a socket or an event loop of your own | nothing: no socket, no clock |
 //!
 //! # Examples
@@ -44,9 +44,10 @@
 //!
 //! # Transports
 //!
-//! [`transport`](ClientConfig::transport), [`tls`](ClientConfig::tls), [`proxy`](ClientConfig::proxy)
-//! and [`bind_address`](ClientConfig::bind_address) select how the broker is reached. The features
-//! `tls` and `websocket` are on by default. Without them their dependencies are not built.
+//! [`transport`](ClientConfig::transport), [`tls`](ClientConfig::tls),
+//! [`proxy`](ClientConfig::proxy) and [`bind_address`](ClientConfig::bind_address) select how the
+//! broker is reached. The features `tls` and `websocket` are on by default. Without them their
+//! dependencies are not built.
 //!
 //! # MQTT 5
 //!
@@ -57,8 +58,8 @@
 //! before the limit was known is given up and reported.
 //!
 //! Enhanced authentication (AUTH) is offered if [`ClientConfig::authentication_method`] names a
-//! method. A broker that starts it otherwise is disconnected with reason code 0x82, and with 0x83 if
-//! [`on_auth`](Client::on_auth) is not set.
+//! method. A broker that starts it otherwise is disconnected with reason code 0x82, and with 0x83
+//! if [`on_auth`](Client::on_auth) is not set.
 //!
 //! # MQTT 3.1
 //!
@@ -75,8 +76,8 @@
 //!
 //! # The standard
 //!
-//! The documentation names the sections (§) and the normative statements (\[MQTT-…\]) of MQTT 3.1.1,
-//! or of MQTT 5 where it says so.
+//! The documentation names the sections (§) and the normative statements (\[MQTT-…\]) of MQTT
+//! 3.1.1, or of MQTT 5 where it says so.
 
 pub mod client;
 pub mod config;
