@@ -1,4 +1,4 @@
-//! Who connects, and the proof of it.
+//! The user name and the password.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,13 +7,13 @@ use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use clap::builder::BoolishValueParser;
 
-use crate::given::{Given, Rank};
-use crate::terminal;
+use crate::origin::Origins;
+use crate::password_prompt;
 use iot_core::error::io_reason;
 
 /// The user's name and password.
 #[derive(Debug, Args)]
-pub struct WhoArgs {
+pub(crate) struct CredentialArgs {
     /// Connect as user NAME
     #[arg(
         short,
@@ -41,50 +41,18 @@ pub struct WhoArgs {
 
     /// Ask for the password on the terminal, without showing it
     #[arg(long, env = "IOT_ASK_PASSWORD", hide_env_values = true)]
-    #[arg(value_parser = BoolishValueParser::new())]
+    #[arg(value_parser = BoolishValueParser::new(), conflicts_with_all = ["pw", "password_file"])]
     pub ask_password: bool,
 }
 
-/// The places that a password may come from, the first of equally high ones first.
-const PLACES: [&str; 3] = ["pw", "password_file", "ask_password"];
-
-impl WhoArgs {
-    /// Keeps the place of the password that matters most.
-    ///
-    /// # Errors
-    /// One line, for two places that are typed.
-    pub(crate) fn settle(&mut self, given: &Given) -> Result<(), String> {
-        if given.is_typed("ask_password")
-            && let Some(other) = PLACES[..2].iter().find(|place| given.is_typed(place))
-        {
-            let other = other.replace('_', "-");
-            return Err(format!(
-                "--ask-password and --{other} both say where the password is: give one of them"
-            ));
-        }
-        // The first of the highest: `max_by_key` would take the last.
-        let best = PLACES
-            .into_iter()
-            .rev()
-            .max_by_key(|place| given.rank(place));
-        for place in PLACES {
-            if Some(place) != best && given.rank(place) > Rank::Default {
-                match place {
-                    "pw" => self.pw = None,
-                    "password_file" => self.password_file = None,
-                    _ => self.ask_password = false,
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Returns the password: given, read or asked for.
+impl CredentialArgs {
+    /// Returns the password: given, read or asked for. Of one layer, `--pw` wins over the file.
     ///
     /// # Errors
     /// The system's, for a file that can't be read and where there is no terminal.
-    pub(crate) fn password(&self) -> Result<Option<String>> {
-        if self.pw.is_some() {
+    pub(crate) fn password(&self, origins: &Origins) -> Result<Option<String>> {
+        let is_file_higher = origins.layer("password_file") > origins.layer("pw");
+        if self.pw.is_some() && !is_file_higher {
             return Ok(self.pw.clone());
         }
         if self.ask_password {
@@ -92,7 +60,7 @@ impl WhoArgs {
                 Some(name) => format!("Password of {name}: "),
                 None => "Password: ".into(),
             };
-            return terminal::ask(&prompt).map(Some);
+            return password_prompt::ask(&prompt).map(Some);
         }
         let Some(path) = &self.password_file else {
             return Ok(None);

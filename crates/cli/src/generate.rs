@@ -1,7 +1,5 @@
 //! Completions for shells, and the manual page.
 
-use std::io::{self, Write};
-
 use clap::{Args, Command, ValueEnum};
 use clap_complete::Shell;
 
@@ -28,13 +26,10 @@ pub(crate) enum Generate {
     Zsh,
 }
 
-/// Prints it on stdout. A reader that has gone is no error.
-pub(crate) fn print(mut command: Command, what: Generate) {
-    let shell = match what {
-        Generate::Man => {
-            let _ = io::stdout().write_all(&man(command));
-            return;
-        }
+/// Returns the manual page, or the completions of a shell.
+pub(crate) fn generate(mut command: Command, kind: Generate) -> Vec<u8> {
+    let shell = match kind {
+        Generate::Man => return man(command),
         Generate::Bash => Shell::Bash,
         Generate::Elvish => Shell::Elvish,
         Generate::Fish => Shell::Fish,
@@ -44,7 +39,7 @@ pub(crate) fn print(mut command: Command, what: Generate) {
     let name = command.get_name().to_owned();
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut command, name, &mut text);
-    let _ = io::stdout().write_all(&text);
+    text
 }
 
 fn man(command: Command) -> Vec<u8> {

@@ -1,45 +1,104 @@
-//! Reads what was given: the command line before the variables before the option file.
+//! Reads the options: command line, variables and option file.
 
 use std::ffi::OsString;
+use std::io::{self, Write};
 use std::path::PathBuf;
+use std::process;
 
-use clap::error::ErrorKind;
 use clap::{Command, CommandFactory, FromArgMatches};
 
-use crate::given::Given;
-use crate::{generate, option_file, words};
+use crate::generate::{self, GENERATE};
+use crate::merge::{self, TypedError};
+use crate::option_file::{self, OPTIONS_FILE};
+use crate::origin::{Origins, Setting, Value};
+use crate::parser::Parser;
+use crate::report::WRONG_USAGE;
+use crate::typed::{self, Typed};
+use crate::variables;
 
-/// Returns what the command line `words`, `IOT_…` variables and the option file mean together, and
-/// where each value comes from. Prints and ends the program where a completion or the manual page is
-/// asked for.
-///
-/// # Errors
-/// What is wrong with them, or the help that was asked for.
-pub fn read<A: CommandFactory + FromArgMatches>(
-    words: impl IntoIterator<Item = impl Into<OsString>>,
-) -> Result<(A, Given), clap::Error> {
-    let command = with_negative_numbers(A::command());
-    let mut built = command.clone();
-    built.build();
-    let words = words::join(&built, words.into_iter().map(Into::into));
-    let typed = command.clone().try_get_matches_from(&words)?;
-    if let Some(what) = typed.get_one(generate::GENERATE) {
-        generate::print(command, *what);
-        std::process::exit(0);
-    }
-    let file = typed.get_one::<PathBuf>(option_file::OPTIONS_FILE);
-    let (mut command, in_file) = option_file::apply(command, file)
-        .map_err(|line| built.error(ErrorKind::ValueValidation, line))?;
-    let matches = command.try_get_matches_from_mut(words)?;
-    let args = A::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
-    Ok((args, Given::new(matches, in_file)))
+/// Why a program ends before it has begun.
+#[derive(Debug)]
+pub enum Stop {
+    /// This is to be printed on stdout: exit code 0.
+    Print(Vec<u8>),
+    /// The help or the version is to be printed.
+    Show(clap::Error),
+    /// Wrong usage, in one line: exit code 2.
+    Usage {
+        /// The program's name.
+        name: String,
+        /// What is wrong.
+        line: String,
+    },
 }
 
-/// Has `-1` behind an option be its value, for the option to say what is wrong with it: an option of
-/// that name there never is.
-fn with_negative_numbers(command: Command) -> Command {
-    command.mut_args(|arg| {
-        let takes = arg.get_action().takes_values();
-        arg.allow_negative_numbers(takes)
-    })
+impl Stop {
+    /// Prints what there is to print and ends the program.
+    pub fn exit(self) -> ! {
+        match self {
+            Self::Show(error) => error.exit(),
+            Self::Print(text) => {
+                // A reader that has gone is no error.
+                let _ = io::stdout().write_all(&text);
+                process::exit(0);
+            }
+            Self::Usage { name, line } => {
+                let line = format!("{name}: {line}\n");
+                let _ = io::stderr().write_all(line.as_bytes());
+                process::exit(WRONG_USAGE.into());
+            }
+        }
+    }
+}
+
+/// Returns what the command line `words`, the `IOT_…` variables and the option file mean together,
+/// and where each option comes from.
+///
+/// # Errors
+/// What is wrong with them, or what was asked for instead: the help, a manual page.
+pub fn read<A: CommandFactory + FromArgMatches>(
+    words: impl IntoIterator<Item = impl Into<OsString>>,
+) -> Result<(A, Origins), Stop> {
+    let command = A::command();
+    let name = command.get_name().to_owned();
+    let usage = |line| Stop::Usage {
+        name: name.clone(),
+        line,
+    };
+    let mut parser = Parser::new(command.clone());
+    let words = words.into_iter().map(Into::into).skip(1);
+    let typed = typed::read(parser.command(), words).map_err(usage)?;
+    match merge::check_typed(&mut parser, &typed) {
+        Ok(Some(matches)) => {
+            if let Some(kind) = matches.get_one(GENERATE) {
+                return Err(Stop::Print(generate::generate(command, *kind)));
+            }
+        }
+        Ok(None) => {}
+        Err(TypedError::Show(error)) => return Err(Stop::Show(error)),
+        Err(TypedError::Wrong(line)) => return Err(usage(line)),
+    }
+    let variables = variables::read(&command, &|name| std::env::var_os(name)).map_err(usage)?;
+    let named = named_file(&typed, &command);
+    let file = option_file::read(&mut parser, named.as_deref()).map_err(usage)?;
+    let merged = merge::merge(&mut parser, typed, variables, file);
+    let (matches, origins) = merged.map_err(usage)?;
+    let args = A::from_arg_matches(&matches).map_err(|error| usage(error.to_string()))?;
+    Ok((args, origins))
+}
+
+/// Returns the option file that the command line names, else the one of the variable.
+fn named_file(typed: &Typed, command: &Command) -> Option<PathBuf> {
+    let is_named = |setting: &&Setting| setting.id == OPTIONS_FILE;
+    match typed.settings.iter().rfind(is_named) {
+        Some(Setting {
+            value: Value::Text(path),
+            ..
+        }) => Some(path.into()),
+        _ => {
+            let mut arguments = command.get_arguments();
+            let arg = arguments.find(|arg| arg.get_id() == OPTIONS_FILE)?;
+            std::env::var_os(arg.get_env()?).map(PathBuf::from)
+        }
+    }
 }

@@ -1,18 +1,18 @@
-//! What a program tells a person on stderr, and the exit code of one that failed.
+//! What a program reports on stderr, and the exit code of one that failed.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use crate::error::UsageError;
-use crate::is_quiet;
+use crate::verbosity::is_quiet;
 use iot_core::error::{ConfigError, Error};
 
-/// clap's own for wrong usage.
-const WRONG_USAGE: u8 = 2;
+/// The exit code for wrong usage.
+pub(crate) const WRONG_USAGE: u8 = 2;
 
-/// Prints `NAME: LINE` on stderr, unless `--quiet` was given. Where nobody reads that any more the line
+/// Prints `NAME: LINE` on stderr, unless `--quiet` is given. If nobody reads stderr any more, the line
 /// is lost, and the program goes on.
-pub fn tell(name: &str, line: &str) {
+pub fn notify(name: &str, line: &str) {
     if !is_quiet() {
         write(name, line);
     }

@@ -2,9 +2,11 @@
 
 use clap::Args;
 
-use crate::error::UsageError;
 use iot_core::Protocol;
 use iot_core::config::ClientConfig;
+
+use crate::error::UsageError;
+use crate::origin::Origins;
 
 /// Who the client is to the broker beyond its id, for how long, and how much may be on its way.
 #[derive(Debug, Args)]
@@ -12,7 +14,7 @@ use iot_core::config::ClientConfig;
 pub struct SessionArgs {
     /// Be client PREFIX with the process ID behind it (instead of --id)
     #[arg(short = 'I', long, env = "IOT_ID_PREFIX", hide_env_values = true)]
-    #[arg(value_name = "PREFIX")]
+    #[arg(value_name = "PREFIX", conflicts_with = "id")]
     pub id_prefix: Option<String>,
 
     /// Have the broker keep the session for SECONDS after the connection, -1 for ever (MQTT 5)
@@ -62,18 +64,24 @@ impl SessionArgs {
     ///
     /// # Errors
     /// [`UsageError`] for options that don't go together.
-    pub(crate) fn apply(&self, config: &mut ClientConfig, has_id: bool) -> Result<(), UsageError> {
+    pub(crate) fn apply(
+        &self,
+        config: &mut ClientConfig,
+        has_id: bool,
+        origins: &Origins,
+    ) -> Result<(), UsageError> {
         if let Some(seconds) = self.session_expiry_interval {
+            let name = origins.name("session_expiry_interval");
             if config.protocol != Protocol::V5 {
                 return Err(UsageError::new(format!(
-                    "--session-expiry-interval is not known to {}: give -V mqttv5",
+                    "{name} needs MQTT 5, not {} (give -V mqttv5)",
                     config.protocol
                 )));
             }
             if seconds == u32::MAX && !has_id {
-                return Err(UsageError::new(
-                    "--session-expiry-interval -1 needs a client id, for the broker to find the session by: give --id ID",
-                ));
+                return Err(UsageError::new(format!(
+                    "{name} without an end needs a client identifier, by which the broker finds the session (give --id ID)"
+                )));
             }
             config.session_expiry_interval = Some(seconds);
         }

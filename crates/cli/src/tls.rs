@@ -5,13 +5,15 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser};
 
+use crate::origin::Origins;
+use crate::url::WITH_TLS;
 use iot_core::error::Error;
 use iot_core::transport::{Tls, TlsOptions, TlsVersion};
 
 /// The options of TLS, with mosquitto's names. Any of them turns it on.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "TLS")]
-pub struct TlsArgs {
+pub(crate) struct TlsArgs {
     /// Use TLS, and trust the authorities whose certificates are in the PEM file FILE
     #[arg(long, env = "IOT_CAFILE", hide_env_values = true, value_name = "FILE")]
     cafile: Option<PathBuf>,
@@ -62,34 +64,32 @@ pub struct TlsArgs {
         value_name = "FILE"
     )]
     tls_keylog: Option<PathBuf>,
-
-    /// Whether there is to be TLS, once that is settled.
-    #[arg(skip)]
-    pub(crate) wanted: bool,
 }
 
 const VERSIONS: [&str; 4] = ["1.2", "1.3", "tlsv1.2", "tlsv1.3"];
 
 impl TlsArgs {
-    /// The ids of these options.
-    pub(crate) const IDS: [&str; 9] = [
-        "cafile",
-        "capath",
-        "tls_use_os_certs",
-        "cert",
-        "key",
-        "insecure",
-        "tls_version",
-        "tls_alpn",
-        "tls_keylog",
-    ];
+    /// Returns whether any of them is given.
+    fn is_given(&self) -> bool {
+        let files = [
+            &self.cafile,
+            &self.capath,
+            &self.cert,
+            &self.key,
+            &self.tls_keylog,
+        ];
+        let has_value = files.into_iter().any(Option::is_some)
+            || self.tls_version.is_some()
+            || self.tls_alpn.is_some();
+        has_value || self.tls_use_os_certs || self.insecure
+    }
 
     /// Returns what the options mean, with all files read.
     ///
     /// # Errors
     /// As [`TlsOptions::load`].
-    pub(crate) fn load(&self) -> Result<Option<Tls>, Error> {
-        if !self.wanted {
+    pub(crate) fn load(&self, origins: &Origins) -> Result<Option<Tls>, Error> {
+        if !self.is_given() && !origins.is_set(WITH_TLS) {
             return Ok(None);
         }
         let options = TlsOptions {

@@ -6,33 +6,24 @@ use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args};
 
 use crate::error::UsageError;
+use crate::origin::Origins;
 use iot_core::transport::{Proxy, Transport, WebSocket};
 
 /// The options of the transport below MQTT and TLS.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Transport")]
-pub struct TransportArgs {
+pub(crate) struct TransportArgs {
     /// Connect to the Unix socket PATH
     #[arg(long, env = "IOT_UNIX", hide_env_values = true, value_name = "PATH")]
-    pub(crate) unix: Option<PathBuf>,
+    #[arg(conflicts_with_all = ["AddressArgs", "proxy", "WebSocketArgs", "TlsArgs"])]
+    unix: Option<PathBuf>,
 
     /// Connect through the SOCKS5 proxy socks5h://[USER:PASSWORD@]HOST[:PORT], which resolves the broker's name
     #[arg(long, env = "IOT_PROXY", hide_env_values = true, value_name = "URL")]
-    pub(crate) proxy: Option<String>,
+    proxy: Option<String>,
 
-    /// Speak MQTT over WebSocket
-    #[arg(long, env = "IOT_WS", hide_env_values = true)]
-    #[arg(value_parser = BoolishValueParser::new())]
-    pub(crate) ws: bool,
-
-    /// Ask for the WebSocket at PATH [default: /mqtt]
-    #[arg(long, env = "IOT_WS_PATH", hide_env_values = true, value_name = "PATH")]
-    ws_path: Option<String>,
-
-    /// Ask for it with the header NAME: VALUE (can be repeated)
-    #[arg(long, env = "IOT_WS_HEADER", hide_env_values = true)]
-    #[arg(value_name = "NAME: VALUE")]
-    ws_header: Vec<String>,
+    #[command(flatten)]
+    websocket: WebSocketArgs,
 
     /// Send small packets at once, as is done anyway; --nodelay=false lets TCP gather them first
     #[arg(long, env = "IOT_NODELAY", hide_env_values = true)]
@@ -47,19 +38,42 @@ pub struct TransportArgs {
     pub(crate) nodelay: bool,
 }
 
+/// The options of WebSocket.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Transport")]
+struct WebSocketArgs {
+    /// Speak MQTT over WebSocket
+    #[arg(long, env = "IOT_WS", hide_env_values = true)]
+    #[arg(value_parser = BoolishValueParser::new(), group = "websocket")]
+    ws: bool,
+
+    /// Ask for the WebSocket at PATH [default: /mqtt]
+    #[arg(long, env = "IOT_WS_PATH", hide_env_values = true, value_name = "PATH")]
+    #[arg(requires = "websocket")]
+    ws_path: Option<String>,
+
+    /// Ask for it with the header NAME: VALUE (can be repeated)
+    #[arg(long, env = "IOT_WS_HEADER", hide_env_values = true)]
+    #[arg(value_name = "NAME: VALUE", requires = "websocket")]
+    ws_header: Vec<String>,
+}
+
 impl TransportArgs {
     /// Returns what the options mean.
-    pub(crate) fn transport(&self) -> Result<Transport, UsageError> {
+    pub(crate) fn transport(&self, origins: &Origins) -> Result<Transport, UsageError> {
         let wrong = |why: &str| Err(UsageError::new(why));
-        if self.ws {
+        if self.websocket.ws {
             let mut options = WebSocket::default();
-            if let Some(path) = &self.ws_path {
+            if let Some(path) = &self.websocket.ws_path {
                 options.path.clone_from(path);
             }
-            for header in &self.ws_header {
+            for header in &self.websocket.ws_header {
                 // The value may be a secret, and a header without a colon may be all value.
                 let Some((name, value)) = header.split_once(':') else {
-                    return wrong("--ws-header needs a name and a value: 'NAME: VALUE'");
+                    let name = origins.name("ws_header");
+                    return wrong(&format!(
+                        "{name} needs a name and a value, as in 'NAME: VALUE'"
+                    ));
                 };
                 let header = (name.trim().to_owned(), value.trim().to_owned());
                 options.headers.push(header);
@@ -68,20 +82,26 @@ impl TransportArgs {
         }
         match &self.unix {
             None => Ok(Transport::Tcp),
-            Some(path) if path.as_os_str().is_empty() => wrong("--unix needs the path of a socket"),
+            Some(path) if path.as_os_str().is_empty() => {
+                let name = origins.name("unix");
+                wrong(&format!("{name} needs the path of a socket"))
+            }
             #[cfg(unix)]
             Some(path) => Ok(Transport::Unix(path.clone())),
             #[cfg(not(unix))]
-            Some(_) => wrong("this system has no Unix sockets for --unix"),
+            Some(_) => wrong("this system has no Unix sockets"),
         }
     }
 
     /// Returns the proxy.
-    pub(crate) fn proxy(&self) -> Result<Option<Proxy>, UsageError> {
+    pub(crate) fn proxy(&self, origins: &Origins) -> Result<Option<Proxy>, UsageError> {
         self.proxy
             .as_deref()
             .map(str::parse)
             .transpose()
-            .map_err(|error: iot_core::ConfigError| UsageError::new(format!("--proxy: {error}")))
+            .map_err(|error: iot_core::ConfigError| {
+                let name = origins.name("proxy");
+                UsageError::new(format!("invalid value for {name}: {error}"))
+            })
     }
 }

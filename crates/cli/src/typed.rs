@@ -1,60 +1,105 @@
-//! The words of a command line, with each `-D COMMAND NAME VALUE [VALUE]` made one word.
+//! The words of a command line, with the options in them.
 //!
-//! clap can't take an option of three or four words whose values begin with a hyphen, so they are
-//! joined before it sees them. That needs to know which word is an option and which is a value:
-//! `-m -D` publishes the text `-D`.
+//! Some options become others before clap sees them: each `-D COMMAND NAME VALUE [VALUE]` becomes one
+//! word, because clap can't take an option of three or four words whose values begin with a hyphen,
+//! and `-L URL` becomes the options that the URL stands for. That needs to know which word is an
+//! option and which is a value: `-m -D` publishes the text `-D`.
 
 use std::ffi::{OsStr, OsString};
 
 use clap::{Arg, Command};
 
-use crate::property::{self, PROPERTY};
+use crate::origin::{Origin, Setting, Value};
+use crate::property::{PROPERTY, join};
+use crate::url::{self, URL};
 
-/// Returns the words with those of each property joined.
-pub(crate) fn join(command: &Command, words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+/// The command line.
+#[derive(Debug, Default)]
+pub(crate) struct Typed {
+    /// For clap, without the program's name.
+    pub(crate) words: Vec<OsString>,
+    /// The options in them.
+    pub(crate) settings: Vec<Setting>,
+}
+
+/// Reads the words of a command line, without the program's name.
+///
+/// # Errors
+/// A line for a URL that is none.
+pub(crate) fn read(
+    command: &Command,
+    words: impl IntoIterator<Item = OsString>,
+) -> Result<Typed, String> {
     let mut words = words.into_iter();
-    let mut joined: Vec<OsString> = words.next().into_iter().collect();
+    let mut typed = Typed::default();
     while let Some(word) = words.next() {
         if word == "--" {
-            joined.push(word);
-            joined.extend(words);
-            return joined;
+            typed.words.push(word);
+            typed.words.extend(words);
+            break;
         }
-        let Some(option) = last_option(command, &word) else {
-            joined.push(word);
+        let Some(option) = options_in(command, &word) else {
+            typed.words.push(word);
             continue;
         };
-        if option.arg.get_id() == PROPERTY {
-            if let Some(flags) = option.before {
-                joined.push(flags);
-            }
-            let text = property::join(option.value.into_iter().chain(&mut words));
-            let mut word = OsString::from("--property=");
-            word.push(text);
-            joined.push(word);
+        for (arg, name) in option.flags {
+            let origin = Origin::Typed(name);
+            typed
+                .settings
+                .push(Setting::new(arg, Value::Flag(true), origin));
+        }
+        let id = option.arg.get_id().as_str();
+        let origin = Origin::Typed(option.name);
+        if id == PROPERTY {
+            typed.words.extend(option.before);
+            let value = Value::Text(join(option.value.into_iter().chain(&mut words)));
+            let setting = Setting::new(option.arg, value, origin);
+            typed.words.extend(setting.word());
+            typed.settings.push(setting);
             continue;
         }
+        let is_missing = option.value.is_none();
         let count = option
             .arg
             .get_num_args()
             .map_or(0, |range| range.min_values());
-        let count = if option.value.is_some() { 0 } else { count };
-        joined.push(word);
-        joined.extend(words.by_ref().take(count));
+        let count = if is_missing { count } else { 0 };
+        let values: Vec<OsString> = words.by_ref().take(count).collect();
+        let value = option.value.or_else(|| values.first().cloned());
+        match value {
+            Some(value) if id == URL => {
+                typed.words.extend(option.before);
+                let settings = url::expand(&value, &origin)?;
+                typed
+                    .words
+                    .extend(settings.iter().filter_map(Setting::word));
+                typed.settings.extend(settings);
+            }
+            value => {
+                let value = value.map_or(Value::Flag(true), Value::Text);
+                typed.settings.push(Setting::new(option.arg, value, origin));
+                typed.words.push(word);
+                typed.words.extend(values);
+            }
+        }
     }
-    joined
+    Ok(typed)
 }
 
-/// The option that a word ends with.
+/// The options that a word holds.
 struct Found<'a> {
+    /// The flags before the last option, by their letters.
+    flags: Vec<(&'a Arg, String)>,
+    /// These flags as a word of their own.
+    before: Option<OsString>,
+    /// The last option, and how it is written.
     arg: &'a Arg,
+    name: String,
     /// What stands behind it in the same word.
     value: Option<OsString>,
-    /// The flags before it in the same word, with their hyphen.
-    before: Option<OsString>,
 }
 
-fn last_option<'a>(command: &'a Command, word: &OsStr) -> Option<Found<'a>> {
+fn options_in<'a>(command: &'a Command, word: &OsStr) -> Option<Found<'a>> {
     // An option's name is ASCII, so bytes that are no UTF-8 only stand in values.
     let bytes = word.as_encoded_bytes();
     if let Some(name) = bytes.strip_prefix(b"--") {
@@ -64,35 +109,38 @@ fn last_option<'a>(command: &'a Command, word: &OsStr) -> Option<Found<'a>> {
             None => (name, None),
         };
         let name = std::str::from_utf8(name).ok()?;
-        let arg = command
-            .get_arguments()
-            .find(|arg| arg.get_long() == Some(name))?;
+        let mut arguments = command.get_arguments();
+        let arg = arguments.find(|arg| arg.get_long() == Some(name))?;
         return Some(Found {
-            arg,
-            value,
+            flags: Vec::new(),
             before: None,
+            arg,
+            name: format!("--{name}"),
+            value,
         });
     }
     let letters = bytes.strip_prefix(b"-")?;
+    let mut flags = Vec::new();
     for (index, letter) in letters.iter().enumerate() {
         let letter = char::from(*letter);
-        let arg = command
-            .get_arguments()
-            .find(|arg| arg.get_short() == Some(letter))?;
-        if arg.get_action().takes_values() {
-            let start = index + 2;
-            let equals = usize::from(bytes.get(start) == Some(&b'='));
-            let value = (start < bytes.len()).then(|| tail(word, start + equals));
-            let before = (index > 0).then(|| word.to_string_lossy()[..=index].into());
-            return Some(Found { arg, value, before });
+        let mut arguments = command.get_arguments();
+        let arg = arguments.find(|arg| arg.get_short() == Some(letter))?;
+        let name = format!("-{letter}");
+        let takes_value = arg.get_action().takes_values();
+        if !takes_value && index + 1 < letters.len() {
+            flags.push((arg, name));
+            continue;
         }
-        if index + 1 == letters.len() {
-            return Some(Found {
-                arg,
-                value: None,
-                before: None,
-            });
-        }
+        let start = index + 2;
+        let equals = usize::from(bytes.get(start) == Some(&b'='));
+        let value = takes_value && start < bytes.len();
+        return Some(Found {
+            flags,
+            before: (index > 0).then(|| word.to_string_lossy()[..=index].into()),
+            arg,
+            name,
+            value: value.then(|| tail(word, start + equals)),
+        });
     }
     None
 }
@@ -121,19 +169,23 @@ mod tests {
         message: Option<String>,
         #[arg(short, long)]
         retain: bool,
+        #[arg(short = 'L', long)]
+        url: Option<String>,
         #[arg(long, num_args = 0..=1)]
         limit: Option<String>,
         #[command(flatten)]
         properties: PropertyArgs,
     }
 
-    #[track_caller]
-    fn case(words: &[&str], expected: &[&str]) {
+    fn typed(words: &[&str]) -> Typed {
         let mut command = Program::command();
         command.build();
-        let words = ["program"].iter().chain(words).map(OsString::from);
-        let joined = join(&command, words);
-        assert_eq!(joined[1..], expected[..], "{expected:?}");
+        read(&command, words.iter().map(OsString::from)).unwrap()
+    }
+
+    #[track_caller]
+    fn case(words: &[&str], expected: &[&str]) {
+        assert_eq!(typed(words).words, expected, "{expected:?}");
     }
 
     #[test]
@@ -175,5 +227,42 @@ mod tests {
         );
         case(&["--", "-D", "x"], &["--", "-D", "x"]);
         case(&["--what", "-x", "-"], &["--what", "-x", "-"]);
+    }
+
+    #[test]
+    fn a_url_becomes_the_options_that_it_stands_for() {
+        case(
+            &["-rL", "ws://b:7/a%20b", "-m", "x"],
+            &[
+                "-r",
+                "--host=b",
+                "--port=7",
+                "--topic=a b",
+                "--url-without-tls",
+                "--ws",
+                "-m",
+                "x",
+            ],
+        );
+    }
+
+    #[test]
+    fn each_option_is_known_as_it_is_written() {
+        let typed = typed(&["-rrm", "a", "--limit", "--message=b"]);
+        let names = typed.settings.iter().map(|setting| {
+            let name = setting.short_name();
+            format!("{} {name}", setting.id)
+        });
+        let names: Vec<String> = names.collect();
+        assert_eq!(
+            names,
+            [
+                "retain `-r`",
+                "retain `-r`",
+                "message `-m`",
+                "limit `--limit`",
+                "message `--message`"
+            ]
+        );
     }
 }

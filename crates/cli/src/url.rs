@@ -1,15 +1,20 @@
-//! `-L`, which says in one word where the broker is, who connects, and what about.
+//! `-L`, which says in one word what several options say.
 
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 
-use clap::Args;
-
-use crate::error::UsageError;
+use clap::{Arg, ArgAction, Args, Command};
 use iot_core::url::{Authority, decode};
 
-/// The option `-L`.
+use crate::origin::{Origin, Setting, Value};
+
+/// The id of the option.
+pub(crate) const URL: &str = "url";
+
+/// The option `-L`. Before clap sees the command line, it becomes the options that it stands for:
+/// `--host`, `--port`, `--username`, `--pw`, `--topic`, `--ws`, and the scheme's.
 #[derive(Args)]
-pub struct UrlArgs {
+pub(crate) struct UrlArgs {
     /// Connect to mqtt://, mqtts://, ws:// or wss://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC]
     #[arg(
         short = 'L',
@@ -19,70 +24,6 @@ pub struct UrlArgs {
         value_name = "URL"
     )]
     url: Option<String>,
-
-    /// What it ends with, once it is settled that it counts.
-    #[arg(skip)]
-    pub(crate) topic: Option<UrlTopic>,
-
-    #[arg(skip)]
-    pub(crate) scheme: Option<&'static str>,
-}
-
-/// What a URL says.
-pub(crate) struct BrokerUrl {
-    pub(crate) scheme: &'static str,
-    pub(crate) authority: Authority,
-    pub(crate) topic: Option<String>,
-}
-
-/// The topic that a URL ends with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UrlTopic {
-    /// The topic, percent-decoded.
-    pub text: String,
-    /// Whether it wins over `--topic`, where there can be only one.
-    pub wins: bool,
-    /// Whether the topics of `--topic` count beside it, where there can be many: both are typed, or
-    /// both stand in variables or in the option file.
-    pub beside: bool,
-}
-
-const SCHEMES: [&str; 4] = ["mqtt", "mqtts", "ws", "wss"];
-
-impl UrlArgs {
-    /// Returns what the URL says; no error shows it, for the password in it.
-    pub(crate) fn read(&self) -> Result<Option<BrokerUrl>, UsageError> {
-        self.url.as_deref().map(read).transpose()
-    }
-}
-
-fn read(text: &str) -> Result<BrokerUrl, UsageError> {
-    let form = || {
-        UsageError::new(
-            "a broker's URL is mqtt://, mqtts://, ws:// or wss://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC]",
-        )
-    };
-    let (scheme, rest) = text.split_once("://").ok_or_else(form)?;
-    let scheme = SCHEMES
-        .into_iter()
-        .find(|known| known.eq_ignore_ascii_case(scheme))
-        .ok_or_else(form)?;
-    let (authority, topic) = match rest.split_once('/') {
-        Some((authority, topic)) => (authority, Some(topic).filter(|topic| !topic.is_empty())),
-        None => (rest, None),
-    };
-    Ok(BrokerUrl {
-        scheme,
-        authority: Authority::parse(authority).map_err(usage)?,
-        topic: topic
-            .map(|topic| decode(topic, "topic"))
-            .transpose()
-            .map_err(usage)?,
-    })
-}
-
-fn usage(error: impl fmt::Display) -> UsageError {
-    UsageError::new(error.to_string())
 }
 
 /// Nothing of the URL: a password may be in it.
@@ -90,4 +31,79 @@ impl fmt::Debug for UrlArgs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UrlArgs").finish_non_exhaustive()
     }
+}
+
+/// What a scheme says beside WebSocket: options that exist for clap only.
+pub(crate) const WITH_TLS: &str = "url_with_tls";
+const WITHOUT_TLS: &str = "url_without_tls";
+const WITHOUT_WEBSOCKET: &str = "url_without_websocket";
+
+/// Adds the options that stand for a URL's scheme.
+pub(crate) fn with_schemes(command: Command) -> Command {
+    let scheme = |id: &'static str| {
+        let arg = Arg::new(id).long(id.replace('_', "-")).hide(true);
+        arg.action(ArgAction::SetTrue)
+    };
+    command.args([
+        scheme(WITH_TLS).conflicts_with_all([WITHOUT_TLS, "unix"]),
+        scheme(WITHOUT_TLS).conflicts_with("TlsArgs"),
+        scheme(WITHOUT_WEBSOCKET).conflicts_with("WebSocketArgs"),
+    ])
+}
+
+/// Returns the options that a URL stands for. Their order is that of the URL's parts.
+///
+/// # Errors
+/// A line, which shows nothing of the URL.
+pub(crate) fn expand(text: &OsStr, origin: &Origin) -> Result<Vec<Setting>, String> {
+    parse(text)
+        .map_err(|why| {
+            let (prefix, name) = (origin.prefix(), origin.name());
+            format!("{prefix}invalid value for {name}: {why}")
+        })
+        .map(|parts| {
+            let setting = |(id, value, part): (&str, Value, _)| Setting {
+                id: id.to_owned(),
+                value,
+                origin: origin.clone(),
+                part: Some(part),
+            };
+            parts.into_iter().map(setting).collect()
+        })
+}
+
+type Parts = Vec<(&'static str, Value, &'static str)>;
+
+fn parse(text: &OsStr) -> Result<Parts, String> {
+    const FORM: &str =
+        "a broker's URL is mqtt://, mqtts://, ws:// or wss://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC]";
+    let text = text.to_str().ok_or("the URL is not UTF-8")?;
+    let (scheme, rest) = text.split_once("://").ok_or(FORM)?;
+    let scheme: &[_] = match scheme.to_ascii_lowercase().as_str() {
+        "mqtt" => &[WITHOUT_TLS, WITHOUT_WEBSOCKET],
+        "mqtts" => &[WITH_TLS, WITHOUT_WEBSOCKET],
+        "ws" => &[WITHOUT_TLS, "ws"],
+        "wss" => &[WITH_TLS, "ws"],
+        _ => return Err(FORM.into()),
+    };
+    let (authority, topic) = match rest.split_once('/') {
+        Some((authority, topic)) => (authority, Some(topic).filter(|topic| !topic.is_empty())),
+        None => (rest, None),
+    };
+    let authority = Authority::parse(authority).map_err(|error| error.to_string())?;
+    let topic = topic.map(|topic| decode(topic, "topic")).transpose();
+    let topic = topic.map_err(|error| error.to_string())?;
+    let text = |text: String| Value::Text(OsString::from(text));
+    let mut parts = vec![("host", text(authority.host), "host")];
+    let port = authority.port.map(|port| port.to_string());
+    for (id, value, part) in [
+        ("port", port, "port"),
+        ("username", authority.username, "user name"),
+        ("pw", authority.password, "password"),
+        ("topic", topic, "topic"),
+    ] {
+        parts.extend(value.map(|value| (id, text(value), part)));
+    }
+    parts.extend(scheme.iter().map(|id| (*id, Value::Flag(true), "scheme")));
+    Ok(parts)
 }

@@ -1,117 +1,239 @@
-//! Wrong usage, told in one line.
+//! What is wrong with the options, in one line that names where it comes from.
 
-use std::io::{self, Write};
-use std::process;
+use std::error::Error as _;
 
-/// Prints in one line what is wrong with the command line and ends the program with 2, or prints the
-/// help that was asked for and ends it with 0.
-pub fn exit(error: &clap::Error) -> ! {
-    if !error.use_stderr() {
-        error.exit();
-    }
-    let line = line(&error.render().to_string());
-    // Who doesn't listen has the exit code.
-    let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
-    process::exit(error.exit_code());
-}
+use clap::Error;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-/// Returns one line of what clap says in several: what is wrong, and in brackets what may help. How
-/// the program is used is in its help.
-fn line(text: &str) -> String {
-    const POSSIBLE: &str = "\n  [possible values: ";
-    const TIP: &str = "\n\n  tip: ";
-    let ends = ["\n\nUsage: ", "\n\nFor more information, try "];
-    let end = ends.iter().filter_map(|end| text.rfind(end)).min();
-    let text = text[..end.unwrap_or(text.len())].trim_end();
-    let (text, tip) = match text.rsplit_once(TIP) {
-        Some((text, tip)) => (text, Some(tip.to_owned())),
-        None => (text, None),
+use crate::origin::{Origins, Setting};
+use crate::parser::{Parser, missing_in};
+
+/// The id of the option whose letter others use for the help.
+const HOST: &str = "host";
+
+/// Returns the line for an error of clap's.
+pub(crate) fn line(error: &Error, parser: &mut Parser, origins: &Origins) -> String {
+    let all = |kind| texts(error, kind);
+    let first = |kind| all(kind).into_iter().next().unwrap_or_default();
+    let option = first(ContextKind::InvalidArg);
+    let value = first(ContextKind::InvalidValue);
+    let subject = find(parser, origins, &option);
+    let prefix = subject.map(|setting| setting.origin.prefix());
+    let name = match subject {
+        Some(setting) => setting.short_name(),
+        None => quoted(&option),
     };
-    let (text, possible) = match text.rsplit_once(POSSIBLE) {
-        Some((text, values)) => {
-            let values = values.trim_end_matches(']');
-            (text, Some(format!("possible values: {values}")))
+    let line = match error.kind() {
+        ErrorKind::InvalidValue if value.is_empty() => {
+            return needs_value(&name, subject, &option, &all(ContextKind::ValidValue));
         }
-        None => (text, None),
+        ErrorKind::InvalidValue => {
+            let possible = possible(&all(ContextKind::ValidValue));
+            format!("invalid value `{}` for {name}{possible}", escaped(&value))
+        }
+        ErrorKind::ValueValidation => {
+            let why = error.source().map(ToString::to_string);
+            let why = why.map_or_else(String::new, |why| format!(": {}", escaped(&why)));
+            format!("invalid value `{}` for {name}{why}", escaped(&value))
+        }
+        ErrorKind::UnknownArgument => unknown(&option, &first(ContextKind::SuggestedArg)),
+        ErrorKind::ArgumentConflict => {
+            let others = all(ContextKind::PriorArg);
+            let other = others.into_iter().next().unwrap_or_default();
+            let other = match find(parser, origins, &other) {
+                Some(setting) => origins.name(&setting.id),
+                None => quoted(&other),
+            };
+            format!("{name} cannot be used with {other} (leave one of them out)")
+        }
+        ErrorKind::MissingRequiredArgument => return needs_option(error, parser, origins),
+        ErrorKind::TooManyValues => format!("{name} takes no value such as `{}`", escaped(&value)),
+        _ => fallback(error),
     };
-    let unknown = text.starts_with("error: unexpected argument") && tip.is_none();
-    let help = unknown.then(|| "--help lists the options".to_owned());
-    let helps: Vec<String> = possible.into_iter().chain(tip).chain(help).collect();
-    let line = one_line(text);
-    if helps.is_empty() {
-        return line;
-    }
-    format!("{line} ({})", one_line(&helps.join("; ")))
+    prefix.unwrap_or_default() + &line
 }
 
-/// A value may have lines of its own.
-fn one_line(text: &str) -> String {
-    text.replace('\r', "\\r").replace('\n', "\\n")
+fn texts(error: &Error, kind: ContextKind) -> Vec<String> {
+    match error.get(kind) {
+        Some(ContextValue::String(text)) => vec![text.clone()],
+        Some(ContextValue::Strings(texts)) => texts.clone(),
+        _ => Vec::new(),
+    }
+}
+
+/// Returns the setting of the option that clap calls `--qos <QOS>`.
+fn find<'a>(parser: &Parser, origins: &'a Origins, option: &str) -> Option<&'a Setting> {
+    let mut arguments = parser.command().get_arguments();
+    let arg = arguments.find(|arg| arg.to_string() == option)?;
+    origins.setting(arg.get_id().as_str())
+}
+
+/// Puts an option as clap writes it into backticks.
+fn quoted(option: &str) -> String {
+    format!("`{}`", escaped(option))
+}
+
+fn possible(values: &[String]) -> String {
+    if values.is_empty() {
+        return String::new();
+    }
+    format!(" (possible values: {})", values.join(", "))
+}
+
+fn needs_value(
+    name: &str,
+    subject: Option<&Setting>,
+    option: &str,
+    possible_values: &[String],
+) -> String {
+    let prefix = subject.map(|setting| setting.origin.prefix());
+    let prefix = prefix.unwrap_or_default();
+    if subject.is_some_and(|setting| setting.id == HOST) {
+        return format!(
+            "{prefix}{name} is the broker's host and needs a value, as in `-h localhost` (--help prints the help)"
+        );
+    }
+    let form = match option.split_once(' ') {
+        Some((_, form)) => format!(": {form}"),
+        None => String::new(),
+    };
+    let possible = possible(possible_values);
+    format!("{prefix}{name} needs a value{form}{possible}")
+}
+
+fn unknown(option: &str, suggestion: &str) -> String {
+    let option = escaped(option);
+    if !option.starts_with('-') {
+        return format!("unexpected word `{option}` (--help lists the options)");
+    }
+    if suggestion.is_empty() {
+        return format!("unknown option `{option}` (--help lists the options)");
+    }
+    format!("unknown option `{option}` (did you mean `{suggestion}`?)")
+}
+
+fn needs_option(error: &Error, parser: &mut Parser, origins: &Origins) -> String {
+    let missing = missing_in(error);
+    let requirer = parser.requirer(&missing, origins);
+    let needed = match requirer {
+        Some(setting) => {
+            let needed = parser.missing(setting.word());
+            needed.intersection(&missing).next().cloned()
+        }
+        None => missing.first().cloned(),
+    };
+    let needed = alternatives(&needed.unwrap_or_default());
+    match requirer {
+        Some(setting) => {
+            let (prefix, name) = (setting.origin.prefix(), setting.short_name());
+            format!("{prefix}{name} needs {needed}")
+        }
+        None => format!("{needed} is missing"),
+    }
+}
+
+/// Turns `<--file <FILE>|--model <MODEL>>` into `--file <FILE>` or `--model <MODEL>`.
+fn alternatives(needed: &str) -> String {
+    let group = needed.strip_prefix("<-").and_then(|rest| {
+        let rest = rest.strip_suffix('>')?;
+        Some(format!("-{rest}"))
+    });
+    let group = group.unwrap_or_else(|| needed.to_owned());
+    let names: Vec<String> = group.split('|').map(quoted).collect();
+    match names.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        None => String::new(),
+    }
+}
+
+/// Returns clap's own first line.
+fn fallback(error: &Error) -> String {
+    let text = error.render().to_string();
+    let text = text.strip_prefix("error: ").unwrap_or(&text);
+    let end = text.find("\n\n").unwrap_or(text.len());
+    escaped(text[..end].trim_end())
+}
+
+/// A value may have lines and control characters of its own.
+fn escaped(text: &str) -> String {
+    let escape = |char: char| {
+        if char.is_control() {
+            char.escape_default().to_string()
+        } else {
+            char.to_string()
+        }
+    };
+    text.chars().map(escape).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
+
     use clap::builder::PossibleValuesParser;
-    use clap::error::ErrorKind;
-    use clap::{Arg, Command};
+    use clap::{Arg, ArgAction, Command};
 
     use super::*;
+    use crate::typed;
 
     fn command() -> Command {
         let number = |text: &str| match text.parse::<u8>() {
             Ok(number) => Ok(number),
-            Err(error) => Err(format!("that is none: {error}")),
+            Err(error) => Err(format!("that is no number: {error}")),
         };
-        Command::new("prog").args([
+        let flag = |id: &'static str| Arg::new(id).long(id).action(ArgAction::SetTrue);
+        let in_group = |id: &'static str, group: &'static str| flag(id).group(group);
+        let command = Command::new("prog").disable_help_flag(true);
+        command.args([
             Arg::new("number").long("number").value_parser(number),
             Arg::new("kind")
                 .long("kind")
                 .value_parser(PossibleValuesParser::new(["one", "two"])),
+            Arg::new("host").short('h').long("host"),
+            flag("unix"),
+            in_group("ws", "WebSocketArgs"),
+            in_group("insecure", "TlsArgs"),
         ])
     }
 
     #[track_caller]
     fn case(words: &[&str], expected: &str) {
-        let words = ["prog"].iter().chain(words);
-        let error = command().try_get_matches_from(words).unwrap_err();
-        assert_eq!(line(&error.render().to_string()), expected);
+        let mut parser = Parser::new(command());
+        let typed = typed::read(parser.command(), words.iter().map(OsString::from)).unwrap();
+        let error = parser.parse(typed.words).unwrap_err();
+        let origins = Origins::new(typed.settings);
+        assert_eq!(line(&error, &mut parser, &origins), expected);
     }
 
     #[test]
     fn what_is_wrong_and_what_helps_stand_in_one_line() {
         case(
             &["--numbre", "1"],
-            "error: unexpected argument '--numbre' found (a similar argument exists: '--number')",
+            "unknown option `--numbre` (did you mean `--number`?)",
         );
-        case(
-            &["-x"],
-            "error: unexpected argument '-x' found (--help lists the options)",
-        );
+        case(&["-x"], "unknown option `-x` (--help lists the options)");
         case(
             &["word"],
-            "error: unexpected argument 'word' found (--help lists the options)",
+            "unexpected word `word` (--help lists the options)",
         );
         case(
             &["--number", "a"],
-            "error: invalid value 'a' for '--number <number>': that is none: invalid digit found in string",
+            "invalid value `a` for `--number`: that is no number: invalid digit found in string",
         );
-        case(
-            &["--number"],
-            "error: a value is required for '--number <number>' but none was supplied",
-        );
+        case(&["--number"], "`--number` needs a value: <number>");
         case(
             &["--kind", "three"],
-            "error: invalid value 'three' for '--kind <kind>' (possible values: one, two)",
+            "invalid value `three` for `--kind` (possible values: one, two)",
         );
         case(
             &["--number", "1\n2"],
-            "error: invalid value '1\\n2' for '--number <number>': that is none: invalid digit found in string",
+            "invalid value `1\\n2` for `--number`: that is no number: invalid digit found in string",
         );
-    }
-
-    #[test]
-    fn what_a_program_finds_itself_is_one_line_too() {
-        let error = command().error(ErrorKind::ArgumentConflict, "this can't be");
-        assert_eq!(line(&error.render().to_string()), "error: this can't be");
+        case(
+            &["-h"],
+            "`-h` is the broker's host and needs a value, as in `-h localhost` (--help prints the help)",
+        );
+        case(&["--unix=x"], "`--unix` takes no value such as `x`");
     }
 }

@@ -1,22 +1,20 @@
-//! How much a program tells on stderr.
+//! How much a program writes to stderr.
 
 use std::io::{self, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
-
-use crate::given::Given;
 use iot_core::connection::Handle;
 use iot_core::session::{Event, LogLevel};
 
-/// What is told on stderr.
+/// How much is written to stderr.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Program")]
-pub(crate) struct TalkArgs {
+pub(crate) struct VerbosityArgs {
     /// Print a line on stderr for each packet that is sent or received
     #[arg(short, long, env = "IOT_DEBUG", hide_env_values = true)]
-    #[arg(value_parser = BoolishValueParser::new())]
+    #[arg(value_parser = BoolishValueParser::new(), conflicts_with = "quiet")]
     debug: bool,
 
     /// Print nothing on stderr but the error that ends the program
@@ -25,51 +23,64 @@ pub(crate) struct TalkArgs {
     quiet: bool,
 }
 
-static QUIET: AtomicBool = AtomicBool::new(false);
-static DEBUG: AtomicBool = AtomicBool::new(false);
-
-/// Returns whether nothing is to be told but the error that ends the program.
-pub fn is_quiet() -> bool {
-    QUIET.load(Ordering::Relaxed)
+/// How much a program writes to stderr.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[repr(u8)]
+pub enum Verbosity {
+    /// Nothing but the error that ends the program.
+    Quiet,
+    /// Notices, too.
+    #[default]
+    Normal,
+    /// Each packet, too.
+    Debug,
 }
 
-impl TalkArgs {
-    /// Makes it so for the whole process: what is told has no other place than its one stderr.
-    pub(crate) fn settle(&mut self, given: &Given) -> Result<(), String> {
-        if self.debug && self.quiet {
-            match given.rank("debug").cmp(&given.rank("quiet")) {
-                std::cmp::Ordering::Greater => self.quiet = false,
-                std::cmp::Ordering::Less => self.debug = false,
-                std::cmp::Ordering::Equal => {
-                    return Err(
-                        "--debug can't be used with --quiet: one tells all, the other nothing"
-                            .into(),
-                    );
-                }
-            }
+impl VerbosityArgs {
+    pub(crate) fn verbosity(&self) -> Verbosity {
+        match (self.quiet, self.debug) {
+            (true, _) => Verbosity::Quiet,
+            (_, true) => Verbosity::Debug,
+            _ => Verbosity::Normal,
         }
-        QUIET.store(self.quiet, Ordering::Relaxed);
-        DEBUG.store(self.debug, Ordering::Relaxed);
-        Ok(())
     }
 }
 
-/// Has each packet of the connection told, where `--debug` asks for it; else nothing is made up for it.
+/// A process has one stderr, so this is one for the process.
+static VERBOSITY: AtomicU8 = AtomicU8::new(Verbosity::Normal as u8);
+
+impl Verbosity {
+    /// Makes it the one of the process. A program's `main` calls it once.
+    pub fn install(self) {
+        VERBOSITY.store(self as u8, Ordering::Relaxed);
+    }
+}
+
+/// Returns whether nothing is to be written to stderr but the error that ends the program.
+pub fn is_quiet() -> bool {
+    VERBOSITY.load(Ordering::Relaxed) == Verbosity::Quiet as u8
+}
+
+fn is_debug() -> bool {
+    VERBOSITY.load(Ordering::Relaxed) == Verbosity::Debug as u8
+}
+
+/// Has the connection report its packets if `--debug` asks for them.
 pub fn debug(handle: &Handle) {
-    if DEBUG.load(Ordering::Relaxed) {
+    if is_debug() {
         handle.set_logging(true);
     }
 }
 
-/// Prints the packet that an event tells of on stderr, where `--debug` asks for it.
-pub fn tell_debug(handle: &Handle, event: &Event) {
+/// Prints the packet that an event reports on stderr, if it reports one.
+pub fn print_packet(handle: &Handle, event: &Event) {
     if let Some(line) = debug_line(handle, event) {
         // One call for the whole line: others may write there too.
         let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
     }
 }
 
-/// Returns the line that an event of [`debug`] is worth, as mosquitto's programs write it.
+/// Returns the line for an event that [`debug`] asks for, as mosquitto's programs write it.
 pub fn debug_line(handle: &Handle, event: &Event) -> Option<String> {
     let Event::Log {
         level: LogLevel::Debug,

@@ -6,6 +6,7 @@ use clap::Args;
 use clap::builder::BoolishValueParser;
 
 use crate::error::UsageError;
+use crate::origin::Origins;
 use iot_core::Will;
 use iot_core::message::{Properties, QoS};
 use iot_core::topic::TopicName;
@@ -47,18 +48,26 @@ impl WillArgs {
     ///
     /// # Errors
     /// [`UsageError`] for parts of a will without its topic.
-    pub(crate) fn will(&self, properties: Option<Properties>) -> Result<Option<Will>, UsageError> {
+    pub(crate) fn will(
+        &self,
+        properties: Option<Properties>,
+        origins: &Origins,
+    ) -> Result<Option<Will>, UsageError> {
         let Some(topic) = &self.will_topic else {
             let part = [
-                ("--will-payload", self.will_payload.is_some()),
-                ("--will-qos", self.will_qos.is_some()),
-                ("--will-retain", self.will_retain),
-                ("--property will", properties.is_some()),
+                ("will_payload", self.will_payload.is_some()),
+                ("will_qos", self.will_qos.is_some()),
+                ("will_retain", self.will_retain),
+                ("property", properties.is_some()),
             ];
             return match part.into_iter().find(|(_, is_given)| *is_given) {
-                Some((part, _)) => Err(UsageError::new(format!(
-                    "{part} is a part of a will, which needs a topic: give --will-topic TOPIC"
-                ))),
+                Some((part, _)) => {
+                    let part = origins.name(part);
+                    let line = format!(
+                        "{part} belongs to a will, which needs a topic (give --will-topic TOPIC)"
+                    );
+                    Err(UsageError::new(line))
+                }
                 None => Ok(None),
             };
         };
