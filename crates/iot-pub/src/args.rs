@@ -1,18 +1,22 @@
-//! What was typed, and what it means.
+//! The options, and the plan that they mean.
 
-pub(crate) mod load;
+mod load;
+mod message;
+mod publish;
+mod recording;
+mod simulation;
+mod topic;
 
 use std::ffi::OsString;
 
 use anyhow::Result;
-use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser};
-use iot_cli::{ConnectArgs, Given, Target};
+use clap::{ArgGroup, Parser};
+use iot_cli::{ConnectArgs, Origins, PacketKind, Stop, Verbosity};
 use iot_core::{ClientConfig, Protocol, QoS};
 
 use crate::plan::Plan;
-use crate::what::WhatArgs;
 use load::LoadArgs;
+use publish::PublishArgs;
 
 /// Publish sensor readings over MQTT
 #[derive(Debug, Parser)]
@@ -26,34 +30,60 @@ use load::LoadArgs;
 #[command(
     after_help = "Without options: every 2 seconds a number from 25 up to 26 to iot/home2/temp, until Ctrl-C."
 )]
+// What is published: one of these.
+#[command(group = ArgGroup::new("content").args(GIVEN).args(["model", "scenario", "replay"]))]
+// Messages that are given, not simulated or recorded.
+#[command(group = any("given", &GIVEN))]
+#[command(group = any("one_message", &["message", "file", "stdin_file", "null_message"]))]
+// What options require. A group of one is required also if what conflicts with it is given.
+#[command(group = any("lines", &["stdin_line"]))]
+#[command(group = any("repeated", &["repeat"]))]
+#[command(group = any("recording", &["replay"]))]
+#[command(group = any("start_time", &["start", "seed", "replay"]))]
 pub(crate) struct Args {
     #[command(flatten)]
-    what: WhatArgs,
+    publish: PublishArgs,
 
     /// Publish COUNT messages and exit [default: go on until Ctrl-C]
     #[arg(long, env = "IOT_COUNT", hide_env_values = true)]
     #[arg(value_name = "COUNT", value_parser = count, allow_hyphen_values = true)]
     count: Option<u64>,
 
-    /// Let COUNT messages with QoS 1 or 2 wait for the broker at most, then wait before the next
+    /// Limit the messages with QoS 1 or 2 that wait for the broker to COUNT
     #[arg(long, env = "IOT_MAX_QUEUED", hide_env_values = true)]
     #[arg(default_value_t = 10_000, value_name = "COUNT")]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=65_000))]
     max_queued: u16,
 
-    #[command(flatten, next_help_heading = "Many devices and load")]
+    #[command(flatten)]
     load: LoadArgs,
 
     #[command(flatten)]
     connect: ConnectArgs,
+
+    #[arg(skip)]
+    origins: Origins,
+}
+
+const GIVEN: [&str; 5] = [
+    "message",
+    "file",
+    "stdin_file",
+    "null_message",
+    "stdin_line",
+];
+
+/// Options of which any may be given.
+fn any(id: &'static str, options: &[&'static str]) -> ArgGroup {
+    ArgGroup::new(id).args(options).multiple(true)
 }
 
 /// The packets that take properties.
-const SENT: [Target; 4] = [
-    Target::Connect,
-    Target::Publish,
-    Target::Disconnect,
-    Target::Will,
+const SENT: [PacketKind; 4] = [
+    PacketKind::Connect,
+    PacketKind::Publish,
+    PacketKind::Disconnect,
+    PacketKind::Will,
 ];
 
 fn count(text: &str) -> Result<u64, String> {
@@ -64,51 +94,37 @@ fn count(text: &str) -> Result<u64, String> {
 }
 
 impl Args {
-    /// Returns what was typed; ends the program where that is wrong or asks for help.
+    /// Returns the options of this process; ends it if they are wrong or ask for help.
     pub(crate) fn read() -> Self {
-        Self::from(std::env::args_os()).unwrap_or_else(|error| iot_cli::exit(&error))
+        Self::from(std::env::args_os()).unwrap_or_else(|stop| stop.exit())
     }
 
-    fn from(
-        words: impl IntoIterator<Item = impl Into<OsString> + Clone>,
-    ) -> Result<Self, clap::Error> {
-        let (mut args, given): (Self, Given) = iot_cli::read(words)?;
-        let settled = args.connect.settle(&given);
-        settled
-            .and_then(|()| args.what.settle(&given))
-            .and_then(|()| args.what.take_url_topic(args.connect.url_topic()))
-            .and_then(|()| args.settle_count(&given))
-            .map_err(|line| Self::command().error(ErrorKind::ArgumentConflict, line))?;
-        args.load.settle(&mut args.connect, &given);
-        Ok(args)
+    fn from(words: impl IntoIterator<Item = impl Into<OsString>>) -> Result<Self, Stop> {
+        let (args, origins): (Self, _) = iot_cli::read(words)?;
+        Ok(Self { origins, ..args })
     }
 
-    fn settle_count(&mut self, given: &Given) -> Result<(), String> {
-        if self.count.is_some() && self.what.repeat().is_some() {
-            if given.is_typed("count") && given.is_typed("repeat") {
-                return Err("--count and --repeat both say how many: give one of them".into());
-            }
-            if given.rank("count") > given.rank("repeat") {
-                self.what.forget("repeat");
-            } else {
-                self.count = None;
-            }
-        }
-        Ok(())
+    /// Returns how much is written to stderr.
+    pub(crate) fn verbosity(&self) -> Verbosity {
+        self.connect.verbosity()
     }
 
     /// Returns what the options mean together.
     pub(crate) fn plan(mut self) -> Result<Plan> {
-        self.load.check(&mut self.connect, &self.what)?;
-        let once = self.what.is_once() && self.load.is_silent_on_time();
-        let (repeat, is_shown) = (self.what.repeat(), self.what.is_shown());
-        let is_lines = self.what.is_lines();
-        let devices = self.what.devices(self.load.device_count())?;
+        let origins = &self.origins;
+        self.connect.resolve(origins)?;
+        self.publish.resolve(origins)?;
+        let message = &self.publish.message;
+        self.load.resolve(&mut self.connect, message, origins)?;
+        let once = self.publish.is_once() && self.load.repeats_nothing();
+        let (repeat, is_shown) = (message.repeat(), message.is_shown());
+        let is_lines = message.is_lines();
+        let devices = self.publish.devices(self.load.device_count(), origins)?;
         let mut config = ClientConfig {
             max_queued: self.max_queued,
-            ..self.connect.config()?
+            ..self.connect.config(origins)?
         };
-        let properties = self.connect.packet_properties(&SENT, &config)?;
+        let properties = self.connect.packet_properties(&SENT, &config, origins)?;
         if config.protocol != Protocol::V5
             && devices.iter().any(|device| device.qos == QoS::ExactlyOnce)
         {
@@ -135,12 +151,15 @@ impl Args {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::time::Duration;
+
+    use clap::CommandFactory;
 
     use super::*;
 
-    fn plan(arguments: &[&str]) -> Plan {
+    /// The plan of a command line.
+    pub(crate) fn plan(arguments: &[&str]) -> Plan {
         let arguments = ["iot-pub"].iter().chain(arguments);
         Args::from(arguments).unwrap().plan().unwrap()
     }
@@ -163,16 +182,5 @@ mod tests {
         assert_eq!(plan(&["-m", "-5.2"]).count, Some(1));
         assert_eq!(plan(&["-m", "x", "--interval", "1s"]).count, None);
         assert_eq!(plan(&["-m", "x", "--count", "3"]).count, Some(3));
-    }
-
-    #[test]
-    fn a_topic_with_a_wildcard_is_refused() {
-        let error = Args::from(["iot-pub", "-t", "a/+"]).unwrap_err();
-        assert_eq!(
-            error.to_string().lines().next(),
-            Some(
-                "error: invalid value 'a/+' for '--topic <TOPIC>': topic name `a/+` holds the wildcard `+`, which only a topic filter may"
-            )
-        );
     }
 }

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use iot_cli::{Signals, tell};
+use iot_cli::{Signals, notify};
 use iot_core::{Connection, Handle};
 use tokio::task::JoinSet;
 
@@ -294,7 +294,7 @@ impl Engine {
         let limits = limits?;
         match limits.notice {
             Some(notice) if now >= notice => {
-                tell(
+                notify(
                     NAME,
                     &format!(
                         "{} not acknowledged yet: waiting for the broker, up to {} s; Ctrl-C again ends now",
@@ -374,7 +374,7 @@ impl Engine {
             observer.done(&outcome, timeout);
         }
         for notice in devices.iter().filter_map(Device::last_notice) {
-            tell(NAME, &notice);
+            notify(NAME, &notice);
         }
         outcome.judge(end.map(|_| ()))
     }

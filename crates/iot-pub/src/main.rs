@@ -12,7 +12,6 @@ mod scenario;
 mod schedule;
 mod topic_template;
 mod verify;
-mod what;
 
 use std::process::ExitCode;
 
@@ -32,6 +31,7 @@ fn main() -> ExitCode {
 }
 
 fn run(args: args::Args) -> Result<()> {
+    args.verbosity().install();
     let plan = args.plan()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
-use iot_cli::UsageError;
-use iot_cli::{ConnectArgs, Given, parse_duration};
+use iot_cli::{ConnectArgs, Origins, UsageError, parse_duration};
 
+use crate::args::message::MessageArgs;
 use crate::plan::{Load, ReportFormat};
 use crate::schedule::rate::Rate;
-use crate::what::WhatArgs;
 
 /// The options of many devices and load.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Many devices and load")]
 pub(crate) struct LoadArgs {
     /// Be COUNT devices; `{device}` in the topic becomes 1 to COUNT [default: one for each connection]
     #[arg(
@@ -45,7 +45,7 @@ pub(crate) struct LoadArgs {
     pub(crate) rate: Option<Rate>,
 
     /// Publish for DURATION and exit: 30s, 5m [default: go on until Ctrl-C]
-    #[arg(long = "for", env = "IOT_FOR", hide_env_values = true)]
+    #[arg(id = "for", long = "for", env = "IOT_FOR", hide_env_values = true)]
     #[arg(value_name = "DURATION", value_parser = parse_duration, allow_hyphen_values = true)]
     pub(crate) duration: Option<Duration>,
 
@@ -61,69 +61,51 @@ pub(crate) struct LoadArgs {
     /// Subscribe to the same topics, and exit with 1 if a message is lost, duplicated, out of order or corrupted
     #[arg(long, env = "IOT_VERIFY", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new())]
+    #[arg(conflicts_with_all = ["given", "payload_template", "scenario", "replay"])]
     pub(crate) verify: bool,
 }
 
 impl LoadArgs {
-    /// Forgets what the command line overrules.
-    pub(crate) fn settle(&self, connect: &mut ConnectArgs, given: &Given) {
-        if self.connections > 1 && given.rank("id") < given.rank("connections") {
-            connect.id = None;
-        }
-    }
-
-    /// Checks what goes together with the options of a connection, and lets the prefix stand for the id there.
-    pub(crate) fn check(
+    /// Checks what goes together with many connections, and makes client identifiers from the prefix.
+    ///
+    /// # Errors
+    /// [`UsageError`] for options that do not go together.
+    pub(crate) fn resolve(
         &self,
         connect: &mut ConnectArgs,
-        what: &WhatArgs,
+        message: &MessageArgs,
+        origins: &Origins,
     ) -> Result<(), UsageError> {
-        if self.rate.is_some() && what.has_interval() {
-            return Err(UsageError::new(
-                "--rate and --interval both say when: give one of them",
-            ));
-        }
-        if self.rate.is_some() && what.is_replay() {
-            return Err(UsageError::new(
-                "--replay has the pace of its recording: give --speed instead of --rate",
-            ));
-        }
-        if let (Some(_), Some(option)) = (self.devices, what.file()) {
-            return Err(UsageError::new(format!(
-                "{option} has a file that says which devices there are: leave out --devices"
-            )));
-        }
-        if let Some(option) = what.fixes_payload().filter(|_| self.verify) {
-            return Err(UsageError::new(format!(
-                "--verify numbers the messages in a payload of its own, and {option} fixes the payload: leave one of them out"
-            )));
-        }
-        let is_load = self.connections > 1 || self.rate.is_some() || self.report.is_some();
-        let is_many = is_load || self.verify || self.devices.is_some();
-        if what.repeat().is_some() && is_many {
-            return Err(UsageError::new(
-                "--repeat repeats one device's message: for load, give --count COUNT instead",
-            ));
-        }
-        if what.is_lines() && is_many {
-            return Err(UsageError::new(
-                "--stdin-line is one device on one connection: leave out the options of many devices and load",
-            ));
-        }
         if self.connections == 1 {
             return Ok(());
         }
+        let name = |id| origins.name(id);
+        let single = [
+            ("repeat", message.repeat().is_some()),
+            ("stdin_line", message.is_lines()),
+        ];
+        if let Some((id, _)) = single.into_iter().find(|(_, is_given)| *is_given) {
+            let (single, connections) = (name(id), name("connections"));
+            return Err(UsageError::new(format!(
+                "{single} cannot be used with {connections}: it is for one device on one connection"
+            )));
+        }
+        if origins.layer("id") < origins.layer("connections") {
+            connect.id = None;
+        }
         if connect.id.is_some() {
-            return Err(UsageError::new(
-                "--id is one client's: give --id-prefix PREFIX alone, for clients PREFIX1, PREFIX2 and so on",
-            ));
+            let id = name("id");
+            return Err(UsageError::new(format!(
+                "{id} names one client (give --id-prefix PREFIX for clients PREFIX1, PREFIX2 and so on)"
+            )));
         }
         if let Some(prefix) = &connect.session.id_prefix {
             connect.id = Some(format!("{prefix}1"));
         } else if connect.disable_clean_session {
-            return Err(UsageError::new(
-                "--disable-clean-session needs client ids, for the broker to find the sessions by: give --id-prefix PREFIX",
-            ));
+            let clean = name("disable_clean_session");
+            return Err(UsageError::new(format!(
+                "{clean} needs client identifiers, by which the broker finds the sessions (give --id-prefix PREFIX)"
+            )));
         }
         Ok(())
     }
@@ -134,8 +116,8 @@ impl LoadArgs {
         usize::try_from(count).unwrap_or(usize::MAX)
     }
 
-    /// Returns whether nothing here says that a message is to be repeated.
-    pub(crate) fn is_silent_on_time(&self) -> bool {
+    /// Returns whether no option here repeats a message.
+    pub(crate) fn repeats_nothing(&self) -> bool {
         self.rate.is_none() && self.duration.is_none()
     }
 

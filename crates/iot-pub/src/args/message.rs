@@ -1,5 +1,7 @@
-//! What is published as it is: a text, a file, standard input as a whole or line by line, or nothing.
+//! The options of messages that are given, not simulated: a text, a file, standard input as a whole or
+//! line by line, or nothing.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
@@ -9,8 +11,7 @@ use anyhow::{Context, Result, anyhow};
 use bytes::Bytes;
 use clap::Args;
 use clap::builder::BoolishValueParser;
-use iot_cli::UsageError;
-use iot_cli::io_reason;
+use iot_cli::{UsageError, io_reason};
 
 use crate::payload::lines::Lines;
 
@@ -18,9 +19,14 @@ use crate::payload::lines::Lines;
 const LARGEST: u64 = 268_435_455;
 
 #[expect(clippy::struct_excessive_bools, reason = "each is an option")]
-/// The options of messages that are given, and not simulated.
 #[derive(Debug, Args)]
-pub(crate) struct TextArgs {
+#[command(next_help_heading = "Messages")]
+pub(crate) struct MessageArgs {
+    /// Publish TEXT instead of simulated readings; once, unless --interval or --count is given
+    #[arg(short, long, env = "IOT_MESSAGE", hide_env_values = true)]
+    #[arg(value_name = "TEXT", allow_hyphen_values = true)]
+    message: Option<OsString>,
+
     /// Publish the contents of FILE as one message
     #[arg(
         short,
@@ -29,37 +35,41 @@ pub(crate) struct TextArgs {
         hide_env_values = true,
         value_name = "FILE"
     )]
-    pub(super) file: Option<PathBuf>,
+    file: Option<PathBuf>,
 
     /// Publish all of standard input as one message
     #[arg(short, long, env = "IOT_STDIN_FILE", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new())]
-    pub(super) stdin_file: bool,
+    stdin_file: bool,
 
-    /// Publish each line of standard input as a message, and exit when the broker has acknowledged all
+    /// Publish each line of standard input as a message, and exit when all are acknowledged
     #[arg(short = 'l', long, env = "IOT_STDIN_LINE", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new())]
-    pub(super) stdin_line: bool,
+    #[arg(conflicts_with_all = ["rate", "report", "verify", "devices"])]
+    stdin_line: bool,
 
-    /// Publish each line to the topic that is its first word (with --stdin-line)
+    /// Use the first word of each line as its topic (needs --stdin-line)
     #[arg(long, env = "IOT_TOPIC_FROM_LINE", hide_env_values = true)]
-    #[arg(value_parser = BoolishValueParser::new())]
-    pub(super) topic_from_line: bool,
+    #[arg(value_parser = BoolishValueParser::new(), requires = "lines", conflicts_with = "topic")]
+    topic_from_line: bool,
 
-    /// Publish an empty message; with --retain it deletes the one that the broker keeps
+    /// Publish an empty message; with --retain, it deletes the retained message
     #[arg(short, long, env = "IOT_NULL_MESSAGE", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new())]
-    pub(super) null_message: bool,
+    null_message: bool,
 
-    /// Publish the message COUNT times, each once the one before is delivered
+    /// Publish the message COUNT times, each when the previous one is delivered
     #[arg(long, env = "IOT_REPEAT", hide_env_values = true, value_name = "COUNT")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..), allow_hyphen_values = true)]
-    pub(super) repeat: Option<u64>,
+    #[arg(requires = "one_message")]
+    #[arg(conflicts_with_all = ["count", "interval", "jitter", "rate", "report", "verify", "devices"])]
+    repeat: Option<u64>,
 
-    /// Wait SECONDS after each delivery before the next (with --repeat)
+    /// Wait SECONDS between a delivery and the next message (needs --repeat)
     #[arg(long, env = "IOT_REPEAT_DELAY", hide_env_values = true)]
     #[arg(value_name = "SECONDS", value_parser = delay, allow_hyphen_values = true)]
-    pub(super) repeat_delay: Option<Duration>,
+    #[arg(requires = "repeated")]
+    repeat_delay: Option<Duration>,
 }
 
 /// mosquitto's: seconds, not necessarily whole ones.
@@ -77,41 +87,44 @@ pub(crate) struct Repeat {
     pub(crate) delay: Duration,
 }
 
-impl TextArgs {
-    /// Whether one message is given, in one of these ways.
-    pub(super) fn is_given(&self) -> bool {
-        self.file.is_some() || self.stdin_file || self.null_message
+impl MessageArgs {
+    /// Returns whether these options give one message.
+    pub(crate) fn is_one(&self) -> bool {
+        self.message.is_some() || self.file.is_some() || self.stdin_file || self.null_message
     }
 
-    /// Returns the option that says what is published, if one of these does.
-    pub(super) fn option(&self) -> Option<&'static str> {
-        [
-            (self.file.is_some(), "--file"),
-            (self.stdin_file, "--stdin-file"),
-            (self.null_message, "--null-message"),
-            (self.stdin_line, "--stdin-line"),
-        ]
-        .into_iter()
-        .find_map(|(is_given, option)| is_given.then_some(option))
+    /// Returns whether a published message is worth a line on stdout: one that comes from a file or
+    /// standard input is known already.
+    pub(crate) fn is_shown(&self) -> bool {
+        self.message.is_some() || !(self.is_one() || self.stdin_line)
     }
 
-    pub(super) fn repeat(&self) -> Option<Repeat> {
+    /// Returns whether each line of standard input is a message.
+    pub(crate) fn is_lines(&self) -> bool {
+        self.stdin_line
+    }
+
+    /// Returns how the message is repeated, if it is.
+    pub(crate) fn repeat(&self) -> Option<Repeat> {
         Some(Repeat {
             count: self.repeat?,
             delay: self.repeat_delay.unwrap_or_default(),
         })
     }
 
-    /// Returns the payload, if one of these options gives it; reads the file or standard input.
+    /// Returns the payload, if these options give one message; reads the file or standard input.
     ///
     /// # Errors
     /// The system's, and for more than fits into a message.
-    pub(super) fn payload(&self) -> Result<Option<Bytes>> {
-        let (input, what): (Box<dyn Read>, String) = if let Some(path) = &self.file {
-            let what = format!("file `{}`", path.display());
+    pub(crate) fn payload(&self) -> Result<Option<Bytes>> {
+        if let Some(text) = &self.message {
+            return Ok(Some(text.clone().into_encoded_bytes().into()));
+        }
+        let (input, name): (Box<dyn Read>, String) = if let Some(path) = &self.file {
+            let name = format!("file `{}`", path.display());
             let file = File::open(path).map_err(|error| anyhow!(io_reason(&error)));
-            let file = file.with_context(|| format!("cannot read {what}"))?;
-            (Box::new(file), what)
+            let file = file.with_context(|| format!("cannot read {name}"))?;
+            (Box::new(file), name)
         } else if self.stdin_file {
             (Box::new(io::stdin()), "standard input".into())
         } else {
@@ -120,21 +133,19 @@ impl TextArgs {
         let mut payload = Vec::new();
         let read = input.take(LARGEST + 1).read_to_end(&mut payload);
         read.map_err(|error| anyhow!(io_reason(&error)))
-            .with_context(|| format!("cannot read {what}"))?;
+            .with_context(|| format!("cannot read {name}"))?;
         if payload.len() as u64 > LARGEST {
-            return Err(UsageError::new(format!(
-                "{what} has more than {LARGEST} bytes, which no MQTT message may"
-            ))
-            .into());
+            let line = format!("{name} is larger than an MQTT message can be: {LARGEST} bytes");
+            return Err(UsageError::new(line).into());
         }
         Ok(Some(payload.into()))
     }
 
-    /// Returns the lines of standard input, where each is to be published.
+    /// Returns the lines of standard input, if each is a message.
     ///
     /// # Errors
-    /// The system's, where no thread can be started.
-    pub(super) fn lines(&self) -> Result<Option<Lines>> {
+    /// The system's, if no thread can be started.
+    pub(crate) fn lines(&self) -> Result<Option<Lines>> {
         let lines = || Lines::of_stdin(self.topic_from_line);
         Ok(self.stdin_line.then(lines).transpose()?)
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use iot_cli::{debug, tell_debug};
+use iot_cli::{debug, print_packet};
 use iot_core::{Connection, Event, Handle};
 
 use super::coalesce::AckCoalescer;
@@ -39,7 +39,7 @@ fn take_events(
     let mut is_news = false;
     let mut next = Some(first);
     while let Some(event) = next {
-        tell_debug(handle, &event);
+        print_packet(handle, &event);
         is_news |= state.event(link, &event, now);
         next = connection.try_next();
     }

@@ -1,6 +1,6 @@
 //! What is reported on stderr about the connections and about rejected messages.
 
-use iot_cli::{Notices, tell};
+use iot_cli::{Notices, notify};
 use iot_core::{Error, Event};
 
 use super::counts::messages_were;
@@ -73,7 +73,7 @@ impl BrokerNotices {
                 "all {connections} connections to broker `{address}` stand again{meanwhile}"
             ),
         };
-        tell(NAME, &line);
+        notify(NAME, &line);
     }
 
     /// A connection could not be made or is lost; `was_up` says which. Returns the error that ends
@@ -103,7 +103,7 @@ impl BrokerNotices {
             return Some(self.notices.failure(error.clone()));
         }
         if let Some(line) = line {
-            tell(NAME, &line);
+            notify(NAME, &line);
         }
         None
     }
@@ -112,7 +112,7 @@ impl BrokerNotices {
     pub(super) fn rejected(&mut self, error: &Error) {
         let reason = error.to_string();
         if self.rejection.as_ref() != Some(&reason) {
-            tell(NAME, &format!("{}: {reason}", self.cannot_publish));
+            notify(NAME, &format!("{}: {reason}", self.cannot_publish));
             self.rejection = Some(reason);
         }
     }
@@ -126,7 +126,7 @@ impl BrokerNotices {
             1 => "1 message waits".to_owned(),
             count => format!("{count} messages wait"),
         };
-        tell(
+        notify(
             NAME,
             &format!("{wait} for the broker; the next one waits until there is room"),
         );

@@ -1,7 +1,7 @@
 //! The result of a run, and whether it is a success.
 
 use anyhow::{Result, bail};
-use iot_cli::tell;
+use iot_cli::notify;
 use iot_core::QoS;
 
 use super::counts::Counts;
@@ -48,7 +48,7 @@ impl Outcome {
                 if !is_allowed {
                     bail!(missing);
                 }
-                tell(NAME, &missing);
+                notify(NAME, &missing);
             }
         }
         Ok(())

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use anyhow::anyhow;
-use iot_cli::tell;
+use iot_cli::notify;
 use iot_core::{Error, Event, Message, PacketId};
 use tokio::sync::Notify;
 
@@ -214,7 +214,7 @@ impl RunState {
         if fail_fast || error.is_permanent() {
             self.fail(anyhow!(error.clone()).context("cannot verify"));
         } else if !std::mem::replace(&mut verification.is_loss_reported, true) {
-            tell(
+            notify(
                 NAME,
                 &format!("the connection that verifies is not there: {error}; connecting again"),
             );

@@ -15,7 +15,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use iot_cli::tell;
+use iot_cli::notify;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::mpsc::{Receiver, channel};
 
@@ -115,10 +115,10 @@ impl Recording {
                 Some(Item::Bad(line)) if !self.strict => {
                     self.bad += 1;
                     match self.bad {
-                        1..=REPORTED => tell(NAME, &format!("skipped a bad line: {line}")),
+                        1..=REPORTED => notify(NAME, &format!("skipped a bad line: {line}")),
                         // The first one that is not reported.
                         n if n == REPORTED + 1 => {
-                            tell(NAME, "further bad lines are counted, and not named");
+                            notify(NAME, "further bad lines are counted, and not named");
                         }
                         _ => {}
                     }

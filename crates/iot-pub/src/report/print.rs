@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use iot_cli::{Printer, tell};
+use iot_cli::{Printer, notify};
 use iot_core::Message;
 
 use crate::engine::counts::messages_were;
@@ -42,7 +42,7 @@ impl Observer for MessagePrinter {
         let dropped = self.printer.finish(timeout);
         if dropped > 0 && !reader_has_gone {
             let lines = messages_were(dropped);
-            tell(
+            notify(
                 NAME,
                 &format!("{lines} not printed: the reader of stdout is too slow"),
             );
