@@ -52,6 +52,7 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> Result<()> {
+    args.verbosity().install();
     let plan = args.plan()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use iot_cli::parse_duration;
+use iot_cli::{Origins, UsageError, parse_duration};
 use iot_store::SameId;
 
 use crate::decode::downsample::Thinning;
@@ -19,7 +19,11 @@ pub(crate) struct FieldsArgs {
     /// Store a retained message only if the topic's last stored value is another one (once), always (store), with the
     /// field retained (mark), or not (skip) [default: once, with --retain-as-published store]
     #[arg(long, env = "IOT_RETAINED", hide_env_values = true, value_name = "HOW")]
-    #[arg(value_enum, hide_possible_values = true)]
+    #[arg(
+        value_enum,
+        hide_possible_values = true,
+        conflicts_with = "retain_as_published"
+    )]
     retained: Option<Retained>,
 
     /// Store levels of the topic as fields: iot/{home}/{sensor} (can be repeated: the first that fits)
@@ -104,38 +108,36 @@ impl FieldsArgs {
         }
     }
 
-    /// Returns what of it can't be had.
-    pub(super) fn contradiction(
-        &self,
-        stores: bool,
-        typed: &dyn Fn(&str) -> bool,
-    ) -> Option<String> {
-        let needs_store = [
-            "retained",
-            "topic_pattern",
-            "id_key",
-            "fields",
-            "on_change",
-            "min_interval",
+    /// Checks the options against the store, and the names of fields.
+    ///
+    /// # Errors
+    /// [`UsageError`] for options that are typed and have no store; a name that is there twice.
+    pub(super) fn check(&self, stores: bool, origins: &Origins) -> Result<(), UsageError> {
+        let about_the_store = [
+            ("retained", self.retained.is_some()),
+            ("topic_pattern", !self.topic_pattern.is_empty()),
+            ("id_key", !self.id_key.is_empty()),
+            ("fields", !self.fields.is_empty()),
+            ("on_change", self.on_change.is_some()),
+            ("min_interval", self.min_interval.is_some()),
         ];
-        if !stores && let Some(name) = needs_store.into_iter().find(|name| typed(name)) {
-            let name = name.replace('_', "-");
-            return Some(format!("--{name} needs a --store: it says what is stored"));
-        }
-        if typed("retained") && typed("retain_as_published") {
-            return Some(
-                "--retained can't be used with --retain-as-published: with that, the flag doesn't tell old messages from new"
-                    .into(),
-            );
+        let mut given = about_the_store.iter().filter(|(_, is_given)| *is_given);
+        if let Some((id, _)) = given.find(|(id, _)| !stores && origins.is_typed(id)) {
+            let name = origins.name(id);
+            return Err(UsageError::new(format!(
+                "{name} needs a store: it decides what is stored (give --store)"
+            )));
         }
         for (at, fact) in self.fields.iter().enumerate() {
             let name = fact.name();
             let mut names = self.topic_pattern.iter().flat_map(TopicPattern::names);
             if self.fields[..at].contains(fact) || names.any(|other| **other == *name) {
-                return Some(format!("the field `{name}` is named twice"));
+                return Err(UsageError::new(format!(
+                    "the field `{name}` is named twice"
+                )));
             }
         }
-        None
+        Ok(())
     }
 
     /// Returns what the options mean; where the retain flag is as published, it says nothing about a message's age.

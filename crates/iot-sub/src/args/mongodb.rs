@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
-use iot_cli::parse_duration;
+use iot_cli::{Origins, UsageError, parse_duration};
 use iot_store::SameId;
 use iot_store::mongodb::{Granularity, Options, TimeSeries, check_collection};
 
@@ -22,12 +22,17 @@ pub(super) struct MongoArgs {
     /// hours apart. It takes a tenth of the space, but has no unique _id: after a lost answer or a crash a reading may be
     /// stored twice
     #[arg(long, env = "IOT_TIME_SERIES", hide_env_values = true)]
-    #[arg(value_enum, value_name = "GRANULARITY")]
+    #[arg(
+        value_enum,
+        value_name = "GRANULARITY",
+        group = "expiring",
+        conflicts_with = "id_key"
+    )]
     time_series: Option<GranularityArg>,
 
     /// Let the server delete readings of the time-series collection after DURATION, such as 12h or 30d
     #[arg(long, env = "IOT_EXPIRE_AFTER", hide_env_values = true)]
-    #[arg(value_name = "DURATION", value_parser = expiry)]
+    #[arg(value_name = "DURATION", value_parser = expiry, requires = "expiring")]
     expire_after: Option<Duration>,
 
     /// Make an index for questions by topic and time, if it is missing; storing reaches about 0.6 of its rate with it
@@ -75,27 +80,19 @@ impl MongoArgs {
         }
     }
 
-    /// Returns what is wrong with these options together.
-    pub(super) fn contradiction(
-        &self,
-        is_mongodb: bool,
-        same_id: SameId,
-        typed: &dyn Fn(&str) -> bool,
-    ) -> Option<String> {
-        let names = ["time-series", "expire-after", "index"];
-        let given = |name: &&&str| typed(&name.replace('-', "_"));
-        if !is_mongodb && let Some(name) = names.iter().find(given) {
-            return Some(format!("--{name} needs a MongoDB store"));
+    /// Checks that there is a MongoDB store for the options that are typed.
+    ///
+    /// # Errors
+    /// [`UsageError`] that names the option.
+    pub(super) fn check(&self, is_mongodb: bool, origins: &Origins) -> Result<(), UsageError> {
+        let mut ids = ["time_series", "expire_after", "index"].into_iter();
+        match ids.find(|id| !is_mongodb && origins.is_typed(id)) {
+            Some(id) => {
+                let name = origins.name(id);
+                Err(UsageError::new(format!("{name} needs a MongoDB store")))
+            }
+            None => Ok(()),
         }
-        if same_id == SameId::Conflict && self.time_series.is_some() && is_mongodb {
-            let reason = "such a collection has no unique _id";
-            return Some(format!(
-                "--id-key can't be used with --time-series: {reason}"
-            ));
-        }
-        (typed("expire_after") && self.time_series.is_none()).then(|| {
-            "--expire-after needs --time-series: it says what that collection keeps".to_owned()
-        })
     }
 }
 

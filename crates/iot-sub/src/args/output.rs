@@ -2,6 +2,7 @@
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
+use iot_cli::{Origins, UsageError};
 
 use crate::output::{Format, MessageStyle, OutputPlan, Style};
 
@@ -14,7 +15,7 @@ pub(crate) struct OutputArgs {
     /// Print each message as FORMAT says, as mosquitto_sub does: %t topic, %p payload, %q QoS, %r retain, %l length,
     /// %x %X hex (%.2:x in groups), %j %J JSON, %I %U time, @Y-@m-@d and all of strftime, \n \t …
     #[arg(short = 'F', long, env = "IOT_FORMAT", hide_env_values = true)]
-    #[arg(value_name = "FORMAT", allow_hyphen_values = true)]
+    #[arg(value_name = "FORMAT", allow_hyphen_values = true, group = "formatted")]
     format: Option<Format>,
 
     /// Print topic and payload of each message as they are
@@ -29,17 +30,19 @@ pub(crate) struct OutputArgs {
 
     /// Print %j and %J of --format with line breaks
     #[arg(long, env = "IOT_PRETTY", hide_env_values = true)]
-    #[arg(value_parser = BoolishValueParser::new())]
+    #[arg(value_parser = BoolishValueParser::new(), requires = "formatted")]
     pretty: bool,
 
     /// Print each reading as a JSON object with topic, value and time
     #[arg(long, env = "IOT_JSON", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new())]
+    #[arg(conflicts_with_all = ["csv", "message_rate", "format", "verbose", "no_newline", "watch"])]
     json: bool,
 
     /// Print each reading as the columns topic, value and time
     #[arg(long, env = "IOT_CSV", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new())]
+    #[arg(conflicts_with_all = ["message_rate", "format", "verbose", "no_newline", "watch"])]
     csv: bool,
 
     /// On a terminal keep one line for each topic, and show the latest there
@@ -54,33 +57,19 @@ pub(crate) struct OutputArgs {
 }
 
 impl OutputArgs {
-    /// Returns what of it can't be had together.
-    pub(super) fn contradiction(&self) -> Option<String> {
-        let styles = [
-            ("--json", self.json),
-            ("--csv", self.csv),
-            ("--message-rate", self.message_rate),
-            ("--format", self.format.is_some()),
-            ("--verbose", self.verbose),
-            ("--no-newline", self.no_newline),
-        ];
-        let given = |(_, given): &&(&str, bool)| *given;
-        let readings = styles[..2].iter().find(given).map(|(name, _)| *name);
-        let other = styles.iter().rev().find(given).map(|(name, _)| *name);
-        if let (Some(one), Some(other)) = (readings, other)
-            && one != other
-        {
-            return Some(format!("{one} can't be used with {other}"));
-        }
-        if let Some(readings) = readings
-            && self.watch
-        {
-            return Some(format!(
-                "{readings} can't be used with --watch: its lines are for a program"
-            ));
-        }
+    /// Checks that the format has what is to be pretty.
+    ///
+    /// # Errors
+    /// [`UsageError`] for a format without JSON.
+    pub(super) fn check(&self, origins: &Origins) -> Result<(), UsageError> {
         let json = self.format.as_ref().is_some_and(Format::has_json);
-        (self.pretty && !json).then(|| "--pretty needs a --format with %j or %J".into())
+        if self.pretty && !json {
+            let (pretty, format) = (origins.name("pretty"), origins.name("format"));
+            return Err(UsageError::new(format!(
+                "{pretty} needs %j or %J in {format}"
+            )));
+        }
+        Ok(())
     }
 
     /// Returns what the options mean.

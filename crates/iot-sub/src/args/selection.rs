@@ -1,44 +1,15 @@
 //! The options of what is taken of what the broker has, and of when to end.
 
 use std::num::NonZeroU64;
-use std::str::FromStr;
 use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
+use iot_cli::{Origins, UsageError};
 use iot_core::{ClientConfig, QoS, Subscription, TopicFilter};
 
+use crate::args::filter::FilterArg;
 use crate::decode::select::Selection;
-
-/// A topic filter, with a QoS of its own where `@0`, `@1` or `@2` ends it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct FilterArg {
-    pub(crate) filter: TopicFilter,
-    pub(crate) qos: Option<QoS>,
-}
-
-impl FromStr for FilterArg {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (filter, qos) = match text
-            .len()
-            .checked_sub(2)
-            .and_then(|at| text.split_at_checked(at))
-        {
-            Some((filter, end @ ("@0" | "@1" | "@2"))) => match filter.strip_suffix('@') {
-                // Escaped: one of the two is the filter's.
-                Some(filter) => (format!("{filter}{end}"), None),
-                None => (filter.to_owned(), end[1..].parse::<QoS>().ok()),
-            },
-            _ => (text.to_owned(), None),
-        };
-        match TopicFilter::new(filter) {
-            Ok(filter) => Ok(Self { filter, qos }),
-            Err(error) => Err(error.to_string()),
-        }
-    }
-}
 
 fn count(text: &str) -> Result<NonZeroU64, &'static str> {
     text.parse()
@@ -122,7 +93,7 @@ pub(crate) struct SelectionArgs {
 
     /// Take retained messages only, and exit when the first other one comes
     #[arg(long, env = "IOT_RETAINED_ONLY", hide_env_values = true)]
-    #[arg(value_parser = BoolishValueParser::new())]
+    #[arg(value_parser = BoolishValueParser::new(), conflicts_with = "no_retained")]
     retained_only: bool,
 
     /// Have the broker remove each retained message that is taken
@@ -169,51 +140,58 @@ fn percent(text: &str) -> Result<f64, String> {
 }
 
 impl SelectionArgs {
-    /// Returns what of it can't be had, together or with this protocol.
-    pub(super) fn contradiction(&self, is_v5: bool, topics: &[FilterArg]) -> Option<String> {
+    /// Checks the options against the protocol and the filters.
+    ///
+    /// # Errors
+    /// [`UsageError`] for options that do not go together.
+    pub(super) fn check(
+        &self,
+        is_v5: bool,
+        filters: &[FilterArg],
+        origins: &Origins,
+    ) -> Result<(), UsageError> {
+        let name = |id| origins.name(id);
         let newer = [
-            ("--retain-handling", self.retain_handling.is_some()),
-            ("--retain-as-published", self.retain_as_published),
-            ("--no-local", self.no_local),
+            ("retain_handling", self.retain_handling.is_some()),
+            ("retain_as_published", self.retain_as_published),
+            ("no_local", self.no_local),
         ];
-        if let Some((name, _)) = newer.iter().find(|(_, given)| *given && !is_v5) {
-            return Some(format!("{name} needs MQTT 5 (give -V 5)"));
-        }
-        if self.retained_only && self.no_retained {
-            return Some(
-                "--retained-only can't be used with --no-retained: nothing is left".into(),
-            );
+        if let Some((id, _)) = newer.iter().find(|(_, given)| *given && !is_v5) {
+            let option = name(id);
+            return Err(UsageError::new(format!(
+                "{option} needs MQTT 5 (give -V 5)"
+            )));
         }
         if self.retain_handling == Some(RetainHandling::Never) && self.retained_only {
-            return Some(
-                "--retained-only can't be used with --retain-handling never: nothing is left"
-                    .into(),
-            );
+            let (only, handling) = (name("retained_only"), name("retain_handling"));
+            return Err(UsageError::new(format!(
+                "{only} cannot be used with {handling} never: no message is left"
+            )));
         }
-        let shared = topics.iter().find(|topic| topic.filter.is_shared());
+        let shared = filters.iter().find(|filter| filter.filter.is_shared());
         if let (true, Some(shared)) = (self.no_local, shared) {
-            let filter = &shared.filter;
-            return Some(format!(
-                "--no-local can't be used with the shared subscription `{filter}` (MQTT 5 forbids it)"
-            ));
+            let (no_local, filter) = (name("no_local"), &shared.filter);
+            return Err(UsageError::new(format!(
+                "{no_local} cannot be used with the shared subscription `{filter}` (MQTT 5 forbids it)"
+            )));
         }
-        None
+        Ok(())
     }
 
-    /// Whether the retain flag tells what was published, and not that a message is old.
+    /// Returns whether the retain flag is as published, and does not show that a message is old.
     pub(super) fn retain_as_published(&self) -> bool {
         self.retain_as_published
     }
 
     /// Returns what to ask the broker for.
-    pub(super) fn subscriptions(&self, topics: Vec<FilterArg>, qos: QoS) -> Vec<Subscription> {
+    pub(super) fn subscriptions(&self, filters: Vec<FilterArg>, qos: QoS) -> Vec<Subscription> {
         let retain_handling = match self.retain_handling {
             _ if self.no_retained => 2,
             None | Some(RetainHandling::Always) => 0,
             Some(RetainHandling::New) => 1,
             Some(RetainHandling::Never) => 2,
         };
-        topics
+        filters
             .into_iter()
             .map(|topic| Subscription {
                 no_local: self.no_local,
@@ -253,37 +231,5 @@ impl SelectionArgs {
             remove_retained: self.remove_retained,
             percent: self.random_filter.filter(|percent| *percent < 100.0),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn case(text: &str, filter: &str, qos: Option<QoS>) {
-        let parsed: FilterArg = text.parse().unwrap();
-        assert_eq!(
-            (parsed.filter.as_str(), parsed.qos),
-            (filter, qos),
-            "{text}"
-        );
-    }
-
-    #[test]
-    fn only_a_final_qos_is_split_off() {
-        case("a/b", "a/b", None);
-        case("a/b@1", "a/b", Some(QoS::AtLeastOnce));
-        case("a@b@0", "a@b", Some(QoS::AtMostOnce));
-        case("a@3", "a@3", None);
-        case("a@1/b", "a@1/b", None);
-        case("a@12", "a@12", None);
-        case("a@@2", "a@2", None);
-        case("a@@2@1", "a@@2", Some(QoS::AtLeastOnce));
-        case("a@@@2", "a@@2", None);
-        case("a@@b", "a@@b", None);
-        case("ü@", "ü@", None);
-        assert!("@1".parse::<FilterArg>().is_err());
-        assert!("a/#/b@1".parse::<FilterArg>().is_err());
     }
 }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
-use iot_cli::{ConnectArgs, Given};
+use iot_cli::{ConnectArgs, Origins, UsageError};
 use iot_core::{ClientConfig, Protocol, QoS};
 
 use crate::session::durable::Durable;
@@ -16,19 +16,19 @@ pub(super) struct DurableArgs {
     /// Have the broker keep for a week (or as -x says) what comes while this program is not running: QoS 1 (or -q 2), a client
     /// ID that is made once and kept (or -i), MQTT 5, or 3.1.1 where the broker takes no other
     #[arg(long, env = "IOT_DURABLE", hide_env_values = true)]
-    #[arg(value_parser = BoolishValueParser::new())]
+    #[arg(value_parser = BoolishValueParser::new(), conflicts_with = "id_prefix")]
     durable: bool,
 
     /// End the session of --durable, with all that the broker keeps for it, and exit. What is in the spool stays there
     #[arg(long, env = "IOT_FORGET", hide_env_values = true)]
-    #[arg(value_parser = BoolishValueParser::new())]
+    #[arg(value_parser = BoolishValueParser::new(), conflicts_with = "id_prefix")]
     forget: bool,
 
-    /// Nobody has named a version.
+    /// No layer sets a version.
     #[arg(skip)]
     any_version: bool,
 
-    /// What was said of the session's end.
+    /// The session expiry interval that is given.
     #[arg(skip)]
     expiry: Option<u32>,
 }
@@ -38,46 +38,48 @@ impl DurableArgs {
         self.durable || self.forget
     }
 
-    /// Puts what a durable session needs into the other options.
+    /// Sets what a durable session needs in the other options.
     ///
     /// # Errors
-    /// Options that don't go with it.
-    pub(super) fn settle(
+    /// [`UsageError`] for options that do not go with it, unless a lower layer sets them.
+    pub(super) fn resolve(
         &mut self,
-        given: &Given,
+        origins: &Origins,
         connect: &mut ConnectArgs,
         qos: &mut QoS,
-    ) -> Result<(), String> {
+    ) -> Result<(), UsageError> {
         if !self.is_wanted() {
             return Ok(());
         }
-        if !given.is_given("protocol_version") {
+        let layer = origins.layer("durable").max(origins.layer("forget"));
+        let counts = |id| origins.is_set(id) && origins.layer(id) >= layer;
+        let id = if self.durable { "durable" } else { "forget" };
+        let needs = |what: &str| {
+            let name = origins.name(id);
+            Err(UsageError::new(format!("{name} needs {what}")))
+        };
+        let is_v31 = connect.protocol_version == Protocol::V31;
+        if is_v31 && counts("protocol_version") {
+            return needs(
+                "MQTT 3.1.1 or 5: an MQTT 3.1 broker does not say whether it still has the session (give -V mqttv5)",
+            );
+        }
+        if is_v31 || !origins.is_set("protocol_version") {
             self.any_version = connect.protocol_version != Protocol::V5;
             connect.protocol_version = Protocol::V5;
         }
-        if connect.protocol_version == Protocol::V31 {
-            return Err(
-                "--durable needs MQTT 3.1.1 or 5: on 3.1 the broker doesn't say whether it still has the session"
-                    .into(),
-            );
-        }
         if *qos == QoS::AtMostOnce {
-            if given.is_typed("qos") {
-                return Err(
-                    "--durable needs -q 1 or -q 2: what has QoS 0 is kept for nobody".into(),
-                );
+            if counts("qos") {
+                return needs("QoS 1 or 2: the broker keeps no messages with QoS 0 (give -q 1)");
             }
             *qos = QoS::AtLeastOnce;
         }
-        if connect.session.id_prefix.is_some() {
-            return Err(
-                "--durable needs the same client ID in each run: give --id instead of --id-prefix"
-                    .into(),
-            );
-        }
         self.expiry = connect.session.session_expiry_interval.take();
         if self.expiry == Some(0) {
-            return Err("--durable needs a session that outlives the connection, not -x 0".into());
+            if counts("session_expiry_interval") {
+                return needs("a session that outlives the connection (give -x SECONDS, not -x 0)");
+            }
+            self.expiry = None;
         }
         // Which would need an id.
         connect.disable_clean_session = false;

@@ -1,0 +1,40 @@
+//! The options of the broker inside this process.
+
+#[cfg(feature = "embedded")]
+use std::net::SocketAddr;
+
+use clap::Args;
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Embedded broker")]
+pub(crate) struct EmbeddedArgs {
+    /// Run a broker inside this process and store in a file: nothing else is needed
+    #[cfg(feature = "embedded")]
+    #[arg(long, env = "IOT_EMBEDDED", hide_env_values = true, group = "broker")]
+    #[arg(value_parser = clap::builder::BoolishValueParser::new())]
+    #[arg(conflicts_with_all = ["AddressArgs", "TransportArgs", "WebSocketArgs", "TlsArgs"])]
+    embedded: bool,
+
+    /// Listen on ADDRESS:PORT with the embedded broker [default: 127.0.0.1:1883]
+    #[cfg(feature = "embedded")]
+    #[arg(long, env = "IOT_LISTEN", hide_env_values = true, requires = "broker")]
+    #[arg(value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
+}
+
+impl EmbeddedArgs {
+    /// Returns whether the broker is to run.
+    pub(crate) fn is_on(&self) -> bool {
+        #[cfg(feature = "embedded")]
+        return self.embedded;
+        #[cfg(not(feature = "embedded"))]
+        false
+    }
+
+    /// Returns where it listens, if it is to run.
+    #[cfg(feature = "embedded")]
+    pub(crate) fn listen(&self) -> Option<SocketAddr> {
+        let default = || ([127, 0, 0, 1], 1883).into();
+        self.embedded.then(|| self.listen.unwrap_or_else(default))
+    }
+}

@@ -1,0 +1,87 @@
+//! The options of what is subscribed to.
+
+use std::str::FromStr;
+
+use clap::Args;
+use iot_core::{QoS, TopicFilter};
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Subscriptions")]
+pub(crate) struct FilterArgs {
+    /// Subscribe to topic filter FILTER, or FILTER@1 for a QoS of its own; FILTER@@1 ends in @1
+    /// (can be repeated)
+    #[arg(short, long, env = "IOT_TOPIC", hide_env_values = true)]
+    #[arg(
+        default_value = "iot/#",
+        value_name = "FILTER",
+        allow_hyphen_values = true
+    )]
+    pub(crate) topic: Vec<FilterArg>,
+
+    /// Subscribe with QoS 0, 1 or 2
+    #[arg(short, long, env = "IOT_QOS", hide_env_values = true)]
+    #[arg(default_value_t = QoS::AtMostOnce, value_name = "QOS")]
+    pub(crate) qos: QoS,
+}
+
+/// A topic filter, with a QoS of its own where `@0`, `@1` or `@2` ends it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FilterArg {
+    pub(crate) filter: TopicFilter,
+    pub(crate) qos: Option<QoS>,
+}
+
+impl FromStr for FilterArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (filter, qos) = match text
+            .len()
+            .checked_sub(2)
+            .and_then(|at| text.split_at_checked(at))
+        {
+            Some((filter, end @ ("@0" | "@1" | "@2"))) => match filter.strip_suffix('@') {
+                // Escaped: one of the two is the filter's.
+                Some(filter) => (format!("{filter}{end}"), None),
+                None => (filter.to_owned(), end[1..].parse::<QoS>().ok()),
+            },
+            _ => (text.to_owned(), None),
+        };
+        match TopicFilter::new(filter) {
+            Ok(filter) => Ok(Self { filter, qos }),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn case(text: &str, filter: &str, qos: Option<QoS>) {
+        let parsed: FilterArg = text.parse().unwrap();
+        assert_eq!(
+            (parsed.filter.as_str(), parsed.qos),
+            (filter, qos),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn only_a_final_qos_is_split_off() {
+        case("a/b", "a/b", None);
+        case("a/b@1", "a/b", Some(QoS::AtLeastOnce));
+        case("a@b@0", "a@b", Some(QoS::AtMostOnce));
+        case("a@3", "a@3", None);
+        case("a@1/b", "a@1/b", None);
+        case("a@12", "a@12", None);
+        case("a@@2", "a@2", None);
+        case("a@@2@1", "a@@2", Some(QoS::AtLeastOnce));
+        case("a@@@2", "a@@2", None);
+        case("a@@b", "a@@b", None);
+        case("ü@", "ü@", None);
+        assert!("@1".parse::<FilterArg>().is_err());
+        assert!("a/#/b@1".parse::<FilterArg>().is_err());
+    }
+}

@@ -1,0 +1,65 @@
+//! What a run is to do: the meaning of the options.
+
+use std::path::PathBuf;
+
+use iot_cli::PacketProperties;
+use iot_core::{ClientConfig, Subscription};
+use iot_store::mongodb::Options as MongoOptions;
+
+use crate::args::store::StoreUrl;
+use crate::decode::PayloadMode;
+use crate::decode::downsample::Thinning;
+use crate::decode::fields::FieldsPlan;
+use crate::decode::select::Selection;
+use crate::output::OutputPlan;
+use crate::session::durable::Durable;
+use crate::size::Size;
+use crate::watch::WatchPlan;
+
+/// What a run is to do.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) config: ClientConfig,
+    /// Of the packets after CONNECT.
+    pub(crate) properties: PacketProperties,
+    pub(crate) subscriptions: Vec<Subscription>,
+    pub(crate) store: StoreUrl,
+    pub(crate) collection: String,
+    /// How that collection is used.
+    pub(crate) mongodb: MongoOptions,
+    pub(crate) watch: WatchPlan,
+    pub(crate) payload: PayloadMode,
+    /// Set where readings go to a spool first.
+    pub(crate) spool: Option<SpoolPlan>,
+    /// Set where the session is to outlive this process.
+    pub(crate) durable: Option<Durable>,
+    /// Where the embedded broker listens, if it is to run.
+    #[cfg(feature = "embedded")]
+    pub(crate) embedded: Option<std::net::SocketAddr>,
+    pub(crate) fail_fast: bool,
+    pub(crate) fields: FieldsPlan,
+    pub(crate) thinning: Thinning,
+    pub(crate) selection: Selection,
+    pub(crate) output: OutputPlan,
+}
+
+impl Plan {
+    /// Returns what files about this broker are known by: `HOST:PORT`.
+    pub(crate) fn broker(&self) -> String {
+        #[cfg(feature = "embedded")]
+        if let Some(listen) = self.embedded {
+            return listen.to_string();
+        }
+        self.config.address()
+    }
+}
+
+/// Which spool, and how large.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct SpoolPlan {
+    /// By default the one for broker, client id and store.
+    pub(crate) path: Option<PathBuf>,
+    pub(crate) limit: Size,
+    /// The client id that was given, else empty: the random one is another each time.
+    pub(crate) client_id: String,
+}

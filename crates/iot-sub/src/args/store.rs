@@ -1,0 +1,137 @@
+//! The options of the store and of the spool before it.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, ValueEnum};
+use iot_cli::{Origins, UsageError};
+
+use crate::args::plan::SpoolPlan;
+use crate::size::Size;
+
+#[expect(clippy::doc_markdown, reason = "the documentation is the help text")]
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Store")]
+pub(crate) struct StoreArgs {
+    /// Store readings in mongodb://…, in the SQLite file of sqlite:PATH, or nowhere (none)
+    /// [default: mongodb://localhost:27017, with --embedded sqlite:iot.db]
+    #[arg(long, env = "IOT_STORE", hide_env_values = true, value_name = "STORE")]
+    store: Option<StoreUrl>,
+
+    /// Acknowledge a message when it is in the spool, a file on this disk, or in the store
+    /// [default: spool for MongoDB, else store]
+    #[arg(long, env = "IOT_ACK_AFTER", hide_env_values = true)]
+    #[arg(value_enum, value_name = "PLACE")]
+    ack_after: Option<AckAfter>,
+
+    /// Use the file PATH as spool [default: one for this broker, client identifier and store in
+    /// $XDG_STATE_HOME/iot-sub or ~/.local/state/iot-sub]
+    #[arg(long, env = "IOT_SPOOL", hide_env_values = true, value_name = "PATH")]
+    spool: Option<PathBuf>,
+
+    /// Limit the spool to SIZE, such as 512MiB; reading stops until there is room again
+    #[arg(long, env = "IOT_SPOOL_LIMIT", hide_env_values = true)]
+    #[arg(default_value = "1GiB", value_name = "SIZE", value_parser = spool_limit)]
+    spool_limit: Size,
+}
+
+fn spool_limit(text: &str) -> Result<Size, String> {
+    let limit: Size = text.parse()?;
+    if limit.bytes() < Size::mib(1).bytes() {
+        return Err("a spool needs 1MiB at least".into());
+    }
+    Ok(limit)
+}
+
+/// Where readings are stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum StoreUrl {
+    /// Only printed.
+    Nowhere,
+    /// An SQLite file.
+    Sqlite(PathBuf),
+    /// A connection string, password and all.
+    MongoDb(String),
+}
+
+impl FromStr for StoreUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "none" {
+            return Ok(Self::Nowhere);
+        }
+        match text.split_once(':') {
+            Some(("sqlite", "")) => {
+                Err("sqlite: needs the path of a file, as in sqlite:iot.db".into())
+            }
+            Some(("sqlite", path)) => Ok(Self::Sqlite(path.into())),
+            // Whatever else is wrong with it: clap would show it as it is, password and all.
+            Some((scheme, _)) if scheme.to_ascii_lowercase().starts_with("mongodb") => {
+                Ok(Self::MongoDb(text.into()))
+            }
+            _ => Err("a store is mongodb://…, sqlite:PATH or none".into()),
+        }
+    }
+}
+
+/// Where a message has to be before it is acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum AckAfter {
+    /// On this machine's disk, from where MongoDB gets it.
+    Spool,
+    /// In the store itself: on the disks of MongoDB's majority, or in the SQLite file.
+    Store,
+}
+
+impl StoreArgs {
+    /// Returns the store that is given, or the default for a broker inside this process or elsewhere.
+    pub(crate) fn store(&self, is_embedded: bool) -> StoreUrl {
+        match &self.store {
+            Some(store) => store.clone(),
+            None if is_embedded => StoreUrl::Sqlite("iot.db".into()),
+            None => StoreUrl::MongoDb("mongodb://localhost:27017".into()),
+        }
+    }
+
+    /// Returns the spool, if readings go through one on their way to `store`.
+    pub(crate) fn spool(&self, store: &StoreUrl, client_id: Option<&str>) -> Option<SpoolPlan> {
+        let is_mongodb = matches!(store, StoreUrl::MongoDb(_));
+        let is_used = is_mongodb && self.ack_after != Some(AckAfter::Store);
+        is_used.then(|| SpoolPlan {
+            path: self.spool.clone(),
+            limit: self.spool_limit,
+            client_id: client_id.unwrap_or_default().to_owned(),
+        })
+    }
+
+    /// Checks the options of the spool against the store. Only what is typed makes it fail.
+    pub(crate) fn check(&self, store: &StoreUrl, origins: &Origins) -> Result<(), UsageError> {
+        let is_typed = |id| origins.is_typed(id);
+        let name = |id| origins.name(id);
+        let wrong = |line: String| Err(UsageError::new(line));
+        let after_store = self.ack_after == Some(AckAfter::Store);
+        if is_typed("spool") && is_typed("ack_after") && after_store {
+            let (spool, ack_after) = (name("spool"), name("ack_after"));
+            return wrong(format!(
+                "{spool} cannot be used with {ack_after} store, which uses no spool"
+            ));
+        }
+        let after_spool = is_typed("ack_after") && self.ack_after == Some(AckAfter::Spool);
+        let spool = [("ack_after", after_spool), ("spool", is_typed("spool"))];
+        let spool = spool.into_iter().find(|(_, is_given)| *is_given);
+        if let (Some((id, _)), false) = (spool, matches!(store, StoreUrl::MongoDb(_))) {
+            let option = name(id);
+            return wrong(format!(
+                "{option} needs a MongoDB store (readings for a file are on this disk already)"
+            ));
+        }
+        if is_typed("spool_limit") && self.spool(store, None).is_none() {
+            let limit = name("spool_limit");
+            return wrong(format!(
+                "{limit} needs a spool (a MongoDB store, and not --ack-after store)"
+            ));
+        }
+        Ok(())
+    }
+}
