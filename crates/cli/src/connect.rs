@@ -16,7 +16,7 @@ use crate::origin::Origins;
 use crate::property::{PacketKind, PacketProperties, PropertyArgs};
 use crate::session::SessionArgs;
 use crate::tls::TlsArgs;
-use crate::transport::TransportArgs;
+use crate::transport::{TransportArgs, WebSocketArgs};
 use crate::url::UrlArgs;
 use crate::verbosity::{Verbosity, VerbosityArgs};
 use crate::will::WillArgs;
@@ -27,6 +27,9 @@ use crate::will::WillArgs;
 pub struct ConnectArgs {
     #[command(flatten)]
     address: AddressArgs,
+
+    #[command(flatten)]
+    url: UrlArgs,
 
     /// Be client ID to the broker [default: a random one]
     #[arg(short, long, env = "IOT_ID", hide_env_values = true, value_name = "ID")]
@@ -71,6 +74,9 @@ pub struct ConnectArgs {
     transport: TransportArgs,
 
     #[command(flatten)]
+    websocket: WebSocketArgs,
+
+    #[command(flatten)]
     tls: TlsArgs,
 
     /// The session.
@@ -101,14 +107,14 @@ pub struct ConnectArgs {
     help: Option<bool>,
 }
 
-/// Where the broker is.
+/// Where the broker is. A group of options that others exclude: without flattened options.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connection")]
 struct AddressArgs {
     /// Connect to broker HOST
     #[arg(short = 'h', long, env = "IOT_HOST", hide_env_values = true)]
     #[arg(default_value = "localhost", value_name = "HOST")]
-    pub host: String,
+    host: String,
 
     /// Connect to TCP port PORT [default: 1883, with TLS 8883]
     #[arg(
@@ -119,7 +125,7 @@ struct AddressArgs {
         value_name = "PORT"
     )]
     #[arg(value_parser = clap::value_parser!(u16).range(1..))]
-    pub port: Option<u16>,
+    port: Option<u16>,
 
     /// Connect from local ADDRESS
     #[arg(
@@ -129,10 +135,7 @@ struct AddressArgs {
         hide_env_values = true,
         value_name = "ADDRESS"
     )]
-    pub bind: Option<IpAddr>,
-
-    #[command(flatten)]
-    url: UrlArgs,
+    bind: Option<IpAddr>,
 }
 
 const VERSIONS: [&str; 6] = ["mqttv31", "mqttv311", "mqttv5", "31", "311", "5"];
@@ -200,7 +203,7 @@ impl ConnectArgs {
             host: self.address.host.clone(),
             port: self.address.port.unwrap_or(default_port),
             bind_address: self.address.bind,
-            transport: self.transport.transport(origins)?,
+            transport: self.transport.transport(&self.websocket, origins)?,
             tls,
             proxy: self.transport.proxy(origins)?,
             nodelay: self.transport.nodelay,
@@ -403,7 +406,7 @@ mod tests {
         );
         refused(
             "--url ws://b --unix /s",
-            "`--unix` cannot be used with the scheme in `--url` (leave one of them out)",
+            "the host in `--url` cannot be used with `--unix` (leave one of them out)",
         );
         refused("--ws-path /x", "`--ws-path` needs `--ws`");
         refused(

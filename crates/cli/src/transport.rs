@@ -22,9 +22,6 @@ pub(crate) struct TransportArgs {
     #[arg(long, env = "IOT_PROXY", hide_env_values = true, value_name = "URL")]
     proxy: Option<String>,
 
-    #[command(flatten)]
-    websocket: WebSocketArgs,
-
     /// Send small packets at once, as is done anyway; --nodelay=false lets TCP gather them first
     #[arg(long, env = "IOT_NODELAY", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new(), value_name = "BOOL")]
@@ -41,7 +38,7 @@ pub(crate) struct TransportArgs {
 /// The options of WebSocket.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Transport")]
-struct WebSocketArgs {
+pub(crate) struct WebSocketArgs {
     /// Speak MQTT over WebSocket
     #[arg(long, env = "IOT_WS", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new(), group = "websocket")]
@@ -60,14 +57,18 @@ struct WebSocketArgs {
 
 impl TransportArgs {
     /// Returns what the options mean.
-    pub(crate) fn transport(&self, origins: &Origins) -> Result<Transport, UsageError> {
+    pub(crate) fn transport(
+        &self,
+        websocket: &WebSocketArgs,
+        origins: &Origins,
+    ) -> Result<Transport, UsageError> {
         let wrong = |why: &str| Err(UsageError::new(why));
-        if self.websocket.ws {
+        if websocket.ws {
             let mut options = WebSocket::default();
-            if let Some(path) = &self.websocket.ws_path {
+            if let Some(path) = &websocket.ws_path {
                 options.path.clone_from(path);
             }
-            for header in &self.websocket.ws_header {
+            for header in &websocket.ws_header {
                 // The value may be a secret, and a header without a colon may be all value.
                 let Some((name, value)) = header.split_once(':') else {
                     let name = origins.name("ws_header");

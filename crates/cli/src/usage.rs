@@ -39,12 +39,7 @@ pub(crate) fn line(error: &Error, parser: &mut Parser, origins: &Origins) -> Str
         ErrorKind::UnknownArgument => unknown(&option, &first(ContextKind::SuggestedArg)),
         ErrorKind::ArgumentConflict => {
             let others = all(ContextKind::PriorArg);
-            let other = others.into_iter().next().unwrap_or_default();
-            let other = match find(parser, origins, &other) {
-                Some(setting) => origins.name(&setting.id),
-                None => quoted(&other),
-            };
-            format!("{name} cannot be used with {other} (leave one of them out)")
+            return conflict(parser, origins, &option, &others);
         }
         ErrorKind::MissingRequiredArgument => return needs_option(error, parser, origins),
         ErrorKind::TooManyValues => format!("{name} takes no value such as `{}`", escaped(&value)),
@@ -110,6 +105,31 @@ fn unknown(option: &str, suggestion: &str) -> String {
         return format!("unknown option `{option}` (--help lists the options)");
     }
     format!("unknown option `{option}` (did you mean `{suggestion}`?)")
+}
+
+/// Names both options, in the order in which they are set.
+fn conflict(parser: &Parser, origins: &Origins, option: &str, others: &[String]) -> String {
+    // clap lists all options of a group.
+    let is_set = |other: &&String| find(parser, origins, other).is_some();
+    let other = others.iter().find(is_set).or(others.first());
+    let other = other.map_or("", String::as_str);
+    let position = |option: &str| {
+        let found = find(parser, origins, option)?;
+        origins.settings().position(|setting| setting == found)
+    };
+    let (first, second) = match (position(option), position(other)) {
+        (Some(one), Some(two)) if two < one => (other, option),
+        _ => (option, other),
+    };
+    let (prefix, first) = match find(parser, origins, first) {
+        Some(setting) => (setting.origin.prefix(), setting.short_name()),
+        None => (String::new(), quoted(first)),
+    };
+    let second = match find(parser, origins, second) {
+        Some(setting) => origins.name(&setting.id),
+        None => quoted(second),
+    };
+    format!("{prefix}{first} cannot be used with {second} (leave one of them out)")
 }
 
 fn needs_option(error: &Error, parser: &mut Parser, origins: &Origins) -> String {

@@ -284,31 +284,31 @@ fn options_that_make_no_sense_together() {
     for (args, line) in [
         (
             "--rate 1/s --interval 1s",
-            "--rate and --interval both say when: give one of them",
+            "`--rate` cannot be used with `--interval` (leave one of them out)",
         ),
         (
             "-i a --connections 2",
-            "--id is one client's: give --id-prefix PREFIX alone, for clients PREFIX1, PREFIX2 and so on",
+            "`-i` names one client (give --id-prefix PREFIX for clients PREFIX1, PREFIX2 and so on)",
         ),
         (
             "-c --connections 2",
-            "--disable-clean-session needs client ids, for the broker to find the sessions by: give --id-prefix PREFIX",
+            "`-c` needs client identifiers, by which the broker finds the sessions (give --id-prefix PREFIX)",
         ),
         (
             "--verify -m x",
-            "--verify numbers the messages in a payload of its own, and --message fixes the payload: leave one of them out",
+            "`--verify` cannot be used with `-m` (leave one of them out)",
         ),
         (
             "--replay day.csv --rate 5/s",
-            "--replay has the pace of its recording: give --speed instead of --rate",
+            "`--replay` cannot be used with `--rate` (leave one of them out)",
         ),
         (
             "--scenario home.toml --devices 5",
-            "--scenario has a file that says which devices there are: leave out --devices",
+            "`--scenario` cannot be used with `--devices` (leave one of them out)",
         ),
         (
             "--verify --payload-template {{value}}",
-            "--verify numbers the messages in a payload of its own, and --payload-template fixes the payload: leave one of them out",
+            "`--verify` cannot be used with `--payload-template` (leave one of them out)",
         ),
     ] {
         let ended = ends_with(bare(args).spawn(), 2);
@@ -322,7 +322,7 @@ fn a_rate_that_is_none() {
     assert_eq!(
         ended.stderr().lines().next(),
         Some(
-            "error: invalid value 'fast' for '--rate <RATE>': a rate is a positive number and its unit, up to 1000000000/s: 5000/s, 300/m or 10/h"
+            "iot-pub: invalid value `fast` for `--rate`: a rate is a positive number and its unit, up to 1000000000/s: 5000/s, 300/m or 10/h"
         )
     );
 }

@@ -157,7 +157,7 @@ fn refused(args: &[&str], expected: &str) {
 fn what_is_wrong_is_said_before_anything_connects() {
     refused(
         &["--model", "sinus"],
-        "error: invalid value 'sinus' for '--model <MODEL>': `sinus` is no model; the models are uniform, normal, walk, \
+        "iot-pub: invalid value `sinus` for `--model`: `sinus` is no model; the models are uniform, normal, walk, \
          sine, daily, steps, constant, counter; on top of them dropout, spike, stuck, drift, clamp",
     );
     refused(
@@ -177,11 +177,11 @@ fn what_is_wrong_is_said_before_anything_connects() {
     );
     refused(
         &["--payload-template", "{{temp}}"],
-        "iot-pub: --payload-template: unknown {{temp}}: known are {{value}}, {{now}}, {{now_ms}}, {{seq}}, {{device}}",
+        "iot-pub: invalid value for `--payload-template`: unknown {{temp}}: known are {{value}}, {{now}}, {{now_ms}}, {{seq}}, {{device}}",
     );
     refused(
         &["--topic", "iot/{id}"],
-        "error: invalid value 'iot/{id}' for '--topic <TOPIC>': unknown {id}: known are {device}, {topic}",
+        "iot-pub: invalid value `iot/{id}` for `--topic`: unknown {id}: known are {device}, {topic}",
     );
     for (template, what) in [
         ("{{value", "`{{value` has no }}"),
@@ -190,7 +190,7 @@ fn what_is_wrong_is_said_before_anything_connects() {
         (r#"{"t": value}}"#, "}} after `value` ends no placeholder"),
     ] {
         let known = "known are {{value}}, {{now}}, {{now_ms}}, {{seq}}, {{device}}";
-        let line = format!("iot-pub: --payload-template: {what}: {known}");
+        let line = format!("iot-pub: invalid value for `--payload-template`: {what}: {known}");
         refused(&["--payload-template", template], &line);
     }
     for (topic, what) in [
@@ -200,7 +200,7 @@ fn what_is_wrong_is_said_before_anything_connects() {
         ("iot/{{device}}", "`{{device}}` has too many braces"),
     ] {
         let why = format!("{what}: known are {{device}}, {{topic}}");
-        let line = format!("error: invalid value '{topic}' for '--topic <TOPIC>': {why}");
+        let line = format!("iot-pub: invalid value `{topic}` for `--topic`: {why}");
         refused(&["--topic", topic], &line);
         let line = format!("error: --url: {why}");
         let url = format!("mqtt://localhost/{topic}");
@@ -208,27 +208,33 @@ fn what_is_wrong_is_said_before_anything_connects() {
     }
     refused(
         &["--topic", "iot/+/{device}"],
-        "error: invalid value 'iot/+/{device}' for '--topic <TOPIC>': topic name `iot/+/1` holds the wildcard `+`, which \
+        "iot-pub: invalid value `iot/+/{device}` for `--topic`: topic name `iot/+/1` holds the wildcard `+`, which \
          only a topic filter may",
     );
     refused(
         &["--speed", "fast"],
-        "error: invalid value 'fast' for '--speed <SPEED>': a speed is a positive number, as in 10x or 0.5x, or max",
+        "iot-pub: invalid value `fast` for `--speed`: a speed is a positive number, as in 10x or 0.5x, or max",
     );
     refused(
         &["--start", "soon"],
-        "error: invalid value 'soon' for '--start <TIME>': a time is now, 2026-06-21, 2026-06-21T06:00 (in UTC) or \
+        "iot-pub: invalid value `soon` for `--start`: a time is now, 2026-06-21, 2026-06-21T06:00 (in UTC) or \
          2026-06-21T06:00:00+02:00",
     );
     refused(
         &["--precision", "16"],
-        "error: invalid value '16' for '--precision <DIGITS>': 16 is not in 0..=15",
+        "iot-pub: invalid value `16` for `--precision`: 16 is not in 0..=15",
     );
 }
 
 #[test]
 fn what_does_not_go_together_is_said() {
-    const AS_IT_IS: &str = "which publishes a text as it is";
+    let excluded = |given: [&str; 2], option: &str, value: &str| {
+        let line = format!(
+            "iot-pub: `{}` cannot be used with `{option}` (leave one of them out)",
+            given[0]
+        );
+        refused(&[given[0], given[1], option, value], &line);
+    };
     for (option, value) in [
         ("--model", "uniform"),
         ("--precision", "2"),
@@ -236,8 +242,7 @@ fn what_does_not_go_together_is_said() {
         ("--start", "now"),
         ("--speed", "max"),
     ] {
-        let line = format!("error: {option} can't be used with --message, {AS_IT_IS}");
-        refused(&["-m", "x", option, value], &line);
+        excluded(["-m", "x"], option, value);
     }
     for (option, value) in [
         ("--topic", "a"),
@@ -246,10 +251,7 @@ fn what_does_not_go_together_is_said() {
         ("--message", "x"),
         ("--replay", "x"),
     ] {
-        let line = format!(
-            "error: {option} can't be used with --scenario, whose file says what each device publishes"
-        );
-        refused(&["--scenario", "f.toml", option, value], &line);
+        excluded(["--scenario", "f.toml"], option, value);
     }
     for (option, value) in [
         ("--message", "x"),
@@ -261,28 +263,28 @@ fn what_does_not_go_together_is_said() {
         ("--interval", "1s"),
         ("--jitter", "1s"),
     ] {
-        let line = format!(
-            "error: {option} can't be used with --replay, which publishes what was recorded, when it was"
-        );
-        refused(&["--replay", "f.csv", option, value], &line);
+        excluded(["--replay", "f.csv"], option, value);
     }
-    refused(&["--loop"], "error: --loop needs --replay FILE");
-    refused(&["--strict"], "error: --strict needs --replay FILE");
+    for option in ["--loop", "--strict"] {
+        let line = format!("iot-pub: `{option}` needs `--replay <FILE>`");
+        refused(&[option], &line);
+        refused(&["-m", "x", option], &line);
+    }
     refused(
         &["--replay", "-", "--loop"],
-        "error: --loop needs a file: standard input can't be read again",
+        "iot-pub: `--loop` needs a file: standard input cannot be read again",
     );
     refused(
         &["--topic", "replay/{topic}"],
-        "error: --topic: {topic} is the recorded one, and needs --replay FILE",
+        "iot-pub: {topic} in `--topic` is the recorded topic and needs --replay FILE",
     );
     refused(
         &["--speed", "2x"],
-        "error: --speed needs a time to start from: give --start TIME, --seed SEED or --replay FILE",
+        "iot-pub: `--speed` needs `--start <TIME>`, `--seed <SEED>` or `--replay <FILE>`",
     );
     refused(
         &["--jitter", "3s"],
-        "error: --jitter 3s is longer than the interval of 2s",
+        "iot-pub: `--jitter` is 3s, longer than the interval of 2s",
     );
 }
 

@@ -94,15 +94,15 @@ fn an_id_prefix_gets_the_process_id() {
 fn client_ids_that_make_no_sense_are_refused() {
     refused(
         bare("-i a -I b"),
-        "error: --id and --id-prefix both say the client id: give one of them",
+        "iot-pub: `-i` cannot be used with `-I` (leave one of them out)",
     );
     refused(
         bare("-c -I b"),
-        "iot-pub: --disable-clean-session needs a client id, for the broker to find the session by: give --id ID",
+        "iot-pub: `-c` needs a client identifier, by which the broker finds the session (give --id ID)",
     );
     refused(
         bare("-V 5 -x -1"),
-        "iot-pub: --session-expiry-interval -1 needs a client id, for the broker to find the session by: give --id ID",
+        "iot-pub: `-x` without an end needs a client identifier, by which the broker finds the session (give --id ID)",
     );
 }
 
@@ -120,13 +120,13 @@ fn the_session_expires_when_it_is_told_to() {
     }
     refused(
         bare("-x 60"),
-        "iot-pub: --session-expiry-interval is not known to MQTT 3.1.1: give -V mqttv5",
+        "iot-pub: `-x` needs MQTT 5, not MQTT 3.1.1 (give -V mqttv5)",
     );
     for bad in ["-2", "4294967296", "soon"] {
         refused(
             bare(&format!("-x {bad}")),
             &format!(
-                "error: invalid value '{bad}' for '--session-expiry-interval <SECONDS>': \
+                "iot-pub: invalid value `{bad}` for `-x`: \
                  a session expires after 0 to 4294967294 seconds, or never: -1"
             ),
         );
@@ -189,18 +189,18 @@ fn parts_of_a_will_need_its_topic() {
         ("--will-payload x", "--will-payload"),
         ("--will-qos 1", "--will-qos"),
         ("--will-retain", "--will-retain"),
-        ("-V 5 -D will content-type x", "--property will"),
+        ("-V 5 -D will content-type x", "-D"),
     ] {
         refused(
             bare(args),
             &format!(
-                "iot-pub: {part} is a part of a will, which needs a topic: give --will-topic TOPIC"
+                "iot-pub: `{part}` belongs to a will, which needs a topic (give --will-topic TOPIC)"
             ),
         );
     }
     refused(
         bare("--will-topic a/#"),
-        "error: invalid value 'a/#' for '--will-topic <TOPIC>': \
+        "iot-pub: invalid value `a/#` for `--will-topic`: \
          topic name `a/#` holds the wildcard `#`, which only a topic filter may",
     );
 }
@@ -271,7 +271,7 @@ fn a_property_makes_it_mqtt_5_unless_a_version_is_typed() {
     assert!(broker.log().contains(" as a (p5, "), "{}", broker.log());
     refused(
         bare("-V 311 -D publish content-type x"),
-        "error: --property sends a property, which MQTT 3.1.1 doesn't know: give -V mqttv5",
+        "iot-pub: `-D` needs MQTT 5, not MQTT 3.1.1 (give -V mqttv5)",
     );
 }
 
@@ -288,17 +288,16 @@ fn wrong_properties_are_named() {
         ),
         ("publish content-type", "content-type needs a value"),
     ] {
-        let line =
-            format!("error: invalid value '{args}' for '--property <COMMAND NAME VALUE>': {why}");
+        let line = format!("iot-pub: invalid value `{args}` for `-D`: {why}");
         refused(bare(&format!("-D {args}")), &line);
     }
     refused(
         bare("-D subscribe user-property a b"),
-        "iot-pub: --property subscribe makes no sense here: this program sends no SUBSCRIBE",
+        "iot-pub: `-D` names a packet that this program does not send: subscribe",
     );
     refused(
         bare("-D disconnect session-expiry-interval 5"),
-        "iot-pub: --property disconnect session-expiry-interval needs a session that outlives the connection: give -x SECONDS",
+        "iot-pub: `-D`: disconnect session-expiry-interval needs a session that outlives the connection (give -x SECONDS)",
     );
 }
 
@@ -398,17 +397,14 @@ fn what_a_file_or_a_variable_says_never_contradicts_what_is_typed() {
 #[test]
 fn a_file_s_mistake_is_named_with_its_line() {
     for (lines, why) in [
-        (
-            "\n-q 3",
-            "2: invalid value '3' for '--qos <QOS>': QoS is 0, 1 or 2",
-        ),
+        ("\n-q 3", "2: invalid value `3` for `-q`: QoS is 0, 1 or 2"),
         (
             "--tpic x",
-            "1: `--tpic` is no option; a line is an option and its value, as in `--qos 1`",
+            "1: unknown option `--tpic` (a line is an option and its value, as in `--qos 1`)",
         ),
         (
             "qos 1",
-            "1: `qos` is no option; a line is an option and its value, as in `--qos 1`",
+            "1: unknown option `qos` (a line is an option and its value, as in `--qos 1`)",
         ),
         ("-q", "1: `-q` needs a value"),
         ("-r yes", "1: `-r` takes no value"),
@@ -416,15 +412,18 @@ fn a_file_s_mistake_is_named_with_its_line() {
         ("--help", "1: `--help` only makes sense on the command line"),
         (
             "-D publish topic-alias 0",
-            "1: invalid value 'publish topic-alias 0' for '--property <COMMAND NAME VALUE>': topic-alias is a whole number from 1 to 65535",
+            "1: invalid value `publish topic-alias 0` for `-D`: topic-alias is a whole number from 1 to 65535",
         ),
     ] {
         let (_folder, path) = option_file(lines);
-        refused(bare(&format!("-o {path}")), &format!("error: {path}:{why}"));
+        refused(
+            bare(&format!("-o {path}")),
+            &format!("iot-pub: {path}:{why}"),
+        );
     }
     refused(
         bare("-o nowhere"),
-        "error: cannot read option file `nowhere`: no such file or directory",
+        "iot-pub: cannot read option file `nowhere`: no such file or directory",
     );
 }
 
@@ -463,7 +462,7 @@ fn debug_tells_each_packet_and_nothing_else_changes() {
     }
     refused(
         bare("-d --quiet"),
-        "error: --debug can't be used with --quiet: one tells all, the other nothing",
+        "iot-pub: `-d` cannot be used with `--quiet` (leave one of them out)",
     );
 }
 
@@ -553,7 +552,7 @@ fn without_a_terminal_nobody_can_be_asked() {
     );
     refused(
         bare("-u ada --ask-password -P x"),
-        "error: --ask-password and --pw both say where the password is: give one of them",
+        "iot-pub: `--ask-password` cannot be used with `-P` (leave one of them out)",
     );
 }
 

@@ -392,71 +392,48 @@ fn a_terminal_shows_how_far_the_lines_are() {
     assert!(running.wait().success());
 }
 
+/// Wrong usage, with this line and no other.
+#[track_caller]
+fn refused(args: &str, line: &str) {
+    let ended = ends_with(bare(args).spawn(), 2);
+    assert_eq!(ended.stderr(), format!("iot-pub: {line}\n"), "{args}");
+}
+
 #[test]
 fn what_does_not_go_together_is_said_before_anything_connects() {
+    for (args, one, other) in [
+        ("-m x -l", "-m", "-l"),
+        ("-f x -s", "-f", "-s"),
+        ("-s -n", "-s", "-n"),
+        ("-l --interval 1s", "-l", "--interval"),
+        ("-n --model walk", "-n", "--model"),
+        ("-m x --repeat 2 --count 3", "--repeat", "--count"),
+        ("-m x --repeat 2 --interval 1s", "--repeat", "--interval"),
+        ("-l -t a --topic-from-line", "-t", "--topic-from-line"),
+        ("-m x --repeat 2 --rate 1/s", "--repeat", "--rate"),
+    ] {
+        let line = format!("`{one}` cannot be used with `{other}` (leave one of them out)");
+        refused(args, &line);
+    }
+    let messages = "`--message <TEXT>`, `--file <FILE>`, `--stdin-file` or `--null-message`";
     for (args, line) in [
-        (
-            "-m x -l",
-            "--stdin-line can't be used with --message, which publishes a text as it is",
-        ),
-        (
-            "-f x -s",
-            "--stdin-file can't be used with --file, which publishes a file as it is",
-        ),
-        (
-            "-s -n",
-            "--null-message can't be used with --stdin-file, which publishes standard input as it is",
-        ),
-        (
-            "-l --interval 1s",
-            "--interval can't be used with --stdin-line, which publishes lines as they come",
-        ),
-        (
-            "-n --model walk",
-            "--model can't be used with --null-message, which publishes an empty message",
-        ),
-        (
-            "--repeat 3",
-            "--repeat repeats one message: give --message, --file, --stdin-file or --null-message",
-        ),
-        (
-            "-l --repeat 3",
-            "--repeat repeats one message: give --message, --file, --stdin-file or --null-message",
-        ),
+        ("--repeat 3", format!("`--repeat` needs {messages}")),
+        ("-l --repeat 3", format!("`--repeat` needs {messages}")),
         (
             "-m x --repeat-delay 1",
-            "--repeat-delay needs --repeat COUNT",
+            "`--repeat-delay` needs `--repeat <COUNT>`".into(),
         ),
         (
-            "-m x --repeat 2 --count 3",
-            "--count and --repeat both say how many: give one of them",
-        ),
-        (
-            "-m x --repeat 2 --interval 1s",
-            "--repeat and --interval both say it: give one of them",
-        ),
-        ("--topic-from-line", "--topic-from-line needs --stdin-line"),
-        (
-            "-l -t a --topic-from-line",
-            "--topic-from-line and --topic both say it: give one of them",
-        ),
-    ] {
-        let ended = ends_with(bare(args).spawn(), 2);
-        let expected = format!("error: {line}");
-        assert_eq!(ended.stderr().lines().next(), Some(&*expected), "{args}");
-    }
-    for (args, line) in [
-        (
-            "-m x --repeat 2 --rate 1/s",
-            "--repeat repeats one device's message: for load, give --count COUNT instead",
+            "--topic-from-line",
+            "`--topic-from-line` needs `--stdin-line`".into(),
         ),
         (
             "-l --connections 2",
-            "--stdin-line is one device on one connection: leave out the options of many devices and load",
+            "`-l` cannot be used with `--connections`: it is for one device on one connection"
+                .into(),
         ),
     ] {
-        let ended = ends_with(bare(args).spawn(), 2);
-        assert_eq!(ended.stderr(), format!("iot-pub: {line}\n"), "{args}");
+        refused(args, &line);
     }
     let ended = ends_with(bare("-f nowhere").spawn(), 1);
     assert_eq!(

@@ -57,12 +57,12 @@ fn intervals() {
         "1s2",
         "0.0000001ms",
     ] {
-        let line = format!("error: invalid value '{bad}' for '--interval <DURATION>': {WANTED}");
+        let line = format!("iot-pub: invalid value `{bad}` for `--interval`: {WANTED}");
         case(&format!("--interval {bad}"), &line);
     }
     case(
         "--interval",
-        "error: a value is required for '--interval <DURATION>' but none was supplied",
+        "iot-pub: `--interval` needs a value: <DURATION>",
     );
 }
 
@@ -70,7 +70,7 @@ fn intervals() {
 fn counts() {
     for bad in ["0", "-1", "1.5", "many", "18446744073709551616"] {
         let line = format!(
-            "error: invalid value '{bad}' for '--count <COUNT>': \
+            "iot-pub: invalid value `{bad}` for `--count`: \
              a count is a whole number from 1 to 18446744073709551615"
         );
         case(&format!("--count {bad}"), &line);
@@ -80,47 +80,41 @@ fn counts() {
 #[test]
 fn values_out_of_their_range() {
     for (args, line) in [
-        ("-q 3", "'3' for '--qos <QOS>': QoS is 0, 1 or 2"),
-        ("-p 0", "'0' for '--port <PORT>': 0 is not in 1..=65535"),
-        (
-            "-p 65536",
-            "'65536' for '--port <PORT>': 65536 is not in 1..=65535",
-        ),
+        ("-q 3", "`3` for `-q`: QoS is 0, 1 or 2"),
+        ("-p 0", "`0` for `-p`: 0 is not in 1..=65535"),
+        ("-p 65536", "`65536` for `-p`: 65536 is not in 1..=65535"),
         (
             "-k 4",
-            "'4' for '--keepalive <SECONDS>': a keep alive is 0, or 5 to 65535 seconds",
+            "`4` for `-k`: a keep alive is 0, or 5 to 65535 seconds",
         ),
         (
             "-k -1",
-            "'-1' for '--keepalive <SECONDS>': a keep alive is 0, or 5 to 65535 seconds",
+            "`-1` for `-k`: a keep alive is 0, or 5 to 65535 seconds",
         ),
         (
             "--model -5.2",
-            "'-5.2' for '--model <MODEL>': `-5.2` is no model; the models are uniform, normal, walk, sine, daily, steps, \
+            "`-5.2` for `--model`: `-5.2` is no model; the models are uniform, normal, walk, sine, daily, steps, \
              constant, counter; on top of them dropout, spike, stuck, drift, clamp",
         ),
         (
             "--max-queued 0",
-            "'0' for '--max-queued <COUNT>': 0 is not in 1..=65000",
+            "`0` for `--max-queued`: 0 is not in 1..=65000",
         ),
         (
             "-V 4",
-            "'4' for '--protocol-version <VERSION>' (possible values: mqttv31, mqttv311, mqttv5, 31, 311, 5)",
+            "`4` for `-V` (possible values: mqttv31, mqttv311, mqttv5, 31, 311, 5)",
         ),
-        (
-            "-A here",
-            "'here' for '--bind <ADDRESS>': invalid IP address syntax",
-        ),
+        ("-A here", "`here` for `-A`: invalid IP address syntax"),
         (
             "-t a/+",
-            "'a/+' for '--topic <TOPIC>': topic name `a/+` holds the wildcard `+`, which only a topic filter may",
+            "`a/+` for `-t`: topic name `a/+` holds the wildcard `+`, which only a topic filter may",
         ),
         (
             "-t=",
-            "'' for '--topic <TOPIC>': a topic must have at least one character",
+            "`` for `-t`: a topic must have at least one character",
         ),
     ] {
-        case(args, &format!("error: invalid value {line}"));
+        case(args, &format!("iot-pub: invalid value {line}"));
     }
 }
 
@@ -128,19 +122,19 @@ fn values_out_of_their_range() {
 fn unknown_words() {
     case(
         "foo",
-        "error: unexpected argument 'foo' found (--help lists the options)",
+        "iot-pub: unexpected word `foo` (--help lists the options)",
     );
     case(
         "--xyzzy",
-        "error: unexpected argument '--xyzzy' found (--help lists the options)",
+        "iot-pub: unknown option `--xyzzy` (--help lists the options)",
     );
     case(
         "--topc a",
-        "error: unexpected argument '--topc' found (a similar argument exists: '--topic')",
+        "iot-pub: unknown option `--topc` (did you mean `--topic`?)",
     );
     case(
         "-h",
-        "error: a value is required for '--host <HOST>' but none was supplied",
+        "iot-pub: `-h` is the broker's host and needs a value, as in `-h localhost` (--help prints the help)",
     );
 }
 
@@ -148,11 +142,11 @@ fn unknown_words() {
 fn a_variable_is_checked_like_its_option() {
     refused(
         bare("").env("IOT_QOS", "3"),
-        "error: invalid value '3' for '--qos <QOS>': QoS is 0, 1 or 2",
+        "iot-pub: invalid value `3` for variable `IOT_QOS`: QoS is 0, 1 or 2",
     );
     refused(
         bare("").env("IOT_RETAIN", "perhaps"),
-        "error: invalid value 'perhaps' for '--retain': value was not a boolean",
+        "iot-pub: invalid value `perhaps` for variable `IOT_RETAIN`: a flag is yes or no, true or false, 1 or 0",
     );
 }
 
@@ -161,12 +155,37 @@ fn options_that_do_not_go_together() {
     for args in ["-c", "-c -i="] {
         case(
             args,
-            "iot-pub: --disable-clean-session needs a client id, for the broker to find the session by: give --id ID",
+            "iot-pub: `-c` needs a client identifier, by which the broker finds the session (give --id ID)",
         );
     }
     case(
         "-P x",
-        "iot-pub: a password needs a user name on MQTT 3.1.1: give --username NAME",
+        "iot-pub: a password needs a user name on MQTT 3.1.1 (give --username NAME)",
+    );
+}
+
+#[test]
+fn an_error_names_the_layer_that_it_comes_from() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("options");
+    std::fs::write(&file, "# the greenhouse\n-c\n").expect("a file");
+    let file = file.display();
+    let needs = "needs a client identifier, by which the broker finds the session (give --id ID)";
+    case(
+        &format!("-o {file}"),
+        &format!("iot-pub: `-c` ({file}:2) {needs}"),
+    );
+    refused(
+        bare("").env("IOT_DISABLE_CLEAN_SESSION", "yes"),
+        &format!("iot-pub: variable `IOT_DISABLE_CLEAN_SESSION` {needs}"),
+    );
+    refused(
+        bare("").env("IOT_MESSAGE", "x").env("IOT_MODEL", "walk"),
+        "iot-pub: variable `IOT_MESSAGE` cannot be used with variable `IOT_MODEL` (leave one of them out)",
+    );
+    refused(
+        bare("").env("IOT_URL", "mqtt://u:secret@b:0"),
+        "iot-pub: invalid value for variable `IOT_URL`: the URL's port is not 1 to 65535 (a `/`, `@` or `:` in a user name or password is written %2F, %40, %3A)",
     );
 }
 
