@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process;
 
+use clap::error::ErrorKind;
 use clap::{Command, CommandFactory, FromArgMatches};
 
 use crate::generate::{self, GENERATE};
@@ -75,7 +76,7 @@ pub fn read<A: CommandFactory + FromArgMatches>(
             }
         }
         Ok(None) => {}
-        Err(TypedError::Show(error)) => return Err(Stop::Show(error)),
+        Err(TypedError::Show(error)) => return Err(Stop::Show(with_variables(command, error))),
         Err(TypedError::Wrong(line)) => return Err(usage(line)),
     }
     let variables = variables::read(&command, &|name| std::env::var_os(name)).map_err(usage)?;
@@ -85,6 +86,15 @@ pub fn read<A: CommandFactory + FromArgMatches>(
     let (matches, origins) = merged.map_err(usage)?;
     let args = A::from_arg_matches(&matches).map_err(|error| usage(error.to_string()))?;
     Ok((args, origins))
+}
+
+/// The help names the variables, which the parser's command does not know.
+fn with_variables(command: Command, error: clap::Error) -> clap::Error {
+    if error.kind() != ErrorKind::DisplayHelp {
+        return error;
+    }
+    let words = [command.get_name().to_owned(), "--help".to_owned()];
+    command.try_get_matches_from(words).err().unwrap_or(error)
 }
 
 /// Returns the option file that the command line names, else the one of the variable.

@@ -122,15 +122,15 @@ fn options_that_need_another_one_say_so() {
     for (args, expected) in [
         (
             vec!["--expire-after", "1h"],
-            "error: --expire-after needs --time-series: it says what that collection keeps",
+            "iot-sub: `--expire-after` needs `--time-series <GRANULARITY>`",
         ),
         (
             vec!["--store", "none", "--index"],
-            "error: --index needs a MongoDB store",
+            "iot-sub: `--index` needs a MongoDB store",
         ),
         (
             vec!["--time-series", "hours", "--expire-after", "1ms"],
-            "error: invalid value '1ms' for '--expire-after <DURATION>': a duration is whole seconds, minutes, hours or days: 90s, 30m, 12h or 30d",
+            "iot-sub: invalid value `1ms` for `--expire-after`: a duration is whole seconds, minutes, hours or days: 90s, 30m, 12h or 30d",
         ),
     ] {
         let mut program = common::sub(&args).spawn();

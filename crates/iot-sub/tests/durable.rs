@@ -620,23 +620,23 @@ fn what_contradicts_a_durable_session_is_told() {
     for (args, expected) in [
         (
             &["-V", "31"][..],
-            "error: --durable needs MQTT 3.1.1 or 5: on 3.1 the broker doesn't say whether it still has the session",
+            "`--durable` needs MQTT 3.1.1 or 5: an MQTT 3.1 broker does not say whether it still has the session (give -V mqttv5)",
         ),
         (
             &["-q", "0"],
-            "error: --durable needs -q 1 or -q 2: what has QoS 0 is kept for nobody",
+            "`--durable` needs QoS 1 or 2: the broker keeps no messages with QoS 0 (give -q 1)",
         ),
         (
             &["-I", "x"],
-            "error: --durable needs the same client ID in each run: give --id instead of --id-prefix",
+            "`--durable` cannot be used with `-I` (leave one of them out)",
         ),
         (
             &["-x", "0"],
-            "error: --durable needs a session that outlives the connection, not -x 0",
+            "`--durable` needs a session that outlives the connection (give -x SECONDS, not -x 0)",
         ),
     ] {
         let mut program = sub(&["--durable", "--store", "none"]).args(args).spawn();
         assert_eq!(program.wait().code(), Some(2));
-        assert_eq!(program.stderr(), format!("{expected}\n"));
+        assert_eq!(program.stderr(), format!("iot-sub: {expected}\n"));
     }
 }

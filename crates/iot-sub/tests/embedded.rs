@@ -153,9 +153,7 @@ fn options_that_exclude_each_other_are_told_but_variables_are_not_held_against_t
     assert_eq!(program.wait().code(), Some(2));
     assert_eq!(
         program.stderr().lines().next(),
-        Some(
-            "error: --host can't be used with --embedded, which brings its own broker; --listen ADDRESS:PORT says where"
-        )
+        Some("iot-sub: `--embedded` cannot be used with `--host` (leave one of them out)")
     );
     let mut program = sub(&["--listen", "127.0.0.1:0"]).spawn();
     assert_eq!(program.wait().code(), Some(2));

@@ -390,19 +390,19 @@ fn retained_messages_can_be_stored_marked_and_skipped() {
 #[test]
 fn what_makes_no_sense_is_wrong_usage() {
     for (args, message) in [
-        (&["--on-change"][..], "--on-change needs a --store"),
-        (&["--fields", "qos"], "--fields needs a --store"),
+        (&["--on-change"][..], "`--on-change` needs a store"),
+        (&["--fields", "qos"], "`--fields` needs a store"),
         (
             &["--topic-pattern", "{a}"],
-            "--topic-pattern needs a --store",
+            "`--topic-pattern` needs a store",
         ),
-        (&["--retained", "skip"], "--retained needs a --store"),
+        (&["--retained", "skip"], "`--retained` needs a store"),
         (&["--on-change=-1"], "a deadband is a number, 0 or more"),
         (&["--on-change", "-1"], "a deadband is a number, 0 or more"),
         (&["--min-interval", "-1"], "a duration is a positive number"),
         (&["--value-key", "a"], "a JSON pointer is /KEY"),
         (&["--topic-pattern", "iot/{_id}"], "the name `_id` is taken"),
-        (&["--fields", "colour"], "invalid value 'colour'"),
+        (&["--fields", "colour"], "invalid value `colour`"),
         (&["--min-interval", "0"], "a duration is a positive number"),
     ] {
         let mut program = sub(&["-p", "1", "--store", "none"]).args(args).spawn();
@@ -421,7 +421,7 @@ fn what_makes_no_sense_is_wrong_usage() {
     for (args, message) in [
         (
             &["--retained", "once", "--retain-as-published", "-V", "5"][..],
-            "--retained can't be used with",
+            "`--retained` cannot be used with `--retain-as-published`",
         ),
         (&["--fields", "qos,qos"], "the field `qos` is named twice"),
         (

@@ -345,5 +345,5 @@ fn a_wrong_format_is_told_before_anything_connects() {
     }
     let mut program = sub(&["-p", "1", "--store", "none", "--pretty", "-F", "%p"]).spawn();
     assert_eq!(program.wait().code(), Some(2));
-    program.wait_for_stderr("--pretty needs a --format with %j or %J");
+    program.wait_for_stderr("`--pretty` needs %j or %J in `-F`");
 }

@@ -99,15 +99,15 @@ fn what_contradicts_it_is_told() {
     for (args, expected) in [
         (
             &["--id-key", "seq"][..],
-            "error: invalid value 'seq' for '--id-key <POINTER>': a JSON pointer is /KEY, or /KEY/KEY within (~1 is a /, ~0 a ~)",
+            "iot-sub: invalid value `seq` for `--id-key`: a JSON pointer is /KEY, or /KEY/KEY within (~1 is a /, ~0 a ~)",
         ),
         (
             &["--id-key", "/seq", "--time-series", "seconds"],
-            "error: --id-key can't be used with --time-series: such a collection has no unique _id",
+            "iot-sub: `--id-key` cannot be used with `--time-series` (leave one of them out)",
         ),
         (
             &["--id-key", "/seq", "--store", "none"],
-            "error: --id-key needs a --store: it says what is stored",
+            "iot-sub: `--id-key` needs a store: it decides what is stored (give --store)",
         ),
     ] {
         let mut program = sub(args).spawn();

@@ -304,11 +304,11 @@ fn retain_handling() {
     assert_eq!(never, "a live");
     refused(
         &["--retain-handling", "new"],
-        "--retain-handling needs MQTT 5 (give -V 5)",
+        "`--retain-handling` needs MQTT 5 (give -V 5)",
     );
     refused(
         &["--retain-handling", "seldom", "-V", "5"],
-        "invalid value 'seldom'",
+        "invalid value `seldom`",
     );
 }
 
@@ -328,7 +328,7 @@ fn retain_as_published() {
     }
     refused(
         &["--retain-as-published"],
-        "--retain-as-published needs MQTT 5 (give -V 5)",
+        "`--retain-as-published` needs MQTT 5 (give -V 5)",
     );
 }
 
@@ -357,10 +357,10 @@ fn no_local_goes_to_the_broker() {
         [0, 1, b'a', 0b01_0101, 0, 1, b'b', 0b01_0100]
     );
     drop(program);
-    refused(&["--no-local"], "--no-local needs MQTT 5 (give -V 5)");
+    refused(&["--no-local"], "`--no-local` needs MQTT 5 (give -V 5)");
     refused(
         &["--no-local", "-V", "5", "-t", "$share/g/a"],
-        "--no-local can't be used with the shared subscription `$share/g/a`",
+        "`--no-local` cannot be used with the shared subscription `$share/g/a`",
     );
 }
 
@@ -463,27 +463,27 @@ fn watching_keeps_a_line_for_each_topic_on_a_terminal_only() {
 #[test]
 fn what_excludes_each_other_is_wrong_usage() {
     for (args, message) in [
-        (&["--json", "--csv"][..], "--json can't be used with --csv"),
-        (&["--json", "-v"], "--json can't be used with --verbose"),
-        (&["--csv", "-F", "%p"], "--csv can't be used with --format"),
-        (&["--json", "-w"], "--json can't be used with --watch"),
+        (
+            &["--json", "--csv"][..],
+            "`--json` cannot be used with `--csv`",
+        ),
+        (&["--json", "-v"], "`--json` cannot be used with `-v`"),
+        (&["--csv", "-F", "%p"], "`--csv` cannot be used with `-F`"),
+        (&["--json", "-w"], "`--json` cannot be used with `-w`"),
         (
             &["-R", "--retained-only"],
-            "--retained-only can't be used with --no-retained",
+            "`-R` cannot be used with `--retained-only`",
         ),
         (&["-C", "0"], "a count is a whole number, 1 or more"),
         (&["-C", "-1"], "a count is a whole number, 1 or more"),
-        (&["-W", "0"], "invalid value '0'"),
-        (
-            &["-W", "-1"],
-            "invalid value '-1' for '--timeout <SECONDS>'",
-        ),
+        (&["-W", "0"], "invalid value `0`"),
+        (&["-W", "-1"], "invalid value `-1` for `-W`"),
         (
             &["--random-filter", "-5.2"],
-            "invalid value '-5.2' for '--random-filter <PERCENT>': a percentage is 0.1 to 100",
+            "invalid value `-5.2` for `--random-filter`: a percentage is 0.1 to 100",
         ),
         (&["-T", "a/#/b"], "`#` must be the last level"),
-        (&["-U", "a+"], "invalid value 'a+'"),
+        (&["-U", "a+"], "invalid value `a+`"),
     ] {
         refused(args, message);
     }

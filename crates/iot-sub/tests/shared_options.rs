@@ -99,7 +99,7 @@ fn a_property_of_a_packet_that_it_never_sends_is_refused() {
     let ended = ends(sub(&args).spawn(), 2);
     assert_eq!(
         ended.stderr(),
-        "iot-sub: --property publish makes no sense here: this program sends no PUBLISH\n"
+        "iot-sub: `-D` names a packet that this program does not send: publish\n"
     );
 }
 

@@ -693,19 +693,19 @@ fn what_contradicts_a_spool_is_told() {
     for (args, expected) in [
         (
             &["--spool", "s", "--ack-after", "store"][..],
-            "error: --spool can't be used with --ack-after store, which goes without a spool",
+            "iot-sub: `--spool` cannot be used with `--ack-after` store, which uses no spool",
         ),
         (
             &["--spool", "s", "--store", "sqlite:x.db"],
-            "error: --spool needs a MongoDB store; what goes into a file is on this disk already",
+            "iot-sub: `--spool` needs a MongoDB store (readings for a file are on this disk already)",
         ),
         (
             &["--spool-limit", "5M", "--store", "none"],
-            "error: --spool-limit needs a spool: a MongoDB store, and no --ack-after store",
+            "iot-sub: `--spool-limit` needs a spool (a MongoDB store, and not --ack-after store)",
         ),
         (
             &["--spool", "s", "--spool-limit", "5K"],
-            "error: invalid value '5K' for '--spool-limit <SIZE>': a spool needs 1MiB at least",
+            "iot-sub: invalid value `5K` for `--spool-limit`: a spool needs 1MiB at least",
         ),
     ] {
         let mut program = sub(args).spawn();

@@ -130,8 +130,11 @@ fn the_embedded_broker_needs_no_way_to_it() {
         let stderr = program.stderr();
         assert_eq!(status.code(), Some(2), "{option}: {stderr}");
         let name = option.split('=').next().unwrap();
-        let line =
-            format!("error: {name} can't be used with --embedded, which brings its own broker");
+        let name = match name {
+            "--url" => "the host in `--url`".to_owned(),
+            name => format!("`{name}`"),
+        };
+        let line = format!("iot-sub: `--embedded` cannot be used with {name} ");
         assert!(stderr.starts_with(&line), "{option}: {stderr}");
     }
 }
