@@ -202,7 +202,7 @@ fn what_is_wrong_is_said_before_anything_connects() {
         let why = format!("{what}: known are {{device}}, {{topic}}");
         let line = format!("iot-pub: invalid value `{topic}` for `--topic`: {why}");
         refused(&["--topic", topic], &line);
-        let line = format!("error: --url: {why}");
+        let line = format!("iot-pub: invalid value `{topic}` for the topic in `-L`: {why}");
         let url = format!("mqtt://localhost/{topic}");
         refused(&["-L", &url], &line);
     }
