@@ -1,4 +1,9 @@
-//! The part of a URL that says who and where: `[user[:password]@]host[:port]`.
+//! The authority of a URL: `[user[:password]@]host[:port]`.
+//!
+//! The crate `url` is not used: it drops the empty password of `user:@host` and the tabs in a password,
+//! ends the authority at a `?` or `#` of the password, and accepts a `%` without two digits.
+
+use std::net::Ipv6Addr;
 
 /// What is wrong with a URL. No message shows what stands in it: if a part is missing, the password
 /// may be taken for another one.
@@ -51,8 +56,8 @@ impl Authority {
     /// # Errors
     /// What is wrong, without anything of the URL.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
-        let (user, place) = match text.rsplit_once('@') {
-            Some((user, place)) => (Some(user), place),
+        let (user, address) = match text.rsplit_once('@') {
+            Some((user, address)) => (Some(user), address),
             None => (None, text),
         };
         let (username, password) = match user.map(|user| user.split_once(':').ok_or(user)) {
@@ -63,24 +68,7 @@ impl Authority {
             ),
             Some(Err(name)) => (Some(decode(name, "user name")?), None),
         };
-        let (host, port) = match place.strip_prefix('[').map(|rest| rest.split_once(']')) {
-            None => match place.split_once(':') {
-                Some((host, port)) => (host, Some(port)),
-                None => (place, None),
-            },
-            Some(Some((host, ""))) => (host, None),
-            Some(Some((host, rest))) if rest.starts_with(':') => (host, Some(&rest[1..])),
-            Some(_) => {
-                return Err(UrlError::Brackets);
-            }
-        };
-        let in_brackets = place.starts_with('[');
-        if in_brackets && host.parse::<std::net::Ipv6Addr>().is_err() {
-            return Err(UrlError::Ipv6);
-        }
-        if port.is_some_and(|port| port.contains(':')) {
-            return Err(UrlError::Brackets);
-        }
+        let (host, port) = split_address(address)?;
         let host = decode(host, "host")?;
         if host.is_empty() {
             return Err(UrlError::NoHost);
@@ -91,7 +79,7 @@ impl Authority {
         let port = match port {
             None | Some("") => None,
             Some(text) => match text.parse() {
-                // `parse` alone would take a sign.
+                // `parse` alone would accept a sign.
                 Ok(port @ 1..) if text.bytes().all(|byte| byte.is_ascii_digit()) => Some(port),
                 _ => return Err(UrlError::Port),
             },
@@ -111,6 +99,27 @@ impl Authority {
         } else {
             format!("{host}:{port}")
         }
+    }
+}
+
+/// Splits `host[:port]`; an IPv6 address loses its brackets.
+fn split_address(address: &str) -> Result<(&str, Option<&str>), UrlError> {
+    if let Some(rest) = address.strip_prefix('[') {
+        let (host, rest) = rest.split_once(']').ok_or(UrlError::Brackets)?;
+        if host.parse::<Ipv6Addr>().is_err() {
+            return Err(UrlError::Ipv6);
+        }
+        return match rest.strip_prefix(':') {
+            Some(port) if port.contains(':') => Err(UrlError::Brackets),
+            Some(port) => Ok((host, Some(port))),
+            None if rest.is_empty() => Ok((host, None)),
+            None => Err(UrlError::Brackets),
+        };
+    }
+    match address.split_once(':') {
+        Some((_, port)) if port.contains(':') => Err(UrlError::Brackets),
+        Some((host, port)) => Ok((host, Some(port))),
+        None => Ok((address, None)),
     }
 }
 

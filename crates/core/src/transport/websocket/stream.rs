@@ -217,3 +217,76 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for WebSocketStream<S> {
         self.poll_flush(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::{SinkExt as _, StreamExt as _};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+    use tokio_tungstenite::tungstenite::protocol::Role;
+
+    use super::*;
+
+    type Server = tokio_tungstenite::WebSocketStream<DuplexStream>;
+
+    /// A client and a server with only 64 bytes of room between them.
+    async fn pair() -> (WebSocketStream<DuplexStream>, Server) {
+        let (ours, theirs) = tokio::io::duplex(64);
+        let client =
+            tokio_tungstenite::WebSocketStream::from_raw_socket(ours, Role::Client, Some(limits()));
+        let server = Server::from_raw_socket(theirs, Role::Server, None);
+        (WebSocketStream::new(client.await), server.await)
+    }
+
+    #[tokio::test]
+    async fn bytes_arrive_whole_and_in_order_however_little_the_stream_takes() {
+        let sent: Vec<u8> = (0..300_000_u32).map(|n| n.to_le_bytes()[0]).collect();
+        let (client, mut server) = pair().await;
+        let echo = tokio::spawn(async move {
+            while let Some(Ok(message)) = server.next().await {
+                if let Message::Binary(payload) = message {
+                    assert!(payload.len() <= WRITE_CHUNK);
+                    server.send(Message::Ping("a".into())).await.unwrap();
+                    // Messages of another length than ours.
+                    for piece in payload.chunks(999) {
+                        let piece = Bytes::copy_from_slice(piece);
+                        server.send(Message::Binary(piece)).await.unwrap();
+                    }
+                }
+            }
+        });
+        let (mut reader, mut writer) = tokio::io::split(client);
+        let to_send = sent.clone();
+        let writing = tokio::spawn(async move {
+            writer.write_all(&to_send).await.unwrap();
+            writer.flush().await.unwrap();
+            writer
+        });
+        let mut received = vec![0; sent.len()];
+        reader.read_exact(&mut received).await.unwrap();
+        assert!(received == sent);
+        writing.await.unwrap().shutdown().await.unwrap();
+        assert_eq!(reader.read(&mut [0; 1]).await.unwrap(), 0);
+        echo.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn nothing_is_written_after_a_close() {
+        let (mut client, mut server) = pair().await;
+        server.send(Message::Close(None)).await.unwrap();
+        assert_eq!(client.read(&mut [0; 1]).await.unwrap(), 0);
+        let error = client.write(b"a").await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+        assert!(matches!(
+            server.next().await,
+            Some(Ok(Message::Close(None)))
+        ));
+    }
+
+    #[test]
+    fn a_reason_is_printable_and_short() {
+        assert_eq!(printable("go\x1baway"), "go\u{fffd}away");
+        let long = printable(&"ü".repeat(101));
+        assert_eq!(long.chars().count(), 101);
+        assert!(long.ends_with('…'));
+    }
+}
