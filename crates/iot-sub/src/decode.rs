@@ -1,7 +1,7 @@
 //! From a message to a reading: which messages are used, what their payloads mean, and which readings are stored.
 
+pub(crate) mod decoder;
 pub(crate) mod downsample;
-pub(crate) mod fields;
 mod id_key;
 mod json_time;
 mod keys;

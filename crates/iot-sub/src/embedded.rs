@@ -40,10 +40,10 @@ use crate::args::{Plan, StoreUrl};
 use crate::counts::Counts;
 use crate::decode::select::TimedOut;
 use crate::output::Messages;
+use crate::pipeline::destination::Destination;
+use crate::pipeline::queue::OnCommit;
+use crate::pipeline::store_writer::StoreWriter;
 use crate::pipeline::{Intake, drain};
-use crate::queue::After;
-use crate::sink::Sink;
-use crate::target::Destination;
 
 /// How long clients may take to be told what is on disk.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(4);
@@ -57,7 +57,7 @@ struct Embedded {
     admission: Arc<Admission>,
     gateway: Arc<Gateway>,
     connections: JoinSet<()>,
-    sink: Option<Sink>,
+    writer: Option<StoreWriter>,
     counts: Arc<Counts>,
     messages: Messages,
 }
@@ -90,9 +90,9 @@ pub(crate) async fn run(
     let received = embedded.receive(&mut signals, deadline).await;
     embedded.counts.gauges.stopping();
     embedded.gateway.stop_reading();
-    let stored = match (&received, &mut embedded.sink) {
+    let stored = match (&received, &mut embedded.writer) {
         (End::Store(_), _) | (_, None) => Ok(()),
-        (_, Some(sink)) => drain(sink, &embedded.counts, messages, &mut signals, || {}).await,
+        (_, Some(writer)) => drain(writer, &embedded.counts, messages, &mut signals, || {}).await,
     };
     embedded.finish().await?;
     match received {
@@ -125,8 +125,8 @@ impl Embedded {
             sessions.load(&client_id, PacketId(id), fingerprint);
         }
         let acknowledger = Acknowledger::clients();
-        let sink = Sink::start(destination, acknowledger.clone(), &counts, messages)?;
-        let queue = sink.as_ref().map(|sink| Arc::clone(&sink.queue));
+        let writer = StoreWriter::start(destination, acknowledger.clone(), &counts, messages)?;
+        let queue = writer.as_ref().map(|writer| Arc::clone(&writer.queue));
         let intake = Intake::new(
             plan.take_intake(),
             &address.to_string(),
@@ -151,7 +151,7 @@ impl Embedded {
             // Its session has ended meanwhile, or was lost.
             if !broker.has_session(&client_id).await {
                 gateway.sessions.forget(&client_id);
-                let change = After::Forget(session_key(&client_id), oneshot::channel().0);
+                let change = OnCommit::Forget(session_key(&client_id), oneshot::channel().0);
                 gateway.take(&mut vec![Arrival::Change(change)]);
             }
         }
@@ -176,7 +176,7 @@ impl Embedded {
             admission,
             gateway: Arc::new(gateway),
             connections: JoinSet::new(),
-            sink,
+            writer,
             counts,
             messages: messages.clone(),
         })
@@ -192,12 +192,12 @@ impl Embedded {
             if self.gateway.intake().selector.has_ended() {
                 return End::Asked;
             }
-            if self.sink.is_none() {
+            if self.writer.is_none() {
                 self.counts.gauges.set_unread(self.gateway.is_full());
             }
             let ended = async {
-                match &mut self.sink {
-                    Some(sink) => sink.ended().await,
+                match &mut self.writer {
+                    Some(writer) => writer.ended().await,
                     None => std::future::pending().await,
                 }
             };
@@ -209,7 +209,7 @@ impl Embedded {
                 },
                 Some(_) = self.connections.join_next() => {}
                 () = printer.progress() => {
-                    if printer.is_closed() && self.sink.is_none() {
+                    if printer.is_closed() && self.writer.is_none() {
                         return End::Asked;
                     }
                     self.gateway.set_printed();
@@ -261,8 +261,12 @@ impl Embedded {
         self.connections.shutdown().await;
         self.gateway.intake().output.finish(&self.messages);
         let totals = self.counts.totals();
-        let spools = self.sink.as_ref().is_some_and(|sink| sink.spool.is_some());
-        self.messages.say(&totals.line(self.sink.is_some(), spools));
+        let spools = self
+            .writer
+            .as_ref()
+            .is_some_and(|writer| writer.spool.is_some());
+        self.messages
+            .say(&totals.line(self.writer.is_some(), spools));
         self.broker.shutdown().await
     }
 }

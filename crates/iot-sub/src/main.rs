@@ -2,24 +2,18 @@
 
 mod acknowledge;
 mod args;
-mod commit;
 mod counts;
 mod decode;
 #[cfg(feature = "embedded")]
 mod embedded;
 mod failpoint;
 mod file_lock;
-mod group;
 mod output;
 mod path_suffix;
 mod pipeline;
-mod queue;
 mod session;
-mod sink;
 mod size;
 mod spool;
-mod store_away;
-mod target;
 mod watch;
 
 use std::io::Write;
@@ -35,9 +29,9 @@ use counts::Counts;
 use decode::select::TimedOut;
 use output::Messages;
 use pipeline::Subscriber;
+use pipeline::destination::{self, Opened};
 use session::forget::forget;
-use session::saved_session::State;
-use target::Opened;
+use session::saved_session::SavedSession;
 use watch::Watching;
 
 fn main() -> ExitCode {
@@ -86,7 +80,7 @@ async fn work(mut plan: Plan, counts: Arc<Counts>, messages: &Messages) -> Resul
         .timeout
         .map(|timeout| Instant::now() + timeout);
     let opened = tokio::select! {
-        opened = target::open(&plan, &mut signals, &counts.gauges, messages) => opened?,
+        opened = destination::open(&plan, &mut signals, &counts.gauges, messages) => opened?,
         () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
             return Err(TimedOut.into());
         }
@@ -111,7 +105,7 @@ async fn work(mut plan: Plan, counts: Arc<Counts>, messages: &Messages) -> Resul
         None => None,
         Some(durable) => {
             let given = durable.client_id.as_deref();
-            let mut session = State::open(
+            let mut session = SavedSession::open(
                 &plan.broker(),
                 given,
                 destination.name(),

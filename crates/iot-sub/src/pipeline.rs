@@ -2,12 +2,18 @@
 //!
 //! [`Intake`] decides what becomes of each message and hands it to the queue; it never waits for a disk, a database or a
 //! terminal. Messages reach it in two ways: [`Subscriber`] receives them from a broker, and the embedded broker's gateway
-//! takes them from its clients. While the queue is full, neither reads. The committer ([`crate::commit`]) acknowledges what
+//! takes them from its clients. While the queue is full, neither reads. The committer ([`committer`]) acknowledges what
 //! is on disk. [`drain`] waits for the rest at the end.
 
 mod broker_session;
+mod committer;
+pub(crate) mod destination;
 mod drain;
+pub(crate) mod group_commit;
 mod intake;
+pub(crate) mod queue;
+pub(crate) mod store_away;
+pub(crate) mod store_writer;
 mod subscriber;
 
 #[cfg(feature = "embedded")]

@@ -2,7 +2,7 @@
 
 pub(crate) mod durable;
 pub(crate) mod forget;
-mod protocol_fallback;
+pub(crate) mod protocol_fallback;
 pub(crate) mod saved_session;
 mod session_file;
 pub(crate) mod session_taken_over;

@@ -6,8 +6,8 @@ use clap::Args;
 use iot_cli::{Origins, UsageError, parse_duration};
 use iot_store::SameId;
 
+use crate::decode::decoder::{FieldsPlan, Retained};
 use crate::decode::downsample::Thinning;
-use crate::decode::fields::{FieldsPlan, Retained};
 use crate::decode::message_fact::FieldName;
 use crate::decode::topic_pattern::TopicPattern;
 use crate::decode::{Keys, Pointer};

@@ -8,8 +8,8 @@ use iot_store::mongodb::Options as MongoOptions;
 
 use crate::args::store::StoreUrl;
 use crate::decode::PayloadMode;
+use crate::decode::decoder::FieldsPlan;
 use crate::decode::downsample::Thinning;
-use crate::decode::fields::FieldsPlan;
 use crate::decode::select::Selection;
 use crate::output::OutputPlan;
 use crate::session::durable::Durable;

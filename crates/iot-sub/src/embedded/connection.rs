@@ -23,7 +23,7 @@ use super::side::Side;
 use super::upstream::{Connecting, Farewell, State, Upstream, body};
 use super::will;
 use crate::acknowledge::ClientAcks;
-use crate::queue::After;
+use crate::pipeline::queue::OnCommit;
 
 /// Bytes that may wait for the broker, and bytes of a client that may wait for its CONNACK.
 const WAITING: usize = 256 * 1024;
@@ -371,7 +371,7 @@ impl Connection {
             return;
         }
         let (sender, forgotten) = oneshot::channel();
-        let change = After::Forget(session_key(client_id), sender);
+        let change = OnCommit::Forget(session_key(client_id), sender);
         {
             let Some(_open) = self.gateway.open() else {
                 return pending().await;
@@ -411,7 +411,7 @@ impl Connection {
             ids.set_unacknowledged(self.acks.unacknowledged());
         } else {
             if ids.has_held() && self.upstream.key.is_some() {
-                let change = After::Forget(session_key(&client.id), oneshot::channel().0);
+                let change = OnCommit::Forget(session_key(&client.id), oneshot::channel().0);
                 if let Some(_open) = self.gateway.open() {
                     self.gateway.take(&mut vec![Arrival::Change(change)]);
                 }

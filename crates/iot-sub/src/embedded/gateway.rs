@@ -10,8 +10,8 @@ use super::sessions::Sessions;
 use super::will::Wills;
 use crate::acknowledge::Ack;
 use crate::output::Messages;
+use crate::pipeline::queue::{OnCommit, Queue};
 use crate::pipeline::{Intake, Ticket};
-use crate::queue::{After, Queue};
 
 /// What a connection has taken from its client for the store.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(super) enum Arrival {
     /// A message that was taken before.
     Again(Ack),
     /// A change of the session.
-    Change(After),
+    Change(OnCommit),
 }
 
 /// How far the end is.

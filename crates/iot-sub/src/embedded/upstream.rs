@@ -17,7 +17,7 @@ use super::gateway::{Arrival, Gateway};
 use super::sessions::HeldIds;
 use crate::acknowledge::{Ack, ClientAcks, PUBACK, PUBREC, Release};
 use crate::pipeline::Ticket;
-use crate::queue::After;
+use crate::pipeline::queue::OnCommit;
 use iot_store::sqlite::held::SessionKey;
 
 /// What a client sends, on its way.
@@ -260,7 +260,7 @@ impl Upstream {
             // The disk may have it from before.
             Some(key) => {
                 let release = self.acks.release(id, packet);
-                let change = After::Release(Release::Client(release), Arc::clone(key));
+                let change = OnCommit::Release(Release::Client(release), Arc::clone(key));
                 self.arrivals.push(Arrival::Change(change));
             }
             None => self.to_broker.extend_from_slice(&packet),
@@ -278,7 +278,7 @@ impl Upstream {
         self.ids.release(id);
         if let Some(key) = &self.key {
             let release = self.acks.release(id, Bytes::new());
-            let change = After::Release(Release::Client(release), Arc::clone(key));
+            let change = OnCommit::Release(Release::Client(release), Arc::clone(key));
             self.arrivals.push(Arrival::Change(change));
         }
     }

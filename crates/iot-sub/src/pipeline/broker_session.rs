@@ -13,16 +13,16 @@ use tokio::sync::oneshot;
 
 use crate::counts::Counts;
 use crate::output::Messages;
-use crate::queue::After;
-use crate::session::saved_session::State;
-use crate::target::Destination;
+use crate::pipeline::destination::Destination;
+use crate::pipeline::queue::OnCommit;
+use crate::session::saved_session::SavedSession;
 
 /// The session, and what is under way in it.
 pub(super) struct BrokerSession {
     subscriptions: Vec<Subscription>,
     properties: PacketProperties,
     /// What is kept of a session that outlives this process.
-    pub(super) durable: Option<State>,
+    pub(super) durable: Option<SavedSession>,
     noted: Noted,
     /// No connection is made: the disk has no room for what is to be kept of the session.
     pub(super) no_room: bool,
@@ -62,7 +62,7 @@ impl BrokerSession {
         destination: &Destination,
         subscriptions: Vec<Subscription>,
         properties: PacketProperties,
-        durable: Option<State>,
+        durable: Option<SavedSession>,
     ) -> Result<(Self, Held)> {
         let (noted, held) = match session_key(config) {
             None => (Noted::Never, Held::new()),
@@ -135,7 +135,7 @@ impl BrokerSession {
                 let (sender, forgotten) = oneshot::channel();
                 self.forgotten = Some(forgotten);
                 self.noted = Noted::None(Arc::clone(&key));
-                Connected::Forget(After::Forget(key, sender))
+                Connected::Forget(OnCommit::Forget(key, sender))
             }
             _ => Connected::Subscribe,
         }
@@ -244,7 +244,7 @@ impl BrokerSession {
 pub(super) enum Connected {
     Subscribe,
     /// First this is to be committed.
-    Forget(After),
+    Forget(OnCommit),
     /// That is under way.
     Wait,
 }

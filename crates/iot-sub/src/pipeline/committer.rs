@@ -13,11 +13,11 @@ use iot_store::{Failure, Stored};
 use crate::acknowledge::Acknowledger;
 use crate::counts::Counts;
 use crate::failpoint::{self, Point};
-use crate::group::Group;
 use crate::output::Messages;
-use crate::queue::Queue;
-use crate::store_away::attend;
-use crate::target::Target;
+use crate::pipeline::destination::DirectStore;
+use crate::pipeline::group_commit::GroupCommit;
+use crate::pipeline::queue::Queue;
+use crate::pipeline::store_away::report_away;
 
 /// Entries in one commit, at most: a reply of MongoDB's about more could exceed what its protocol carries.
 const BATCH: usize = 5_000;
@@ -29,7 +29,7 @@ const DELAYS: (Duration, Duration) = (Duration::from_millis(100), Duration::from
 /// The thread's work.
 pub(crate) struct Committer {
     pub(crate) queue: Arc<Queue>,
-    pub(crate) target: Target,
+    pub(crate) store: DirectStore,
     pub(crate) runtime: tokio::runtime::Handle,
     pub(crate) counts: Arc<Counts>,
     pub(crate) acknowledger: Acknowledger,
@@ -44,7 +44,7 @@ impl Committer {
     pub(crate) fn run(mut self) -> Result<()> {
         let counts = Arc::clone(&self.counts);
         let part = &counts.gauges.committing;
-        if let Target::Store(_) = self.target {
+        if let DirectStore::Database(_) = self.store {
             part.allow(SLOWEST);
         }
         loop {
@@ -53,22 +53,22 @@ impl Committer {
                 return Ok(());
             };
             part.beat();
-            let mut group: Group = items.into_iter().collect();
-            if group.has_content() {
+            let mut group_commit: GroupCommit = items.into_iter().collect();
+            if group_commit.has_content() {
                 failpoint::pass(Point::BeforeCommit);
-                let committed = self.commit(&group)?;
+                let committed = self.commit(&group_commit)?;
                 failpoint::pass(Point::AfterCommit);
                 self.counts.settled(committed);
             }
-            group.answer(&self.acknowledger);
+            group_commit.answer(&self.acknowledger);
         }
     }
 
     /// Tries until the entries are committed, and says so once where that takes a while.
-    fn commit(&mut self, group: &Group) -> Result<Stored> {
+    fn commit(&mut self, group_commit: &GroupCommit) -> Result<Stored> {
         let (mut delay, longest) = DELAYS;
         let mut away = Away {
-            name: self.target.name().to_owned(),
+            name: self.store.name().to_owned(),
             counts: Arc::clone(&self.counts),
             messages: self.messages.clone(),
             told: Vec::new(),
@@ -77,11 +77,11 @@ impl Committer {
         loop {
             self.counts.gauges.committing.beat();
             let began = Instant::now();
-            match self.attempt(group, again, &mut away)? {
+            match self.attempt(group_commit, again, &mut away)? {
                 Ok(committed) => {
                     let gauges = &self.counts.gauges;
                     gauges.commit_time.add_time(began.elapsed());
-                    gauges.commit_size.add(group.entries.len() as u64);
+                    gauges.commit_size.add(group_commit.entries.len() as u64);
                     away.is_over();
                     return Ok(committed);
                 }
@@ -96,15 +96,15 @@ impl Committer {
     /// One try: what was committed, or why it is to be tried again.
     fn attempt(
         &mut self,
-        group: &Group,
+        group_commit: &GroupCommit,
         again: bool,
         away: &mut Away,
     ) -> Result<Result<Stored, String>> {
-        let Group {
+        let GroupCommit {
             entries, changes, ..
-        } = group;
-        match &mut self.target {
-            Target::Journal { journal, name } => match journal.commit_with(entries, changes) {
+        } = group_commit;
+        match &mut self.store {
+            DirectStore::SqliteFile { file, name } => match file.commit_with(entries, changes) {
                 Ok(committed) => Ok(Ok(committed)),
                 Err(error) => match error.downcast_ref::<Retryable>() {
                     Some(problem) => Ok(Err(problem.to_string())),
@@ -112,11 +112,11 @@ impl Committer {
                 },
             },
             // There is no place for the session's changes in the same transaction.
-            Target::Store(_) if entries.is_empty() => Ok(Ok(Stored::default())),
-            Target::Store(store) => {
+            DirectStore::Database(_) if entries.is_empty() => Ok(Ok(Stored::default())),
+            DirectStore::Database(store) => {
                 let insert = store.insert(entries, again);
                 let tell = |failure: Failure| away.tell(failure.to_string());
-                match self.runtime.block_on(attend(&**store, insert, tell)) {
+                match self.runtime.block_on(report_away(&**store, insert, tell)) {
                     Ok(stored) => Ok(Ok(stored)),
                     Err(failure) => Ok(Err(failure.to_string())),
                 }

@@ -1,4 +1,5 @@
-//! Where readings are committed: opened before the broker is connected, and waited for where it is away.
+//! Where readings are committed. It is opened before the broker is connected, and waited for while it
+//! is away.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,43 +15,43 @@ use iot_store::{Failure, Store};
 
 use crate::args::{Plan, SpoolPlan, StoreUrl};
 use crate::output::Messages;
+use crate::pipeline::store_away::report_away;
 use crate::session::state_path;
 use crate::size::Size;
 use crate::spool::spool_file::Spool;
-use crate::store_away::attend;
 use crate::watch::{Gauges, Way};
 
 /// Delay between two tries to reach a store, beside what a try takes itself.
 const DELAY: Duration = Duration::from_secs(1);
 
 /// An open store.
-pub(crate) enum Target {
+pub(crate) enum DirectStore {
     /// A local file.
-    Journal {
-        journal: Box<SqliteStore>,
+    SqliteFile {
+        file: Box<SqliteStore>,
         /// What messages call it.
         name: String,
     },
     /// A database.
-    Store(Arc<dyn Store>),
+    Database(Arc<dyn Store>),
 }
 
-impl Target {
+impl DirectStore {
     /// Returns what messages call the store: never with a password.
     pub(crate) fn name(&self) -> &str {
         match self {
-            Self::Journal { name, .. } => name,
-            Self::Store(store) => store.name(),
+            Self::SqliteFile { name, .. } => name,
+            Self::Database(store) => store.name(),
         }
     }
 }
 
-/// The way of what is received.
+/// Where entries go.
 pub(crate) enum Destination {
     /// It is only printed.
     Nowhere,
     /// To the store.
-    Direct(Target),
+    Direct(DirectStore),
     /// To a local file, from which a database is supplied.
     Spooled {
         spool: Box<Spool>,
@@ -64,7 +65,7 @@ impl Destination {
     pub(crate) fn name(&self) -> &str {
         match self {
             Self::Nowhere => "none",
-            Self::Direct(target) => target.name(),
+            Self::Direct(store) => store.name(),
             Self::Spooled { store, .. } => store.name(),
         }
     }
@@ -76,9 +77,9 @@ impl Destination {
     #[cfg(feature = "embedded")]
     pub(crate) fn held_at(&self, broker: &str) -> Result<Option<Vec<HeldId>>> {
         match self {
-            Self::Direct(Target::Journal { journal, .. }) => journal.held_at(broker).map(Some),
+            Self::Direct(DirectStore::SqliteFile { file, .. }) => file.held_at(broker).map(Some),
             Self::Spooled { spool, .. } => spool.held_at(broker).map(Some),
-            Self::Nowhere | Self::Direct(Target::Store(_)) => Ok(None),
+            Self::Nowhere | Self::Direct(DirectStore::Database(_)) => Ok(None),
         }
     }
 
@@ -88,9 +89,9 @@ impl Destination {
     /// The file can't be read.
     pub(crate) fn held(&self, key: &SessionKey) -> Result<Option<Held>> {
         match self {
-            Self::Direct(Target::Journal { journal, .. }) => journal.held(key).map(Some),
+            Self::Direct(DirectStore::SqliteFile { file, .. }) => file.held(key).map(Some),
             Self::Spooled { spool, .. } => spool.held(key).map(Some),
-            Self::Nowhere | Self::Direct(Target::Store(_)) => Ok(None),
+            Self::Nowhere | Self::Direct(DirectStore::Database(_)) => Ok(None),
         }
     }
 }
@@ -118,10 +119,10 @@ pub(crate) async fn open(
         StoreUrl::Sqlite(path) => {
             let mut store = SqliteStore::open_with(path, &plan.fields.names())?;
             if !plan.fields.keys.id.is_empty() {
-                store.know_ids()?;
+                store.make_ids_unique()?;
             }
-            Destination::Direct(Target::Journal {
-                journal: Box::new(store),
+            Destination::Direct(DirectStore::SqliteFile {
+                file: Box::new(store),
                 name: path.display().to_string(),
             })
         }
@@ -152,7 +153,7 @@ pub(crate) async fn open(
                     limit,
                     store,
                 },
-                None => Destination::Direct(Target::Store(store)),
+                None => Destination::Direct(DirectStore::Database(store)),
             }
         }
     };
@@ -202,7 +203,7 @@ async fn wait_for(store: &dyn Store, fail_fast: bool, messages: &Messages) -> Re
                 tell(failure);
             }
         };
-        let Err(failure) = attend(store, store.ping(), known).await else {
+        let Err(failure) = report_away(store, store.ping(), known).await else {
             return Ok(());
         };
         let away = matches!(failure, Failure::Unknown(_));

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::counts::Counts;
 use crate::output::Messages;
-use crate::sink::Sink;
+use crate::pipeline::store_writer::StoreWriter;
 
 /// How long what was received may take to be stored after Ctrl-C.
 const STORE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -21,13 +21,13 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 /// # Errors
 /// What stores has failed, or messages are not stored.
 pub(crate) async fn drain(
-    sink: &mut Sink,
+    writer: &mut StoreWriter,
     counts: &Counts,
     messages: &Messages,
     signals: &mut Signals,
     mut acknowledged: impl FnMut(),
 ) -> Result<()> {
-    sink.queue.close();
+    writer.queue.close();
     let totals = counts.totals();
     if totals.in_flight + totals.spooled > 0 {
         messages.say(&format_args!(
@@ -36,12 +36,12 @@ pub(crate) async fn drain(
         ));
     }
     let (mut has_acknowledged, mut gave_up) = (false, false);
-    let committed = sink.committed();
+    let committed = writer.committed();
     let timeout = tokio::time::sleep(STORE_TIMEOUT);
     tokio::pin!(committed, timeout);
     loop {
         let over = tokio::select! {
-            result = sink.ended() => {
+            result = writer.ended() => {
                 result?;
                 break;
             }
@@ -54,7 +54,7 @@ pub(crate) async fn drain(
             () = &mut timeout => true,
             () = signals.next() => true,
         };
-        match &sink.spool {
+        match &writer.spool {
             _ if !over => {}
             Some(spool) if !gave_up => {
                 spool.give_up();
@@ -65,7 +65,7 @@ pub(crate) async fn drain(
         }
     }
     let totals = counts.totals();
-    if let Some(spool) = &sink.spool
+    if let Some(spool) = &writer.spool
         && totals.spooled > 0
     {
         messages.say(&format_args!(

@@ -7,11 +7,11 @@ use tokio::sync::oneshot;
 
 use crate::acknowledge::{Ack, Acknowledger, Release};
 use crate::failpoint::{self, Point};
-use crate::queue::{After, Item};
+use crate::pipeline::queue::{OnCommit, QueueEntry};
 
 /// Entries and changes, in the order in which they came.
 #[derive(Debug, Default)]
-pub(crate) struct Group {
+pub(crate) struct GroupCommit {
     pub(crate) entries: Vec<Entry>,
     pub(crate) changes: Vec<SessionChange>,
     acks: Vec<Ack>,
@@ -20,24 +20,24 @@ pub(crate) struct Group {
     forgotten: Vec<oneshot::Sender<()>>,
 }
 
-impl Group {
-    pub(crate) fn add(&mut self, item: Item) {
-        let Item { entry, after } = item;
+impl GroupCommit {
+    pub(crate) fn add(&mut self, item: QueueEntry) {
+        let QueueEntry { entry, on_commit } = item;
         self.entries.extend(entry);
-        match after {
-            After::Nothing => {}
-            After::Acknowledge(token) => self.acks.push(token),
-            After::Hold(ack, session, fingerprint) => {
+        match on_commit {
+            OnCommit::Nothing => {}
+            OnCommit::Acknowledge(token) => self.acks.push(token),
+            OnCommit::Hold(ack, session, fingerprint) => {
                 let change = Change::Hold(ack.id().0, fingerprint);
                 self.changes.push(SessionChange { session, change });
                 self.acks.push(ack);
             }
-            After::Release(release, session) => {
+            OnCommit::Release(release, session) => {
                 let change = Change::Release(release.id().0);
                 self.changes.push(SessionChange { session, change });
                 self.releases.push(release);
             }
-            After::Forget(session, sender) => {
+            OnCommit::Forget(session, sender) => {
                 let change = Change::Forget;
                 self.changes.push(SessionChange { session, change });
                 self.forgotten.push(sender);
@@ -75,8 +75,8 @@ impl Group {
     }
 }
 
-impl FromIterator<Item> for Group {
-    fn from_iter<T: IntoIterator<Item = Item>>(items: T) -> Self {
+impl FromIterator<QueueEntry> for GroupCommit {
+    fn from_iter<T: IntoIterator<Item = QueueEntry>>(items: T) -> Self {
         let mut group = Self::default();
         items.into_iter().for_each(|item| group.add(item));
         group

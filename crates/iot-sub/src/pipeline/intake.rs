@@ -11,13 +11,13 @@ use iot_store::{Entry, Stored};
 use crate::acknowledge::{Ack, Acknowledger};
 use crate::args::Plan;
 use crate::counts::Counts;
+use crate::decode::decoder::{Decoder, FieldsPlan};
 use crate::decode::downsample::{Thinner, Thinning};
-use crate::decode::fields::{Decoder, FieldsPlan};
 use crate::decode::select::{Choice, Selection, Selector};
 use crate::failpoint::{self, Point};
-use crate::group::Group;
 use crate::output::{Messages, Output, OutputPlan};
-use crate::queue::{After, Item, Queue};
+use crate::pipeline::group_commit::GroupCommit;
+use crate::pipeline::queue::{OnCommit, Queue, QueueEntry};
 
 /// How a message with QoS 1 or 2 is acknowledged.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ pub(crate) struct Intake {
     queue: Option<Arc<Queue>>,
     acknowledger: Acknowledger,
     /// What waits to be handed on together.
-    batch: Vec<Item>,
+    batch: Vec<QueueEntry>,
     unstored: Unstored,
     /// When the messages at hand were received.
     now: DateTime<Utc>,
@@ -165,17 +165,17 @@ impl Intake {
             self.unstored.skip(ticket.map(|ticket| ticket.ack));
             return;
         }
-        let after = match ticket {
-            None => After::Nothing,
-            Some(Ticket { ack, hold: None }) => After::Acknowledge(ack),
+        let on_commit = match ticket {
+            None => OnCommit::Nothing,
+            Some(Ticket { ack, hold: None }) => OnCommit::Acknowledge(ack),
             Some(Ticket {
                 ack,
                 hold: Some((session, fingerprint)),
-            }) => After::Hold(ack, session, fingerprint),
+            }) => OnCommit::Hold(ack, session, fingerprint),
         };
-        self.batch.push(Item {
+        self.batch.push(QueueEntry {
             entry: Some(entry),
-            after,
+            on_commit,
         });
     }
 
@@ -183,7 +183,8 @@ impl Intake {
     pub(crate) fn message_again(&mut self, ack: Option<Ack>) {
         self.counts.received_again();
         if let Some(ack) = ack {
-            self.batch.push(Item::only(After::Acknowledge(ack)));
+            self.batch
+                .push(QueueEntry::only(OnCommit::Acknowledge(ack)));
         }
     }
 
@@ -194,15 +195,15 @@ impl Intake {
         if let Entry::Rejection(rejection) = &entry {
             self.messages.rejection(rejection);
         }
-        self.batch.push(Item {
+        self.batch.push(QueueEntry {
             entry: Some(entry),
-            after: After::Nothing,
+            on_commit: OnCommit::Nothing,
         });
     }
 
     /// Takes a change of a session.
-    pub(crate) fn change(&mut self, after: After) {
-        self.batch.push(Item::only(after));
+    pub(crate) fn change(&mut self, on_commit: OnCommit) {
+        self.batch.push(QueueEntry::only(on_commit));
     }
 
     /// Hands on what was taken since the last call, together.
@@ -227,8 +228,8 @@ impl Intake {
             rejected,
             ..Stored::default()
         });
-        let mut group: Group = self.batch.drain(..).collect();
-        group.answer(&self.acknowledger);
+        let mut group_commit: GroupCommit = self.batch.drain(..).collect();
+        group_commit.answer(&self.acknowledger);
     }
 
     /// Acknowledges what goes no further.

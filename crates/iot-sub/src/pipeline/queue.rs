@@ -16,14 +16,14 @@ const BYTES: usize = 64 * 1024 * 1024;
 
 /// What waits to be committed: an entry, a change of the session, or both; or only what came before it.
 #[derive(Debug)]
-pub(crate) struct Item {
+pub(crate) struct QueueEntry {
     pub(crate) entry: Option<Entry>,
-    pub(crate) after: After,
+    pub(crate) on_commit: OnCommit,
 }
 
 /// What is to be done once that is on disk, and what goes into the same commit.
 #[derive(Debug)]
-pub(crate) enum After {
+pub(crate) enum OnCommit {
     Nothing,
     Acknowledge(Ack),
     /// Note the QoS 2 message's packet identifier for this session, with this fingerprint; then acknowledge it.
@@ -34,10 +34,13 @@ pub(crate) enum After {
     Forget(Arc<SessionKey>, oneshot::Sender<()>),
 }
 
-impl Item {
+impl QueueEntry {
     /// Returns what only waits for what came before it, or changes the session.
-    pub(crate) fn only(after: After) -> Self {
-        Self { entry: None, after }
+    pub(crate) fn only(on_commit: OnCommit) -> Self {
+        Self {
+            entry: None,
+            on_commit,
+        }
     }
 
     fn size(&self) -> usize {
@@ -55,7 +58,7 @@ pub(crate) struct Queue {
 
 #[derive(Debug, Default)]
 struct State {
-    items: VecDeque<Item>,
+    items: VecDeque<QueueEntry>,
     bytes: usize,
     closed: bool,
     /// Full, whatever is in it.
@@ -66,8 +69,8 @@ struct State {
 /// What [`Queue::wait`] returns with.
 #[derive(Debug, Default)]
 pub(crate) struct Work {
-    pub(crate) items: Vec<Item>,
-    /// The patience was over.
+    pub(crate) items: Vec<QueueEntry>,
+    /// The timeout was over.
     pub(crate) idle: bool,
     /// Nothing more will come.
     pub(crate) closed: bool,
@@ -81,7 +84,7 @@ impl Queue {
     }
 
     /// Adds what was received, in order.
-    pub(crate) fn extend(&self, items: impl IntoIterator<Item = Item>) {
+    pub(crate) fn extend(&self, items: impl IntoIterator<Item = QueueEntry>) {
         let mut state = self.lock();
         for item in items {
             state.bytes += item.size();
@@ -136,7 +139,7 @@ impl Queue {
     }
 
     /// Takes all that is there, `most` entries at most; waits for the first.
-    pub(crate) fn take(&self, most: usize) -> Option<Vec<Item>> {
+    pub(crate) fn take(&self, most: usize) -> Option<Vec<QueueEntry>> {
         let state = self.lock();
         let waits = |state: &mut State| state.items.is_empty() && !state.closed;
         let state = self
@@ -148,18 +151,18 @@ impl Queue {
     }
 
     /// Takes what is there: `most` entries at most, and `bytes` at most but for a single one that is larger. Waits for the
-    /// first, a nudge, the end, or until the patience is over. With `most` 0 the entries don't count.
-    pub(crate) fn wait(&self, most: usize, bytes: usize, patience: Option<Duration>) -> Work {
+    /// first, a nudge, the end, or until the timeout is over. With `most` 0 the entries don't count.
+    pub(crate) fn wait(&self, most: usize, bytes: usize, timeout: Option<Duration>) -> Work {
         let mut state = self.lock();
         let waits = |state: &mut State| (state.items.is_empty() || most == 0) && !state.nudged;
         let idle;
-        (state, idle) = match patience {
+        (state, idle) = match timeout {
             None => {
                 let state = self.filled.wait_while(state, waits);
                 (state.unwrap_or_else(PoisonError::into_inner), false)
             }
-            Some(patience) => {
-                let waited = self.filled.wait_timeout_while(state, patience, waits);
+            Some(timeout) => {
+                let waited = self.filled.wait_timeout_while(state, timeout, waits);
                 let (state, waited) = waited.unwrap_or_else(PoisonError::into_inner);
                 (state, waited.timed_out())
             }
@@ -176,7 +179,12 @@ impl Queue {
         }
     }
 
-    fn take_out(&self, mut state: MutexGuard<'_, State>, most: usize, bytes: usize) -> Vec<Item> {
+    fn take_out(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        most: usize,
+        bytes: usize,
+    ) -> Vec<QueueEntry> {
         let (mut count, mut size) = (0, 0);
         for item in state.items.iter().take(most) {
             let next = size + item.size();
@@ -186,7 +194,7 @@ impl Queue {
             size = next;
             count += 1;
         }
-        let taken: Vec<Item> = state.items.drain(..count).collect();
+        let taken: Vec<QueueEntry> = state.items.drain(..count).collect();
         state.bytes -= size;
         drop(state);
         if !taken.is_empty() {
@@ -199,12 +207,12 @@ impl Queue {
     pub(crate) fn pause(&self, delay: Duration) {
         const SHORT: Duration = Duration::from_millis(100);
         let state = self.lock();
-        let patience = if state.closed {
+        let timeout = if state.closed {
             delay.min(SHORT)
         } else {
             delay
         };
-        let is_open = |state: &mut State| !state.closed || patience <= SHORT;
-        drop(self.filled.wait_timeout_while(state, patience, is_open));
+        let is_open = |state: &mut State| !state.closed || timeout <= SHORT;
+        drop(self.filled.wait_timeout_while(state, timeout, is_open));
     }
 }

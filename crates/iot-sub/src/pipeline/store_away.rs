@@ -1,4 +1,4 @@
-//! Waiting for a store with an eye on whether it is there: long before an attempt gives up, it is known that it hangs.
+//! Reports that a store is away while an attempt is running, long before the attempt gives up.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -6,14 +6,15 @@ use std::time::Duration;
 use iot_store::{Failure, Store};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-/// How often it is looked up whether the store is away.
+/// How often the store is asked whether it is away.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Waits for the end of `attempt` at `store`, and meanwhile tells why the store is away as soon as that is known.
-pub(crate) async fn attend<T>(
+/// Waits for the end of `attempt` at `store`, and meanwhile reports why the store is away as soon as
+/// that is known.
+pub(crate) async fn report_away<T>(
     store: &dyn Store,
     attempt: impl Future<Output = T>,
-    mut tell: impl FnMut(Failure),
+    mut report: impl FnMut(Failure),
 ) -> T {
     let mut attempt = pin!(attempt);
     let mut looks = interval_at(Instant::now() + LOOK, LOOK);
@@ -22,7 +23,7 @@ pub(crate) async fn attend<T>(
         tokio::select! {
             biased;
             ended = &mut attempt => return ended,
-            _ = looks.tick() => store.away().into_iter().for_each(&mut tell),
+            _ = looks.tick() => store.away().into_iter().for_each(&mut report),
         }
     }
 }
@@ -62,7 +63,7 @@ mod tests {
         let store = Told(away.map(|reason| Failure::Unknown(reason.to_owned())));
         let began = Instant::now();
         let mut told = None;
-        attend(&store, sleep(Duration::from_secs(30)), |failure| {
+        report_away(&store, sleep(Duration::from_secs(30)), |failure| {
             told.get_or_insert((began.elapsed(), failure.to_string()));
         })
         .await;

@@ -1,4 +1,5 @@
-//! The pipeline's way to the store: the queue that it fills, and the thread (with a spool also the task) behind that queue.
+//! Writes what the pipeline received to the store: a queue, the thread that empties it, and with a spool
+//! the task that delivers.
 
 use std::sync::Arc;
 
@@ -7,33 +8,33 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::acknowledge::Acknowledger;
-use crate::commit::Committer;
 use crate::counts::Counts;
 use crate::output::Messages;
-use crate::queue::Queue;
+use crate::pipeline::committer::Committer;
+use crate::pipeline::destination::Destination;
+use crate::pipeline::queue::Queue;
 use crate::spool::backlog::Backlog;
 use crate::spool::deliver::Deliverer;
 use crate::spool::spooler::Spooler;
-use crate::target::Destination;
 use crate::watch::Way;
 
-/// What is received goes in here.
-pub(crate) struct Sink {
+/// The queue, and what empties it.
+pub(crate) struct StoreWriter {
     pub(crate) queue: Arc<Queue>,
-    /// Comes when the thread has ended.
+    /// Resolves when the thread has ended.
     ended: oneshot::Receiver<Result<()>>,
-    pub(crate) spool: Option<SpoolSide>,
+    pub(crate) spool: Option<SpoolDelivery>,
 }
 
-/// What there is besides, with a spool.
-pub(crate) struct SpoolSide {
-    /// What messages call it.
+/// The delivery from the spool to the store.
+pub(crate) struct SpoolDelivery {
+    /// What messages call the spool.
     pub(crate) name: String,
     backlog: Arc<Backlog>,
     delivery: JoinHandle<()>,
 }
 
-impl Sink {
+impl StoreWriter {
     /// Starts what leads to `destination`, if that is anywhere. Must be called on a Tokio runtime.
     ///
     /// # Errors
@@ -48,12 +49,12 @@ impl Sink {
         let (counts, messages) = (Arc::clone(counts), messages.clone());
         let (spool, ended) = match destination {
             Destination::Nowhere => return Ok(None),
-            Destination::Direct(target) => {
+            Destination::Direct(store) => {
                 counts.gauges.set_way(Way::Direct);
                 counts.gauges.set_store_up(true);
                 let committer = Committer {
                     queue: Arc::clone(&queue),
-                    target,
+                    store,
                     runtime: tokio::runtime::Handle::current(),
                     counts,
                     acknowledger,
@@ -80,7 +81,7 @@ impl Sink {
                     Arc::clone(&counts),
                     messages.clone(),
                 );
-                let side = SpoolSide {
+                let side = SpoolDelivery {
                     name: spool.name(),
                     backlog: Arc::clone(&backlog),
                     delivery: tokio::spawn(deliverer.run()),
@@ -123,7 +124,7 @@ impl Sink {
     }
 }
 
-impl SpoolSide {
+impl SpoolDelivery {
     /// Delivers nothing more: what is not in the store stays in the spool.
     pub(crate) fn give_up(&self) {
         self.delivery.abort();

@@ -17,11 +17,12 @@ use crate::counts::Counts;
 use crate::decode::select::TimedOut;
 use crate::failpoint::{self, Point};
 use crate::output::Messages;
-use crate::queue::After;
-use crate::session::saved_session::{State, fall_back};
+use crate::pipeline::destination::Destination;
+use crate::pipeline::queue::OnCommit;
+use crate::pipeline::store_writer::StoreWriter;
+use crate::session::protocol_fallback::fall_back;
+use crate::session::saved_session::SavedSession;
 use crate::session::session_taken_over::{self, LostEarly};
-use crate::sink::Sink;
-use crate::target::Destination;
 
 /// How long the broker may take to close the connection, and to answer what was asked before.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -35,7 +36,7 @@ pub(crate) struct Subscriber {
     /// The broker has accepted a connection.
     connected: bool,
     /// The way to the store; none where nothing is stored.
-    sink: Option<Sink>,
+    writer: Option<StoreWriter>,
     session: BrokerSession,
     lost_early: LostEarly,
     intake: Intake,
@@ -61,7 +62,7 @@ impl Subscriber {
     pub(crate) fn new(
         mut plan: Plan,
         destination: Destination,
-        durable: Option<State>,
+        durable: Option<SavedSession>,
         counts: Arc<Counts>,
         messages: &Messages,
     ) -> Result<Self> {
@@ -81,9 +82,9 @@ impl Subscriber {
                 .map(|(id, fingerprint)| (PacketId(id), fingerprint)),
         );
         let acknowledger = Acknowledger::broker(handle.clone());
-        let sink = Sink::start(destination, acknowledger.clone(), &counts, messages)?;
+        let writer = StoreWriter::start(destination, acknowledger.clone(), &counts, messages)?;
         let address = connection.config().address();
-        let queue = sink.as_ref().map(|sink| Arc::clone(&sink.queue));
+        let queue = writer.as_ref().map(|writer| Arc::clone(&writer.queue));
         let mut subscriber = Self {
             intake: Intake::new(
                 intake,
@@ -98,7 +99,7 @@ impl Subscriber {
             connection,
             fail_fast: plan.fail_fast,
             connected: false,
-            sink,
+            writer,
             session,
             lost_early: LostEarly::default(),
             reading: true,
@@ -137,9 +138,12 @@ impl Subscriber {
         self.intake.output.finish(&self.intake.messages);
         let totals = self.intake.counts.totals();
         if self.connected || totals.found > 0 {
-            let spools = self.sink.as_ref().is_some_and(|sink| sink.spool.is_some());
+            let spools = self
+                .writer
+                .as_ref()
+                .is_some_and(|writer| writer.spool.is_some());
             let messages = &self.intake.messages;
-            messages.say(&totals.line(self.sink.is_some(), spools));
+            messages.say(&totals.line(self.writer.is_some(), spools));
         }
         match received? {
             End::Asked => stored,
@@ -174,7 +178,7 @@ impl Subscriber {
                 return Ok(End::Asked);
             }
             self.set_reading();
-            let queue = self.sink.as_ref().map(|sink| Arc::clone(&sink.queue));
+            let queue = self.writer.as_ref().map(|writer| Arc::clone(&writer.queue));
             let room = async {
                 match &queue {
                     Some(queue) => queue.room().await,
@@ -182,8 +186,8 @@ impl Subscriber {
                 }
             };
             let ended = async {
-                match &mut self.sink {
-                    Some(sink) => sink.ended().await,
+                match &mut self.writer {
+                    Some(writer) => writer.ended().await,
                     None => std::future::pending().await,
                 }
             };
@@ -199,7 +203,7 @@ impl Subscriber {
                 }
                 () = room, if !self.reading => {}
                 () = printer.progress() => {
-                    if self.intake.output.is_closed() && self.sink.is_none() {
+                    if self.intake.output.is_closed() && self.writer.is_none() {
                         return Ok(End::Asked);
                     }
                 }
@@ -316,7 +320,7 @@ impl Subscriber {
                         failpoint::pass(Point::AfterPubrel);
                     }
                     Some(key) => {
-                        let change = After::Release(Release::Broker(token), key);
+                        let change = OnCommit::Release(Release::Broker(token), key);
                         self.intake.change(change);
                     }
                 }
@@ -410,7 +414,7 @@ impl Subscriber {
         }
         self.intake.hand_on();
         self.connection.set_reading(false);
-        let Some(sink) = &mut self.sink else {
+        let Some(writer) = &mut self.writer else {
             return Ok(());
         };
         let Intake {
@@ -418,7 +422,7 @@ impl Subscriber {
         } = &self.intake;
         let (session, handle) = (&self.session, &self.handle);
         let mut connected = !session.no_room;
-        let drained = drain(sink, counts, messages, signals, || {
+        let drained = drain(writer, counts, messages, signals, || {
             session.disconnect(handle);
         });
         tokio::pin!(drained);
@@ -446,7 +450,7 @@ mod tests {
     use super::*;
     use crate::args::Args;
     use crate::counts::Totals;
-    use crate::target::Target;
+    use crate::pipeline::destination::DirectStore;
 
     /// The command line knows no such limit before MQTT 5, whose brokers obey it; the library does.
     #[tokio::test(flavor = "multi_thread")]
@@ -471,8 +475,8 @@ mod tests {
         let args = ["iot-sub", "-p", &port, "-q", "1", "-C", "1"];
         let mut plan = Args::try_parse_from(args).unwrap().plan().unwrap();
         plan.config.maximum_packet_size = 100;
-        let destination = Destination::Direct(Target::Journal {
-            journal: Box::new(SqliteStore::open(&file).unwrap()),
+        let destination = Destination::Direct(DirectStore::SqliteFile {
+            file: Box::new(SqliteStore::open(&file).unwrap()),
             name: "iot.db".to_owned(),
         });
         let (counts, messages) = (Arc::new(Counts::default()), Messages::new().unwrap());

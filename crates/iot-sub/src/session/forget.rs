@@ -17,7 +17,9 @@ use iot_store::sqlite::held::{Change, SessionChange, SessionKey};
 
 use crate::args::{Plan, StoreUrl};
 use crate::output::Messages;
-use crate::session::saved_session::{Durable, State, fall_back};
+use crate::session::durable::Durable;
+use crate::session::protocol_fallback::fall_back;
+use crate::session::saved_session::SavedSession;
 use crate::session::state_path;
 use crate::spool::spool_file::Spool;
 
@@ -38,7 +40,7 @@ pub(crate) async fn forget(
         StoreUrl::MongoDb(url) => mongodb::name(url, &plan.collection)?,
     };
     let given = durable.client_id.as_deref();
-    let state = State::open(
+    let state = SavedSession::open(
         &broker,
         given,
         &store,

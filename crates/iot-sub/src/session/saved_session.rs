@@ -13,14 +13,12 @@
 use anyhow::{Context, Result};
 use iot_core::{QoS, Subscription, TopicFilter};
 
-pub(crate) use super::durable::Durable;
-pub(crate) use super::protocol_fallback::fall_back;
 use super::session_file::{Content, SessionFile, is_full};
 use super::state_path;
 
 /// What is kept of the session, and what is known about it in this run.
 #[derive(Debug)]
-pub(crate) struct State {
+pub(crate) struct SavedSession {
     file: SessionFile,
     content: Content,
     knowledge: Knowledge,
@@ -61,7 +59,7 @@ impl Knowledge {
     }
 }
 
-impl State {
+impl SavedSession {
     /// Opens the file of the session at `broker`; in a new one the client identifier is `random`, unless one is given.
     /// `advice` is for the user who finds that another process uses it.
     ///

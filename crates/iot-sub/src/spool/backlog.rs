@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use iot_store::Entry;
 use tokio::sync::Notify;
 
-use crate::queue::Queue;
+use crate::pipeline::queue::Queue;
 use crate::spool::fetch::Fetched;
 use crate::spool::seq::Seq;
 

@@ -21,9 +21,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use crate::counts::Counts;
 use crate::failpoint::{self, Point};
 use crate::output::Messages;
+use crate::pipeline::store_away::report_away;
 use crate::spool::backlog::{Backlog, Batch};
 use crate::spool::seq::Seq;
-use crate::store_away::attend;
 
 /// Limits of a batch.
 const ENTRIES: usize = 5_000;
@@ -254,9 +254,9 @@ impl Deliverer {
             let (last, result) = if let Some((entries, last, again)) = batch {
                 failpoint::pass(Point::BeforeDelivery);
                 let insert = store.insert(&entries, again);
-                (Some(last), attend(&*store, insert, tell).await)
+                (Some(last), report_away(&*store, insert, tell).await)
             } else {
-                let answer = attend(&*store, store.ping(), tell).await;
+                let answer = report_away(&*store, store.ping(), tell).await;
                 (None, answer.map(|()| Stored::default()))
             };
             Attempt {

@@ -14,9 +14,9 @@ use iot_store::sqlite::Retryable;
 use crate::acknowledge::Acknowledger;
 use crate::counts::Counts;
 use crate::failpoint::{self, Point};
-use crate::group::Group;
 use crate::output::Messages;
-use crate::queue::Queue;
+use crate::pipeline::group_commit::GroupCommit;
+use crate::pipeline::queue::Queue;
 use crate::size::Size;
 use crate::spool::backlog::Backlog;
 use crate::spool::seq::Seq;
@@ -48,7 +48,7 @@ pub(crate) struct Spooler {
     acknowledger: Acknowledger,
     messages: Messages,
     /// Taken from the queue, and not committed yet.
-    group: Group,
+    group_commit: GroupCommit,
     /// Why nothing is read from the broker.
     hold: Option<Hold>,
     /// How long to wait until the next try.
@@ -90,7 +90,7 @@ impl Spooler {
             counts,
             acknowledger,
             messages,
-            group: Group::default(),
+            group_commit: GroupCommit::default(),
             hold: None,
             delay: None,
             closing: false,
@@ -106,13 +106,15 @@ impl Spooler {
         self.mind_the_room()?;
         loop {
             // What waits for room comes first; and at the end there is no other place for what was received.
-            let room = self.group.is_empty() && (self.hold.is_none() || self.closing);
+            let room = self.group_commit.is_empty() && (self.hold.is_none() || self.closing);
             let most = if room { ENTRIES } else { 0 };
             self.counts.gauges.committing.rest();
             let work = self.queue.wait(most, BYTES, self.patience());
             self.counts.gauges.committing.beat();
             self.closing = work.closed;
-            work.items.into_iter().for_each(|item| self.group.add(item));
+            work.items
+                .into_iter()
+                .for_each(|item| self.group_commit.add(item));
             self.write(work.idle)?;
             self.fetch()?;
             self.mind_the_room()?;
@@ -123,7 +125,7 @@ impl Spooler {
                 );
             }
             self.ending |= work.ended;
-            let committed = self.group.is_empty();
+            let committed = self.group_commit.is_empty();
             if self.ending && committed && !self.backlog.is_closed() {
                 self.backlog.close();
             }
@@ -176,20 +178,20 @@ impl Spooler {
             few if few < TRIM_ENTRIES => idle || self.hold.is_some(),
             _ => true,
         };
-        if !self.group.has_content() {
+        if !self.group_commit.has_content() {
             // What came before is on disk.
-            self.group.answer(&self.acknowledger);
+            self.group_commit.answer(&self.acknowledger);
         }
         // With nothing to write, a retry shows at least that the next commit can begin.
         let retry = matches!(self.hold, Some(Hold::Retry(_)));
-        if self.group.is_empty() && !due && !retry {
+        if self.group_commit.is_empty() && !due && !retry {
             return Ok(());
         }
         if self.is_gone() {
             return Ok(());
         }
         let delivered = self.backlog.delivered();
-        if !self.group.is_empty() {
+        if !self.group_commit.is_empty() {
             failpoint::pass(Point::BeforeCommit);
         }
         let trims = delivered > self.spool.trimmed();
@@ -197,9 +199,9 @@ impl Spooler {
             failpoint::pass(Point::BeforeTrim);
         }
         let began = Instant::now();
-        let Group {
+        let GroupCommit {
             entries, changes, ..
-        } = &self.group;
+        } = &self.group_commit;
         match self.spool.commit_with(entries, changes, delivered) {
             Ok(first) => {
                 if !entries.is_empty() {
@@ -237,12 +239,12 @@ impl Spooler {
     }
 
     fn written(&mut self, first: Seq) -> Result<()> {
-        if !self.group.is_empty() {
+        if !self.group_commit.is_empty() {
             failpoint::pass(Point::AfterCommit);
-            self.group.answer(&self.acknowledger);
+            self.group_commit.answer(&self.acknowledger);
         }
-        if !self.group.entries.is_empty() {
-            let entries = mem::take(&mut self.group.entries);
+        if !self.group_commit.entries.is_empty() {
+            let entries = mem::take(&mut self.group_commit.entries);
             self.counts.spooled(entries.len() as u64);
             self.backlog.add(first, entries);
         }
@@ -394,16 +396,16 @@ mod tests {
 
     use super::*;
     use crate::decode::{PayloadMode, read};
-    use crate::queue::{After, Item};
+    use crate::pipeline::queue::{OnCommit, QueueEntry};
     use crate::spool::tests::fixture::limit_pages;
 
-    fn item(ids: &mut IdGenerator) -> Item {
+    fn item(ids: &mut IdGenerator) -> QueueEntry {
         let topic = "t".repeat(1_000);
         let now = chrono::Utc::now();
         let entry = read(PayloadMode::Auto, topic.as_str(), &"1".into(), now, ids);
-        Item {
+        QueueEntry {
             entry: Some(entry),
-            after: After::Nothing,
+            on_commit: OnCommit::Nothing,
         }
     }
 

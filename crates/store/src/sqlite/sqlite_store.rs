@@ -86,7 +86,7 @@ impl SqliteStore {
     /// # Errors
     ///
     /// The file can't be written.
-    pub fn know_ids(&mut self) -> anyhow::Result<()> {
+    pub fn make_ids_unique(&mut self) -> anyhow::Result<()> {
         self.connection
             .execute_batch(unique_ids::INDEX)
             .map_err(explain)

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::decode::{PayloadMode, read};
-use crate::queue::Queue;
+use crate::pipeline::queue::Queue;
 
 /// One call of [`Store::insert`]: the first id and how many, and whether it was said to be a repetition.
 type Call = (ReadingId, usize, bool);

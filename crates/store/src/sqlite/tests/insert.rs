@@ -186,7 +186,7 @@ fn sqlite_keeps_the_contract() {
         let path = folder.path().join("iot.db");
         let mut store = SqliteStore::open(&path).unwrap();
         if same_id == SameId::Conflict {
-            store.know_ids().unwrap();
+            store.make_ids_unique().unwrap();
         }
         Sqlite {
             store,
