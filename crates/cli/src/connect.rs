@@ -368,7 +368,7 @@ mod tests {
         }
         refused(
             "-V 31 -i 123456789012345678901234",
-            "the client identifier has 24 characters, MQTT 3.1 takes at most 23",
+            "the client identifier has 24 characters, MQTT 3.1 allows at most 23",
         );
     }
 
