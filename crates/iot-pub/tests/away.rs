@@ -1,4 +1,5 @@
-//! The broker is away: at the start it is waited for, later QoS 0 is dropped and counted, QoS 1 and 2 queue.
+//! A broker that is away: iot-pub waits for it at the start. Later, QoS 0 is dropped and counted,
+//! and QoS 1 and 2 are queued.
 
 mod common;
 
@@ -27,7 +28,7 @@ fn a_broker_that_comes_later_is_waited_for_with_one_line() {
 }
 
 #[test]
-fn further_attempts_are_not_told() {
+fn further_attempts_are_not_reported() {
     let broker = Broker::start();
     let net = FaultyNet::to(broker.port());
     net.refuse(true);
@@ -111,7 +112,7 @@ fn last_line(publisher: &Running) -> (usize, String) {
 fn qos_0_is_dropped_and_counted() {
     let inbox = Inbox::open();
     let net = inbox.net();
-    // In the middle of the fifth message or so. The next try to connect is a second later.
+    // In the middle of about the fifth message. The next attempt to connect is a second later.
     net.drop_after(Way::ToServer, 200);
     let publisher = iot_pub(net.port(), "--count 30 --interval 10ms").spawn();
     let publisher = ends_with(publisher, 1);
@@ -127,7 +128,7 @@ fn qos_0_is_dropped_and_counted() {
 }
 
 #[test]
-fn without_a_count_dropped_ones_are_told_and_are_no_failure() {
+fn without_a_count_dropped_messages_are_reported_and_no_failure() {
     let broker = Broker::start();
     let net = FaultyNet::to(broker.port());
     let mut publisher = iot_pub(net.port(), "--interval 10ms").spawn();
@@ -197,7 +198,7 @@ fn everything_accepted_arrives_when_the_broker_is_back() {
 }
 
 #[test]
-fn ctrl_c_forgets_the_one_that_waits_for_room() {
+fn ctrl_c_forgets_the_message_that_waits_for_room() {
     let peer = ScriptedPeer::listen();
     let args = "-q 1 -m x --interval 1ms --max-queued 1";
     let mut publisher = iot_pub(peer.port(), args).spawn();

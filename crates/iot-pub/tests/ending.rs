@@ -1,5 +1,5 @@
-//! The end: what was sent gets its time to be acknowledged, and what is missing is told. Outputs that nobody reads
-//! change nothing.
+//! The end of a run: messages in flight get time to be acknowledged, and what is missing is
+//! reported. Outputs that nobody reads change nothing.
 
 mod common;
 
@@ -14,7 +14,7 @@ fn interrupted_in_silence(net: &FaultyNet, qos: &str) -> Running {
     wait_for_lines(&publisher, 3);
     net.freeze();
     let before = publisher.stdout().lines().count();
-    // Some that came after the freeze for certain.
+    // Some of them came after the freeze for certain.
     wait_for_lines(&publisher, before + 10);
     publisher.interrupt();
     let line = publisher.wait_for_stderr("not acknowledged yet");
@@ -77,7 +77,7 @@ fn publishing_goes_on_where_nobody_reads_stdout() {
     assert_eq!(inbox.arrived().len(), 50);
 }
 
-/// Runs iot-pub in a shell that sends its outputs elsewhere.
+/// Runs iot-pub in a shell that redirects its outputs.
 fn redirected(port: u16, args: &str, to: &str) -> Program {
     let script = format!("exec \"$0\" -h 127.0.0.1 -p {port} {args} {to}");
     Program::new("sh").args(["-c", &script, env!("CARGO_BIN_EXE_iot-pub")])
@@ -87,7 +87,7 @@ fn redirected(port: u16, args: &str, to: &str) -> Program {
 fn outputs_that_can_not_be_written_end_nothing() {
     let inbox = Inbox::open();
     at_once([">&- 2>&-", ">/dev/full 2>/dev/full"], |to| {
-        // The first attempt fails, so that there is something to tell.
+        // The first attempt fails, so that there is something to report.
         let net = inbox.net();
         net.drop_after(Way::ToClient, 2);
         ends_well(redirected(net.port(), "-q 1 --count 2 --interval 1ms", to).spawn());

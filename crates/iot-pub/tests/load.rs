@@ -1,4 +1,5 @@
-//! Many devices, many connections, a rate, and what is reported of it. Nothing here depends on how fast the machine is.
+//! Many devices and connections, a rate, and the report. Nothing here depends on the speed of the
+//! machine.
 
 mod common;
 
@@ -12,7 +13,7 @@ fn report(ended: &Running) -> Value {
     serde_json::from_str(&ended.stdout()).unwrap_or_else(|error| panic!("{error}: {ended:?}"))
 }
 
-/// A subscriber that ends after so many messages.
+/// A subscriber that ends after `count` messages.
 fn subscriber(broker: &Broker, count: usize) -> Running {
     let count = count.to_string();
     let subscriber = broker.mosquitto_sub(["-t", "iot/#", "-q", "1", "-F", "%t %p", "-C", &count]);
@@ -20,7 +21,7 @@ fn subscriber(broker: &Broker, count: usize) -> Running {
     subscriber
 }
 
-/// How many messages have come on each topic.
+/// Returns the number of messages on each topic.
 #[track_caller]
 fn topics(subscriber: Running) -> BTreeMap<String, usize> {
     let mut topics = BTreeMap::new();
@@ -45,7 +46,7 @@ fn devices_share_one_connection_and_print_what_they_publish() {
 }
 
 #[test]
-fn devices_without_a_gap_share_the_topic() {
+fn devices_without_a_placeholder_share_the_topic() {
     let broker = Broker::start();
     let ended = ends_well(iot_pub(broker.port(), "-q 1 --devices 4 -m x").spawn());
     assert_eq!(ended.stdout(), "iot/home2/temp x\n".repeat(4));
@@ -91,7 +92,7 @@ fn the_report_counts_everything() {
     }
 }
 
-/// The report with every number but the counts as `0.0`.
+/// Returns the report with every number except the counts as `0.0`.
 fn without_times(text: &str) -> String {
     let mut words: Vec<String> = Vec::new();
     for word in text.split_inclusive([' ', ',', '/', '\n']) {
@@ -127,7 +128,7 @@ fn a_duration_ends_it() {
     let broker = Broker::start();
     let args = "-q 1 --rate 1000/s --for 0.2s --report json";
     let report = report(&ends_well(iot_pub(broker.port(), args).spawn()));
-    // However late: each one that was due within the time is sent.
+    // Each one that was due within the time is published, however late.
     assert_eq!(report["acknowledged"], 200);
     let printed = ends_well(iot_pub(broker.port(), "--interval 100ms --for 0.25s").spawn());
     assert!((1..=3).contains(&printed.stdout().lines().count()));
@@ -142,7 +143,7 @@ fn a_slow_broker_shows_as_latency_and_nothing_is_left_out() {
     broker.wait_for_log("Received PUBLISH", DEADLINE);
     net.freeze();
     let frozen = std::time::Instant::now();
-    // The clock, which the schedule follows, is the event.
+    // The event is the time, because the schedule follows the clock.
     eventually(DEADLINE, "half a second", || {
         frozen.elapsed().as_millis() >= 500
     });
@@ -172,7 +173,7 @@ fn when_the_queue_is_full_the_schedule_waits_and_keeps_the_due_times() {
 }
 
 #[test]
-fn a_lost_connection_is_told_once_for_all_and_everything_arrives() {
+fn a_lost_connection_is_reported_once_for_all_and_everything_arrives() {
     let broker = Broker::start();
     let net = FaultyNet::to(broker.port());
     let args = "-q 1 --connections 5 --rate 500/s --count 1000 --report json";
@@ -225,14 +226,14 @@ fn a_signal_ends_it_with_its_report() {
     assert_eq!(report["messages"], report["acknowledged"]);
 }
 
-/// Runs iot-pub in a shell that may open so many files.
+/// Runs iot-pub in a shell with this limit of open files.
 fn limited(files: &str, port: u16, args: &str) -> Program {
     let script = format!("ulimit {files} && exec \"$0\" -h 127.0.0.1 -p {port} {args}");
     Program::new("bash").args(["-c", &script, env!("CARGO_BIN_EXE_iot-pub")])
 }
 
 #[test]
-fn more_connections_than_open_files_are_told_before_the_start() {
+fn more_connections_than_open_files_are_reported_before_the_start() {
     let ended = ends_with(limited("-Sn 256", 1, "--connections 300").spawn(), 1);
     assert_eq!(
         ended.stderr(),
@@ -266,7 +267,7 @@ fn nine_hundred_connections_with_just_the_files_they_need() {
 }
 
 #[test]
-fn idle_connections_stay() {
+fn idle_connections_stay_open() {
     let broker = Broker::start();
     let args = "--connections 20 --devices 1 --connect-rate 1000/s --rate 100/s --id-prefix c";
     let mut publisher = iot_pub(broker.port(), args).spawn();
@@ -317,7 +318,7 @@ fn options_that_make_no_sense_together() {
 }
 
 #[test]
-fn a_rate_that_is_none() {
+fn a_wrong_rate_is_refused() {
     let ended = ends_with(bare("--rate fast").spawn(), 2);
     assert_eq!(
         ended.stderr().lines().next(),

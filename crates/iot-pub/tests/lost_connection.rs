@@ -1,11 +1,12 @@
-//! The connection is lost while messages are on their way: with QoS 1 and 2 all arrive, with QoS 2 exactly once.
+//! A connection that is lost while messages are in flight: with QoS 1 and 2 all arrive, with QoS 2
+//! exactly once.
 
 mod common;
 
 use common::{Inbox, at_once, ends_with, iot_pub, lines, wait_for_lines};
 use testkit::{DEADLINE, FaultyNet, Running, Way};
 
-/// The first loss that iot-pub tells, and that it is over: nothing else may be on stderr.
+/// iot-pub reports the loss and its end, and nothing else.
 #[track_caller]
 fn assert_lost_once(publisher: &Running, port: u16) {
     assert_eq!(
@@ -33,7 +34,8 @@ fn assert_arrived_at_least_once(inbox: &Inbox, publisher: &Running) {
     assert_eq!(arrived, sent);
 }
 
-/// Cuts the connection in the middle of a packet, when the broker has had about a third of them.
+/// Cuts the connection in the middle of a packet, when the broker has received about a third of the
+/// messages.
 #[track_caller]
 fn cut_in_the_middle(qos_and_version: &str) -> (Inbox, Running) {
     let inbox = Inbox::open();
@@ -63,7 +65,7 @@ fn qos_2_arrives_exactly_once_across_a_cut() {
     });
 }
 
-/// Publishes three messages; the connection breaks after so many bytes from the broker.
+/// Publishes three messages; the connection breaks after `bytes` from the broker.
 #[track_caller]
 fn answer_lost(qos: &str, bytes: u64) -> (Inbox, FaultyNet, Running) {
     let inbox = Inbox::open();
@@ -99,7 +101,7 @@ fn a_puback_lost_at_the_very_end_is_fetched_from_the_broker() {
 
 #[test]
 fn a_lost_pubrec_or_pubcomp_brings_nothing_twice() {
-    // Whichever of the six answers is torn.
+    // In the middle of each of the six answers.
     at_once(0..6, |answer| {
         let (inbox, _net, publisher) = answer_lost("2", FIRST_ANSWER + 4 * answer);
         assert_arrived_exactly_once(&inbox, &publisher);
@@ -145,7 +147,7 @@ fn restarted_in_between(qos: &str) -> (Inbox, Running) {
     inbox.broker.wait_for_log(", m10, ", DEADLINE);
     inbox.broker.stop();
     publisher.wait_for_stderr("lost broker");
-    // The schedule goes on meanwhile.
+    // The schedule continues.
     let before = publisher.stdout().lines().count();
     wait_for_lines(&publisher, before + 10);
     inbox.broker.start_again();

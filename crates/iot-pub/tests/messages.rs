@@ -23,7 +23,7 @@ fn a_message_alone_is_sent_once() {
 }
 
 #[test]
-fn a_negative_number_is_no_option() {
+fn a_negative_number_is_not_taken_for_an_option() {
     assert_eq!(sent("", "-5.2"), ["iot/home2/temp -5.2"]);
     assert_eq!(sent("-t iot/-a", "-n"), ["iot/-a -n"]);
 }
@@ -57,7 +57,7 @@ fn with_an_interval_it_is_repeated_until_a_signal() {
 }
 
 #[test]
-fn a_huge_count_is_no_trouble() {
+fn a_huge_count_works() {
     let broker = Broker::start();
     let args = format!("-q 1 --interval 1ms --count {}", u64::MAX);
     let mut publisher = iot_pub(broker.port(), &args).spawn();

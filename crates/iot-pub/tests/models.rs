@@ -1,4 +1,5 @@
-//! Simulated sensors: models, seeds, templates, a clock of their own, and what is said of those that are wrong.
+//! Simulated sensors: models, seeds, templates, a simulated clock, and the messages about wrong
+//! ones.
 
 mod common;
 

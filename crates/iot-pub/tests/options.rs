@@ -49,7 +49,7 @@ fn client_id() {
 }
 
 #[test]
-fn without_an_id_it_is_a_random_one() {
+fn without_a_client_identifier_it_is_random() {
     let id = |log: &str| {
         let line = log.lines().find(|line| line.contains(" as iot-"));
         let id = line.expect(log).split(" as ").nth(1).expect("a client id");

@@ -56,7 +56,7 @@ fn qos_2_ends_with_its_pubcomp() {
 }
 
 #[test]
-fn a_broker_that_takes_less_says_why_nothing_is_published() {
+fn a_broker_with_a_lower_maximum_qos_ends_it_with_the_reason() {
     let broker = Broker::builder().config("max_qos 1").start();
     let publisher = common::ends_with(iot_pub(broker.port(), "-V 5 -q 2").spawn(), 1);
     assert_eq!(
@@ -67,7 +67,7 @@ fn a_broker_that_takes_less_says_why_nothing_is_published() {
 }
 
 #[test]
-fn messages_that_the_broker_rejects_are_told_once_and_counted() {
+fn rejected_messages_are_reported_once_and_counted() {
     let peer = ScriptedPeer::listen();
     let publisher = iot_pub(peer.port(), "-V 5 -q 1 -m x --count 3 --interval 1ms").spawn();
     let mut broker = peer.accept();

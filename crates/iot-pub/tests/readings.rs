@@ -48,7 +48,7 @@ fn readings_differ() {
 }
 
 #[test]
-fn ctrl_c_and_sigterm_end_it_with_a_goodbye() {
+fn ctrl_c_and_sigterm_end_it_with_a_disconnect() {
     for end in [Running::interrupt, Running::terminate] {
         let broker = Broker::start();
         for (id, args) in [("a", ""), ("b", "-q 1"), ("c", "-q 2 -V 5 --count 1000")] {
@@ -63,7 +63,7 @@ fn ctrl_c_and_sigterm_end_it_with_a_goodbye() {
 }
 
 #[test]
-fn each_form_of_an_interval_is_taken() {
+fn each_form_of_an_interval_is_accepted() {
     let broker = Broker::start();
     for interval in ["500ms", "1m", "1.5h", "2", "0.01ms", "5000000000000000h"] {
         let args = format!("--interval {interval} --count 1");

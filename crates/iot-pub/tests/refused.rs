@@ -1,5 +1,5 @@
-//! A broker that refuses the connection ends the program with its reason and its code; one that is only unavailable is
-//! tried again.
+//! A broker that refuses the connection ends the program with its reason and its code. If it is
+//! only unavailable, iot-pub tries again.
 
 mod common;
 
@@ -67,12 +67,12 @@ fn refusals_of_mqtt_5() {
 }
 
 #[test]
-fn the_broker_s_own_words_are_shown() {
+fn the_reason_string_of_the_broker_is_shown() {
     let connack = b"\x20\x0a\x00\x87\x07\x1f\x00\x04away";
     case("5", connack, 0x87, "not authorized (away)");
 }
 
-/// Refused twice, accepted then.
+/// Refused twice, then accepted.
 #[track_caller]
 fn tried_again(version: &str, refused: &[u8], accepted: &[u8]) {
     let peer = ScriptedPeer::listen();
@@ -99,12 +99,12 @@ fn tried_again(version: &str, refused: &[u8], accepted: &[u8]) {
 }
 
 #[test]
-fn one_that_is_only_unavailable_is_tried_again_on_mqtt_3_1_1() {
+fn an_unavailable_broker_is_tried_again_on_mqtt_3_1_1() {
     tried_again("311", b"\x20\x02\x00\x03", b"\x20\x02\x00\x00");
 }
 
 #[test]
-fn one_that_is_only_unavailable_is_tried_again_on_mqtt_5() {
+fn an_unavailable_broker_is_tried_again_on_mqtt_5() {
     tried_again("5", b"\x20\x03\x00\x88\x00", b"\x20\x03\x00\x00\x00");
 }
 
@@ -120,7 +120,7 @@ fn fail_fast_does_not_try_again() {
 }
 
 #[test]
-fn the_right_password_gets_in_by_every_way() {
+fn the_right_password_is_accepted_in_every_form() {
     let broker = Broker::builder().user("ada", "-s3cret one").start();
     for version in ["-V 311", "-V 5"] {
         let program = || iot_pub(broker.port(), version).args(["-m", "x", "-u", "ada"]);
@@ -132,7 +132,7 @@ fn the_right_password_gets_in_by_every_way() {
         std::fs::write(&file, "-s3cret one\r\nnot this line\n").expect("a file");
         ends_well(program().args(["--password-file"]).args([&file]).spawn());
         ends_well(program().env("IOT_PASSWORD_FILE", &file).spawn());
-        // The option given on the command line counts.
+        // The option on the command line wins.
         let with_both = program()
             .env("IOT_PASSWORD", "wr0ng")
             .args(["-P", "-s3cret one"]);

@@ -31,7 +31,7 @@ fn replay(port: u16, folder: &Path, args: &str) -> Program {
     iot_pub(port, args).current_dir(folder)
 }
 
-/// Replays to the end with QoS 1, and returns what has arrived.
+/// Replays to the end with QoS 1, and returns the messages that have arrived.
 #[track_caller]
 fn arrived(name: &str, text: &str, args: &str) -> Vec<String> {
     let inbox = Inbox::open();
@@ -71,7 +71,7 @@ fn the_pace_is_that_of_the_recording_or_a_multiple() {
 }
 
 #[test]
-fn it_may_start_again_at_the_end() {
+fn it_starts_again_at_the_end_with_loop() {
     let looped = arrived("rec.csv", CSV, "--speed max --loop --count 7");
     let expected: Vec<&str> = ARRIVED.into_iter().cycle().take(7).collect();
     assert_eq!(looped, expected);
@@ -102,7 +102,7 @@ fn bad_lines_are_named_skipped_and_counted_or_end_it() {
 }
 
 #[test]
-fn what_can_not_be_read_is_told_before_anything_connects() {
+fn an_unreadable_recording_is_reported_before_anything_connects() {
     #[track_caller]
     fn case(text: &str, args: &str, expected: &str) {
         let folder = folder("rec", text);
@@ -142,7 +142,7 @@ fn a_recording_of_nothing_is_a_failure() {
     }
 }
 
-/// Replays what the shell command writes.
+/// Replays the output of a shell command.
 fn piped(port: u16, folder: &Path, command: &str) -> Running {
     let program = env!("CARGO_BIN_EXE_iot-pub");
     let line =

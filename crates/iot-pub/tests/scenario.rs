@@ -1,4 +1,4 @@
-//! Fleets from files: those in `examples/`, and what is said of a file that is wrong.
+//! Scenarios: those in `examples/`, and the message about a wrong file.
 
 mod common;
 
@@ -13,7 +13,7 @@ fn example(name: &str) -> PathBuf {
     examples.join(name)
 }
 
-/// A day of the example, from midnight on: how many messages each topic gets, of `count` in all.
+/// Runs a day of the example, from midnight on. Returns the payloads of each topic, `count` in all.
 #[track_caller]
 fn day(name: &str, count: u64) -> BTreeMap<String, Vec<String>> {
     let broker = Broker::start();
@@ -43,7 +43,7 @@ fn numbers(payloads: &[String]) -> Vec<f64> {
 fn home() {
     let topics = day("home.toml", 5000);
     assert_eq!(topics.len(), 8);
-    // Each by its own interval, in the order of simulated time: five minutes are five of a minute.
+    // Each has its own interval, and they come in the order of simulated time.
     let fridge = topics["home/fridge/temperature"].len();
     let outside = topics["home/outside/climate"].len();
     assert!(fridge.abs_diff(5 * outside) <= 5, "{fridge}, {outside}");
@@ -79,7 +79,7 @@ fn factory() {
 }
 
 #[test]
-fn a_file_that_is_wrong_is_told_before_anything_connects() {
+fn a_wrong_file_is_reported_before_anything_connects() {
     let program = bare("--scenario nowhere.toml");
     let ended = ends_with(program.spawn(), 1);
     assert_eq!(

@@ -15,7 +15,8 @@ use testkit::{Broker, DEADLINE, Program, Running, ScriptedPeer};
 
 const VERSIONS: [&str; 3] = ["31", "311", "5"];
 
-/// A subscriber of mosquitto's that prints each message as topic, QoS, retained or not, length, and payload in hex.
+/// Starts a `mosquitto_sub` that prints each message as topic, QoS, retain flag, length, and
+/// payload in hex.
 #[track_caller]
 fn subscriber(broker: &Broker, count: usize) -> Running {
     let count = count.to_string();
@@ -38,7 +39,7 @@ fn with_input(program: Program, folder: &Path, input: &[u8]) -> Program {
     program.stdin(File::open(path).expect("the file"))
 }
 
-/// Publishes with each version of the protocol; the subscriber prints these lines.
+/// Publishes with each version of the protocol. The subscriber prints these lines.
 #[track_caller]
 fn case(args: &str, input: &[u8], expected: &[&str]) {
     let broker = Broker::start();
@@ -97,7 +98,7 @@ fn a_large_file_arrives_as_it_is() {
 }
 
 #[test]
-fn an_empty_message_deletes_the_one_that_is_kept() {
+fn an_empty_message_deletes_the_retained_one() {
     case("-n -t iot/a -q 2", b"", &["iot/a 2 0 0 "]);
     let broker = Broker::start();
     ends_well(iot_pub(broker.port(), "-t iot/a -r -m kept").spawn());
@@ -148,7 +149,7 @@ fn a_line_without_a_topic_ends_it_with_its_number() {
 }
 
 #[test]
-fn a_line_leaves_as_soon_as_it_comes() {
+fn a_line_is_published_as_soon_as_it_comes() {
     let broker = Broker::start();
     let subscriber = subscriber(&broker, 2);
     let (reader, mut writer) = std::io::pipe().expect("a pipe");
@@ -195,7 +196,7 @@ fn a_message_is_repeated_after_its_delivery() {
     let publisher = ends_well(iot_pub(broker.port(), args).spawn());
     assert!(start.elapsed() >= Duration::from_millis(400));
     assert_eq!(publisher.stdout(), "iot/home2/temp x\n".repeat(3));
-    // None leaves before the one before is acknowledged.
+    // None is published before the one before is acknowledged.
     let peer = ScriptedPeer::listen();
     let publisher = iot_pub(peer.port(), "-m x -q 1 --repeat 2").spawn();
     let mut conversation = peer.accept();
@@ -241,7 +242,7 @@ fn properties_arrive_as_mosquitto_sub_shows_them() {
 }
 
 #[test]
-fn a_message_that_the_broker_rejects_is_told_and_makes_the_exit_code_1() {
+fn a_rejected_message_is_reported_and_makes_the_exit_code_1() {
     for (qos, answer) in [(1, 0x40), (2, 0x50)] {
         let folder = tempfile::tempdir().expect("a folder");
         let peer = ScriptedPeer::listen();
@@ -273,8 +274,8 @@ fn numbers(count: usize) -> String {
     lines
 }
 
-/// The lines of a million numbers, delivered with this QoS over a session's packet ids many times, by a broker that
-/// acknowledges what it has read together.
+/// Publishes a million lines with this QoS, which uses each packet identifier many times, to a
+/// broker that acknowledges together what it has read together.
 fn a_million_lines(qos: u8) {
     const LINES: usize = 1_000_000;
     let folder = tempfile::tempdir().expect("a folder");
@@ -294,7 +295,7 @@ fn a_million_lines(qos: u8) {
     let publisher = with_input(program, folder.path(), input).spawn();
     let (received, stream) = broker.join().expect("a broker that does not fail");
     assert_eq!(received, LINES);
-    // It waits for the broker's end of the connection, and had never all of them in memory.
+    // It waits for the broker to close the connection, and never had all lines in memory.
     let status = fs::read_to_string(format!("/proc/{}/status", publisher.id()));
     let status = status.expect("it still runs");
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -305,7 +306,7 @@ fn a_million_lines(qos: u8) {
     ends_well(publisher);
 }
 
-/// Plays the broker up to the goodbye; returns how many messages came, each with the number that was its turn.
+/// Plays the broker up to DISCONNECT. Returns how many messages came, each with the next number.
 fn receive(stream: TcpStream, qos: u8) -> (usize, TcpStream) {
     let mut out = stream.try_clone().expect("a stream");
     let mut input = BufReader::with_capacity(64 * 1024, stream);
@@ -325,7 +326,7 @@ fn receive(stream: TcpStream, qos: u8) -> (usize, TcpStream) {
         match head[0] >> 4 {
             1 => answer.extend_from_slice(b"\x20\x03\x00\x00\x00"),
             3 => {
-                // Topic `t`, packet id, no properties, payload.
+                // Topic `t`, packet identifier, no properties, payload.
                 assert_eq!(body[..3], *b"\x00\x01t");
                 let payload = str::from_utf8(&body[6..]).expect("digits");
                 assert_eq!(payload, expected.to_string());
@@ -356,7 +357,7 @@ fn a_million_lines_all_arrive_in_order_with_qos_2() {
 }
 
 #[test]
-fn more_lines_than_packet_ids_all_arrive_over_mosquitto() {
+fn more_lines_than_packet_identifiers_all_arrive_over_mosquitto() {
     const LINES: usize = 70_000;
     for qos in [1, 2] {
         let broker = Broker::builder().config("max_queued_messages 0").start();

@@ -1,4 +1,4 @@
-//! How the broker is reached: each transport's options and `-L`, by their effect.
+//! The ways to the broker: the options of each transport and `-L`, by their effect.
 
 mod common;
 
@@ -19,7 +19,7 @@ fn broker(authority: &Authority) -> Broker {
         .start()
 }
 
-/// Publishes with these options, each version of MQTT; the broker gets it.
+/// Publishes with these options and each version of MQTT. The broker receives it.
 #[track_caller]
 fn publishes(broker: &Broker, options: &str) {
     for version in VERSIONS {
@@ -260,7 +260,7 @@ fn tls_that_fails_ends_the_program_with_1_and_one_line() {
 }
 
 #[test]
-fn a_broker_without_tls_is_told_once_and_with_fail_fast_ends_it() {
+fn a_broker_without_tls_is_reported_once_and_with_fail_fast_ends_it() {
     let broker = Broker::start();
     let port = broker.port();
     let authority = Authority::new();
@@ -271,7 +271,7 @@ fn a_broker_without_tls_is_told_once_and_with_fail_fast_ends_it() {
     let options = format!("-h localhost -p {port} -m 1 --cafile {}", ca.display());
     let ended = ends_with(bare(&format!("{options} --fail-fast")).spawn(), 1);
     assert_eq!(ended.stderr(), format!("iot-pub: cannot connect to {why}"));
-    // It may come up behind a proxy that is there already.
+    // It may start behind a proxy that is running already.
     let mut waits = bare(&options).spawn();
     waits.wait_for_stderr("does it speak TLS on this port?");
     waits.interrupt();

@@ -1,4 +1,5 @@
-//! `--verify` finds what is lost, duplicated, out of order or corrupted between the publisher and a subscriber.
+//! `--verify` finds what is lost, duplicated, out of order or corrupted between the publisher and a
+//! subscriber.
 
 mod common;
 
@@ -12,7 +13,7 @@ fn verdict(ended: &Running) -> Value {
 }
 
 #[test]
-fn all_that_arrives_as_it_was_sent_is_a_success() {
+fn messages_that_arrive_as_they_were_sent_are_a_success() {
     let broker = Broker::start();
     for qos in 0..=2 {
         let args = format!(
@@ -28,7 +29,7 @@ fn all_that_arrives_as_it_was_sent_is_a_success() {
 }
 
 #[test]
-fn a_verdict_comes_with_a_report_for_people() {
+fn a_verdict_comes_with_a_report_as_text() {
     let broker = Broker::start();
     let args = "-q 1 --interval 1ms --count 5 --verify";
     let ended = ends_well(iot_pub(broker.port(), args).spawn());
@@ -56,7 +57,7 @@ fn messages_of_somebody_else_on_the_same_topic_are_corrupted_ones() {
 }
 
 #[test]
-fn what_the_broker_had_kept_from_before_is_nobody_s_fault() {
+fn retained_messages_are_ignored() {
     let broker = Broker::start();
     broker.mosquitto_pub(["-q", "1", "-r", "-t", "iot/a", "-m", "25.5"]);
     let args = "-q 1 -t iot/a --rate 100/s --count 3 --verify --report json";
@@ -66,7 +67,8 @@ fn what_the_broker_had_kept_from_before_is_nobody_s_fault() {
 
 const ACCEPTED: &[u8] = b"\x20\x02\x00\x00";
 
-/// A broker of the test's own: the subscriber's connection, and what was published with QoS 1 to topic `a`.
+/// Plays the broker. Returns the connections of the subscriber and the publisher, and what was
+/// published with QoS 1 to topic `a`.
 #[track_caller]
 fn published(peer: &ScriptedPeer, count: usize) -> (Conversation, Conversation, Vec<Vec<u8>>) {
     let mut subscriber = peer.accept();
@@ -95,7 +97,7 @@ fn deliver(subscriber: &mut Conversation, payload: &[u8]) {
     subscriber.send(&packet);
 }
 
-/// Delivers what `order` says of four messages, as `change` makes them; returns the verdict.
+/// Delivers four messages in this order, each changed by `change`. Returns the verdict.
 #[track_caller]
 fn case(order: &[usize], change: impl Fn(String) -> String, complaint: &str) -> Value {
     let peer = ScriptedPeer::listen();

@@ -7,7 +7,7 @@ use std::thread;
 
 use testkit::{Broker, DEADLINE, FaultyNet, Program, Running, eventually};
 
-/// Prepares iot-pub for the broker on `port` of 127.0.0.1, with further arguments: words between spaces.
+/// Prepares iot-pub for the broker on `port` of 127.0.0.1, with further arguments between spaces.
 pub(crate) fn iot_pub(port: u16, args: &str) -> Program {
     let port = port.to_string();
     bare(&format!("-h 127.0.0.1 -p {port} {args}"))
@@ -18,16 +18,17 @@ pub(crate) fn bare(args: &str) -> Program {
     Program::new(env!("CARGO_BIN_EXE_iot-pub")).args(args.split_whitespace())
 }
 
-/// Starts `mosquitto_sub` with these arguments. Returns once the broker has confirmed this very subscription.
+/// Starts `mosquitto_sub` with these arguments. Returns when the broker has acknowledged this
+/// subscription.
 #[track_caller]
 pub(crate) fn subscriber(
     broker: &Broker,
     args: impl IntoIterator<Item = impl AsRef<OsStr>>,
 ) -> Running {
-    let confirmed = || broker.log().matches("Sending SUBACK").count();
-    let before = confirmed();
+    let acknowledged = || broker.log().matches("Sending SUBACK").count();
+    let before = acknowledged();
     let subscriber = broker.mosquitto_sub(args);
-    eventually(DEADLINE, "a subscription", || confirmed() > before);
+    eventually(DEADLINE, "a subscription", || acknowledged() > before);
     subscriber
 }
 
@@ -56,7 +57,7 @@ pub(crate) fn ends_well(running: Running) -> Running {
     running
 }
 
-/// A broker with a durable subscriber to `iot/#`, for whom it keeps everything.
+/// A broker with a durable subscriber to `iot/#`, for which it keeps everything.
 pub(crate) struct Inbox {
     pub(crate) broker: Broker,
 }
@@ -105,7 +106,7 @@ pub(crate) fn lines(text: &str) -> Vec<String> {
     text.lines().map(String::from).collect()
 }
 
-/// Runs all cases at the same time: most of their time they wait for the next attempt to connect.
+/// Runs all cases at the same time, because they mostly wait for the next attempt to connect.
 #[track_caller]
 pub(crate) fn at_once<T: Send>(cases: impl IntoIterator<Item = T>, case: impl Fn(T) + Sync) {
     let case = &case;

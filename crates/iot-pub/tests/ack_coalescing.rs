@@ -1,4 +1,5 @@
-//! Acknowledgements that are let gather at full speed: when, and that nothing is lost, held back or repeated by it.
+//! Coalesced acknowledgements at full speed: when, and that nothing is lost, held back or repeated
+//! by it.
 
 #![cfg(target_os = "linux")]
 
@@ -9,17 +10,17 @@ use std::fs::{self, File};
 use common::{Inbox, bare, ends_well, ends_with, iot_pub};
 use testkit::{Authority, Broker, DEADLINE, Program, Way, eventually};
 
-/// What a run of iot-pub asked of the system.
-struct Asked {
-    /// Pauses: each is one in which acknowledgements gather.
+/// The system calls of a run of iot-pub.
+struct Calls {
+    /// The pauses in which acknowledgements are coalesced.
     pauses: usize,
-    /// To confirm at once what is received.
-    confirmations: usize,
+    /// The calls that have TCP acknowledge at once what is received.
+    quick_acks: usize,
 }
 
 /// Runs iot-pub with these arguments and this input.
 #[track_caller]
-fn run(args: &str, input: &str) -> Asked {
+fn run(args: &str, input: &str) -> Calls {
     let folder = tempfile::tempdir().expect("a folder");
     let trace = folder.path().join("trace");
     let program = Program::new("strace")
@@ -30,9 +31,9 @@ fn run(args: &str, input: &str) -> Asked {
     eventually(DEADLINE, "strace is done", || {
         let trace = fs::read_to_string(&trace).unwrap_or_default();
         let is_done = trace.contains("+++ exited");
-        is_done.then(|| Asked {
+        is_done.then(|| Calls {
             pauses: trace.matches("clock_nanosleep(").count(),
-            confirmations: trace.matches("TCP_QUICKACK").count(),
+            quick_acks: trace.matches("TCP_QUICKACK").count(),
         })
     })
 }
@@ -50,13 +51,13 @@ fn numbers(count: usize) -> String {
     lines.join("\n") + "\n"
 }
 
-/// What an inbox has of them.
+/// The same, as an inbox shows them.
 fn messages(input: &str) -> Vec<String> {
     input.lines().map(|line| format!("iot/a {line}")).collect()
 }
 
 #[test]
-fn they_gather_only_where_no_latency_is_measured() {
+fn they_are_coalesced_only_if_no_latency_is_measured() {
     let broker = Broker::start();
     let port = broker.port();
     let at_full_speed = |options: &str| {
@@ -70,17 +71,17 @@ fn they_gather_only_where_no_latency_is_measured() {
 }
 
 #[test]
-fn acknowledgements_are_not_held_back_where_there_is_nothing_to_send() {
+fn acknowledgements_are_not_held_back_if_there_is_nothing_to_send() {
     let broker = Broker::start();
     let port = broker.port();
     for options in ["--report json", "--connections 2", "-M 40 --max-queued 20"] {
         let args = format!("-h 127.0.0.1 -p {port} -q 1 --count 40 --rate 1000000/s {options}");
-        assert!(run(&args, "").confirmations > 0, "{options}");
+        assert!(run(&args, "").quick_acks > 0, "{options}");
     }
 }
 
 #[test]
-fn those_of_lines_gather_and_every_line_arrives_once_and_in_order() {
+fn those_of_lines_are_coalesced_and_every_line_arrives_once_and_in_order() {
     let input = numbers(2_000);
     for qos in [1, 2] {
         let inbox = Inbox::open();
@@ -92,19 +93,20 @@ fn those_of_lines_gather_and_every_line_arrives_once_and_in_order() {
 }
 
 #[test]
-fn lines_that_fit_into_the_window_wait_for_nothing() {
+fn lines_that_fit_into_the_window_do_not_wait() {
     let broker = Broker::start();
     let port = broker.port();
     for qos in [1, 2] {
         let args = format!("-h 127.0.0.1 -p {port} -l -t iot/a -q {qos}");
-        let asked = run(&args, &numbers(20));
-        assert_eq!(asked.pauses, 0, "QoS {qos}");
-        // Else mosquitto has all but the first acknowledgement wait, for 40 ms.
-        assert!(asked.confirmations > 0, "QoS {qos}");
+        let calls = run(&args, &numbers(20));
+        assert_eq!(calls.pauses, 0, "QoS {qos}");
+        // Otherwise mosquitto delays all but the first acknowledgement by 40 ms.
+        assert!(calls.quick_acks > 0, "QoS {qos}");
     }
 }
 
-/// Delivers lines while the connection breaks after so many bytes; returns what was to arrive and what has.
+/// Publishes lines over a connection that breaks after `bytes`. Returns what had to arrive, and
+/// what has arrived.
 #[track_caller]
 fn across_a_cut(qos: u8, way: Way, bytes: u64) -> (Vec<String>, Vec<String>) {
     let input = numbers(3_000);
@@ -141,11 +143,11 @@ fn those_over_tls_are_not_held_back_either() {
         "-h localhost -p {port} --cafile {} -l -t iot/a -q 1",
         ca.display()
     );
-    assert!(run(&args, &numbers(20)).confirmations > 0);
+    assert!(run(&args, &numbers(20)).quick_acks > 0);
 }
 
 #[test]
-fn on_other_transports_nothing_gathers_and_every_line_arrives() {
+fn on_other_transports_they_are_not_coalesced_and_every_line_arrives() {
     let authority = Authority::new();
     let pair = authority.server(&["localhost"]);
     let broker = Broker::builder()
