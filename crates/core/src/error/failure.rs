@@ -1,8 +1,8 @@
-//! What goes wrong between the socket and MQTT.
+//! Failures of the layers between the socket and MQTT.
 
 use std::io;
 
-/// Why TLS, WebSocket or a proxy gave no stream, or broke one: one line that says what helps.
+/// Why TLS, WebSocket or a proxy failed: one line that says what helps.
 #[derive(Debug, thiserror::Error)]
 #[error("{text}")]
 pub(crate) struct Failure {
@@ -11,12 +11,12 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// A failure that another try doesn't mend: it lies with how client or broker are set up.
+    /// Returns a failure that another attempt doesn't fix: the setup of client or broker is wrong.
     pub(crate) fn permanent(text: impl Into<String>) -> io::Error {
         Self::of(io::ErrorKind::InvalidData, text, true)
     }
 
-    /// A failure that may pass.
+    /// Returns a failure that may pass.
     pub(crate) fn temporary(kind: io::ErrorKind, text: impl Into<String>) -> io::Error {
         Self::of(kind, text, false)
     }
@@ -26,12 +26,12 @@ impl Failure {
         io::Error::new(kind, Self { text, permanent })
     }
 
-    /// Returns whether the error is a failure of this kind.
+    /// Returns whether the error is a failure of a layer.
     pub(crate) fn is_in(error: &io::Error) -> bool {
         Self::within(error).is_some()
     }
 
-    /// Returns whether the error is one that another try doesn't mend.
+    /// Returns whether another attempt doesn't fix the error.
     pub(crate) fn is_permanent_in(error: &io::Error) -> bool {
         Self::within(error).is_some_and(|failure| failure.permanent)
     }

@@ -7,7 +7,7 @@ use tokio::net::UnixStream;
 
 /// A stream of bytes in both directions.
 pub(super) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {
-    /// Returns the TCP socket below, where there is one.
+    /// Returns the TCP socket below, if there is one.
     fn socket(&self) -> Option<&TcpStream>;
 }
 

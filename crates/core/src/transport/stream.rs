@@ -30,7 +30,7 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    /// Dials the broker, as configured.
+    /// Connects to the broker, as configured.
     pub(crate) async fn dial(config: &ClientConfig) -> io::Result<Self> {
         #[cfg(unix)]
         if let Some(path) = config.transport.path() {
@@ -82,9 +82,9 @@ impl Stream {
         }
     }
 
-    /// Has the system confirm what is read from now on at once, or with what is written next (`false`): a
-    /// broker with Nagle's algorithm holds all its answers but the first back until then. A write may
-    /// change it. Returns whether that is possible.
+    /// Makes TCP acknowledge received bytes at once, or with the next write (`false`): until then, a
+    /// broker with Nagle's algorithm holds back all its answers but the first. A write may change the
+    /// setting. Returns whether the system supports it.
     pub(crate) fn confirm_at_once(&self, at_once: bool) -> bool {
         #[cfg(target_os = "linux")]
         return self
@@ -105,7 +105,7 @@ impl Stream {
         }
     }
 
-    /// Puts WebSocket on top, if it is wanted.
+    /// Puts WebSocket on top, if it is configured.
     #[cfg_attr(
         not(feature = "websocket"),
         expect(clippy::unused_async, reason = "the other build waits for an answer")

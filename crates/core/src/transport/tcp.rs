@@ -1,4 +1,4 @@
-//! A TCP connection, from a chosen local address where one is wanted.
+//! A TCP connection, from a chosen local address if one is set.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -7,7 +7,7 @@ use tokio::net::{TcpSocket, TcpStream, lookup_host};
 
 use crate::config::ClientConfig;
 
-/// Connects to each address of the host name in turn, until one answers.
+/// Tries each address of the host name in turn, until one accepts.
 pub(super) async fn connect(config: &ClientConfig, host: &str, port: u16) -> io::Result<TcpStream> {
     let addresses = lookup_host((host, port)).await?;
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the host name has no address");
@@ -28,7 +28,7 @@ pub(super) async fn connect(config: &ClientConfig, host: &str, port: u16) -> io:
     if other_family > 0 && last.kind() == io::ErrorKind::NotFound {
         last = io::Error::new(
             io::ErrorKind::AddrNotAvailable,
-            "the broker has no address of the family that the local address has",
+            "the broker has no address of the local address's family",
         );
     }
     Err(last)

@@ -1,4 +1,4 @@
-//! TLS by rustls: whom to trust, who we are, and errors that say what helps.
+//! TLS by rustls: authorities to trust, the client's certificate, and errors that say what helps.
 
 mod errors;
 mod key_log;

@@ -265,9 +265,7 @@ fn a_bind_address_of_another_family_says_so() {
         .connect(HOST, broker.port(), KEEP_ALIVE, local)
         .unwrap_err();
     assert!(
-        error
-            .to_string()
-            .ends_with("of the family that the local address has"),
+        error.to_string().ends_with("of the local address's family"),
         "{error}"
     );
 }

@@ -103,7 +103,7 @@ fn carries_each_version_of_mqtt_through_a_proxy() {
             ..through(&proxy.url_as(user), config(port))
         };
         carries(by_name, &[b"25.5"]);
-        // The name is left to the proxy.
+        // The proxy resolves the name.
         let four = format!("ipv4 127.0.0.1:{port}");
         let asked = proxy.asked();
         assert_eq!(asked[..3], [four.clone(), four.clone(), four]);
@@ -115,7 +115,7 @@ fn carries_each_version_of_mqtt_through_a_proxy() {
 }
 
 #[test]
-fn a_proxy_that_lets_nobody_in_is_named() {
+fn a_proxy_that_refuses_its_client_is_named() {
     let broker = Broker::start();
     let proxy = SocksProxy::with_password("ada", "right");
     let address = proxy.url().replace("socks5h://", "");

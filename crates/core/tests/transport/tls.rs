@@ -1,4 +1,4 @@
-//! TLS: whom we trust, who we are, and what is said where it fails.
+//! TLS: trusted authorities, client certificates, and messages of failures.
 
 use std::fs;
 use std::path::Path;
@@ -186,7 +186,7 @@ fn a_certificate_that_is_named_itself_is_trusted_for_its_names() {
 }
 
 #[test]
-fn a_client_certificate_is_shown_where_one_is_wanted() {
+fn a_client_certificate_is_sent_if_the_broker_asks_for_one() {
     let (authority, other) = (Authority::new(), Authority::new());
     let wants = format!(
         "cafile {}\nrequire_certificate true\nuse_identity_as_username true",
@@ -269,7 +269,7 @@ fn versions_that_do_not_meet_are_named() {
 }
 
 #[test]
-fn secrets_are_logged_where_that_is_asked_for() {
+fn secrets_are_logged_if_a_file_is_named() {
     use std::os::unix::fs::PermissionsExt;
     let authority = Authority::new();
     let broker = broker(&authority, "");
@@ -385,7 +385,7 @@ fn client_certificate_and_key_are_checked_before_anything_connects() {
     wrong(
         &pair(&eve.cert, &eve.key),
         &format!(
-            "private key `{0}` is encrypted, which can't be read here: `openssl pkey -in {0} -out PLAIN` decrypts it",
+            "private key `{0}` is encrypted, which is not supported: `openssl pkey -in {0} -out PLAIN` decrypts it",
             eve.key.display()
         ),
     );

@@ -1,4 +1,4 @@
-//! What went wrong with TLS, in one line that says what helps.
+//! Errors of TLS, each one line that says what helps.
 
 use std::io;
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::error::failure::Failure;
 use rustls::{AlertDescription, CertificateError, InconsistentKeys};
 
-/// Why a certificate and a key are no pair.
+/// Returns why a certificate and a key don't go together.
 pub(super) fn unusable_pair(error: &rustls::Error, cert: &Path, key: &Path) -> Error {
     let (cert, key) = (cert.display(), key.display());
     Error::Tls(match error {
@@ -23,7 +23,7 @@ pub(super) fn unusable_pair(error: &rustls::Error, cert: &Path, key: &Path) -> E
     })
 }
 
-/// Why there is no connection.
+/// Returns why the handshake failed.
 pub(super) fn no_connection(error: io::Error) -> io::Error {
     match error.kind() {
         io::ErrorKind::UnexpectedEof
@@ -36,7 +36,7 @@ pub(super) fn no_connection(error: io::Error) -> io::Error {
     }
 }
 
-/// Why a connection breaks.
+/// Returns why a connection broke.
 pub(super) fn broken(error: io::Error) -> io::Error {
     let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
     match cause.map(explain) {
@@ -48,7 +48,7 @@ pub(super) fn broken(error: io::Error) -> io::Error {
 fn explain(error: &rustls::Error) -> String {
     match error {
         _ if is_authority(error) => {
-            "the broker's certificate is that of an authority, which is trusted only if --cafile names just this one".into()
+            "the broker's certificate is an authority's own, which is trusted only if --cafile has exactly this certificate".into()
         }
         rustls::Error::InvalidCertificate(error) => certificate(error),
         rustls::Error::AlertReceived(alert) => alert_received(*alert),
@@ -56,7 +56,7 @@ fn explain(error: &rustls::Error) -> String {
             "the broker does not speak TLS on this port".into()
         }
         rustls::Error::PeerIncompatible(cause) => format!(
-            "the broker's TLS does not fit ours: {cause:?} (TLS 1.2 and 1.3 are spoken here, --tls-version narrows that)"
+            "the broker's TLS does not match ours: {cause:?} (TLS 1.2 and 1.3 are supported, --tls-version restricts them)"
         ),
         error => format!("TLS failed: {error}"),
     }
@@ -102,7 +102,7 @@ fn certificate(error: &CertificateError) -> String {
     }
 }
 
-/// `DnsName("localhost")` and `IpAddress(127.0.0.1)`, as the library has them, as `localhost`, `127.0.0.1`.
+/// Returns the library's `DnsName("localhost")` and `IpAddress(127.0.0.1)` as `localhost`, `127.0.0.1`.
 fn shown(name: &str) -> String {
     let inner = name
         .split_once('(')

@@ -1,4 +1,4 @@
-//! The secrets of connections, for Wireshark and its like.
+//! The file with the secrets of connections, for Wireshark and similar programs.
 
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
@@ -15,7 +15,7 @@ use crate::error::{Error, io_reason};
 pub(super) struct KeyLogFile(Mutex<File>);
 
 impl KeyLogFile {
-    /// Opens the file, which only its owner can read if it is new.
+    /// Opens the file. A new one is readable by its owner only.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
         let mut options = OpenOptions::new();
         options.create(true).append(true);

@@ -8,7 +8,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::error::{Error, io_reason};
 
-/// Reads the certificates of a file: one at least.
+/// Reads the certificates of a file: at least one.
 pub(super) fn certificates(path: &Path, what: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
     let found = parse(&read(path, what)?)
         .map_err(|why| Error::Tls(format!("{what} `{}`: {why}", path.display())))?;
@@ -21,7 +21,7 @@ pub(super) fn certificates(path: &Path, what: &str) -> Result<Vec<CertificateDer
     Ok(found)
 }
 
-/// Reads the certificates of all files of a folder: one at least.
+/// Reads the certificates of all files of a folder: at least one.
 pub(super) fn certificates_in(folder: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let cannot = |error: &std::io::Error| {
         Error::Tls(format!(
@@ -36,7 +36,7 @@ pub(super) fn certificates_in(folder: &Path) -> Result<Vec<CertificateDer<'stati
     paths.sort();
     let mut found = Vec::new();
     for path in paths {
-        // Subfolders, keys that only their owner may read, and what else lies about there.
+        // Skips subfolders, unreadable files and files without a certificate.
         if let Ok(text) = fs::read(&path) {
             found.extend(parse(&text).unwrap_or_default());
         }
@@ -57,7 +57,7 @@ pub(super) fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, Error> 
     match PrivateKeyDer::from_pem_slice(&text) {
         Ok(key) => Ok(key),
         Err(PemError::NoItemsFound) if is_encrypted(&text) => Err(Error::Tls(format!(
-            "private key `{shown}` is encrypted, which can't be read here: `openssl pkey -in {shown} -out PLAIN` decrypts it"
+            "private key `{shown}` is encrypted, which is not supported: `openssl pkey -in {shown} -out PLAIN` decrypts it"
         ))),
         Err(PemError::NoItemsFound) => Err(Error::Tls(format!(
             "`{shown}` holds no private key in PEM form (-----BEGIN PRIVATE KEY-----)"

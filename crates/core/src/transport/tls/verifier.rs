@@ -1,4 +1,4 @@
-//! Whether the broker is who it should be.
+//! The check of the broker's certificate.
 
 use std::sync::Arc;
 
@@ -16,9 +16,9 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{DigitallySignedStruct, RootCertStore, SignatureScheme};
 
-/// Checks as rustls does by itself, but for two things: a certificate that stands in `cafile` or
-/// `capath` itself is trusted even if it calls itself an authority, as those of small installations
-/// do (and as mosquitto's clients have it); and the name may be left unchecked.
+/// Checks as rustls does by itself, with two exceptions. A certificate that is in `cafile` or `capath`
+/// itself is trusted even if it says that it is an authority, as in many small installations and as
+/// mosquitto's clients do. And the check of the name may be skipped.
 #[derive(Debug)]
 pub(super) struct Verifier {
     chain: Arc<WebPkiServerVerifier>,
@@ -80,7 +80,7 @@ impl ServerCertVerifier for Verifier {
             self.chain
                 .verify_server_cert(certificate, intermediates, name, ocsp_response, now);
         match checked {
-            // The name is checked last: all else is right.
+            // The name is checked last: everything else is valid.
             Err(rustls::Error::InvalidCertificate(
                 NotValidForName | NotValidForNameContext { .. },
             )) if !self.checks_name => Ok(ServerCertVerified::assertion()),
@@ -120,11 +120,11 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// Whether a certificate was refused only because it says that it is an authority's.
+/// Returns whether a certificate was refused only because it says that it is an authority.
 pub(super) fn is_authority(error: &rustls::Error) -> bool {
     let rustls::Error::InvalidCertificate(rustls::CertificateError::Other(cause)) = error else {
         return false;
     };
-    // The type itself belongs to a crate that is not ours to name.
+    // The type is private to a dependency of rustls.
     format!("{:?}", cause.0) == "CaUsedAsEndEntity"
 }
