@@ -1,6 +1,6 @@
-//! Everything that reads bytes from the network, fed with any bytes: none may make it panic, hoard, or
-//! go round for ever. `fuzz/` runs these for as long as one likes; the tests below do so with a bounded
-//! number of inputs from a seed.
+//! Entry points for fuzzing: code that reads bytes from the network gets random bytes, and must not
+//! panic, collect memory or loop for ever. `fuzz/` runs them without end; the tests below run them
+//! with a bounded number of inputs from a seed.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,8 +19,8 @@ fn protocol(byte: u8) -> Protocol {
     [Protocol::V31, Protocol::V311, Protocol::V5][usize::from(byte % 3)]
 }
 
-/// Decodes packets of any version, in pieces of any length. What is decoded can be encoded, and is the
-/// same then.
+/// Decodes packets of any version, in pieces of any length. A decoded packet can be encoded and
+/// decoded again.
 pub fn packet(data: &[u8]) {
     let Some((&how, data)) = data.split_first() else {
         return;
@@ -47,7 +47,7 @@ pub fn packet(data: &[u8]) {
                 }
                 Ok(None) => break,
                 Err(error) => {
-                    // It is named in a few words, whatever the bytes are.
+                    // The error text is short, whatever the bytes are.
                     let named = Error::undecodable(error, &buffer).to_string();
                     assert!(named.len() < 2_000, "{named}");
                     return;
@@ -64,7 +64,7 @@ fn same_again(codec: Codec, publish: Publish) {
         return;
     };
     let properties = publish.properties.as_ref();
-    // Brokers alone send these, and an empty list of properties is none.
+    // Only brokers send these.
     if properties.is_some_and(|p| !p.subscription_identifiers.is_empty()) {
         return;
     }
@@ -81,13 +81,13 @@ fn same_again(codec: Codec, publish: Publish) {
     let mut bytes = BytesMut::new();
     codec.encode(&Outgoing::Publish(message), &mut bytes);
     assert_eq!(bytes.len(), size);
-    // A length may have been written with more bytes than it needs, so the packet only gets smaller.
+    // A length may have had more bytes than it needs, so the packet may get smaller.
     let again = codec.decode(&mut bytes).expect("what we encode is right");
     assert_eq!(again, Some(Incoming::Publish(publish)));
 }
 
-/// A whole session, whose broker sends any bytes, while its application does this and that. Each turn
-/// begins with what the application does, and how many bytes come.
+/// Runs a session whose broker sends random bytes. Each step begins with a byte for what the
+/// application does, and one for how many bytes arrive.
 pub fn session(data: &[u8]) {
     let Some((&how, mut data)) = data.split_first() else {
         return;
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn any_bytes_as_packets() {
+    fn random_bytes_as_packets() {
         feed(
             packet,
             &[
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn any_bytes_as_a_broker() {
+    fn random_bytes_as_a_broker() {
         feed(
             session,
             &[

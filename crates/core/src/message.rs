@@ -18,19 +18,19 @@ pub use qos::{InvalidQoS, QoS};
 pub struct Message {
     /// The topic that it is published to; a topic alias is resolved already.
     pub topic: TopicName,
-    /// What it carries; clones share the bytes.
+    /// The payload. Clones share the bytes.
     pub payload: Bytes,
-    /// To publish: the QoS that the broker gets it with. Received: the QoS that it came with, which the
+    /// To publish: the QoS of the PUBLISH. Received: the QoS that it came with, which the
     /// subscription may have lowered.
     pub qos: QoS,
-    /// To publish: the broker keeps it for later subscribers, and forgets the one before; it forgets
-    /// only, where the payload is empty. Received: it was kept (MQTT 3.1.1 §3.3.1.3).
+    /// To publish: the broker retains it for later subscribers instead of the one before; with an
+    /// empty payload it only removes that one. Received: it was retained (MQTT 3.1.1 §3.3.1.3).
     pub retain: bool,
     /// Received: it may have been delivered before (§3.3.1.1). Publishing ignores it.
     pub dup: bool,
-    /// Received with QoS 1 or 2: its packet id. Publishing ignores it.
+    /// Received with QoS 1 or 2: its packet identifier. Publishing ignores it.
     pub packet_id: Option<PacketId>,
-    /// The properties of its PUBLISH (MQTT 5); `None` where there are none.
+    /// The properties of its PUBLISH (MQTT 5).
     pub properties: Option<Box<Properties>>,
 }
 
@@ -55,16 +55,18 @@ impl Message {
         self
     }
 
-    /// Returns the message with these MQTT 5 properties; the earlier versions send none.
+    /// Returns the message with these properties. They are not sent before MQTT 5.
     #[must_use]
     pub fn with_properties(mut self, properties: Properties) -> Self {
         self.properties = Some(Box::new(properties));
         self
     }
 
-    /// Returns a number that two messages share if topic and payload are equal, and else by accident
-    /// only (one in 2⁶⁴). It is the same everywhere and for ever, so it may be written down; it is no
-    /// defence against somebody who wants two messages to share it.
+    /// Returns a hash of topic and payload.
+    ///
+    /// Two different messages have the same one with a probability of one in 2⁶⁴. It never changes,
+    /// so it can be stored. It is not cryptographic: a sender can make two messages with the same
+    /// one.
     pub fn fingerprint(&self) -> u64 {
         let topic = self.topic.as_str().as_bytes();
         let start = mix(0x9e37_79b9_7f4a_7c15, topic.len() as u64);
@@ -79,7 +81,8 @@ impl Message {
     }
 }
 
-/// Adds eight bytes to a fingerprint; each step is reversible, so messages that differ in one word only differ in theirs.
+/// Adds eight bytes to a fingerprint. Each step is reversible, so messages that differ in one word
+/// have different fingerprints.
 fn mix(hash: u64, word: u64) -> u64 {
     let hash = (hash ^ word).wrapping_mul(0xff51_afd7_ed55_8ccd);
     hash ^ (hash >> 32)
@@ -103,12 +106,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fingerprint_is_that_of_topic_and_payload_for_ever() {
+    fn the_fingerprint_depends_on_topic_and_payload_and_never_changes() {
         let of = |topic: &str, payload: &str| {
             Message::new(TopicName::new(topic).unwrap(), payload.to_owned()).fingerprint()
         };
         assert_eq!(of("iot/home2/temp", "25.5"), of("iot/home2/temp", "25.5"));
-        // What is on disks must be found again by a later version.
+        // Fingerprints are stored; a later version must compute the same.
         assert_eq!(of("iot/home2/temp", "25.5"), 4_920_863_868_634_544_277);
         let others = [
             of("iot/home2/temp", "25.6"),

@@ -1,9 +1,9 @@
 //! The packets of MQTT 3.1, 3.1.1 and 5, and their bytes.
 //!
 //! The codec is our own: other crates' codecs reject or misread legal packets (several subscription
-//! identifiers, CONNACK codes above 5, a DISCONNECT of a reason code only, AUTH), lack MQTT 3.1, and
-//! omit properties of SUBSCRIBE and UNSUBSCRIBE. The tests compare the bytes with rumqttc's, where
-//! those are right, and with those of the embedded broker's codec.
+//! identifiers, CONNACK codes above 5, a DISCONNECT of a reason code only, AUTH), lack MQTT 3.1,
+//! and omit properties of SUBSCRIBE and UNSUBSCRIBE. The tests compare the bytes with rumqttc's,
+//! where those are right, and with those of the embedded broker's codec.
 
 mod ack;
 mod codec;

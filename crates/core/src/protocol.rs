@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-/// The protocol version.
+/// The version of the MQTT protocol. Default MQTT 3.1.1.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Protocol {
-    /// MQTT 3.1 (protocol level 3, `MQIsdp`): client ids of 1–23 characters, and no word from the
-    /// broker whether it still has the session.
+    /// MQTT 3.1 (protocol level 3, `MQIsdp`): client identifiers of 1–23 characters;
+    /// the broker does not say whether it still has the session.
     V31,
     /// MQTT 3.1.1 (protocol level 4).
     #[default]

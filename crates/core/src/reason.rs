@@ -1,9 +1,11 @@
-//! What a broker answers: CONNACK's codes of both protocols, and MQTT 5's reason codes.
+//! CONNACK's return codes, and the reason codes of MQTT 5.
 
 use std::fmt;
 
-/// The code of a CONNACK: 0 accepted; 1–5 refused (MQTT 3.1.1 §3.2.2.3), 6–127 unused; 128 and
-/// above refused (MQTT 5 §3.2.2.2).
+/// The code of a CONNACK (MQTT 3.1.1 §3.2.2.3, MQTT 5 §3.2.2.2).
+///
+/// 0 is accepted, 1–5 are refusals before MQTT 5, 6–127 are unused, 128 and above are refusals of
+/// MQTT 5.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ConnectCode(pub u8);
 
@@ -16,14 +18,15 @@ impl ConnectCode {
         self.0 == 0
     }
 
-    /// Returns whether a later try may succeed without anything being changed here: the broker is
-    /// unavailable (3, 0x88), busy (0x89), shutting down (0x8b), or a quota (0x97) or the rate of
-    /// connections (0x9f) is exceeded.
+    /// Returns whether a later try may succeed without a change of the client.
+    ///
+    /// The broker is unavailable (3, 0x88), busy (0x89), shutting down (0x8b), or a quota (0x97) or
+    /// the rate of connections (0x9f) is exceeded.
     pub fn is_temporary(self) -> bool {
         matches!(self.0, 3 | 0x88 | 0x89 | 0x8b | 0x97 | 0x9f)
     }
 
-    /// Returns whether the broker refuses the protocol version that was asked for: 1, on MQTT 5 0x84.
+    /// Returns whether the broker refuses the protocol version: 1, on MQTT 5 0x84.
     pub fn is_protocol_version(self) -> bool {
         matches!(self.0, 1 | 0x84)
     }
@@ -44,13 +47,15 @@ impl fmt::Display for ConnectCode {
     }
 }
 
-/// A reason code of MQTT 5 (§2.4); 128 and above are failures. Before MQTT 5 only a SUBACK has such
-/// codes, the granted QoS or 128 for a refusal (MQTT 3.1.1 §3.9.3); elsewhere it is success.
+/// A reason code of MQTT 5 (§2.4); 128 and above are failures.
+///
+/// Before MQTT 5 only SUBACK has codes, the granted QoS or 128 for a refusal (MQTT 3.1.1 §3.9.3);
+/// elsewhere the reason is success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ReasonCode(pub u8);
 
 impl ReasonCode {
-    /// Returns whether the code tells of a failure: 128 and above.
+    /// Returns whether the code is a failure: 128 and above.
     pub fn is_error(self) -> bool {
         self.0 >= 0x80
     }
@@ -128,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_of_both_protocols_read_as_the_standard_names_them() {
+    fn codes_have_the_standard_s_names() {
         for (code, expected) in [
             (0, "accepted"),
             (1, "unacceptable protocol version"),
@@ -142,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_may_pass_by_itself_is_temporary() {
+    fn only_refusals_that_may_pass_by_themselves_are_temporary() {
         assert!(ConnectCode(3).is_temporary());
         assert!(ConnectCode(0x88).is_temporary());
         for permanent in [1, 2, 4, 5, 0x84, 0x85, 0x86, 0x87, 0x8a] {

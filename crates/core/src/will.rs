@@ -5,19 +5,19 @@ use bytes::Bytes;
 use crate::message::{Properties, QoS};
 use crate::topic::TopicName;
 
-/// The will: what the broker publishes when the connection ends without a DISCONNECT of ours
+/// The will: a message that the broker publishes if the connection ends without DISCONNECT
 /// (MQTT 3.1.1 §3.1.2.5).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Will {
     /// The topic that it is published to.
     pub topic: TopicName,
-    /// What it carries, at most 65,535 bytes.
+    /// Its payload, at most 65,535 bytes.
     pub payload: Bytes,
     /// The QoS that it is published with.
     pub qos: QoS,
-    /// Whether the broker keeps it for later subscribers.
+    /// Whether the broker retains it for later subscribers.
     pub retain: bool,
-    /// Will delay interval and the properties of a PUBLISH (MQTT 5 §3.1.3.2); the earlier versions
-    /// send none.
+    /// Will delay interval and the properties of a PUBLISH (MQTT 5 §3.1.3.2). Not sent before MQTT
+    /// 5.
     pub properties: Option<Properties>,
 }

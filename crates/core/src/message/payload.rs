@@ -1,11 +1,12 @@
-//! What can be a payload.
+//! The payload of a message, and what can become one.
 
 use bytes::Bytes;
 
-/// What a message carries: text, bytes, a number or nothing, as bytes.
+/// The payload of a message: text, bytes, a number or nothing, as bytes.
 ///
-/// Numbers become decimal text, floats the shortest that reads back as the same: `25.0`, and below
-/// 0.00001 and from 10¹⁶ on with an exponent, `1e16`. Nothing, `()` or `None`, is no bytes.
+/// Numbers become decimal text. Floats become the shortest text that reads back as the same number:
+/// `25.0`; below 0.00001 and from 10¹⁶ on it has an exponent, `1e16`. `()` and `None` become no
+/// bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Payload(pub Bytes);
 

@@ -1,44 +1,47 @@
-//! MQTT 5 properties, and the check of those that a program has set.
+//! MQTT 5 properties, and the check of their values.
 
 use bytes::Bytes;
 
 use crate::topic::{TopicError, TopicName};
 
-/// The MQTT 5 properties of a packet (§2.2.2.2). Each packet has its own selection; what doesn't
-/// belong to a packet is not sent with it, and a broker that sends it anyway is left with 0x81. The
-/// default is none. Texts and data have at most 65,535 bytes each.
+/// The MQTT 5 properties of a packet (§2.2.2.2). Default none.
+///
+/// Each packet can have some of them; others are not sent with it, and the connection ends with
+/// 0x81 if the broker sends them. Texts and data have at most 65,535 bytes each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Properties {
-    /// 1 where the payload is UTF-8 text, 0 for unspecified bytes (§3.3.2.3.2).
+    /// 1: the payload is UTF-8 text, 0: unspecified bytes (§3.3.2.3.2).
     pub payload_format_indicator: Option<u8>,
-    /// Lifetime of the message, in seconds; absent for ever (§3.3.2.3.3).
+    /// Lifetime of the message, in seconds; absent: unlimited (§3.3.2.3.3).
     pub message_expiry_interval: Option<u32>,
-    /// What the payload is, often a MIME type (§3.3.2.3.9).
+    /// The content of the payload, often a MIME type (§3.3.2.3.9).
     pub content_type: Option<String>,
-    /// The topic that the answer to a request goes to (§3.3.2.3.5).
+    /// The topic of the answer to a request (§3.3.2.3.5).
     pub response_topic: Option<String>,
-    /// What tells the requester to which request an answer belongs (§3.3.2.3.6).
+    /// Identifies the request that an answer belongs to (§3.3.2.3.6).
     pub correlation_data: Option<Bytes>,
-    /// PUBLISH received: the identifiers of the subscriptions that the message matched, 1–268,435,455
-    /// (§3.3.2.3.8). SUBSCRIBE: one at most, for all filters of the packet (§3.8.2.1.2).
+    /// PUBLISH received: the identifiers of the subscriptions that the message matched,
+    /// 1–268,435,455 (§3.3.2.3.8). SUBSCRIBE: one at most, for all filters of the packet
+    /// (§3.8.2.1.2).
     pub subscription_identifiers: Vec<u32>,
     /// CONNECT, CONNACK, DISCONNECT: how long the broker keeps the session after the connection, in
     /// seconds; `0xFFFF_FFFF` for ever, absent in CONNECT means 0 (§3.1.2.11.2).
     pub session_expiry_interval: Option<u32>,
-    /// CONNACK: the client id that the broker gave (§3.2.2.3.7).
+    /// CONNACK: the client identifier that the broker has assigned (§3.2.2.3.7).
     pub assigned_client_identifier: Option<String>,
-    /// CONNACK: the keep alive that the broker uses instead of ours, in seconds (§3.2.2.3.14). It is obeyed.
+    /// CONNACK: the keep alive that replaces CONNECT's, in seconds (§3.2.2.3.14).
     pub server_keep_alive: Option<u16>,
     /// The method of enhanced authentication (§4.12).
     pub authentication_method: Option<String>,
     /// The data of enhanced authentication (§4.12).
     pub authentication_data: Option<Bytes>,
-    /// CONNECT: 1 where reason strings and user properties are wanted in case of failures, 0 where not
-    /// (§3.1.2.11.7); absent means 1.
+    /// CONNECT: 1 if the broker may send reason strings and user properties with failures, 0 if
+    /// not; absent means 1 (§3.1.2.11.7).
     pub request_problem_information: Option<u8>,
-    /// Will: how long the broker waits before it publishes it, in seconds; absent means 0 (§3.1.3.2.2).
+    /// Will: how long the broker waits before it publishes the will, in seconds; absent means 0
+    /// (§3.1.3.2.2).
     pub will_delay_interval: Option<u32>,
-    /// CONNECT: 1 where response information is wanted in CONNACK (§3.1.2.11.6); absent means 0.
+    /// CONNECT: 1 if CONNACK may have response information; absent means 0 (§3.1.2.11.6).
     pub request_response_information: Option<u8>,
     /// CONNACK: a base for response topics (§3.2.2.3.15).
     pub response_information: Option<String>,
@@ -46,28 +49,30 @@ pub struct Properties {
     pub server_reference: Option<String>,
     /// What went wrong, for people (§3.2.2.3.9).
     pub reason_string: Option<String>,
-    /// How many QoS 1 and 2 messages the sender of the packet takes unacknowledged at a time; absent
-    /// means 65,535 (§3.2.2.3.3).
+    /// How many unacknowledged QoS 1 and 2 messages the sender of the packet accepts at a time;
+    /// absent means 65,535 (§3.2.2.3.3).
     pub receive_maximum: Option<u16>,
-    /// The highest topic alias that the sender of the packet takes; absent means 0, none (§3.2.2.3.8).
+    /// The highest topic alias that the sender of the packet accepts; absent means 0, none
+    /// (§3.2.2.3.8).
     pub topic_alias_maximum: Option<u16>,
-    /// The number that stands for the topic, from 1 (§3.3.2.3.4). Of a received message it is what the
-    /// broker used; to publish, the one to use if the broker takes so many; without one the client
+    /// The number that replaces the topic, from 1 (§3.3.2.3.4). Received: the one that the broker
+    /// used. To publish: the one to use if the broker accepts so many; without one, the client
     /// chooses.
     pub topic_alias: Option<u16>,
-    /// CONNACK: the highest QoS that the broker takes, 0 or 1; absent means 2 (§3.2.2.3.4).
+    /// CONNACK: the highest QoS that the broker accepts, 0 or 1; absent means 2 (§3.2.2.3.4).
     pub maximum_qos: Option<u8>,
-    /// CONNACK: 0 where the broker doesn't retain messages; absent means 1 (§3.2.2.3.5).
+    /// CONNACK: 0 if the broker doesn't retain messages; absent means 1 (§3.2.2.3.5).
     pub retain_available: Option<u8>,
-    /// User properties: names and values of the application, in order; names may repeat (§3.3.2.3.7).
+    /// Names and values that the application defines, in order; names may repeat (§3.3.2.3.7).
     pub user_properties: Vec<(String, String)>,
-    /// The largest packet that the sender of this one takes, in bytes; absent for no limit (§3.2.2.3.6).
+    /// The largest packet that the sender of this one accepts, in bytes; absent means no limit
+    /// (§3.2.2.3.6).
     pub maximum_packet_size: Option<u32>,
-    /// CONNACK: 0 where the broker takes no wildcards in filters; absent means 1 (§3.2.2.3.11).
+    /// CONNACK: 0 if the broker accepts no wildcards in filters; absent means 1 (§3.2.2.3.11).
     pub wildcard_subscription_available: Option<u8>,
-    /// CONNACK: 0 where the broker takes no subscription identifiers; absent means 1 (§3.2.2.3.12).
+    /// CONNACK: 0 if the broker accepts no subscription identifiers; absent means 1 (§3.2.2.3.12).
     pub subscription_identifier_available: Option<u8>,
-    /// CONNACK: 0 where the broker takes no shared subscriptions; absent means 1 (§3.2.2.3.13).
+    /// CONNACK: 0 if the broker accepts no shared subscriptions; absent means 1 (§3.2.2.3.13).
     pub shared_subscription_available: Option<u8>,
 }
 

@@ -3,8 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// Quality of service of a delivery (MQTT 3.1.1 §4.3), made from 0, 1, 2 as a number or as text.
-/// Default QoS 0.
+/// Quality of service (MQTT 3.1.1 §4.3), from the number or text 0, 1 or 2. Default QoS 0.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum QoS {
@@ -53,7 +52,7 @@ impl fmt::Display for QoS {
     }
 }
 
-/// The error for a number or text that is no QoS.
+/// The error for a number or text that is not a QoS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("QoS is 0, 1 or 2")]
 pub struct InvalidQoS;

@@ -6,9 +6,9 @@ use crate::reason::ReasonCode;
 /// One of the four acknowledgements: PUBACK, PUBREC, PUBREL, PUBCOMP (§3.4–3.7).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ack {
-    /// The id of the PUBLISH that is acknowledged.
+    /// The packet identifier of the PUBLISH.
     pub id: PacketId,
-    /// How it went. Before MQTT 5 success, unless the broker says more than it may.
+    /// The result. Before MQTT 5 success, unless the broker sends a reason code nevertheless.
     pub reason: ReasonCode,
     /// Reason string and user properties (MQTT 5).
     pub properties: Option<Box<Properties>>,

@@ -33,17 +33,19 @@ pub fn packet_size(buffer: &[u8]) -> Result<Option<usize>, DecodeError> {
 }
 
 impl Codec {
-    /// Takes the first packet from `buffer`, or returns `None` where it is not whole yet. Before MQTT 5 a
-    /// PUBLISH that is too large is [`Incoming::Oversized`], as soon as its head is there.
+    /// Removes the first packet from `buffer`, or returns `None` if it is incomplete.
+    ///
+    /// Before MQTT 5, a PUBLISH that is too large is [`Incoming::Oversized`], as soon as its head
+    /// has arrived.
     ///
     /// # Errors
-    /// [`DecodeError`] where the bytes are no packet that a broker may send; the connection can't
-    /// be read any further then.
+    /// [`DecodeError`] if the bytes are not a packet that a broker may send. Nothing more can be
+    /// read from the connection then.
     pub fn decode(self, buffer: &mut BytesMut) -> Result<Option<Incoming>, DecodeError> {
         self.decode_with(buffer, &mut RecentTopics::default())
     }
 
-    /// Takes the first packet from `buffer`; topics that come again are taken from `topics`.
+    /// As [`decode`](Self::decode); topics that were received before are taken from `topics`.
     ///
     /// # Errors
     /// As [`decode`](Self::decode).
@@ -69,7 +71,8 @@ impl Codec {
             });
         }
         if buffer.len() < size {
-            // Grows with what arrives, not with what the header promises: a promise costs nothing.
+            // Grows with the bytes that arrive, not with the length in the header: a broker that
+            // announces much and sends nothing costs no memory.
             buffer.reserve((size - buffer.len()).min(64 * 1024));
             return Ok(None);
         }
@@ -103,7 +106,7 @@ impl Codec {
         Ok(Some(packet))
     }
 
-    /// Checks type and flags, as soon as they are there: the rest may be long in coming.
+    /// Checks type and flags as soon as they have arrived: the rest may take long.
     fn check_first(self, first: u8) -> Result<(), DecodeError> {
         let flags = first & 0x0f;
         match first & 0xf0 {
@@ -120,7 +123,7 @@ impl Codec {
             0xe0 if !self.protocol.is_v5() => {
                 Err(DecodeError::Protocol("a packet that only clients send"))
             }
-            // A PUBREL that comes again may say so on MQTT 3.1 (§3.6).
+            // On MQTT 3.1 a PUBREL that is sent again may have DUP set (§3.6).
             0x60 if flags == 0xa && self.protocol == Protocol::V31 => Ok(()),
             kind if flags != if kind == 0x60 { 2 } else { 0 } => {
                 Err(DecodeError::Malformed("reserved flags are set"))
@@ -130,7 +133,7 @@ impl Codec {
     }
 }
 
-/// A reason code and properties, each of which may be left out: DISCONNECT and AUTH.
+/// Decodes DISCONNECT or AUTH: a reason code and properties, each of which may be left out.
 fn decode_reason(
     body: &[u8],
     kind: PacketKind,

@@ -3,7 +3,7 @@
 use crate::message::Properties;
 use crate::reason::ReasonCode;
 
-/// The end of a connection, with its reason (MQTT 5 §3.14); the earlier versions send neither.
+/// The last packet of a connection (§3.14). Before MQTT 5 it has neither reason nor properties.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Disconnect {
     /// Why the connection ends.

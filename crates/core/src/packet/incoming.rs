@@ -16,8 +16,8 @@ pub enum Incoming {
     ConnAck(ConnAck),
     /// PUBLISH (§3.3).
     Publish(Publish),
-    /// The head of a PUBLISH that is too large, before MQTT 5: the bytes that are
-    /// [`left`](Oversized::left) are to be dropped before the next packet.
+    /// The head of a PUBLISH that is too large, before MQTT 5. The bytes that are
+    /// [`left`](Oversized::left) must be dropped before the next packet is decoded.
     Oversized(Box<Oversized>),
     /// PUBACK (§3.4).
     PubAck(Ack),
@@ -39,28 +39,29 @@ pub enum Incoming {
     Auth(Auth),
 }
 
-/// A received PUBLISH: the topic may still be hidden behind an alias.
+/// A received PUBLISH, with the topic alias not yet resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Publish {
-    /// `None` where a topic alias stands for it (MQTT 5 §3.3.2.3.4).
+    /// `None` if a topic alias replaces it (MQTT 5 §3.3.2.3.4).
     pub topic: Option<TopicName>,
-    /// What it carries.
+    /// The payload.
     pub payload: Bytes,
     /// The QoS that it came with.
     pub qos: QoS,
-    /// The broker had kept it.
+    /// The broker had retained it.
     pub retain: bool,
     /// It may have been sent before.
     pub dup: bool,
-    /// The packet id, with QoS 1 and 2.
+    /// The packet identifier, with QoS 1 and 2.
     pub packet_id: Option<PacketId>,
     /// The properties of a PUBLISH (MQTT 5 §3.3.2.3).
     pub properties: Option<Box<Properties>>,
 }
 
-/// The head of a PUBLISH that is larger than the client takes. Before MQTT 5 no broker can be told so,
-/// and one that keeps the session would send the message again for ever: it is acknowledged, and its
-/// payload dropped as it comes.
+/// The head of a PUBLISH that is larger than the client accepts, before MQTT 5.
+///
+/// No broker can be told the limit then, and one that keeps the session would send the message
+/// again for ever. So the message is acknowledged, and its payload dropped as it arrives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Oversized {
     /// The message without its payload.
@@ -69,6 +70,6 @@ pub struct Oversized {
     pub size: usize,
     /// The limit in bytes, [`maximum_packet_size`](crate::ClientConfig::maximum_packet_size).
     pub limit: usize,
-    /// Bytes of the payload that are still to come. They are no packet, and to be dropped.
+    /// How many bytes of the payload have not arrived yet. They must be dropped.
     pub left: usize,
 }

@@ -12,15 +12,15 @@ use crate::topic::TopicFilter;
 pub enum Outgoing {
     /// CONNECT (§3.1).
     Connect(Box<Connect>),
-    /// PUBLISH (§3.3); `packet_id` is sent where the QoS is 1 or 2.
+    /// PUBLISH (§3.3); `packet_id` is sent if the QoS is 1 or 2.
     Publish(Message),
-    /// A PUBLISH whose topic has a number (MQTT 5 §3.3.2.3.4).
+    /// A PUBLISH with a topic alias (MQTT 5 §3.3.2.3.4).
     PublishAliased {
         /// The message.
         message: Message,
-        /// The number, from 1.
+        /// The alias, from 1.
         alias: u16,
-        /// The broker knows the number: the topic is left out.
+        /// The broker knows the alias: the topic is left out.
         known: bool,
     },
     /// PUBACK (§3.4).

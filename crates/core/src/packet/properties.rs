@@ -1,4 +1,4 @@
-//! MQTT 5 properties as bytes (§2.2.2): which there are, which belong to which packet.
+//! MQTT 5 properties to bytes and back (§2.2.2), and which property belongs to which packet.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -22,7 +22,7 @@ pub(super) enum PacketKind {
 }
 
 impl PacketKind {
-    /// Whether a property may stand in this packet (the table of §2.2.2.2).
+    /// Whether this packet may have the property (the table of §2.2.2.2).
     fn allows(self, id: u8) -> bool {
         match self {
             Self::Connect => matches!(
@@ -44,7 +44,7 @@ impl PacketKind {
     }
 }
 
-/// How many bytes the properties take, their length included.
+/// How many bytes the properties take, including their length.
 pub(super) fn len(properties: Option<&Properties>, kind: PacketKind) -> usize {
     match properties {
         None => 1,
@@ -130,7 +130,7 @@ fn put_fields(out: &mut BytesMut, properties: &Properties, kind: PacketKind) {
     long(out, 0x27, p.maximum_packet_size);
 }
 
-/// Takes the properties from a packet; `None` where there are none.
+/// Reads the properties of a packet; `None` if there are none.
 pub(super) fn read(
     reader: &mut Reader<'_>,
     kind: PacketKind,
@@ -200,7 +200,7 @@ pub(super) fn read(
     Ok(Some(properties))
 }
 
-/// A property that may stand once only.
+/// Sets a property that may appear only once.
 fn once<T>(slot: &mut Option<T>, value: T) -> Result<(), DecodeError> {
     match slot.replace(value) {
         None => Ok(()),

@@ -1,4 +1,4 @@
-//! Bytes of packets and packets of bytes, in both protocols.
+//! Encoding and decoding of packets, in all protocol versions.
 
 mod decode;
 mod embedded_broker;
@@ -30,7 +30,7 @@ fn id(id: u16) -> PacketId {
 }
 
 fn encode(protocol: Protocol, packet: &Outgoing) -> Vec<u8> {
-    // Something stands before it: no packet may rely on the buffer's start.
+    // The buffer is not empty: no packet may rely on its start.
     let mut out = BytesMut::from(&b"before"[..]);
     codec(protocol).encode(packet, &mut out);
     out[6..].to_vec()

@@ -25,7 +25,7 @@ impl<'a> Reader<'a> {
         self.rest.is_empty()
     }
 
-    /// Checks that nothing is left over.
+    /// Checks that no bytes are left.
     pub(super) fn end(&self) -> Result<(), DecodeError> {
         if self.is_empty() {
             Ok(())
@@ -83,7 +83,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The length of the fixed header and the remaining length, once both are there.
+/// The length of the fixed header and the remaining length, once both have arrived.
 pub(super) fn fixed_header(bytes: &[u8]) -> Result<Option<(usize, usize)>, DecodeError> {
     match bytes.get(1..) {
         None => Ok(None),
@@ -91,7 +91,7 @@ pub(super) fn fixed_header(bytes: &[u8]) -> Result<Option<(usize, usize)>, Decod
     }
 }
 
-/// A UTF-8 string without NUL, as it stands in a packet.
+/// The bytes as a UTF-8 string without NUL.
 pub(super) fn text(bytes: &[u8]) -> Result<&str, DecodeError> {
     let text =
         std::str::from_utf8(bytes).map_err(|_| DecodeError::Malformed("a string is not UTF-8"))?;
@@ -101,7 +101,7 @@ pub(super) fn text(bytes: &[u8]) -> Result<&str, DecodeError> {
     Ok(text)
 }
 
-/// The value and the length of a variable byte integer, or `None` where it is not whole.
+/// The value and the length of a variable byte integer, or `None` if it is incomplete.
 fn varint(bytes: &[u8]) -> Result<Option<(usize, usize)>, DecodeError> {
     let mut value = 0;
     for (at, byte) in bytes.iter().take(4).enumerate() {

@@ -18,8 +18,8 @@ impl Session {
     /// (MQTT 5 §4.12). A reason string and user properties may be added.
     ///
     /// # Errors
-    /// [`Error::NotConnected`], [`Error::Unsupported`] if CONNECT named no method, [`Error::Config`]
-    /// for properties out of their range, and [`Error::PacketTooLarge`].
+    /// [`Error::NotConnected`], [`Error::Unsupported`] if CONNECT named no method,
+    /// [`Error::Config`] for properties out of their range, and [`Error::PacketTooLarge`].
     pub fn auth(&mut self, properties: Properties) -> Result<(), Error> {
         self.send_auth(ReasonCode::CONTINUE_AUTHENTICATION, properties)
     }

@@ -13,21 +13,21 @@ use crate::request::DisconnectRequest;
 impl Session {
     /// Ends the connection cleanly (§3.14). Returns whether there is one to end.
     ///
-    /// The packets that [`poll_transmit`](Self::poll_transmit) has ready are sent, DISCONNECT last, so
-    /// that the broker publishes no will unless the reason is
-    /// [`ReasonCode::DISCONNECT_WITH_WILL`]. Messages with QoS 1 and 2 that wait for the window stay
-    /// for the next connection. Until DISCONNECT is sent, received messages can be acknowledged, and no
-    /// more are received.
+    /// The packets that [`poll_transmit`](Self::poll_transmit) has ready are sent, DISCONNECT last,
+    /// so that the broker publishes no will unless the reason is
+    /// [`ReasonCode::DISCONNECT_WITH_WILL`]. Messages with QoS 1 and 2 that wait for the window
+    /// stay for the next connection. Until DISCONNECT is sent, received messages can be
+    /// acknowledged, and no more are received.
     ///
     /// The properties of MQTT 5 are another session expiry interval, a reason string and user
     /// properties; the strings are left out if the packet would be larger than the broker accepts.
-    /// Before MQTT 5 neither properties nor a reason are sent. A connection that is already ending does
-    /// not change.
+    /// Before MQTT 5 neither properties nor a reason are sent. A connection that is already ending
+    /// does not change.
     ///
     /// # Errors
-    /// [`Error::Config`] for a code that only brokers send, for properties out of their range, and for
-    /// a session that is to outlive the connection although CONNECT said that it doesn't
-    /// (MQTT 5 §3.14.2.2.2).
+    /// [`Error::Config`] for a code that only brokers send, for properties out of their range, and
+    /// for a session that is to outlive the connection although CONNECT said that it doesn't (MQTT
+    /// 5 §3.14.2.2.2).
     pub fn disconnect(&mut self, request: impl Into<DisconnectRequest>) -> Result<bool, Error> {
         let DisconnectRequest { reason, properties } = request.into();
         let is_allowed = matches!(
@@ -86,8 +86,8 @@ impl Session {
             Phase::Offline => return false,
             Phase::Ending { .. } => return true,
             Phase::Online => (Some(disconnect), true),
-            // A client need not wait for CONNACK [MQTT 3.1.1 §3.1.4]; but DISCONNECT without CONNECT
-            // makes no sense.
+            // A client need not wait for CONNACK [MQTT 3.1.1 §3.1.4]; but DISCONNECT without
+            // CONNECT makes no sense.
             Phase::Connecting { .. } => {
                 let connect_is_unsent =
                     matches!(self.output.packets.front(), Some(Outgoing::Connect(_)));
@@ -106,9 +106,9 @@ impl Session {
         true
     }
 
-    /// Returns the DISCONNECT with which a connection ends after an error (MQTT 5 §4.13.2): a packet that
-    /// the broker may not send, or an AUTH that the application doesn't answer. `None` for other errors
-    /// and before MQTT 5.
+    /// Returns the DISCONNECT with which a connection ends after an error (MQTT 5 §4.13.2): a
+    /// packet that the broker may not send, or an AUTH that the application doesn't answer. `None`
+    /// for other errors and before MQTT 5.
     pub fn disconnect_after(&self, error: &Error) -> Option<Outgoing> {
         let reason = match error {
             Error::Decode(error) | Error::BadMessage { reason: error, .. } => error.reason(),

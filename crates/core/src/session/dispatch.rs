@@ -17,8 +17,8 @@ impl Session {
     /// Handles a packet that has arrived.
     ///
     /// # Errors
-    /// The connection must end. Send the packet of [`disconnect_after`](Self::disconnect_after), and
-    /// [close](Self::close) the connection with the error:
+    /// The connection must end. Send the packet of [`disconnect_after`](Self::disconnect_after),
+    /// and [close](Self::close) the connection with the error:
     /// - [`Error::Decode`] or [`Error::Protocol`] if the broker may not send the packet now,
     /// - [`Error::ServerDisconnect`] and [`Error::Refused`] if the packet ends the connection,
     /// - [`Error::AuthUnanswered`] if it asks for an authentication that the application doesn't

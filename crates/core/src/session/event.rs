@@ -11,8 +11,8 @@ use crate::reason::ReasonCode;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Event {
-    /// The broker accepted the connection. [`ConnAck::session_present`] says whether it still has the
-    /// session. Subscribe now: the client does not renew subscriptions by itself.
+    /// The broker accepted the connection. [`ConnAck::session_present`] says whether it still has
+    /// the session. Subscribe now: the client does not renew subscriptions by itself.
     Connected(ConnAck),
     /// The broker refused the connection; [`ConnAck::code`] says why.
     Refused(ConnAck),
@@ -20,18 +20,18 @@ pub enum Event {
     Received {
         /// The message.
         message: Message,
-        /// What [`Session::ack`](super::Session::ack) takes if the application acknowledges. Only with
-        /// QoS 1 and 2.
+        /// What [`Session::ack`](super::Session::ack) takes if the application acknowledges. Only
+        /// with QoS 1 and 2.
         token: Option<AckToken>,
     },
-    /// A QoS 2 message that was delivered before has arrived again: its packet identifier is held, and
-    /// its [`Message::fingerprint`] is the same. The application must not use it a second time. It is
-    /// acknowledged with the first one. Another message with a held packet identifier is
+    /// A QoS 2 message that was delivered before has arrived again: its packet identifier is held,
+    /// and its [`Message::fingerprint`] is the same. The application must not use it a second time.
+    /// It is acknowledged with the first one. Another message with a held packet identifier is
     /// [`Received`](Self::Received): the broker has lost its state of the first one.
     Duplicate(Message),
     /// A message arrived that is larger than
-    /// [`maximum_packet_size`](crate::ClientConfig::maximum_packet_size). It is acknowledged and its
-    /// payload dropped. Only before MQTT 5, whose brokers know the limit.
+    /// [`maximum_packet_size`](crate::ClientConfig::maximum_packet_size). It is acknowledged and
+    /// its payload dropped. Only before MQTT 5, whose brokers know the limit.
     PassedOver {
         /// The message without its payload.
         message: Message,
@@ -41,8 +41,8 @@ pub enum Event {
         limit: usize,
     },
     /// The broker has received PUBREC and releases the message;
-    /// [`Session::release`](super::Session::release) sends PUBCOMP. Without `manual_ack` the session
-    /// sends PUBCOMP itself, and reports only a PUBREL that says more than success.
+    /// [`Session::release`](super::Session::release) sends PUBCOMP. Without `manual_ack` the
+    /// session sends PUBCOMP itself, and reports only a PUBREL that says more than success.
     Released {
         /// What [`Session::release`](super::Session::release) takes.
         token: ReleaseToken,
@@ -52,7 +52,8 @@ pub enum Event {
         properties: Option<Box<Properties>>,
     },
     /// A message is sent (QoS 0, if [`Session::publish`](super::Session::publish) tracks it),
-    /// acknowledged (QoS 1: PUBACK, QoS 2: PUBCOMP), or given up. Its packet identifier is free again.
+    /// acknowledged (QoS 1: PUBACK, QoS 2: PUBCOMP), or given up. Its packet identifier is free
+    /// again.
     Published {
         /// The packet identifier of the message.
         id: PacketId,
@@ -73,7 +74,8 @@ pub enum Event {
     Subscribed(SubscribeAck),
     /// The broker's answer to UNSUBSCRIBE.
     Unsubscribed(SubscribeAck),
-    /// After [`Error::QueueFull`], half of the queue is free again. Once for any number of refusals.
+    /// After [`Error::QueueFull`], half of the queue is free again. Once for any number of
+    /// refusals.
     Writable,
     /// The connection is over, also one that the broker never accepted: `Ok` after
     /// [`Session::disconnect`](super::Session::disconnect), otherwise the reason. A SUBSCRIBE or

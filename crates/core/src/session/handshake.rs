@@ -18,8 +18,8 @@ use crate::protocol::Protocol;
 const LONGEST_TIMEOUT: Duration = Duration::from_hours(24 * 365);
 
 impl Session {
-    /// Starts a connection: CONNECT is the first packet to send [MQTT-3.1.0-1]. The connection before
-    /// has been [closed](Self::close).
+    /// Starts a connection: CONNECT is the first packet to send [MQTT-3.1.0-1]. The connection
+    /// before has been [closed](Self::close).
     pub fn open(&mut self, now: Instant) {
         self.phase = Phase::Connecting {
             deadline: now + self.config.connect_timeout.min(LONGEST_TIMEOUT),
@@ -117,8 +117,8 @@ impl Session {
             _ if ack.session_present => BrokerSession::Kept,
             _ => BrokerSession::Lost,
         };
-        // In an unknown session the meaning of packet identifiers is unknown too: better to deliver a
-        // message twice than to take a new one for an old one.
+        // In an unknown session the meaning of packet identifiers is unknown too: better to deliver
+        // a message twice than to take a new one for an old one.
         if session != BrokerSession::Kept {
             self.inbox.session_lost();
         }

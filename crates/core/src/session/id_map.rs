@@ -1,5 +1,5 @@
-//! A small map from packet identifiers. They are assigned one after the other and freed in nearly the
-//! same order, so a ring of slots needs no hash, and the slots in use lie side by side.
+//! A small map from packet identifiers. They are assigned one after the other and freed in nearly
+//! the same order, so a ring of slots needs no hash, and the slots in use lie side by side.
 
 use std::collections::VecDeque;
 use std::num::NonZeroU16;

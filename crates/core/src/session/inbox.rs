@@ -1,5 +1,5 @@
-//! Messages from the broker: which wait for their acknowledgement, and which QoS 2 packet identifiers
-//! are held until the broker releases them.
+//! Messages from the broker: which wait for their acknowledgement, and which QoS 2 packet
+//! identifiers are held until the broker releases them.
 
 use std::collections::{HashMap, HashSet};
 
@@ -17,8 +17,9 @@ use crate::reason::ReasonCode;
 /// How many messages of one connection may be unacknowledged: as many as there are packet
 /// identifiers.
 ///
-/// Not the receive maximum: mosquitto 2.0 exceeds that if `max_queued_messages` is 0, again after each
-/// reconnect. A client that disconnected for that (MQTT 5 §3.3.4) would never get another message.
+/// Not the receive maximum: mosquitto 2.0 exceeds that if `max_queued_messages` is 0, again after
+/// each reconnect. A client that disconnected for that (MQTT 5 §3.3.4) would never get another
+/// message.
 const MAX_UNACKNOWLEDGED: usize = u16::MAX as usize;
 
 #[derive(Debug)]

@@ -1,5 +1,6 @@
 //! Topic aliases of the messages that this client publishes: numbers that stand for topics on one
-//! connection (MQTT 5 §3.3.2.3.4). When all are in use, the least recently used topic loses its alias.
+//! connection (MQTT 5 §3.3.2.3.4). When all are in use, the least recently used topic loses its
+//! alias.
 
 use std::collections::HashMap;
 
@@ -22,8 +23,8 @@ pub(super) struct OutgoingAliases {
     maximum: usize,
     /// How many the broker accepts.
     announced: u16,
-    /// The aliases that the application has chosen. From the first of them on, none are assigned here,
-    /// so that the two never collide.
+    /// The aliases that the application has chosen. From the first of them on, none are assigned
+    /// here, so that the two never collide.
     wanted: HashMap<u16, TopicName>,
     /// The index of a topic in `slots`; its alias is one more.
     slot_of: HashMap<TopicName, usize>,

@@ -58,8 +58,8 @@ impl PacketIds {
         is_used
     }
 
-    /// Frees the identifiers whose use ends with the connection, and returns those of QoS 0 messages
-    /// that may not have been sent.
+    /// Frees the identifiers whose use ends with the connection, and returns those of QoS 0
+    /// messages that may not have been sent.
     pub(super) fn free_unsent(&mut self) -> Vec<PacketId> {
         let mut unsent = Vec::new();
         self.used.retain(|id, used_for| {

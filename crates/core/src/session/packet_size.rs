@@ -19,8 +19,8 @@ impl Session {
         self.encoded_len(packet) > self.limits.maximum_packet_size
     }
 
-    /// Adds properties to an acknowledgement, unless the protocol version has none or the packet would
-    /// be larger than the broker accepts.
+    /// Adds properties to an acknowledgement, unless the protocol version has none or the packet
+    /// would be larger than the broker accepts.
     pub(super) fn add_properties(&self, mut ack: Ack, properties: Option<Box<Properties>>) -> Ack {
         if properties.is_none() || !self.config.protocol.is_v5() {
             return ack;

@@ -1,4 +1,5 @@
-//! Messages with QoS 1 and 2 on their way to the broker: queued, in flight, or received by the broker.
+//! Messages with QoS 1 and 2 on their way to the broker: queued, in flight, or received by the
+//! broker.
 
 use std::collections::VecDeque;
 
@@ -120,8 +121,8 @@ impl PublishQueue {
         })
     }
 
-    /// The message's first PUBLISH was queued and not sent: the next one is the first, and no answer
-    /// can arrive.
+    /// The message's first PUBLISH was queued and not sent: the next one is the first, and no
+    /// answer can arrive.
     pub(super) fn not_sent(&mut self, id: PacketId) {
         if let Some(entry) = self.entry_mut(id) {
             entry.stage = Stage::Publish { sent: false };
@@ -145,8 +146,8 @@ impl PublishQueue {
 
     /// A PUBREC has arrived. Returns whether a message waits for it.
     ///
-    /// It counts even if the message was sent on an earlier connection of the session and not yet again
-    /// on this one: the broker has it, and would otherwise receive it a second time.
+    /// It counts even if the message was sent on an earlier connection of the session and not yet
+    /// again on this one: the broker has it, and would otherwise receive it a second time.
     pub(super) fn received(&mut self, id: PacketId) -> bool {
         match self.entry_mut(id) {
             Some(entry) if entry.knows_pubrec() => {
@@ -213,8 +214,8 @@ impl PublishQueue {
         usize::try_from(number.checked_sub(self.first)?).ok()
     }
 
-    /// Renumbers the entries: one that is never acknowledged would leave a gap for each message that was
-    /// accepted and finished after it.
+    /// Renumbers the entries: one that is never acknowledged would leave a gap for each message
+    /// that was accepted and finished after it.
     fn close_gaps(&mut self) {
         let sent = self.index(self.next).unwrap_or(0);
         let sent = self.queue.iter().take(sent).flatten().count();
@@ -226,17 +227,18 @@ impl PublishQueue {
         }
     }
 
-    /// The connection is over: nothing is in flight, and all messages are sent again from the first.
+    /// The connection is over: nothing is in flight, and all messages are sent again from the
+    /// first.
     pub(super) fn disconnected(&mut self) {
         self.next = self.first;
         self.in_flight = 0;
     }
 
-    /// A connection is accepted. If the broker has lost the session, all messages are sent as new: a
-    /// QoS 2 message may then arrive twice, if the broker had delivered it at its PUBLISH. If the
+    /// A connection is accepted. If the broker has lost the session, all messages are sent as new:
+    /// a QoS 2 message may then arrive twice, if the broker had delivered it at its PUBLISH. If the
     /// broker doesn't say, messages are sent again and not released: a broker that has the session
-    /// knows their packet identifiers, and one that has not would answer the PUBREL of a message that
-    /// it has lost.
+    /// knows their packet identifiers, and one that has not would answer the PUBREL of a message
+    /// that it has lost.
     pub(super) fn resume(&mut self, session: BrokerSession) {
         self.disconnected();
         for entry in self.queue.iter_mut().flatten() {

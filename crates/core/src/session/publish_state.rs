@@ -14,7 +14,8 @@ pub(super) struct PublishState {
     pub(super) queue: PublishQueue,
     /// Bytes of the PUBLISH packets with QoS 0 that wait in the output.
     pub(super) unsent_bytes: usize,
-    /// A message was refused because the queue is full: [`Writable`](super::Event::Writable) follows.
+    /// A message was refused because the queue is full: [`Writable`](super::Event::Writable)
+    /// follows.
     pub(super) was_refused: bool,
     /// QoS 2 messages that are given up although the broker may have them, until PUBCOMP.
     pub(super) given_up: BTreeMap<PacketId, Error>,

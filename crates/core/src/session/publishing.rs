@@ -16,16 +16,16 @@ use crate::reason::ReasonCode;
 const MAX_UNSENT_BYTES: usize = 1024 * 1024;
 
 impl Session {
-    /// Accepts a message: QoS 0 to be sent at once, QoS 1 and 2 to be delivered even if the connection
-    /// or the session is lost meanwhile. Returns the packet identifier of a message with QoS 1 or 2,
-    /// and of one with QoS 0 if `tracked` asks for [`Event::Published`].
+    /// Accepts a message: QoS 0 to be sent at once, QoS 1 and 2 to be delivered even if the
+    /// connection or the session is lost meanwhile. Returns the packet identifier of a message with
+    /// QoS 1 or 2, and of one with QoS 0 if `tracked` asks for [`Event::Published`].
     ///
     /// # Errors
     /// [`Error::NotConnected`] (QoS 0 only), [`Error::QueueFull`] ([`Event::Writable`] follows),
-    /// [`Error::Config`] and [`Error::Topic`] for a property out of its range, and what the broker's
-    /// CONNACK forbids: [`Error::PacketTooLarge`], [`Error::QosNotSupported`],
-    /// [`Error::RetainNotSupported`]. A message that is accepted before such a CONNACK is given up when
-    /// CONNACK arrives.
+    /// [`Error::Config`] and [`Error::Topic`] for a property out of its range, and what the
+    /// broker's CONNACK forbids: [`Error::PacketTooLarge`], [`Error::QosNotSupported`],
+    /// [`Error::RetainNotSupported`]. A message that is accepted before such a CONNACK is given up
+    /// when CONNACK arrives.
     pub fn publish(
         &mut self,
         mut message: Message,
@@ -113,8 +113,8 @@ impl Session {
         }
     }
 
-    /// Adopts another configuration: the limits of the queue and of messages in flight and the delays
-    /// at once, the rest for the next connection.
+    /// Adopts another configuration: the limits of the queue and of messages in flight and the
+    /// delays at once, the rest for the next connection.
     pub(crate) fn configure(&mut self, config: Arc<ClientConfig>) {
         if config.protocol != self.config.protocol {
             self.codec = Codec::new(config.protocol, config.maximum_packet_size as usize);
@@ -162,9 +162,9 @@ impl Session {
         }
     }
 
-    /// The broker no longer accepts the message. If it has QoS 2 and was sent before, the broker may
-    /// have it: its packet identifier is released first, or the next message with that identifier
-    /// would be taken for this one.
+    /// The broker no longer accepts the message. If it has QoS 2 and was sent before, the broker
+    /// may have it: its packet identifier is released first, or the next message with that
+    /// identifier would be taken for this one.
     fn give_up(&mut self, id: PacketId, was_sent: bool, error: Error) {
         if was_sent && self.publishing.queue.received(id) {
             self.publishing.given_up.insert(id, error);

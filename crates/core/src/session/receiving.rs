@@ -13,8 +13,8 @@ impl Session {
         self.inbox.acknowledge_taken(&mut self.output);
     }
 
-    /// Acknowledges a received message: PUBACK for QoS 1, PUBREC for QoS 2 (Paho's manual `ack` sends
-    /// PUBCOMP there).
+    /// Acknowledges a received message: PUBACK for QoS 1, PUBREC for QoS 2 (Paho's manual `ack`
+    /// sends PUBCOMP there).
     ///
     /// Acknowledgements are sent in the order in which the messages arrived [MQTT-4.6.0-2], so a
     /// message that is not acknowledged holds up those after it. With QoS 1, a token of an earlier
@@ -22,8 +22,9 @@ impl Session {
     /// PUBLISH that arrives again, which is [`Event::Duplicate`].
     ///
     /// A reason code of 128 or above refuses the message: the broker drops it, and does not release
-    /// one with QoS 2. A refusal is forgotten if its connection is lost. Properties are left out if the
-    /// packet would be larger than the broker accepts [MQTT-3.4.2-2]. Before MQTT 5 neither is sent.
+    /// one with QoS 2. A refusal is forgotten if its connection is lost. Properties are left out if
+    /// the packet would be larger than the broker accepts [MQTT-3.4.2-2]. Before MQTT 5 neither is
+    /// sent.
     pub fn ack(&mut self, request: impl Into<AckRequest>) {
         let request = request.into();
         if request.is_plain() || !self.config.protocol.is_v5() {
@@ -39,9 +40,9 @@ impl Session {
         self.inbox.ack_with(&token, reply, &mut self.output);
     }
 
-    /// Forgets a released QoS 2 message and sends its PUBCOMP, unless the connection of the PUBREL is
-    /// lost: the PUBREL arrives again on the next one. Properties are left out if the packet would be
-    /// larger than the broker accepts [MQTT-3.7.2-2]. Before MQTT 5 none are sent.
+    /// Forgets a released QoS 2 message and sends its PUBCOMP, unless the connection of the PUBREL
+    /// is lost: the PUBREL arrives again on the next one. Properties are left out if the packet
+    /// would be larger than the broker accepts [MQTT-3.7.2-2]. Before MQTT 5 none are sent.
     pub fn release(&mut self, request: impl Into<ReleaseRequest>) {
         let ReleaseRequest { token, properties } = request.into();
         let pubcomp = self.add_properties(Ack::success(token.id()), properties);

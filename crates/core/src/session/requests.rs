@@ -10,8 +10,8 @@ use crate::request::{SubscribeRequest, UnsubscribeRequest};
 use crate::topic::TopicFilter;
 
 impl Session {
-    /// Subscribes (§3.8); [`Event::Subscribed`](super::Event::Subscribed) reports the broker's answer,
-    /// unless the connection is lost before.
+    /// Subscribes (§3.8); [`Event::Subscribed`](super::Event::Subscribed) reports the broker's
+    /// answer, unless the connection is lost before.
     ///
     /// # Errors
     /// [`Error::NotConnected`], [`Error::NoFilter`] for an empty list, [`Error::PacketTooLarge`],
@@ -64,8 +64,8 @@ impl Session {
         }
     }
 
-    /// Unsubscribes (§3.10); [`Event::Unsubscribed`](super::Event::Unsubscribed) reports the broker's
-    /// answer, unless the connection is lost before.
+    /// Unsubscribes (§3.10); [`Event::Unsubscribed`](super::Event::Unsubscribed) reports the
+    /// broker's answer, unless the connection is lost before.
     ///
     /// # Errors
     /// [`Error::NotConnected`], [`Error::NoFilter`] for an empty list, [`Error::PacketTooLarge`],

@@ -16,8 +16,8 @@ use crate::packet::Codec;
 
 /// The protocol's state for one client identifier.
 ///
-/// It holds what waits to be sent, what is in flight, which packet identifiers are held, and what the
-/// broker allows. It outlives connections. The [module](crate::session) says how it is driven.
+/// It holds what waits to be sent, what is in flight, which packet identifiers are held, and what
+/// the broker allows. It outlives connections. The [module](crate::session) says how it is driven.
 #[derive(Debug)]
 pub struct Session {
     pub(super) config: Arc<ClientConfig>,
@@ -60,8 +60,8 @@ impl Session {
         }
     }
 
-    /// Sets whether [`Event::Log`](super::Event::Log) reports each packet, and why a connection ends.
-    /// Default `false`.
+    /// Sets whether [`Event::Log`](super::Event::Log) reports each packet, and why a connection
+    /// ends. Default `false`.
     pub fn set_logging(&mut self, logging: bool) {
         self.output.logging = logging;
     }
@@ -81,9 +81,9 @@ impl Session {
     }
 
     /// Holds QoS 2 packet identifiers that an earlier process received and did not see released,
-    /// each with its message's [`fingerprint`](crate::Message::fingerprint): the same message with one
-    /// of them is a duplicate, as long as the broker has the session. To be called before the first
-    /// connection.
+    /// each with its message's [`fingerprint`](crate::Message::fingerprint): the same message with
+    /// one of them is a duplicate, as long as the broker has the session. To be called before the
+    /// first connection.
     pub fn hold(&mut self, held: impl IntoIterator<Item = (PacketId, u64)>) {
         self.inbox.restore(held);
     }

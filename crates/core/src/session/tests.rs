@@ -1,7 +1,7 @@
 //! The rules of the protocol, without a socket and with injected time.
 //!
-//! A [`Bench`] is a session with a clock. Tests compare the packets that it sends and the events that
-//! it reports as short texts: `PUBLISH q1 #3 dup t=25.5`, `published #3`.
+//! A [`Bench`] is a session with a clock. Tests compare the packets that it sends and the events
+//! that it reports as short texts: `PUBLISH q1 #3 dup t=25.5`, `published #3`.
 
 mod acknowledging;
 mod aliases;
@@ -9,9 +9,8 @@ mod authenticating;
 mod bench;
 mod connecting;
 mod disconnect_properties;
-mod ending;
+mod disconnecting;
 mod fixtures;
-mod found;
 mod hostile;
 mod keep_alive;
 mod limits;
@@ -20,6 +19,7 @@ mod model;
 mod publishing;
 mod queueing;
 mod receiving;
+mod regressions;
 mod releasing;
 mod requests;
 mod text;

@@ -21,14 +21,14 @@ impl Session {
         }
     }
 
-    /// Does what is due: queues a PINGREQ after a keep alive without a packet in one of the directions
-    /// (MQTT 3.1.1 §3.1.2.10), or gives up a silent connection. Before the
+    /// Does what is due: queues a PINGREQ after a keep alive without a packet in one of the
+    /// directions (MQTT 3.1.1 §3.1.2.10), or gives up a silent connection. Before the
     /// [`deadline`](Self::deadline) it does nothing.
     ///
     /// # Errors
     /// The connection must be [closed](Self::close) with the error: [`Error::ConnectTimeout`] if
-    /// CONNACK has not arrived within `connect_timeout`, [`Error::KeepAlive`] if nothing has arrived
-    /// for a keep alive after a PINGREQ.
+    /// CONNACK has not arrived within `connect_timeout`, [`Error::KeepAlive`] if nothing has
+    /// arrived for a keep alive after a PINGREQ.
     pub fn tick(&mut self, now: Instant) -> Result<(), Error> {
         if self.deadline().is_none_or(|deadline| now < deadline) {
             return Ok(());

@@ -35,9 +35,9 @@ impl AckToken {
         self.qos
     }
 
-    /// Returns whether the message is certainly the one with this packet identifier of the connection
-    /// before: with QoS 1, its PUBACK was never sent, and the broker still had the session. Never for
-    /// a message that may be new, and only with `manual_ack`.
+    /// Returns whether the message is certainly the one with this packet identifier of the
+    /// connection before: with QoS 1, its PUBACK was never sent, and the broker still had the
+    /// session. Never for a message that may be new, and only with `manual_ack`.
     pub fn is_again(&self) -> bool {
         self.again
     }

@@ -12,8 +12,8 @@ use crate::packet::Outgoing;
 use crate::reason::ReasonCode;
 
 impl Session {
-    /// Returns the next packet to send, or `None` if there is nothing at present. Before CONNACK that
-    /// is only CONNECT and AUTH.
+    /// Returns the next packet to send, or `None` if there is nothing at present. Before CONNACK
+    /// that is only CONNECT and AUTH.
     pub fn poll_transmit(&mut self, now: Instant) -> Option<Outgoing> {
         // Messages accepted since CONNECT wait for CONNACK, which has the broker's limits.
         let waits_for_connack = match self.phase {
@@ -50,8 +50,8 @@ impl Session {
         Some(packet)
     }
 
-    /// Gives a PUBLISH an alias for its topic, if the broker accepts one and the packet has room for
-    /// it.
+    /// Gives a PUBLISH an alias for its topic, if the broker accepts one and the packet has room
+    /// for it.
     fn add_alias(&mut self, packet: Outgoing) -> Outgoing {
         /// How many bytes an alias adds at most: the property, and one for each of two lengths.
         const ALIAS_LEN: usize = 5;

@@ -1,4 +1,4 @@
-//! Why a text is no topic.
+//! Why a text is not a topic.
 
 /// Why a text is not a topic name or not a topic filter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -19,7 +19,7 @@ pub enum TopicError {
     /// connection for (MQTT 5 §1.5.4); mosquitto does.
     #[error("topic `{0}` holds U+{1:04X}, which brokers may refuse")]
     Disallowed(String, u32),
-    /// `#` stands elsewhere than in the last level [MQTT-4.7.1-2].
+    /// `#` is not in the last level [MQTT-4.7.1-2].
     #[error("`#` must be the last level of topic filter `{0}`")]
     HashNotLast(String),
     /// `#` or `+` shares its level with other characters [MQTT-4.7.1-2, -3].

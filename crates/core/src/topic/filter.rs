@@ -5,18 +5,19 @@ use std::sync::Arc;
 use super::error::TopicError;
 use super::text::{check_code_points, check_text, shown, text_type};
 
-/// A topic filter, to subscribe with: `+` stands for one level, a final `#` for all that follow;
-/// `$share/GROUP/FILTER` shares the messages among the members of a group
-/// (MQTT 3.1.1 §4.7.1, MQTT 5 §4.8.2). Lengths and code points are those of a [`TopicName`](crate::TopicName). Clones
-/// share the text.
+/// A topic filter, to subscribe with (MQTT 3.1.1 §4.7.1, MQTT 5 §4.8.2).
+///
+/// `+` matches one level, a final `#` all that follow; `$share/GROUP/FILTER` shares the messages
+/// among the members of a group. Lengths and code points are limited as in a
+/// [`TopicName`](crate::TopicName). Clones share the text.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TopicFilter(Arc<str>);
 
 impl TopicFilter {
-    /// Returns the filter, checked.
+    /// Returns the text as a topic filter, if it is one.
     ///
     /// # Errors
-    /// [`TopicError`] where the text is not a topic filter; it says why, and shows at most 200 characters.
+    /// [`TopicError`] says why it is not one, and shows at most 200 characters.
     pub fn new(filter: impl AsRef<str> + Into<Arc<str>>) -> Result<Self, TopicError> {
         let text = filter.as_ref();
         check_text(text)?;
@@ -64,9 +65,10 @@ impl TopicFilter {
         self.0.contains(['+', '#'])
     }
 
-    /// Returns whether a message published to `topic` matches (MQTT 3.1.1 §4.7.1); `$share/GROUP/` does
-    /// not count. `a/#` matches `a` too. A leading wildcard doesn't match topics that begin with `$`
-    /// [MQTT-4.7.2-1]. Paho's `topic_matches_sub`.
+    /// Returns whether a message published to `topic` matches (MQTT 3.1.1 §4.7.1).
+    ///
+    /// `$share/GROUP/` is ignored. `a/#` matches `a` too. A leading wildcard doesn't match topics
+    /// that begin with `$` [MQTT-4.7.2-1]. Paho's `topic_matches_sub`.
     ///
     /// ```
     /// # fn main() -> Result<(), iot_core::topic::TopicError> {

@@ -5,24 +5,25 @@ use std::sync::Arc;
 use super::error::TopicError;
 use super::text::{check_code_points, check_text, shown, text_type};
 
-/// A topic name, to publish to: at least one character, at most 65,535 bytes, no wildcard, no NUL
-/// and no other disallowed code point (MQTT 3.1.1 §4.7, §1.5.3). Of a received message it may hold the
-/// latter. Clones share the text.
+/// A topic name, to publish to (MQTT 3.1.1 §4.7, §1.5.3).
+///
+/// It has at least one character, at most 65,535 bytes, no wildcard, no NUL and no other disallowed
+/// code point; that of a received message may have other disallowed code points. Clones share the
+/// text.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TopicName(Arc<str>);
 
 impl TopicName {
-    /// Returns the name, checked.
+    /// Returns the text as a topic name, if it is one.
     ///
     /// # Errors
-    /// [`TopicError`] where the text is not a topic name; it says why, and shows at most 200 characters.
+    /// [`TopicError`] says why it is not one, and shows at most 200 characters.
     pub fn new(name: impl AsRef<str> + Into<Arc<str>>) -> Result<Self, TopicError> {
         check_code_points(name.as_ref())?;
         Self::received(name)
     }
 
-    /// Returns the name as a broker may send it: one that is not so strict hands on disallowed code
-    /// points.
+    /// Returns a topic name that a broker has sent: some brokers deliver disallowed code points.
     pub(crate) fn received(name: impl AsRef<str> + Into<Arc<str>>) -> Result<Self, TopicError> {
         let text = name.as_ref();
         if let Some(wildcard) = text.chars().find(|c| matches!(c, '+' | '#')) {
@@ -65,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn what_brokers_may_refuse_is_not_published() {
+    fn disallowed_code_points_are_refused_unless_a_broker_sends_them() {
         for (bad, expected) in [
             (
                 "a\u{1}",

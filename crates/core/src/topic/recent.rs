@@ -2,14 +2,15 @@
 
 use super::name::TopicName;
 
-/// Topics that were received lately: one that comes again costs neither a check nor an allocation.
+/// Topics that were received lately: one that arrives again costs neither a check nor an
+/// allocation.
 ///
-/// Buckets of four by a hash of the bytes; what doesn't fit replaces another one.
+/// Buckets of four by a hash of the bytes. In a full bucket, a new topic replaces another one.
 #[derive(Debug, Default)]
 pub struct RecentTopics {
-    /// None before the first topic, then a power of two.
+    /// Empty before the first topic; then their number is a power of two.
     slots: Vec<Option<TopicName>>,
-    /// Topics that found their bucket full.
+    /// How many topics found their bucket full.
     replaced: usize,
 }
 
@@ -17,10 +18,10 @@ impl RecentTopics {
     const BUCKET: usize = 4;
     /// How many are kept, at first and at most.
     const SLOTS: (usize, usize) = (64, 1024);
-    /// Longer ones are not kept, so that all together take 200 KiB at most.
+    /// Longer topics are not kept, so that all together take at most 200 KiB.
     const LONGEST: usize = 128;
 
-    /// Returns the topic with these bytes, if it is there.
+    /// Returns the topic with these bytes, if it is kept.
     pub(crate) fn get(&self, bytes: &[u8]) -> Option<&TopicName> {
         if self.slots.is_empty() {
             return None;
@@ -32,7 +33,7 @@ impl RecentTopics {
             .find(|topic| topic.as_str().as_bytes() == bytes)
     }
 
-    /// Keeps a topic that isn't there.
+    /// Keeps a topic that isn't kept yet.
     pub(crate) fn put(&mut self, topic: &TopicName) {
         if topic.as_str().len() > Self::LONGEST {
             return;
@@ -43,13 +44,13 @@ impl RecentTopics {
             let larger = vec![None; self.slots.len() * 2];
             self.replaced = 0;
             for topic in std::mem::replace(&mut self.slots, larger).iter().flatten() {
-                self.place(topic);
+                self.insert(topic);
             }
         }
-        self.place(topic);
+        self.insert(topic);
     }
 
-    fn place(&mut self, topic: &TopicName) {
+    fn insert(&mut self, topic: &TopicName) {
         let bucket = self.bucket(topic.as_str().as_bytes());
         let bucket = &mut self.slots[bucket..bucket + Self::BUCKET];
         let slot = bucket.iter().position(Option::is_none).unwrap_or_else(|| {
@@ -59,7 +60,7 @@ impl RecentTopics {
         bucket[slot] = Some(topic.clone());
     }
 
-    /// Where the bucket of a topic begins. A sender who finds topics of the same bucket only makes
+    /// The index of a topic's bucket. A sender that finds topics with the same bucket only makes
     /// its own topics slower.
     fn bucket(&self, bytes: &[u8]) -> usize {
         const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -71,7 +72,7 @@ impl RecentTopics {
             hash = (hash.rotate_left(5) ^ u64::from_le_bytes(*word)).wrapping_mul(MULTIPLIER);
         }
         let buckets = self.slots.len() / Self::BUCKET;
-        // The upper half of a product is the better one.
+        // The upper half of a product is mixed better.
         usize::try_from(hash >> 32).unwrap_or(0) % buckets * Self::BUCKET
     }
 }

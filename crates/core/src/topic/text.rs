@@ -1,4 +1,4 @@
-//! What topic names and topic filters share: the checks, and the traits of a text.
+//! The checks and the traits that topic names and topic filters share.
 
 use super::error::TopicError;
 

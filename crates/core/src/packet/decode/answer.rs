@@ -16,7 +16,7 @@ impl Codec {
         let mut reader = Reader::new(body);
         let mut flags = reader.u8()?;
         if self.protocol == Protocol::V31 {
-            // Reserved: MQTT 3.1 knows no session-present flag (§3.2).
+            // Reserved: MQTT 3.1 has no session-present flag (§3.2).
             flags = 0;
         }
         if flags > 1 {
@@ -24,7 +24,7 @@ impl Codec {
         }
         let code = ConnectCode(reader.u8()?);
         let properties = match self.protocol {
-            // A broker that doesn't speak MQTT 5 refuses it with 3.1.1's CONNACK, and some send
+            // A broker without MQTT 5 refuses it with 3.1.1's CONNACK, and some MQTT 5 brokers send
             // theirs without properties.
             _ if reader.is_empty() => None,
             Protocol::V31 | Protocol::V311 => {
@@ -45,9 +45,10 @@ impl Codec {
         }))
     }
 
-    /// Decodes one of the four. Some brokers send MQTT 5's reason code and properties on 3.1.1 too, as the `mqtt5` crate's with a PUBCOMP for
-    /// a packet id that it doesn't know. To close the connection, as 3.1.1 has it (MQTT-4.8.0-1), would have it come
-    /// again on each connection; so it is taken for what it says.
+    /// Decodes one of the four acknowledgements. Some brokers send MQTT 5's reason code and
+    /// properties on 3.1.1 too; the `mqtt5` crate's does in the PUBCOMP for an unknown packet
+    /// identifier. If the client closed the connection, as 3.1.1 demands [MQTT-4.8.0-1], the packet
+    /// would arrive again on each connection; so it is accepted.
     pub(super) fn decode_ack(body: &[u8]) -> Result<Ack, DecodeError> {
         let mut reader = Reader::new(body);
         let id = reader.packet_id()?;

@@ -1,5 +1,5 @@
-//! CONNECT as a broker reads it (§3.1). Everything else that clients send has the form of what brokers
-//! send, or is of no concern to a program between the two.
+//! CONNECT as a broker reads it (§3.1). Everything else that clients send has the form of what
+//! brokers send, or is of no concern to a program between the two.
 
 use bytes::Bytes;
 
@@ -12,8 +12,8 @@ use crate::protocol::Protocol;
 use crate::topic::TopicName;
 use crate::will::Will;
 
-/// Returns the protocol version and the content of a CONNECT; `packet` is the whole packet. A password
-/// that is not UTF-8 is replaced by one with replacement characters.
+/// Returns the protocol version and the content of a CONNECT; `packet` is the whole packet. A
+/// password that is not UTF-8 is replaced by one with replacement characters.
 ///
 /// # Errors
 /// [`DecodeError`] where the bytes are no CONNECT of MQTT 3.1, 3.1.1 or 5.

@@ -11,7 +11,7 @@ use crate::packet::wire::{self, Reader};
 use crate::topic::TopicName;
 
 impl Codec {
-    /// Takes the head of a PUBLISH whose whole is too large, once it is there.
+    /// Decodes the head of a PUBLISH that is too large, once it has arrived.
     pub(super) fn decode_oversized(
         self,
         header: usize,

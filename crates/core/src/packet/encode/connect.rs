@@ -37,7 +37,7 @@ pub(super) fn encode(protocol: Protocol, connect: &Connect, out: &mut BytesMut) 
     });
 }
 
-/// The byte of flags, which says which fields follow (MQTT 3.1.1 §3.1.2.3).
+/// The connect flags, which say which fields follow (MQTT 3.1.1 §3.1.2.3).
 fn flags(connect: &Connect) -> u8 {
     let will = |will: &Will| 0x04 | ((will.qos as u8) << 3) | (u8::from(will.retain) << 5);
     (u8::from(connect.clean_start) << 1)

@@ -41,7 +41,8 @@ impl Codec {
     }
 }
 
-/// A PUBLISH of MQTT 5 with the number of its topic, which is left out where it is known.
+/// Encodes a PUBLISH of MQTT 5 with a topic alias. The topic is left out if the broker knows the
+/// alias.
 pub(super) fn encode_aliased(message: &Message, alias: u16, known: bool, out: &mut BytesMut) {
     let mut properties = message.properties.as_deref().cloned().unwrap_or_default();
     properties.topic_alias = Some(alias);

@@ -39,9 +39,9 @@ fn connack_of_every_code() {
     }
 }
 
-/// Byte 1 is reserved on MQTT 3.1, whatever stands there.
+/// Byte 1 is reserved on MQTT 3.1, and ignored.
 #[test]
-fn connack_of_mqtt_3_1_tells_of_no_session() {
+fn connack_of_mqtt_3_1_has_no_session_present_flag() {
     for flags in 0..=255 {
         for code in [0, 2] {
             let expected = Incoming::ConnAck(connack(false, code));
@@ -50,9 +50,9 @@ fn connack_of_mqtt_3_1_tells_of_no_session() {
     }
 }
 
-/// Dup is a flag of the redelivered PUBREL there.
+/// On MQTT 3.1 a PUBREL that is sent again has DUP.
 #[test]
-fn pubrel_of_mqtt_3_1_may_come_again() {
+fn pubrel_of_mqtt_3_1_may_have_dup() {
     let expected = Incoming::PubRel(Ack::success(id(258)));
     for first in [0x62, 0x6a] {
         case(&[Protocol::V31], &[first, 2, 1, 2], &expected);
@@ -137,7 +137,7 @@ fn publish_with_a_topic_alias_instead_of_a_topic() {
     assert_eq!(publish.payload, "x");
 }
 
-/// Where rumqttc's decoder puts property bytes into the payload.
+/// rumqttc's decoder puts property bytes into the payload here.
 #[test]
 fn publish_with_three_subscription_identifiers_and_what_follows_them() {
     let body = b"\x00\x01t\x0c\x0b\x01\x0b\x80\x01\x0b\x02\x02\x00\x00\x00\x09payload";
@@ -172,14 +172,18 @@ fn acknowledgements() {
         case(V5, &[first, 4, 1, 2, 0, 0], &success);
         let failure = make(Ack::with_reason(id(258), ReasonCode(0x97)));
         case(V5, &[first, 3, 1, 2, 0x97], &failure);
-        let words = make(Ack {
+        let with_properties = make(Ack {
             properties: Some(Box::new(Properties {
                 reason_string: Some("w".into()),
                 ..Properties::default()
             })),
             ..Ack::with_reason(id(258), ReasonCode(0x97))
         });
-        case(V5, &frame(first, b"\x01\x02\x97\x04\x1f\x00\x01w"), &words);
+        case(
+            V5,
+            &frame(first, b"\x01\x02\x97\x04\x1f\x00\x01w"),
+            &with_properties,
+        );
     }
 }
 
@@ -199,9 +203,9 @@ fn answers_to_requests() {
 }
 
 #[test]
-fn an_acknowledgement_may_say_more_than_its_version_knows() {
+fn an_acknowledgement_of_3_1_1_may_have_a_reason_code() {
     let unknown = Ack::with_reason(id(0x0102), ReasonCode::PACKET_ID_NOT_FOUND);
-    // The embedded broker's answer to a PUBREL that comes again after its PUBCOMP was lost.
+    // The embedded broker's answer to a PUBREL that is repeated after its PUBCOMP was lost.
     let bytes = b"\x70\x04\x01\x02\x92\x00";
     case(&BOTH, bytes, &Incoming::PubComp(unknown.clone()));
     case(V311, b"\x70\x03\x01\x02\x92", &Incoming::PubComp(unknown));
@@ -212,18 +216,18 @@ fn ping_disconnect_and_auth() {
     case(&BOTH, b"\xd0\x00", &Incoming::PingResp);
     let disconnect = |reason, properties| Incoming::Disconnect(Disconnect { reason, properties });
     case(V5, b"\xe0\x00", &disconnect(ReasonCode::SUCCESS, None));
-    // What mosquitto sends, and rumqttc's decoder swallows.
+    // mosquitto sends this, and rumqttc's decoder drops it.
     let taken_over = disconnect(ReasonCode::SESSION_TAKEN_OVER, None);
     case(V5, b"\xe0\x01\x8e", &taken_over);
     case(V5, b"\xe0\x02\x8e\x00", &taken_over);
-    let words = disconnect(
+    let with_properties = disconnect(
         ReasonCode(0x9d),
         Some(Box::new(Properties {
             server_reference: Some("s".into()),
             ..Properties::default()
         })),
     );
-    case(V5, b"\xe0\x06\x9d\x04\x1c\x00\x01s", &words);
+    case(V5, b"\xe0\x06\x9d\x04\x1c\x00\x01s", &with_properties);
     let auth = |reason, properties| Incoming::Auth(Auth { reason, properties });
     case(V5, b"\xf0\x00", &auth(ReasonCode::SUCCESS, None));
     let step = Properties {
@@ -276,7 +280,7 @@ fn input_byte_by_byte_gives_the_same_packets() {
 }
 
 #[test]
-fn a_header_that_promises_much_costs_little() {
+fn a_header_with_a_large_length_allocates_little() {
     let mut buffer = BytesMut::from(&b"\x30\xff\xff\xff\x7f\x00"[..]);
     assert_eq!(codec(Protocol::V5).decode(&mut buffer), Ok(None));
     assert!(buffer.capacity() < 128 * 1024, "{}", buffer.capacity());

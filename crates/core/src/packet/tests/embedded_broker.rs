@@ -1,6 +1,6 @@
-//! Our codec compared with a second one, the embedded broker's: every kind of packet, both ways, and
-//! random bytes. Each codec's packets become a text with the name, the fields, and the properties by
-//! their identifiers; the texts must be equal.
+//! Our codec compared with a second one, the embedded broker's: every kind of packet, both ways,
+//! and random bytes. Each codec's packets become a text with the name, the fields, and the
+//! properties by their identifiers; the texts must be equal.
 
 mod ours;
 mod random;
@@ -57,7 +57,7 @@ fn both_codecs_read_a_broker_s_packets_alike() {
 
 /// Bytes that both accept mean the same to both. Bytes that only one accepts are known differences.
 #[test]
-fn any_bytes_mean_the_same_to_both_codecs() {
+fn both_codecs_read_random_bytes_alike() {
     let mut rng = StdRng::seed_from_u64(13);
     let mut both = 0;
     for round in 0..60_000 {
@@ -89,8 +89,8 @@ fn any_bytes_mean_the_same_to_both_codecs() {
                 assert_eq!(ours(&packet), second, "{bytes:02x?}");
                 both += 1;
             }
-            // Ours accepts reason codes that the standard doesn't list; the session checks the method
-            // of AUTH.
+            // Ours accepts reason codes that the standard doesn't list; the session checks the
+            // method of AUTH.
             (Ok(Some(_)), Err(why)) if buffer.is_empty() => {
                 let known = why.contains("eason code") || why.contains("Authentication method");
                 assert!(known, "we alone take {bytes:02x?}: {why}");

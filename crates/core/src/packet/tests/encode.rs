@@ -1,4 +1,4 @@
-//! Every packet that we send, byte by byte.
+//! Every packet that a client sends, byte by byte.
 
 use super::*;
 
@@ -229,13 +229,13 @@ fn acknowledgements() {
         }
         case(Protocol::V311, &failure, &[first, 2, 1, 2]);
         case(Protocol::V5, &failure, &[first, 4, 1, 2, 0x92, 0]);
-        let words = make(Ack {
+        let with_properties = make(Ack {
             properties: Some(Box::new(all_properties())),
             ..Ack::success(id(258))
         });
         case(
             Protocol::V5,
-            &words,
+            &with_properties,
             &frame(
                 first,
                 b"\x01\x02\x00\x12\x1f\x00\x01w\x26\x00\x01a\x00\x011\x26\x00\x01a\x00\x012",
@@ -318,9 +318,9 @@ fn subscribe_and_unsubscribe_with_properties() {
     );
 }
 
-/// Only CONNECT has another form than on 3.1.1.
+/// Only CONNECT differs from 3.1.1.
 #[test]
-fn on_mqtt_3_1_all_else_is_3_1_1_s() {
+fn other_packets_of_mqtt_3_1_equal_those_of_3_1_1() {
     let filters = vec![TopicFilter::new("a").unwrap()];
     let list = vec![Subscription::new(filters[0].clone(), QoS::AtLeastOnce)];
     for packet in [
@@ -353,7 +353,7 @@ fn ping_and_disconnect() {
     }
     case(Protocol::V311, &reason, b"\xe0\x00");
     case(Protocol::V5, &reason, b"\xe0\x01\x81");
-    let words = disconnect(
+    let with_properties = disconnect(
         ReasonCode::SUCCESS,
         Some(Box::new(Properties {
             session_expiry_interval: Some(0),
@@ -362,7 +362,7 @@ fn ping_and_disconnect() {
     );
     case(
         Protocol::V5,
-        &words,
+        &with_properties,
         b"\xe0\x07\x00\x05\x11\x00\x00\x00\x00",
     );
 }

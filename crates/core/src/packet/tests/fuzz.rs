@@ -1,4 +1,5 @@
-//! Random and mutated frames: no panic, no endless loop, and the same answer however they come.
+//! Random and mutated frames: no panic, no endless loop, and the same result in whatever pieces
+//! they arrive.
 
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
@@ -40,7 +41,7 @@ fn seeds(protocol: Protocol) -> Vec<Vec<u8>> {
     seeds
 }
 
-/// Decodes all there is. Whatever comes, the buffer only shrinks, and an end is reached.
+/// Decodes all bytes. The buffer only shrinks, so the loop ends.
 fn decode_all(protocol: Protocol, bytes: &[u8]) -> (Vec<Incoming>, Result<usize, DecodeError>) {
     let mut buffer = BytesMut::from(bytes);
     let mut packets = Vec::new();

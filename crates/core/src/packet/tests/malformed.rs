@@ -34,7 +34,7 @@ fn allowed(protocol: Protocol, first: u8) -> bool {
 }
 
 #[test]
-fn every_other_first_byte_is_refused_before_the_rest_has_come() {
+fn every_other_first_byte_is_refused_before_the_rest_arrives() {
     for protocol in BOTH {
         for first in 0..=255 {
             let result = codec(protocol).decode(&mut BytesMut::from(&[first][..]));
@@ -61,9 +61,9 @@ fn flags_and_types_have_their_reasons() {
     protocol_error(V311, b"\xe0", "a packet that only clients send");
 }
 
-/// An answer to our CONNECT that is not MQTT at all.
+/// An answer to CONNECT that is not MQTT.
 #[test]
-fn another_protocol_is_found_out_at_its_first_byte() {
+fn another_protocol_is_detected_by_its_first_byte() {
     malformed(&BOTH, b"HTTP/1.1 400", "reserved flags are set");
     malformed(&BOTH, b"SSH-2.0-x", "reserved flags are set");
     protocol_error(&BOTH, b"\x15\x03\x01", "a packet that only clients send");
@@ -77,7 +77,7 @@ fn a_remaining_length_of_five_bytes() {
 }
 
 #[test]
-fn a_packet_larger_than_we_take_is_refused_by_its_header() {
+fn a_packet_that_is_too_large_is_refused_by_its_header() {
     let codec = Codec::new(Protocol::V5, 100);
     let mut buffer = BytesMut::from(&b"\x30\x63"[..]);
     assert_eq!(
@@ -95,7 +95,7 @@ fn a_packet_larger_than_we_take_is_refused_by_its_header() {
     );
 }
 
-/// A whole frame that ends in the middle of a field is not one that needs more bytes.
+/// A complete frame that ends in the middle of a field is malformed, not incomplete.
 #[test]
 fn every_packet_cut_short_within_its_frame_is_malformed() {
     let whole: [(Protocol, u8, &[u8]); 9] = [

@@ -2,12 +2,12 @@
 
 use super::*;
 
-/// A property: its id, a value, and the same on the wire.
+/// A property: its identifier, a value, and the value's bytes.
 struct Known {
     id: u8,
     set: fn(&mut Properties),
     wire: &'static [u8],
-    /// The packets it may stand in, by first byte; `WILL` for the will's part of CONNECT.
+    /// The packets that may have it, by first byte; `WILL` for the will's part of CONNECT.
     packets: &'static [u8],
 }
 
@@ -80,7 +80,7 @@ fn everything() -> Properties {
     all
 }
 
-/// A packet of the client with all properties there are, and the bytes before and after its own.
+/// A packet of the client with all properties, and the bytes before and after them.
 fn outgoing(packet: u8) -> (Outgoing, Vec<u8>, &'static [u8]) {
     let all = Some(Box::new(everything()));
     let ack = Ack {
@@ -124,7 +124,7 @@ fn outgoing(packet: u8) -> (Outgoing, Vec<u8>, &'static [u8]) {
     }
 }
 
-/// The properties of a packet as the standard wants them, their length first.
+/// The bytes of a packet's properties, their length first.
 fn expected(packet: u8) -> Vec<u8> {
     let fields: Vec<u8> = ALL
         .iter()
@@ -138,7 +138,7 @@ fn expected(packet: u8) -> Vec<u8> {
 }
 
 #[test]
-fn each_packet_of_the_client_carries_the_properties_that_belong_to_it_and_no_others() {
+fn each_packet_of_the_client_has_only_its_own_properties() {
     for packet in [
         PUBLISH,
         PUBACK,
@@ -181,8 +181,8 @@ fn each_packet_of_the_client_carries_the_properties_that_belong_to_it_and_no_oth
     assert_eq!(bytes, frame(0x10, &body.concat()));
 }
 
-/// What a packet of the broker says in its properties.
-fn told(packet: Incoming) -> Option<Box<Properties>> {
+/// The properties of a packet of the broker.
+fn properties_of(packet: Incoming) -> Option<Box<Properties>> {
     match packet {
         Incoming::ConnAck(ack) => ack.properties,
         Incoming::Publish(publish) => publish.properties,
@@ -198,7 +198,7 @@ fn told(packet: Incoming) -> Option<Box<Properties>> {
 }
 
 #[test]
-fn each_property_is_told_in_the_packets_that_it_belongs_to_and_refused_in_the_others() {
+fn each_property_is_accepted_only_in_its_own_packets() {
     let codec = Codec::new(Protocol::V5, 1_000);
     for (packet, before, after) in [
         (CONNACK, &b"\0\0"[..], &b""[..]),
@@ -222,7 +222,7 @@ fn each_property_is_told_in_the_packets_that_it_belongs_to_and_refused_in_the_ot
                 let decoded = decoded.expect(&name).expect(&name);
                 let mut expected = Properties::default();
                 (known.set)(&mut expected);
-                assert_eq!(told(decoded).as_deref(), Some(&expected), "{name}");
+                assert_eq!(properties_of(decoded).as_deref(), Some(&expected), "{name}");
             } else {
                 assert!(matches!(decoded, Err(DecodeError::Malformed(_))), "{name}");
             }
@@ -230,9 +230,9 @@ fn each_property_is_told_in_the_packets_that_it_belongs_to_and_refused_in_the_ot
     }
 }
 
-/// All that may stand once [MQTT-2.2.2-2 and the sections of each].
+/// The properties that may appear only once [MQTT-2.2.2-2 and the sections of each].
 #[test]
-fn a_property_that_stands_twice_is_a_protocol_error() {
+fn a_repeated_property_is_a_protocol_error() {
     let codec = Codec::new(Protocol::V5, 1_000);
     for known in ALL {
         let (before, after) = match known.packets {

@@ -1,4 +1,4 @@
-//! Our codec beside rumqttc's, where that one is right.
+//! Our codec compared with rumqttc's, where that one is right.
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -77,7 +77,7 @@ fn ack(rng: &mut StdRng, reasons: &[u8]) -> Ack {
         id(rng.random_range(1..=u16::MAX)),
         ReasonCode(reasons[rng.random_range(0..reasons.len())]),
     );
-    // Its encoder writes properties that are there and empty as such, ours leaves them out.
+    // Its encoder writes empty properties, ours leaves them out.
     if rng.random() {
         ack.properties = Some(Box::new(Properties {
             reason_string: Some(text(rng)),
@@ -89,7 +89,7 @@ fn ack(rng: &mut StdRng, reasons: &[u8]) -> Ack {
 }
 
 #[test]
-fn what_we_write_rumqttc_reads_and_writes_the_same() {
+fn rumqttc_reads_our_packets_and_writes_the_same_bytes() {
     let mut rng = StdRng::seed_from_u64(1);
     for _ in 0..3_000 {
         let received = [0, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99];
@@ -114,8 +114,8 @@ fn what_we_write_rumqttc_reads_and_writes_the_same() {
         for protocol in BOTH {
             let ours = encode(protocol, &packet);
             let theirs = round_trip(protocol, &ours);
-            // It keeps the order of properties that it reads, not ours: compared as a whole where
-            // there are none, by what is read from it otherwise.
+            // It has its own order of properties: without properties the bytes are compared,
+            // otherwise the decoded packets.
             match (&packet, theirs) {
                 (_, Err(error)) => panic!("{error}: {packet:?}"),
                 (Outgoing::Publish(_), Ok(theirs)) => {
@@ -134,7 +134,7 @@ fn what_we_write_rumqttc_reads_and_writes_the_same() {
 }
 
 #[test]
-fn a_publish_that_rumqttc_writes_we_read() {
+fn our_codec_reads_rumqttc_s_publish() {
     let mut rng = StdRng::seed_from_u64(2);
     for _ in 0..3_000 {
         let wanted = message(&mut rng);
@@ -179,14 +179,14 @@ fn a_publish_that_rumqttc_writes_we_read() {
 }
 
 #[test]
-fn what_a_broker_of_rumqttc_s_would_send_we_read() {
+fn our_codec_reads_rumqttc_s_broker_packets() {
     let mut rng = StdRng::seed_from_u64(3);
     for _ in 0..500 {
         let number = rng.random_range(1..=u16::MAX);
-        let words = text(&mut rng);
+        let reason_string = text(&mut rng);
         let user = user_properties(&mut rng);
         let properties = Some(Box::new(Properties {
-            reason_string: Some(words.clone()),
+            reason_string: Some(reason_string.clone()),
             user_properties: user.clone(),
             ..Properties::default()
         }));
@@ -198,7 +198,7 @@ fn what_a_broker_of_rumqttc_s_would_send_we_read() {
                 theirs5::SubscribeReasonCode::NotAuthorized,
             ],
             properties: Some(theirs5::SubAckProperties {
-                reason_string: Some(words.clone()),
+                reason_string: Some(reason_string.clone()),
                 user_properties: user.clone(),
             }),
         }
@@ -219,7 +219,7 @@ fn what_a_broker_of_rumqttc_s_would_send_we_read() {
                 theirs5::UnsubAckReason::NoSubscriptionExisted,
             ],
             properties: Some(theirs5::UnsubAckProperties {
-                reason_string: Some(words.clone()),
+                reason_string: Some(reason_string.clone()),
                 user_properties: user,
             }),
         }
@@ -255,7 +255,7 @@ fn what_a_broker_of_rumqttc_s_would_send_we_read() {
 }
 
 #[test]
-fn a_connect_of_ours_is_read_by_rumqttc_as_it_was_meant() {
+fn rumqttc_reads_our_connect() {
     let connect = Connect {
         client_id: "client".into(),
         clean_start: false,

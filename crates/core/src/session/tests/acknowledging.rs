@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn the_broker_s_words_about_a_message_are_told() {
+fn reason_and_properties_of_the_broker_s_answer_are_reported() {
     for qos in [1, 2] {
         let mut bench = Bench::online(v5());
         bench.publish(qos, "1");
@@ -24,7 +24,7 @@ fn the_broker_s_words_about_a_message_are_told() {
             ..
         }) = bench.session.poll_event()
         else {
-            panic!("not told");
+            panic!("not reported");
         };
         assert_eq!(
             error.to_string(),
@@ -49,7 +49,7 @@ fn the_broker_s_words_about_a_message_are_told() {
             ..
         }) = bench.session.poll_event()
         else {
-            panic!("not told");
+            panic!("not reported");
         };
         assert_eq!(reason.0, if qos == 1 { 0x10 } else { 0 });
         assert_eq!(properties, Some(Box::new(user())));
@@ -64,7 +64,7 @@ fn ack_of(bench: &mut Bench) -> Ack {
 }
 
 #[test]
-fn a_message_is_acknowledged_with_reason_and_properties_in_its_turn() {
+fn acknowledgements_with_reason_and_properties_keep_the_order() {
     let mut bench = Bench::online(manual(v5()));
     let first = bench.arrival(1, 1, "1");
     let second = bench.arrival(1, 2, "2");
@@ -84,7 +84,7 @@ fn a_message_is_acknowledged_with_reason_and_properties_in_its_turn() {
 }
 
 #[test]
-fn a_refused_qos_2_message_is_over_and_its_id_stands_for_the_next() {
+fn refusing_a_qos_2_message_frees_its_packet_identifier() {
     let mut bench = Bench::online(manual(ClientConfig {
         receive_maximum: 1,
         ..v5()
@@ -102,23 +102,23 @@ fn a_refused_qos_2_message_is_over_and_its_id_stands_for_the_next() {
 }
 
 #[test]
-fn an_acknowledgement_that_is_too_large_goes_without_its_words() {
+fn an_acknowledgement_that_is_too_large_is_sent_without_properties() {
     let mut bench = Bench::offline(manual(v5()));
     bench.connect_given(Properties {
         maximum_packet_size: Some(20),
         ..Properties::default()
     });
     let token = bench.arrival(1, 1, "1");
-    let words = text(&"x".repeat(20));
+    let properties = text(&"x".repeat(20));
     let reason = ReasonCode(0x80);
     bench
         .session
-        .ack(AckRequest::new(&token, reason, Some(words)).unwrap());
+        .ack(AckRequest::new(&token, reason, Some(properties)).unwrap());
     assert_eq!(ack_of(&mut bench), Ack::with_reason(id(1), reason));
 }
 
 #[test]
-fn only_the_codes_of_an_acknowledgement_are_taken_and_3_1_1_knows_success_only() {
+fn only_reason_codes_of_puback_are_accepted_and_mqtt_3_1_1_sends_none() {
     let mut bench = Bench::online(manual(v5()));
     let token = bench.arrival(1, 1, "1");
     config_error(
@@ -133,7 +133,7 @@ fn only_the_codes_of_an_acknowledgement_are_taken_and_3_1_1_knows_success_only()
 }
 
 #[test]
-fn who_acknowledges_can_change() {
+fn manual_acknowledgement_can_be_switched() {
     let mut bench = Bench::online(v5());
     bench.session.set_manual_ack(true);
     let token = bench.arrival(1, 1, "1");

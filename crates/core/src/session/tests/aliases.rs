@@ -10,7 +10,7 @@ fn aliased(maximum: u16) -> Bench {
 }
 
 #[test]
-fn topics_get_aliases_as_far_as_the_broker_takes_them() {
+fn topics_get_as_many_aliases_as_the_broker_accepts() {
     let mut bench = aliased(1);
     for topic in ["aaaa", "aaaa", "bbbb", "aaaa", "t"] {
         bench.session.publish(named(1, topic), false).unwrap();
@@ -29,7 +29,7 @@ fn topics_get_aliases_as_far_as_the_broker_takes_them() {
 }
 
 #[test]
-fn without_the_broker_s_leave_there_are_none() {
+fn without_a_topic_alias_maximum_there_are_no_aliases() {
     for mut bench in [
         Bench::online(v5()),
         aliased(0),
@@ -86,7 +86,7 @@ fn an_alias_makes_no_packet_too_large() {
 }
 
 #[test]
-fn an_aliased_message_counts_and_is_told_like_any_other() {
+fn a_message_with_an_alias_counts_and_is_reported_like_others() {
     let mut bench = aliased(5);
     let id = bench.session.publish(named(0, "aaaa"), true).unwrap();
     assert_eq!(bench.session.publishing.unsent_bytes, 10);

@@ -1,4 +1,4 @@
-//! Enhanced authentication (MQTT 5 §4.12), and what the four acknowledgements say beyond success.
+//! Enhanced authentication (MQTT 5 §4.12), and acknowledgements that say more than success.
 
 use super::*;
 
@@ -23,7 +23,7 @@ fn data(text: &'static str) -> Properties {
     clippy::unnecessary_wraps,
     reason = "it stands where there may be none"
 )]
-fn words(text: &str) -> Option<Box<Properties>> {
+fn reason_string(text: &str) -> Option<Box<Properties>> {
     Some(Box::new(Properties {
         reason_string: Some(text.into()),
         ..Properties::default()
@@ -48,7 +48,7 @@ fn next_auth(bench: &mut Bench) -> (u8, Properties) {
 }
 
 #[test]
-fn connect_offers_a_method_and_auth_goes_on_with_it_before_all_that_waits() {
+fn auth_is_sent_before_the_packets_that_wait_for_connack() {
     let mut bench = Bench::offline(v5_with("SCRAM"));
     bench.session.open(bench.now);
     match bench.session.poll_transmit(bench.now) {
@@ -76,10 +76,10 @@ fn connect_offers_a_method_and_auth_goes_on_with_it_before_all_that_waits() {
 }
 
 #[test]
-fn a_client_authenticates_again_when_it_wants_to() {
+fn a_client_can_authenticate_again() {
     let mut bench = Bench::offline(v5_with("SCRAM"));
     bench.connect_with(accepted_with("SCRAM")).unwrap();
-    // Nobody has asked yet.
+    // No re-authentication was asked for yet.
     assert!(bench.handle(auth(0x18, Some("SCRAM"))).is_err());
     bench.session.reauthenticate(data("again")).unwrap();
     assert_eq!(next_auth(&mut bench).0, 0x19);
@@ -88,7 +88,7 @@ fn a_client_authenticates_again_when_it_wants_to() {
     assert_eq!(next_auth(&mut bench).0, 0x18);
     bench.handle(auth(0, Some("SCRAM"))).unwrap();
     assert_eq!(bench.events(), ["auth 0x18", "auth 0x00"]);
-    // That was the end of it; with the connection it is over too.
+    // It has ended. It also ends with the connection.
     assert!(bench.handle(auth(0, Some("SCRAM"))).is_err());
     bench.session.reauthenticate(data("again")).unwrap();
     bench.lose();
@@ -97,7 +97,7 @@ fn a_client_authenticates_again_when_it_wants_to() {
 }
 
 #[test]
-fn connack_accepts_with_the_method_that_connect_offered() {
+fn connack_must_name_the_method_of_connect() {
     for (ours, theirs) in [
         (Some("SCRAM"), None),
         (None, Some("SCRAM")),
@@ -117,15 +117,15 @@ fn connack_accepts_with_the_method_that_connect_offered() {
 }
 
 #[test]
-fn words_that_were_not_wanted_end_the_connection() {
+fn unwanted_problem_information_ends_the_connection() {
     let ack = Ack {
-        properties: words("because"),
+        properties: reason_string("because"),
         ..Ack::success(id(1))
     };
     let answer = SubscribeAck {
         id: id(1),
         reasons: vec![ReasonCode::SUCCESS],
-        properties: words("because"),
+        properties: reason_string("because"),
     };
     for packet in [
         Incoming::PubAck(ack.clone()),
@@ -173,7 +173,7 @@ fn auth_with_another_method_or_reason_is_a_protocol_error() {
 }
 
 #[test]
-fn without_a_method_or_a_connection_there_is_no_auth() {
+fn auth_needs_a_method_and_a_connection() {
     let mut bench = Bench::offline(v5_with("SCRAM"));
     let text = |result: Result<(), Error>| result.unwrap_err().to_string();
     assert_eq!(
@@ -202,7 +202,7 @@ fn without_a_method_or_a_connection_there_is_no_auth() {
 }
 
 #[test]
-fn a_refusal_tells_all_that_connack_says() {
+fn a_refusal_has_the_properties_of_connack() {
     let mut bench = Bench::offline(v5());
     bench.session.open(bench.now);
     bench.sent();
@@ -231,21 +231,21 @@ fn a_refusal_tells_all_that_connack_says() {
 }
 
 #[test]
-fn what_the_broker_adds_to_pubrec_and_pubcomp_is_told_with_the_message_s_end() {
+fn properties_of_pubrec_and_pubcomp_are_reported_with_the_message_s_end() {
     let mut bench = Bench::online(v5());
     bench.publish(2, "a");
     bench.publish(2, "b");
     bench.sent();
     let pubrec = Ack {
-        properties: words("nobody listens"),
+        properties: reason_string("nobody listens"),
         ..Ack::with_reason(id(1), ReasonCode(0x10))
     };
     bench.handle(Incoming::PubRec(pubrec.clone())).unwrap();
     bench.pubrec(2);
-    // It is known on the next connection too.
+    // It is kept for the next connection.
     bench.reconnect(true);
     let pubcomp = Ack {
-        properties: words("done"),
+        properties: reason_string("done"),
         ..Ack::success(id(1))
     };
     bench.handle(Incoming::PubComp(pubcomp)).unwrap();
@@ -257,7 +257,7 @@ fn what_the_broker_adds_to_pubrec_and_pubcomp_is_told_with_the_message_s_end() {
             ..
         }) => {
             assert_eq!(reason, ReasonCode::SUCCESS);
-            assert_eq!(properties, words("done"));
+            assert_eq!(properties, reason_string("done"));
             assert_eq!(told.as_deref(), Some(&pubrec));
         }
         other => panic!("{other:?}"),
@@ -276,7 +276,7 @@ fn what_the_broker_adds_to_pubrec_and_pubcomp_is_told_with_the_message_s_end() {
 }
 
 #[test]
-fn what_the_broker_adds_to_pubrel_is_told_also_where_acknowledging_is_automatic() {
+fn properties_of_pubrel_are_reported_with_automatic_acknowledgement_too() {
     for config in [v5(), manual(v5())] {
         let is_manual = config.manual_ack;
         let mut bench = Bench::online(config);
@@ -289,7 +289,7 @@ fn what_the_broker_adds_to_pubrel_is_told_also_where_acknowledging_is_automatic(
         bench.session.ack(&token);
         assert_eq!(bench.sent(), ["PUBREC #7"]);
         let pubrel = Ack {
-            properties: words("here you are"),
+            properties: reason_string("here you are"),
             ..Ack::success(id(7))
         };
         bench.handle(Incoming::PubRel(pubrel)).unwrap();
@@ -299,19 +299,19 @@ fn what_the_broker_adds_to_pubrel_is_told_also_where_acknowledging_is_automatic(
         else {
             panic!("it is told");
         };
-        assert_eq!(properties, words("here you are"));
+        assert_eq!(properties, reason_string("here you are"));
         if is_manual {
             assert_eq!(bench.sent(), NOTHING);
-            let reply = *words("thanks").unwrap();
+            let reply = *reason_string("thanks").unwrap();
             bench
                 .session
                 .release(ReleaseRequest::new(&token, reply).unwrap());
             match bench.session.poll_transmit(bench.now) {
-                Some(Outgoing::PubComp(ack)) => assert_eq!(ack.properties, words("thanks")),
+                Some(Outgoing::PubComp(ack)) => assert_eq!(ack.properties, reason_string("thanks")),
                 other => panic!("{other:?}"),
             }
         } else {
-            // The PUBCOMP has gone by itself, once.
+            // PUBCOMP was sent automatically, once.
             bench.session.release(&token);
             assert_eq!(bench.sent(), ["PUBCOMP #7"]);
         }
@@ -319,12 +319,12 @@ fn what_the_broker_adds_to_pubrel_is_told_also_where_acknowledging_is_automatic(
 }
 
 #[test]
-fn pubrel_carries_what_the_configuration_says_as_far_as_the_broker_takes_it() {
+fn pubrel_has_the_configured_properties_if_the_broker_accepts_the_size() {
     let config = ClientConfig {
-        release_properties: words("go on").map(|properties| *properties),
+        release_properties: reason_string("go on").map(|properties| *properties),
         ..v5()
     };
-    for (maximum, expected) in [(100, words("go on")), (10, None)] {
+    for (maximum, expected) in [(100, reason_string("go on")), (10, None)] {
         let mut bench = Bench::offline(config.clone());
         bench.connect_given(Properties {
             maximum_packet_size: Some(maximum),
@@ -341,14 +341,14 @@ fn pubrel_carries_what_the_configuration_says_as_far_as_the_broker_takes_it() {
         bench.lose();
         bench.connect_given(Properties::default());
         match bench.session.poll_transmit(bench.now) {
-            Some(Outgoing::PubRel(ack)) => assert_eq!(ack.properties, words("go on")),
+            Some(Outgoing::PubRel(ack)) => assert_eq!(ack.properties, reason_string("go on")),
             other => panic!("{other:?}"),
         }
     }
 }
 
 #[test]
-fn auth_is_a_protocol_error_whenever_it_comes() {
+fn auth_without_a_method_is_a_protocol_error() {
     let mut connecting = Bench::offline(v5());
     connecting.session.open(connecting.now);
     connecting.sent();

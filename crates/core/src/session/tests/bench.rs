@@ -34,8 +34,7 @@ impl Bench {
         bench
     }
 
-    /// Connects; what it sends besides CONNECT, and tells besides `connected`, is left to be asked
-    /// for.
+    /// Connects, and takes CONNECT and `connected`. Other packets and events stay in the output.
     pub(super) fn connect(&mut self, session_present: bool) {
         self.connect_with(connack(session_present)).unwrap();
     }
@@ -58,7 +57,7 @@ impl Bench {
         .unwrap();
     }
 
-    /// Loses the connection; the event of that is taken.
+    /// Loses the connection, and takes the events.
     pub(super) fn lose(&mut self) {
         self.session.close(Err(Error::Closed));
         assert_eq!(
@@ -118,7 +117,7 @@ impl Bench {
         self.handle(Incoming::Publish(publish))
     }
 
-    /// Receives a message that is told as one, and returns its token.
+    /// Receives a message, and returns its token.
     pub(super) fn arrival(&mut self, qos: u8, number: u16, payload: &str) -> AckToken {
         self.receive(publish(qos, number, payload)).unwrap();
         match self.session.poll_event() {
@@ -127,7 +126,7 @@ impl Bench {
         }
     }
 
-    /// Receives a PUBREL that is told, and returns its token.
+    /// Receives a PUBREL, and returns its token.
     pub(super) fn released(&mut self, number: u16) -> ReleaseToken {
         self.pubrel(number);
         match self.session.poll_event() {
@@ -136,7 +135,7 @@ impl Bench {
         }
     }
 
-    /// Lets time pass, and does what is due then.
+    /// Advances the clock, and does what is due.
     pub(super) fn advance(&mut self, seconds: u64) -> Result<(), Error> {
         self.now += Duration::from_secs(seconds);
         self.session.tick(self.now)
@@ -156,7 +155,7 @@ impl Bench {
             .collect()
     }
 
-    /// Takes all events and acknowledges what came with them, as a connection does.
+    /// Takes all events and acknowledges the messages, as a connection does.
     pub(super) fn events_acknowledged(&mut self) -> Vec<String> {
         let events = self.events();
         self.session.acknowledge_taken();

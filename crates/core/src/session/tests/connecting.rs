@@ -28,7 +28,7 @@ fn connect_carries_the_configuration() {
 }
 
 #[test]
-fn clean_session_off_on_mqtt_5_keeps_the_session_for_ever() {
+fn clean_session_off_on_mqtt_5_never_expires_the_session() {
     let properties = connect_packet(v5()).properties;
     assert_eq!(properties.session_expiry_interval, Some(u32::MAX));
     assert_eq!(properties.receive_maximum, Some(2_000));
@@ -52,7 +52,7 @@ fn clean_session_off_on_mqtt_5_keeps_the_session_for_ever() {
 }
 
 #[test]
-fn connack_tells_whether_the_session_is_there() {
+fn connack_says_whether_the_session_is_present() {
     let mut bench = Bench::offline(v311());
     for present in [false, true] {
         bench.session.open(bench.now);
@@ -68,7 +68,7 @@ fn connack_tells_whether_the_session_is_there() {
 }
 
 #[test]
-fn a_refusal_is_told_with_its_code_and_ends_the_connection() {
+fn a_refusal_is_reported_with_its_code_and_ends_the_connection() {
     for (config, code, meaning) in [
         (v311(), 1, "unacceptable protocol version"),
         (v311(), 2, "client id rejected"),
@@ -99,7 +99,7 @@ fn a_refusal_is_told_with_its_code_and_ends_the_connection() {
 }
 
 #[test]
-fn a_session_after_a_clean_start_is_the_broker_s_fault() {
+fn a_session_after_a_clean_start_is_a_protocol_error() {
     let mut bench = Bench::offline(ClientConfig {
         clean_session: true,
         ..v5()
@@ -113,7 +113,7 @@ fn a_session_after_a_clean_start_is_the_broker_s_fault() {
 }
 
 #[test]
-fn nothing_else_may_come_before_connack() {
+fn no_other_packet_may_arrive_before_connack() {
     for packet in [
         Incoming::PingResp,
         Incoming::Publish(publish(0, 0, "1")),
@@ -132,7 +132,7 @@ fn nothing_else_may_come_before_connack() {
 }
 
 #[test]
-fn a_disconnect_instead_of_connack_says_why() {
+fn a_disconnect_instead_of_connack_is_reported_with_its_reason() {
     let mut bench = Bench::offline(v5());
     bench.session.open(bench.now);
     let error = bench.handle(server_disconnect(0x89)).unwrap_err();
@@ -143,13 +143,13 @@ fn a_disconnect_instead_of_connack_says_why() {
 }
 
 #[test]
-fn a_second_connack_is_the_broker_s_fault() {
+fn a_second_connack_is_a_protocol_error() {
     let mut bench = Bench::online(v311());
     assert!(bench.handle(Incoming::ConnAck(connack(false))).is_err());
 }
 
 #[test]
-fn the_broker_s_disconnect_is_told_with_its_reason() {
+fn the_broker_s_disconnect_is_reported_with_its_reason() {
     let mut bench = Bench::online(v5());
     let error = bench.handle(server_disconnect(0x8e)).unwrap_err();
     assert_eq!(error.rc(), 0x8e);
@@ -172,13 +172,13 @@ fn server_disconnect(reason: u8) -> Incoming {
 }
 
 #[test]
-fn authentication_that_was_not_asked_for_ends_the_connection() {
+fn authentication_without_a_method_ends_the_connection() {
     let mut bench = Bench::online(v5());
     assert!(bench.handle(auth(0x18, None)).is_err());
 }
 
 #[test]
-fn a_broker_that_doesn_t_answer_is_given_up_in_time() {
+fn a_broker_that_does_not_answer_connect_is_given_up() {
     let mut bench = Bench::offline(v311());
     bench.session.open(bench.now);
     assert_eq!(
@@ -190,7 +190,7 @@ fn a_broker_that_doesn_t_answer_is_given_up_in_time() {
 }
 
 #[test]
-fn an_endless_time_to_connect_is_no_overflow() {
+fn a_huge_connect_timeout_does_not_overflow() {
     let mut bench = Bench::offline(ClientConfig {
         connect_timeout: Duration::MAX,
         ..v311()
@@ -200,7 +200,7 @@ fn an_endless_time_to_connect_is_no_overflow() {
 }
 
 #[test]
-fn the_id_that_the_broker_gives_is_used_from_then_on() {
+fn an_assigned_client_identifier_is_used_from_then_on() {
     let mut bench = Bench::offline(v5());
     bench.connect_given(Properties {
         assigned_client_identifier: Some("given".into()),
@@ -216,7 +216,7 @@ fn the_id_that_the_broker_gives_is_used_from_then_on() {
 }
 
 #[test]
-fn what_the_last_connection_left_to_send_is_not_sent_on_the_next() {
+fn packets_of_a_lost_connection_are_not_sent_on_the_next() {
     let mut bench = Bench::online(v311());
     bench.publish(0, "1");
     bench

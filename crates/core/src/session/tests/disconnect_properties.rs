@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn goodbye(bench: &mut Bench) -> Disconnect {
+fn disconnect_packet(bench: &mut Bench) -> Disconnect {
     match bench.session.poll_transmit(bench.now) {
         Some(Outgoing::Disconnect(disconnect)) => disconnect,
         other => panic!("{other:?}"),
@@ -10,24 +10,24 @@ fn goodbye(bench: &mut Bench) -> Disconnect {
 }
 
 #[test]
-fn the_application_s_last_words_are_sent_once() {
+fn reason_and_properties_of_disconnect_are_sent_once() {
     let mut bench = Bench::online(v5());
-    let words = Properties {
+    let properties = Properties {
         session_expiry_interval: Some(9),
-        server_reference: Some("not ours to say".into()),
+        server_reference: Some("only brokers send this".into()),
         ..text("bye")
     };
     let reason = ReasonCode::DISCONNECT_WITH_WILL;
     assert!(
         bench
             .session
-            .disconnect(DisconnectRequest::from(reason).with_properties(words))
+            .disconnect(DisconnectRequest::from(reason).with_properties(properties))
             .unwrap()
     );
-    // What the connection does when it finds that it is to end changes nothing.
+    // The connection calls it again when it finds that it must end: nothing changes.
     assert!(bench.session.disconnect_normally());
     assert_eq!(
-        goodbye(&mut bench),
+        disconnect_packet(&mut bench),
         Disconnect {
             reason,
             properties: Some(Box::new(Properties {
@@ -45,7 +45,7 @@ fn the_application_s_last_words_are_sent_once() {
 }
 
 #[test]
-fn last_words_that_the_broker_would_not_take_are_left_out_or_refused() {
+fn disconnect_properties_that_the_broker_would_not_accept_are_left_out_or_refused() {
     let mut bench = given(Properties {
         maximum_packet_size: Some(20),
         ..Properties::default()
@@ -55,15 +55,15 @@ fn last_words_that_the_broker_would_not_take_are_left_out_or_refused() {
         "a client does not disconnect with `session taken over`",
     );
     assert!(!bench.session.is_ending());
-    let words = Properties {
+    let properties = Properties {
         session_expiry_interval: Some(0),
         ..text(&"x".repeat(20))
     };
     bench
         .session
-        .disconnect(DisconnectRequest::from(ReasonCode::SUCCESS).with_properties(words))
+        .disconnect(DisconnectRequest::from(ReasonCode::SUCCESS).with_properties(properties))
         .unwrap();
-    let sent = goodbye(&mut bench).properties.unwrap();
+    let sent = disconnect_packet(&mut bench).properties.unwrap();
     assert_eq!(sent.reason_string, None);
     assert_eq!(sent.session_expiry_interval, Some(0));
 
@@ -71,29 +71,29 @@ fn last_words_that_the_broker_would_not_take_are_left_out_or_refused() {
         clean_session: true,
         ..v5()
     });
-    let words = Properties {
+    let properties = Properties {
         session_expiry_interval: Some(1),
         ..Properties::default()
     };
     config_error(
         bench
             .session
-            .disconnect(DisconnectRequest::from(ReasonCode::SUCCESS).with_properties(words)),
+            .disconnect(DisconnectRequest::from(ReasonCode::SUCCESS).with_properties(properties)),
         "the session ends with the connection, as CONNECT said: DISCONNECT can't keep it",
     );
 }
 
 #[test]
-fn the_broker_s_last_words_are_told() {
+fn properties_of_the_broker_s_disconnect_are_reported() {
     let mut bench = Bench::online(v5());
-    let words = Properties {
+    let properties = Properties {
         server_reference: Some("other:1883".into()),
         ..text("moved")
     };
     let error = bench
         .handle(Incoming::Disconnect(Disconnect {
             reason: ReasonCode(0x9d),
-            properties: Some(Box::new(words.clone())),
+            properties: Some(Box::new(properties.clone())),
         }))
         .unwrap_err();
     assert_eq!(
@@ -101,7 +101,10 @@ fn the_broker_s_last_words_are_told() {
         "the broker ended the connection: server moved (moved)"
     );
     match error {
-        Error::ServerDisconnect { properties, .. } => assert_eq!(*properties.unwrap(), words),
+        Error::ServerDisconnect {
+            properties: reported,
+            ..
+        } => assert_eq!(*reported.unwrap(), properties),
         other => panic!("{other:?}"),
     }
 }

@@ -41,7 +41,7 @@ pub(super) fn id(id: u16) -> PacketId {
     PacketId::new(id).expect("not 0")
 }
 
-/// A message that [`publish`] makes, as an earlier process has noted it.
+/// A held message that [`publish`] makes, as an earlier process has stored it.
 pub(super) fn held(number: u16, payload: &str) -> (PacketId, u64) {
     (id(number), message(2, payload).fingerprint())
 }
@@ -68,7 +68,7 @@ pub(super) fn auth(reason: u8, method: Option<&str>) -> Incoming {
     })
 }
 
-/// A PUBLISH from the broker to topic `t`; with QoS 0 the id is left out.
+/// A PUBLISH from the broker to topic `t`; with QoS 0 `number` is ignored.
 pub(super) fn publish(qos: u8, number: u16, payload: &str) -> Publish {
     Publish {
         topic: Some(TopicName::new("t").unwrap()),

@@ -1,10 +1,10 @@
-//! A broker that sends anything at any time: the session neither panics nor hoards.
+//! A broker that sends anything at any time: the session doesn't panic, and its memory is bounded.
 
 use super::*;
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
 
-/// Any packet; ids are few, so that they meet.
+/// A random packet. Packet identifiers are few, so that they collide.
 fn any_packet(rng: &mut StdRng) -> Incoming {
     let ack = |rng: &mut StdRng| {
         let reason = [0, 0, 0, 0x10, 0x80, 0x92, 0x97][rng.random_range(0..7)];
@@ -47,8 +47,8 @@ fn any_packet(rng: &mut StdRng) -> Incoming {
     }
 }
 
-/// One session with everything that its owner and the broker can do, in any order.
-fn life(seed: u64, config: ClientConfig) {
+/// One session, with random calls of its owner and random packets of the broker.
+fn random_run(seed: u64, config: ClientConfig) {
     let mut rng = StdRng::seed_from_u64(seed);
     let mut bench = Bench::offline(ClientConfig {
         max_inflight: 3,
@@ -112,7 +112,8 @@ fn life(seed: u64, config: ClientConfig) {
                 Event::Received { token, .. } => acks.extend(token),
                 Event::Released { token, .. } => releases.push(token),
                 Event::Published { result, .. } => {
-                    // Tracked messages with QoS 0 are told too, and only they are closed on.
+                    // Only tracked messages with QoS 0 end with the connection; they are not
+                    // counted.
                     let closed =
                         matches!(result, Err(Error::Closed | Error::ServerDisconnect { .. }));
                     finished += i32::from(!closed);
@@ -137,17 +138,18 @@ fn life(seed: u64, config: ClientConfig) {
 }
 
 #[test]
-fn any_order_of_events_leaves_a_session_that_counts_right() {
+fn counts_are_right_after_any_order_of_events() {
     for seed in 0..500 {
-        life(seed, v311());
-        life(seed, v5());
-        life(seed, manual(v5()));
+        random_run(seed, v311());
+        random_run(seed, v5());
+        random_run(seed, manual(v5()));
     }
 }
 
-/// Whatever is cut, in both directions: what the application gets of QoS 2 is each message once.
+/// The connection breaks after any packet of either direction; the application gets each message
+/// once.
 #[test]
-fn qos_2_arrives_exactly_once_over_any_cut_of_a_session_that_is_kept() {
+fn qos_2_arrives_exactly_once_wherever_the_connection_breaks() {
     for seed in 0..300 {
         let mut rng = StdRng::seed_from_u64(seed);
         let mut publisher = Bench::offline(ClientConfig {
@@ -193,7 +195,7 @@ fn qos_2_arrives_exactly_once_over_any_cut_of_a_session_that_is_kept() {
     }
 }
 
-/// Passes on packets as a broker between the two would, as long as the connection holds.
+/// Delivers packets as a broker between the two would, until the connection breaks.
 fn relay(from: &mut Bench, to: &mut Bench, left: &mut u32) {
     while *left > 0
         && let Some(packet) = from.session.poll_transmit(from.now)

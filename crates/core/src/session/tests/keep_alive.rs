@@ -1,9 +1,9 @@
-//! Pings, and the broker that doesn't answer them.
+//! Keep alive: pings, and brokers that don't answer them.
 
 use super::*;
 
 #[test]
-fn a_ping_is_sent_when_nothing_else_was_for_the_keep_alive() {
+fn a_ping_is_sent_after_a_keep_alive_without_packets() {
     let mut bench = Bench::online(v311());
     bench.advance(59).unwrap();
     assert_eq!(bench.sent(), NOTHING);
@@ -17,7 +17,7 @@ fn a_ping_is_sent_when_nothing_else_was_for_the_keep_alive() {
 }
 
 #[test]
-fn a_broker_that_answers_no_ping_is_given_up() {
+fn a_broker_that_does_not_answer_a_ping_is_given_up() {
     let mut bench = Bench::online(v311());
     bench.advance(60).unwrap();
     bench.sent();
@@ -26,7 +26,7 @@ fn a_broker_that_answers_no_ping_is_given_up() {
 }
 
 #[test]
-fn who_only_publishes_still_asks_whether_the_broker_lives() {
+fn a_client_that_only_publishes_pings() {
     let mut bench = Bench::online(v311());
     for _ in 0..6 {
         bench.advance(10).unwrap();
@@ -37,7 +37,7 @@ fn who_only_publishes_still_asks_whether_the_broker_lives() {
 }
 
 #[test]
-fn who_only_receives_still_shows_that_it_lives() {
+fn a_client_that_only_receives_pings() {
     let mut bench = Bench::online(v311());
     for _ in 0..6 {
         bench.advance(10).unwrap();
@@ -47,7 +47,7 @@ fn who_only_receives_still_shows_that_it_lives() {
 }
 
 #[test]
-fn any_packet_is_an_answer() {
+fn any_packet_answers_a_ping() {
     let mut bench = Bench::online(v311());
     bench.advance(60).unwrap();
     bench.sent();
@@ -58,7 +58,7 @@ fn any_packet_is_an_answer() {
 }
 
 #[test]
-fn the_broker_s_keep_alive_counts() {
+fn the_broker_s_keep_alive_replaces_the_client_s() {
     let mut bench = Bench::offline(v5());
     bench.connect_given(Properties {
         server_keep_alive: Some(5),
@@ -66,14 +66,14 @@ fn the_broker_s_keep_alive_counts() {
     });
     bench.advance(5).unwrap();
     assert_eq!(bench.sent(), ["PINGREQ"]);
-    // For its connection only.
+    // Only for its connection.
     bench.reconnect(true);
     bench.advance(59).unwrap();
     assert_eq!(bench.sent(), NOTHING);
 }
 
 #[test]
-fn zero_turns_it_off() {
+fn a_keep_alive_of_zero_sends_no_pings() {
     let mut bench = Bench::online(ClientConfig {
         keep_alive: Duration::ZERO,
         ..v311()
@@ -89,9 +89,9 @@ fn zero_turns_it_off() {
     assert_eq!(bench.session.deadline(), None);
 }
 
-/// The broker would end the connection of a client that is silent for half as long again.
+/// The broker ends the connection of a client that is silent for one and a half keep alives.
 #[test]
-fn who_does_not_read_goes_on_pinging_and_gives_nobody_up() {
+fn a_client_that_does_not_read_pings_and_does_not_give_up_the_broker() {
     let mut bench = Bench::online(v311());
     bench.session.set_reading(false, bench.now);
     for _ in 0..5 {
@@ -104,7 +104,7 @@ fn who_does_not_read_goes_on_pinging_and_gives_nobody_up() {
 }
 
 #[test]
-fn after_a_pause_the_broker_has_its_whole_time_to_answer() {
+fn after_a_pause_in_reading_the_broker_has_a_whole_keep_alive_to_answer() {
     let mut bench = Bench::online(v311());
     bench.advance(60).unwrap();
     bench.session.set_reading(false, bench.now);
@@ -115,7 +115,7 @@ fn after_a_pause_the_broker_has_its_whole_time_to_answer() {
 }
 
 #[test]
-fn without_a_connection_nothing_is_due() {
+fn without_a_connection_there_is_no_deadline() {
     let mut bench = Bench::online(v311());
     bench.lose();
     assert_eq!(bench.session.deadline(), None);

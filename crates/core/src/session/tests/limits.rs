@@ -1,4 +1,4 @@
-//! What CONNACK forbids, and what no broker would take.
+//! Messages and requests that CONNACK forbids, or that no broker accepts.
 
 use super::*;
 
@@ -53,7 +53,7 @@ fn the_broker_s_maximum_packet_size() {
 }
 
 #[test]
-fn what_was_accepted_before_the_limit_was_known_is_given_up_and_told() {
+fn messages_accepted_before_the_limit_was_known_are_given_up_and_reported() {
     let mut bench = Bench::offline(v5());
     bench.publish(2, "a");
     bench.publish(1, "b");
@@ -83,7 +83,7 @@ fn limits_end_with_their_connection() {
 }
 
 #[test]
-fn a_packet_that_the_protocol_has_no_length_for_is_refused() {
+fn a_packet_beyond_the_protocol_s_maximum_is_refused() {
     let payload = bytes::Bytes::from(vec![0; 268_435_450]);
     let huge = Message::new(TopicName::new("topic").unwrap(), payload).with_qos(QoS::AtLeastOnce);
     for mut bench in [Bench::online(v311()), Bench::offline(v311())] {
@@ -94,7 +94,7 @@ fn a_packet_that_the_protocol_has_no_length_for_is_refused() {
     }
 }
 
-/// The broker would end the connection, and the message be sent again, for ever.
+/// Otherwise the broker would end the connection, and the message would be sent again for ever.
 #[test]
 fn properties_that_would_end_the_connection_are_refused() {
     let long = "x".repeat(65_536);
@@ -137,7 +137,7 @@ fn properties_that_would_end_the_connection_are_refused() {
 }
 
 #[test]
-fn the_topic_alias_of_a_received_message_is_not_sent_on() {
+fn the_topic_alias_of_a_received_message_is_not_forwarded() {
     let mut bench = Bench::online(v5());
     let received = Message {
         properties: Some(Box::new(Properties {

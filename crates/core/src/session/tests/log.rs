@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn the_log_tells_each_packet_once_it_is_asked_for() {
+fn the_log_reports_each_packet_if_it_is_on() {
     let mut bench = Bench::offline(v5());
     bench.session.set_logging(true);
     bench.session.open(bench.now);

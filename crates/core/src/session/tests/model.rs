@@ -39,7 +39,7 @@ fn run(setup: &Setup, steps: &[Step]) {
 }
 
 #[test]
-fn whatever_happens_the_session_keeps_its_promises() {
+fn random_runs_keep_the_session_s_promises() {
     let asked = std::env::var("IOT_MODEL_CASES").ok();
     let cases = asked.as_ref().map(|cases| cases.parse().expect("a number"));
     let config = ProptestConfig {
@@ -49,7 +49,7 @@ fn whatever_happens_the_session_keeps_its_promises() {
         ..ProptestConfig::default()
     };
     let rng = match asked {
-        // The same cases every time, where nobody looks for new ones.
+        // By default the same cases every time.
         None => TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]),
         Some(_) => TestRng::from_seed(RngAlgorithm::ChaCha, &rand::random::<[u8; 32]>()),
     };

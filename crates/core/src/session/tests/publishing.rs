@@ -1,9 +1,9 @@
-//! Messages on their way to the broker.
+//! Messages to the broker.
 
 use super::*;
 
 #[test]
-fn qos_0_is_sent_once_without_an_id() {
+fn qos_0_is_sent_once_without_a_packet_identifier() {
     let mut bench = Bench::online(v311());
     assert_eq!(bench.publish(0, "1"), None);
     assert_eq!(bench.sent(), ["PUBLISH q0 t=1"]);
@@ -12,7 +12,7 @@ fn qos_0_is_sent_once_without_an_id() {
 }
 
 #[test]
-fn qos_0_that_is_tracked_is_told_when_it_has_left_and_its_id_stays_here() {
+fn tracked_qos_0_is_reported_when_sent_and_its_identifier_is_not_sent() {
     let mut bench = Bench::online(v311());
     let id = bench.session.publish(message(0, "1"), true).unwrap();
     let Some(Outgoing::Publish(sent)) = bench.session.poll_transmit(bench.now) else {
@@ -31,7 +31,7 @@ fn qos_0_that_is_tracked_is_told_when_it_has_left_and_its_id_stays_here() {
 }
 
 #[test]
-fn qos_0_that_is_tracked_is_given_up_when_the_connection_is_lost_before() {
+fn tracked_qos_0_is_given_up_when_the_connection_is_lost() {
     let mut bench = Bench::online(v311());
     bench.session.publish(message(0, "1"), true).unwrap();
     bench.session.close(Err(Error::Closed));
@@ -62,7 +62,7 @@ fn qos_0_that_is_published_after_connect_is_sent_after_connack() {
 }
 
 #[test]
-fn qos_0_that_is_published_after_connect_is_given_up_where_connack_forbids_it() {
+fn qos_0_that_is_published_after_connect_is_given_up_if_connack_forbids_it() {
     let mut bench = Bench::offline(v5());
     bench.session.open(bench.now);
     let retained = message(0, "1").with_retain(true);
@@ -96,7 +96,7 @@ fn qos_0_that_is_published_before_connack_is_sent_before_a_disconnect() {
 }
 
 #[test]
-fn qos_1_is_done_with_its_puback() {
+fn puback_finishes_qos_1() {
     let mut bench = Bench::online(v311());
     assert_eq!(bench.publish(1, "1"), Some(1));
     assert_eq!(bench.sent(), ["PUBLISH q1 #1 t=1"]);
@@ -109,7 +109,7 @@ fn qos_1_is_done_with_its_puback() {
 }
 
 #[test]
-fn qos_2_is_done_with_its_pubcomp() {
+fn pubcomp_finishes_qos_2() {
     let mut bench = Bench::online(v311());
     bench.publish(2, "1");
     assert_eq!(bench.sent(), ["PUBLISH q2 #1 t=1"]);
@@ -138,7 +138,7 @@ fn answers_of_the_other_qos_finish_nothing() {
 }
 
 #[test]
-fn what_is_accepted_offline_is_sent_after_connack_in_order() {
+fn messages_accepted_offline_are_sent_after_connack_in_order() {
     let mut bench = Bench::offline(v311());
     bench.publish(1, "a");
     bench.publish(2, "b");
@@ -181,7 +181,7 @@ fn a_resumed_session_sends_again_with_dup_in_the_original_order() {
 }
 
 #[test]
-fn a_lost_session_sends_all_as_new_a_message_with_its_pubrec_too() {
+fn after_a_lost_session_all_messages_are_sent_as_new() {
     let mut bench = Bench::online(v311());
     bench.publish(1, "a");
     bench.publish(2, "b");
@@ -217,7 +217,7 @@ fn nothing_is_forgotten_over_many_connections() {
 }
 
 #[test]
-fn no_more_than_max_inflight_are_under_way() {
+fn no_more_than_max_inflight_messages_are_in_flight() {
     let mut bench = Bench::online(ClientConfig {
         max_inflight: 2,
         ..v311()
@@ -231,7 +231,7 @@ fn no_more_than_max_inflight_are_under_way() {
 }
 
 #[test]
-fn qos_2_is_under_way_until_its_pubcomp() {
+fn qos_2_is_in_flight_until_pubcomp() {
     let mut bench = Bench::online(ClientConfig {
         max_inflight: 1,
         ..v311()
@@ -260,7 +260,7 @@ fn the_broker_s_receive_maximum_lowers_the_window_for_its_connection() {
 }
 
 #[test]
-fn the_window_counts_anew_on_each_connection() {
+fn the_window_starts_empty_on_each_connection() {
     let mut bench = Bench::online(ClientConfig {
         max_inflight: 3,
         ..v311()
@@ -282,7 +282,7 @@ fn the_window_counts_anew_on_each_connection() {
 }
 
 #[test]
-fn a_puback_for_what_was_not_sent_on_this_connection_is_no_answer() {
+fn a_puback_for_a_message_not_sent_on_this_connection_is_ignored() {
     let mut bench = Bench::online(ClientConfig {
         max_inflight: 1,
         ..v311()
@@ -294,9 +294,10 @@ fn a_puback_for_what_was_not_sent_on_this_connection_is_no_answer() {
     assert_eq!(bench.session.unacknowledged(), 2);
 }
 
-/// Answered with "not found" the broker would forget the id, and take the message a second time.
+/// After the answer "not found" the broker would forget the packet identifier, and accept the
+/// message a second time.
 #[test]
-fn a_pubrec_counts_for_a_message_of_the_session_that_is_not_sent_again_yet() {
+fn a_pubrec_counts_for_a_message_that_is_not_sent_again_yet() {
     let mut bench = Bench::online(ClientConfig {
         max_inflight: 2,
         ..v5()
@@ -319,7 +320,7 @@ fn a_pubrec_counts_for_a_message_of_the_session_that_is_not_sent_again_yet() {
 }
 
 #[test]
-fn a_pubrec_that_nobody_waits_for_is_answered() {
+fn an_unexpected_pubrec_is_answered() {
     let mut bench = Bench::online(v5());
     bench.pubrec(9);
     assert_eq!(bench.sent(), ["PUBREL #9 packet identifier not found"]);
@@ -341,7 +342,7 @@ fn a_second_pubrec_is_answered_with_a_second_pubrel() {
 }
 
 #[test]
-fn a_puback_with_a_failure_gives_the_message_up() {
+fn a_puback_with_a_failure_ends_the_message() {
     let mut bench = Bench::online(v5());
     bench.publish(1, "1");
     let refusal = Ack::with_reason(id(1), ReasonCode(0x97));
@@ -353,7 +354,7 @@ fn a_puback_with_a_failure_gives_the_message_up() {
 }
 
 #[test]
-fn a_puback_with_another_success_is_one() {
+fn a_puback_with_another_success_code_is_a_success() {
     let mut bench = Bench::online(v5());
     bench.publish(1, "1");
     let nobody = Ack::with_reason(id(1), ReasonCode(0x10));
@@ -362,7 +363,7 @@ fn a_puback_with_another_success_is_one() {
 }
 
 #[test]
-fn a_pubrec_with_a_failure_gives_the_message_up_without_a_pubrel() {
+fn a_pubrec_with_a_failure_ends_the_message_without_a_pubrel() {
     let mut bench = Bench::online(ClientConfig {
         max_inflight: 1,
         ..v5()
@@ -379,7 +380,7 @@ fn a_pubrec_with_a_failure_gives_the_message_up_without_a_pubrel() {
 }
 
 #[test]
-fn a_pubrec_with_a_failure_ends_no_message_that_doesn_t_wait_for_one() {
+fn an_unexpected_pubrec_with_a_failure_ends_no_message() {
     let mut bench = Bench::online(v5());
     bench.publish(1, "qos 1");
     bench.publish(2, "released");
@@ -394,7 +395,7 @@ fn a_pubrec_with_a_failure_ends_no_message_that_doesn_t_wait_for_one() {
 }
 
 #[test]
-fn a_pubcomp_of_a_broker_that_has_forgotten_the_id_is_the_end_too() {
+fn a_pubcomp_with_identifier_not_found_finishes_the_message() {
     let mut bench = Bench::online(v5());
     bench.publish(2, "1");
     bench.pubrec(1);
@@ -404,7 +405,7 @@ fn a_pubcomp_of_a_broker_that_has_forgotten_the_id_is_the_end_too() {
 }
 
 #[test]
-fn an_id_is_not_used_again_before_its_message_is_done() {
+fn a_packet_identifier_is_not_reused_before_its_message_is_finished() {
     let mut bench = Bench::online(v311());
     assert_eq!(bench.publish(1, "slow"), Some(1));
     let mut last = 0;
@@ -416,9 +417,9 @@ fn an_id_is_not_used_again_before_its_message_is_done() {
     assert_eq!(last, 2);
 }
 
-/// The places of what is done were kept behind an unanswered message once, for ever.
+/// The slots of finished messages after it must be freed.
 #[test]
-fn one_message_that_is_never_acknowledged_makes_nothing_grow() {
+fn a_message_that_is_never_acknowledged_does_not_make_memory_grow() {
     let mut bench = Bench::online(v311());
     bench.publish(1, "stuck");
     for _ in 0..10_000 {

@@ -1,4 +1,4 @@
-//! How much is accepted, and when there is room again.
+//! How many messages are accepted, and when the queue has room again.
 
 use super::*;
 
@@ -34,7 +34,7 @@ fn no_more_bytes_than_max_queued_bytes_are_accepted() {
     assert!(bench.try_publish(message(1, &thirty)).is_err());
     bench.connect(false);
     bench.sent();
-    // The broker has the second one, but may lose it with the session: it is kept to its end.
+    // The broker has the second one, but may lose it with the session: it is kept until PUBCOMP.
     bench.pubrec(2);
     assert!(bench.try_publish(message(1, &thirty)).is_err());
     bench.pubcomp(2);
@@ -42,7 +42,7 @@ fn no_more_bytes_than_max_queued_bytes_are_accepted() {
 }
 
 #[test]
-fn one_message_alone_may_be_larger() {
+fn a_single_message_may_exceed_max_queued_bytes() {
     let mut bench = Bench::online(ClientConfig {
         max_queued_bytes: 100,
         ..v311()
@@ -56,7 +56,7 @@ fn one_message_alone_may_be_larger() {
 }
 
 #[test]
-fn qos_0_that_is_not_written_is_bounded_too() {
+fn unsent_qos_0_is_bounded() {
     let mut bench = Bench::online(v311());
     let chunk = "x".repeat(300_000);
     for _ in 0..3 {
@@ -86,9 +86,9 @@ fn a_lost_connection_makes_room_for_qos_0() {
     );
 }
 
-/// A publisher that waits for room waited for ever, for ids that were already free.
+/// Otherwise a publisher would wait for ever although packet identifiers are free.
 #[test]
-fn ids_that_are_free_again_are_told() {
+fn free_packet_identifiers_are_reported_as_writable() {
     let mut bench = Bench::online(v311());
     let mut ids = Vec::new();
     let error = loop {
@@ -106,7 +106,7 @@ fn ids_that_are_free_again_are_told() {
 }
 
 #[test]
-fn nothing_is_told_to_who_was_not_refused() {
+fn without_a_refusal_writable_is_not_reported() {
     let mut bench = Bench::online(ClientConfig {
         max_queued: 2,
         ..v311()
@@ -118,7 +118,7 @@ fn nothing_is_told_to_who_was_not_refused() {
 }
 
 #[test]
-fn limits_that_are_raised_are_used_at_once() {
+fn raised_limits_apply_at_once() {
     let config = ClientConfig {
         max_inflight: 1,
         max_queued: 2,

@@ -1,9 +1,9 @@
-//! Messages on their way from the broker, up to their acknowledgement.
+//! Messages from the broker, up to their acknowledgement.
 
 use super::*;
 
 #[test]
-fn qos_0_is_told_and_not_acknowledged() {
+fn qos_0_is_reported_and_not_acknowledged() {
     let mut bench = Bench::online(v311());
     bench.receive(publish(0, 0, "1")).unwrap();
     assert_eq!(bench.events_acknowledged(), ["message q0 t=1"]);
@@ -11,7 +11,7 @@ fn qos_0_is_told_and_not_acknowledged() {
 }
 
 #[test]
-fn what_is_told_is_acknowledged_by_itself_afterwards() {
+fn reported_messages_are_acknowledged_automatically_afterwards() {
     let mut bench = Bench::online(v311());
     bench.receive(publish(1, 7, "a")).unwrap();
     bench.receive(publish(2, 8, "b")).unwrap();
@@ -69,7 +69,7 @@ fn a_token_of_an_earlier_connection_sends_nothing_for_qos_1() {
 }
 
 #[test]
-fn what_was_taken_before_the_connection_was_lost_is_not_acknowledged_after() {
+fn messages_of_a_lost_connection_are_not_acknowledged_on_the_next() {
     let mut bench = Bench::online(v311());
     bench.receive(publish(1, 1, "a")).unwrap();
     bench.events();
@@ -81,7 +81,7 @@ fn what_was_taken_before_the_connection_was_lost_is_not_acknowledged_after() {
 }
 
 #[test]
-fn qos_1_that_comes_again_is_told_again() {
+fn qos_1_that_arrives_again_is_reported_again() {
     let mut bench = Bench::online(v311());
     bench.receive(publish(1, 1, "a")).unwrap();
     bench.reconnect(true);
@@ -95,7 +95,7 @@ fn qos_1_that_comes_again_is_told_again() {
 }
 
 #[test]
-fn qos_2_that_comes_again_after_its_ack_is_acknowledged_at_once() {
+fn qos_2_that_arrives_again_after_its_ack_is_acknowledged_at_once() {
     let mut bench = Bench::online(manual(v311()));
     let token = bench.arrival(2, 5, "a");
     bench.session.ack(&token);
@@ -107,7 +107,7 @@ fn qos_2_that_comes_again_after_its_ack_is_acknowledged_at_once() {
 }
 
 #[test]
-fn qos_2_that_comes_again_before_its_ack_waits_for_it() {
+fn qos_2_that_arrives_again_before_its_ack_waits_for_it() {
     let mut bench = Bench::online(manual(v311()));
     let token = bench.arrival(2, 5, "a");
     bench.reconnect(true);
@@ -144,7 +144,7 @@ fn a_duplicate_keeps_its_place_among_the_acknowledgements() {
 }
 
 #[test]
-fn qos_2_that_comes_again_on_the_same_connection_is_acknowledged_once_more() {
+fn qos_2_that_arrives_again_on_the_same_connection_is_acknowledged_once_more() {
     let mut bench = Bench::online(v311());
     bench.receive(publish(2, 5, "a")).unwrap();
     bench.receive(publish(2, 5, "a")).unwrap();
@@ -159,7 +159,7 @@ fn qos_2_that_comes_again_on_the_same_connection_is_acknowledged_once_more() {
 }
 
 #[test]
-fn duplicates_behind_a_withheld_acknowledgement_do_not_pile_up() {
+fn duplicates_behind_a_missing_acknowledgement_do_not_accumulate() {
     let mut bench = Bench::online(ClientConfig {
         receive_maximum: 2,
         ..manual(v5())
@@ -175,7 +175,7 @@ fn duplicates_behind_a_withheld_acknowledgement_do_not_pile_up() {
 }
 
 #[test]
-fn after_its_release_the_id_stands_for_a_new_message() {
+fn after_its_release_a_packet_identifier_means_a_new_message() {
     let mut bench = Bench::online(v311());
     for payload in ["a", "b"] {
         bench.receive(publish(2, 5, payload)).unwrap();
@@ -189,7 +189,7 @@ fn after_its_release_the_id_stands_for_a_new_message() {
 }
 
 #[test]
-fn a_lost_session_forgets_what_was_held() {
+fn a_lost_session_forgets_held_identifiers() {
     let mut bench = Bench::online(manual(v311()));
     let old = bench.arrival(2, 5, "a");
     bench.reconnect(false);
@@ -214,7 +214,7 @@ fn ids_held_from_an_earlier_process_make_duplicates() {
 }
 
 #[test]
-fn another_message_under_a_held_id_is_new() {
+fn another_message_with_a_held_identifier_is_new() {
     let mut bench = Bench::offline(manual(v311()));
     bench.session.hold([held(5, "a")]);
     bench.connect(true);
@@ -230,7 +230,7 @@ fn another_message_under_a_held_id_is_new() {
 }
 
 #[test]
-fn another_message_under_a_held_id_of_this_connection_is_new_and_holds_up_nothing() {
+fn another_message_with_a_held_identifier_of_this_connection_does_not_block_others() {
     let mut bench = Bench::online(manual(v5()));
     bench.arrival(2, 5, "a");
     let second = bench.arrival(2, 5, "b");
@@ -241,7 +241,7 @@ fn another_message_under_a_held_id_of_this_connection_is_new_and_holds_up_nothin
 }
 
 #[test]
-fn qos_1_comes_again_for_certain_only_where_its_puback_never_left() {
+fn qos_1_is_certainly_again_only_if_its_puback_was_never_sent() {
     let mut bench = Bench::online(manual(v311()));
     let acked = bench.arrival(1, 1, "a");
     bench.arrival(1, 2, "b");
@@ -249,20 +249,20 @@ fn qos_1_comes_again_for_certain_only_where_its_puback_never_left() {
     let late = bench.arrival(1, 4, "d");
     bench.session.ack(&acked);
     bench.lose();
-    // Nothing that is said now leaves.
+    // Nothing is sent any more.
     bench.session.ack(&late);
     bench.connect(true);
     assert!(!bench.arrival(1, 1, "a").is_again());
     assert!(bench.arrival(1, 2, "b").is_again());
-    // The broker has rolled back, and uses the id for something else.
+    // The broker has lost its newest state, and uses the packet identifier for another message.
     assert!(!bench.arrival(1, 3, "x").is_again());
     assert!(bench.arrival(1, 4, "d").is_again());
-    // Later ones under these ids are new.
+    // Later messages with these packet identifiers are new.
     assert!(!bench.arrival(1, 2, "b").is_again());
 }
 
 #[test]
-fn qos_1_that_is_lost_twice_still_comes_again() {
+fn qos_1_that_is_lost_twice_is_still_again() {
     let mut bench = Bench::online(manual(v311()));
     bench.arrival(1, 1, "a");
     bench.arrival(1, 2, "b");
@@ -284,7 +284,7 @@ fn ids_held_from_an_earlier_process_are_forgotten_with_the_session() {
 }
 
 #[test]
-fn more_unanswered_messages_than_packet_ids_end_the_connection() {
+fn more_unacknowledged_messages_than_packet_identifiers_end_the_connection() {
     let mut bench = Bench::online(manual(v5()));
     let first = bench.arrival(1, 1, "a");
     bench.arrival(2, 2, "b");
@@ -317,7 +317,7 @@ fn a_broker_that_exceeds_our_receive_maximum_is_served() {
 }
 
 #[test]
-fn a_topic_alias_stands_for_the_topic_that_it_came_with() {
+fn a_topic_alias_means_the_topic_that_it_came_with() {
     let mut bench = Bench::offline(ClientConfig {
         topic_alias_maximum: 2,
         ..v5()

@@ -1,8 +1,8 @@
-//! The second half of QoS 2 towards us: PUBREL and PUBCOMP.
+//! The second half of receiving QoS 2: PUBREL and PUBCOMP.
 
 use super::*;
 
-/// A session that has acknowledged message #5, up to where its PUBREL may come.
+/// A session that has acknowledged message #5; its PUBREL may arrive.
 fn acknowledged() -> Bench {
     let mut bench = Bench::online(manual(v5()));
     let token = bench.arrival(2, 5, "a");
@@ -22,7 +22,7 @@ fn with_manual_ack_the_application_releases() {
 }
 
 #[test]
-fn until_it_is_released_the_id_is_held() {
+fn a_packet_identifier_is_held_until_it_is_released() {
     let mut bench = acknowledged();
     bench.released(5);
     bench.reconnect(true);
@@ -31,7 +31,7 @@ fn until_it_is_released_the_id_is_held() {
 }
 
 #[test]
-fn a_pubrel_for_an_id_that_is_not_held_is_answered_at_once() {
+fn a_pubrel_for_an_identifier_that_is_not_held_is_answered_at_once() {
     for config in [v5(), manual(v5())] {
         let mut bench = Bench::online(config);
         bench.pubrel(9);
@@ -41,7 +41,7 @@ fn a_pubrel_for_an_id_that_is_not_held_is_answered_at_once() {
 }
 
 #[test]
-fn a_pubrel_that_comes_again_is_answered_once() {
+fn a_repeated_pubrel_is_answered_once() {
     let mut bench = acknowledged();
     let token = bench.released(5);
     bench.pubrel(5);
@@ -52,7 +52,7 @@ fn a_pubrel_that_comes_again_is_answered_once() {
 }
 
 #[test]
-fn a_release_of_an_earlier_connection_forgets_the_id_and_sends_nothing() {
+fn a_release_of_an_earlier_connection_sends_nothing() {
     let mut bench = acknowledged();
     let old = bench.released(5);
     bench.reconnect(true);
@@ -74,9 +74,9 @@ fn two_releases_of_one_message_on_two_connections_send_one_pubcomp() {
     assert_eq!(bench.sent(), ["PUBCOMP #5"]);
 }
 
-/// It would have made a duplicate of that message be taken as new.
+/// Otherwise a duplicate of that message would be taken for a new one.
 #[test]
-fn a_late_release_does_not_forget_the_next_message_under_the_same_id() {
+fn a_late_release_does_not_forget_the_next_message_with_the_same_identifier() {
     let mut bench = acknowledged();
     let old = bench.released(5);
     bench.reconnect(true);
@@ -90,7 +90,7 @@ fn a_late_release_does_not_forget_the_next_message_under_the_same_id() {
 }
 
 #[test]
-fn a_pubrel_before_our_pubrec_takes_its_place_out_of_the_order() {
+fn a_pubrel_before_pubrec_removes_the_message_from_the_order() {
     let mut bench = Bench::online(manual(v5()));
     let first = bench.arrival(2, 5, "a");
     let second = bench.arrival(1, 6, "b");

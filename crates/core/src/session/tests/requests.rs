@@ -16,7 +16,7 @@ fn answer(number: u16) -> SubscribeAck {
 }
 
 #[test]
-fn each_has_its_id_and_its_answer() {
+fn each_request_has_its_packet_identifier_and_its_answer() {
     let mut bench = Bench::online(v311());
     assert_eq!(subscribe(&mut bench, "a").unwrap(), id(1));
     assert_eq!(bench.session.unsubscribe(vec![filter("b")]).unwrap(), id(2));
@@ -27,7 +27,7 @@ fn each_has_its_id_and_its_answer() {
 }
 
 #[test]
-fn an_answer_of_the_other_kind_or_to_nothing_is_not_told() {
+fn an_unexpected_answer_is_not_reported() {
     let mut bench = Bench::online(v311());
     subscribe(&mut bench, "a").unwrap();
     bench.publish(1, "1");
@@ -41,7 +41,7 @@ fn an_answer_of_the_other_kind_or_to_nothing_is_not_told() {
 }
 
 #[test]
-fn they_need_a_connection_and_a_filter() {
+fn requests_need_a_connection_and_a_filter() {
     let mut bench = Bench::offline(v311());
     assert!(matches!(
         subscribe(&mut bench, "a"),
@@ -60,7 +60,7 @@ fn they_need_a_connection_and_a_filter() {
 }
 
 #[test]
-fn they_are_not_made_again_on_the_next_connection_and_their_ids_are_free() {
+fn requests_end_with_their_connection() {
     let mut bench = Bench::online(v311());
     bench.publish(1, "1");
     subscribe(&mut bench, "a").unwrap();
@@ -147,7 +147,7 @@ fn options_that_would_end_the_connection_are_refused() {
 }
 
 #[test]
-fn what_connack_rules_out_is_refused() {
+fn options_that_connack_rules_out_are_refused() {
     let mut bench = given(Properties {
         wildcard_subscription_available: Some(0),
         subscription_identifier_available: Some(0),
@@ -178,7 +178,7 @@ fn what_connack_rules_out_is_refused() {
 }
 
 #[test]
-fn the_limits_of_size_hold_for_properties_too() {
+fn the_maximum_packet_size_counts_properties() {
     let mut bench = given(Properties {
         maximum_packet_size: Some(20),
         ..Properties::default()

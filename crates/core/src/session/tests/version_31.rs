@@ -1,4 +1,4 @@
-//! MQTT 3.1: what differs from 3.1.1 is that nobody knows whether the session is there.
+//! MQTT 3.1. Unlike 3.1.1, the client doesn't know whether the broker has the session.
 
 use super::*;
 
@@ -10,14 +10,14 @@ fn clean() -> ClientConfig {
 }
 
 #[test]
-fn connack_tells_of_no_session_and_is_taken_after_a_clean_start() {
+fn connack_has_no_session_present_flag() {
     for config in [v31(), clean()] {
         Bench::online(config);
     }
 }
 
 #[test]
-fn what_waits_is_sent_again_as_it_may_have_come() {
+fn unacknowledged_messages_are_sent_again_with_dup() {
     let mut bench = Bench::online(v31());
     bench.publish(1, "1");
     bench.publish(2, "2");
@@ -29,7 +29,7 @@ fn what_waits_is_sent_again_as_it_may_have_come() {
     );
 }
 
-/// The broker may have lost the session, and the message with it: a PUBREL would end it unseen.
+/// The broker may have lost the session and the message: PUBREL would end the message undelivered.
 #[test]
 fn a_message_that_was_received_is_sent_again_before_it_is_released() {
     let mut bench = Bench::online(v31());
@@ -47,7 +47,7 @@ fn a_message_that_was_received_is_sent_again_before_it_is_released() {
 }
 
 #[test]
-fn a_clean_session_is_known_to_be_new() {
+fn a_clean_session_is_new() {
     let mut bench = Bench::online(clean());
     bench.publish(2, "1");
     bench.sent();
@@ -56,9 +56,9 @@ fn a_clean_session_is_known_to_be_new() {
     assert_eq!(bench.sent().last().unwrap(), "PUBLISH q2 #1 t=1");
 }
 
-/// The id may stand for a new message, which must not be lost.
+/// The packet identifier may mean a new message, which must not be lost.
 #[test]
-fn a_held_id_suppresses_nothing_across_a_reconnect() {
+fn a_held_identifier_does_not_survive_a_reconnect() {
     let mut bench = Bench::online(v31());
     bench.receive(publish(2, 7, "1")).unwrap();
     bench.receive(publish(2, 7, "1")).unwrap();
@@ -70,7 +70,7 @@ fn a_held_id_suppresses_nothing_across_a_reconnect() {
     bench.receive(publish(2, 7, "2")).unwrap();
     assert_eq!(bench.events_acknowledged(), ["message q2 #7 t=2"]);
     assert_eq!(bench.sent(), ["PUBREC #7"]);
-    // Nor do those of an earlier process.
+    // Identifiers of an earlier process don't either.
     let mut bench = Bench::offline(v31());
     bench.session.hold([held(7, "1")]);
     bench.connect(false);
@@ -79,7 +79,7 @@ fn a_held_id_suppresses_nothing_across_a_reconnect() {
 }
 
 #[test]
-fn a_release_of_what_is_not_held_is_answered() {
+fn a_pubrel_for_an_unknown_identifier_is_answered() {
     let mut bench = Bench::online(v31());
     bench.receive(publish(2, 7, "1")).unwrap();
     bench.events_acknowledged();

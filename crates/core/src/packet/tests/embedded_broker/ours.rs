@@ -233,7 +233,7 @@ fn our_properties(properties: Option<&Properties>, may_have: fn(u8) -> bool) -> 
     format!("{all:?}")
 }
 
-/// Whatever was read may be there.
+/// A received packet may have any property.
 fn any(_: u8) -> bool {
     true
 }

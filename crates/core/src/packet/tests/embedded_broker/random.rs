@@ -108,7 +108,7 @@ pub(super) fn outgoing(rng: &mut StdRng) -> Outgoing {
             reason: ReasonCode([0, 4, 0x80, 0x81, 0x82, 0x93, 0x94, 0x95][r.random_range(0..8)]),
             properties: with,
         }),
-        // The method is never missing: the session sees to that.
+        // The session always sets the method.
         9 => Outgoing::Auth(Auth {
             reason: ReasonCode([0x18, 0x19][r.random_range(0..2)]),
             properties: Some(Box::new(Properties {
@@ -125,7 +125,7 @@ pub(super) fn outgoing(rng: &mut StdRng) -> Outgoing {
     }
 }
 
-/// A property of theirs with a value at random, of one of these ids.
+/// Adds one of these properties, with a random value.
 fn their_property(rng: &mut StdRng, ids: &[u8], into: &mut Theirs) {
     use mqtt5_protocol::PropertyValueType as Type;
 
@@ -142,7 +142,7 @@ fn their_property(rng: &mut StdRng, ids: &[u8], into: &mut Theirs) {
         Type::Utf8String => PropertyValue::Utf8String(text(rng)),
         Type::Utf8StringPair => PropertyValue::Utf8StringPair(text(rng), text(rng)),
     };
-    // Refused where it stands already.
+    // It refuses a property that is set already.
     let _ = into.add(property, value);
 }
 

@@ -79,7 +79,8 @@ impl World {
                 let once = match message.qos {
                     QoS::AtMostOnce => true,
                     QoS::AtLeastOnce => false,
-                    // 3.1 doesn't tell whether the session is kept; what was refused may come again.
+                    // 3.1 doesn't say whether the session is kept; refused messages may arrive
+                    // again.
                     QoS::ExactlyOnce => {
                         self.setup.protocol != Protocol::V31
                             && !self.received.refused.contains(&number)
@@ -112,7 +113,7 @@ impl World {
                     .open
                     .get_mut(&id.get())
                     .and_then(VecDeque::pop_front);
-                let number = open.expect("a message's end is told once");
+                let number = open.expect("a message's end is reported once");
                 let taken = self.broker.taken.get(&number).copied().unwrap_or(0);
                 match &result {
                     Ok(_) => assert!(
@@ -145,7 +146,7 @@ impl World {
         }
     }
 
-    /// The program ends as a crash ends it, and starts again with what it has on disk.
+    /// The program crashes, and starts again with the packet identifiers on disk.
     pub(super) fn restart(&mut self) {
         if !self.setup.restarts {
             return;
@@ -157,7 +158,7 @@ impl World {
         self.received.tokens.clear();
         self.received.used_tokens.clear();
         self.received.releases.clear();
-        // What it had accepted and not on disk is gone with it.
+        // Accepted messages are lost with it.
         self.published
             .accepted
             .retain(|number, _| self.published.ends.contains_key(number));

@@ -15,8 +15,8 @@ struct State {
     queue: VecDeque<Offer>,
     /// In the order in which they were sent first.
     flying: Vec<Flight>,
-    /// Packet ids of QoS 2 messages of the client that are not released, with those that are
-    /// delivered only then.
+    /// Packet identifiers of QoS 2 messages of the client that are not released, with the messages
+    /// that are delivered only then.
     held: BTreeMap<u16, Option<u32>>,
 }
 
@@ -99,9 +99,9 @@ impl Broker {
         link.is_unknown = false;
     }
 
-    /// The network connection is lost; with `forget` the session too. So is a session that the client
-    /// doesn't know yet: the client would take the next CONNACK for that of the session before, and no
-    /// client can tell the difference.
+    /// The network connection is lost; with `forget` the session too. So is a session that the
+    /// client doesn't know yet: the client would take the next CONNACK for that of the session
+    /// before, and no client can tell the difference.
     pub(super) fn lost(&mut self, forget: bool) {
         let link = self.link.take();
         let clean = link.is_some_and(|link| link.clean || link.is_unknown);
@@ -325,7 +325,7 @@ impl Broker {
         let expected = link.unanswered.pop_front();
         assert_eq!(expected, Some((id, qos)), "an acknowledgement out of order");
         let at = state.flying.iter().position(|flight| flight.id == id);
-        let at = at.expect("what is not acknowledged is under way");
+        let at = at.expect("an unacknowledged message is in flight");
         if qos == 1 || ack.reason.is_error() {
             link.counted.remove(&id);
             state.flying.remove(at);

@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::protocol::Protocol;
 
 impl World {
-    /// Faults stop; everybody does what is left to do.
+    /// Faults stop, and all that waits is sent and answered.
     pub(super) fn drain(&mut self) {
         if self.session.is_ending() {
             self.lose(Ok(()), false);
@@ -16,7 +16,7 @@ impl World {
         for _ in 0..2 {
             self.connect(Limits::NONE);
             for round in 0.. {
-                assert!(round < 2_000, "it does not come to rest");
+                assert!(round < 2_000, "packets are sent without end");
                 self.send(100);
                 let busy = !self.link.to_broker.is_empty();
                 self.step(&Step::Reach(100));
@@ -48,10 +48,7 @@ impl World {
         assert_eq!(self.session.backlog(), 0);
         assert_eq!(self.wire.unknown, 0, "a PUBREC is not answered");
         assert!(self.broker.is_idle(), "the broker waits: {:?}", self.broker);
-        assert!(
-            !self.published.waits_for_room,
-            "nobody tells that there is room"
-        );
+        assert!(!self.published.waits_for_room, "writable is not reported");
         assert!(
             self.requests.open.is_empty(),
             "unanswered: {:?}",
@@ -59,12 +56,15 @@ impl World {
         );
         for (number, qos) in &self.published.accepted {
             let told = self.published.ends.get(number);
-            assert!(told.is_some(), "the end of message {number} is not told");
+            assert!(
+                told.is_some(),
+                "the end of message {number} is not reported"
+            );
             let taken = self.broker.taken.get(number).copied().unwrap_or(0);
             if *qos > 0 && told == Some(&true) {
                 assert!(taken > 0, "message {number} is lost");
             }
-            // In a kept session once. In a lost one it is sent anew; 3.1 doesn't tell.
+            // Once in a session; after a lost one it is sent again. 3.1 doesn't say which it is.
             if *qos == 2 && self.setup.protocol != Protocol::V31 {
                 let most = 1 + self.broker.sessions_lost;
                 assert!(taken <= most, "message {number} came {taken} times");

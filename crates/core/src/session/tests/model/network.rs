@@ -61,7 +61,7 @@ impl World {
         }
     }
 
-    /// What any packet must keep to, whatever the broker makes of it.
+    /// Rules that each packet of the client must keep.
     fn check(&mut self, packet: &Outgoing) {
         if !matches!(packet, Outgoing::Connect(_)) {
             let mut bytes = BytesMut::new();
@@ -99,8 +99,8 @@ impl World {
         }
     }
 
-    /// Whether the id is free though no answer came: the broker knows nothing of a QoS 1 message, so
-    /// its id may be used again once it is given up.
+    /// Whether the identifier is free although no answer arrived: the broker keeps no state of a
+    /// QoS 1 message, so its identifier may be reused once it is given up.
     fn was_given_up(&mut self, holder: Holder) -> bool {
         match holder {
             Holder::Message(old) if self.published.accepted.get(&old) == Some(&1) => {
@@ -141,7 +141,7 @@ impl World {
         if !self.session.is_connected() {
             return;
         }
-        // What is about to leave counts as sent.
+        // Packets in the output count as sent.
         let leaves = |id: u16| {
             let mut leaving = self.session.output.packets.iter();
             leaving.any(|packet| match packet {

@@ -24,7 +24,7 @@ pub(super) enum Step {
     Ack(usize),
     /// It refuses one (MQTT 5).
     Refuse(usize),
-    /// It acknowledges what it has acknowledged before.
+    /// It acknowledges a message again.
     AckAgain(usize),
     Release(usize),
     Manual(bool),
@@ -33,11 +33,11 @@ pub(super) enum Step {
     Disconnect,
     /// It restarts with the packet identifiers that it holds on disk.
     Restart,
-    /// So many packets leave for the broker.
+    /// So many packets are sent.
     Send(usize),
-    /// So many reach it.
+    /// So many reach the broker.
     Reach(usize),
-    /// So many of the broker's arrive.
+    /// So many packets of the broker arrive.
     Arrive(usize),
     /// Another client publishes a message that this one is subscribed to.
     Offer {
@@ -67,8 +67,8 @@ pub(super) struct Setup {
     pub(super) early: bool,
     /// It sends again without DUP, as mosquitto does after a restart.
     pub(super) forgets_dup: bool,
-    /// The application may be restarted; then it publishes no QoS 2, whose packet identifiers would be
-    /// lost.
+    /// The application may be restarted; then it publishes no QoS 2, whose packet identifiers would
+    /// be lost.
     pub(super) restarts: bool,
     pub(super) max_inflight: u16,
     pub(super) max_queued: u16,

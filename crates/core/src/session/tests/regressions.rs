@@ -1,8 +1,8 @@
-//! What the model in `model.rs` has found, each in its shortest form.
+//! Errors that the model in `model.rs` has found, each in its shortest form.
 
 use super::*;
 
-/// A connection to a broker that allows what these properties say.
+/// A CONNACK with these properties.
 fn online_given(session_present: bool, properties: Properties) -> ConnAck {
     ConnAck {
         properties: Some(Box::new(properties)),
@@ -11,7 +11,7 @@ fn online_given(session_present: bool, properties: Properties) -> ConnAck {
 }
 
 #[test]
-fn a_message_that_never_left_is_sent_without_dup() {
+fn a_message_that_was_never_sent_has_no_dup() {
     let mut bench = Bench::online(v311());
     bench.publish(1, "a");
     bench.publish(2, "b");
@@ -22,7 +22,7 @@ fn a_message_that_never_left_is_sent_without_dup() {
         bench.sent(),
         ["PUBLISH q1 #1 dup t=a", "PUBLISH q2 #2 dup t=b"]
     );
-    // What was sent once, and not again on this connection, keeps its flag.
+    // A message that was sent before, and not again on this connection, keeps its flag.
     bench.reconnect(true);
     bench.reconnect(true);
     assert_eq!(
@@ -32,7 +32,7 @@ fn a_message_that_never_left_is_sent_without_dup() {
 }
 
 #[test]
-fn without_a_connection_acknowledging_queues_nothing() {
+fn acknowledging_without_a_connection_queues_nothing() {
     let mut bench = Bench::online(manual(v311()));
     let first = bench.arrival(1, 1, "a");
     let second = bench.arrival(2, 2, "b");
@@ -41,17 +41,17 @@ fn without_a_connection_acknowledging_queues_nothing() {
     bench.session.ack(&second);
     assert_eq!(bench.session.backlog(), 0);
     assert_eq!(bench.sent(), NOTHING);
-    // The QoS 2 message is taken all the same.
+    // The QoS 2 message is acknowledged nevertheless.
     bench.connect(true);
     bench.receive(publish(2, 2, "b")).unwrap();
     assert_eq!(bench.sent(), ["PUBREC #2"]);
     assert_eq!(bench.events(), ["duplicate q2 #2 t=b"]);
 }
 
-/// The session that begins with this CONNACK is present at the next connection: its ids are not
-/// those of the session before.
+/// The session that begins with this CONNACK is present at the next connection: its packet
+/// identifiers are not those of the session before.
 #[test]
-fn a_lost_session_is_noticed_though_the_client_is_leaving() {
+fn a_lost_session_is_noticed_while_the_connection_ends() {
     let mut bench = Bench::online(v311());
     bench.receive(publish(2, 1, "old")).unwrap();
     bench.events_acknowledged();
@@ -63,7 +63,7 @@ fn a_lost_session_is_noticed_though_the_client_is_leaving() {
     bench.session.disconnect_normally();
     assert_eq!(bench.sent(), ["DISCONNECT 0x00"]);
     bench.handle(Incoming::ConnAck(connack(false))).unwrap();
-    // A second one has nothing to say.
+    // A second CONNACK is ignored.
     bench.handle(Incoming::ConnAck(connack(false))).unwrap();
     bench.session.close(Ok(()));
     assert_eq!(bench.events(), ["disconnected"]);
@@ -73,9 +73,9 @@ fn a_lost_session_is_noticed_though_the_client_is_leaving() {
     assert_eq!(bench.events(), ["message q2 #1 t=new"]);
 }
 
-/// The broker may hold the id: the next message under it would be taken for this one.
+/// The broker may hold the packet identifier: it would take the next message with it for this one.
 #[test]
-fn the_id_of_a_qos_2_message_that_can_t_be_sent_again_is_released_first() {
+fn the_identifier_of_a_qos_2_message_that_is_given_up_is_released_first() {
     for (answer, end) in [
         (ReasonCode::SUCCESS, "published #1".to_owned()),
         (
@@ -107,9 +107,9 @@ fn the_id_of_a_qos_2_message_that_can_t_be_sent_again_is_released_first() {
     }
 }
 
-/// Nobody knows before CONNACK what the broker takes.
+/// Before CONNACK the broker's limits are unknown.
 #[test]
-fn what_was_published_before_connack_waits_for_it_also_at_the_end() {
+fn messages_published_before_connack_wait_for_it_while_ending_too() {
     let mut bench = Bench::offline(v5());
     bench.session.open(bench.now);
     assert_eq!(bench.sent(), ["CONNECT"]);
@@ -135,7 +135,7 @@ fn what_was_published_before_connack_waits_for_it_also_at_the_end() {
 }
 
 #[test]
-fn a_refusal_that_meets_the_end_leaves_nothing_to_send_but_the_goodbye() {
+fn a_refusal_while_ending_leaves_only_disconnect_to_send() {
     let mut bench = Bench::offline(v5());
     bench.session.open(bench.now);
     assert_eq!(bench.sent(), ["CONNECT"]);

@@ -34,9 +34,9 @@ fn without_a_connection_there_is_nothing_to_end() {
     assert!(bench.session.is_connected());
 }
 
-/// Without it the broker would publish the will of a client that ended in good order.
+/// Without DISCONNECT the broker would publish the will.
 #[test]
-fn between_connect_and_connack_disconnect_is_sent_too() {
+fn disconnect_is_sent_between_connect_and_connack_too() {
     let mut bench = Bench::offline(v311());
     bench.session.open(bench.now);
     assert_eq!(bench.sent(), ["CONNECT"]);
@@ -49,7 +49,7 @@ fn between_connect_and_connack_disconnect_is_sent_too() {
 }
 
 #[test]
-fn who_has_not_sent_connect_sends_nothing() {
+fn without_connect_no_disconnect_is_sent() {
     let mut bench = Bench::offline(v311());
     bench.session.open(bench.now);
     assert!(bench.session.disconnect_normally());
@@ -58,7 +58,7 @@ fn who_has_not_sent_connect_sends_nothing() {
 }
 
 #[test]
-fn what_was_taken_before_is_acknowledged_before_disconnect() {
+fn received_messages_are_acknowledged_before_disconnect() {
     let mut bench = Bench::online(v311());
     bench.receive(publish(1, 7, "a")).unwrap();
     bench.events();
@@ -82,7 +82,7 @@ fn nothing_follows_disconnect() {
 }
 
 #[test]
-fn answers_count_to_the_last() {
+fn answers_count_until_the_end() {
     let mut bench = Bench::online(v311());
     bench.publish(1, "a");
     bench.session.disconnect_normally();
@@ -93,7 +93,7 @@ fn answers_count_to_the_last() {
 }
 
 #[test]
-fn messages_are_not_taken_any_more() {
+fn messages_are_not_received_while_ending() {
     let mut bench = Bench::online(v311());
     bench.session.disconnect_normally();
     bench.receive(publish(1, 7, "a")).unwrap();
@@ -118,7 +118,7 @@ fn qos_1_accepted_while_ending_waits_for_the_next_connection() {
 }
 
 #[test]
-fn each_reason_to_end_is_said_to_an_mqtt_5_broker_that_may_hear_it() {
+fn an_mqtt_5_broker_gets_the_reason_of_an_error() {
     let malformed = Error::Decode(DecodeError::Malformed("x"));
     let too_large = Error::Decode(DecodeError::TooLarge { size: 9, limit: 8 });
     let bench = Bench::online(v5());
@@ -133,7 +133,7 @@ fn each_reason_to_end_is_said_to_an_mqtt_5_broker_that_may_hear_it() {
             &Error::Protocol(ReasonCode::TOPIC_ALIAS_INVALID),
             Some("DISCONNECT 0x94"),
         ),
-        // 0x8d is the server's to say (MQTT 5 §3.14.2.1).
+        // Only brokers send 0x8d (MQTT 5 §3.14.2.1).
         (&Error::KeepAlive, None),
         (&Error::Closed, None),
     ] {
