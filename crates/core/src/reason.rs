@@ -37,7 +37,7 @@ impl fmt::Display for ConnectCode {
         f.write_str(match self.0 {
             0 => "accepted",
             1 => "unacceptable protocol version",
-            2 => "client id rejected",
+            2 => "client identifier rejected",
             3 => "server unavailable",
             4 => "bad user name or password",
             5 => "not authorized",
@@ -96,7 +96,7 @@ reason_codes! {
     0x82 PROTOCOL_ERROR, "protocol error", "CONNACK, DISCONNECT";
     0x83 IMPLEMENTATION_SPECIFIC_ERROR, "implementation specific error", "all but PUBREL, PUBCOMP and AUTH";
     0x84 UNSUPPORTED_PROTOCOL_VERSION, "unsupported protocol version", "CONNACK";
-    0x85 CLIENT_ID_NOT_VALID, "client id not valid", "CONNACK";
+    0x85 CLIENT_ID_NOT_VALID, "client identifier not valid", "CONNACK";
     0x86 BAD_USER_NAME_OR_PASSWORD, "bad user name or password", "CONNACK";
     0x87 NOT_AUTHORIZED, "not authorized", "all but PUBREL, PUBCOMP and AUTH";
     0x88 SERVER_UNAVAILABLE, "server unavailable", "CONNACK";
@@ -139,7 +139,7 @@ mod tests {
             (1, "unacceptable protocol version"),
             (5, "not authorized"),
             (6, "unused code 6"),
-            (0x85, "client id not valid"),
+            (0x85, "client identifier not valid"),
             (0xff, "unknown reason code 0xff"),
         ] {
             assert_eq!(ConnectCode(code).to_string(), expected);

@@ -46,7 +46,7 @@ fn case(version: &str, connack: &[u8], code: i32, reason: &str) {
 fn each_refusal_of_mqtt_3_1_1() {
     for (code, reason) in [
         (1, "unacceptable protocol version"),
-        (2, "client id rejected"),
+        (2, "client identifier rejected"),
         (4, "bad user name or password"),
         (5, "not authorized"),
     ] {
@@ -58,7 +58,7 @@ fn each_refusal_of_mqtt_3_1_1() {
 fn refusals_of_mqtt_5() {
     for (code, reason) in [
         (0x84, "unsupported protocol version"),
-        (0x85, "client id not valid"),
+        (0x85, "client identifier not valid"),
         (0x86, "bad user name or password"),
         (0x8a, "banned"),
     ] {

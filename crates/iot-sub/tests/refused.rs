@@ -25,7 +25,7 @@ fn case(version: &str, connack: &[u8], code: i32, reason: &str) {
 fn the_exit_code_is_the_broker_s() {
     for (code, reason) in [
         (1, "unacceptable protocol version"),
-        (2, "client id rejected"),
+        (2, "client identifier rejected"),
         (4, "bad user name or password"),
         (5, "not authorized"),
     ] {

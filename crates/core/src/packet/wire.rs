@@ -71,7 +71,7 @@ impl<'a> Reader<'a> {
     pub(super) fn packet_id(&mut self) -> Result<PacketId, DecodeError> {
         NonZeroU16::new(self.u16()?)
             .map(PacketId)
-            .ok_or(DecodeError::Malformed("packet id 0"))
+            .ok_or(DecodeError::Malformed("packet identifier 0"))
     }
 
     pub(super) fn varint(&mut self) -> Result<usize, DecodeError> {

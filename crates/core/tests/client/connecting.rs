@@ -147,7 +147,7 @@ fn connect_that_fails_while_the_loop_runs_says_so_to_its_caller() {
 fn each_refusal_is_reported_with_its_code() {
     for (protocol, rc, meaning) in [
         (Protocol::V311, 1, "unacceptable protocol version"),
-        (Protocol::V311, 2, "client id rejected"),
+        (Protocol::V311, 2, "client identifier rejected"),
         (Protocol::V311, 3, "server unavailable"),
         (Protocol::V311, 4, "bad user name or password"),
         (Protocol::V311, 5, "not authorized"),

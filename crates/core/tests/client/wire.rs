@@ -40,7 +40,7 @@ fn a_malformed_packet_ends_the_connection_with_0x81() {
     misbehave(
         b"\x32\x05\x00\x01t\x00\x00",
         0x81,
-        "the broker sent what it may not: malformed packet: packet id 0, in a message to `t` (7 bytes)",
+        "the broker sent what it may not: malformed packet: packet identifier 0, in a message to `t` (7 bytes)",
     );
     misbehave(
         b"\x36",

@@ -100,7 +100,7 @@ fn both_codecs_read_random_bytes_alike() {
                     "a property that doesn't belong to the packet",
                     "a property that is neither 0 nor 1",
                     "a packet that only clients send",
-                    "packet id 0",
+                    "packet identifier 0",
                     "PUBLISH with an invalid topic name",
                     "CONNACK refuses the connection and claims a session",
                     "subscription identifier 0",

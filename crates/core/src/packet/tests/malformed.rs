@@ -170,7 +170,7 @@ fn packet_id_zero() {
         b"\x70\x02\x00\x00",
         b"\x90\x03\x00\x00\x00",
     ] {
-        malformed(&BOTH, bytes, "packet id 0");
+        malformed(&BOTH, bytes, "packet identifier 0");
     }
 }
 

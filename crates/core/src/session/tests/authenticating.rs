@@ -297,7 +297,7 @@ fn properties_of_pubrel_are_reported_with_automatic_acknowledgement_too() {
             token, properties, ..
         }) = bench.session.poll_event()
         else {
-            panic!("it is told");
+            panic!("PUBREL is not reported");
         };
         assert_eq!(properties, reason_string("here you are"));
         if is_manual {

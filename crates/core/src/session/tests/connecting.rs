@@ -71,7 +71,7 @@ fn connack_says_whether_the_session_is_present() {
 fn a_refusal_is_reported_with_its_code_and_ends_the_connection() {
     for (config, code, meaning) in [
         (v311(), 1, "unacceptable protocol version"),
-        (v311(), 2, "client id rejected"),
+        (v311(), 2, "client identifier rejected"),
         (v311(), 3, "server unavailable"),
         (v311(), 4, "bad user name or password"),
         (v311(), 5, "not authorized"),

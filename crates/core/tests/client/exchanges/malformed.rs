@@ -77,12 +77,27 @@ fn a_second_connack_is_not_taken() {
 #[test]
 fn no_packet_id_is_0() {
     for first in [0x40, 0x50, 0x62, 0x70] {
-        leaves(&ALL, &[first, 2, 0, 0], 0x81, "packet id 0");
+        leaves(&ALL, &[first, 2, 0, 0], 0x81, "packet identifier 0");
     }
-    leaves(BEFORE_5, b"\x32\x06\x00\x01t\x00\x00x", 0x81, "packet id 0");
-    leaves(V5, b"\x34\x07\x00\x01t\x00\x00\x00x", 0x81, "packet id 0");
-    leaves(BEFORE_5, b"\x90\x03\x00\x00\x00", 0x81, "packet id 0");
-    leaves(V5, b"\xb0\x04\x00\x00\x00\x00", 0x81, "packet id 0");
+    leaves(
+        BEFORE_5,
+        b"\x32\x06\x00\x01t\x00\x00x",
+        0x81,
+        "packet identifier 0",
+    );
+    leaves(
+        V5,
+        b"\x34\x07\x00\x01t\x00\x00\x00x",
+        0x81,
+        "packet identifier 0",
+    );
+    leaves(
+        BEFORE_5,
+        b"\x90\x03\x00\x00\x00",
+        0x81,
+        "packet identifier 0",
+    );
+    leaves(V5, b"\xb0\x04\x00\x00\x00\x00", 0x81, "packet identifier 0");
 }
 
 #[test]
