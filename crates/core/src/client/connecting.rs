@@ -63,7 +63,7 @@ impl<U: Send + 'static> Client<U> {
         control.has_target = true;
         drop(control);
         // An earlier `disconnect` no longer counts.
-        self.inner.handle.want();
+        self.inner.handle.forget_disconnect();
         self.inner.wake.notify_one();
         Ok(())
     }

@@ -114,9 +114,10 @@ struct ClientRuntime(Option<Runtime>);
 
 impl ClientRuntime {
     fn new() -> io::Result<Self> {
-        Ok(Self(Some(
-            Builder::new_current_thread().enable_all().build()?,
-        )))
+        let mut builder = Builder::new_current_thread();
+        // There is one socket.
+        builder.enable_all().max_io_events_per_tick(16);
+        Ok(Self(Some(builder.build()?)))
     }
 
     /// Runs a future to its end. A thread that belongs to another runtime may not do so itself, so

@@ -22,7 +22,7 @@ impl Driver {
             let state = self.shared.lock();
             (state.session.held_back()?, state.session.answers())
         };
-        if !stream.is_bare() || !stream.confirm_at_once(true) {
+        if !stream.is_bare() || !stream.set_quick_ack(true) {
             return None;
         }
         pause();
@@ -31,7 +31,7 @@ impl Driver {
         self.read().await;
         // That let the broker's Nagle algorithm send what it had held back.
         if let Link::Up(stream) = &self.link {
-            stream.confirm_at_once(false);
+            stream.set_quick_ack(false);
         }
         tokio::task::yield_now().await;
         self.read().await;

@@ -285,7 +285,7 @@ impl Driver {
             && std::mem::take(&mut self.reader.tcp_ack_due)
             && let Link::Up(stream) = &self.link
         {
-            stream.confirm_at_once(true);
+            stream.set_quick_ack(true);
         }
     }
 

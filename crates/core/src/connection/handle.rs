@@ -51,7 +51,7 @@ impl Handle {
         Ok(id.expect("a tracked message has an id"))
     }
 
-    /// Subscribes; [`Event::Subscribed`] brings the broker's answer, unless the connection is lost
+    /// Subscribes; [`Event::Subscribed`] reports the broker's answer, unless the connection is lost
     /// before. To be called at [`Event::Connected`].
     ///
     /// # Errors
@@ -60,7 +60,7 @@ impl Handle {
         self.shared.act(|state| state.session.subscribe(request))
     }
 
-    /// Unsubscribes; [`Event::Unsubscribed`] brings the broker's answer, unless the connection is
+    /// Unsubscribes; [`Event::Unsubscribed`] reports the broker's answer, unless the connection is
     /// lost before.
     ///
     /// # Errors
@@ -132,13 +132,13 @@ impl Handle {
         self.shared.act(|state| state.session.release(request));
     }
 
-    /// Ends the connection cleanly: what is on its way to the socket is sent first, and without
-    /// `manual_ack` the acknowledgements of what the application has received, then DISCONNECT; the
-    /// stream is read to its end, five seconds at most, and
-    /// [`Connection::next`](super::Connection::next) returns `None`. Messages with QoS 1 and 2 that
-    /// are not acknowledged by then are kept, for
-    /// [`Connection::connect`](super::Connection::connect). Returns whether there was a connection
-    /// to end. See [`Session::disconnect`].
+    /// Ends the connection cleanly. Returns whether there was one.
+    ///
+    /// Packets that are ready are sent, and without `manual_ack` the acknowledgements of what the
+    /// application has received, then DISCONNECT. The stream is read to its end, for five seconds at
+    /// most, and [`Connection::next`](super::Connection::next) returns `None`. Messages with QoS 1
+    /// and 2 that are not acknowledged by then are kept for
+    /// [`Connection::connect`](super::Connection::connect). See [`Session::disconnect`].
     ///
     /// ```no_run
     /// # fn run(handle: &iot_core::Handle) -> Result<(), iot_core::Error> {
@@ -158,8 +158,8 @@ impl Handle {
         })
     }
 
-    /// Takes [`disconnect`](Self::disconnect) back for the next connection.
-    pub(crate) fn want(&self) {
+    /// Forgets an earlier [`disconnect`](Self::disconnect).
+    pub(crate) fn forget_disconnect(&self) {
         self.shared.act(|state| state.stopped = false);
     }
 

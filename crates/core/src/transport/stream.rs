@@ -85,7 +85,7 @@ impl Stream {
     /// Makes TCP acknowledge received bytes at once, or with the next write (`false`): until then, a
     /// broker with Nagle's algorithm holds back all its answers but the first. A write may change the
     /// setting. Returns whether the system supports it.
-    pub(crate) fn confirm_at_once(&self, at_once: bool) -> bool {
+    pub(crate) fn set_quick_ack(&self, at_once: bool) -> bool {
         #[cfg(target_os = "linux")]
         return self
             .duplex
@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn small_packets_are_sent_at_once_unless_they_are_to_be_gathered() {
+    async fn small_packets_are_sent_at_once_unless_they_are_to_be_coalesced() {
         let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
         for nodelay in [true, false] {
             let config = ClientConfig {
