@@ -137,7 +137,7 @@ impl Args {
         let stores = store != StoreUrl::Nowhere;
         let as_published = self.selection.retain_as_published();
         let mongodb = self.mongodb.options(self.fields.same_id());
-        let (fields, thinning) = self.fields.plan(stores, as_published);
+        let (fields, downsampling) = self.fields.plan(stores, as_published);
         let mut config = self.connect.config(origins)?;
         let durable = self.session.plan(&self.connect, &mut config);
         let FilterArgs { topic, qos } = self.filters;
@@ -160,7 +160,7 @@ impl Args {
             embedded: self.embedded.listen(),
             fail_fast: self.connect.fail_fast,
             fields,
-            thinning,
+            downsampling,
             selection: self.selection.plan(),
             output: self.output.plan(),
         })

@@ -1,4 +1,6 @@
 //! Sizes as people type them.
+//!
+//! The crate `bytesize` reads `512M` as 512,000,000, and a size beyond 64 bits as the largest that fits.
 
 use std::fmt;
 use std::str::FromStr;

@@ -5,6 +5,7 @@ mod codec;
 mod connection;
 pub(crate) mod deliver;
 mod fetch;
+mod hold;
 mod salvage;
 mod seq;
 mod space;

@@ -7,7 +7,7 @@ use iot_cli::{Origins, UsageError, parse_duration};
 use iot_store::SameId;
 
 use crate::decode::decoder::{FieldsPlan, Retained};
-use crate::decode::downsample::Thinning;
+use crate::decode::downsample::Downsampling;
 use crate::decode::message_fact::FieldName;
 use crate::decode::topic_pattern::TopicPattern;
 use crate::decode::{Keys, Pointer};
@@ -141,7 +141,11 @@ impl FieldsArgs {
     }
 
     /// Returns what the options mean; where the retain flag is as published, it says nothing about a message's age.
-    pub(super) fn plan(self, stores: bool, retain_as_published: bool) -> (FieldsPlan, Thinning) {
+    pub(super) fn plan(
+        self,
+        stores: bool,
+        retain_as_published: bool,
+    ) -> (FieldsPlan, Downsampling) {
         let keys = Keys {
             value: self.value_key,
             time: self.time_key,
@@ -153,7 +157,7 @@ impl FieldsArgs {
                 retained: Retained::Store,
                 ..FieldsPlan::default()
             };
-            return (plan, Thinning::default());
+            return (plan, Downsampling::default());
         }
         let retained = match self.retained {
             _ if retain_as_published => Retained::Store,
@@ -165,10 +169,10 @@ impl FieldsArgs {
             facts: self.fields,
             retained,
         };
-        let thinning = Thinning {
+        let downsampling = Downsampling {
             on_change: self.on_change,
             min_interval: self.min_interval,
         };
-        (plan, thinning)
+        (plan, downsampling)
     }
 }

@@ -9,7 +9,7 @@ use iot_store::mongodb::Options as MongoOptions;
 use crate::args::store::StoreUrl;
 use crate::decode::PayloadMode;
 use crate::decode::decoder::FieldsPlan;
-use crate::decode::downsample::Thinning;
+use crate::decode::downsample::Downsampling;
 use crate::decode::select::Selection;
 use crate::output::OutputPlan;
 use crate::session::durable::Durable;
@@ -38,7 +38,7 @@ pub(crate) struct Plan {
     pub(crate) embedded: Option<std::net::SocketAddr>,
     pub(crate) fail_fast: bool,
     pub(crate) fields: FieldsPlan,
-    pub(crate) thinning: Thinning,
+    pub(crate) downsampling: Downsampling,
     pub(crate) selection: Selection,
     pub(crate) output: OutputPlan,
 }

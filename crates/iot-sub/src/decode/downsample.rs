@@ -9,7 +9,7 @@ use iot_store::{Reading, Value};
 
 /// What is stored of a topic's readings; both conditions count.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Thinning {
+pub(crate) struct Downsampling {
     /// The value differs from the one last stored, a number by more than this.
     pub(crate) on_change: Option<f64>,
     /// So long after the one last stored.
@@ -18,20 +18,20 @@ pub(crate) struct Thinning {
 
 /// Remembers for each topic what was last stored, in this run.
 #[derive(Debug)]
-pub(crate) struct Thinner {
+pub(crate) struct Downsampler {
     on_change: Option<f64>,
     min_interval: Option<TimeDelta>,
     last: HashMap<Arc<str>, (Value, DateTime<Utc>)>,
 }
 
-impl Thinner {
-    /// Returns what thins out, where that is asked for.
-    pub(crate) fn new(thinning: Thinning) -> Option<Self> {
-        let Thinning {
+impl Downsampler {
+    /// Returns a downsampler, if one is asked for.
+    pub(crate) fn new(downsampling: Downsampling) -> Option<Self> {
+        let Downsampling {
             on_change,
             min_interval,
-        } = thinning;
-        (thinning != Thinning::default()).then(|| Self {
+        } = downsampling;
+        (downsampling != Downsampling::default()).then(|| Self {
             on_change,
             min_interval: min_interval
                 .map(|interval| TimeDelta::from_std(interval).unwrap_or(TimeDelta::MAX)),
@@ -80,7 +80,7 @@ mod tests {
         readings: &[(i64, &str)],
         expected: &[usize],
     ) {
-        let mut thinner = Thinner::new(Thinning {
+        let mut downsampler = Downsampler::new(Downsampling {
             on_change,
             min_interval: min_interval.map(Duration::from_secs),
         })
@@ -94,7 +94,7 @@ mod tests {
             else {
                 panic!("not a reading");
             };
-            if thinner.keeps(&reading) {
+            if downsampler.keeps(&reading) {
                 kept.push(at);
             }
         }
@@ -143,6 +143,6 @@ mod tests {
             &[(0, "1"), (20, "1"), (21, "2"), (22, "3")],
             &[0, 2],
         );
-        assert!(Thinner::new(Thinning::default()).is_none());
+        assert!(Downsampler::new(Downsampling::default()).is_none());
     }
 }

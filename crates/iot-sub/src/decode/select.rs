@@ -28,7 +28,7 @@ pub(crate) struct Selection {
 
 /// What becomes of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Choice {
+pub(crate) enum Selected {
     Take,
     /// It is printed where messages are printed, and not stored: the echo of a removal.
     Show,
@@ -38,7 +38,7 @@ pub(crate) enum Choice {
     Leave,
 }
 
-/// Chooses among messages.
+/// Selects messages.
 #[derive(Debug)]
 pub(crate) struct Selector {
     selection: Selection,
@@ -106,20 +106,20 @@ impl Selector {
 
     /// Returns what becomes of `message`. One that is taken counts; its removal is among those of
     /// [`take_removals`](Self::take_removals) where that is wanted.
-    pub(crate) fn choose(&mut self, message: &Message) -> Choice {
+    pub(crate) fn select(&mut self, message: &Message) -> Selected {
         if self.takes_all && !self.ended {
-            return Choice::Take;
+            return Selected::Take;
         }
-        self.choose_one(message)
+        self.select_one(message)
     }
 
-    fn choose_one(&mut self, message: &Message) -> Choice {
+    fn select_one(&mut self, message: &Message) -> Selected {
         let selection = &self.selection;
         if selection.retained_only && !message.retain {
             self.ended = true;
         }
         if self.ended {
-            return Choice::Leave;
+            return Selected::Leave;
         }
         let topic = message.topic.as_str();
         if (message.retain && selection.no_retained)
@@ -128,19 +128,19 @@ impl Selector {
                 .iter()
                 .any(|filter| filter.matches(topic))
         {
-            return Choice::Skip;
+            return Selected::Skip;
         }
         if !self.removing.is_empty()
             && message.payload.is_empty()
             && !message.retain
             && self.removing.remove(&message.topic)
         {
-            return Choice::Show;
+            return Selected::Show;
         }
         if let Some(percent) = selection.percent
             && !rand::rng().random_bool(percent / 100.0)
         {
-            return Choice::Skip;
+            return Selected::Skip;
         }
         if message.retain && selection.remove_retained {
             let removal = Message::new(message.topic.clone(), ())
@@ -153,7 +153,7 @@ impl Selector {
             *left -= 1;
             self.ended = *left == 0;
         }
-        Choice::Take
+        Selected::Take
     }
 }
 

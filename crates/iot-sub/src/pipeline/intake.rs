@@ -1,4 +1,4 @@
-//! What becomes of each message, whoever sent it: selected, printed, decoded, thinned out, and handed to the queue.
+//! What becomes of each message, whoever sent it: selected, printed, decoded, downsampled, and handed to the queue.
 
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use crate::acknowledge::{Ack, Acknowledger};
 use crate::args::Plan;
 use crate::counts::Counts;
 use crate::decode::decoder::{Decoder, FieldsPlan};
-use crate::decode::downsample::{Thinner, Thinning};
-use crate::decode::select::{Choice, Selection, Selector};
+use crate::decode::downsample::{Downsampler, Downsampling};
+use crate::decode::select::{Selected, Selection, Selector};
 use crate::failpoint::{self, Point};
 use crate::output::{Messages, Output, OutputPlan};
 use crate::pipeline::group_commit::GroupCommit;
@@ -34,7 +34,7 @@ pub(crate) struct Intake {
     pub(crate) output: Output,
     pub(crate) messages: Messages,
     pub(crate) counts: Arc<Counts>,
-    thinner: Option<Thinner>,
+    downsampler: Option<Downsampler>,
     /// The way to the store; none where nothing is stored.
     queue: Option<Arc<Queue>>,
     acknowledger: Acknowledger,
@@ -70,7 +70,7 @@ pub(crate) struct IntakePlan {
     pub(crate) output: OutputPlan,
     pub(crate) payload: crate::decode::PayloadMode,
     pub(crate) fields: FieldsPlan,
-    pub(crate) thinning: Thinning,
+    pub(crate) downsampling: Downsampling,
     pub(crate) selection: Selection,
 }
 
@@ -81,7 +81,7 @@ impl Plan {
             output: std::mem::take(&mut self.output),
             payload: self.payload,
             fields: std::mem::take(&mut self.fields),
-            thinning: self.thinning,
+            downsampling: self.downsampling,
             selection: std::mem::take(&mut self.selection),
         }
     }
@@ -103,7 +103,7 @@ impl Intake {
         Ok(Self {
             output: Output::new(plan.output, broker)?,
             decoder: Decoder::new(plan.payload, plan.fields, broker.to_owned()),
-            thinner: Thinner::new(plan.thinning),
+            downsampler: Downsampler::new(plan.downsampling),
             selector: Selector::new(plan.selection),
             messages,
             counts,
@@ -137,13 +137,15 @@ impl Intake {
     /// Takes a message.
     pub(crate) fn message(&mut self, message: Message, ticket: Option<Ticket>) {
         failpoint::pass(Point::BeforeReceive);
-        let choice = self.selector.choose(&message);
-        match choice {
-            Choice::Take | Choice::Show => self.output.message(&message, self.now, &self.messages),
-            Choice::Skip => {}
-            Choice::Leave => return,
+        let selected = self.selector.select(&message);
+        match selected {
+            Selected::Take | Selected::Show => {
+                self.output.message(&message, self.now, &self.messages)
+            }
+            Selected::Skip => {}
+            Selected::Leave => return,
         }
-        if choice != Choice::Take {
+        if selected != Selected::Take {
             self.unstored.skip(ticket.map(|ticket| ticket.ack));
             return;
         }
@@ -157,11 +159,11 @@ impl Intake {
             Entry::Reading(reading) => self.output.reading(reading),
             Entry::Rejection(rejection) => self.messages.rejection(rejection),
         }
-        let thinned = match (&mut self.thinner, &entry) {
-            (Some(thinner), Entry::Reading(reading)) => !skips && !thinner.keeps(reading),
+        let left_out = match (&mut self.downsampler, &entry) {
+            (Some(downsampler), Entry::Reading(reading)) => !skips && !downsampler.keeps(reading),
             _ => false,
         };
-        if skips || thinned {
+        if skips || left_out {
             self.unstored.skip(ticket.map(|ticket| ticket.ack));
             return;
         }

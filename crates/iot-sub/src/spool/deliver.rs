@@ -5,11 +5,10 @@
 //! each attempt, and is then tried with one batch at a time. What came first stays: where payloads say themselves which
 //! they are, a batch waits for an earlier one with which it has an id in common.
 
+mod batches;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashSet, VecDeque};
-use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +17,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
+use self::batches::{Batches, Due};
 use crate::counts::Counts;
 use crate::failpoint::{self, Point};
 use crate::output::Messages;
@@ -46,8 +46,7 @@ pub(crate) struct Deliverer {
     backlog: Arc<Backlog>,
     counts: Arc<Counts>,
     messages: Messages,
-    /// Taken from the backlog and not yet known to be in the store, oldest first.
-    batches: VecDeque<Sent>,
+    batches: Batches,
     attempts: JoinSet<Attempt>,
     /// How many attempts were started.
     started: u64,
@@ -56,23 +55,6 @@ pub(crate) struct Deliverer {
     told: Vec<Failure>,
     /// What is known of it while attempts are under way.
     news: (UnboundedSender<Failure>, UnboundedReceiver<Failure>),
-}
-
-struct Sent {
-    entries: Arc<Vec<Entry>>,
-    last: Seq,
-    /// An attempt may have stored some of it.
-    again: bool,
-    /// It has an id in common with a batch before it, and so waits for that one.
-    follows: bool,
-    state: State,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Waiting,
-    UnderWay,
-    Stored,
 }
 
 /// The end of an attempt.
@@ -102,17 +84,6 @@ impl Drop for End {
     }
 }
 
-/// Returns whether an id is in both batches. Ids that were given here ascend, so there is mostly little to compare.
-fn have_an_id_in_common(first: &[Entry], second: &[Entry]) -> bool {
-    let ascends = |entries: &[Entry]| entries.is_sorted_by_key(Entry::id);
-    let is_after = || first.last().map(Entry::id) < second.first().map(Entry::id);
-    if is_after() && ascends(first) && ascends(second) {
-        return false;
-    }
-    let ids: HashSet<_> = first.iter().map(Entry::id).collect();
-    second.iter().any(|entry| ids.contains(&entry.id()))
-}
-
 impl Deliverer {
     /// Returns what delivers from `backlog` to `store`.
     pub(crate) fn new(
@@ -126,7 +97,7 @@ impl Deliverer {
             backlog,
             counts,
             messages,
-            batches: VecDeque::new(),
+            batches: Batches::default(),
             attempts: JoinSet::new(),
             started: 0,
             trouble: None,
@@ -179,25 +150,12 @@ impl Deliverer {
     }
 
     fn take(&mut self, batch: Batch) {
-        let Batch {
-            entries,
-            last,
-            again,
-        } = batch;
-        let mut before = self.batches.iter();
-        let follows = before.any(|before| have_an_id_in_common(&before.entries, &entries));
-        self.batches.push_back(Sent {
-            entries: Arc::new(entries),
-            last,
-            again,
-            follows,
-            state: State::Waiting,
-        });
+        self.batches.push(batch);
         self.show_oldest();
     }
 
     fn show_oldest(&self) {
-        let oldest = self.batches.front().and_then(|sent| sent.entries.first());
+        let oldest = self.batches.oldest();
         let gauges = &self.counts.gauges;
         gauges.set_oldest(oldest.map(Entry::received));
     }
@@ -221,19 +179,7 @@ impl Deliverer {
             Some(_) if self.due().is_some_and(|due| due <= Instant::now()) => 1,
             Some(_) => return,
         };
-        let due: Vec<_> = self
-            .batches
-            .iter_mut()
-            .enumerate()
-            // Nothing is before the first one: what is stored has been taken away.
-            .filter(|(place, sent)| sent.state == State::Waiting && (*place == 0 || !sent.follows))
-            .take(many)
-            .map(|(_, sent)| {
-                sent.state = State::UnderWay;
-                let again = mem::replace(&mut sent.again, true);
-                (Arc::clone(&sent.entries), sent.last, again)
-            })
-            .collect();
+        let due = self.batches.start(many);
         if due.is_empty() && self.trouble.is_some() {
             self.start(None);
         }
@@ -242,7 +188,7 @@ impl Deliverer {
         }
     }
 
-    fn start(&mut self, batch: Option<(Arc<Vec<Entry>>, Seq, bool)>) {
+    fn start(&mut self, batch: Option<Due>) {
         self.started += 1;
         let number = self.started;
         let store = Arc::clone(&self.store);
@@ -251,7 +197,12 @@ impl Deliverer {
             let began = Instant::now();
             // Nobody wants to know any more where the program ends.
             let tell = |failure| drop(news.send(failure));
-            let (last, result) = if let Some((entries, last, again)) = batch {
+            let (last, result) = if let Some(due) = batch {
+                let Due {
+                    entries,
+                    last,
+                    again,
+                } = due;
                 failpoint::pass(Point::BeforeDelivery);
                 let insert = store.insert(&entries, again);
                 (Some(last), report_away(&*store, insert, tell).await)
@@ -269,26 +220,21 @@ impl Deliverer {
     }
 
     fn ended(&mut self, attempt: Attempt) {
-        let sent = self
-            .batches
-            .iter_mut()
-            .find(|sent| Some(sent.last) == attempt.last);
         match attempt.result {
             Ok(stored) => {
-                if let Some(sent) = sent {
+                if let Some(count) = attempt.last.and_then(|last| self.batches.stored(last)) {
                     failpoint::pass(Point::AfterDelivery);
-                    sent.state = State::Stored;
                     let gauges = &self.counts.gauges;
                     gauges.delivery_time.add_time(attempt.took);
-                    gauges.delivery_size.add(sent.entries.len() as u64);
+                    gauges.delivery_size.add(count as u64);
                     self.counts.delivered(stored);
                     self.trim();
                 }
                 self.worked(attempt.number);
             }
             Err(failure) => {
-                if let Some(sent) = sent {
-                    sent.state = State::Waiting;
+                if let Some(last) = attempt.last {
+                    self.batches.failed(last);
                 }
                 self.failed(failure);
             }
@@ -297,11 +243,8 @@ impl Deliverer {
 
     /// What is stored can be deleted from the spool, up to the first that isn't.
     fn trim(&mut self) {
-        while let Some(sent) = self.batches.front()
-            && sent.state == State::Stored
-        {
-            self.backlog.set_delivered(sent.last);
-            self.batches.pop_front();
+        while let Some(last) = self.batches.pop_stored() {
+            self.backlog.set_delivered(last);
         }
         self.show_oldest();
     }

@@ -4,6 +4,9 @@
 //! It is a group commit without a timer: whenever the last commit is done, the next takes all that has arrived. A trim goes
 //! along with a commit, or alone once nothing has come for a while.
 
+#[cfg(test)]
+mod tests;
+
 use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,11 +19,11 @@ use crate::counts::Counts;
 use crate::failpoint::{self, Point};
 use crate::output::Messages;
 use crate::pipeline::group_commit::GroupCommit;
-use crate::pipeline::queue::Queue;
+use crate::pipeline::queue::{Queue, Work};
 use crate::size::Size;
 use crate::spool::backlog::Backlog;
+use crate::spool::hold::{self, Hold};
 use crate::spool::seq::Seq;
-use crate::spool::space::{RESERVE, Space};
 use crate::spool::spool_file::Spool;
 
 /// Limits of one commit. The write-ahead log grows by no more than that, but for a single message that is larger.
@@ -30,7 +33,7 @@ const BYTES: usize = 2 << 20;
 const FETCH: (usize, usize) = (5_000, 4 << 20);
 /// A trim waits for a commit that takes it along: so many delivered entries, or so long.
 const TRIM_ENTRIES: Seq = 5_000;
-const TRIM_PATIENCE: Duration = Duration::from_secs(1);
+const TRIM_TIMEOUT: Duration = Duration::from_secs(1);
 /// A file that is larger is made small once the spool is empty.
 const SMALL: u64 = 16 << 20;
 /// Delays between retries: the first, and the longest they double to.
@@ -53,22 +56,27 @@ pub(crate) struct Spooler {
     hold: Option<Hold>,
     /// How long to wait until the next try.
     delay: Option<Duration>,
-    /// Nothing more is received.
-    closing: bool,
-    /// And nothing is left in the queue.
-    ending: bool,
+    input: Input,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Hold {
-    /// The spool is as large as it may become.
-    Limit,
-    /// The disk is nearly full.
-    Disk,
-    /// It can't be written to for now.
-    Retry(Retryable),
-    /// It was removed: what is in it is delivered before the program ends.
-    Gone,
+/// What comes from the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Input {
+    Open,
+    /// Nothing more is added to the queue.
+    Closed,
+    /// And nothing is left in it.
+    Ended,
+}
+
+impl Input {
+    fn of(work: &Work) -> Self {
+        match (work.closed, work.ended) {
+            (_, true) => Self::Ended,
+            (true, false) => Self::Closed,
+            (false, false) => Self::Open,
+        }
+    }
 }
 
 impl Spooler {
@@ -93,8 +101,7 @@ impl Spooler {
             group_commit: GroupCommit::default(),
             hold: None,
             delay: None,
-            closing: false,
-            ending: false,
+            input: Input::Open,
         }
     }
 
@@ -103,30 +110,30 @@ impl Spooler {
     /// # Errors
     /// A failure after which nobody knows what is on disk: nothing of that commit is acknowledged.
     pub(crate) fn run(mut self) -> Result<()> {
-        self.mind_the_room()?;
+        self.check_room()?;
         loop {
             // What waits for room comes first; and at the end there is no other place for what was received.
-            let room = self.group_commit.is_empty() && (self.hold.is_none() || self.closing);
+            let room = self.group_commit.is_empty()
+                && (self.hold.is_none() || self.input >= Input::Closed);
             let most = if room { ENTRIES } else { 0 };
             self.counts.gauges.committing.rest();
-            let work = self.queue.wait(most, BYTES, self.patience());
+            let work = self.queue.wait(most, BYTES, self.wait_timeout());
             self.counts.gauges.committing.beat();
-            self.closing = work.closed;
+            self.input = self.input.max(Input::of(&work));
             work.items
                 .into_iter()
                 .for_each(|item| self.group_commit.add(item));
             self.write(work.idle)?;
             self.fetch()?;
-            self.mind_the_room()?;
+            self.check_room()?;
             if self.hold == Some(Hold::Gone) && self.counts.totals().spooled == 0 {
                 bail!(
                     "spool `{}` was removed while it was in use; what was in it is delivered",
                     self.spool.name()
                 );
             }
-            self.ending |= work.ended;
-            let committed = self.group_commit.is_empty();
-            if self.ending && committed && !self.backlog.is_closed() {
+            let committed = self.input == Input::Ended && self.group_commit.is_empty();
+            if committed && !self.backlog.is_closed() {
                 self.backlog.close();
             }
             if self.backlog.has_ended() {
@@ -135,7 +142,7 @@ impl Spooler {
                     bail!("the task that delivers has broken down");
                 }
                 // What was received is still committed, unless that would mean to wait.
-                if self.delay.is_some() || (self.ending && committed) {
+                if self.delay.is_some() || committed {
                     break;
                 }
             }
@@ -150,18 +157,22 @@ impl Spooler {
     }
 
     /// How long to wait for something to do.
-    fn patience(&self) -> Option<Duration> {
+    fn wait_timeout(&self) -> Option<Duration> {
         if let Some(delay) = self.delay {
-            return Some(if self.closing { LAST_DELAY } else { delay });
+            return Some(if self.input == Input::Open {
+                delay
+            } else {
+                LAST_DELAY
+            });
         }
         if self.hold == Some(Hold::Gone) {
             return None;
         }
         match self.to_trim() {
             // Others may make room on the disk, and nobody tells.
-            0 if self.hold == Some(Hold::Disk) => Some(TRIM_PATIENCE),
+            0 if self.hold == Some(Hold::Disk) => Some(TRIM_TIMEOUT),
             0 => None,
-            few if few < TRIM_ENTRIES && self.hold.is_none() => Some(TRIM_PATIENCE),
+            few if few < TRIM_ENTRIES && self.hold.is_none() => Some(TRIM_TIMEOUT),
             _ => Some(Duration::ZERO),
         }
     }
@@ -218,7 +229,7 @@ impl Spooler {
                 let Some(&retryable) = error.downcast_ref::<Retryable>() else {
                     return Err(error);
                 };
-                self.refused(retryable)
+                self.not_written(retryable)
             }
         }
     }
@@ -259,13 +270,13 @@ impl Spooler {
         }
         if self.counts.totals().spooled == 0 && self.to_trim() == 0 {
             let small = if self.hold.is_some() { 0 } else { SMALL };
-            self.forgive(|spooler| spooler.spool.shrink(small))?;
+            self.try_to(|spooler| spooler.spool.shrink(small))?;
         }
         Ok(())
     }
 
     /// The spool can't be written to for now: nothing more is read from the broker, and room is made.
-    fn refused(&mut self, problem: Retryable) -> Result<()> {
+    fn not_written(&mut self, problem: Retryable) -> Result<()> {
         if self.hold != Some(Hold::Retry(problem)) {
             self.hold = Some(Hold::Retry(problem));
             self.set_hold(true);
@@ -279,15 +290,15 @@ impl Spooler {
         let delay = self.delay.map_or(first, |delay| delay * 2);
         self.delay = Some(delay.min(longest));
         if problem == Retryable::Full {
-            self.forgive(|spooler| spooler.spool.fold())?;
+            self.try_to(|spooler| spooler.spool.fold())?;
             let delivered = self.backlog.delivered();
-            self.forgive(|spooler| spooler.spool.trim(delivered))?;
+            self.try_to(|spooler| spooler.spool.trim(delivered))?;
         }
         Ok(())
     }
 
     /// Does what will be tried again later, if it fails for a reason that may pass.
-    fn forgive(&mut self, act: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+    fn try_to(&mut self, act: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
         match act(self) {
             Err(error) if error.downcast_ref::<Retryable>().is_none() => Err(error),
             _ => Ok(()),
@@ -304,70 +315,28 @@ impl Spooler {
     }
 
     /// Stops reading from the broker when the spool or its disk is full, and goes on when there is room.
-    fn mind_the_room(&mut self) -> Result<()> {
+    fn check_room(&mut self) -> Result<()> {
         if let Some(Hold::Retry(_) | Hold::Gone) = self.hold {
             return Ok(());
         }
         let mut space = self.spool.space()?;
-        let mut full = self.full(space);
+        let mut full = hold::full(space, self.limit, self.hold);
         if full.is_some() {
             // What is in the log counts twice until it is folded in.
-            self.forgive(|spooler| spooler.spool.fold())?;
+            self.try_to(|spooler| spooler.spool.fold())?;
             space = self.spool.space()?;
-            full = self.full(space);
+            full = hold::full(space, self.limit, self.hold);
         }
         let limit = self.limit.bytes();
         self.counts.gauges.set_spool_bytes(space.used, limit);
         if full == self.hold {
             return Ok(());
         }
-        let name = self.spool.name();
-        let problem = match full {
-            None => {
-                self.messages.say(&format_args!(
-                    "spool `{name}` has room again; reading goes on"
-                ));
-                None
-            }
-            Some(Hold::Limit) => Some(format!(
-                "has reached its limit of {} (--spool-limit raises it)",
-                self.limit
-            )),
-            Some(_) => Some(format!(
-                "leaves the last {} MiB of its disk to others",
-                RESERVE >> 20
-            )),
-        };
-        if let Some(problem) = problem {
-            self.messages.say(&format_args!(
-                "spool `{name}` {problem}; reading from the broker stops until there is room, and the broker keeps as much \
-                 as its own queue limit allows"
-            ));
-        }
+        let line = hold::line(&self.spool.name(), self.limit, full);
+        self.messages.say(&line);
         self.hold = full;
         self.set_hold(full.is_some());
         Ok(())
-    }
-
-    /// Whether there is too little room. Where there was, more is wanted, so that it doesn't change at each message.
-    fn full(&self, space: Space) -> Option<Hold> {
-        let limit = self.limit.bytes();
-        let limit = match self.hold {
-            Some(Hold::Limit) => limit / 10 * 9,
-            _ => limit,
-        };
-        // Either will do: pages of the file, or what it can grow by.
-        let (pages, disk) = match self.hold {
-            Some(Hold::Disk) => (RESERVE, RESERVE + RESERVE / 16),
-            _ => (RESERVE / 4, RESERVE),
-        };
-        if space.used >= limit {
-            Some(Hold::Limit)
-        } else if space.unused < pages && space.disk.is_some_and(|free| free < disk) {
-            Some(Hold::Disk)
-        } else {
-            None
-        }
     }
 
     /// Trims what can be trimmed. What can't be will be delivered again, which stores nothing twice.
@@ -379,110 +348,11 @@ impl Spooler {
         let mut before = Seq::MIN;
         while self.spool.trimmed() < delivered && self.spool.trimmed() > before {
             before = self.spool.trimmed();
-            self.forgive(|spooler| spooler.spool.trim(delivered))?;
+            self.try_to(|spooler| spooler.spool.trim(delivered))?;
         }
         if self.counts.totals().spooled == 0 {
-            self.forgive(|spooler| spooler.spool.shrink(SMALL))?;
+            self.try_to(|spooler| spooler.spool.shrink(SMALL))?;
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use iot_core::{ClientConfig, Connection};
-    use iot_store::IdGenerator;
-    use testkit::{DEADLINE, eventually};
-
-    use super::*;
-    use crate::decode::{PayloadMode, read};
-    use crate::pipeline::queue::{OnCommit, QueueEntry};
-    use crate::spool::tests::fixture::limit_pages;
-
-    fn item(ids: &mut IdGenerator) -> QueueEntry {
-        let topic = "t".repeat(1_000);
-        let now = chrono::Utc::now();
-        let entry = read(PayloadMode::Auto, topic.as_str(), &"1".into(), now, ids);
-        QueueEntry {
-            entry: Some(entry),
-            on_commit: OnCommit::Nothing,
-        }
-    }
-
-    #[test]
-    fn a_full_disk_stops_reading_until_delivery_makes_room() {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .unwrap();
-        let connection = Connection::new(ClientConfig::default()).unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let spool = Spool::open(&folder.path().join("s"), &|_| ()).unwrap();
-        limit_pages(&spool, 500);
-        let queue = Arc::new(Queue::default());
-        let backlog = Arc::new(Backlog::new(Arc::clone(&queue), spool.trimmed(), 0));
-        let counts = Arc::new(Counts::default());
-        let spooler = Spooler::new(
-            Arc::clone(&queue),
-            Arc::clone(&backlog),
-            spool,
-            Size::mib(100),
-            Arc::clone(&counts),
-            Acknowledger::broker(connection.handle()),
-            Messages::new().unwrap(),
-        );
-        let thread = std::thread::spawn(move || spooler.run());
-
-        let mut ids = IdGenerator::new();
-        let mut sent = 0;
-        eventually(DEADLINE, "reading stops", || {
-            if !queue.is_full() {
-                counts.received(100);
-                queue.extend((0..100).map(|_| item(&mut ids)));
-                sent += 100;
-            }
-            queue.is_full()
-        });
-        let before = counts.totals();
-        assert!((500..2_000).contains(&before.spooled), "{before:?}");
-        assert!(before.in_flight > 0, "{before:?}");
-
-        let batch = runtime.block_on(backlog.take(500, usize::MAX)).unwrap();
-        counts.delivered(iot_store::Stored {
-            stored: batch.entries.len() as u64,
-            ..Default::default()
-        });
-        backlog.set_delivered(batch.last);
-        eventually(DEADLINE, "reading goes on", || {
-            !queue.is_full() && counts.totals().in_flight == 0
-        });
-        assert_eq!(counts.totals().spooled, sent - 500);
-
-        queue.close();
-        runtime.block_on(backlog.committed());
-        backlog.end();
-        thread.join().unwrap().unwrap();
-    }
-
-    #[test]
-    fn a_task_that_delivers_no_more_ends_the_program_with_a_line() {
-        let connection = Connection::new(ClientConfig::default()).unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let spool = Spool::open(&folder.path().join("s"), &|_| ()).unwrap();
-        let queue = Arc::new(Queue::default());
-        let backlog = Arc::new(Backlog::new(Arc::clone(&queue), 0, 0));
-        let spooler = Spooler::new(
-            queue,
-            Arc::clone(&backlog),
-            spool,
-            Size::mib(1),
-            Arc::new(Counts::default()),
-            Acknowledger::broker(connection.handle()),
-            Messages::new().unwrap(),
-        );
-        let thread = std::thread::spawn(move || spooler.run());
-        // As the task's guard does when it panics.
-        backlog.end();
-        let error = thread.join().unwrap().unwrap_err();
-        assert_eq!(error.to_string(), "the task that delivers has broken down");
     }
 }
