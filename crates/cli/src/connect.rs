@@ -31,11 +31,11 @@ pub struct ConnectArgs {
     #[command(flatten)]
     url: UrlArgs,
 
-    /// Be client ID to the broker [default: a random one]
+    /// Use client identifier ID [default: a random one]
     #[arg(short, long, env = "IOT_ID", hide_env_values = true, value_name = "ID")]
     pub id: Option<String>,
 
-    /// Have the broker keep the session when the connection ends (needs --id)
+    /// Ask the broker to keep the session when the connection ends (needs --id)
     #[arg(
         short = 'c',
         long,
@@ -43,21 +43,27 @@ pub struct ConnectArgs {
         hide_env_values = true
     )]
     #[arg(value_parser = BoolishValueParser::new())]
+    #[arg(hide_short_help = true)]
     pub disable_clean_session: bool,
 
-    /// Let the connection be silent for SECONDS at most: 5 to 65535, or 0 for no check
+    /// Send a ping after SECONDS without traffic: 5 to 65535, or 0 for never
     #[arg(short, long, env = "IOT_KEEPALIVE", hide_env_values = true)]
     #[arg(default_value = "60", value_name = "SECONDS", value_parser = keep_alive)]
+    #[arg(hide_short_help = true)]
     pub keepalive: u16,
 
-    /// Speak protocol VERSION
+    /// Use protocol version VERSION: mqttv31, mqttv311, mqttv5
     #[arg(
         short = 'V',
         long,
         env = "IOT_PROTOCOL_VERSION",
         hide_env_values = true
     )]
-    #[arg(default_value = "mqttv311", value_name = "VERSION")]
+    #[arg(
+        default_value = "mqttv311",
+        value_name = "VERSION",
+        hide_possible_values = true
+    )]
     #[arg(value_parser = PossibleValuesParser::new(VERSIONS)
         .map(|version| protocol(&version)))]
     pub protocol_version: Protocol,
@@ -65,9 +71,10 @@ pub struct ConnectArgs {
     #[command(flatten)]
     credentials: CredentialArgs,
 
-    /// Exit with 1 where a broker or a store is away, instead of waiting for it
+    /// Exit with 1 if the broker or the store is away, instead of waiting for it
     #[arg(long, env = "IOT_FAIL_FAST", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new())]
+    #[arg(hide_short_help = true)]
     pub fail_fast: bool,
 
     #[command(flatten)]
@@ -105,6 +112,10 @@ pub struct ConnectArgs {
     /// Print this help
     #[arg(long, action = ArgAction::HelpShort, help_heading = "Program")]
     help: Option<bool>,
+
+    /// Print all options, with their variables
+    #[arg(long, action = ArgAction::HelpShort, help_heading = "Program")]
+    help_all: Option<bool>,
 }
 
 /// Where the broker is. A group of options that others exclude: without flattened options.
@@ -127,7 +138,7 @@ struct AddressArgs {
     #[arg(value_parser = clap::value_parser!(u16).range(1..))]
     port: Option<u16>,
 
-    /// Connect from local ADDRESS
+    /// Connect from the local address ADDRESS
     #[arg(
         short = 'A',
         long,
@@ -135,6 +146,7 @@ struct AddressArgs {
         hide_env_values = true,
         value_name = "ADDRESS"
     )]
+    #[arg(hide_short_help = true)]
     bind: Option<IpAddr>,
 }
 

@@ -14,7 +14,7 @@ use iot_core::error::io_reason;
 /// The user's name and password.
 #[derive(Debug, Args)]
 pub(crate) struct CredentialArgs {
-    /// Connect as user NAME
+    /// Use user name NAME
     #[arg(
         short,
         long,
@@ -24,13 +24,12 @@ pub(crate) struct CredentialArgs {
     )]
     pub username: Option<String>,
 
-    /// Prove it with PASSWORD (others on this machine can see it: prefer the variable, the file, or
-    /// --ask-password)
+    /// Use password PASSWORD (visible in the process list; prefer --password-file)
     #[arg(short = 'P', long, env = "IOT_PASSWORD", hide_env_values = true)]
     #[arg(value_name = "PASSWORD", allow_hyphen_values = true)]
     pub pw: Option<String>,
 
-    /// Read the password from the first line of FILE, unless --pw gives one
+    /// Read the password from the first line of FILE
     #[arg(
         long,
         env = "IOT_PASSWORD_FILE",
@@ -39,9 +38,10 @@ pub(crate) struct CredentialArgs {
     )]
     pub password_file: Option<PathBuf>,
 
-    /// Ask for the password on the terminal, without showing it
+    /// Ask for the password on the terminal
     #[arg(long, env = "IOT_ASK_PASSWORD", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new(), conflicts_with_all = ["pw", "password_file"])]
+    #[arg(hide_short_help = true)]
     pub ask_password: bool,
 }
 

@@ -1,5 +1,6 @@
 //! Completions for shells, and the manual page.
 
+use clap::builder::Resettable;
 use clap::{Args, Command, ValueEnum};
 use clap_complete::Shell;
 
@@ -10,8 +11,9 @@ pub(crate) const GENERATE: &str = "generate";
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Program")]
 pub(crate) struct GenerateArgs {
-    /// Print the manual page, or the completions of a shell, and exit
+    /// Print the manual page or the completions of a shell, and exit
     #[arg(long, value_name = "WHAT")]
+    #[arg(hide_short_help = true)]
     generate: Option<Generate>,
 }
 
@@ -45,28 +47,44 @@ pub(crate) fn generate(mut command: Command, kind: Generate) -> Vec<u8> {
 fn man(command: Command) -> Vec<u8> {
     let mut page = Vec::new();
     let name = command.get_name().to_owned();
+    let examples = command.get_before_help().map(ToString::to_string);
+    let command = command.before_help(Resettable::Reset);
     clap_mangen::Man::new(command)
         .render(&mut page)
         .expect("memory takes what is written");
-    page.extend_from_slice(MORE.replace("NAME", &name).as_bytes());
+    let examples: Vec<String> = examples
+        .iter()
+        .flat_map(|text| text.lines().skip(1))
+        .map(|line| line.trim().replace('\\', "\\e").replace('-', "\\-"))
+        .map(|line| line.replace('\'', "\\(aq"))
+        .collect();
+    let more = MORE.replace("NAME", &name);
+    let more = more.replace("EXAMPLE_LINES", &examples.join("\n"));
+    page.extend_from_slice(more.as_bytes());
     page
 }
 
 /// What the options' definition doesn't say, in the language of manual pages.
 const MORE: &str = r"
+.SH EXAMPLES
+.nf
+EXAMPLE_LINES
+.fi
 .SH EXIT STATUS
 .TP
 .B 0
 Done, or stopped by Ctrl\-C or SIGTERM after a clean disconnect.
 .TP
 .B 1
-It failed; a line on standard error says what and why.
+Failed; a line on standard error says what failed and why.
 .TP
 .B 2
-Wrong usage; on MQTT 3.1 and 3.1.1 also: the broker rejects the client ID.
+Wrong usage; on MQTT 3.1 and 3.1.1 also: the broker rejects the client identifier.
 .TP
 .B 27
-The time of an option that limits it is over.
+The time limit of
+.B \-\-timeout
+is over.
 .TP
 .B 1 to 5
 The broker refuses the connection (MQTT 3.1 and 3.1.1): its return code.
@@ -78,7 +96,7 @@ Each option has a variable,
 .B IOT_
 and the option's name in capitals, as in
 .BR IOT_HOST .
-The command line goes before the variables, and these go before the option file.
+The command line wins over the variables, and these win over the option file.
 .SH FILES
 .I $XDG_CONFIG_HOME/NAME
 or

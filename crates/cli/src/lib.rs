@@ -6,6 +6,8 @@ mod credentials;
 mod duration;
 mod error;
 mod generate;
+mod help;
+mod help_check;
 mod merge;
 mod notices;
 mod option_file;
@@ -30,6 +32,8 @@ mod will;
 pub use connect::ConnectArgs;
 pub use duration::parse_duration;
 pub use error::UsageError;
+#[doc(hidden)]
+pub use help_check::help_faults;
 pub use iot_core::error::io_reason;
 pub use notices::Notices;
 pub use origin::{Layer, Origins};

@@ -27,8 +27,8 @@ const TYPED_ONLY: [&str; 2] = [OPTIONS_FILE, GENERATE];
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Program")]
 pub(crate) struct OptionFileArgs {
-    /// Read options from FILE, one a line, as in `-t iot/#`; what is typed or in a variable goes
-    /// before them [default: $XDG_CONFIG_HOME/NAME or ~/.config/NAME, with NAME this program's name]
+    /// Read options from FILE, one a line, as in `-t iot/#` [default: $XDG_CONFIG_HOME/NAME or
+    /// ~/.config/NAME, with NAME this program's name]
     #[arg(
         short = 'o',
         long,
@@ -36,6 +36,7 @@ pub(crate) struct OptionFileArgs {
         hide_env_values = true,
         value_name = "FILE"
     )]
+    #[arg(hide_short_help = true)]
     options_file: Option<PathBuf>,
 }
 

@@ -24,11 +24,11 @@ pub(crate) const PROPERTY: &str = "property";
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Properties")]
 pub(crate) struct PropertyArgs {
-    /// Send MQTT 5 property NAME with each packet of COMMAND: connect, publish, subscribe,
-    /// unsubscribe, disconnect or will; user-property takes two VALUEs (can be repeated; implies
-    /// -V mqttv5)
+    /// Send MQTT 5 property NAME with each packet COMMAND: connect, publish, subscribe,
+    /// unsubscribe, disconnect or will (can be repeated; implies -V mqttv5)
     #[arg(short = 'D', long, env = "IOT_PROPERTY", hide_env_values = true)]
     #[arg(value_name = "COMMAND NAME VALUE", allow_hyphen_values = true)]
+    #[arg(hide_short_help = true)]
     property: Vec<Property>,
 }
 

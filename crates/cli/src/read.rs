@@ -9,6 +9,7 @@ use clap::error::ErrorKind;
 use clap::{Command, CommandFactory, FromArgMatches};
 
 use crate::generate::{self, GENERATE};
+use crate::help::{self, HELP_ALL};
 use crate::merge::{self, TypedError};
 use crate::option_file::{self, OPTIONS_FILE};
 use crate::origin::{Origins, Setting, Value};
@@ -76,7 +77,7 @@ pub fn read<A: CommandFactory + FromArgMatches>(
             }
         }
         Ok(None) => {}
-        Err(TypedError::Show(error)) => return Err(Stop::Show(with_variables(command, error))),
+        Err(TypedError::Show(error)) => return Err(Stop::Show(show(command, &typed, error))),
         Err(TypedError::Wrong(line)) => return Err(usage(line)),
     }
     let variables = variables::read(&command, &|name| std::env::var_os(name)).map_err(usage)?;
@@ -88,13 +89,14 @@ pub fn read<A: CommandFactory + FromArgMatches>(
     Ok((args, origins))
 }
 
-/// The help names the variables, which the parser's command does not know.
-fn with_variables(command: Command, error: clap::Error) -> clap::Error {
-    if error.kind() != ErrorKind::DisplayHelp {
-        return error;
+/// Returns what to print for `--help`, `--help-all` or `--version`.
+fn show(command: Command, typed: &Typed, error: clap::Error) -> clap::Error {
+    let wants_all = typed.settings.iter().any(|setting| setting.id == HELP_ALL);
+    match error.kind() {
+        ErrorKind::DisplayHelp if wants_all => help::all(command),
+        ErrorKind::DisplayHelp => help::daily(command),
+        _ => error,
     }
-    let words = [command.get_name().to_owned(), "--help".to_owned()];
-    command.try_get_matches_from(words).err().unwrap_or(error)
 }
 
 /// Returns the option file that the command line names, else the one of the variable.

@@ -12,13 +12,14 @@ use crate::origin::Origins;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Session")]
 pub struct SessionArgs {
-    /// Be client PREFIX with the process ID behind it (instead of --id)
+    /// Use client identifier PREFIX followed by the process ID (instead of --id)
     #[arg(short = 'I', long, env = "IOT_ID_PREFIX", hide_env_values = true)]
     #[arg(value_name = "PREFIX", conflicts_with = "id")]
+    #[arg(hide_short_help = true)]
     pub id_prefix: Option<String>,
 
-    /// Have the broker keep the session for SECONDS after the connection, -1 for ever (MQTT 5)
-    /// [default: 0, with --disable-clean-session for ever]
+    /// Ask the broker to keep the session for SECONDS, -1 for ever (MQTT 5) [default: 0, with
+    /// --disable-clean-session for ever]
     #[arg(
         short = 'x',
         long,
@@ -26,10 +27,10 @@ pub struct SessionArgs {
         hide_env_values = true
     )]
     #[arg(value_name = "SECONDS", value_parser = expiry, allow_hyphen_values = true)]
+    #[arg(hide_short_help = true)]
     pub session_expiry_interval: Option<u32>,
 
-    /// Let COUNT messages with QoS 1 or 2 be on their way at a time, of QoS 2 before MQTT 5 20 at
-    /// most; an MQTT 5 broker's limit lowers it [default: 20]
+    /// Limit the messages with QoS 1 or 2 in flight to COUNT [default: 20]
     #[arg(
         short = 'M',
         long,
@@ -38,6 +39,7 @@ pub struct SessionArgs {
         value_name = "COUNT"
     )]
     #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(hide_short_help = true)]
     pub max_inflight: Option<u16>,
 }
 

@@ -14,55 +14,64 @@ use iot_core::transport::{Tls, TlsOptions, TlsVersion};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "TLS")]
 pub(crate) struct TlsArgs {
-    /// Use TLS, and trust the authorities whose certificates are in the PEM file FILE
+    /// Use TLS, and trust the certificate authorities in the PEM file FILE
     #[arg(long, env = "IOT_CAFILE", hide_env_values = true, value_name = "FILE")]
     cafile: Option<PathBuf>,
 
-    /// Use TLS, and trust the authorities whose certificates are in PEM files in FOLDER
+    /// Use TLS, and trust the certificate authorities in the PEM files in FOLDER
     #[arg(
         long,
         env = "IOT_CAPATH",
         hide_env_values = true,
         value_name = "FOLDER"
     )]
+    #[arg(hide_short_help = true)]
     capath: Option<PathBuf>,
 
-    /// Use TLS, and trust the authorities of the operating system, as is the case too if no others are named
+    /// Use TLS, and trust the system's certificate authorities (the default without --cafile and
+    /// --capath)
     #[arg(long, env = "IOT_TLS_USE_OS_CERTS", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new())]
+    #[arg(hide_short_help = true)]
     tls_use_os_certs: bool,
 
-    /// Be the client that the certificate in the PEM file FILE names (needs --key)
+    /// Use the client certificate in the PEM file FILE (needs --key)
     #[arg(long, env = "IOT_CERT", hide_env_values = true, value_name = "FILE")]
+    #[arg(hide_short_help = true)]
     cert: Option<PathBuf>,
 
-    /// Prove it with the private key in the PEM file FILE, which is not encrypted
+    /// Use the private key in the PEM file FILE, not encrypted (needs --cert)
     #[arg(long, env = "IOT_KEY", hide_env_values = true, value_name = "FILE")]
+    #[arg(hide_short_help = true)]
     key: Option<PathBuf>,
 
-    /// Leave the broker's name unchecked: its certificate only has to come from a trusted authority
+    /// Skip the check that the certificate belongs to HOST
     #[arg(long, env = "IOT_INSECURE", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new())]
+    #[arg(hide_short_help = true)]
     insecure: bool,
 
-    /// Speak TLS VERSION only [default: 1.3 or 1.2]
+    /// Use TLS version VERSION only [default: 1.3 or 1.2]
     #[arg(long, env = "IOT_TLS_VERSION", hide_env_values = true)]
     #[arg(value_name = "VERSION")]
     #[arg(value_parser = PossibleValuesParser::new(VERSIONS).try_map(|text| text.parse::<TlsVersion>()))]
+    #[arg(hide_short_help = true)]
     tls_version: Option<TlsVersion>,
 
     /// Offer PROTOCOL by ALPN
     #[arg(long, env = "IOT_TLS_ALPN", hide_env_values = true)]
     #[arg(value_name = "PROTOCOL")]
+    #[arg(hide_short_help = true)]
     tls_alpn: Option<String>,
 
-    /// Append the connection's secrets to FILE, for Wireshark: who has it can read everything
+    /// Append the connection's secrets to FILE, for Wireshark (they decrypt all traffic)
     #[arg(
         long,
         env = "IOT_TLS_KEYLOG",
         hide_env_values = true,
         value_name = "FILE"
     )]
+    #[arg(hide_short_help = true)]
     tls_keylog: Option<PathBuf>,
 }
 

@@ -16,13 +16,15 @@ pub(crate) struct TransportArgs {
     /// Connect to the Unix socket PATH
     #[arg(long, env = "IOT_UNIX", hide_env_values = true, value_name = "PATH")]
     #[arg(conflicts_with_all = ["AddressArgs", "proxy", "WebSocketArgs", "TlsArgs"])]
+    #[arg(hide_short_help = true)]
     unix: Option<PathBuf>,
 
-    /// Connect through the SOCKS5 proxy socks5h://[USER:PASSWORD@]HOST[:PORT], which resolves the broker's name
+    /// Connect through the SOCKS5 proxy socks5h://[USER:PASSWORD@]HOST[:PORT]
     #[arg(long, env = "IOT_PROXY", hide_env_values = true, value_name = "URL")]
+    #[arg(hide_short_help = true)]
     proxy: Option<String>,
 
-    /// Send small packets at once, as is done anyway; --nodelay=false lets TCP gather them first
+    /// Send small packets at once, the default; with --nodelay=false, TCP collects them first
     #[arg(long, env = "IOT_NODELAY", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new(), value_name = "BOOL")]
     #[arg(action = ArgAction::Set, num_args = 0..=1, require_equals = true)]
@@ -32,6 +34,7 @@ pub(crate) struct TransportArgs {
         hide_default_value = true
     )]
     #[arg(hide_possible_values = true)]
+    #[arg(hide_short_help = true)]
     pub(crate) nodelay: bool,
 }
 
@@ -39,19 +42,22 @@ pub(crate) struct TransportArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Transport")]
 pub(crate) struct WebSocketArgs {
-    /// Speak MQTT over WebSocket
+    /// Use MQTT over WebSocket
     #[arg(long, env = "IOT_WS", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new(), group = "websocket")]
+    #[arg(hide_short_help = true)]
     ws: bool,
 
-    /// Ask for the WebSocket at PATH [default: /mqtt]
+    /// Use PATH in the WebSocket request [default: /mqtt]
     #[arg(long, env = "IOT_WS_PATH", hide_env_values = true, value_name = "PATH")]
     #[arg(requires = "websocket")]
+    #[arg(hide_short_help = true)]
     ws_path: Option<String>,
 
-    /// Ask for it with the header NAME: VALUE (can be repeated)
+    /// Send the header NAME: VALUE with the WebSocket request (can be repeated)
     #[arg(long, env = "IOT_WS_HEADER", hide_env_values = true)]
     #[arg(value_name = "NAME: VALUE", requires = "websocket")]
+    #[arg(hide_short_help = true)]
     ws_header: Vec<String>,
 }
 

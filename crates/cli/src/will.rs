@@ -19,27 +19,31 @@ use iot_core::topic::TopicName;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Will")]
 pub(crate) struct WillArgs {
-    /// Have the broker publish to TOPIC when the connection is lost
+    /// Ask the broker to publish a will message to TOPIC if the connection is lost
     #[arg(
         long,
         env = "IOT_WILL_TOPIC",
         hide_env_values = true,
         value_name = "TOPIC"
     )]
+    #[arg(hide_short_help = true)]
     will_topic: Option<TopicName>,
 
-    /// Have it publish TEXT [default: nothing]
+    /// Set the payload of the will message to TEXT [default: empty]
     #[arg(long, env = "IOT_WILL_PAYLOAD", hide_env_values = true)]
     #[arg(value_name = "TEXT", allow_hyphen_values = true)]
+    #[arg(hide_short_help = true)]
     will_payload: Option<OsString>,
 
-    /// Have it do so with QoS 0, 1 or 2 [default: 0]
+    /// Set the QoS of the will message to 0, 1 or 2 [default: 0]
     #[arg(long, env = "IOT_WILL_QOS", hide_env_values = true, value_name = "QOS")]
+    #[arg(hide_short_help = true)]
     will_qos: Option<QoS>,
 
-    /// Have it keep that message for later subscribers
+    /// Ask the broker to retain the will message
     #[arg(long, env = "IOT_WILL_RETAIN", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new())]
+    #[arg(hide_short_help = true)]
     will_retain: bool,
 }
 

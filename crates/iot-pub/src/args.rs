@@ -18,6 +18,13 @@ use crate::plan::Plan;
 use load::LoadArgs;
 use publish::PublishArgs;
 
+const EXAMPLES: &str = "\
+Examples:
+  iot-pub -h broker.local -t iot/home2/temp -m 21.5
+  iot-pub --devices 10 -t 'iot/home{device}/temp' --model 'daily(14,26)+normal(0,0.2)'
+  iot-pub --connections 100 --rate 5000/s --for 30s -q 1 --report text
+";
+
 /// Publish sensor readings over MQTT
 #[derive(Debug, Parser)]
 #[command(
@@ -28,7 +35,8 @@ use publish::PublishArgs;
 )]
 #[command(args_override_self = true, max_term_width = 100)]
 #[command(
-    after_help = "Without options: every 2 seconds a number from 25 up to 26 to iot/home2/temp, until Ctrl-C."
+    before_help = EXAMPLES,
+    after_help = "Without options: publishes a number from 25 to 26 to iot/home2/temp every 2 seconds, until Ctrl-C."
 )]
 // What is published: one of these.
 #[command(group = ArgGroup::new("content").args(GIVEN).args(["model", "scenario", "replay"]))]
@@ -44,15 +52,21 @@ pub(crate) struct Args {
     #[command(flatten)]
     publish: PublishArgs,
 
-    /// Publish COUNT messages and exit [default: go on until Ctrl-C]
+    /// Exit after COUNT messages [default: publish until Ctrl-C]
     #[arg(long, env = "IOT_COUNT", hide_env_values = true)]
     #[arg(value_name = "COUNT", value_parser = count, allow_hyphen_values = true)]
+    #[arg(help_heading = "Publishing")]
     count: Option<u64>,
 
     /// Limit the messages with QoS 1 or 2 that wait for the broker to COUNT
     #[arg(long, env = "IOT_MAX_QUEUED", hide_env_values = true)]
-    #[arg(default_value_t = 10_000, value_name = "COUNT")]
+    #[arg(
+        default_value_t = 10_000,
+        value_name = "COUNT",
+        help_heading = "Publishing"
+    )]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=65_000))]
+    #[arg(hide_short_help = true)]
     max_queued: u16,
 
     #[command(flatten)]
@@ -162,6 +176,11 @@ pub(crate) mod tests {
     pub(crate) fn plan(arguments: &[&str]) -> Plan {
         let arguments = ["iot-pub"].iter().chain(arguments);
         Args::from(arguments).unwrap().plan().unwrap()
+    }
+
+    #[test]
+    fn each_option_has_a_short_help_that_begins_with_a_verb_and_a_variable() {
+        assert_eq!(iot_cli::help_faults(Args::command()), Vec::<String>::new());
     }
 
     #[test]

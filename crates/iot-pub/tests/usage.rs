@@ -19,19 +19,27 @@ fn case(args: &str, line: &str) {
 }
 
 #[test]
-fn help_fits_on_a_screen() {
+fn help_fits_on_two_screens_and_names_the_way_to_the_rest() {
     let ended = ends_with(bare("--help").env("COLUMNS", "100").spawn(), 0);
     assert_eq!(ended.stderr(), "");
-    insta::assert_snapshot!(ended.stdout());
+    let help = ended.stdout();
+    let lines = help.lines().count();
+    assert!((60..=84).contains(&lines), "{lines} lines");
+    assert_eq!(help.matches("\n  iot-pub ").count(), 3);
+    assert!(help.contains("--help-all") && help.contains("--generate man"));
+    insta::assert_snapshot!("help", help);
 }
 
 #[test]
-fn help_shows_no_value_of_a_variable() {
-    let program = bare("--help").env("IOT_PASSWORD", "s3cret");
+fn help_all_has_every_option_with_its_variable_but_not_its_value() {
+    let program = bare("--help-all").env("COLUMNS", "100");
+    let program = program.env("IOT_PASSWORD", "s3cret");
     let ended = ends_with(program.env("IOT_HOST", "set-host").spawn(), 0);
     let help = ended.stdout();
     assert!(!help.contains("s3cret") && !help.contains("set-host"));
-    assert!(help.contains("IOT_PASSWORD") && help.contains("IOT_HOST"));
+    assert!(help.contains("[env: IOT_PASSWORD]") && help.contains("[env: IOT_HOST]"));
+    assert!(help.contains("--tls-keylog") && help.contains("--will-topic"));
+    insta::assert_snapshot!("help_all", help);
 }
 
 #[test]

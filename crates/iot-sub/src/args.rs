@@ -29,9 +29,16 @@ use store::StoreArgs;
 pub(crate) use store::StoreUrl;
 use watch::WatchArgs;
 
-const WITHOUT_OPTIONS: &str = "Without options: subscribes to iot/# at the broker on localhost, prints each reading, and \
-                               stores it in MongoDB on localhost, as {topic, value, reg_date} in the collection \
-                               sensors of the database iot_service.";
+const EXAMPLES: &str = "\
+Examples:
+  iot-sub --store none -v -t 'sensors/#'
+  iot-sub -h broker.local --store sqlite:iot.db
+  iot-sub --embedded --listen 0.0.0.0:1883
+";
+
+const WITHOUT_OPTIONS: &str = "Without options: subscribes to iot/# at the broker on localhost, prints each \
+    reading, and stores it in MongoDB on localhost, as {topic, value, reg_date} in the collection sensors of \
+    the database iot_service.";
 
 #[expect(clippy::doc_markdown, reason = "the documentation is the help text")]
 /// Receive sensor readings over MQTT and store them
@@ -42,7 +49,7 @@ const WITHOUT_OPTIONS: &str = "Without options: subscribes to iot/# at the broke
     disable_help_flag = true,
     disable_version_flag = true
 )]
-#[command(args_override_self = true, max_term_width = 100, after_help = WITHOUT_OPTIONS)]
+#[command(args_override_self = true, max_term_width = 100, before_help = EXAMPLES, after_help = WITHOUT_OPTIONS)]
 pub(crate) struct Args {
     #[command(flatten)]
     filters: FilterArgs,
@@ -55,6 +62,7 @@ pub(crate) struct Args {
         help_heading = "Subscriptions"
     )]
     #[arg(value_enum, default_value_t, value_name = "KIND")]
+    #[arg(hide_short_help = true)]
     payload: PayloadMode,
 
     #[command(flatten)]
@@ -62,9 +70,6 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     embedded: EmbeddedArgs,
-
-    #[command(flatten)]
-    connect: ConnectArgs,
 
     #[command(flatten)]
     fields: FieldsArgs,
@@ -83,6 +88,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     session: DurableArgs,
+
+    #[command(flatten)]
+    connect: ConnectArgs,
 
     #[arg(skip)]
     origins: Origins,
@@ -183,6 +191,11 @@ mod tests {
         let arguments = ["iot-sub"].iter().chain(arguments);
         let error = Args::try_parse_from(arguments).unwrap_err().to_string();
         assert_eq!(error.lines().next(), Some(expected));
+    }
+
+    #[test]
+    fn each_option_has_a_short_help_that_begins_with_a_verb_and_a_variable() {
+        assert_eq!(iot_cli::help_faults(Args::command()), Vec::<String>::new());
     }
 
     #[test]

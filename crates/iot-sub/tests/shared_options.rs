@@ -193,16 +193,27 @@ fn the_manual_page_has_every_option_and_completions_load() {
     // A long option may be hyphenated at the end of a line.
     let page = groff.stdout().replace("\u{2010}\n", "");
     let page: String = page.split_whitespace().collect();
-    let help = ends(sub(&["--help"]).spawn(), 0).stdout();
+    let help = ends(sub(&["--help-all"]).spawn(), 0).stdout();
     let options = help.lines().filter_map(|line| {
         let line = line.trim_start();
         let start = line.find("--").filter(|_| line.starts_with('-'))?;
-        line[start..].split([' ', ',']).next()
+        line[start..]
+            .split(|c: char| !c.is_ascii_lowercase() && c != '-')
+            .next()
     });
     let options: Vec<&str> = options.collect();
-    assert!(options.len() > 30, "{options:?}");
+    assert!(options.len() > 70, "{options:?}");
     for option in options {
         assert!(page.contains(option), "{option} is missing");
+    }
+    let variables: Vec<&str> = help
+        .split("[env:")
+        .skip(1)
+        .filter_map(|rest| Some(rest.split(']').next()?.trim()))
+        .collect();
+    assert!(variables.len() > 60, "{variables:?}");
+    for variable in variables {
+        assert!(page.contains(variable), "{variable} is missing");
     }
     let bash = ends(sub(&["--generate", "bash"]).spawn(), 0).stdout();
     fs::write(&file, bash).expect("a file");

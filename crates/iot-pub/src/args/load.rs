@@ -14,7 +14,8 @@ use crate::schedule::rate::Rate;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Many devices and load")]
 pub(crate) struct LoadArgs {
-    /// Be COUNT devices; `{device}` in the topic becomes 1 to COUNT [default: one for each connection]
+    /// Simulate COUNT devices; {device} in the topic becomes 1 to COUNT [default: one for each
+    /// connection]
     #[arg(
         long,
         env = "IOT_DEVICES",
@@ -24,7 +25,7 @@ pub(crate) struct LoadArgs {
     #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub(crate) devices: Option<u32>,
 
-    /// Open COUNT connections and spread the devices over them; with --id-prefix PREFIX they are PREFIX1, PREFIX2 and so on
+    /// Open COUNT connections for the devices; --id-prefix PREFIX names them PREFIX1, PREFIX2, …
     #[arg(long, env = "IOT_CONNECTIONS", hide_env_values = true)]
     #[arg(default_value_t = 1, value_name = "COUNT")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -37,19 +38,20 @@ pub(crate) struct LoadArgs {
         value_name = "RATE",
         allow_hyphen_values = true
     )]
+    #[arg(hide_short_help = true)]
     pub(crate) connect_rate: Rate,
 
-    /// Publish at RATE in total, however slow the broker is: 5000/s, 300/m (instead of --interval)
+    /// Publish at RATE in total: 5000/s, 300/m (instead of --interval)
     #[arg(long, env = "IOT_RATE", hide_env_values = true)]
     #[arg(value_name = "RATE", allow_hyphen_values = true)]
     pub(crate) rate: Option<Rate>,
 
-    /// Publish for DURATION and exit: 30s, 5m [default: go on until Ctrl-C]
+    /// Exit after DURATION: 30s, 5m [default: publish until Ctrl-C]
     #[arg(id = "for", long = "for", env = "IOT_FOR", hide_env_values = true)]
     #[arg(value_name = "DURATION", value_parser = parse_duration, allow_hyphen_values = true)]
     pub(crate) duration: Option<Duration>,
 
-    /// Print at the end what became of the messages, how fast and how late, instead of each message
+    /// Print counts, rates and latencies at the end, instead of each message
     #[arg(
         long,
         env = "IOT_REPORT",
@@ -58,7 +60,8 @@ pub(crate) struct LoadArgs {
     )]
     pub(crate) report: Option<ReportFormat>,
 
-    /// Subscribe to the same topics, and exit with 1 if a message is lost, duplicated, out of order or corrupted
+    /// Subscribe to the same topics, and exit with 1 if a message is lost, duplicated, out of order
+    /// or corrupted
     #[arg(long, env = "IOT_VERIFY", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new())]
     #[arg(conflicts_with_all = ["given", "payload_template", "scenario", "replay"])]

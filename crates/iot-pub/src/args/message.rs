@@ -51,6 +51,7 @@ pub(crate) struct MessageArgs {
     /// Use the first word of each line as its topic (needs --stdin-line)
     #[arg(long, env = "IOT_TOPIC_FROM_LINE", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new(), requires = "lines", conflicts_with = "topic")]
+    #[arg(hide_short_help = true)]
     topic_from_line: bool,
 
     /// Publish an empty message; with --retain, it deletes the retained message
@@ -63,12 +64,14 @@ pub(crate) struct MessageArgs {
     #[arg(value_parser = clap::value_parser!(u64).range(1..), allow_hyphen_values = true)]
     #[arg(requires = "one_message")]
     #[arg(conflicts_with_all = ["count", "interval", "jitter", "rate", "report", "verify", "devices"])]
+    #[arg(hide_short_help = true)]
     repeat: Option<u64>,
 
     /// Wait SECONDS between a delivery and the next message (needs --repeat)
     #[arg(long, env = "IOT_REPEAT_DELAY", hide_env_values = true)]
     #[arg(value_name = "SECONDS", value_parser = delay, allow_hyphen_values = true)]
     #[arg(requires = "repeated")]
+    #[arg(hide_short_help = true)]
     repeat_delay: Option<Duration>,
 }
 

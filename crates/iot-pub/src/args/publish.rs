@@ -50,6 +50,7 @@ pub(crate) struct PublishArgs {
     #[arg(long, env = "IOT_JITTER", hide_env_values = true)]
     #[arg(value_name = "DURATION", value_parser = parse_duration, allow_hyphen_values = true)]
     #[arg(conflicts_with_all = ["replay", "stdin_line"])]
+    #[arg(hide_short_help = true)]
     jitter: Option<Duration>,
 
     #[command(flatten)]

@@ -24,11 +24,13 @@ pub(crate) struct RecordingArgs {
     /// Start FILE again at its end
     #[arg(id = "loop", long = "loop", env = "IOT_LOOP", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new(), requires = "recording")]
+    #[arg(hide_short_help = true)]
     repeat: bool,
 
     /// Exit with 1 at the first bad line of a recording, instead of skipping and counting it
     #[arg(long, env = "IOT_STRICT", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new(), requires = "recording")]
+    #[arg(hide_short_help = true)]
     strict: bool,
 }
 

@@ -28,6 +28,7 @@ pub(crate) struct SimulationArgs {
     #[arg(long, env = "IOT_PRECISION", hide_env_values = true)]
     #[arg(value_name = "DIGITS", value_parser = clap::value_parser!(u8).range(0..=15))]
     #[arg(conflicts_with_all = ["given", "replay"])]
+    #[arg(hide_short_help = true)]
     precision: Option<u8>,
 
     /// Publish TEXT with {{value}} or {{NAME}}, {{now}}, {{now_ms}}, {{seq}} and {{device}} filled
@@ -40,18 +41,21 @@ pub(crate) struct SimulationArgs {
     /// Use SEED for the random numbers, and a simulated clock: each run gives the same readings
     #[arg(long, env = "IOT_SEED", hide_env_values = true)]
     #[arg(value_name = "SEED", conflicts_with_all = ["replay", "stdin_line"])]
+    #[arg(hide_short_help = true)]
     seed: Option<u64>,
 
     /// Start the simulated clock at TIME, now or 2026-06-21T06:00 [default: the real clock; with
     /// --seed, 2026-01-01]
     #[arg(long, env = "IOT_START", hide_env_values = true)]
     #[arg(value_name = "TIME", value_parser = parse_start, conflicts_with_all = ["given", "replay"])]
+    #[arg(hide_short_help = true)]
     start: Option<DateTime<FixedOffset>>,
 
     /// Run simulated or recorded time SPEED times as fast, such as 10x, or max [default: 1x]
     #[arg(long, env = "IOT_SPEED", hide_env_values = true)]
     #[arg(value_name = "SPEED", allow_hyphen_values = true)]
     #[arg(requires = "start_time", conflicts_with = "given")]
+    #[arg(hide_short_help = true)]
     speed: Option<Speed>,
 }
 

@@ -36,18 +36,29 @@ fn completions_load_and_the_manual_page_renders_with_every_option() {
     assert!(groff.wait().success());
     assert_eq!(groff.stderr(), "");
     let page = groff.stdout();
-    let help = ends_well(bare("--help").spawn()).stdout();
+    let help = ends_well(bare("--help-all").spawn()).stdout();
     let options = help.lines().filter_map(|line| {
         let line = line.trim_start();
         let start = line.find("--").filter(|_| line.starts_with('-'))?;
-        line[start..].split([' ', ',']).next()
+        line[start..]
+            .split(|c: char| !c.is_ascii_lowercase() && c != '-')
+            .next()
     });
     let options: Vec<&str> = options.collect();
-    assert!(options.len() > 50, "{options:?}");
+    assert!(options.len() > 70, "{options:?}");
     for option in options {
         assert!(page.contains(option), "{option} is missing");
     }
-    for heading in ["EXIT STATUS", "FILES", "ENVIRONMENT"] {
+    let variables: Vec<&str> = help
+        .split("[env:")
+        .skip(1)
+        .filter_map(|rest| Some(rest.split(']').next()?.trim()))
+        .collect();
+    assert!(variables.len() > 70, "{variables:?}");
+    for variable in variables {
+        assert!(page.contains(variable), "{variable} is missing");
+    }
+    for heading in ["EXAMPLES", "EXIT STATUS", "FILES", "ENVIRONMENT"] {
         assert!(page.contains(heading), "{heading} is missing");
     }
 }

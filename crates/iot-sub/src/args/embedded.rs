@@ -8,14 +8,14 @@ use clap::Args;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Embedded broker")]
 pub(crate) struct EmbeddedArgs {
-    /// Run a broker inside this process and store in a file: nothing else is needed
+    /// Run a broker inside this process, and store in a file
     #[cfg(feature = "embedded")]
     #[arg(long, env = "IOT_EMBEDDED", hide_env_values = true, group = "broker")]
     #[arg(value_parser = clap::builder::BoolishValueParser::new())]
     #[arg(conflicts_with_all = ["AddressArgs", "TransportArgs", "WebSocketArgs", "TlsArgs"])]
     embedded: bool,
 
-    /// Listen on ADDRESS:PORT with the embedded broker [default: 127.0.0.1:1883]
+    /// Listen on ADDRESS:PORT [default: 127.0.0.1:1883]
     #[cfg(feature = "embedded")]
     #[arg(long, env = "IOT_LISTEN", hide_env_values = true, requires = "broker")]
     #[arg(value_name = "ADDRESS:PORT")]

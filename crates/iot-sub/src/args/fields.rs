@@ -16,17 +16,19 @@ use crate::decode::{Keys, Pointer};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What is stored")]
 pub(crate) struct FieldsArgs {
-    /// Store a retained message only if the topic's last stored value is another one (once), always (store), with the
-    /// field retained (mark), or not (skip) [default: once, with --retain-as-published store]
+    /// Store a retained message if the topic's last value differs (once), always (store), with a
+    /// field retained (mark), or never (skip) [default: once, with --retain-as-published store]
     #[arg(long, env = "IOT_RETAINED", hide_env_values = true, value_name = "HOW")]
     #[arg(
         value_enum,
         hide_possible_values = true,
         conflicts_with = "retain_as_published"
     )]
+    #[arg(hide_short_help = true)]
     retained: Option<Retained>,
 
-    /// Store levels of the topic as fields: iot/{home}/{sensor} (can be repeated: the first that fits)
+    /// Store levels of the topic as fields, as in iot/{home}/{sensor} (can be repeated: the first
+    /// match counts)
     #[arg(
         long,
         env = "IOT_TOPIC_PATTERN",
@@ -35,7 +37,7 @@ pub(crate) struct FieldsArgs {
     )]
     topic_pattern: Vec<TopicPattern>,
 
-    /// Take the value from a JSON payload, where JSON pointer POINTER (/a/b) leads
+    /// Use the value at JSON pointer POINTER (/a/b) of a JSON payload
     #[arg(
         long,
         env = "IOT_VALUE_KEY",
@@ -44,8 +46,7 @@ pub(crate) struct FieldsArgs {
     )]
     value_key: Option<Pointer>,
 
-    /// Take the reading's time from a JSON payload, where POINTER leads: seconds, milliseconds or RFC 3339; when it was
-    /// received is stored beside it
+    /// Use the time at POINTER: seconds, milliseconds or RFC 3339
     #[arg(
         long,
         env = "IOT_TIME_KEY",
@@ -54,23 +55,24 @@ pub(crate) struct FieldsArgs {
     )]
     time_key: Option<Pointer>,
 
-    /// Make the reading's _id of its topic and what is in a JSON payload where POINTER leads, such as /seq, so that a message
-    /// that comes again is stored once; another one with the same _id is rejected (can be repeated; a time among them, as
-    /// above, keeps inserts in order)
+    /// Use the topic and the value at POINTER, such as /seq, as _id: a repeated message is stored
+    /// once (can be repeated)
     #[arg(
         long,
         env = "IOT_ID_KEY",
         hide_env_values = true,
         value_name = "POINTER"
     )]
+    #[arg(hide_short_help = true)]
     id_key: Vec<Pointer>,
 
-    /// Store facts about the message too, several with commas between
+    /// Store facts about the message, too, separated by commas
     #[arg(long, env = "IOT_FIELDS", hide_env_values = true, value_name = "NAMES")]
     #[arg(value_enum, value_delimiter = ',')]
+    #[arg(hide_short_help = true)]
     fields: Vec<FieldName>,
 
-    /// Store a reading only if its value is another one than that last stored for its topic, by more than DEADBAND
+    /// Store a reading only if it differs by more than DEADBAND from the topic's last stored one
     #[arg(
         long,
         env = "IOT_ON_CHANGE",
@@ -80,7 +82,7 @@ pub(crate) struct FieldsArgs {
     #[arg(num_args = 0..=1, default_missing_value = "0", value_parser = deadband)]
     on_change: Option<f64>,
 
-    /// Store a reading only if the last stored one of its topic is DURATION older, such as 10s
+    /// Store a reading only if the topic's last stored one is DURATION older, such as 10s
     #[arg(
         long,
         env = "IOT_MIN_INTERVAL",
@@ -88,6 +90,7 @@ pub(crate) struct FieldsArgs {
         value_name = "DURATION"
     )]
     #[arg(value_parser = parse_duration)]
+    #[arg(hide_short_help = true)]
     min_interval: Option<Duration>,
 }
 

@@ -8,8 +8,8 @@ use iot_core::{QoS, TopicFilter};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Subscriptions")]
 pub(crate) struct FilterArgs {
-    /// Subscribe to topic filter FILTER, or FILTER@1 for a QoS of its own; FILTER@@1 ends in @1
-    /// (can be repeated)
+    /// Subscribe to FILTER, or FILTER@1 for a QoS of its own; FILTER@@1 ends in @1 (can be
+    /// repeated)
     #[arg(short, long, env = "IOT_TOPIC", hide_env_values = true)]
     #[arg(
         default_value = "iot/#",

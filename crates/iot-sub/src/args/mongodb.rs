@@ -12,15 +12,15 @@ use iot_store::mongodb::{Granularity, Options, TimeSeries, check_collection};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "MongoDB")]
 pub(super) struct MongoArgs {
-    /// Store in MongoDB collection NAME, and what is not a reading in NAME_rejected
-    /// [default: sensors, with --time-series sensors_ts]
+    /// Store in MongoDB collection NAME, and rejected messages in NAME_rejected [default: sensors,
+    /// with --time-series sensors_ts]
     #[arg(long, env = "IOT_COLLECTION", hide_env_values = true)]
     #[arg(value_name = "NAME", value_parser = collection)]
+    #[arg(hide_short_help = true)]
     collection: Option<String>,
 
-    /// Store in a time-series collection, made if it is missing, for readings of one topic that are seconds, minutes or
-    /// hours apart. It takes a tenth of the space, but has no unique _id: after a lost answer or a crash a reading may be
-    /// stored twice
+    /// Store in a time-series collection for readings GRANULARITY apart: a tenth of the space, but
+    /// a crash may store a reading twice
     #[arg(long, env = "IOT_TIME_SERIES", hide_env_values = true)]
     #[arg(
         value_enum,
@@ -28,16 +28,20 @@ pub(super) struct MongoArgs {
         group = "expiring",
         conflicts_with = "id_key"
     )]
+    #[arg(hide_short_help = true)]
     time_series: Option<GranularityArg>,
 
-    /// Let the server delete readings of the time-series collection after DURATION, such as 12h or 30d
+    /// Delete readings of the time-series collection after DURATION, such as 12h or 30d
     #[arg(long, env = "IOT_EXPIRE_AFTER", hide_env_values = true)]
     #[arg(value_name = "DURATION", value_parser = expiry, requires = "expiring")]
+    #[arg(hide_short_help = true)]
     expire_after: Option<Duration>,
 
-    /// Make an index for questions by topic and time, if it is missing; storing reaches about 0.6 of its rate with it
+    /// Create an index by topic and time, if it is missing; storing then reaches about 0.6 of its
+    /// rate
     #[arg(long, env = "IOT_INDEX", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new())]
+    #[arg(hide_short_help = true)]
     index: bool,
 }
 

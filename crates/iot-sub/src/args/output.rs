@@ -12,8 +12,8 @@ use crate::output::{Format, MessageStyle, OutputPlan, Style};
 #[expect(clippy::struct_excessive_bools, reason = "each is an option")]
 #[expect(clippy::doc_markdown, reason = "the documentation is the help text")]
 pub(crate) struct OutputArgs {
-    /// Print each message as FORMAT says, as mosquitto_sub does: %t topic, %p payload, %q QoS, %r retain, %l length,
-    /// %x %X hex (%.2:x in groups), %j %J JSON, %I %U time, @Y-@m-@d and all of strftime, \n \t …
+    /// Print each message as FORMAT, as mosquitto_sub does: %t topic, %p payload, %q QoS, %r
+    /// retain, %x hex, %j JSON, %I time, @Y-@m-@d …
     #[arg(short = 'F', long, env = "IOT_FORMAT", hide_env_values = true)]
     #[arg(value_name = "FORMAT", allow_hyphen_values = true, group = "formatted")]
     format: Option<Format>,
@@ -23,14 +23,16 @@ pub(crate) struct OutputArgs {
     #[arg(value_parser = BoolishValueParser::new())]
     verbose: bool,
 
-    /// Print payloads as they are, and no newline behind them
+    /// Print payloads as they are, without a newline after them
     #[arg(short = 'N', long, env = "IOT_NO_NEWLINE", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new())]
+    #[arg(hide_short_help = true)]
     no_newline: bool,
 
     /// Print %j and %J of --format with line breaks
     #[arg(long, env = "IOT_PRETTY", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new(), requires = "formatted")]
+    #[arg(hide_short_help = true)]
     pretty: bool,
 
     /// Print each reading as a JSON object with topic, value and time
@@ -45,14 +47,15 @@ pub(crate) struct OutputArgs {
     #[arg(conflicts_with_all = ["message_rate", "format", "verbose", "no_newline", "watch"])]
     csv: bool,
 
-    /// On a terminal keep one line for each topic, and show the latest there
+    /// Print one line for each topic on a terminal, with its latest message
     #[arg(short, long, env = "IOT_WATCH", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new())]
     watch: bool,
 
-    /// Print how many messages come in each second, and not the messages
+    /// Print the number of messages per second, instead of the messages
     #[arg(long, env = "IOT_MESSAGE_RATE", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new())]
+    #[arg(hide_short_help = true)]
     message_rate: bool,
 }
 

@@ -32,7 +32,7 @@ enum RetainHandling {
 #[command(next_help_heading = "Selection")]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option")]
 pub(crate) struct SelectionArgs {
-    /// Leave out what matches topic filter FILTER (can be repeated)
+    /// Skip messages that match topic filter FILTER (can be repeated)
     #[arg(
         short = 'T',
         long,
@@ -43,7 +43,7 @@ pub(crate) struct SelectionArgs {
     )]
     filter_out: Vec<TopicFilter>,
 
-    /// Unsubscribe from topic filter FILTER, which an earlier run has left in the session (can be repeated)
+    /// Unsubscribe from FILTER, which an earlier run left in the session (can be repeated)
     #[arg(
         short = 'U',
         long,
@@ -52,9 +52,10 @@ pub(crate) struct SelectionArgs {
         value_name = "FILTER",
         allow_hyphen_values = true
     )]
+    #[arg(hide_short_help = true)]
     unsubscribe: Vec<TopicFilter>,
 
-    /// Exit after COUNT messages; what the broker sends beyond is left with it
+    /// Exit after COUNT messages
     #[arg(
         short = 'C',
         long,
@@ -76,7 +77,7 @@ pub(crate) struct SelectionArgs {
     #[arg(value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
     timeout: Option<u64>,
 
-    /// Exit once the broker has acknowledged the subscriptions
+    /// Exit when the broker has acknowledged the subscriptions
     #[arg(
         short = 'E',
         long,
@@ -84,24 +85,28 @@ pub(crate) struct SelectionArgs {
         hide_env_values = true
     )]
     #[arg(value_parser = BoolishValueParser::new())]
+    #[arg(hide_short_help = true)]
     exit_after_subscribe: bool,
 
-    /// Leave out retained messages
+    /// Skip retained messages
     #[arg(short = 'R', long, env = "IOT_NO_RETAINED", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new())]
     no_retained: bool,
 
-    /// Take retained messages only, and exit when the first other one comes
+    /// Use retained messages only, and exit at the first other message
     #[arg(long, env = "IOT_RETAINED_ONLY", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new(), conflicts_with = "no_retained")]
+    #[arg(hide_short_help = true)]
     retained_only: bool,
 
-    /// Have the broker remove each retained message that is taken
+    /// Ask the broker to remove each retained message that is received
     #[arg(long, env = "IOT_REMOVE_RETAINED", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new())]
+    #[arg(hide_short_help = true)]
     remove_retained: bool,
 
-    /// Have the broker send retained messages at each subscription, at a new one, or never (MQTT 5) [default: always]
+    /// Ask for retained messages at each subscription, at a new one, or never (MQTT 5) [default:
+    /// always]
     #[arg(
         long,
         env = "IOT_RETAIN_HANDLING",
@@ -109,19 +114,22 @@ pub(crate) struct SelectionArgs {
         value_name = "WHEN"
     )]
     #[arg(value_enum)]
+    #[arg(hide_short_help = true)]
     retain_handling: Option<RetainHandling>,
 
-    /// Have the broker send the retain flag as it was published (MQTT 5)
+    /// Ask the broker to send the retain flag as it was published (MQTT 5)
     #[arg(long, env = "IOT_RETAIN_AS_PUBLISHED", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new())]
+    #[arg(hide_short_help = true)]
     retain_as_published: bool,
 
-    /// Receive nothing that this client itself has published (MQTT 5)
+    /// Skip messages that this client published itself (MQTT 5)
     #[arg(long, env = "IOT_NO_LOCAL", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new())]
+    #[arg(hide_short_help = true)]
     no_local: bool,
 
-    /// Take PERCENT of the messages, by chance: 0.1 to 100
+    /// Use PERCENT of the messages, chosen at random: 0.1 to 100
     #[arg(
         long,
         env = "IOT_RANDOM_FILTER",
@@ -129,6 +137,7 @@ pub(crate) struct SelectionArgs {
         value_name = "PERCENT"
     )]
     #[arg(value_parser = percent)]
+    #[arg(hide_short_help = true)]
     random_filter: Option<f64>,
 }
 

@@ -13,15 +13,15 @@ const WEEK: u32 = 7 * 24 * 60 * 60;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Session")]
 pub(super) struct DurableArgs {
-    /// Have the broker keep for a week (or as -x says) what comes while this program is not running: QoS 1 (or -q 2), a client
-    /// ID that is made once and kept (or -i), MQTT 5, or 3.1.1 where the broker takes no other
+    /// Ask the broker to keep messages while this program is not running, for a week or -x SECONDS
     #[arg(long, env = "IOT_DURABLE", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new(), conflicts_with = "id_prefix")]
     durable: bool,
 
-    /// End the session of --durable, with all that the broker keeps for it, and exit. What is in the spool stays there
+    /// Remove the session of --durable from the broker, and exit; the spool is kept
     #[arg(long, env = "IOT_FORGET", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new(), conflicts_with = "id_prefix")]
+    #[arg(hide_short_help = true)]
     forget: bool,
 
     /// No layer sets a version.

@@ -22,16 +22,19 @@ pub(crate) struct StoreArgs {
     /// [default: spool for MongoDB, else store]
     #[arg(long, env = "IOT_ACK_AFTER", hide_env_values = true)]
     #[arg(value_enum, value_name = "PLACE")]
+    #[arg(hide_short_help = true)]
     ack_after: Option<AckAfter>,
 
     /// Use the file PATH as spool [default: one for this broker, client identifier and store in
     /// $XDG_STATE_HOME/iot-sub or ~/.local/state/iot-sub]
     #[arg(long, env = "IOT_SPOOL", hide_env_values = true, value_name = "PATH")]
+    #[arg(hide_short_help = true)]
     spool: Option<PathBuf>,
 
     /// Limit the spool to SIZE, such as 512MiB; reading stops until there is room again
     #[arg(long, env = "IOT_SPOOL_LIMIT", hide_env_values = true)]
     #[arg(default_value = "1GiB", value_name = "SIZE", value_parser = spool_limit)]
+    #[arg(hide_short_help = true)]
     spool_limit: Size,
 }
 

@@ -11,12 +11,13 @@ use crate::watch::WatchPlan;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Watching")]
 pub(super) struct WatchArgs {
-    /// Print what was received and what became of it on stderr every DURATION, such as 10s; SIGUSR1 prints it at any time
+    /// Print counts on stderr every DURATION, such as 10s, and at SIGUSR1
     #[arg(long, env = "IOT_STATS", hide_env_values = true)]
     #[arg(value_name = "DURATION", value_parser = parse_duration)]
     stats: Option<Duration>,
 
-    /// Serve /metrics for Prometheus, /livez and /readyz by HTTP on ADDRESS:PORT; port 0 takes a free one, which is printed
+    /// Serve /metrics for Prometheus, /livez and /readyz by HTTP on ADDRESS:PORT; port 0 uses a
+    /// free port
     #[arg(long, env = "IOT_METRICS", hide_env_values = true)]
     #[arg(value_name = "ADDRESS:PORT")]
     metrics: Option<SocketAddr>,

@@ -1,0 +1,67 @@
+//! What the help of every option has to be, for the tests of the programs.
+
+use clap::{ArgAction, Command};
+
+/// How the help of an option begins.
+const VERBS: [&str; 30] = [
+    "Accept",
+    "Acknowledge",
+    "Append",
+    "Ask",
+    "Connect",
+    "Create",
+    "Delay",
+    "Delete",
+    "Exit",
+    "Limit",
+    "Listen",
+    "Offer",
+    "Open",
+    "Print",
+    "Publish",
+    "Read",
+    "Remove",
+    "Round",
+    "Run",
+    "Send",
+    "Serve",
+    "Set",
+    "Simulate",
+    "Skip",
+    "Start",
+    "Store",
+    "Subscribe",
+    "Unsubscribe",
+    "Use",
+    "Wait",
+];
+/// Two lines of 92 columns.
+const LONGEST: usize = 184;
+
+/// Returns what is wrong with the help of the command's options.
+pub fn help_faults(mut command: Command) -> Vec<String> {
+    command.build();
+    let mut faults = Vec::new();
+    for arg in command.get_arguments() {
+        let id = arg.get_id();
+        let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+        let verb = help.split([' ', ':']).next().unwrap_or_default();
+        if !VERBS.contains(&verb) {
+            faults.push(format!("{id}: `{verb}` is no verb that a help begins with"));
+        }
+        if help.chars().count() > LONGEST {
+            faults.push(format!("{id}: the help is longer than two lines"));
+        }
+        let is_for_help = matches!(
+            arg.get_action(),
+            ArgAction::Help | ArgAction::HelpShort | ArgAction::HelpLong | ArgAction::Version
+        );
+        if arg.get_env().is_none() && !is_for_help && id != "generate" {
+            faults.push(format!("{id}: it has no variable"));
+        }
+        if arg.get_help_heading().is_none() {
+            faults.push(format!("{id}: it is in no group"));
+        }
+    }
+    faults
+}
