@@ -38,8 +38,8 @@ pub enum Error {
     /// A text is not a topic name or not a topic filter.
     #[error(transparent)]
     Topic(#[from] TopicError),
-    /// Connecting failed: the name has no address, nothing listens there, TLS, WebSocket or the proxy
-    /// fails, or all that takes longer than `connect_timeout`.
+    /// Connecting failed: the name has no address, nothing listens there, TLS, WebSocket or the
+    /// proxy fails, or all that takes longer than `connect_timeout`.
     #[error(
         "cannot connect to broker `{address}`: {}{}",
         io_reason(reason),
@@ -79,7 +79,8 @@ pub enum Error {
     #[error("the broker closed the connection")]
     Closed,
     /// The client itself closed the connection to make another one:
-    /// [`Client::connect`](crate::Client::connect), [`Client::reconnect`](crate::Client::reconnect).
+    /// [`Client::connect`](crate::Client::connect),
+    /// [`Client::reconnect`](crate::Client::reconnect).
     #[error("the client connects again")]
     Replaced,
     /// The connection broke, or the system has no thread or no poller for the client's loop.
@@ -93,8 +94,8 @@ pub enum Error {
     #[error("the broker sent what it may not: {0}")]
     Decode(#[from] DecodeError),
     /// The broker sent a malformed PUBLISH, or on MQTT 5 one that is larger than CONNECT's
-    /// `maximum_packet_size`. It may arrive again on each connection; therefore the delay before the
-    /// next attempt keeps growing.
+    /// `maximum_packet_size`. It may arrive again on each connection; therefore the delay before
+    /// the next attempt keeps growing.
     #[error("the broker sent what it may not: {reason}, in a message to `{topic}` ({size} bytes)")]
     BadMessage {
         /// The message's topic, up to 100 characters of it, escaped where it is not printable.
@@ -104,8 +105,8 @@ pub enum Error {
         /// What is wrong.
         reason: DecodeError,
     },
-    /// The broker sent more than 65,535 messages that are not yet acknowledged (MQTT 5 §3.3.4), or a
-    /// topic alias that is not allowed or not defined (§3.3.2.3.4).
+    /// The broker sent more than 65,535 messages that are not yet acknowledged (MQTT 5 §3.3.4), or
+    /// a topic alias that is not allowed or not defined (§3.3.2.3.4).
     #[error("the broker broke the protocol: {0}")]
     Protocol(ReasonCode),
     /// The broker ended the connection by a DISCONNECT (MQTT 5 §3.14).
@@ -123,8 +124,8 @@ pub enum Error {
     #[error("not connected to the broker")]
     NotConnected,
     /// Too many messages wait for the broker: `max_queued` or `max_queued_bytes` with QoS 1 and 2,
-    /// 1 MiB that the socket has not yet accepted with QoS 0, or all 65,535 packet identifiers are in
-    /// use. The message is not kept.
+    /// 1 MiB that the socket has not yet accepted with QoS 0, or all 65,535 packet identifiers are
+    /// in use. The message is not kept.
     #[error("{messages} messages ({bytes} bytes) wait for the broker already")]
     QueueFull {
         /// How many messages with QoS 1 and 2 are accepted and not yet acknowledged.
@@ -164,8 +165,8 @@ pub enum Error {
     /// acknowledged, or its connection is lost and the broker sends it again.
     #[error("no message with id {0} waits to be acknowledged")]
     UnknownMessage(PacketId),
-    /// The timeout of [`wait_for_publish`](crate::MessageInfo::wait_for_publish) has passed. The message
-    /// is still in flight.
+    /// The timeout of [`wait_for_publish`](crate::MessageInfo::wait_for_publish) has passed. The
+    /// message is still in flight.
     #[error("the time to wait is over")]
     Timeout,
     /// A callback waits for something that only the loop that runs the callback can do, or starts a
@@ -222,9 +223,9 @@ impl From<Infallible> for Error {
 
 impl Error {
     /// Returns whether another attempt would fail as well: the broker refuses the connection for a
-    /// reason that lies with the client (see [`ConnectCode::is_temporary`]), nothing answers its AUTH, or
-    /// the setup of TLS, WebSocket or the proxy is wrong. The loops still try again, because the setup
-    /// may have changed meanwhile.
+    /// reason that lies with the client (see [`ConnectCode::is_temporary`]), nothing answers its
+    /// AUTH, or the setup of TLS, WebSocket or the proxy is wrong. The loops still try again,
+    /// because the setup may have changed meanwhile.
     pub fn is_permanent(&self) -> bool {
         match self {
             Self::Refused { code, .. } => !code.is_temporary(),
@@ -234,8 +235,8 @@ impl Error {
         }
     }
 
-    /// Returns the error for bytes that can't be decoded. If they begin with a PUBLISH, the error names
-    /// its topic, as far as that has arrived.
+    /// Returns the error for bytes that can't be decoded. If they begin with a PUBLISH, the error
+    /// names its topic, as far as that has arrived.
     pub(crate) fn undecodable(reason: DecodeError, buffer: &[u8]) -> Self {
         match packet::publish_at_start(buffer) {
             Some((topic, size)) => Self::BadMessage {
@@ -256,12 +257,12 @@ impl Error {
         )
     }
 
-    /// Returns the number that Paho's callbacks and calls would give: the broker's code if it sent one
-    /// ([`Refused`](Self::Refused), [`ServerDisconnect`](Self::ServerDisconnect),
+    /// Returns the number that Paho's callbacks and calls would give: the broker's code if it sent
+    /// one ([`Refused`](Self::Refused), [`ServerDisconnect`](Self::ServerDisconnect),
     /// [`Rejected`](Self::Rejected)), else that of Paho's `MQTT_ERR_…`: 2 `PROTOCOL`, 3 `INVAL`
-    /// (wrong use), 4 `NO_CONN`, 7 `CONN_LOST`, 8 `TLS`, 9 `PAYLOAD_SIZE`, 10 `NOT_SUPPORTED`,
-    /// 11 `AUTH`, 13 `UNKNOWN` ([`Timeout`](Self::Timeout), which Paho doesn't have), 14 `ERRNO`,
-    /// 15 `QUEUE_SIZE`, 16 `KEEPALIVE`.
+    /// (wrong use), 4 `NO_CONN`, 7 `CONN_LOST`, 8 `TLS`, 9 `PAYLOAD_SIZE`, 10 `NOT_SUPPORTED`, 11
+    /// `AUTH`, 13 `UNKNOWN` ([`Timeout`](Self::Timeout), which Paho doesn't have), 14 `ERRNO`, 15
+    /// `QUEUE_SIZE`, 16 `KEEPALIVE`.
     pub fn rc(&self) -> u8 {
         match self {
             Self::Refused { code, .. } => code.0,

@@ -1,7 +1,8 @@
 //! The authority of a URL: `[user[:password]@]host[:port]`.
 //!
-//! The crate `url` is not used: it drops the empty password of `user:@host` and the tabs in a password,
-//! ends the authority at a `?` or `#` of the password, and accepts a `%` without two digits.
+//! The crate `url` is not used: it drops the empty password of `user:@host` and the tabs in a
+//! password, ends the authority at a `?` or `#` of the password, and accepts a `%` without two
+//! digits.
 
 use std::net::Ipv6Addr;
 

@@ -16,9 +16,9 @@ impl ClientConfig {
     /// one.
     ///
     /// # Errors
-    /// [`Error::EmptyClientId`] for an empty client identifier with clean session off, [`Error::Topic`]
-    /// for a response topic that is not a topic name, and [`Error::Config`] for a value out of its
-    /// range and for values that don't go together.
+    /// [`Error::EmptyClientId`] for an empty client identifier with clean session off,
+    /// [`Error::Topic`] for a response topic that is not a topic name, and [`Error::Config`] for a
+    /// value out of its range and for values that don't go together.
     pub fn checked(mut self) -> Result<Self, Error> {
         if self.client_id.is_empty() {
             if !self.clean_session {

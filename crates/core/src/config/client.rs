@@ -17,8 +17,9 @@ use crate::will::Will;
 
 /// A client's configuration.
 ///
-/// `ClientConfig::default()` has the defaults of Paho's `Client()`, except that the queue is bounded
-/// and that [`connect_timeout`](Self::connect_timeout) is 10 s instead of 5. Set fields by name:
+/// `ClientConfig::default()` has the defaults of Paho's `Client()`, except that the queue is
+/// bounded and that [`connect_timeout`](Self::connect_timeout) is 10 s instead of 5. Set fields by
+/// name:
 ///
 /// ```
 /// use iot_core::{ClientConfig, Protocol};
@@ -51,20 +52,20 @@ pub struct ClientConfig {
     /// packets that are ready, so waiting for more only delays them.
     pub nodelay: bool,
     /// Client identifier (MQTT 3.1.1 §3.1.3.1): 1 to 23 characters for MQTT 3.1, up to 65,535 bytes
-    /// for later versions. Default empty, which becomes a random one when the client is made: `iot-`
-    /// and 14 letters and digits.
+    /// for later versions. Default empty, which becomes a random one when the client is made:
+    /// `iot-` and 14 letters and digits.
     pub client_id: String,
     /// Clean session (MQTT 3.1.1 §3.1.2.4): the broker starts a session with each connection, and
     /// forgets it at the end. On MQTT 5 `true` means clean start. `false` means no clean start and,
     /// unless [`session_expiry_interval`](Self::session_expiry_interval) is set, a session without
-    /// end. Either way this client keeps the messages with QoS 1 and 2 that it has accepted. Default
-    /// `true`; `false` needs a client identifier.
+    /// end. Either way this client keeps the messages with QoS 1 and 2 that it has accepted.
+    /// Default `true`; `false` needs a client identifier.
     pub clean_session: bool,
     /// Protocol version. Default MQTT 3.1.1.
     pub protocol: Protocol,
-    /// Keep alive, in whole seconds up to 65,535; 0 turns it off. After this time without a packet in
-    /// either direction the client sends a PINGREQ; after the same time again without an answer it
-    /// closes the connection. An MQTT 5 broker may set another time (server keep alive,
+    /// Keep alive, in whole seconds up to 65,535; 0 turns it off. After this time without a packet
+    /// in either direction the client sends a PINGREQ; after the same time again without an answer
+    /// it closes the connection. An MQTT 5 broker may set another time (server keep alive,
     /// [MQTT-3.2.2-21]). Default 60 s (MQTT 3.1.1 §3.1.2.10).
     pub keep_alive: Duration,
     /// User name, at most 65,535 bytes (MQTT 3.1.1 §3.1.3.4). Default none.
@@ -81,34 +82,35 @@ pub struct ClientConfig {
     /// attempt; each is shortened at random by up to a half, but not below the shortest. A CONNACK
     /// that accepts resets it. With 0 as the shortest there is no delay. Default 1 s and 120 s.
     pub reconnect_delay: (Duration, Duration),
-    /// How many messages with QoS 1 and 2 may be sent and not yet acknowledged, 1–65,535. The receive
-    /// maximum of an MQTT 5 broker lowers it [MQTT-3.3.4-7]. More messages wait in the queue. Default
-    /// 20: above it mosquitto 2.0 loses QoS 2 messages on MQTT 3.1.1.
+    /// How many messages with QoS 1 and 2 may be sent and not yet acknowledged, 1–65,535. The
+    /// receive maximum of an MQTT 5 broker lowers it [MQTT-3.3.4-7]. More messages wait in the
+    /// queue. Default 20: above it mosquitto 2.0 loses QoS 2 messages on MQTT 3.1.1.
     pub max_inflight: u16,
-    /// How many messages with QoS 1 and 2 may be accepted and not yet acknowledged, 1–65,535; those in
-    /// flight count. When the queue is full, `publish` accepts nothing and returns
-    /// [`Error::QueueFull`](crate::Error::QueueFull). Default 65,000 of the protocol's 65,535 packet
-    /// identifiers, which leaves some for SUBSCRIBE.
+    /// How many messages with QoS 1 and 2 may be accepted and not yet acknowledged, 1–65,535; those
+    /// in flight count. When the queue is full, `publish` accepts nothing and returns
+    /// [`Error::QueueFull`](crate::Error::QueueFull). Default 65,000 of the protocol's 65,535
+    /// packet identifiers, which leaves some for SUBSCRIBE.
     pub max_queued: u16,
     /// The same limit in bytes of their PUBLISH packets. A single message may be larger. Default
     /// 64 MiB.
     pub max_queued_bytes: usize,
     /// How many unacknowledged messages the broker may send, 1–65,535 (receive maximum, MQTT 5
-    /// §3.1.2.11.3). Default 2,000; without a receive maximum mosquitto sends 20 and waits. A broker
-    /// may exceed it, up to 65,535.
+    /// §3.1.2.11.3). Default 2,000; without a receive maximum mosquitto sends 20 and waits. A
+    /// broker may exceed it, up to 65,535.
     pub receive_maximum: u16,
-    /// How many topics the broker may replace by a number (topic alias maximum, MQTT 5 §3.1.2.11.5).
-    /// Default 0: none.
+    /// How many topics the broker may replace by a number (topic alias maximum, MQTT 5
+    /// §3.1.2.11.5). Default 0: none.
     pub topic_alias_maximum: u16,
-    /// The largest packet to receive, in bytes with its fixed header, at least 1. CONNECT carries it
-    /// to an MQTT 5 broker (§3.1.2.11.4), and a larger packet ends the connection with reason code
-    /// 0x95. Before MQTT 5 a larger message is acknowledged and skipped
-    /// ([`Event::PassedOver`](crate::Event::PassedOver)). It limits the memory that a broker can make
-    /// this client use; a packet of many user properties takes ten times its size. Over WebSocket a
-    /// whole WebSocket message is held beside it. Default 268,435,460, the protocol's own limit.
+    /// The largest packet to receive, in bytes with its fixed header, at least 1. CONNECT carries
+    /// it to an MQTT 5 broker (§3.1.2.11.4), and a larger packet ends the connection with reason
+    /// code 0x95. Before MQTT 5 a larger message is acknowledged and skipped
+    /// ([`Event::PassedOver`](crate::Event::PassedOver)). It limits the memory that a broker can
+    /// make this client use; a packet of many user properties takes ten times its size. Over
+    /// WebSocket a whole WebSocket message is held beside it. Default 268,435,460, the protocol's
+    /// own limit.
     pub maximum_packet_size: u32,
-    /// How long the broker keeps the session after the connection, in seconds; `0xFFFF_FFFF` for ever
-    /// (MQTT 5 §3.1.2.11.2). Default `None`: 0 with a clean session, else for ever.
+    /// How long the broker keeps the session after the connection, in seconds; `0xFFFF_FFFF` for
+    /// ever (MQTT 5 §3.1.2.11.2). Default `None`: 0 with a clean session, else for ever.
     pub session_expiry_interval: Option<u32>,
     /// Whether CONNECT asks for a base of response topics, which CONNACK has as
     /// `response_information` (MQTT 5 §3.1.2.11.6). Default `false`.

@@ -31,17 +31,17 @@ pub struct TlsOptions {
     pub cafile: Option<PathBuf>,
     /// Folder with such files; files in it without a certificate are skipped. Default none.
     pub capath: Option<PathBuf>,
-    /// Whether to trust the operating system's authorities as well. They are trusted anyway if neither
-    /// `cafile` nor `capath` is set. Default `false`.
+    /// Whether to trust the operating system's authorities as well. They are trusted anyway if
+    /// neither `cafile` nor `capath` is set. Default `false`.
     pub os_certs: bool,
-    /// PEM file with this client's certificate, followed by those of intermediate authorities; needs
-    /// [`key`](Self::key). Default none.
+    /// PEM file with this client's certificate, followed by those of intermediate authorities;
+    /// needs [`key`](Self::key). Default none.
     pub cert: Option<PathBuf>,
     /// PEM file with the certificate's private key (PKCS#8, PKCS#1 or SEC1), not encrypted; needs
     /// [`cert`](Self::cert). Default none.
     pub key: Option<PathBuf>,
-    /// Whether to skip the check of the broker's name. Its certificate still has to come from a trusted
-    /// authority, but any certificate of that authority is accepted. Default `false`.
+    /// Whether to skip the check of the broker's name. Its certificate still has to come from a
+    /// trusted authority, but any certificate of that authority is accepted. Default `false`.
     pub insecure: bool,
     /// Protocols to offer by ALPN (RFC 7301), 1 to 255 bytes each; MQTT's is `mqtt`. Default none.
     pub alpn: Vec<String>,
@@ -105,7 +105,8 @@ impl Tls {
         Arc::clone(&self.config)
     }
 
-    /// Returns the options that it was loaded from; `None` after [`from_rustls`](Self::from_rustls).
+    /// Returns the options that it was loaded from; `None` after
+    /// [`from_rustls`](Self::from_rustls).
     pub fn options(&self) -> Option<&TlsOptions> {
         self.options.as_deref()
     }

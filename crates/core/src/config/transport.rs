@@ -18,8 +18,8 @@ pub enum Transport {
     /// WebSocket over a TCP connection (MQTT 3.1.1 §6).
     #[cfg(feature = "websocket")]
     WebSocket(WebSocket),
-    /// The Unix socket at this path. `host` and `port` are ignored; TLS, a proxy and a local address are
-    /// errors.
+    /// The Unix socket at this path. `host` and `port` are ignored; TLS, a proxy and a local
+    /// address are errors.
     #[cfg(unix)]
     Unix(PathBuf),
 }

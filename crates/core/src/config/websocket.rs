@@ -19,11 +19,11 @@ const RESERVED: [&str; 4] = [
 /// [`ClientConfig::checked`](crate::ClientConfig::checked) checks them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct WebSocket {
-    /// The path of the broker's WebSocket, percent-encoded and with its query; begins with `/`. Default
-    /// `/mqtt`.
+    /// The path of the broker's WebSocket, percent-encoded and with its query; begins with `/`.
+    /// Default `/mqtt`.
     pub path: String,
-    /// Headers to add to the request, such as `Authorization` or `Origin`. A `Host` replaces the one
-    /// made from host and port. Default none.
+    /// Headers to add to the request, such as `Authorization` or `Origin`. A `Host` replaces the
+    /// one made from host and port. Default none.
     pub headers: Vec<(String, String)>,
 }
 

@@ -1,5 +1,5 @@
-//! The way through a SOCKS5 proxy (RFC 1928, with the passwords of RFC 1929). The proxy resolves the
-//! broker's name.
+//! The way through a SOCKS5 proxy (RFC 1928, with the passwords of RFC 1929). The proxy resolves
+//! the broker's name.
 
 use std::io;
 

@@ -60,8 +60,8 @@ impl Stream {
         self.is_bare
     }
 
-    /// Returns the same socket, not blocking, for other threads to write packets to, if nothing lies
-    /// between the packets and TCP.
+    /// Returns the same socket, not blocking, for other threads to write packets to, if nothing
+    /// lies between the packets and TCP.
     pub(crate) fn duplicate(&self) -> Option<std::net::TcpStream> {
         let socket = self.duplex.socket().filter(|_| self.is_bare)?;
         duplicate(socket).ok()
@@ -82,9 +82,9 @@ impl Stream {
         }
     }
 
-    /// Makes TCP acknowledge received bytes at once, or with the next write (`false`): until then, a
-    /// broker with Nagle's algorithm holds back all its answers but the first. A write may change the
-    /// setting. Returns whether the system supports it.
+    /// Makes TCP acknowledge received bytes at once, or with the next write (`false`): until then,
+    /// a broker with Nagle's algorithm holds back all its answers but the first. A write may change
+    /// the setting. Returns whether the system supports it.
     pub(crate) fn set_quick_ack(&self, at_once: bool) -> bool {
         #[cfg(target_os = "linux")]
         return self

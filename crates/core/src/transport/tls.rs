@@ -44,8 +44,8 @@ impl AsyncRead for Secured {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         match Pin::new(&mut self.0).poll_read(cx, buf) {
-            // Brokers that close without TLS's close_notify are common. MQTT has its own framing and
-            // acknowledgements: an attacker who cuts the stream gains nothing by that.
+            // Brokers that close without TLS's close_notify are common. MQTT has its own framing
+            // and acknowledgements: an attacker who cuts the stream gains nothing by that.
             Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 Poll::Ready(Ok(()))
             }

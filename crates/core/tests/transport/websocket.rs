@@ -188,7 +188,8 @@ fn path_and_headers_are_as_asked_for() {
 #[test]
 fn packets_and_frames_need_not_meet() {
     let (port, played) = server(|mut server| {
-        // CONNACK one byte a frame, in fragments of one message, with a ping and an empty frame between.
+        // CONNACK one byte a frame, in fragments of one message, with a ping and an empty frame
+        // between.
         server.send(b"\x02\x01\x20\x00\x01\x02\x89\x03abc\x00\x00\x00\x01\x00\x80\x01\x00");
         assert_eq!(server.read_frame(), (0x8a, b"abc".to_vec()));
         let (_, subscribe) = server.read_frame();

@@ -102,7 +102,8 @@ fn certificate(error: &CertificateError) -> String {
     }
 }
 
-/// Returns the library's `DnsName("localhost")` and `IpAddress(127.0.0.1)` as `localhost`, `127.0.0.1`.
+/// Returns the library's `DnsName("localhost")` and `IpAddress(127.0.0.1)` as `localhost`,
+/// `127.0.0.1`.
 fn shown(name: &str) -> String {
     let inner = name
         .split_once('(')

@@ -13,12 +13,12 @@ use crate::error::config::ConfigError;
 use rustls::version::{TLS12, TLS13};
 
 impl TlsOptions {
-    /// Reads all files and checks that they go together. The result is cheap to clone; share it between
-    /// clients.
+    /// Reads all files and checks that they go together. The result is cheap to clone; share it
+    /// between clients.
     ///
     /// # Errors
-    /// [`Error::Config`] for options that don't go together, [`Error::Tls`] for a file that can't be
-    /// read or has the wrong content.
+    /// [`Error::Config`] for options that don't go together, [`Error::Tls`] for a file that can't
+    /// be read or has the wrong content.
     pub fn load(&self) -> Result<Tls, Error> {
         let versions = match self.version {
             None => &[&TLS13, &TLS12][..],

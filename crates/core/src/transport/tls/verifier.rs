@@ -16,9 +16,9 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{DigitallySignedStruct, RootCertStore, SignatureScheme};
 
-/// Checks as rustls does by itself, with two exceptions. A certificate that is in `cafile` or `capath`
-/// itself is trusted even if it says that it is an authority, as in many small installations and as
-/// mosquitto's clients do. And the check of the name may be skipped.
+/// Checks as rustls does by itself, with two exceptions. A certificate that is in `cafile` or
+/// `capath` itself is trusted even if it says that it is an authority, as in many small
+/// installations and as mosquitto's clients do. And the check of the name may be skipped.
 #[derive(Debug)]
 pub(super) struct Verifier {
     chain: Arc<WebPkiServerVerifier>,

@@ -1,5 +1,5 @@
-//! The payloads of binary messages as a stream of bytes, in both directions. MQTT packets need not meet
-//! the borders of messages.
+//! The payloads of binary messages as a stream of bytes, in both directions. MQTT packets need not
+//! meet the borders of messages.
 
 use std::fmt;
 use std::io;
@@ -72,8 +72,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
         }
     }
 
-    /// Ends the connection because the broker breaks the rules: our close says so, and nothing more is
-    /// read.
+    /// Ends the connection because the broker breaks the rules: our close says so, and nothing more
+    /// is read.
     fn fail(&mut self, code: CloseCode, what: &str) {
         self.send_close(code);
         self.state = State::Ended(Some(Failure::temporary(
