@@ -41,7 +41,7 @@ fn time_series_go_to_a_collection_of_their_own() {
         indexes.to_string().contains("topic_1_reg_date_1")
     });
     interrupt(program);
-    // Those that are there stay as they are, and that is told.
+    // existing ones stay as they are, and that is reported.
     let program = start(&broker, &mongo.url(), &["--time-series", "minutes"]);
     let line = program.wait_for_stderr("is there already");
     assert!(

@@ -22,9 +22,9 @@ fn totals(program: &Running) -> String {
     format!("iot-sub: received {count}, stored {count}, rejected 0")
 }
 
-/// Starts `iot-sub --embedded` on a free port, and returns that port. Its subscription stands then: it has received the
-/// first reading, ` iot/ready 0.0`, which is retained and so comes even if the subscription comes later (and twice, if both
-/// come at the same moment).
+/// Starts `iot-sub --embedded` on a free port, and returns that port. Its subscription stands then:
+/// it has received the first reading, ` iot/ready 0.0`, which is retained and so comes even if the
+/// subscription comes later (and twice, if both come at the same moment).
 #[track_caller]
 fn start(args: &[&str]) -> (Running, u16) {
     let program = sub(&["--embedded", "--listen", "127.0.0.1:0"])

@@ -1,5 +1,5 @@
-//! Killed at each point of a reading's path, `iot-sub` loses nothing. Needs the feature `failpoints`; `scripts/test` runs
-//! it in a step of its own.
+//! Killed at each point of a reading's path, `iot-sub` loses nothing. Needs the feature
+//! `failpoints`; `scripts/test` runs it in a step of its own.
 
 mod common;
 
@@ -37,7 +37,7 @@ fn flood_with(port: u16, qos: u8, payload: fn(usize) -> String) {
     for number in 0..COUNT {
         let info = client.publish("iot/flood", payload(number), qos, false);
         under_way.push_back(info.expect("room"));
-        // mosquitto 2.0.11 loses QoS 2 messages beyond 20 under way.
+        // mosquitto 2.0.11 loses QoS 2 messages beyond 20 in flight.
         if under_way.len() >= 20
             && let Some(oldest) = under_way.pop_front()
         {
@@ -127,8 +127,8 @@ fn keyed(number: usize) -> String {
     format!("{{\"seq\":{number}}}")
 }
 
-/// Runs `iot-sub --id-key` with QoS 1 into the point, and again without it; `count` says how many readings there are in all,
-/// and how many different ones.
+/// Runs `iot-sub --id-key` with QoS 1 into the point, and again without it; `count` says how many
+/// readings there are in all, and how many different ones.
 #[track_caller]
 fn keyed_case(store: &[&str], point: &str, count: &dyn Fn() -> (usize, usize)) {
     let broker = Broker::builder()
@@ -251,7 +251,8 @@ fn members_of_a_shared_subscription_store_once_what_both_get() {
     let other = member("other", None);
     flood_with(broker.port(), 1, keyed);
     assert_eq!(mortal.wait().signal(), Some(SIGKILL));
-    // All come again: to the one that is left, and what the dead one has not acknowledged to that one as well.
+    // All come again: to the one that is left, and what the dead one has not acknowledged to that
+    // one as well.
     flood_with(broker.port(), 1, keyed);
     let mortal = member("mortal", None);
     eventually(DEADLINE, "all are stored", || {

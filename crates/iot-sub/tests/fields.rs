@@ -9,7 +9,7 @@ use common::{documents, interrupt, publish, sqlite, sub};
 use mongodb::bson::{Bson, Document, doc};
 use testkit::{Broker, DEADLINE, Mongo, Running, eventually};
 
-/// Starts `iot-sub` with a client id of its own, for the same broker may have had others.
+/// Starts `iot-sub` with its own client identifier, because the broker may have had other clients.
 #[track_caller]
 fn start(broker: &Broker, store: &str, args: &[&str]) -> Running {
     static STARTED: AtomicUsize = AtomicUsize::new(0);
@@ -262,7 +262,8 @@ fn readings_that_change_nothing_are_skipped_and_acknowledged() {
     assert_eq!(line, "iot-sub: received 6, stored 2, rejected 1, skipped 3");
 }
 
-/// Starts `iot-sub` three times over the same retained messages; a live reading is the last one stored of each.
+/// Starts `iot-sub` three times over the same retained messages; a live reading is the last one
+/// stored of each.
 #[track_caller]
 fn restarts(store: &str, args: &[&str], expected: [&str; 3]) {
     let broker = Broker::start();

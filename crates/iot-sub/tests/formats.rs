@@ -31,7 +31,8 @@ struct Pair {
     theirs: String,
 }
 
-/// Runs `mosquitto_sub` and `iot-sub` with the same arguments, while `publish` publishes `count` messages.
+/// Runs `mosquitto_sub` and `iot-sub` with the same arguments, while `publish` publishes `count`
+/// messages.
 #[track_caller]
 fn both(version: &'static str, args: &[&str], count: usize, publish: impl Fn(&Broker)) -> Pair {
     let broker = Broker::start();

@@ -5,7 +5,8 @@ mod common;
 use common::{documents_of, interrupt, sqlite, start, sub};
 use testkit::{Broker, DEADLINE, Mongo, eventually};
 
-/// What is published: a reading, the same again, the same id with other content twice, none, the same number on another topic.
+/// What is published: a reading, the same again, the same id with other content twice, none, the
+/// same number on another topic.
 const PAYLOADS: [(&str, &str); 6] = [
     ("iot/a", r#"{"seq":1,"t":20}"#),
     ("iot/a", r#"{"seq":1,"t":20}"#),

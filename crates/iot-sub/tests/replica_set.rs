@@ -1,4 +1,5 @@
-//! A replica set whose primary is killed, frozen or steps down: every reading is stored, and none twice.
+//! A replica set whose primary is killed, frozen or steps down: every reading is stored, and none
+//! twice.
 
 mod common;
 
@@ -14,7 +15,7 @@ use mongodb::bson::{Document, doc};
 use testkit::{Broker, DEADLINE, MongoSet, eventually};
 
 /// How long a set without a majority, and a batch that waits for one, may take on a loaded machine.
-const PATIENCE: Duration = Duration::from_mins(2);
+const ELECTION_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// How often the set has each value.
 fn values(set: &MongoSet) -> HashMap<u64, u32> {
@@ -82,7 +83,7 @@ fn through_kill_step_down_and_freeze_of_the_primary_all_is_stored_once() {
     // Each fault strikes while readings arrive, and more must have arrived before the next one.
     let flowing = |set: &MongoSet| {
         let before = values(set).len();
-        eventually(PATIENCE, "readings arrive", || {
+        eventually(ELECTION_TIMEOUT, "readings arrive", || {
             values(set).len() > before + 100
         });
     };
@@ -100,7 +101,9 @@ fn through_kill_step_down_and_freeze_of_the_primary_all_is_stored_once() {
 
     let frozen = set.primary();
     set.node(frozen).freeze();
-    eventually(PATIENCE, "another primary", || set.primary() != frozen);
+    eventually(ELECTION_TIMEOUT, "another primary", || {
+        set.primary() != frozen
+    });
     flowing(&set);
     set.node(frozen).thaw();
     flowing(&set);
@@ -110,7 +113,7 @@ fn through_kill_step_down_and_freeze_of_the_primary_all_is_stored_once() {
     // However many they are: as long as more is stored, nothing is stuck.
     let mut stored = 0;
     while stored < total {
-        eventually(PATIENCE, "more is stored, or everything", || {
+        eventually(ELECTION_TIMEOUT, "more is stored, or everything", || {
             let before = std::mem::replace(&mut stored, values(&set).len() as u64);
             stored > before || stored == total
         });

@@ -188,7 +188,8 @@ fn exits_after_suback() {
     ];
     assert_eq!(ended(sub(&args).args(["-t", "a"]).spawn()), "");
     broker.mosquitto_pub(["-q", "1", "-t", "a", "-m", "1"]);
-    // It had subscribed, and what came since comes before SUBACK. This one unsubscribes before it exits.
+    // It had subscribed, and what came since comes before SUBACK. This one unsubscribes before it
+    // exits.
     let output = ended(sub(&args).args(["-v", "-t", "b", "-U", "a"]).spawn());
     assert_eq!(output, "a 1\n");
     broker.wait_for_log("Sending UNSUBACK to ours", DEADLINE);

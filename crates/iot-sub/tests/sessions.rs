@@ -1,4 +1,5 @@
-//! What a session that the broker keeps owes to the packet ids on our disk: played by a peer, packet by packet.
+//! What a session that the broker keeps owes to the packet identifiers on our disk: played by a
+//! peer, packet by packet.
 
 mod common;
 

@@ -6,7 +6,7 @@ use common::{documents, publish, start};
 use testkit::{Broker, DEADLINE, Mongo, eventually};
 
 #[test]
-fn sigterm_ends_it_as_ctrl_c_does_with_a_goodbye_to_the_broker() {
+fn sigterm_ends_it_as_ctrl_c_does_with_a_disconnect() {
     let (broker, mongo) = (Broker::start(), Mongo::start());
     let mut program = start(&broker, &mongo.url(), &["-q", "1"]);
     publish(

@@ -20,7 +20,8 @@ fn systemd_takes_the_unit() {
         .expect("systemd-analyze (scripts/install-test-servers installs it)");
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{told}");
-    // It warns of what it doesn't know, and calls that a success; of other units on this machine as well.
+    // It warns of what it doesn't know, and calls that a success; of other units on this machine as
+    // well.
     let ours: Vec<_> = told
         .lines()
         .filter(|line| line.contains("iot-sub"))

@@ -65,7 +65,7 @@ pub(crate) async fn forget(
     let kept = release(&plan, &store, &key, messages);
     state.remove()?;
     messages.say(&format_args!(
-        "the session of client ID `{}` at broker `{broker}` is forgotten",
+        "the session of client identifier `{}` at broker `{broker}` is forgotten",
         key.client_id
     ));
     match kept

@@ -6,7 +6,7 @@ use crate::client::{Client, Options};
 use crate::{Files, ended};
 
 #[test]
-fn a_will_is_stored_unless_the_client_says_goodbye() {
+fn a_will_is_stored_unless_the_client_disconnects() {
     let files = Files::new();
     let (mut broker, port) = files.start(&[]);
     let with = |topic| Options {

@@ -1,8 +1,9 @@
 //! When the power goes, what was acknowledged is on the disk.
 //!
-//! A real run is recorded by strace: each write to the spool, each fsync, and what is sent to the broker and received from it.
-//! Then the spool's files are made again as a disk would have them after a loss of power at any of these moments, with what
-//! no fsync had covered missing, torn or in disorder, and opened.
+//! A real run is recorded by strace: each write to the spool, each fsync, and what is sent to the
+//! broker and received from it. Then the spool's files are made again as a disk would have them
+//! after a loss of power at any of these moments, with what no fsync had covered missing, torn or
+//! in disorder, and opened.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -57,11 +58,12 @@ fn in_order(left: &Left, trims: bool, loss: Loss) -> usize {
     first
 }
 
-/// What PUBREC and PUBCOMP promise: from the one on the packet id is held, with its reading, and from the other on it isn't.
+/// What PUBREC and PUBCOMP promise: from the one on the packet identifier is held, with its
+/// reading, and from the other on it isn't.
 #[derive(Default)]
 struct Held {
-    /// By packet id: which reading, and how far it is.
-    under_way: HashMap<u16, (usize, Stage)>,
+    /// By packet identifier: which reading, and how far it is.
+    in_flight: HashMap<u16, (usize, Stage)>,
     done: usize,
     trims: bool,
 }
@@ -78,7 +80,10 @@ enum Stage {
 
 impl Held {
     fn advance(&mut self, id: u16, from: Stage, to: Stage) {
-        let (_, stage) = self.under_way.get_mut(&id).expect("an id under way");
+        let (_, stage) = self
+            .in_flight
+            .get_mut(&id)
+            .expect("an identifier in flight");
         assert_eq!(*stage, from);
         *stage = to;
     }
@@ -89,7 +94,7 @@ impl Promise for Held {
         match packet {
             Packet::Pubrec(id) => self.advance(*id, Stage::Come, Stage::Acknowledged),
             Packet::Pubcomp(id) => {
-                let known = self.under_way.remove(id);
+                let known = self.in_flight.remove(id);
                 assert!(matches!(known, Some((_, Stage::Released))), "{known:?}");
                 self.done += 1;
             }
@@ -102,8 +107,11 @@ impl Promise for Held {
         match packet {
             Packet::Publish { topic, id } => {
                 let number = number(topic.as_bytes()).expect("a topic of ours");
-                let before = self.under_way.insert(*id, (number, Stage::Come));
-                assert_eq!(before, None, "packet id {id} is used again before its end");
+                let before = self.in_flight.insert(*id, (number, Stage::Come));
+                assert_eq!(
+                    before, None,
+                    "packet identifier {id} is used again before its end"
+                );
             }
             Packet::Pubrel(id) => self.advance(*id, Stage::Acknowledged, Stage::Released),
             _ => {}
@@ -112,28 +120,28 @@ impl Promise for Held {
 
     fn check(&self, left: &Left, loss: Loss) {
         in_order(left, self.trims, loss);
-        for (id, (number, stage)) in &self.under_way {
+        for (id, (number, stage)) in &self.in_flight {
             let (is_there, is_held) = (*number < left.committed, left.held.contains(id));
             let as_promised = match stage {
                 // Committed together, or not at all.
                 Stage::Come => is_there == is_held,
                 Stage::Acknowledged => is_there && is_held,
-                // The removal may be committed, and PUBCOMP under way.
+                // The removal may be committed, and PUBCOMP in flight.
                 Stage::Released => is_there,
             };
             assert!(
                 as_promised,
-                "{loss:?}: reading {number} under packet id {id} is {stage:?}; it is there: {is_there}, held: {is_held}"
+                "{loss:?}: reading {number} under packet identifier {id} is {stage:?}; it is there: {is_there}, held: {is_held}"
             );
         }
         let ended = left.held.iter();
-        let ended = ended.filter(|id| !self.under_way.contains_key(id));
+        let ended = ended.filter(|id| !self.in_flight.contains_key(id));
         let ended: Vec<_> = ended.collect();
         assert!(ended.is_empty(), "{loss:?}: held after PUBCOMP: {ended:?}");
     }
 
     fn finish(&self) {
-        assert_eq!((self.done, self.under_way.len()), (COUNT, 0));
+        assert_eq!((self.done, self.in_flight.len()), (COUNT, 0));
     }
 }
 

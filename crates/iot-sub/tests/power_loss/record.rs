@@ -6,7 +6,8 @@ use std::time::Duration;
 use iot_core::{Client, ClientConfig};
 use testkit::{Broker, Call, DEADLINE, Mongo, eventually, read_trace, traced};
 
-/// Readings; large enough together that the write-ahead log is folded into the file in between, and begun again.
+/// Readings; large enough together that the write-ahead log is folded into the file in between, and
+/// begun again.
 pub(crate) const COUNT: usize = 900;
 
 /// What was recorded.
@@ -28,8 +29,8 @@ pub(crate) fn number(bytes: &[u8]) -> Option<usize> {
     digits.parse().ok()
 }
 
-/// Publishes the numbers in their order, ten at a time: `iot-sub` has acknowledged them before the next ten come, so that
-/// its commits are small, however fast the publisher is.
+/// Publishes the numbers in their order, ten at a time: `iot-sub` has acknowledged them before the
+/// next ten come, so that its commits are small, however fast the publisher is.
 fn flood(broker: &Broker, qos: u8) {
     let client = Client::new(ClientConfig::default(), ()).expect("a client");
     client
@@ -55,7 +56,8 @@ fn flood(broker: &Broker, qos: u8) {
     client.loop_stop().expect("a loop");
 }
 
-/// Records a run, with the store there from the beginning or never; the spool is `disk/s` in the folder.
+/// Records a run, with the store there from the beginning or never; the spool is `disk/s` in the
+/// folder.
 pub(crate) fn record(folder: &Path, mongo: &Mongo, qos: u8, is_there: bool) -> Recording {
     std::fs::create_dir(folder.join("disk")).expect("a folder");
     let broker = Broker::builder().config("max_queued_messages 0").start();

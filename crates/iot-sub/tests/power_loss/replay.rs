@@ -33,7 +33,7 @@ pub(crate) struct Left {
     pub(crate) readings: Vec<usize>,
     /// How many were ever committed.
     pub(crate) committed: usize,
-    /// The QoS 2 packet ids that are held.
+    /// The QoS 2 packet identifiers that are held.
     pub(crate) held: Vec<u16>,
 }
 
@@ -83,7 +83,8 @@ fn lose(disk: &PoweredDisk, loss: Loss, promise: &impl Promise) {
     promise.check(&Left::read(folder.path()), loss);
 }
 
-/// Loses the power whenever something is promised, and before and after fsyncs. Returns the disk as it is at the end.
+/// Loses the power whenever something is promised, and before and after fsyncs. Returns the disk as
+/// it is at the end.
 pub(crate) fn replay(
     folder: &Path,
     recording: &Recording,

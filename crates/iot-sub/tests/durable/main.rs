@@ -1,0 +1,9 @@
+//! `--durable`: a session that the broker keeps while the program is not running.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod disk;
+mod fixture;
+mod forget;
+mod protocol;
+mod sessions;
