@@ -7,6 +7,7 @@ mod admission;
 mod broker;
 mod connection;
 mod downstream;
+mod dropped;
 mod fault;
 mod gateway;
 mod open_files;
@@ -33,6 +34,7 @@ use tokio::time::{Instant, sleep_until};
 use self::admission::Admission;
 use self::broker::{Broker, MAX_CLIENTS};
 use self::connection::Connection;
+use self::dropped::Dropped;
 use self::gateway::{Arrival, Gateway, Parts};
 use self::sessions::{BROKER, Sessions, session_key};
 use crate::acknowledge::Acknowledger;
@@ -60,6 +62,7 @@ struct Embedded {
     writer: Option<StoreWriter>,
     counts: Arc<Counts>,
     messages: Messages,
+    dropped: Dropped,
 }
 
 /// Why receiving ended.
@@ -116,6 +119,7 @@ impl Embedded {
         open_files::raise_limit();
         let dir = files(&plan.store);
         private_files::make_folder(&dir)?;
+        let dropped = Dropped::count();
         let admission = Arc::new(Admission::default());
         let broker = Broker::start(&dir, Arc::clone(&admission)).await?;
         let sessions = Sessions::default();
@@ -179,6 +183,7 @@ impl Embedded {
             writer,
             counts,
             messages: messages.clone(),
+            dropped,
         })
     }
 
@@ -260,6 +265,12 @@ impl Embedded {
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, closed).await;
         self.connections.shutdown().await;
         self.gateway.intake().output.finish(&self.messages);
+        let dropped = self.dropped.total();
+        if dropped > 0 {
+            self.messages.say(&format_args!(
+                "{dropped} messages with QoS 0 to slow subscribers were dropped"
+            ));
+        }
         let totals = self.counts.totals();
         let spools = self
             .writer

@@ -215,3 +215,32 @@ fn others_get_what_is_published_with_each_qos() {
     let told = ended(broker, 0);
     assert!(told.contains("received 0"), "{told}");
 }
+
+#[test]
+fn what_the_broker_drops_for_a_slow_subscriber_is_counted() {
+    let files = Files::new();
+    let (mut broker, port) = files.start(&["-t", "nothing"]);
+    let (mut slow, _) = Client::connect(port, "slow", Options::default());
+    slow.peer.send(&packet(0x82, b"\x00\x01\x00\x01#\x01"));
+    assert_eq!(slow.peer.read_packet(), [0x90, 3, 0, 1, 1]);
+    // It reads nothing from here on. As many messages with QoS 1 wait for it as the gateway keeps, and more.
+    let (mut client, _) = Client::connect(port, "p", Options::default());
+    let payload = "x".repeat(400_000);
+    for id in 1..=100 {
+        client.publish(0x02, "one", id, &payload);
+    }
+    for id in 1..=100 {
+        client.expect_ack(0x40, id);
+    }
+    for _ in 0..20_000 {
+        client.publish(0x00, "zero", 0, "1");
+    }
+    client.publish(0x02, "zero", 1, "last");
+    client.expect_ack(0x40, 1);
+    broker.terminate();
+    let told = ended(broker, 0);
+    assert!(
+        told.contains("messages with QoS 0 to slow subscribers were dropped"),
+        "{told}"
+    );
+}
