@@ -4,6 +4,7 @@
 //! nothing else. `scripts/torture` runs it.
 
 mod broker_log;
+mod embedded;
 mod fault;
 mod ledger;
 mod publisher;
@@ -46,6 +47,10 @@ struct Args {
     #[arg(long)]
     short: bool,
 
+    /// Run rounds with the embedded broker only: bursts at full speed
+    #[arg(long)]
+    embedded: bool,
+
     /// Fill the file system at PATH, with room for about 100 MB [default: simulate full disks]
     #[arg(long, value_name = "PATH")]
     small_disk: Option<PathBuf>,
@@ -77,12 +82,18 @@ fn main() -> ExitCode {
             break;
         }
         let small_disk = args.small_disk.as_deref();
-        let round = || Round::new(seed, args.short, &program, small_disk).run();
+        let round = || {
+            if args.embedded {
+                return embedded::run(seed, &program);
+            }
+            Round::new(seed, args.short, &program, small_disk).run()
+        };
         let round = AssertUnwindSafe(round);
         let Ok(outcome) = panic::catch_unwind(round) else {
             let short = if args.short { " --short" } else { "" };
+            let embedded = if args.embedded { " --embedded" } else { "" };
             eprintln!(
-                "torture: failed; the same once more: scripts/torture --seed {seed} --rounds 1{short}"
+                "torture: failed; the same once more: scripts/torture --seed {seed} --rounds 1{short}{embedded}"
             );
             return ExitCode::FAILURE;
         };

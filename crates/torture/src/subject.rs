@@ -43,6 +43,13 @@ impl Binary {
     }
 }
 
+impl Binary {
+    /// Returns the path of the copy.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
 /// The program, running or between two runs.
 pub(crate) struct Subject {
     program: PathBuf,

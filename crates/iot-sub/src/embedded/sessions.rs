@@ -11,10 +11,13 @@ use iot_core::PacketId;
 use iot_store::sqlite::held::SessionKey;
 use tokio::sync::{Notify, watch};
 
+use super::broker::MAX_PACKET_SIZE;
+
 /// What the embedded broker is called on disk.
 pub(super) const BROKER: &str = "embedded";
-/// Payloads of one client between PUBLISH and PUBREL, at most: the broker keeps them in memory.
-const HALF_OPEN_LIMIT: usize = 64 << 20;
+/// Payloads of one client between PUBLISH and PUBREL, at most: the broker keeps them in memory. A client with 20 messages in
+/// flight never meets it.
+const HALF_OPEN_LIMIT: usize = 20 * MAX_PACKET_SIZE;
 
 /// Whose session it is on disk.
 pub(super) fn session_key(client_id: &str) -> Arc<SessionKey> {

@@ -185,7 +185,17 @@ impl Upstream {
         if properties.as_deref().is_some_and(has_identifier) {
             return Err(Fault::Protocol(ReasonCode::PROTOCOL_ERROR));
         }
+        let response = properties
+            .as_deref()
+            .and_then(|it| it.response_topic.as_ref());
+        if response.is_some_and(|topic| mqtt5::validate_topic_name(topic).is_err()) {
+            return Err(Fault::Protocol(ReasonCode::PROTOCOL_ERROR));
+        }
         let topic = match (publish.topic, alias) {
+            // Without the broker's own check, what it refuses would be stored each time it comes again.
+            (Some(topic), _) if mqtt5::validate_topic_name(topic.as_str()).is_err() => {
+                return Err(Fault::Protocol(ReasonCode::TOPIC_NAME_INVALID));
+            }
             (Some(topic), None) => topic,
             (Some(topic), Some(alias)) => {
                 self.aliases.insert(alias, topic.clone());
