@@ -1,5 +1,6 @@
 //! What the embedded broker acknowledges is in the store, whatever happens to the process.
 
+mod broker;
 mod client;
 #[path = "../common/mod.rs"]
 mod common;
