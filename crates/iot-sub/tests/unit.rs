@@ -31,7 +31,7 @@ fn systemd_takes_the_unit() {
 
 #[test]
 fn each_variable_in_the_unit_is_an_option_s() {
-    let mut program = common::sub(&["--help"]).spawn();
+    let mut program = common::sub(&["--help-all"]).spawn();
     assert!(program.wait().success());
     let help = program.stdout();
     let mut found = 0;
