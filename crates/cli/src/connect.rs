@@ -198,8 +198,8 @@ impl ConnectArgs {
     /// password.
     ///
     /// # Errors
-    /// [`UsageError`] and what else [`ClientConfig::checked`] finds, for options that don't go
-    /// together; the system's for a file that can't be read.
+    /// [`UsageError`] and what [`ClientConfig::checked`] finds, for options that do not go
+    /// together; the system's for a file that cannot be read.
     pub fn config(&self, origins: &Origins) -> anyhow::Result<ClientConfig> {
         let has_id = self.id.as_ref().is_some_and(|id| !id.is_empty());
         if self.disable_clean_session && !has_id {
@@ -233,7 +233,7 @@ impl ConnectArgs {
         };
         self.properties.apply(&mut config);
         self.session.apply(&mut config, has_id, origins)?;
-        // Last: nobody is asked for a password before the rest is known to be right.
+        // Last: the user is asked for a password only if the rest is right.
         let config = config.checked()?;
         let password = self.credentials.password(origins)?;
         if password.is_some() && config.username.is_none() && config.protocol != Protocol::V5 {
@@ -247,8 +247,8 @@ impl ConnectArgs {
         Ok(config.checked()?)
     }
 
-    /// Returns how many unacknowledged messages the broker may send: as many as may be on their way,
-    /// where that is said, and `--property` doesn't say it.
+    /// Returns how many unacknowledged messages the broker may send: `--max-inflight` if it is
+    /// given, unless `--property` gives the receive maximum.
     pub fn receive_maximum(&self, config: &ClientConfig) -> u16 {
         match self.session.max_inflight {
             Some(count) if config.receive_maximum == ClientConfig::default().receive_maximum => {
@@ -258,12 +258,12 @@ impl ConnectArgs {
         }
     }
 
-    /// Returns the properties of the packets after CONNECT, for a program that sends those of `sent`
-    /// with them.
+    /// Returns the properties of the packets after CONNECT, for a program that sends the packets
+    /// `sent`.
     ///
     /// # Errors
-    /// [`UsageError`] for a packet that the program doesn't send, and for a session that is to
-    /// outlive a connection and was not begun so (MQTT 5 §3.14.2.2.2).
+    /// [`UsageError`] for a packet that the program does not send, and for a session that is to
+    /// outlive a connection that began without one (MQTT 5 §3.14.2.2.2).
     pub fn packet_properties(
         &self,
         sent: &[PacketKind],

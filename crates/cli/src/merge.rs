@@ -1,10 +1,10 @@
 //! “Typed beats variable beats option file”, once and before clap judges.
 //!
-//! The three layers become one list of words: the file's lines, then the variables, then the command
-//! line, so that later ones win. An option of a lower layer is left out if a higher layer sets it, or
-//! sets something that clap says it conflicts with, or if nothing sets what it requires. So a variable
-//! or a file never makes a command line fail that is right by itself. What is left, clap judges as if
-//! all of it were typed.
+//! The three layers become one list of words: the file's lines, then the variables, then the
+//! command line, so that later ones win. An option of a lower layer is left out if a higher layer
+//! sets it, or sets something that clap says it conflicts with, or if nothing sets what it
+//! requires. So a variable or a file never makes a command line fail that is right by itself. What
+//! is left, clap judges as if all of it were typed.
 
 use std::ffi::OsString;
 

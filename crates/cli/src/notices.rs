@@ -1,4 +1,4 @@
-//! What a person is told about the connection: one line for each change, none for each attempt.
+//! Lines about the connection for stderr: one for each change, none for each attempt.
 
 use iot_core::error::{Error, hint, io_reason};
 use iot_core::session::Event;
@@ -8,8 +8,8 @@ use iot_core::session::Event;
 pub struct Notices {
     address: String,
     state: State,
-    /// What was said of a broker that is away, since it last was there.
-    said: Vec<String>,
+    /// The reasons that were reported since the broker was last there.
+    reported: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl Notices {
         Self {
             address,
             state: State::Waiting,
-            said: Vec::new(),
+            reported: Vec::new(),
         }
     }
 
@@ -36,12 +36,12 @@ impl Notices {
         self.state == State::Lost
     }
 
-    /// Returns the line that the event is worth.
+    /// Returns the line for the event, if it is news.
     pub fn line(&mut self, event: &Event) -> Option<String> {
         let error = match event {
             Event::Connected(_) => {
                 self.state = State::Connected;
-                self.said.clear();
+                self.reported.clear();
                 return None;
             }
             Event::ConnectFailed(error) | Event::Disconnected(Err(error)) => error,
@@ -56,30 +56,30 @@ impl Notices {
         }
         let reason = match error {
             Error::Refused { .. } => error.to_string(),
-            // That a lost broker can't be reached is no news.
+            // A lost broker that cannot be reached is no news.
             _ if self.state == State::Lost => return None,
             Error::Connect { reason, .. } => format!("{}{}", io_reason(reason), hint(reason)),
             _ => error.to_string(),
         };
-        if self.said.contains(&reason) {
+        if self.reported.contains(&reason) {
             return None;
         }
         let line = format!("waiting for broker `{address}`: {reason}");
-        self.said.push(reason);
+        self.reported.push(reason);
         Some(line)
     }
 
-    /// Returns the error that ends the program, with what could not be done: for an event that
-    /// [`line`](Self::line) has seen, and that is not to be waited out.
+    /// Returns the error that ends the program, for an event that [`line`](Self::line) has seen and
+    /// that the program does not wait out.
     pub fn failure(&self, error: Error) -> anyhow::Error {
-        let what = match error {
-            // It says so itself.
+        let failed = match error {
+            // It names the broker itself.
             Error::Connect { .. } => return error.into(),
             Error::Refused { .. } | Error::ConnectTimeout => "cannot connect to",
             _ if self.state == State::Lost => "lost",
             _ => "cannot connect to",
         };
-        anyhow::Error::from(error).context(format!("{what} broker `{}`", self.address))
+        anyhow::Error::from(error).context(format!("{failed} broker `{}`", self.address))
     }
 }
 
@@ -134,12 +134,12 @@ mod tests {
     }
 
     #[test]
-    fn a_broker_that_is_not_there_yet_is_told_once() {
+    fn a_broker_that_is_not_there_yet_is_reported_once() {
         case(&[(away(), Some(WAITING)), (away(), None), (away(), None)]);
     }
 
     #[test]
-    fn each_loss_is_told_and_what_follows_from_it_is_not() {
+    fn each_loss_is_reported_and_what_follows_from_it_is_not() {
         let lost = || ended(Error::Closed);
         case(&[
             (connected(), None),
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broker_that_is_there_and_unavailable_is_told_once_too() {
+    fn a_broker_that_is_there_and_unavailable_is_reported_once_too() {
         case(&[
             (away(), Some(WAITING)),
             (ended(unavailable()), Some(UNAVAILABLE)),
@@ -166,13 +166,13 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_never_stood_is_not_lost() {
+    fn a_broker_that_never_answered_is_not_lost() {
         let line = "waiting for broker `b:1883`: the broker does not answer CONNECT";
         case(&[(ended(Error::ConnectTimeout), Some(line))]);
     }
 
     #[test]
-    fn the_end_says_what_could_not_be_done() {
+    fn the_final_error_names_what_failed() {
         let mut notices = Notices::new("b:1883".into());
         let text = |notices: &Notices, error| format!("{:#}", notices.failure(error));
         let cannot = "cannot connect to broker `b:1883`: the broker refuses the connection: server unavailable";

@@ -166,7 +166,8 @@ impl Origins {
         self.layer(id).is_some()
     }
 
-    /// Returns what a message calls the option: as it was typed, the variable, or the line of the file.
+    /// Returns what a message calls the option: as it was typed, the variable, or the line of the
+    /// file.
     pub fn name(&self, id: &str) -> String {
         match self.setting(id) {
             Some(setting) => setting.name(),

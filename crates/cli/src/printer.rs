@@ -1,4 +1,4 @@
-//! Prints without holding up: lines go into a bounded buffer that a thread of its own writes out.
+//! Prints without blocking the caller: a thread writes lines out of a bounded buffer.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -10,9 +10,9 @@ use tokio::sync::Notify;
 /// Bytes that wait to be written, at most, but for the one line that goes beyond.
 const LIMIT: usize = 1024 * 1024;
 
-/// Writes lines from a thread of its own. What comes while the thread writes is gathered, up to 1 MiB,
-/// and goes out with the next call, so a slow reader costs one call for many lines. The thread stays
-/// until nobody reads any more, or the program ends. Clones write to the same place.
+/// Writes lines from a thread of its own. Lines that come while the thread writes are collected, up
+/// to 1 MiB, and go out with the next call, so a slow reader costs one call for many lines. The
+/// thread runs until nobody reads any more, or the program ends. Clones write to the same place.
 #[derive(Debug, Clone)]
 pub struct Printer {
     shared: Arc<Shared>,
@@ -79,8 +79,8 @@ impl Printer {
         true
     }
 
-    /// Adds whole lines, which are taken out of `text`. Returns `false`, and counts them as left out,
-    /// where [`print`](Self::print) would leave out the first of them.
+    /// Adds whole lines, which are taken out of `text`. Returns `false`, and counts them as left
+    /// out, where [`print`](Self::print) would leave out the first of them.
     pub fn print_lines(&self, text: &mut Vec<u8>, lines: u64) -> bool {
         let mut state = self.shared.lock();
         let has_room = !state.closed && state.waiting.len() < LIMIT;
@@ -116,10 +116,10 @@ impl Printer {
         self.shared.room.notified().await;
     }
 
-    /// Waits until all is written, for `patience` at most, and returns how many lines were left
+    /// Waits until all is written, for `timeout` at most, and returns how many lines were left
     /// out before.
-    pub fn finish(&self, patience: Duration) -> u64 {
-        let deadline = Instant::now() + patience;
+    pub fn finish(&self, timeout: Duration) -> u64 {
+        let deadline = Instant::now() + timeout;
         let mut state = self.shared.lock();
         while !state.closed && (state.writing || !state.waiting.is_empty()) {
             let left = deadline.saturating_duration_since(Instant::now());

@@ -10,8 +10,8 @@ use iot_core::error::{ConfigError, Error};
 /// The exit code for wrong usage.
 pub(crate) const WRONG_USAGE: u8 = 2;
 
-/// Prints `NAME: LINE` on stderr, unless `--quiet` is given. If nobody reads stderr any more, the line
-/// is lost, and the program goes on.
+/// Prints `NAME: LINE` on stderr, unless `--quiet` is given. If nobody reads stderr any more, the
+/// line is lost, and the program goes on.
 pub fn notify(name: &str, line: &str) {
     if !is_quiet() {
         write(name, line);
@@ -35,7 +35,7 @@ fn line(error: &anyhow::Error) -> String {
     let mut last = String::new();
     for cause in error.chain() {
         let text = cause.to_string();
-        // Some libraries show their cause and hand it on as well.
+        // Some libraries show their cause and return it as well.
         if last.ends_with(&text) {
             continue;
         }

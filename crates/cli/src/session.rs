@@ -8,7 +8,7 @@ use iot_core::config::ClientConfig;
 use crate::error::UsageError;
 use crate::origin::Origins;
 
-/// Who the client is to the broker beyond its id, for how long, and how much may be on its way.
+/// How long the broker keeps the session, and how many messages are in flight.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Session")]
 pub struct SessionArgs {
@@ -56,7 +56,7 @@ fn expiry(text: &str) -> Result<u32, String> {
 }
 
 impl SessionArgs {
-    /// Returns the client id that the prefix makes.
+    /// Returns the client identifier that the prefix makes.
     pub(crate) fn id(&self) -> Option<String> {
         let prefix = self.id_prefix.as_ref()?;
         Some(format!("{prefix}{}", std::process::id()))

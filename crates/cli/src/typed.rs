@@ -1,9 +1,9 @@
 //! The words of a command line, with the options in them.
 //!
-//! Some options become others before clap sees them: each `-D COMMAND NAME VALUE [VALUE]` becomes one
-//! word, because clap can't take an option of three or four words whose values begin with a hyphen,
-//! and `-L URL` becomes the options that the URL stands for. That needs to know which word is an
-//! option and which is a value: `-m -D` publishes the text `-D`.
+//! Some options become others before clap sees them: each `-D COMMAND NAME VALUE [VALUE]` becomes
+//! one word, because clap can't take an option of three or four words whose values begin with a
+//! hyphen, and `-L URL` becomes the options that the URL stands for. That needs to know which word
+//! is an option and which is a value: `-m -D` publishes the text `-D`.
 
 use std::ffi::{OsStr, OsString};
 

@@ -22,11 +22,11 @@ use fields::FieldsArgs;
 use filter::FilterArgs;
 use mongodb::MongoArgs;
 use output::OutputArgs;
-pub(crate) use plan::{Plan, SpoolPlan};
+pub(crate) use plan::Plan;
 use selection::SelectionArgs;
 use session::DurableArgs;
 use store::StoreArgs;
-pub(crate) use store::StoreUrl;
+pub(crate) use store::{SpoolPlan, StoreUrl};
 use watch::WatchArgs;
 
 const EXAMPLES: &str = "\

@@ -37,12 +37,12 @@ impl FromStr for Property {
         let value = words.next();
         let Some((_, packet)) = PACKETS.iter().find(|(known, _)| *known == packet) else {
             return Err(format!(
-                "`{packet}` is no command; these are: {}",
+                "unknown packet `{packet}` (known: {})",
                 list(PACKETS.iter().map(|(name, _)| *name))
             ));
         };
         if name.starts_with("authentication-") {
-            return Err("enhanced authentication is not offered".into());
+            return Err("enhanced authentication is not supported".into());
         }
         let known = KNOWN.iter().find(|known| known.name == name);
         let Some(known) = known.filter(|known| known.packets.contains(packet)) else {
@@ -52,11 +52,11 @@ impl FromStr for Property {
             };
             return Err(match known {
                 Some(known) => format!(
-                    "{name} is no property of {packet}, but of {}",
+                    "{name} is not a property of {packet} (but of {})",
                     list(known.packets.iter().map(PacketKind::to_string))
                 ),
                 None => format!(
-                    "`{name}` is no property of {packet}, which has: {}",
+                    "unknown property `{name}` of {packet} (known: {})",
                     of(packet)
                 ),
             });
@@ -96,15 +96,15 @@ mod tests {
     fn what_is_wrong_is_named() {
         refused(
             "pubrel user-property a b",
-            "`pubrel` is no command; these are: connect, publish, subscribe, unsubscribe, disconnect, will",
+            "unknown packet `pubrel` (known: connect, publish, subscribe, unsubscribe, disconnect, will)",
         );
         refused(
             "connect content-type x",
-            "content-type is no property of connect, but of publish, will",
+            "content-type is not a property of connect (but of publish, will)",
         );
         refused(
             "unsubscribe colour red",
-            "`colour` is no property of unsubscribe, which has: user-property",
+            "unknown property `colour` of unsubscribe (known: user-property)",
         );
         refused("publish content-type", "content-type needs a value");
         refused(
@@ -137,11 +137,11 @@ mod tests {
         );
         refused(
             "connect authentication-method x",
-            "enhanced authentication is not offered",
+            "enhanced authentication is not supported",
         );
         refused(
             "",
-            "`` is no command; these are: connect, publish, subscribe, unsubscribe, disconnect, will",
+            "unknown packet `` (known: connect, publish, subscribe, unsubscribe, disconnect, will)",
         );
     }
 }

@@ -69,7 +69,8 @@ pub(crate) struct LoadArgs {
 }
 
 impl LoadArgs {
-    /// Checks what goes together with many connections, and makes client identifiers from the prefix.
+    /// Checks what goes together with many connections, and makes client identifiers from the
+    /// prefix.
     ///
     /// # Errors
     /// [`UsageError`] for options that do not go together.
@@ -132,7 +133,7 @@ impl LoadArgs {
             connect_rate: self.connect_rate,
             rate: self.rate,
             duration: self.duration,
-            // Who asks for a verdict wants to see it.
+            // A verdict is reported.
             report: self.report.or(self.verify.then_some(ReportFormat::Text)),
             verify: self.verify,
         }

@@ -1,5 +1,5 @@
-//! The options of messages that are given, not simulated: a text, a file, standard input as a whole or
-//! line by line, or nothing.
+//! The options of messages that are given, not simulated: a text, a file, standard input as a whole
+//! or line by line, or nothing.
 
 use std::ffi::OsString;
 use std::fs::File;

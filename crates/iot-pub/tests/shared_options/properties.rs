@@ -80,7 +80,7 @@ fn wrong_properties_are_named() {
     for (args, why) in [
         (
             "connect content-type x",
-            "content-type is no property of connect, but of publish, will",
+            "content-type is not a property of connect (but of publish, will)",
         ),
         (
             "publish topic-alias 0",

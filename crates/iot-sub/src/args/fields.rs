@@ -143,7 +143,8 @@ impl FieldsArgs {
         Ok(())
     }
 
-    /// Returns what the options mean; where the retain flag is as published, it says nothing about a message's age.
+    /// Returns what the options mean; where the retain flag is as published, it says nothing about
+    /// a message's age.
     pub(super) fn plan(
         self,
         stores: bool,

@@ -1,19 +1,16 @@
 //! What a run is to do: the meaning of the options.
 
-use std::path::PathBuf;
-
 use iot_cli::PacketProperties;
 use iot_core::{ClientConfig, Subscription};
 use iot_store::mongodb::Options as MongoOptions;
 
-use crate::args::store::StoreUrl;
+use crate::args::store::{SpoolPlan, StoreUrl};
 use crate::decode::PayloadMode;
 use crate::decode::decoder::FieldsPlan;
 use crate::decode::downsample::Downsampling;
 use crate::decode::select::Selection;
 use crate::output::OutputPlan;
 use crate::session::durable::Durable;
-use crate::size::Size;
 use crate::watch::WatchPlan;
 
 /// What a run is to do.
@@ -52,14 +49,4 @@ impl Plan {
         }
         self.config.address()
     }
-}
-
-/// Which spool, and how large.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct SpoolPlan {
-    /// By default the one for broker, client id and store.
-    pub(crate) path: Option<PathBuf>,
-    pub(crate) limit: Size,
-    /// The client id that was given, else empty: the random one is another each time.
-    pub(crate) client_id: String,
 }

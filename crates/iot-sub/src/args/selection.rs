@@ -213,8 +213,8 @@ impl SelectionArgs {
 
     /// Returns the configuration by which the broker sends no more at a time than is to be taken.
     ///
-    /// Not for a session that is kept: mosquitto 2.0 sends more than it was allowed once such a session is resumed, which
-    /// would end the connection.
+    /// Not for a session that is kept: mosquitto 2.0 sends more than it was allowed once such a
+    /// session is resumed, which would end the connection.
     pub(super) fn configure(&self, config: ClientConfig) -> ClientConfig {
         let wanted = match self.count {
             Some(count) if config.clean_session => count.get(),

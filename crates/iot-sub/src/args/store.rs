@@ -6,7 +6,6 @@ use std::str::FromStr;
 use clap::{Args, ValueEnum};
 use iot_cli::{Origins, UsageError};
 
-use crate::args::plan::SpoolPlan;
 use crate::size::Size;
 
 #[expect(clippy::doc_markdown, reason = "the documentation is the help text")]
@@ -87,8 +86,19 @@ enum AckAfter {
     Store,
 }
 
+/// Which spool, and how large.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct SpoolPlan {
+    /// By default the one for broker, client identifier and store.
+    pub(crate) path: Option<PathBuf>,
+    pub(crate) limit: Size,
+    /// The client identifier that is given, else empty: a random one is new each time.
+    pub(crate) client_id: String,
+}
+
 impl StoreArgs {
-    /// Returns the store that is given, or the default for a broker inside this process or elsewhere.
+    /// Returns the store that is given, or the default for a broker inside this process or
+    /// elsewhere.
     pub(crate) fn store(&self, is_embedded: bool) -> StoreUrl {
         match &self.store {
             Some(store) => store.clone(),
