@@ -1,4 +1,5 @@
-//! From a message to a reading: which messages are used, what their payloads mean, and which readings are stored.
+//! From a message to a reading: which messages are used, what their payloads mean, and which
+//! readings are stored.
 
 pub(crate) mod decoder;
 pub(crate) mod downsample;

@@ -1,4 +1,5 @@
-//! One process for each file: a lock beside it, which the system lets go of when the process ends, however it ends.
+//! One process for each file: a lock beside it, which the system lets go of when the process ends,
+//! however it ends.
 
 use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
@@ -11,14 +12,16 @@ use crate::path_suffix::with_suffix;
 /// A lock that is held for as long as this value lives.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    /// Never read or written, and never deleted: else two processes could hold locks on two files of this name.
+    /// Never read or written, and never deleted: else two processes could hold locks on two files
+    /// of this name.
     _file: File,
     /// Nobody has ever locked it before.
     pub(crate) is_first: bool,
 }
 
 impl Lock {
-    /// Locks the file at `path`, by one of the same name with `.lock` behind it; `advice` is for whoever comes second.
+    /// Locks the file at `path`, by one of the same name with `.lock` behind it; `advice` is for
+    /// whoever comes second.
     ///
     /// # Errors
     /// Another process has the lock, or the file can't be made.

@@ -1,6 +1,7 @@
 //! Sizes as people type them.
 //!
-//! The crate `bytesize` reads `512M` as 512,000,000, and a size beyond 64 bits as the largest that fits.
+//! The crate `bytesize` reads `512M` as 512,000,000, and a size beyond 64 bits as the largest that
+//! fits.
 
 use std::fmt;
 use std::str::FromStr;
@@ -36,7 +37,8 @@ impl Size {
 impl FromStr for Size {
     type Err = &'static str;
 
-    /// Takes `512MiB` or `512M`, which are the same: K, M, G and T are powers of 1,024. A number alone is bytes.
+    /// Takes `512MiB` or `512M`, which are the same: K, M, G and T are powers of 1,024. A number
+    /// alone is bytes.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         const WANTED: &str =
             "a size is a positive number and its unit: 512KiB, 64MiB, 1GiB, or 512K, 64M, 1G";

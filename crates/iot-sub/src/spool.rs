@@ -1,4 +1,5 @@
-//! The spool: readings are committed to it before they are acknowledged, and wait there for their delivery to a database.
+//! The spool: readings are committed to it before they are acknowledged, and wait there for their
+//! delivery to a database.
 
 pub(crate) mod backlog;
 mod codec;

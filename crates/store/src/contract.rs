@@ -11,7 +11,8 @@ use crate::testing;
 
 /// A store of its own for each rule.
 pub(crate) trait Subject {
-    /// Stores `entries`, perhaps not for the first time: those that were there already count as stored.
+    /// Stores `entries`, perhaps not for the first time: those that were there already count as
+    /// stored.
     fn insert(&mut self, entries: &[Entry]) -> Stored;
 
     /// Stores `entries` for the first time.
@@ -34,7 +35,7 @@ pub(crate) struct StoredRejection {
     pub(crate) reg_date: String,
 }
 
-/// Runs every rule on a new subject, which is told what another reading with the same id means.
+/// Runs every rule on a new subject, which gets what another reading with the same id means.
 pub(crate) fn contract<S: Subject>(mut new: impl FnMut(SameId) -> S) {
     contract_without_unique_ids(|| new(SameId::Accident));
     stores_nothing_twice(&mut new(SameId::Accident));

@@ -8,8 +8,8 @@ use serde_json::Value as Json;
 /// Beside topic, value and time.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Extra {
-    /// It is not stored where the topic's last stored reading has the same value: a retained message comes again at each
-    /// start.
+    /// It is not stored where the topic's last stored reading has the same value: a retained
+    /// message comes again at each start.
     pub once: bool,
     /// What is stored with it, in this order; no name comes twice.
     pub fields: Vec<(Arc<str>, FieldValue)>,

@@ -2,12 +2,14 @@
 
 use std::fmt;
 
-/// Why an attempt was not a success; both texts are one line, without the store's name or its password.
+/// Why an attempt was not a success; both texts are one line, without the store's name or its
+/// password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// The store is away, or nobody knows what it did: try again, with growing delay.
+    /// The store is away, or it is unknown what it did: try again, with growing delay.
     Unknown(String),
-    /// The store answers, but not to us: trying again helps only after somebody has changed something.
+    /// The store answers, but not to us: trying again helps only after somebody has changed
+    /// something.
     NotAllowed {
         /// What the store says.
         reason: String,

@@ -1,9 +1,12 @@
 //! Sensor readings and the databases that hold them.
 //!
-//! What a message became is an [`Entry`]: a [`Reading`], or a [`Rejection`] with its reason. Two stores take entries:
+//! What a message became is an [`Entry`]: a [`Reading`], or a [`Rejection`] with its reason. Two
+//! stores take entries:
 //!
-//! - [`mongodb::MongoStore`] (feature `mongodb`): collections of a MongoDB deployment, which may be away;
-//! - [`sqlite::SqliteStore`] (feature `sqlite`): one local file, which is written to before a message is acknowledged.
+//! - [`mongodb::MongoStore`] (feature `mongodb`): collections of a MongoDB deployment, which may be
+//!   away;
+//! - [`sqlite::SqliteStore`] (feature `sqlite`): one local file, which is written to before a
+//!   message is acknowledged.
 //!
 //! This crate knows no broker: how a message becomes an entry is the caller's.
 

@@ -1,11 +1,13 @@
 //! MongoDB: the only module that knows its driver.
 //!
-//! A reading is a document `{_id, topic, value, reg_date}` in the collection, a rejection one in the collection of the
-//! same name with `_rejected` behind it. All writes wait for the majority of the servers, and for their journals.
+//! A reading is a document `{_id, topic, value, reg_date}` in the collection, a rejection one in
+//! the collection of the same name with `_rejected` behind it. All writes wait for the majority of
+//! the servers, and for their journals.
 //!
-//! Its `_id` was given to a reading before the first attempt, so a repeated insert finds the document there (error 11000
-//! on the index `_id_`) and counts it as stored. That matters, as a server applies writes that the driver has reported as
-//! failed. What is found at a first attempt is compared ([`SameId`](crate::SameId)).
+//! Its `_id` was given to a reading before the first attempt, so a repeated insert finds the
+//! document there (error 11000 on the index `_id_`) and counts it as stored. That matters, as a
+//! server applies writes that the driver has reported as failed. What is found at a first attempt
+//! is compared ([`SameId`](crate::SameId)).
 
 mod batch;
 mod collections;

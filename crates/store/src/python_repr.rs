@@ -1,9 +1,10 @@
-//! How numbers are printed: as Python does it, so that the tutorial's subscriber and ours print the same.
+//! How numbers are printed: as Python does it, so that the tutorial's subscriber and ours print the
+//! same.
 
 use std::fmt::{self, Write};
 
-/// Writes `number` exactly as `repr(float)` of Python does: the fewest digits that read back as the same double, in
-/// fixed notation from 0.0001 up to below 1e16.
+/// Writes `number` exactly as `repr(float)` of Python does: the fewest digits that read back as the
+/// same double, in fixed notation from 0.0001 up to below 1e16.
 pub(crate) fn repr(number: f64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     if number == 0.0 || !number.is_finite() {
         return write!(f, "{number:?}");
@@ -17,8 +18,9 @@ pub(crate) fn repr(number: f64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     }
     let mut shortest = Buffer::default();
     write!(shortest, "{size:e}")?;
-    // With 16 digits or more the number can lie halfway between two such decimals. Python takes the even one, Rust's
-    // shortest form the larger; rounded to so many digits, Rust takes the even one too.
+    // With 16 digits or more the number can lie halfway between two such decimals. Python takes the
+    // even one, Rust's shortest form the larger; rounded to so many digits, Rust takes the even one
+    // too.
     let mut even = Buffer::default();
     let decimals = shortest.decimals();
     if decimals >= 15 {
@@ -54,7 +56,8 @@ pub(crate) fn repr(number: f64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     }
 }
 
-/// Text on the stack, long enough for `2.2250738585072014e-308`: readings are printed by the million.
+/// Text on the stack, long enough for `2.2250738585072014e-308`: readings are printed by the
+/// million.
 #[derive(Default)]
 struct Buffer {
     bytes: [u8; 32],
@@ -62,8 +65,9 @@ struct Buffer {
 }
 
 impl Buffer {
-    /// Returns a number that is a whole number of ten-thousandths and has at most 15 digits, as most
-    /// readings are. No other decimal of so few digits means the same double, so this is the shortest.
+    /// Returns a number that is a whole number of ten-thousandths and has at most 15 digits, as
+    /// most readings are. No other decimal of so few digits means the same double, so this is the
+    /// shortest.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

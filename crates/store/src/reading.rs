@@ -17,7 +17,8 @@ pub struct Reading {
     pub topic: Arc<str>,
     /// What was measured.
     pub value: Value,
-    /// When it was measured: what the payload says about that, or when it was received. UTC, whole milliseconds.
+    /// When it was measured: what the payload says about that, or when it was received. UTC, whole
+    /// milliseconds.
     pub reg_date: DateTime<Utc>,
     /// Fields beside these four.
     pub extra: Option<Box<Extra>>,

@@ -6,8 +6,9 @@ use chrono::{DateTime, Utc};
 
 /// Id of a reading or a rejection: the twelve bytes of an `ObjectId`.
 ///
-/// Seconds since 1970 (4 bytes), a number drawn at random for each process (5), a counter (3), all big endian. Time goes
-/// first, so that a store that sorts by id appends. An id may also be made of a message's content.
+/// Seconds since 1970 (4 bytes), a number drawn at random for each process (5), a counter (3), all
+/// big endian. Time goes first, so that a store that sorts by id appends. An id may also be made of
+/// a message's content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ReadingId([u8; 12]);
 
@@ -79,7 +80,8 @@ impl IdGenerator {
         let now = u32::try_from(now.timestamp().max(0)).unwrap_or(u32::MAX);
         self.seconds = self.seconds.max(now);
         if self.counter == Self::COUNTER_MAX {
-            // Starting again at 0 within the same second would go backwards: borrow from the next one.
+            // Starting again at 0 within the same second would go backwards: borrow from the next
+            // one.
             self.counter = 0;
             self.seconds = self.seconds.saturating_add(1);
         } else {

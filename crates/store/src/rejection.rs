@@ -8,7 +8,8 @@ use sha2::{Digest, Sha256};
 
 use crate::reading_id::{ReadingId, hex};
 
-/// Most of a rejected payload that is kept, in bytes; its length and SHA-256 are always those of the whole.
+/// Most of a rejected payload that is kept, in bytes; its length and SHA-256 are always those of
+/// the whole.
 pub const REJECTED_PAYLOAD_LIMIT: usize = 1 << 20;
 
 /// A message that is not a reading, kept so that nothing vanishes.
@@ -18,7 +19,8 @@ pub struct Rejection {
     pub id: ReadingId,
     /// Topic name of the message.
     pub topic: Arc<str>,
-    /// The payload's first bytes, at most [`REJECTED_PAYLOAD_LIMIT`] of them, in memory of their own.
+    /// The payload's first bytes, at most [`REJECTED_PAYLOAD_LIMIT`] of them, in memory of their
+    /// own.
     pub payload: Bytes,
     /// Length of the whole payload in bytes; of the whole packet where it was not taken.
     pub length: u64,
@@ -45,7 +47,8 @@ impl Rejection {
         Self {
             id,
             topic,
-            // A slice of the message would keep the whole read buffer alive, and no limit could count that.
+            // A slice of the message would keep the whole read buffer alive, and no limit could
+            // count that.
             payload: Bytes::copy_from_slice(kept),
             length: payload.len() as u64,
             sha256: Sha256::digest(payload).into(),

@@ -1,7 +1,7 @@
 //! What all databases that may be away have in common.
 //!
-//! An entry is on disk before it comes here, and it comes again, with the same id, until the store has it. When to try
-//! again is the caller's.
+//! An entry is on disk before it comes here, and it comes again, with the same id, until the store
+//! has it. When to try again is the caller's.
 
 use std::pin::Pin;
 
@@ -16,18 +16,21 @@ pub trait Store: Send + Sync {
     /// Returns what a person calls it: its URL without password, with database and collection.
     fn name(&self) -> &str;
 
-    /// Returns why the store is away, where that is known without asking: long before a call has given up.
+    /// Returns why the store is away, where that is known without asking: long before a call has
+    /// given up.
     fn away(&self) -> Option<Failure>;
 
     /// Returns once the store has answered and is as it should be, or why it can't.
     fn ping(&self) -> BoxFuture<'_, Result<(), Failure>>;
 
-    /// Stores `entries`: readings in the collection, rejections in the one for them. When it succeeds, each is on the
-    /// disks of the server's majority, exactly once, however often the call was repeated.
+    /// Stores `entries`: readings in the collection, rejections in the one for them. When it
+    /// succeeds, each is on the disks of the server's majority, exactly once, however often the
+    /// call was repeated.
     ///
-    /// A reading that the store refuses for its own sake becomes a rejection. After a failure nobody knows how many
-    /// entries are stored: repeat the call with the same ones, and with `again`, which says that an attempt of ours may
-    /// have stored them. Several calls may run at once.
+    /// A reading that the store refuses for its own sake becomes a rejection. After a failure
+    /// it is unknown how many entries are stored: repeat the call with the same ones, and with
+    /// `again`, which says that an attempt of ours may have stored them. Several calls may run at
+    /// once.
     fn insert<'a>(
         &'a self,
         entries: &'a [Entry],
@@ -51,10 +54,11 @@ pub struct Stored {
 /// What it means that the store has another document under a reading's id.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SameId {
-    /// Ids are drawn at random, so it is an accident: the reading gets another id, and a line says so.
+    /// Ids are drawn at random, so it is an accident: the reading gets another id, and a line says
+    /// so.
     #[default]
     Accident,
-    /// Ids are made of what a message says of itself: the same topic and value is the same reading, a duplicate; anything
-    /// else is a conflict, and rejected.
+    /// Ids are made of what a message says of itself: the same topic and value is the same reading,
+    /// a duplicate; anything else is a conflict, and rejected.
     Conflict,
 }

@@ -8,8 +8,8 @@ use crate::reading_id::IdGenerator;
 use crate::rejection::Rejection;
 use crate::value::Value;
 
-/// Returns the entry of a message of `topic`: a finite number, or else JSON, or else text. An empty payload, and one that is
-/// not UTF-8, is a rejection.
+/// Returns the entry of a message of `topic`: a finite number, or else JSON, or else text. An empty
+/// payload, and one that is not UTF-8, is a rejection.
 pub(crate) fn entry(
     topic: &str,
     payload: &[u8],

@@ -18,7 +18,8 @@ pub enum Value {
 }
 
 impl fmt::Display for Value {
-    /// Writes a number as Python's `repr` does (`10` is `10.0`), JSON without white space, text as it is.
+    /// Writes a number as Python's `repr` does (`10` is `10.0`), JSON without white space, text as
+    /// it is.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Number(number) => repr(*number, f),

@@ -1,5 +1,5 @@
-//! What is stored of a message beside topic, value and time: parts of its topic, facts about it, and whether it was
-//! retained.
+//! What is stored of a message beside topic, value and time: parts of its topic, facts about it,
+//! and whether it was retained.
 
 use std::sync::Arc;
 
@@ -82,7 +82,7 @@ impl Decoder {
         }
     }
 
-    /// Takes note of the client id, which the broker may have given.
+    /// Takes note of the client identifier, which the broker may have given.
     pub(crate) fn set_client(&mut self, client: String) {
         self.client = client;
     }
@@ -120,7 +120,8 @@ impl Decoder {
         entry
     }
 
-    /// Returns what is kept of a message that was larger than it may be, received at `now`; its payload was not taken.
+    /// Returns what is kept of a message that was larger than it may be, received at `now`; its
+    /// payload was not taken.
     pub(crate) fn passed_over(
         &mut self,
         message: &Message,

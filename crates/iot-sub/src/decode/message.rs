@@ -1,6 +1,7 @@
 //! A message becomes a reading, or a rejection with its reason.
 //!
-//! Here a reading gets its id and its time, once and for ever: whatever is retried later is retried with these.
+//! Here a reading gets its id and its time, once and for ever: whatever is retried later is retried
+//! with these.
 
 use std::sync::Arc;
 
@@ -11,7 +12,8 @@ use iot_store::{Entry, IdGenerator, Reading, Rejection};
 use super::keys::Keys;
 use super::payload::PayloadMode;
 
-/// Returns what a message of `topic` with `payload`, received at `now`, is: a reading, or a rejection that says why not.
+/// Returns what a message of `topic` with `payload`, received at `now`, is: a reading, or a
+/// rejection that says why not.
 #[cfg(test)]
 pub(crate) fn read(
     mode: PayloadMode,

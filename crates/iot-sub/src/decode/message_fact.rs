@@ -47,7 +47,8 @@ impl FieldName {
         }
     }
 
-    /// Returns it, if `message` has it. `broker` and `client` are whom it came from, and who received it.
+    /// Returns the fact, if `message` has it. `broker` is the address that it came from, `client`
+    /// the client identifier that received it.
     pub(super) fn of(self, message: &Message, broker: &str, client: &str) -> Option<Json> {
         let none = Properties::default();
         let properties = message.properties.as_deref().unwrap_or(&none);

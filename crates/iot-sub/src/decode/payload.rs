@@ -26,7 +26,8 @@ pub(crate) enum PayloadMode {
     Text,
 }
 
-/// Longest payload that is read, in bytes: no document of MongoDB's is longer, and JSON takes thirty times as much memory.
+/// Longest payload that is read, in bytes: no document of MongoDB's is longer, and JSON takes
+/// thirty times as much memory.
 const LENGTH_LIMIT: usize = 16 << 20;
 
 /// Why a payload is not a reading.
@@ -72,11 +73,13 @@ impl fmt::Display for Reason {
 impl PayloadMode {
     /// Returns the value of `payload`.
     ///
-    /// White space around a number doesn't count. JSON keeps the order of its keys; of two equal keys in one object the
-    /// last counts. A number alone is a double, in JSON too. Inside JSON a whole number stays one as long as it fits 64
-    /// bits; beyond that it is the nearest double, as any number with a fraction is.
+    /// White space around a number doesn't count. JSON keeps the order of its keys; of two equal
+    /// keys in one object the last counts. A number alone is a double, in JSON too. Inside JSON a
+    /// whole number stays one as long as it fits 64 bits; beyond that it is the nearest double, as
+    /// any number with a fraction is.
     ///
-    /// An empty payload is rejected in every mode: it is how a retained message is removed, and no value.
+    /// An empty payload is rejected in every mode: it is how a retained message is removed, and no
+    /// value.
     pub(super) fn value(self, payload: &[u8]) -> Result<Value, Reason> {
         if payload.len() > LENGTH_LIMIT {
             return Err(Reason::TooLong);
@@ -96,7 +99,8 @@ fn number_or_json(payload: &[u8]) -> Result<Value, Reason> {
         decided => return decided,
     }
     json(payload).map_err(|reason| match reason {
-        // What doesn't even begin as JSON was hardly meant to be: where a parser gave up on it helps nobody.
+        // What doesn't even begin as JSON was hardly meant to be: where a parser gave up on it
+        // helps nobody.
         Reason::NotJson(_) if !matches!(payload.trim_ascii().first(), Some(b'{' | b'[' | b'"')) => {
             Reason::NotANumberOrJson
         }
@@ -104,13 +108,15 @@ fn number_or_json(payload: &[u8]) -> Result<Value, Reason> {
     })
 }
 
-/// Returns the ASCII decimal number that `payload` is: sign, digits with or without a point, exponent.
+/// Returns the ASCII decimal number that `payload` is: sign, digits with or without a point,
+/// exponent.
 fn number(payload: &[u8]) -> Result<Value, Reason> {
     let digits = payload.trim_ascii();
     if digits.is_empty() {
         return Err(Reason::Empty);
     }
-    // Rust's own parser would also take `inf`, `infinity` and `nan`: none of them is made of these characters.
+    // Rust's own parser would also take `inf`, `infinity` and `nan`: none of them is made of these
+    // characters.
     let decimal = |byte: &u8| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
     if !digits.iter().all(decimal) {
         return match std::str::from_utf8(payload) {
@@ -130,7 +136,8 @@ fn json(payload: &[u8]) -> Result<Value, Reason> {
         return Err(Reason::Empty);
     }
     let text = std::str::from_utf8(payload).map_err(|_| Reason::NotUtf8)?;
-    // The parser stops at 128 levels by itself, so no payload can exhaust the stack, here or in `check`.
+    // The parser stops at 128 levels by itself, so no payload can exhaust the stack, here or in
+    // `check`.
     let json: Json = serde_json::from_str(text).map_err(|error| {
         let why = error.to_string();
         if why.starts_with("recursion limit exceeded") {

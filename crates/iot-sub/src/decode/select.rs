@@ -99,7 +99,8 @@ impl Selector {
         std::mem::take(&mut self.removals)
     }
 
-    /// The removal could not be published: the message stays retained, and comes again at the next start.
+    /// The removal could not be published: the message stays retained, and comes again at the next
+    /// start.
     pub(crate) fn not_removed(&mut self, topic: &TopicName) {
         self.removing.remove(topic);
     }

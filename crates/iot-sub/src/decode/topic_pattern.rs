@@ -93,7 +93,7 @@ impl TopicPattern {
             match level {
                 Level::Text(text) if text != part => return None,
                 Level::Field(name) => {
-                    fields.push((Arc::clone(name), FieldValue::Json(part.into())))
+                    fields.push((Arc::clone(name), FieldValue::Json(part.into())));
                 }
                 _ => {}
             }

@@ -1,7 +1,8 @@
-//! Commits what was received and acknowledges it afterwards, in that order: the second half of the pipeline, on a
-//! thread of its own.
+//! Commits what was received and acknowledges it afterwards, in that order: the second half of the
+//! pipeline, on a thread of its own.
 //!
-//! It is a group commit without a timer: whenever the last commit is done, the next takes all that has arrived.
+//! It is a group commit without a timer: whenever the last commit is done, the next takes all that
+//! has arrived.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,7 +20,8 @@ use crate::pipeline::group_commit::GroupCommit;
 use crate::pipeline::queue::Queue;
 use crate::pipeline::store_away::report_away;
 
-/// Entries in one commit, at most: a reply of MongoDB's about more could exceed what its protocol carries.
+/// Entries in one commit, at most: a reply of MongoDB's about more could exceed what its protocol
+/// carries.
 const BATCH: usize = 5_000;
 /// How long one try may take where the store is a database, before it counts as stuck.
 const SLOWEST: Duration = Duration::from_mins(5);
@@ -40,7 +42,7 @@ impl Committer {
     /// Commits and acknowledges until the queue is closed and empty.
     ///
     /// # Errors
-    /// A failure after which nobody knows what is on disk: nothing of that commit is acknowledged.
+    /// A failure after which it is unknown what is on disk: nothing of that commit is acknowledged.
     pub(crate) fn run(mut self) -> Result<()> {
         let counts = Arc::clone(&self.counts);
         let part = &counts.gauges.committing;
@@ -125,7 +127,7 @@ impl Committer {
     }
 }
 
-/// What is told of a store that takes nothing: each reason once until it is over.
+/// Reports why a store takes nothing: each reason once until it is back.
 struct Away {
     name: String,
     counts: Arc<Counts>,

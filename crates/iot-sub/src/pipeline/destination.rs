@@ -1,5 +1,5 @@
-//! Where readings are committed. It is opened before the broker is connected, and waited for while it
-//! is away.
+//! Where readings are committed. It is opened before the broker is connected, and waited for while
+//! it is away.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,7 +70,8 @@ impl Destination {
         }
     }
 
-    /// Returns the packet identifiers that the sessions at a broker hold; `None` where there is no file for them.
+    /// Returns the packet identifiers that the sessions at a broker hold; `None` where there is no
+    /// file for them.
     ///
     /// # Errors
     /// The file can't be read.
@@ -160,8 +161,8 @@ pub(crate) async fn open(
     Ok(Opened::Open(destination))
 }
 
-/// Opens the spool: on a thread of its own, for looking through a large one takes seconds, and salvaging a damaged one
-/// longer.
+/// Opens the spool: on a thread of its own, for looking through a large one takes seconds, and
+/// salvaging a damaged one longer.
 async fn open_spool(
     spool: &SpoolPlan,
     plan: &Plan,

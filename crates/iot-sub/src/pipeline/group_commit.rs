@@ -1,5 +1,5 @@
-//! What one commit takes: the entries, the changes of the session that go into the same transaction, and what is told the
-//! broker once that is on disk.
+//! What one commit takes: the entries, the changes of the session that go into the same
+//! transaction, and what the broker gets once that is on disk.
 
 use iot_store::Entry;
 use iot_store::sqlite::held::{Change, SessionChange};
@@ -16,7 +16,7 @@ pub(crate) struct GroupCommit {
     pub(crate) changes: Vec<SessionChange>,
     acks: Vec<Ack>,
     releases: Vec<Release>,
-    /// Who waits until the session is forgotten.
+    /// Those that wait until the session is forgotten.
     forgotten: Vec<oneshot::Sender<()>>,
 }
 

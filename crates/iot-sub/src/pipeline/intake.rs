@@ -140,7 +140,7 @@ impl Intake {
         let selected = self.selector.select(&message);
         match selected {
             Selected::Take | Selected::Show => {
-                self.output.message(&message, self.now, &self.messages)
+                self.output.message(&message, self.now, &self.messages);
             }
             Selected::Skip => {}
             Selected::Leave => return,

@@ -1,4 +1,5 @@
-//! A queue between the task that receives and the thread that commits, bounded in entries and bytes.
+//! A queue between the task that receives and the thread that commits, bounded in entries and
+//! bytes.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -10,11 +11,13 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::acknowledge::{Ack, Release};
 
-/// Limits of the queue. One read from the network may go beyond; then nothing is read until there is room again.
+/// Limits of the queue. One read from the network may go beyond; then nothing is read until there
+/// is room again.
 const ENTRIES: usize = 50_000;
 const BYTES: usize = 64 * 1024 * 1024;
 
-/// What waits to be committed: an entry, a change of the session, or both; or only what came before it.
+/// What waits to be committed: an entry, a change of the session, or both; or only what came before
+/// it.
 #[derive(Debug)]
 pub(crate) struct QueueEntry {
     pub(crate) entry: Option<Entry>,
@@ -26,11 +29,13 @@ pub(crate) struct QueueEntry {
 pub(crate) enum OnCommit {
     Nothing,
     Acknowledge(Ack),
-    /// Note the QoS 2 message's packet identifier for this session, with this fingerprint; then acknowledge it.
+    /// Note the QoS 2 message's packet identifier for this session, with this fingerprint; then
+    /// acknowledge it.
     Hold(Ack, Arc<SessionKey>, u64),
     /// Remove the packet identifier from this session, then answer its PUBREL.
     Release(Release, Arc<SessionKey>),
-    /// Remove all packet identifiers of this session, which has ended. Then notify who waits for that.
+    /// Remove all packet identifiers of this session, which has ended. Then notify who waits for
+    /// that.
     Forget(Arc<SessionKey>, oneshot::Sender<()>),
 }
 
@@ -99,7 +104,8 @@ impl Queue {
         state.held || state.items.len() >= ENTRIES || state.bytes >= BYTES
     }
 
-    /// Makes it full or takes that back: what is in it can be taken out, but nothing more should come.
+    /// Makes it full or takes that back: what is in it can be taken out, but nothing more should
+    /// come.
     pub(crate) fn hold(&self, held: bool) {
         self.lock().held = held;
         self.emptied.notify_waiters();
@@ -150,8 +156,9 @@ impl Queue {
         (!taken.is_empty()).then_some(taken)
     }
 
-    /// Takes what is there: `most` entries at most, and `bytes` at most but for a single one that is larger. Waits for the
-    /// first, a nudge, the end, or until the timeout is over. With `most` 0 the entries don't count.
+    /// Takes what is there: `most` entries at most, and `bytes` at most but for a single one that
+    /// is larger. Waits for the first, a nudge, the end, or until the timeout is over. With `most`
+    /// 0 the entries don't count.
     pub(crate) fn wait(&self, most: usize, bytes: usize, timeout: Option<Duration>) -> Work {
         let mut state = self.lock();
         let waits = |state: &mut State| (state.items.is_empty() || most == 0) && !state.nudged;

@@ -9,8 +9,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 /// How often the store is asked whether it is away.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Waits for the end of `attempt` at `store`, and meanwhile reports why the store is away as soon as
-/// that is known.
+/// Waits for the end of `attempt` at `store`, and meanwhile reports why the store is away as soon
+/// as that is known.
 pub(crate) async fn report_away<T>(
     store: &dyn Store,
     attempt: impl Future<Output = T>,
@@ -58,7 +58,7 @@ mod tests {
         }
     }
 
-    /// When this is told first, of an attempt that takes half a minute.
+    /// Returns when this is reported first, during an attempt that takes half a minute.
     async fn case(away: Option<&str>) -> Option<(Duration, String)> {
         let store = Told(away.map(|reason| Failure::Unknown(reason.to_owned())));
         let began = Instant::now();

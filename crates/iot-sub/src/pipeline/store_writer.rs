@@ -1,5 +1,5 @@
-//! Writes what the pipeline received to the store: a queue, the thread that empties it, and with a spool
-//! the task that delivers.
+//! Writes what the pipeline received to the store: a queue, the thread that empties it, and with a
+//! spool the task that delivers.
 
 use std::sync::Arc;
 
@@ -111,8 +111,8 @@ impl StoreWriter {
         result.context("the thread that stores has broken down")?
     }
 
-    /// Waits until nothing more is to be acknowledged, after the queue was closed; without a spool for ever, for then the
-    /// thread ends. May be dropped at the await.
+    /// Waits until nothing more is to be acknowledged, after the queue was closed; without a spool
+    /// for ever, for then the thread ends. May be dropped at the await.
     pub(crate) fn committed(&self) -> impl Future<Output = ()> + use<> {
         let backlog = self.spool.as_ref().map(|spool| Arc::clone(&spool.backlog));
         async move {

@@ -1,7 +1,8 @@
 //! `--forget`: the end of a session, at the broker and here.
 //!
-//! The broker throws away what it has queued for the session; that is what is asked for. What is in the spool was acknowledged,
-//! so it stays there for the next run. Neither the store has to be there, nor is a file made that isn't.
+//! The broker throws away what it has queued for the session; that is what is asked for. What is in
+//! the spool was acknowledged, so it stays there for the next run. Neither the store has to be
+//! there, nor is a file made that isn't.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,7 +27,8 @@ use crate::spool::spool_file::Spool;
 /// Ends the session at the broker, and removes what is kept of it here.
 ///
 /// # Errors
-/// There is none, another process has it, or the broker is away or refuses us; all that is kept of it is still there then.
+/// There is none, another process has it, or the broker is away or refuses us; all that is kept of
+/// it is still there then.
 pub(crate) async fn forget(
     plan: Plan,
     durable: &Durable,
@@ -80,7 +82,7 @@ pub(crate) async fn forget(
     Ok(())
 }
 
-/// Has the broker begin the session anew, one that ends with the connection, and ends that.
+/// Asks the broker to start the session again, one that ends with the connection, and ends that.
 async fn end(config: ClientConfig, durable: &Durable) -> Result<()> {
     let mut connection = Connection::new(ClientConfig {
         clean_session: true,
@@ -119,8 +121,8 @@ async fn end(config: ClientConfig, durable: &Durable) -> Result<()> {
     Ok(())
 }
 
-/// Removes the session's packet ids from the file that readings are committed to, if there is one. Returns how many readings
-/// wait in a spool, and what messages call that.
+/// Removes the session's packet identifiers from the file that readings are committed to, if there
+/// is one. Returns how many readings wait in a spool, and what messages call that.
 fn release(
     plan: &Plan,
     store: &str,

@@ -1,14 +1,15 @@
 //! A session that outlives this process: who we are to the broker, and what we have subscribed to.
 //!
-//! Both are kept in a small file beside the spools, one for each broker and client identifier. Without a given client
-//! identifier it is one for each broker and store, with the identifier that was drawn at random once.
+//! Both are kept in a small file beside the spools, one for each broker and client identifier.
+//! Without a given client identifier it is one for each broker and store, with the identifier that
+//! was drawn at random once.
 //!
-//! The file says whether its filters are certain: not from before each CONNECT until all that was asked for is answered. A
-//! process that dies in between may leave a session that the broker has begun anew, or with other subscriptions; the next run
-//! subscribes to everything.
+//! The file says whether its filters are certain: not from before each CONNECT until all that was
+//! asked for is answered. A process that dies in between may leave a session that the broker has
+//! started again, or with other subscriptions; the next run subscribes to everything.
 //!
-//! So on a full disk there is no connection until the file says “uncertain”. From then on it may stay as it is, whatever
-//! becomes of the session; it is written when there is room.
+//! So on a full disk there is no connection until the file says “uncertain”. From then on it may
+//! stay as it is, whatever becomes of the session; it is written when there is room.
 
 use anyhow::{Context, Result};
 use iot_core::{QoS, Subscription, TopicFilter};
@@ -60,8 +61,8 @@ impl Knowledge {
 }
 
 impl SavedSession {
-    /// Opens the file of the session at `broker`; in a new one the client identifier is `random`, unless one is given.
-    /// `advice` is for the user who finds that another process uses it.
+    /// Opens the file of the session at `broker`; in a new one the client identifier is `random`,
+    /// unless one is given. `advice` is for the user who finds that another process uses it.
     ///
     /// # Errors
     /// Another process uses it, or it can't be read.
@@ -101,9 +102,11 @@ impl SavedSession {
         self.file.is_new()
     }
 
-    /// Is called before a connection is made: until [`resumed`](Self::resumed) nobody knows what session that finds.
+    /// Is called before a connection is made: until [`resumed`](Self::resumed) it is unknown what
+    /// session that finds.
     ///
-    /// Returns why there is to be no connection yet: the disk is full, and the file says that the filters are certain.
+    /// Returns why there is to be no connection yet: the disk is full, and the file says that the
+    /// filters are certain.
     pub(crate) fn connecting(&mut self) -> Result<Option<anyhow::Error>> {
         // What becomes of the session is seen at its next connection.
         self.unwritten = false;
@@ -130,8 +133,8 @@ impl SavedSession {
         }
     }
 
-    /// Returns what is to be subscribed to and unsubscribed from for the session to have these subscriptions, after
-    /// [`connected`](Self::connected).
+    /// Returns what is to be subscribed to and unsubscribed from for the session to have these
+    /// subscriptions, after [`connected`](Self::connected).
     pub(crate) fn resumed(
         &mut self,
         wanted: &[Subscription],
@@ -164,8 +167,8 @@ impl SavedSession {
         Ok((missing, dropped))
     }
 
-    /// The session has these subscriptions now, with the QoS that was granted. If that is less than was asked for, the next
-    /// run asks again, and is told again.
+    /// The session has these subscriptions now, with the QoS that was granted. If that is less than
+    /// was asked for, the next run asks again, and reports it again.
     pub(crate) fn subscribed<'a>(
         &mut self,
         granted: impl IntoIterator<Item = (&'a TopicFilter, QoS)>,

@@ -50,8 +50,8 @@ impl OnDisk {
 }
 
 impl SessionFile {
-    /// Opens the file at `path`, and returns what it holds if there is one. `advice` is for the user who finds that another
-    /// process uses it.
+    /// Opens the file at `path`, and returns what it holds if there is one. `advice` is for the
+    /// user who finds that another process uses it.
     ///
     /// # Errors
     /// Another process uses it, or it can't be read.
@@ -84,8 +84,8 @@ impl SessionFile {
         self.on_disk == OnDisk::Uncertain
     }
 
-    /// Writes the file anew: whole, whatever happens meanwhile. That takes as long as the disk does, a few times for each
-    /// connection, before it has brought anything.
+    /// Writes the whole file: whole, whatever happens meanwhile. That takes as long as the disk
+    /// does, a few times for each connection, before it has brought anything.
     pub(super) fn write(&mut self, content: &Content, certain: bool) -> io::Result<()> {
         let Content { client_id, filters } = content;
         let text = json!({
@@ -109,7 +109,7 @@ impl SessionFile {
         Ok(())
     }
 
-    /// Returns `error` of a [`write`](Self::write) as a person is told it.
+    /// Returns `error` of a [`write`](Self::write) as it is reported.
     pub(super) fn unwritable(&self, error: &io::Error) -> anyhow::Error {
         let what = format!("cannot write session `{}`", self.path.display());
         anyhow!(io_reason(error)).context(what)
@@ -127,7 +127,8 @@ impl SessionFile {
     }
 }
 
-/// Returns what the file at `path` holds, if there is one, and whether it says that its filters are certain.
+/// Returns what the file at `path` holds, if there is one, and whether it says that its filters are
+/// certain.
 fn read(path: &Path) -> Result<Option<(Content, bool)>> {
     let text = match fs::read(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),

@@ -10,8 +10,8 @@ const EARLY: Duration = Duration::from_secs(5);
 /// So many of them in a row are no accident.
 const MANY: u32 = 3;
 
-/// Returns why the program ends, where the broker says that another client has taken over its session: to connect again
-/// would take it back, and so on.
+/// Returns why the program ends, where the broker says that another client has taken over its
+/// session: to connect again would take it back, and so on.
 pub(crate) fn ends(error: &Error, address: &str, client_id: &str) -> Option<anyhow::Error> {
     match error {
         Error::ServerDisconnect { reason, .. } if *reason == ReasonCode::SESSION_TAKEN_OVER => {
@@ -24,8 +24,8 @@ pub(crate) fn ends(error: &Error, address: &str, client_id: &str) -> Option<anyh
     }
 }
 
-/// Counts connections that the broker closes without a word soon after they were made: before MQTT 5 (and mosquitto 2.0 also
-/// with it) that is all that one hears of a takeover.
+/// Counts connections that the broker closes without a word soon after they were made: before MQTT
+/// 5 (and mosquitto 2.0 also with it) that is all that one hears of a takeover.
 #[derive(Debug, Default)]
 pub(crate) struct LostEarly {
     connected: Option<Instant>,
@@ -34,7 +34,7 @@ pub(crate) struct LostEarly {
 }
 
 impl LostEarly {
-    /// Is told that the broker has accepted a connection.
+    /// Is called when the broker has accepted a connection.
     pub(crate) fn connected(&mut self) {
         self.connected = Some(Instant::now());
     }

@@ -1,5 +1,6 @@
-//! Where the spool lies unless told otherwise, and what is kept of a session: below `$XDG_STATE_HOME/iot-sub/`, or else
-//! `~/.local/state/iot-sub/`, one file for each broker, client id and store.
+//! Where the spool lies unless told otherwise, and what is kept of a session: below
+//! `$XDG_STATE_HOME/iot-sub/`, or else `~/.local/state/iot-sub/`, one file for each broker, client
+//! identifier and store.
 
 use std::env;
 use std::fs::DirBuilder;
@@ -12,7 +13,7 @@ use sha2::{Digest, Sha256};
 /// Returns the spool's path, and makes its directory, for nobody else to look into.
 ///
 /// # Errors
-/// Nobody knows where home is, or the directory can't be made.
+/// The home directory is unknown, or the directory can't be made.
 pub(crate) fn spool(broker: &str, client_id: &str, store: &str) -> Result<PathBuf> {
     let directory = directory().context("no directory for the spool (give --spool PATH)")?;
     Ok(directory.join(file_name(broker, client_id, store) + ".spool"))

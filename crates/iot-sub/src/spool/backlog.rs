@@ -1,5 +1,5 @@
-//! What is committed to the spool and waits for its delivery: the oldest in memory, bounded in entries and bytes, the
-//! rest in the spool only, from where it is fetched when its turn has come.
+//! What is committed to the spool and waits for its delivery: the oldest in memory, bounded in
+//! entries and bytes, the rest in the spool only, from where it is fetched when its turn has come.
 //!
 //! The thread that owns the spool fills it, the task that delivers empties it.
 
@@ -60,8 +60,8 @@ pub(crate) struct Batch {
 }
 
 impl Backlog {
-    /// Returns the backlog of a spool in which everything up to number `trimmed` is delivered, and what is up to number
-    /// `found` is not.
+    /// Returns the backlog of a spool in which everything up to number `trimmed` is delivered, and
+    /// what is up to number `found` is not.
     pub(crate) fn new(queue: Arc<Queue>, trimmed: Seq, found: Seq) -> Self {
         Self {
             state: Mutex::new(State {
@@ -137,8 +137,9 @@ impl Backlog {
 
     // The side of the task that delivers.
 
-    /// Takes the oldest entries: `most` of them, and `bytes` at most but for a single one that is larger. Waits for the
-    /// first; returns `None` when there are none and none will come. May be dropped at the await.
+    /// Takes the oldest entries: `most` of them, and `bytes` at most but for a single one that is
+    /// larger. Waits for the first; returns `None` when there are none and none will come. May be
+    /// dropped at the await.
     pub(crate) async fn take(&self, most: usize, bytes: usize) -> Option<Batch> {
         loop {
             let (batch, ended) = self.try_take(most, bytes);

@@ -1,4 +1,5 @@
-//! How an entry is written into the spool: few bytes, and a checksum that tells whether they are still the same.
+//! How an entry is written into the spool: few bytes, and a checksum that shows whether they have
+//! changed.
 //!
 //! ```text
 //! "iot1"  4 bytes: what this is, and the version of the format; "iot2" where the body has more
@@ -6,15 +7,18 @@
 //! crc     4 bytes: CRC-32 of what follows
 //! seq     8 bytes: its number in the spool, by which a salvage finds its place
 //! body    kind (1), id (12), reg_date in ms (8), length of the topic (4), topic,
-//!         with "iot2": once (1: 0 or 1), length of the fields (4), fields as JSON: [[name, value], [name, ms, "date"], …]
+//!         with "iot2": once (1: 0 or 1), length of the fields (4), then
+//!         the fields as JSON: [[name, value], [name, ms, "date"], …]
 //!         and then by kind:
 //!         number     the double's bits (8)
 //!         JSON       its text
 //!         text       the text
-//!         rejection  length (8) and SHA-256 (32) of the whole payload, length of what is kept of it (4), that, reason
+//!         rejection  length (8) and SHA-256 (32) of the whole payload, length of what is
+//!                    kept of it (4), that, reason
 //! ```
 //!
-//! All numbers are little endian. What salvages a damaged file finds entries in it by their first four bytes.
+//! All numbers are little endian. What salvages a damaged file finds entries in it by their first
+//! four bytes.
 
 #[cfg(test)]
 mod tests;

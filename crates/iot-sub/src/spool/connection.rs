@@ -18,7 +18,8 @@ const FORMAT: Format = Format {
     version: 2,
     schema: &[include_str!("spool.sql"), held::SCHEMA],
     settings: &[
-        // In pages. Together with one transaction that is half of [`RESERVE`], which has to do for folding it in.
+        // In pages. Together with one transaction that is half of [`RESERVE`], which has to do for
+        // folding it in.
         ("wal_autocheckpoint", 1_000),
         ("journal_size_limit", 4 << 20),
         // In KiB: only the two ends of the table are in use.
@@ -26,8 +27,8 @@ const FORMAT: Format = Format {
     ],
 };
 
-/// Opens the file, takes care that nobody else opens it, and sees that it is whole, if no more than so many bytes of it
-/// are in use.
+/// Opens the file, takes care that nobody else opens it, and sees that it is whole, if no more than
+/// so many bytes of it are in use.
 pub(super) fn connect(path: &Path, most: u64) -> anyhow::Result<Connection> {
     let mut connection = file::open(path)?;
     // A damaged file is not to be written to, not even at the end.

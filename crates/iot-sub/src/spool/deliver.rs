@@ -1,9 +1,10 @@
-//! Delivers what is in the spool to the store, oldest first, and tries again until it is there: the last step of a
-//! reading's path, a task of its own.
+//! Delivers what is in the spool to the store, oldest first, and tries again until it is there: the
+//! last step of a reading's path, a task of its own.
 //!
-//! An attempt is repeated with the same entries and so with the same ids. A store that is away is told about once, not at
-//! each attempt, and is then tried with one batch at a time. What came first stays: where payloads say themselves which
-//! they are, a batch waits for an earlier one with which it has an id in common.
+//! An attempt is repeated with the same entries and so with the same ids. A store that is away is
+//! reported once, not at each attempt, and is then tried with one batch at a time. What came first
+//! stays: where payloads say themselves which they are, a batch waits for an earlier one with which
+//! it has an id in common.
 
 mod batches;
 #[cfg(test)]
@@ -28,10 +29,10 @@ use crate::spool::seq::Seq;
 /// Limits of a batch.
 const ENTRIES: usize = 5_000;
 const BYTES: usize = 8 << 20;
-/// Batches under way at once.
+/// Batches in flight.
 const IN_FLIGHT: usize = 2;
-/// Delays between attempts: the first, and the longest they double to where the store is away, and where it doesn't let us
-/// in.
+/// Delays between attempts: the first, and the longest they double to where the store is away, and
+/// if it refuses us.
 const FIRST_DELAY: Duration = Duration::from_millis(100);
 const LONGEST_DELAY: Duration = Duration::from_secs(5);
 const LONGEST_HOLD: Duration = Duration::from_secs(30);
@@ -53,7 +54,7 @@ pub(crate) struct Deliverer {
     trouble: Option<Trouble>,
     /// What was said of the store since it last took something.
     told: Vec<Failure>,
-    /// What is known of it while attempts are under way.
+    /// What is known of it while attempts are running.
     news: (UnboundedSender<Failure>, UnboundedReceiver<Failure>),
 }
 
@@ -109,7 +110,7 @@ impl Deliverer {
     /// Delivers until the backlog is closed and empty.
     pub(crate) async fn run(mut self) {
         let _end = End(Arc::clone(&self.backlog));
-        // So that a store that is away is told about before anything waits for it.
+        // So that a store that is away is reported before anything waits for it.
         self.start(None);
         let mut more = true;
         let mut ticks = interval(BEAT);
@@ -160,7 +161,7 @@ impl Deliverer {
         gauges.set_oldest(oldest.map(Entry::received));
     }
 
-    /// When the next attempt is due, where none is under way.
+    /// When the next attempt is due, if none is running.
     fn due(&self) -> Option<Instant> {
         let trouble = self.trouble.as_ref()?;
         self.attempts.is_empty().then_some(trouble.until)

@@ -17,7 +17,8 @@ pub(crate) struct Fetched {
     pub(crate) more: bool,
 }
 
-/// Reads the entries behind number `after`: `most` of them, and `bytes` of them but for one that is larger.
+/// Reads the entries behind number `after`: `most` of them, and `bytes` of them but for one that is
+/// larger.
 pub(super) fn fetch(
     connection: &Connection,
     after: Seq,
@@ -49,7 +50,8 @@ pub(super) fn fetch(
     Ok(fetched)
 }
 
-/// Returns what becomes of an entry whose bytes have changed on the disk: it is kept where bad messages are.
+/// Returns what becomes of an entry whose bytes have changed on the disk: it is kept where bad
+/// messages are.
 fn unreadable(seq: Seq, blob: &[u8]) -> Entry {
     // The same on each attempt.
     let mut hash = Sha256::new();

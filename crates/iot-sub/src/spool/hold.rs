@@ -18,8 +18,8 @@ pub(super) enum Hold {
     Gone,
 }
 
-/// Returns why there is too little room, if there is. `before` is what was so until now: then more room
-/// is required, so that it doesn't change at each message.
+/// Returns why there is too little room, if there is. `before` is what was so until now: then more
+/// room is required, so that it doesn't change at each message.
 pub(super) fn full(space: Space, limit: Size, before: Option<Hold>) -> Option<Hold> {
     let limit = limit.bytes();
     let limit = match before {
@@ -40,7 +40,8 @@ pub(super) fn full(space: Space, limit: Size, before: Option<Hold>) -> Option<Ho
     }
 }
 
-/// Returns what is reported when `full` is why the spool `name` has no room, or when it has room again.
+/// Returns what is reported when `full` is why the spool `name` has no room, or when it has room
+/// again.
 pub(super) fn line(name: &str, limit: Size, full: Option<Hold>) -> String {
     let problem = match full {
         None => return format!("spool `{name}` has room again; reading goes on"),

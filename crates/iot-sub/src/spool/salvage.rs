@@ -1,7 +1,9 @@
-//! What becomes of a damaged spool: it is set aside under another name, and what can be read of it goes into a new one.
+//! What becomes of a damaged spool: it is set aside under another name, and what can be read of it
+//! goes into a new one.
 //!
-//! Nothing is lost where this ends halfway: the new file is made under a name of its own (`.salvage`) and whole before the
-//! damaged one is renamed, and [`finish`] does the rest at the next start.
+//! Nothing is lost where this ends halfway: the new file is made under a name of its own
+//! (`.salvage`) and whole before the damaged one is renamed, and [`finish`] does the rest at the
+//! next start.
 
 mod rows;
 mod scan;
@@ -120,8 +122,8 @@ fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
 }
 
-/// Writes what can be read of the spool at `from` into a new one, numbered anew without a gap, and returns how many entries
-/// that is.
+/// Writes what can be read of the spool at `from` into a new one, numbered again without a gap, and
+/// returns how many entries that is.
 fn salvage(from: &Path, to: &Path) -> anyhow::Result<u64> {
     let mut new = connect(to, 0)?;
     let transaction = new.transaction().map_err(explain)?;
@@ -136,7 +138,7 @@ fn salvage(from: &Path, to: &Path) -> anyhow::Result<u64> {
             buffer.clear();
             match codec::decode(blob) {
                 Ok((_, entry)) => codec::encode(last, &entry, &mut buffer),
-                // It is told apart from the others when it is delivered.
+                // It is recognized when it is delivered.
                 Err(_) => buffer.extend(blob),
             }
             insert.execute((last, &buffer[..])).map_err(explain)?;

@@ -19,8 +19,9 @@ pub(crate) struct Space {
     pub(crate) disk: Option<u64>,
 }
 
-/// What should stay free on the disk. Even a DELETE needs room first, in the write-ahead log, and what is in that log needs
-/// room in the file: a spool that had filled its disk to the last byte could never be emptied.
+/// What should stay free on the disk. Even a DELETE needs room first, in the write-ahead log, and
+/// what is in that log needs room in the file: a spool that had filled its disk to the last byte
+/// could never be emptied.
 pub(crate) const RESERVE: u64 = 16 << 20;
 
 /// Returns how much room the spool at `path` takes and has.

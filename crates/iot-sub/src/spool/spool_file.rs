@@ -1,8 +1,8 @@
 //! The spool: entries wait here, acknowledged, until the store has them.
 //!
-//! One connection does everything, so no read transaction ever holds up a checkpoint, and SQLite's exclusive mode spares
-//! the shared-memory file. What is in it is delivered in the order of its numbers ([`Seq`]) and trimmed from its oldest
-//! end.
+//! One connection does everything, so no read transaction ever holds up a checkpoint, and SQLite's
+//! exclusive mode spares the shared-memory file. What is in it is delivered in the order of its
+//! numbers ([`Seq`]) and trimmed from its oldest end.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,11 +25,12 @@ use super::{codec, salvage};
 use crate::file_lock::Lock;
 use crate::path_suffix::with_suffix;
 
-/// Most entries that one transaction deletes: it must not hold up the commit of what has just been received.
+/// Most entries that one transaction deletes: it must not hold up the commit of what has just been
+/// received.
 const TRIM: Seq = 10_000;
 
-/// A file with more bytes in use is not looked through at the start, for that would take a while and nothing could be
-/// received meanwhile: damage is found when it is read.
+/// A file with more bytes in use is not looked through at the start, for that would take a while
+/// and nothing could be received meanwhile: damage is found when it is read.
 const LOOKED_THROUGH: u64 = 64 << 20;
 
 /// An open spool; nobody else has it open. Its entries are numbered without a gap.
@@ -49,11 +50,12 @@ pub(crate) struct Spool {
 }
 
 impl Spool {
-    /// Opens the spool at `path`, or makes it. A damaged one is set aside under another name, and what can be read of it
-    /// is in the new one; `tell` gets a line about each.
+    /// Opens the spool at `path`, or makes it. A damaged one is set aside under another name, and
+    /// what can be read of it is in the new one; `tell` gets a line about each.
     ///
     /// # Errors
-    /// Another process uses it, it can't be opened, is somebody else's, or was made by a newer version.
+    /// Another process uses it, it can't be opened, is somebody else's, or was made by a newer
+    /// version.
     pub(crate) fn open(path: &Path, tell: &dyn Fn(String)) -> anyhow::Result<Self> {
         Self::open_here(path, tell)
             .with_context(|| format!("cannot use spool `{}`", path.display()))
@@ -70,7 +72,8 @@ impl Spool {
             LOOKED_THROUGH
         };
         let connection = match connect(path, most) {
-            // Where no spool has ever been, that is a file of somebody else's, which is not to be moved.
+            // Where no spool has ever been, that is a file of somebody else's, which is not to be
+            // moved.
             Err(error) if is_first && error.downcast_ref() == Some(&Damaged::NotADatabase) => {
                 let _ = fs::remove_file(with_suffix(path, ".lock"));
                 return Err(error);
@@ -99,8 +102,8 @@ impl Spool {
         })
     }
 
-    /// Whether the file has been removed, or another one is at its place, while we have it open: what is written into it now
-    /// nobody would ever find again. What is in it can still be read.
+    /// Whether the file has been removed, or another one is at its place, while we have it open:
+    /// what is written into it now nobody would ever find again. What is in it can still be read.
     pub(crate) fn is_gone(&self) -> bool {
         disk::file_id(&self.path) != self.file_id
     }
@@ -171,12 +174,13 @@ impl Spool {
         self.last
     }
 
-    /// Commits `entries` and `changes`, all or none of them, and deletes some of those up to number `trim`. Returns the number
-    /// of the first one; the others follow without a gap. When it returns they are on disk, also through a loss of power.
+    /// Commits `entries` and `changes`, all or none of them, and deletes some of those up to number
+    /// `trim`. Returns the number of the first one; the others follow without a gap. When it
+    /// returns they are on disk, also through a loss of power.
     ///
     /// # Errors
-    /// Nothing of this call is done. A [`Retryable`](iot_store::sqlite::Retryable) cause may pass. Any other is fatal: nobody knows
-    /// what is on the disk, so acknowledge nothing and exit.
+    /// Nothing of this call is done. A [`Retryable`](iot_store::sqlite::Retryable) cause may pass.
+    /// Any other is fatal: it is unknown what is on the disk, so acknowledge nothing and exit.
     pub(crate) fn commit_with(
         &mut self,
         entries: &[Entry],
@@ -192,7 +196,8 @@ impl Spool {
         self.commit_with(entries, &[], trim)
     }
 
-    /// Deletes some of the entries up to number `trim`; errors are [`commit_with`](Self::commit_with)'s.
+    /// Deletes some of the entries up to number `trim`; errors are
+    /// [`commit_with`](Self::commit_with)'s.
     pub(crate) fn trim(&mut self, trim: Seq) -> anyhow::Result<()> {
         self.commit_with(&[], &[], trim).map(drop)
     }
@@ -231,7 +236,8 @@ impl Spool {
         Ok(first)
     }
 
-    /// Reads the entries behind number `after`: `most` of them, and `bytes` of them but for one that is larger.
+    /// Reads the entries behind number `after`: `most` of them, and `bytes` of them but for one
+    /// that is larger.
     pub(crate) fn fetch(&self, after: Seq, most: usize, bytes: usize) -> anyhow::Result<Fetched> {
         fetch(&self.connection, after, most, bytes).map_err(|error| self.failed(error))
     }
@@ -257,7 +263,8 @@ impl Spool {
         Ok(())
     }
 
-    /// For when nothing is in it and nothing is to be done: makes the file small again, where it is larger than `size`.
+    /// For when nothing is in it and nothing is to be done: makes the file small again, where it is
+    /// larger than `size`.
     ///
     /// # Errors
     /// As [`commit_with`](Self::commit_with).

@@ -1,8 +1,8 @@
-//! Commits what was received to the spool, acknowledges it, and trims what is delivered: the second half of the pipeline
-//! where there is a spool, on a thread of its own.
+//! Commits what was received to the spool, acknowledges it, and trims what is delivered: the second
+//! half of the pipeline where there is a spool, on a thread of its own.
 //!
-//! It is a group commit without a timer: whenever the last commit is done, the next takes all that has arrived. A trim goes
-//! along with a commit, or alone once nothing has come for a while.
+//! It is a group commit without a timer: whenever the last commit is done, the next takes all that
+//! has arrived. A trim goes along with a commit, or alone once nothing has come for a while.
 
 #[cfg(test)]
 mod tests;
@@ -26,7 +26,8 @@ use crate::spool::hold::{self, Hold};
 use crate::spool::seq::Seq;
 use crate::spool::spool_file::Spool;
 
-/// Limits of one commit. The write-ahead log grows by no more than that, but for a single message that is larger.
+/// Limits of one commit. The write-ahead log grows by no more than that, but for a single message
+/// that is larger.
 const ENTRIES: usize = 5_000;
 const BYTES: usize = 2 << 20;
 /// Limits of what is read back at once: commits wait as long.
@@ -80,7 +81,7 @@ impl Input {
 }
 
 impl Spooler {
-    /// Returns what commits from `queue` to `spool`, and hands on to `backlog`.
+    /// Returns what commits from `queue` to `spool`, and passes on to `backlog`.
     pub(crate) fn new(
         queue: Arc<Queue>,
         backlog: Arc<Backlog>,
@@ -108,11 +109,12 @@ impl Spooler {
     /// Works until the queue is closed and empty, and nothing more is delivered.
     ///
     /// # Errors
-    /// A failure after which nobody knows what is on disk: nothing of that commit is acknowledged.
+    /// A failure after which it is unknown what is on disk: nothing of that commit is acknowledged.
     pub(crate) fn run(mut self) -> Result<()> {
         self.check_room()?;
         loop {
-            // What waits for room comes first; and at the end there is no other place for what was received.
+            // What waits for room comes first; and at the end there is no other place for what was
+            // received.
             let room = self.group_commit.is_empty()
                 && (self.hold.is_none() || self.input >= Input::Closed);
             let most = if room { ENTRIES } else { 0 };
@@ -275,7 +277,8 @@ impl Spooler {
         Ok(())
     }
 
-    /// The spool can't be written to for now: nothing more is read from the broker, and room is made.
+    /// The spool can't be written to for now: nothing more is read from the broker, and room is
+    /// made.
     fn not_written(&mut self, problem: Retryable) -> Result<()> {
         if self.hold != Some(Hold::Retry(problem)) {
             self.hold = Some(Hold::Retry(problem));
@@ -314,7 +317,8 @@ impl Spooler {
         Ok(())
     }
 
-    /// Stops reading from the broker when the spool or its disk is full, and goes on when there is room.
+    /// Stops reading from the broker when the spool or its disk is full, and goes on when there is
+    /// room.
     fn check_room(&mut self) -> Result<()> {
         if let Some(Hold::Retry(_) | Hold::Gone) = self.hold {
             return Ok(());
@@ -339,7 +343,8 @@ impl Spooler {
         Ok(())
     }
 
-    /// Trims what can be trimmed. What can't be will be delivered again, which stores nothing twice.
+    /// Trims what can be trimmed. What can't be will be delivered again, which stores nothing
+    /// twice.
     fn end(mut self) -> Result<()> {
         if self.is_gone() {
             return Ok(());

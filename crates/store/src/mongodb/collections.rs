@@ -13,13 +13,14 @@ use super::monitor::Monitor;
 use super::url::Url;
 use crate::failure::Failure;
 
-/// How long an answer may take. A server that is gone or frozen is noticed by heartbeats, within seconds; this is for
-/// what they don't see.
+/// How long an answer may take. A server that is gone or frozen is noticed by heartbeats, within
+/// seconds; this is for what they don't see.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long the server waits for a majority, before it says so.
 const MAJORITY_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Used where the URL says nothing else: by these a frozen server is noticed in about four seconds instead of a minute.
+/// Used where the URL says nothing else: by these a frozen server is noticed in about four seconds
+/// instead of a minute.
 const HEARTBEAT: Duration = Duration::from_secs(2);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const SELECTION_TIMEOUT: Duration = Duration::from_secs(5);
@@ -47,8 +48,8 @@ impl Collections {
     /// Prepares for the deployment at `url`, whether it is there or not.
     ///
     /// # Errors
-    /// The URL is malformed, or asks for a weaker write concern than majority and journal; or no collection can have this
-    /// name. No error shows the URL's password.
+    /// The URL is malformed, or asks for a weaker write concern than majority and journal; or no
+    /// collection can have this name. No error shows the URL's password.
     pub(super) async fn open(url: &str, collection: &str) -> anyhow::Result<Self> {
         let url = Url::parse(url)?;
         let name = url.name(collection);
@@ -67,7 +68,8 @@ impl Collections {
         options
             .server_selection_timeout
             .get_or_insert(SELECTION_TIMEOUT);
-        // Not by a stream of heartbeats that come by themselves: they would go on coming where a network loses all that we say.
+        // Not by a stream of heartbeats that come by themselves: they would go on coming where a
+        // network loses all that we say.
         options
             .server_monitoring_mode
             .get_or_insert(ServerMonitoringMode::Poll);
@@ -94,8 +96,8 @@ impl Collections {
 
     /// Waits for the answer to a request, but not for ever.
     ///
-    /// The driver's future itself must not be dropped halfway, so it gets a task of its own, which goes on after a
-    /// timeout.
+    /// The driver's future itself must not be dropped halfway, so it gets a task of its own, which
+    /// goes on after a timeout.
     ///
     /// # Errors
     /// There is no answer.

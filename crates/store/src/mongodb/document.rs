@@ -18,8 +18,9 @@ const SIZE_LIMIT: usize = 16 << 20;
 
 /// Returns `{_id, topic, value, reg_date}`, and behind these the fields that were asked for.
 ///
-/// A number is a double, text a string. JSON becomes the same value; a whole number in it a 32-bit integer where it fits
-/// and else a 64-bit one, as mongoimport does it, and above the largest of those the nearest double.
+/// A number is a double, text a string. JSON becomes the same value; a whole number in it a 32-bit
+/// integer where it fits and else a 64-bit one, as mongoimport does it, and above the largest of
+/// those the nearest double.
 ///
 /// # Errors
 ///
@@ -51,7 +52,8 @@ pub(super) fn reading(reading: &Reading) -> Result<RawDocumentBuf, String> {
     Ok(document)
 }
 
-/// Returns `{_id, topic, payload, length, sha256, reason, reg_date}`; its size is bounded by the payload that is kept.
+/// Returns `{_id, topic, payload, length, sha256, reason, reg_date}`; its size is bounded by the
+/// payload that is kept.
 pub(super) fn rejection(rejection: &Rejection) -> RawDocumentBuf {
     let mut document = begin(rejection.id, &rejection.topic);
     document.append(
@@ -76,7 +78,8 @@ pub(super) fn id(id: ReadingId) -> Bson {
     ObjectId::from_bytes(id.bytes()).into()
 }
 
-/// The `_id` comes first, where the server wants it: anywhere else it would copy the document to move it.
+/// The `_id` comes first, where the server wants it: anywhere else it would copy the document to
+/// move it.
 fn begin(id: ReadingId, topic: &str) -> RawDocumentBuf {
     let mut document = RawDocumentBuf::new();
     document.append(cstr!("_id"), ObjectId::from_bytes(id.bytes()));

@@ -1,4 +1,5 @@
-//! What an error of the driver means: try again, hold and tell somebody, or this one document is bad.
+//! What an error of the driver means: try again, hold and tell somebody, or this one document is
+//! bad.
 
 #[cfg(test)]
 mod tests;
@@ -21,7 +22,8 @@ pub(super) enum Refused {
     Failed(Failure),
 }
 
-/// Codes of passing states: an election, a shutdown, a lock, a full disk. Nobody knows what was done.
+/// Codes of passing states: an election, a shutdown, a lock, a full disk. It is unknown what was
+/// done.
 const PASSING: &[i32] = &[
     1,     // InternalError
     6,     // HostUnreachable
@@ -71,7 +73,8 @@ pub(super) fn refused(error: &IndexedWriteError, database: &str) -> Refused {
         match index(&error.message) {
             Some("_id_") => return Refused::SameId,
             Some(_) => {}
-            // A server leaves texts out of a reply that grows too long: a smaller batch will have them.
+            // A server leaves texts out of a reply that grows too long: a smaller batch will have
+            // them.
             None => {
                 return Refused::Failed(Failure::Unknown(
                     "too many documents refused at once".to_owned(),
@@ -85,8 +88,8 @@ pub(super) fn refused(error: &IndexedWriteError, database: &str) -> Refused {
     Refused::Bad(one_line(&error.message))
 }
 
-/// Returns the name of the index in `E11000 duplicate key error collection: db.c index: NAME dup key: { … }`. The first
-/// one in it: what comes after is the document's own text.
+/// Returns the name of the index in `E11000 duplicate key error collection: db.c index: NAME dup
+/// key: { … }`. The first one in it: what comes after is the document's own text.
 fn index(message: &str) -> Option<&str> {
     let (_, rest) = message.split_once(" index: ")?;
     rest.split(' ').next()

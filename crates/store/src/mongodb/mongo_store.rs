@@ -28,15 +28,16 @@ pub struct MongoStore {
 }
 
 impl MongoStore {
-    /// Prepares for the deployment at `url`, whether it is there or not: [`ping`](Store::ping) tells.
+    /// Prepares for the deployment at `url`, whether it is there or not: [`ping`](Store::ping)
+    /// tells.
     ///
-    /// The database is the URL's, or `iot_service`. Must be called on a Tokio runtime: the driver keeps an eye on the
-    /// servers from now on.
+    /// The database is the URL's, or `iot_service`. Must be called on a Tokio runtime: the driver
+    /// keeps an eye on the servers from now on.
     ///
     /// # Errors
     ///
-    /// The URL is malformed, or asks for a weaker write concern than majority and journal; or no collection can have
-    /// this name. No error shows the URL's password.
+    /// The URL is malformed, or asks for a weaker write concern than majority and journal; or no
+    /// collection can have this name. No error shows the URL's password.
     pub async fn open(
         url: &str,
         collection: &str,
@@ -61,7 +62,8 @@ impl MongoStore {
         let (mut readings, repeated) =
             retained::without_repetitions(&self.collections, self.newest(), readings).await?;
         if self.options.time_series.is_some() {
-            // The server keeps each topic's readings together: many of one at once cost it a fraction.
+            // The server keeps each topic's readings together: many of one at once cost it a
+            // fraction.
             readings.sort_by(|one, other| one.topic.cmp(&other.topic));
         }
         let Inserted { mut stored, bad } = self.insert_readings(readings, again).await?;
@@ -146,7 +148,8 @@ impl MongoStore {
         let mut moved = Vec::new();
         for reading in &others {
             let id = same_id::another(reading, SameId::Accident);
-            // Before the insert: where nobody knows whether that was done, it is repeated under the same new id.
+            // Before the insert: if it is unknown whether that was done, it is repeated under the
+            // same new id.
             if self.moving.begin(reading.id) {
                 (self.report)(&format!(
                     "store `{}`: another document has the id {} of a reading on `{}`; it gets the id {id}",
@@ -236,7 +239,8 @@ struct Inserted {
     bad: Vec<Rejection>,
 }
 
-/// Returns the rejection of a reading that the store can't hold: its payload is the value as it would be printed.
+/// Returns the rejection of a reading that the store can't hold: its payload is the value as it
+/// would be printed.
 fn reject(reading: &Reading, reason: String) -> Rejection {
     Rejection::new(
         reading.id,

@@ -11,8 +11,8 @@ use mongodb::options::ServerAddress;
 use super::failure::explain;
 use crate::failure::Failure;
 
-/// Why the servers are away, as the driver's monitors found it. A failed selection of a server has it only as text, in the
-/// driver's debug form.
+/// Why the servers are away, as the driver's monitors found it. A failed selection of a server has
+/// it only as text, in the driver's debug form.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Monitor(Arc<Mutex<BTreeMap<String, Option<Error>>>>);
 
@@ -46,7 +46,8 @@ impl Monitor {
     fn away(&self, database: &str) -> Failure {
         let servers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if servers.values().any(Option::is_none) {
-            // One answers at least, and is none to write to. What the others say changes from moment to moment.
+            // One answers at least, and is none to write to. What the others say changes from
+            // moment to moment.
             return Failure::Unknown("no server takes writes (is there a primary?)".to_owned());
         }
         match servers.values().flatten().next() {

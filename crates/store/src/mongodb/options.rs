@@ -13,7 +13,8 @@ pub type Report = Arc<dyn Fn(&str) + Send + Sync>;
 pub struct Options {
     /// What another document under a reading's id means.
     pub same_id: SameId,
-    /// Set where it is a time-series collection, which has no unique ids: what is inserted again is there twice.
+    /// Set where it is a time-series collection, which has no unique ids: what is inserted again is
+    /// there twice.
     pub time_series: Option<TimeSeries>,
     /// Whether it gets an index for questions by topic and time.
     pub index: bool,

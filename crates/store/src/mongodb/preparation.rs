@@ -1,5 +1,5 @@
-//! The collection as the options want it: looked at before the first insert, made where it is a time-series collection,
-//! and given an index.
+//! The collection as the options want it: looked at before the first insert, made where it is a
+//! time-series collection, and given an index.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -42,7 +42,8 @@ impl Preparation {
         self.look(collections, options, report).await
     }
 
-    /// Asks the server what the collection is, which shows that it answers, and makes what is missing.
+    /// Asks the server what the collection is, which shows that it answers, and makes what is
+    /// missing.
     pub(super) async fn look(
         &self,
         collections: &Collections,
@@ -50,7 +51,8 @@ impl Preparation {
         report: &Report,
     ) -> Result<(), Failure> {
         let name = collections.readings.name();
-        // Unlike the command `ping`, this needs a user where the server has users, and no more than that.
+        // Unlike the command `ping`, this needs a user where the server has users, and no more than
+        // that.
         let mut command = doc! {
             "listCollections": 1,
             "filter": {"name": name},

@@ -1,8 +1,10 @@
-//! Retained messages that have come again: what a topic's last stored document holds is looked up, for these alone.
+//! Retained messages that have come again: what a topic's last stored document holds is looked up,
+//! for these alone.
 //!
-//! A collection has no index by topic unless it is asked for, so a search must not read all of it: first the latest
-//! documents are searched for all topics at once, then one topic after the other for as long as [`SEARCH_TIMEOUT`] lasts. What is
-//! not found by then counts as new, and is stored again.
+//! A collection has no index by topic unless it is asked for, so a search must not read all of it:
+//! first the latest documents are searched for all topics at once, then one topic after the other
+//! for as long as [`SEARCH_TIMEOUT`] lasts. What is not found by then counts as new, and is stored
+//! again.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -46,8 +48,8 @@ impl Newest {
     }
 }
 
-/// Leaves out retained readings whose topics' last values they only repeat; returns the others, and how many were left
-/// out.
+/// Leaves out retained readings whose topics' last values they only repeat; returns the others, and
+/// how many were left out.
 pub(super) async fn without_repetitions<'a>(
     collections: &Collections,
     newest: Newest,
@@ -130,8 +132,8 @@ fn distinct<'a>(topics: impl Iterator<Item = &'a str>) -> Vec<String> {
     topics
 }
 
-/// Looks up what the last documents of `topics` have in `field`: among the latest ones, and if `thorough` also each topic by
-/// itself.
+/// Looks up what the last documents of `topics` have in `field`: among the latest ones, and if
+/// `thorough` also each topic by itself.
 async fn search(
     collection: Collection<RawDocumentBuf>,
     mut topics: Vec<String>,

@@ -46,7 +46,7 @@ pub(super) async fn compare<'a>(
     Ok((same, others))
 }
 
-/// The fields by which a reading is told from another one.
+/// The fields by which a reading is distinguished from another one.
 fn fields(same_id: SameId) -> &'static [&'static str] {
     match same_id {
         // A document that got more fields since is still ours.
@@ -95,8 +95,8 @@ fn id(document: &RawDocument) -> Option<ObjectId> {
     document.get_object_id("_id").ok()
 }
 
-/// Returns another id for `reading`, of the same second: the same one on each attempt, and for each message with this
-/// content where that makes it what it is.
+/// Returns another id for `reading`, of the same second: the same one on each attempt, and for each
+/// message with this content where that makes it what it is.
 pub(super) fn another(reading: &Reading, same_id: SameId) -> ReadingId {
     let mut hash = Sha256::new();
     hash.update(reading.id.bytes());
@@ -112,8 +112,8 @@ pub(super) fn another(reading: &Reading, same_id: SameId) -> ReadingId {
     ReadingId::from(id)
 }
 
-/// The readings that are about to get another id. A repeated insert may find its own document under an id, but not under
-/// one of these.
+/// The readings that are about to get another id. A repeated insert may find its own document under
+/// an id, but not under one of these.
 #[derive(Debug, Default)]
 pub(super) struct Moving(Mutex<HashSet<ReadingId>>);
 

@@ -23,7 +23,8 @@ impl Url {
     ///
     /// # Errors
     ///
-    /// It is malformed or weakens the write concern. The error shows no part that could hold a password.
+    /// It is malformed or weakens the write concern. The error shows no part that could hold a
+    /// password.
     pub(super) fn parse(url: &str) -> anyhow::Result<Self> {
         // Before the parser, which refuses some of these in other words.
         if let Some(option) = weakening_option(url) {
@@ -56,7 +57,8 @@ impl Url {
         })
     }
 
-    /// Returns the name of a collection as people see it: `mongodb://user@host:27017/database.collection`.
+    /// Returns the name of a collection as people see it:
+    /// `mongodb://user@host:27017/database.collection`.
     pub(super) fn name(&self, collection: &str) -> String {
         format!("{}/{}.{collection}", self.shown, self.database)
     }
@@ -76,8 +78,8 @@ pub fn check_collection(name: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns `url` as it may be shown: scheme, user, hosts and database. Nothing but the scheme of one that can't be
-/// parsed, for then nobody knows where its password ends.
+/// Returns `url` as it may be shown: scheme, user, hosts and database. Nothing but the scheme of
+/// one that can't be parsed, for then it is unknown where its password ends.
 fn redact(url: &str) -> String {
     match ConnectionString::parse(url) {
         Ok(connection) => match &connection.default_database {
@@ -135,8 +137,9 @@ fn weakening_option(url: &str) -> Option<String> {
     })
 }
 
-/// Returns what is wrong with a URL that can't be parsed. The parser's own text can't be shown: it quotes parts of the
-/// URL, and with a `?` or `@` in the password it takes parts of that for a host.
+/// Returns what is wrong with a URL that can't be parsed. The parser's own text can't be shown: it
+/// quotes parts of the URL, and with a `?` or `@` in the password it takes parts of that for a
+/// host.
 fn fault(url: &str) -> String {
     let fails = |rest: &str| ConnectionString::parse(format!("{SCHEME}{rest}")).is_err();
     let Some(rest) = url.strip_prefix(SCHEME) else {

@@ -11,7 +11,8 @@ use super::collections::Collections;
 use super::failure;
 use crate::failure::Failure;
 
-/// Most documents in one command: the answer to 100,000 that are all there already would exceed what a reply may hold.
+/// Most documents in one command: the answer to 100,000 that are all there already would exceed
+/// what a reply may hold.
 pub(super) const BATCH_DOCUMENTS: usize = 5_000;
 
 /// What of a batch was not inserted.
@@ -59,7 +60,8 @@ impl Writer {
         self.limit.load(Ordering::Relaxed)
     }
 
-    /// Writes one batch to `collection`, which is one of `collections`, and returns what of it was not inserted.
+    /// Writes one batch to `collection`, which is one of `collections`, and returns what of it was
+    /// not inserted.
     pub(super) async fn write<'a, T>(
         &self,
         collections: &Collections,
@@ -77,8 +79,8 @@ impl Writer {
             Ok(Err(error)) => refused(collections, &error, &of),
             Err(failure) => Err(failure),
         };
-        // A server that is too slow for a batch, or closes the connection as its reply would be too long, doesn't say so;
-        // a smaller batch gets through in the end.
+        // A server that is too slow for a batch, or closes the connection as its reply would be too
+        // long, doesn't say so; a smaller batch gets through in the end.
         let limit = match &result {
             Ok(_) => self.limit().saturating_mul(2).min(BATCH_DOCUMENTS),
             Err(_) => (self.limit() / 2).max(1),

@@ -10,7 +10,8 @@ use rusqlite::ErrorCode;
 pub enum Retryable {
     /// No room on the disk.
     Full,
-    /// Another program is writing to the file, or holds it open to write, for longer than we waited.
+    /// Another program is writing to the file, or holds it open to write, for longer than we
+    /// waited.
     Locked,
 }
 

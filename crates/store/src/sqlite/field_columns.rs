@@ -1,5 +1,5 @@
-//! Fields beside the four, in the embedded store: one column of the table holds them as JSON, and the view shows each as a
-//! column. A file that was never asked for any has neither.
+//! Fields beside the four, in the embedded store: one column of the table holds them as JSON, and
+//! the view shows each as a column. A file that was never asked for any has neither.
 
 use std::sync::Arc;
 

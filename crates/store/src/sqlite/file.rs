@@ -19,8 +19,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Format {
     /// Marks the file as ours in SQLite's header.
     pub application_id: i32,
-    /// Version of the schema, in SQLite's `user_version`. Raise it with every change of the schema, and change [`upgrade`]
-    /// then.
+    /// Version of the schema, in SQLite's `user_version`. Raise it with every change of the schema,
+    /// and change [`upgrade`] then.
     pub version: i32,
     /// The statements that make its tables.
     pub schema: &'static [&'static str],
@@ -31,8 +31,8 @@ pub struct Format {
 /// Opens and checks the file, and makes the tables in a new one.
 ///
 /// # Errors
-/// A file that can't be opened, isn't an SQLite database, is somebody else's, or was made by a newer version. None of
-/// these files is changed.
+/// A file that can't be opened, isn't an SQLite database, is somebody else's, or was made by a
+/// newer version. None of these files is changed.
 pub fn connect(path: &Path, format: &Format) -> anyhow::Result<Connection> {
     let mut connection = open(path)?;
     prepare(&mut connection, format)?;

@@ -1,37 +1,51 @@
-//! QoS 2 packet ids that are held: noted in the transaction that commits the message, before PUBREC, and removed in one that
-//! is committed before PUBCOMP. They lie beside the readings and outlive their delivery.
+//! QoS 2 packet identifiers that are held. They are noted in the transaction that commits the
+//! message, before PUBREC, and removed in one that is committed before PUBCOMP. They lie beside the
+//! readings and outlive their delivery.
 //!
 //! # What a crash can do
 //!
-//! One message with QoS 2 passes these points. “We” is this process; the broker keeps the session, and after the crash a new
-//! process takes it up with what is on the disk. In each row the message ends up in the store exactly once.
+//! One message with QoS 2 passes these points. The broker keeps the session, and after the crash a
+//! new process resumes it with what is on the disk. In each case the message is stored exactly
+//! once. The process is killed after
 //!
-//! | killed after | on the disk | the broker has | what it sends next | what we make of it |
-//! |---|---|---|---|---|
-//! | PUBLISH was received | nothing | PUBLISH under way | PUBLISH again | the id isn't held: a new message, committed now |
-//! | the commit began | nothing: the transaction is rolled back | PUBLISH under way | PUBLISH again | the same |
-//! | the commit | reading and id | PUBLISH under way | PUBLISH again, with or without DUP | id held, fingerprint equal: a duplicate; PUBREC, nothing is committed |
-//! | PUBREC was handed to the system | reading and id | either: PUBREC may be lost | PUBLISH, or PUBREL | a duplicate as above; or PUBREL for a held id, as below |
-//! | PUBREL was received | reading and id | PUBREL under way | PUBREL again | the id's removal is committed, PUBCOMP |
-//! | the removal was committed | reading | PUBREL under way | PUBREL again | the id isn't held: PUBCOMP at once, nothing else |
-//! | PUBCOMP was handed to the system | reading | either | PUBREL, or a new message under this id | PUBCOMP at once; or a new message, for the id isn't held |
+//! 1. **PUBLISH was received, or the commit began.** Nothing is on the disk, and the broker sends
+//!    PUBLISH again. The identifier isn't held, so that is a new message, and it is committed.
+//! 2. **the commit.** Reading and identifier are on the disk. The broker sends PUBLISH again, with
+//!    or without DUP. The identifier is held and the fingerprint is equal: a duplicate. It gets its
+//!    PUBREC, and nothing is committed.
+//! 3. **PUBREC was passed to the system.** It may be lost. The broker sends PUBLISH, which is a
+//!    duplicate as in 2, or PUBREL for a held identifier as in 4.
+//! 4. **PUBREL was received.** The broker sends it again. The removal of the identifier is
+//!    committed, then PUBCOMP is sent.
+//! 5. **the removal was committed.** The broker sends PUBREL again. The identifier isn't held, so
+//!    PUBCOMP is sent at once.
+//! 6. **PUBCOMP was passed to the system.** The broker sends PUBREL, as in 5, or a new message
+//!    under this identifier, which isn't held.
 //!
-//! With the other order, PUBCOMP before the removal, the last row would lose the new message: its id would still be held, and if
-//! its content is the same, it would pass for the old one.
+//! With the other order, PUBCOMP before the removal, 6 would lose the new message: its identifier
+//! would still be held, and if its content is the same, it would count as the old one.
 //!
-//! What dies beside us:
+//! Other faults:
 //!
-//! | what happens | what we make of it |
-//! |---|---|
-//! | the connection breaks at any point, we live | the same rows: what was received is committed in its order, what is acknowledged for an earlier connection is never sent |
-//! | the broker has lost the session (session present = 0) | all ids of the session are removed in a commit before we subscribe, so before the new session can bring its first PUBLISH. Killed before that commit, the next process finds a session without subscriptions, and ids that belong to the one before: it suppresses only a message with the same id, topic and payload, which can't come before it has subscribed |
-//! | the broker was killed and rolled back | it may use a held id for another message: the fingerprint differs, the message is stored and a line says so. It may send a finished message again as new: the id isn't held any more, it is stored twice, and no client can know |
-//! | MQTT 3.1, whose CONNACK doesn't tell whether the session is there | nothing is noted, and nothing held in memory outlives a connection: at least once |
-//! | the disk fails | nothing is acknowledged, the program ends |
+//! - **The connection breaks, and the process lives.** The same holds. What was received is
+//!   committed in its order. What is acknowledged for an earlier connection is never sent.
+//! - **The broker has lost the session** (session present is 0). All identifiers of the session are
+//!   removed in a commit before SUBSCRIBE, so before the new session can bring its first PUBLISH.
+//!   If the process is killed before that commit, the next one finds a session without
+//!   subscriptions, and identifiers of the session before. They suppress only a message with the
+//!   same identifier, topic and payload, which can't come before SUBSCRIBE.
+//! - **The broker was killed and rolled back.** If it uses a held identifier for another message,
+//!   the fingerprint differs: the message is stored, and a line reports it. If it sends a finished
+//!   message again as a new one, the identifier isn't held any more: it is stored twice, and no
+//!   client can know.
+//! - **MQTT 3.1**, whose CONNACK doesn't say whether the session is present. Nothing is noted, and
+//!   nothing held in memory outlives a connection: at least once.
+//! - **The disk fails.** Nothing is acknowledged, and the program ends.
 //!
-//! A message with QoS 1 leaves no trace here. Where the connection breaks and we live, the client recognizes one that comes
-//! again: its PUBACK never left, so it waits in the queue or is committed
-//! already, and only its acknowledgement is due. Where we die, or the PUBACK may have left, it is stored again.
+//! A message with QoS 1 leaves no trace here. If the connection breaks and the process lives, the
+//! client recognizes one that comes again: its PUBACK never left, so it waits in the queue or is
+//! committed already, and only its acknowledgement is due. If the process dies, or the PUBACK may
+//! have left, the message is stored again.
 
 use std::num::NonZeroU16;
 use std::sync::Arc;
@@ -49,17 +63,17 @@ pub(super) const UPGRADE: &str = concat!("DROP TABLE IF EXISTS held;", include_s
 pub struct SessionKey {
     /// Its address.
     pub broker: String,
-    /// Who we are to it.
+    /// Our client identifier at it.
     pub client_id: String,
 }
 
-/// QoS 2 packet ids that are held, each with its message's fingerprint.
+/// QoS 2 packet identifiers that are held, each with its message's fingerprint.
 pub type Held = Vec<(NonZeroU16, u64)>;
 
 /// A change of what a session holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// This packet id stands for the message of this fingerprint.
+    /// This packet identifier stands for the message of this fingerprint.
     Hold(NonZeroU16, u64),
     /// It does no more.
     Release(NonZeroU16),

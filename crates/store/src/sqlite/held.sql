@@ -1,5 +1,5 @@
 
--- QoS 2 packet ids whose message is committed and whose PUBREL has not been answered, for each session that a broker keeps.
+-- QoS 2 packet identifiers whose message is committed and whose PUBREL has not been answered, for each session that a broker keeps.
 -- The fingerprint tells that message from another one under its id.
 CREATE TABLE held (
     broker      TEXT NOT NULL,

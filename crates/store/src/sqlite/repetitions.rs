@@ -22,7 +22,8 @@ pub(super) fn repeats(
     Ok(same.unwrap_or(false))
 }
 
-/// Returns whether the topic's last rejection, if it is among the latest of all, is of the same payload.
+/// Returns whether the topic's last rejection, if it is among the latest of all, is of the same
+/// payload.
 pub(super) fn is_rejected(
     connection: &Connection,
     rejection: &Rejection,

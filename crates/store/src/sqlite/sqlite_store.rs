@@ -24,7 +24,8 @@ const FORMAT: Format = Format {
         // Few and large checkpoints are fast; the limit gives the log's room back after a burst.
         ("wal_autocheckpoint", 10_000),
         ("journal_size_limit", 64 << 20),
-        // In KiB; filled only as far as it is used. One page for each of some thousand topics stays in memory.
+        // In KiB; filled only as far as it is used. One page for each of some thousand topics stays
+        // in memory.
         ("cache_size", -16_384),
     ],
 };
@@ -59,8 +60,8 @@ impl SqliteStore {
     ///
     /// # Errors
     ///
-    /// A file that can't be opened, isn't an SQLite database, is somebody else's, or was made by a newer version. None
-    /// of these files is changed.
+    /// A file that can't be opened, isn't an SQLite database, is somebody else's, or was made by a
+    /// newer version. None of these files is changed.
     pub fn open_with(path: &Path, fields: &[Arc<str>]) -> anyhow::Result<Self> {
         let name = path.display().to_string();
         let mut connection =
@@ -81,7 +82,8 @@ impl SqliteStore {
         })
     }
 
-    /// Stores a reading once, whenever it comes again with the same id, and rejects another one with that id.
+    /// Stores a reading once, whenever it comes again with the same id, and rejects another one
+    /// with that id.
     ///
     /// # Errors
     ///
@@ -115,16 +117,16 @@ impl SqliteStore {
             .with_context(|| format!("cannot read `{}`", self.path))
     }
 
-    /// Commits `entries` and `changes`, all or none of them. When it returns they are on disk, also through a loss of power.
-    /// Blocks until the disk has answered.
+    /// Commits `entries` and `changes`, all or none of them. When it returns they are on disk, also
+    /// through a loss of power. Blocks until the disk has answered.
     ///
     /// An entry that is there already (the same id) is left as it is, so a call can be repeated.
     ///
     /// # Errors
     ///
-    /// Nothing of this call is committed and all from before is kept. A [`Retryable`] cause (find it with
-    /// `downcast_ref`) may pass, so try again later. Any other is fatal: after a failed fsync nobody knows what the disk
-    /// holds, so acknowledge nothing and exit.
+    /// Nothing of this call is committed and all from before is kept. A [`Retryable`] cause (find
+    /// it with `downcast_ref`) may pass, so try again later. Any other is fatal: after a failed
+    /// fsync it is unknown what the disk holds, so acknowledge nothing and exit.
     pub fn commit_with(
         &mut self,
         entries: &[Entry],
@@ -150,7 +152,8 @@ impl SqliteStore {
         if self.topics.len() > TOPICS_REMEMBERED {
             self.topics.clear();
         }
-        // Without IMMEDIATE, a second writer would make the first INSERT fail at once instead of waiting.
+        // Without IMMEDIATE, a second writer would make the first INSERT fail at once instead of
+        // waiting.
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;

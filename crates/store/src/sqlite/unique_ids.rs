@@ -1,5 +1,5 @@
-//! Readings whose ids their messages make, in the embedded store: what a file has under such an id. Its own key begins with
-//! topic and time, so these need an index, which others don't pay for.
+//! Readings whose ids their messages make, in the embedded store: what a file has under such an id.
+//! Its own key begins with topic and time, so these need an index, which others don't pay for.
 
 use rusqlite::{Connection, OptionalExtension};
 use sha2::{Digest, Sha256};
@@ -11,7 +11,8 @@ use crate::rejection::Rejection;
 /// Makes ids unique.
 pub(super) const INDEX: &str = "CREATE UNIQUE INDEX IF NOT EXISTS readings_uid ON readings (uid)";
 
-/// Returns whether what is stored under the reading's id has another topic or value; when it came doesn't count.
+/// Returns whether what is stored under the reading's id has another topic or value; when it came
+/// doesn't count.
 pub(super) fn is_other(
     connection: &Connection,
     topic_id: i64,
@@ -27,8 +28,8 @@ pub(super) fn is_other(
     Ok(other.unwrap_or(false))
 }
 
-/// Returns what becomes of a reading whose id another one has: with the same id on each attempt, and for each message with
-/// this content.
+/// Returns what becomes of a reading whose id another one has: with the same id on each attempt,
+/// and for each message with this content.
 pub(super) fn conflict(reading: &Reading) -> Rejection {
     let value = reading.value.to_string();
     let mut hash = Sha256::new();

@@ -1,7 +1,8 @@
 use super::*;
 use PayloadMode::{Auto, Json as JsonOnly, Number, Text};
 
-/// Each mode's verdict on one payload: `n` and the number as printed, `j` and JSON, `t` and text, `!` and the reason.
+/// Each mode's verdict on one payload: `n` and the number as printed, `j` and JSON, `t` and text,
+/// `!` and the reason.
 #[track_caller]
 fn case(mode: PayloadMode, payload: impl AsRef<[u8]>, expected: &str) {
     let found = match mode.value(payload.as_ref()) {

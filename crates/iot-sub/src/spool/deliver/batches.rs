@@ -118,7 +118,8 @@ impl Batches {
     }
 }
 
-/// Returns whether an id is in both batches. Ids that were given here ascend, so there is mostly little to compare.
+/// Returns whether an id is in both batches. Ids that were given here ascend, so there is mostly
+/// little to compare.
 fn have_an_id_in_common(first: &[Entry], second: &[Entry]) -> bool {
     let ascends = |entries: &[Entry]| entries.is_sorted_by_key(Entry::id);
     let is_after = || first.last().map(Entry::id) < second.first().map(Entry::id);

@@ -1,4 +1,4 @@
-//! On a store that does as it is told.
+//! On a scripted store.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +11,8 @@ use super::*;
 use crate::decode::{PayloadMode, read};
 use crate::pipeline::queue::Queue;
 
-/// One call of [`Store::insert`]: the first id and how many, and whether it was said to be a repetition.
+/// One call of [`Store::insert`]: the first id and how many, and whether it was said to be a
+/// repetition.
 type Call = (ReadingId, usize, bool);
 
 struct Told {

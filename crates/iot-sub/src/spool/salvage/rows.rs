@@ -39,8 +39,8 @@ impl Rows {
         self.connection.query_row(store, [], |row| row.get(0)).ok()
     }
 
-    /// Copies the packet ids that are held, as far as they can be read: a message whose id is lost is stored again if the
-    /// broker sends it again.
+    /// Copies the packet identifiers that are held, as far as they can be read: a message whose id
+    /// is lost is stored again if the broker sends it again.
     pub(super) fn held(&self, new: &Connection) -> anyhow::Result<()> {
         let held = "SELECT broker, client_id, packet_id, fingerprint FROM held";
         let Ok(mut held) = self.connection.prepare(held) else {
@@ -66,7 +66,7 @@ impl Rows {
         Ok(())
     }
 
-    /// Hands on all rows that can be reached, in their order, and returns which numbers could not.
+    /// Passes on all rows that can be reached, in their order, and returns which numbers could not.
     pub(super) fn each(&self, keep: Keep<'_>) -> anyhow::Result<Vec<RangeInclusive<Seq>>> {
         let mut gaps = Vec::new();
         let mut next = 1;
@@ -81,8 +81,8 @@ impl Rows {
         Ok(gaps)
     }
 
-    /// Hands on the rows from number `from` on. Returns the first number that can't be read, or nothing where that was
-    /// all.
+    /// Passes on the rows from number `from` on. Returns the first number that can't be read, or
+    /// nothing where that was all.
     fn run(&self, from: Seq, keep: Keep<'_>) -> anyhow::Result<Option<Seq>> {
         let select = "SELECT seq, entry FROM entries WHERE seq >= ? ORDER BY seq";
         let mut next = from;
@@ -108,8 +108,9 @@ impl Rows {
         }
     }
 
-    /// Returns the first number behind the damage at `damaged` from which on rows can be read again, if there is one: the
-    /// step is doubled until it leads behind the damage, and then halved until right behind it.
+    /// Returns the first number behind the damage at `damaged` from which on rows can be read
+    /// again, if there is one: the step is doubled until it leads behind the damage, and then
+    /// halved until right behind it.
     fn behind(&self, damaged: Seq) -> Option<Seq> {
         let mut step: Seq = 1;
         let mut good = damaged.checked_add(step)?;

@@ -13,9 +13,10 @@ use crate::path_suffix::with_suffix;
 use crate::spool::codec;
 use crate::spool::seq::Seq;
 
-/// Hands on what is an entry by its checksum and has one of these numbers, wherever it stands in the file or its log: for
-/// pages to which no way leads any more. Where the beginning of the table is lost, that finds some that were delivered and
-/// deleted; the store has them already, under their ids. It doesn't find those that are spread over several pages.
+/// Passes on what is an entry by its checksum and has one of these numbers, wherever it stands in
+/// the file or its log: for pages to which no way leads any more. Where the beginning of the table
+/// is lost, that finds some that were delivered and deleted; the store has them already, under
+/// their ids. It doesn't find those that are spread over several pages.
 pub(super) fn scan(
     path: &Path,
     numbers: &[RangeInclusive<Seq>],

@@ -16,7 +16,7 @@ use crate::spool::spool_file::Spool;
 pub(super) struct Fixture {
     pub(super) directory: TempDir,
     pub(super) ids: IdGenerator,
-    /// What was told.
+    /// Lines that were reported.
     pub(super) lines: RefCell<Vec<String>>,
 }
 

@@ -1,4 +1,4 @@
-//! Servers that are away, or don't let us in.
+//! Servers that are away, or refuse us.
 
 use std::io::Write;
 use std::net::TcpListener;

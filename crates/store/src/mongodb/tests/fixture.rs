@@ -72,7 +72,8 @@ impl Fixture {
             .block_on(async { self.database.run_command(command).await.unwrap() })
     }
 
-    /// Everything in a collection, in order of its ids; unlike the store itself it waits for a server as long as it takes.
+    /// Everything in a collection, in order of its ids; unlike the store itself it waits for a
+    /// server as long as it takes.
     pub(crate) fn documents(&self, collection: &str) -> Vec<Document> {
         self.runtime.block_on(async {
             let collection = self.database.collection::<Document>(collection);
