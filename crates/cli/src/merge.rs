@@ -61,7 +61,7 @@ pub(crate) fn merge(
         taken.append(&mut lower);
         lower = taken;
     }
-    let lower = supported(parser, lower, &typed);
+    let lower = supported(parser, &lower, &typed);
     let words = words(&lower, &typed);
     let mut settings = lower;
     settings.extend(typed.settings);
@@ -104,7 +104,7 @@ fn fitting(
 }
 
 /// Returns the settings without those that require what nobody sets.
-fn supported(parser: &mut Parser, lower: Vec<Setting>, typed: &Typed) -> Vec<Setting> {
+fn supported(parser: &mut Parser, lower: &[Setting], typed: &Typed) -> Vec<Setting> {
     let needs: Vec<bool> = lower
         .iter()
         .map(|setting| !parser.missing(setting.word()).is_empty())
@@ -112,19 +112,19 @@ fn supported(parser: &mut Parser, lower: Vec<Setting>, typed: &Typed) -> Vec<Set
     let mut is_kept: Vec<bool> = needs.iter().map(|needs| !needs).collect();
     // Once more after each success: one may require another one of these.
     loop {
-        let missing = parser.missing(words(&kept(&lower, &is_kept), typed));
+        let missing = parser.missing(words(&kept(lower, &is_kept), typed));
         let mut progress = false;
         for index in 0..lower.len() {
             if is_kept[index] {
                 continue;
             }
             is_kept[index] = true;
-            let with_it = parser.missing(words(&kept(&lower, &is_kept), typed));
+            let with_it = parser.missing(words(&kept(lower, &is_kept), typed));
             is_kept[index] = with_it.is_subset(&missing);
             progress |= is_kept[index];
         }
         if !progress {
-            return kept(&lower, &is_kept);
+            return kept(lower, &is_kept);
         }
     }
 }

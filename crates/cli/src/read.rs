@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process;
 
 use clap::error::ErrorKind;
-use clap::{Command, CommandFactory, FromArgMatches};
+use clap::{Arg, Command, CommandFactory, FromArgMatches};
 
 use crate::generate::{self, GENERATE};
 use crate::help::{self, HELP_ALL};
@@ -102,15 +102,12 @@ fn show(command: Command, typed: &Typed, error: clap::Error) -> clap::Error {
 /// Returns the option file that the command line names, else the one of the variable.
 fn named_file(typed: &Typed, command: &Command) -> Option<PathBuf> {
     let is_named = |setting: &&Setting| setting.id == OPTIONS_FILE;
-    match typed.settings.iter().rfind(is_named) {
-        Some(Setting {
-            value: Value::Text(path),
-            ..
-        }) => Some(path.into()),
-        _ => {
-            let mut arguments = command.get_arguments();
-            let arg = arguments.find(|arg| arg.get_id() == OPTIONS_FILE)?;
-            std::env::var_os(arg.get_env()?).map(PathBuf::from)
-        }
+    let is_file = |arg: &&Arg| arg.get_id() == OPTIONS_FILE;
+    if let Some(setting) = typed.settings.iter().rfind(is_named)
+        && let Value::Text(path) = &setting.value
+    {
+        return Some(path.into());
     }
+    let arg = command.get_arguments().find(is_file)?;
+    std::env::var_os(arg.get_env()?).map(PathBuf::from)
 }

@@ -22,7 +22,7 @@ use fields::FieldsArgs;
 use filter::FilterArgs;
 use mongodb::MongoArgs;
 use output::OutputArgs;
-pub(crate) use plan::Plan;
+pub(crate) use plan::{IntakePlan, Plan, StorePlan};
 use selection::SelectionArgs;
 use session::DurableArgs;
 use store::StoreArgs;
@@ -40,7 +40,6 @@ const WITHOUT_OPTIONS: &str = "Without options: subscribes to iot/# at the broke
     reading, and stores it in MongoDB on localhost, as {topic, value, reg_date} in the collection sensors of \
     the database iot_service.";
 
-#[expect(clippy::doc_markdown, reason = "the documentation is the help text")]
 /// Receive sensor readings over MQTT and store them
 #[derive(Debug, Parser)]
 #[command(
@@ -157,20 +156,24 @@ impl Args {
                 ..config
             }),
             subscriptions: self.selection.subscriptions(topic, qos),
-            store,
-            collection: self.mongodb.collection(),
-            mongodb,
+            store: StorePlan {
+                url: store,
+                collection: self.mongodb.collection(),
+                mongodb,
+                spool,
+            },
+            intake: IntakePlan {
+                payload: self.payload,
+                fields,
+                downsampling,
+                selection: self.selection.plan(),
+                output: self.output.plan(),
+            },
             watch: self.watch.plan(),
-            payload: self.payload,
-            spool,
             durable,
             #[cfg(feature = "embedded")]
             embedded: self.embedded.listen(),
             fail_fast: self.connect.fail_fast,
-            fields,
-            downsampling,
-            selection: self.selection.plan(),
-            output: self.output.plan(),
         })
     }
 }
@@ -210,20 +213,20 @@ mod tests {
         assert_eq!(plan.subscriptions.len(), 1);
         assert_eq!(plan.subscriptions[0].filter.as_str(), "iot/#");
         assert_eq!(
-            plan.store,
+            plan.store.url,
             StoreUrl::MongoDb("mongodb://localhost:27017".into())
         );
-        assert_eq!(plan.collection, "sensors");
+        assert_eq!(plan.store.collection, "sensors");
     }
 
     #[test]
     #[cfg(feature = "embedded")]
     fn embedded_stores_in_a_file_unless_told_otherwise() {
         let plan = plan(&["--embedded"]);
-        assert_eq!(plan.store, StoreUrl::Sqlite("iot.db".into()));
+        assert_eq!(plan.store.url, StoreUrl::Sqlite("iot.db".into()));
         assert_eq!(plan.embedded, Some(([127, 0, 0, 1], 1883).into()));
         let plan = super::tests::plan(&["--embedded", "--store", "none", "--listen", "[::1]:0"]);
-        assert_eq!(plan.store, StoreUrl::Nowhere);
+        assert_eq!(plan.store.url, StoreUrl::Nowhere);
         assert_eq!(plan.embedded.unwrap().to_string(), "[::1]:0");
     }
 

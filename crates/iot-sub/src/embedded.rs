@@ -107,7 +107,7 @@ pub(crate) async fn run(
 
 impl Embedded {
     async fn start(
-        mut plan: Plan,
+        plan: Plan,
         listen: SocketAddr,
         destination: Destination,
         counts: Arc<Counts>,
@@ -117,7 +117,7 @@ impl Embedded {
         let listener = listener.map_err(|error| explain(listen, &error))?;
         let address = listener.local_addr()?;
         open_files::raise_limit();
-        let dir = files(&plan.store);
+        let dir = files(&plan.store.url);
         private_files::make_folder(&dir)?;
         let dropped = Dropped::count();
         let admission = Arc::new(Admission::default());
@@ -132,7 +132,7 @@ impl Embedded {
         let writer = StoreWriter::start(destination, acknowledger.clone(), &counts, messages)?;
         let queue = writer.as_ref().map(|writer| Arc::clone(&writer.queue));
         let intake = Intake::new(
-            plan.take_intake(),
+            plan.intake,
             &address.to_string(),
             queue.clone(),
             acknowledger,

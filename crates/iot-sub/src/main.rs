@@ -76,6 +76,7 @@ async fn work(mut plan: Plan, counts: Arc<Counts>, messages: &Messages) -> Resul
         return forget(plan, &durable, &mut signals, messages).await;
     }
     let deadline = plan
+        .intake
         .selection
         .timeout
         .map(|timeout| Instant::now() + timeout);

@@ -62,7 +62,7 @@ fn a_spool_of_version_2_is_recovered_and_delivered() {
     let port = broker.port().to_string();
     let run = |store: &str| {
         sub(&["-p", &port, "--store", store])
-            .args(&["-q", "1", "--ack-after", "spool", "--spool", spool])
+            .args(["-q", "1", "--ack-after", "spool", "--spool", spool])
             .spawn()
     };
     // The store that it was written for is away, so everything stays in it.

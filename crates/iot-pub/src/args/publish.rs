@@ -20,7 +20,6 @@ use crate::scenario::{self, DeviceSpec};
 
 const DEFAULT_TOPIC: &str = "iot/home2/temp";
 
-#[expect(clippy::doc_markdown, reason = "the documentation is the help text")]
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Publishing")]
 pub(crate) struct PublishArgs {

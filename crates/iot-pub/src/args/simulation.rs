@@ -10,6 +10,7 @@ use rand::Rng;
 use crate::payload::clock::{Simulation, Speed, parse_start};
 use crate::payload::sensor::{Kind, NamedModel};
 
+#[expect(clippy::doc_markdown, reason = "the documentation is the help text")]
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Simulated readings")]
 pub(crate) struct SimulationArgs {

@@ -89,9 +89,14 @@ impl MongoArgs {
     /// # Errors
     /// [`UsageError`] that names the option.
     pub(super) fn check(&self, is_mongodb: bool, origins: &Origins) -> Result<(), UsageError> {
-        let mut ids = ["time_series", "expire_after", "index"].into_iter();
-        match ids.find(|id| !is_mongodb && origins.is_typed(id)) {
-            Some(id) => {
+        let about_mongodb = [
+            ("time_series", self.time_series.is_some()),
+            ("expire_after", self.expire_after.is_some()),
+            ("index", self.index),
+        ];
+        let mut given = about_mongodb.iter().filter(|(_, is_given)| *is_given);
+        match given.find(|(id, _)| !is_mongodb && origins.is_typed(id)) {
+            Some((id, _)) => {
                 let name = origins.name(id);
                 Err(UsageError::new(format!("{name} needs a MongoDB store")))
             }

@@ -20,24 +20,36 @@ pub(crate) struct Plan {
     /// Of the packets after CONNECT.
     pub(crate) properties: PacketProperties,
     pub(crate) subscriptions: Vec<Subscription>,
-    pub(crate) store: StoreUrl,
-    pub(crate) collection: String,
-    /// How that collection is used.
-    pub(crate) mongodb: MongoOptions,
+    pub(crate) intake: IntakePlan,
+    pub(crate) store: StorePlan,
     pub(crate) watch: WatchPlan,
-    pub(crate) payload: PayloadMode,
-    /// Set where readings go to a spool first.
-    pub(crate) spool: Option<SpoolPlan>,
-    /// Set where the session is to outlive this process.
+    /// Set if the session is to outlive this process.
     pub(crate) durable: Option<Durable>,
     /// Where the embedded broker listens, if it is to run.
     #[cfg(feature = "embedded")]
     pub(crate) embedded: Option<std::net::SocketAddr>,
     pub(crate) fail_fast: bool,
+}
+
+/// What becomes of a message before it is stored.
+#[derive(Debug)]
+pub(crate) struct IntakePlan {
+    pub(crate) output: OutputPlan,
+    pub(crate) payload: PayloadMode,
     pub(crate) fields: FieldsPlan,
     pub(crate) downsampling: Downsampling,
     pub(crate) selection: Selection,
-    pub(crate) output: OutputPlan,
+}
+
+/// Where readings are stored.
+#[derive(Debug)]
+pub(crate) struct StorePlan {
+    pub(crate) url: StoreUrl,
+    pub(crate) collection: String,
+    /// How that collection is used.
+    pub(crate) mongodb: MongoOptions,
+    /// Set if readings go to a spool first.
+    pub(crate) spool: Option<SpoolPlan>,
 }
 
 impl Plan {

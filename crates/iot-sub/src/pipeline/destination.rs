@@ -115,11 +115,11 @@ pub(crate) async fn open(
     gauges: &Gauges,
     messages: &Messages,
 ) -> Result<Opened> {
-    let destination = match &plan.store {
+    let destination = match &plan.store.url {
         StoreUrl::Nowhere => Destination::Nowhere,
         StoreUrl::Sqlite(path) => {
-            let mut store = SqliteStore::open_with(path, &plan.fields.names())?;
-            if !plan.fields.keys.id.is_empty() {
+            let mut store = SqliteStore::open_with(path, &plan.intake.fields.names())?;
+            if !plan.intake.fields.keys.id.is_empty() {
                 store.make_ids_unique()?;
             }
             Destination::Direct(DirectStore::SqliteFile {
@@ -130,9 +130,14 @@ pub(crate) async fn open(
         StoreUrl::MongoDb(url) => {
             let lines = messages.clone();
             let report: Report = Arc::new(move |line: &str| lines.say(&line));
-            let store =
-                MongoStore::open(url, &plan.collection, plan.mongodb.clone(), report).await?;
-            let spool = match &plan.spool {
+            let store = MongoStore::open(
+                url,
+                &plan.store.collection,
+                plan.store.mongodb.clone(),
+                report,
+            )
+            .await?;
+            let spool = match &plan.store.spool {
                 Some(spool) => tokio::select! {
                     open = open_spool(spool, plan, store.name(), gauges, messages) => Some((open?, spool.limit)),
                     () = signals.next() => return Ok(Opened::Interrupted),

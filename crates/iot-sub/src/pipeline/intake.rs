@@ -9,13 +9,13 @@ use iot_store::sqlite::held::SessionKey;
 use iot_store::{Entry, Stored};
 
 use crate::acknowledge::{Ack, Acknowledger};
-use crate::args::Plan;
+use crate::args::IntakePlan;
 use crate::counts::Counts;
-use crate::decode::decoder::{Decoder, FieldsPlan};
-use crate::decode::downsample::{Downsampler, Downsampling};
-use crate::decode::select::{Selected, Selection, Selector};
+use crate::decode::decoder::Decoder;
+use crate::decode::downsample::Downsampler;
+use crate::decode::select::{Selected, Selector};
 use crate::failpoint::{self, Point};
-use crate::output::{Messages, Output, OutputPlan};
+use crate::output::{Messages, Output};
 use crate::pipeline::group_commit::GroupCommit;
 use crate::pipeline::queue::{OnCommit, Queue, QueueEntry};
 
@@ -62,28 +62,6 @@ impl Unstored {
     fn skip(&mut self, ack: Option<Ack>) {
         self.skipped += 1;
         self.acks.extend(ack);
-    }
-}
-
-/// The parts of a [`Plan`] that say what becomes of a message.
-pub(crate) struct IntakePlan {
-    pub(crate) output: OutputPlan,
-    pub(crate) payload: crate::decode::PayloadMode,
-    pub(crate) fields: FieldsPlan,
-    pub(crate) downsampling: Downsampling,
-    pub(crate) selection: Selection,
-}
-
-impl Plan {
-    /// Takes the parts that say what becomes of a message.
-    pub(crate) fn take_intake(&mut self) -> IntakePlan {
-        IntakePlan {
-            output: std::mem::take(&mut self.output),
-            payload: self.payload,
-            fields: std::mem::take(&mut self.fields),
-            downsampling: self.downsampling,
-            selection: std::mem::take(&mut self.selection),
-        }
     }
 }
 

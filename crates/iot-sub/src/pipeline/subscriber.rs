@@ -60,13 +60,13 @@ impl Subscriber {
     /// # Errors
     /// What is wrong with the configuration, and a thread that can't be started.
     pub(crate) fn new(
-        mut plan: Plan,
+        plan: Plan,
         destination: Destination,
         durable: Option<SavedSession>,
         counts: Arc<Counts>,
         messages: &Messages,
     ) -> Result<Self> {
-        let intake = plan.take_intake();
+        let intake = plan.intake;
         let connection = Connection::new(plan.config)?;
         let handle = connection.handle();
         debug(&handle);

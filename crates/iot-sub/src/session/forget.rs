@@ -36,10 +36,10 @@ pub(crate) async fn forget(
     messages: &Messages,
 ) -> Result<()> {
     let broker = plan.broker();
-    let store = match &plan.store {
+    let store = match &plan.store.url {
         StoreUrl::Nowhere => "none".to_owned(),
         StoreUrl::Sqlite(path) => path.display().to_string(),
-        StoreUrl::MongoDb(url) => mongodb::name(url, &plan.collection)?,
+        StoreUrl::MongoDb(url) => mongodb::name(url, &plan.store.collection)?,
     };
     let given = durable.client_id.as_deref();
     let state = SavedSession::open(
@@ -133,14 +133,14 @@ fn release(
         session: Arc::new(key.clone()),
         change: Change::Forget,
     }];
-    if let StoreUrl::Sqlite(path) = &plan.store
+    if let StoreUrl::Sqlite(path) = &plan.store.url
         && path.exists()
     {
         let mut file = SqliteStore::open_with(path, &[])?;
         file.commit_with(&[], &none)?;
         return Ok(None);
     }
-    let Some(spool) = &plan.spool else {
+    let Some(spool) = &plan.store.spool else {
         return Ok(None);
     };
     let path: PathBuf = match &spool.path {
