@@ -3,7 +3,7 @@
 //! [`Intake`] decides what becomes of each message and hands it to the queue; it never waits for a disk, a database or a
 //! terminal. Messages reach it in two ways: [`Subscriber`] receives them from a broker, and the embedded broker's gateway
 //! takes them from its clients. While the queue is full, neither reads. The committer ([`committer`]) acknowledges what
-//! is on disk. [`drain`] waits for the rest at the end.
+//! is on disk. [`drain()`] waits for the rest at the end.
 
 mod broker_session;
 mod committer;

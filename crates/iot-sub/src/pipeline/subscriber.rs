@@ -1,11 +1,16 @@
 //! Receives messages from a broker, over one connection after the other, and gives them to the intake.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use iot_cli::{Notices, Signals, debug};
-use iot_core::{AckToken, Connection, Error, Event, Handle, Message, PacketId, Protocol};
+use iot_core::{
+    AckToken, Connection, Error, Event, Handle, Message, PacketId, Protocol, ReleaseToken,
+};
 use tokio::time::{Instant, sleep_until};
 
 use super::broker_session::{BrokerSession, Connected};
@@ -255,20 +260,10 @@ impl Subscriber {
             self.intake.counts.gauges.disconnected();
         }
         self.intake.messages.debug(&self.handle, &event);
-        if let Event::Disconnected(Err(error)) = &event {
-            if self.fall_back(error)? {
-                return Ok(());
-            }
-            let id = self.handle.client_id();
-            if let Some(taken) =
-                session_taken_over::ends(error, &self.connection.config().address(), &id)
-            {
-                return Err(taken);
-            }
-            if let Some(line) = self.lost_early.line(error, &id) {
-                self.intake.messages.say(&line);
-            }
-            self.session.connecting(&self.intake.messages)?;
+        if let Event::Disconnected(Err(error)) = &event
+            && self.disconnected(error)?
+        {
+            return Ok(());
         }
         if let Some(notice) = self.notices.line(&event) {
             let is_final = match &event {
@@ -282,18 +277,7 @@ impl Subscriber {
             }
         }
         match event {
-            Event::Connected(ack) => {
-                self.connected = true;
-                self.intake.decoder.set_client(self.handle.client_id());
-                self.intake.counts.gauges.connected();
-                self.intake.messages.connected(ack.code.0);
-                self.lost_early.connected();
-                match self.session.connected(ack.session_present) {
-                    Connected::Subscribe => self.subscribe()?,
-                    Connected::Forget(change) => self.intake.change(change),
-                    Connected::Wait => {}
-                }
-            }
+            Event::Connected(ack) => self.connected(ack.code.0, ack.session_present)?,
             Event::Subscribed(ack) => {
                 let Intake {
                     counts, messages, ..
@@ -312,19 +296,7 @@ impl Subscriber {
                 size,
                 limit,
             } => self.intake.passed_over(&message, size, limit),
-            Event::Released { token, .. } => {
-                failpoint::pass(Point::BeforePubrel);
-                match self.session.released() {
-                    None => {
-                        self.handle.release(&token);
-                        failpoint::pass(Point::AfterPubrel);
-                    }
-                    Some(key) => {
-                        let change = OnCommit::Release(Release::Broker(token), key);
-                        self.intake.change(change);
-                    }
-                }
-            }
+            Event::Released { token, .. } => self.released(token),
             Event::ConnectFailed(error) | Event::Disconnected(Err(error))
                 if self.fail_fast || error.is_permanent() =>
             {
@@ -333,6 +305,56 @@ impl Subscriber {
             _ => {}
         }
         Ok(())
+    }
+
+    /// The broker has accepted a connection.
+    fn connected(&mut self, code: u8, session_present: bool) -> Result<()> {
+        self.connected = true;
+        self.intake.decoder.set_client(self.handle.client_id());
+        self.intake.counts.gauges.connected();
+        self.intake.messages.connected(code);
+        self.lost_early.connected();
+        match self.session.connected(session_present) {
+            Connected::Subscribe => self.subscribe()?,
+            Connected::Forget(change) => self.intake.change(change),
+            Connected::Wait => {}
+        }
+        Ok(())
+    }
+
+    /// A connection was lost. Returns whether another version of the protocol is tried next.
+    ///
+    /// # Errors
+    /// Another client has taken the session over.
+    fn disconnected(&mut self, error: &Error) -> Result<bool> {
+        if self.fall_back(error)? {
+            return Ok(true);
+        }
+        let id = self.handle.client_id();
+        let address = self.connection.config().address();
+        if let Some(taken) = session_taken_over::ends(error, &address, &id) {
+            return Err(taken);
+        }
+        if let Some(line) = self.lost_early.line(error, &id) {
+            self.intake.messages.say(&line);
+        }
+        self.session.connecting(&self.intake.messages)?;
+        Ok(false)
+    }
+
+    /// The broker has released a message with QoS 2.
+    fn released(&mut self, token: ReleaseToken) {
+        failpoint::pass(Point::BeforePubrel);
+        match self.session.released() {
+            None => {
+                self.handle.release(&token);
+                failpoint::pass(Point::AfterPubrel);
+            }
+            Some(key) => {
+                let change = OnCommit::Release(Release::Broker(token), key);
+                self.intake.change(change);
+            }
+        }
     }
 
     /// Asks for messages, as far as the session doesn't have that already.
@@ -438,66 +460,5 @@ impl Subscriber {
                 }
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::Parser;
-    use iot_store::sqlite::SqliteStore;
-    use testkit::ScriptedPeer;
-
-    use super::*;
-    use crate::args::Args;
-    use crate::counts::Totals;
-    use crate::pipeline::destination::DirectStore;
-
-    /// The command line knows no such limit before MQTT 5, whose brokers obey it; the library does.
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_message_that_is_too_large_is_told_kept_and_in_the_sum() {
-        let peer = ScriptedPeer::listen();
-        let port = peer.port().to_string();
-        let broker = std::thread::spawn(move || {
-            let mut broker = peer.accept();
-            broker.read_packet();
-            broker.send(&[0x20, 2, 0, 0]);
-            let subscribe = broker.read_packet();
-            broker.send(&[0x90, 3, subscribe[2], subscribe[3], 1]);
-            let mut large = vec![0x32, 0xc8, 1, 0, 1, b't', 0, 1];
-            large.resize(203, b'1');
-            broker.send(&large);
-            broker.send(b"\x32\x08\x00\x01t\x00\x021.5");
-            broker.expect(&[0x40, 2, 0, 1, 0x40, 2, 0, 2]);
-            assert_eq!(broker.read_packet()[0], 0xe0);
-        });
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("iot.db");
-        let args = ["iot-sub", "-p", &port, "-q", "1", "-C", "1"];
-        let mut plan = Args::try_parse_from(args).unwrap().plan().unwrap();
-        plan.config.maximum_packet_size = 100;
-        let destination = Destination::Direct(DirectStore::SqliteFile {
-            file: Box::new(SqliteStore::open(&file).unwrap()),
-            name: "iot.db".to_owned(),
-        });
-        let (counts, messages) = (Arc::new(Counts::default()), Messages::new().unwrap());
-        let subscriber = Subscriber::new(plan, destination, None, Arc::clone(&counts), &messages);
-        let signals = Signals::listen().unwrap();
-        subscriber.unwrap().run(signals, None).await.unwrap();
-        broker.join().unwrap();
-
-        let expected = Totals {
-            received: 2,
-            stored: 1,
-            rejected: 1,
-            ..Totals::default()
-        };
-        assert_eq!(counts.totals(), expected);
-        let kept = rusqlite::Connection::open(&file).unwrap().query_row(
-            "SELECT topic, length, reason FROM sensors_rejected",
-            [],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-        );
-        let reason = "its packet of 203 bytes is larger than the limit of 100".to_owned();
-        assert_eq!(kept.unwrap(), ("t".to_owned(), 203, reason));
     }
 }

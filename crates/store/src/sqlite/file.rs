@@ -20,7 +20,7 @@ pub struct Format {
     /// Marks the file as ours in SQLite's header.
     pub application_id: i32,
     /// Version of the schema, in SQLite's `user_version`. Raise it with every change of the schema,
-    /// and change [`upgrade`] then.
+    /// and change `upgrade` then.
     pub version: i32,
     /// The statements that make its tables.
     pub schema: &'static [&'static str],

@@ -124,9 +124,10 @@ impl SqliteStore {
     ///
     /// # Errors
     ///
-    /// Nothing of this call is committed and all from before is kept. A [`Retryable`] cause (find
-    /// it with `downcast_ref`) may pass, so try again later. Any other is fatal: after a failed
-    /// fsync it is unknown what the disk holds, so acknowledge nothing and exit.
+    /// Nothing of this call is committed and all from before is kept. A
+    /// [`Retryable`](super::Retryable) cause (find it with `downcast_ref`) may pass, so try again
+    /// later. Any other is fatal: after a failed fsync it is unknown what the disk holds, so
+    /// acknowledge nothing and exit.
     pub fn commit_with(
         &mut self,
         entries: &[Entry],
