@@ -148,6 +148,12 @@ pub enum Error {
         /// The highest QoS that it supports, 0 or 1.
         maximum: u8,
     },
+    /// The broker answers a message with QoS 2 by a PUBACK, which breaks the protocol: it doesn't
+    /// support QoS 2 (RabbitMQ 3.10).
+    #[error(
+        "the broker broke the protocol: it answers a message with QoS 2 by a PUBACK (it doesn't support QoS 2; publish with QoS 1)"
+    )]
+    NoQos2,
     /// The broker doesn't retain messages: CONNACK's retain available (MQTT 5 [MQTT-3.2.2-14]).
     #[error("the broker doesn't retain messages")]
     RetainNotSupported,
@@ -161,6 +167,9 @@ pub enum Error {
     /// The broker answered a message with a failure, which ends it (MQTT 5 §4.4).
     #[error("the broker rejects the message: {0}")]
     Rejected(Rejection),
+    /// [`Session::discard`](crate::session::Session::discard) dropped the message.
+    #[error("the message was discarded")]
+    Discarded,
     /// No received message with this packet identifier waits for its acknowledgement: it is already
     /// acknowledged, or its connection is lost and the broker sends it again.
     #[error("no message with id {0} waits to be acknowledged")]
@@ -229,7 +238,7 @@ impl Error {
     pub fn is_permanent(&self) -> bool {
         match self {
             Self::Refused { code, .. } => !code.is_temporary(),
-            Self::AuthUnanswered { .. } => true,
+            Self::AuthUnanswered { .. } | Self::NoQos2 => true,
             Self::Connect { reason, .. } | Self::Io(reason) => Failure::is_permanent_in(reason),
             _ => false,
         }
@@ -253,7 +262,7 @@ impl Error {
     pub(crate) fn is_poison(&self) -> bool {
         matches!(
             self,
-            Self::Decode(_) | Self::BadMessage { .. } | Self::Protocol(_)
+            Self::Decode(_) | Self::BadMessage { .. } | Self::Protocol(_) | Self::NoQos2
         )
     }
 
@@ -268,7 +277,7 @@ impl Error {
             Self::Refused { code, .. } => code.0,
             Self::ServerDisconnect { reason, .. } => reason.0,
             Self::Rejected(rejection) => rejection.reason.0,
-            Self::Decode(_) | Self::BadMessage { .. } | Self::Protocol(_) => 2,
+            Self::Decode(_) | Self::BadMessage { .. } | Self::Protocol(_) | Self::NoQos2 => 2,
             Self::Config(_)
             | Self::EmptyClientId
             | Self::Topic(_)
@@ -283,7 +292,7 @@ impl Error {
             Self::PacketTooLarge { .. } => 9,
             Self::QosNotSupported { .. } | Self::RetainNotSupported | Self::Unsupported(_) => 10,
             Self::AuthUnanswered { .. } => 11,
-            Self::Timeout => 13,
+            Self::Timeout | Self::Discarded => 13,
             Self::Connect { .. } | Self::Io(_) => 14,
             Self::QueueFull { .. } => 15,
             Self::KeepAlive | Self::ConnectTimeout => 16,

@@ -110,7 +110,7 @@ pub use reason::{ConnectCode, ReasonCode};
 pub use request::{
     AckRequest, DisconnectRequest, ReleaseRequest, SubscribeRequest, UnsubscribeRequest,
 };
-pub use session::{AckToken, Event, LogLevel, ReleaseToken};
+pub use session::{AckToken, Event, LogLevel, RefusedPacket, ReleaseToken};
 pub use topic::{TopicFilter, TopicName};
 pub use will::Will;
 

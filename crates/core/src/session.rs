@@ -42,6 +42,7 @@
 
 mod arrivals;
 mod auth;
+mod discarding;
 mod disconnecting;
 mod dispatch;
 mod event;
@@ -64,15 +65,19 @@ mod publish_queue;
 mod publish_state;
 mod publishing;
 mod receiving;
+mod refusals;
+mod refused_packet;
 mod requests;
 mod state;
 mod timers;
 mod tokens;
 mod transmit;
+mod unanswered;
 
 pub use event::Event;
 pub(crate) use id_map::IdMap;
 pub use log::LogLevel;
+pub use refused_packet::RefusedPacket;
 pub use state::Session;
 pub use tokens::{AckToken, ReleaseToken};
 

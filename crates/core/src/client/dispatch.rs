@@ -94,6 +94,10 @@ impl<U: Send + 'static> Client<U> {
                     |callback, data| callback(self, data, &auth),
                 );
             }
+            Event::PacketRefused { packet, error } => {
+                let text = format!("{error}, each time at the same packet: {packet:?}");
+                self.log(LogLevel::Warning, &text);
+            }
             Event::Log { level, text } => self.log(level, &text),
             Event::Duplicate(_) | Event::Writable => {}
         }

@@ -38,6 +38,11 @@ impl Backoff {
         jittered.max(self.shortest)
     }
 
+    /// Returns the next delay without its jitter.
+    pub(crate) fn step(&self) -> Duration {
+        self.step
+    }
+
     /// The next delay is the shortest again.
     pub(crate) fn reset(&mut self) {
         self.step = self.shortest;

@@ -387,8 +387,8 @@ impl Driver {
             link::send_last(stream, &bytes);
         }
         let tries_again = result.is_err();
-        self.reconnect.lost(&result);
-        session.close(result);
+        session.close(result.clone());
+        self.reconnect.lost(&result, session.has_progressed());
         drain(session, &mut self.events);
         drop(state);
         self.link = Link::Down;

@@ -127,6 +127,12 @@ impl Handle {
             .act(|state| state.session.reauthenticate(properties))
     }
 
+    /// Drops a message with QoS 1 or 2 that is not acknowledged, for example one that
+    /// [`Event::PacketRefused`] names; see [`Session::discard`]. Returns whether there is one.
+    pub fn discard(&self, id: PacketId) -> bool {
+        self.shared.act(|state| state.session.discard(id))
+    }
+
     /// Sends the PUBCOMP of a released QoS 2 message; see [`Session::release`].
     pub fn release(&self, request: impl Into<ReleaseRequest>) {
         self.shared.act(|state| state.session.release(request));

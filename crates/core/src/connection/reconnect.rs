@@ -12,6 +12,8 @@ pub(super) struct Reconnect {
     pub(super) enabled: bool,
     backoff: Backoff,
     opened_at: Instant,
+    /// The broker has accepted the present or last connection.
+    accepted: bool,
     /// The last connection was lost by what the broker had sent, which may come again on each.
     poisoned: bool,
 }
@@ -22,25 +24,33 @@ impl Reconnect {
             enabled: true,
             backoff: Backoff::new(delays),
             opened_at: Instant::now(),
+            accepted: false,
             poisoned: false,
         }
     }
 
     pub(super) fn opened(&mut self) {
         self.opened_at = Instant::now();
+        self.accepted = false;
     }
 
-    /// The broker has accepted the connection, and has sent something. A message that breaks each
-    /// connection is not asked for at the shortest delay: delays are reset only once a connection
-    /// has lasted for the longest.
+    /// The broker has accepted the connection, and has sent something.
     pub(super) fn accepted(&mut self, longest_delay: Duration) {
-        if !self.poisoned || self.opened_at.elapsed() >= longest_delay {
+        self.accepted = true;
+        if self.opened_at.elapsed() >= longest_delay {
             self.poisoned = false;
             self.backoff.reset();
         }
     }
 
-    pub(super) fn lost(&mut self, result: &Result<(), Error>) {
+    /// The connection is lost. The next delay is the shortest again after progress, or after a
+    /// connection that has lasted for the next delay. A message that breaks each connection is not
+    /// asked for at the shortest delay: a connection has to last for the longest delay then.
+    pub(super) fn lost(&mut self, result: &Result<(), Error>, has_progressed: bool) {
+        let has_lasted = self.accepted && self.opened_at.elapsed() >= self.backoff.step();
+        if !self.poisoned && (has_progressed || has_lasted) {
+            self.backoff.reset();
+        }
         self.poisoned |= result.as_ref().is_err_and(Error::is_poison);
     }
 

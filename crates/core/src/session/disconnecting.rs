@@ -113,6 +113,7 @@ impl Session {
         let reason = match error {
             Error::Decode(error) | Error::BadMessage { reason: error, .. } => error.reason(),
             Error::Protocol(reason) => *reason,
+            Error::NoQos2 => ReasonCode::PROTOCOL_ERROR,
             Error::AuthUnanswered { .. } => ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR,
             _ => return None,
         };
@@ -128,6 +129,8 @@ impl Session {
     /// Ends the connection, for the reason that [`Event::Disconnected`] then reports. Messages with
     /// QoS 1 and 2 stay for the next connection; unsent messages with QoS 0 are lost.
     pub fn close(&mut self, result: Result<(), Error>) {
+        self.look_for_refused(&result);
+        self.requests.clear();
         self.phase = Phase::Offline;
         for packet in self.output.packets.drain(..) {
             if let Outgoing::Publish(message) = packet

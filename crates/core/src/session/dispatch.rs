@@ -2,9 +2,7 @@
 
 use std::time::Instant;
 
-use super::event::Event;
 use super::log::{self, LogLevel};
-use super::packet_ids::Use;
 use super::phase::Phase;
 use super::protocol_error::{protocol_error, server_disconnect};
 use super::state::Session;
@@ -54,24 +52,17 @@ impl Session {
 
     fn handle_online(&mut self, packet: Incoming) -> Result<(), Error> {
         match packet {
-            Incoming::Publish(publish) => self.inbox.publish(publish, &mut self.output)?,
+            Incoming::Publish(publish) => {
+                self.refusals.received();
+                self.inbox.publish(publish, &mut self.output)?;
+            }
             Incoming::Oversized(oversized) => self.pass_over(*oversized)?,
-            Incoming::PubAck(ack) => self.acknowledged(ack, QoS::AtLeastOnce),
+            Incoming::PubAck(ack) => self.puback(ack)?,
             Incoming::PubRec(ack) => self.pubrec(ack),
             Incoming::PubRel(ack) => self.inbox.pubrel(ack, &mut self.output),
             Incoming::PubComp(ack) => self.acknowledged(ack, QoS::ExactlyOnce),
-            Incoming::SubAck(ack) => {
-                if self.ids.free_if(ack.id, Use::Subscribe) {
-                    self.output.notify(Event::Subscribed(ack));
-                    self.notify_writable();
-                }
-            }
-            Incoming::UnsubAck(ack) => {
-                if self.ids.free_if(ack.id, Use::Unsubscribe) {
-                    self.output.notify(Event::Unsubscribed(ack));
-                    self.notify_writable();
-                }
-            }
+            Incoming::SubAck(ack) => self.suback(ack)?,
+            Incoming::UnsubAck(ack) => self.unsuback(ack),
             Incoming::PingResp => {}
             Incoming::Auth(auth) => self.reauthentication(auth)?,
             Incoming::ConnAck(_) => return Err(protocol_error("a second CONNACK")),

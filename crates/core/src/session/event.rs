@@ -1,6 +1,7 @@
 //! What a session reports to the application.
 
 use super::log::LogLevel;
+use super::refused_packet::RefusedPacket;
 use super::tokens::{AckToken, ReleaseToken};
 use crate::error::Error;
 use crate::message::{Message, PacketId, Properties};
@@ -77,6 +78,16 @@ pub enum Event {
     /// After [`Error::QueueFull`], half of the queue is free again. Once for any number of
     /// refusals.
     Writable,
+    /// The broker closes the connection each time it gets this packet: it has closed two
+    /// connections without an answer, and three more when only this packet waited for one. A
+    /// message is sent again unless [`Session::discard`](super::Session::discard) drops it.
+    /// [`Disconnected`](Self::Disconnected) follows.
+    PacketRefused {
+        /// The packet.
+        packet: RefusedPacket,
+        /// How the connection has ended.
+        error: Error,
+    },
     /// The connection is over, also one that the broker never accepted: `Ok` after
     /// [`Session::disconnect`](super::Session::disconnect), otherwise the reason. A SUBSCRIBE or
     /// UNSUBSCRIBE without an answer is forgotten.

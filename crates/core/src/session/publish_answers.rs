@@ -9,6 +9,15 @@ use crate::packet::Ack;
 use crate::reason::ReasonCode;
 
 impl Session {
+    /// PUBACK has arrived.
+    pub(super) fn puback(&mut self, ack: Ack) -> Result<(), Error> {
+        if self.publishing.queue.waits_for_pubrec(ack.id) {
+            return Err(Error::NoQos2);
+        }
+        self.acknowledged(ack, QoS::AtLeastOnce);
+        Ok(())
+    }
+
     /// PUBACK (QoS 1) or PUBCOMP (QoS 2) has arrived.
     pub(super) fn acknowledged(&mut self, ack: Ack, qos: QoS) {
         let Ack { id, reason, .. } = ack;
@@ -19,6 +28,7 @@ impl Session {
             });
             return;
         }
+        self.finished();
         let given_up = self.publishing.given_up.remove(&id);
         if reason.is_error() && reason != ReasonCode::PACKET_ID_NOT_FOUND {
             self.rejected(ack);
@@ -34,6 +44,7 @@ impl Session {
     pub(super) fn pubrec(&mut self, ack: Ack) {
         if ack.reason.is_error() {
             if self.publishing.queue.refused(ack.id) {
+                self.finished();
                 self.rejected(ack);
                 self.send_queued();
             }
@@ -42,6 +53,7 @@ impl Session {
         // An unknown packet identifier is answered too: otherwise the broker would wait for ever.
         let id = ack.id;
         let answer = if self.publishing.queue.received(id) {
+            self.refusals.answered();
             if ack.reason != ReasonCode::SUCCESS || ack.properties.is_some() {
                 self.publishing.pubrecs.insert(id, Box::new(ack));
             } else {

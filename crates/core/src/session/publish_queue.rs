@@ -73,6 +73,13 @@ impl PublishQueue {
         self.in_flight
     }
 
+    /// The first of them, with the bytes of its PUBLISH.
+    pub(super) fn first_in_flight(&self) -> Option<(PacketId, &Message, usize)> {
+        let sent = self.index(self.next)?;
+        let entry = self.queue.iter().take(sent).flatten().next()?;
+        Some((entry.id, &entry.message, entry.size))
+    }
+
     /// How often an answer has advanced a message: once with QoS 1, twice with QoS 2.
     pub(super) fn answers(&self) -> u64 {
         self.answers
@@ -142,6 +149,13 @@ impl PublishQueue {
         let is_finished = fits && self.finish(id);
         self.answers += u64::from(is_finished);
         is_finished
+    }
+
+    /// Whether this message was sent on this connection, with QoS 2, and no PUBREC has arrived.
+    pub(super) fn waits_for_pubrec(&self, id: PacketId) -> bool {
+        self.entry(id).is_some_and(|(number, entry)| {
+            number < self.next && entry.knows_pubrec() && entry.stage != Stage::Release
+        })
     }
 
     /// A PUBREC has arrived. Returns whether a message waits for it.

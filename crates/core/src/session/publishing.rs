@@ -127,6 +127,9 @@ impl Session {
     /// How many messages may be in flight.
     fn window(&self) -> usize {
         let window = self.config.max_inflight.min(self.limits.receive_maximum);
+        if self.refusals.is_one_at_a_time() {
+            return usize::from(self.requests.sent() == 0).min(window.into());
+        }
         window.into()
     }
 
@@ -144,6 +147,7 @@ impl Session {
         if !self.phase.is_online() {
             return;
         }
+        self.send_requests();
         while let Some(packet) = self.publishing.queue.next(self.window()) {
             let packet = match packet {
                 Outgoing::PubRel(ack) => self.pubrel_packet(ack),

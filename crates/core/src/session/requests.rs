@@ -1,11 +1,14 @@
 //! SUBSCRIBE and UNSUBSCRIBE (§3.8, §3.10).
 
+use super::event::Event;
 use super::limits::check_size;
 use super::packet_ids::Use;
+use super::protocol_error::protocol_error;
+use super::refused_packet::RefusedPacket;
 use super::state::Session;
 use crate::error::{ConfigError, Error};
 use crate::message::{PacketId, Properties};
-use crate::packet::{Outgoing, Subscription};
+use crate::packet::{Outgoing, SubscribeAck, Subscription};
 use crate::request::{SubscribeRequest, UnsubscribeRequest};
 use crate::topic::TopicFilter;
 
@@ -39,8 +42,11 @@ impl Session {
             .subscribe_len(&subscriptions, properties.as_ref());
         let id = self.request(Use::Subscribe, size)?;
         let properties = properties.map(Box::new);
-        self.output
-            .send(Outgoing::Subscribe(id, subscriptions, properties));
+        let filters = subscriptions.iter().map(|it| it.filter.clone()).collect();
+        let packet = Outgoing::Subscribe(id, subscriptions, properties);
+        self.requests
+            .add(id, RefusedPacket::Subscribe(filters), packet);
+        self.send_requests();
         Ok(id)
     }
 
@@ -91,9 +97,51 @@ impl Session {
         let size = self.codec.unsubscribe_len(&filters, properties.as_ref());
         let id = self.request(Use::Unsubscribe, size)?;
         let properties = properties.map(Box::new);
-        self.output
-            .send(Outgoing::Unsubscribe(id, filters, properties));
+        let refused = RefusedPacket::Unsubscribe(filters.clone());
+        let packet = Outgoing::Unsubscribe(id, filters, properties);
+        self.requests.add(id, refused, packet);
+        self.send_requests();
         Ok(id)
+    }
+
+    /// SUBACK has arrived.
+    pub(super) fn suback(&mut self, ack: SubscribeAck) -> Result<(), Error> {
+        let filters = self.requests.subscribed_filters(ack.id);
+        if filters.is_some_and(|filters| filters != ack.reasons.len()) {
+            // [MQTT-3.8.4-6]
+            return Err(protocol_error(
+                "a SUBACK with another number of codes than SUBSCRIBE has filters",
+            ));
+        }
+        if self.ids.free_if(ack.id, Use::Subscribe) {
+            self.request_answered(ack.id, Event::Subscribed(ack));
+        }
+        Ok(())
+    }
+
+    /// UNSUBACK has arrived.
+    pub(super) fn unsuback(&mut self, ack: SubscribeAck) {
+        if self.ids.free_if(ack.id, Use::Unsubscribe) {
+            self.request_answered(ack.id, Event::Unsubscribed(ack));
+        }
+    }
+
+    fn request_answered(&mut self, id: PacketId, event: Event) {
+        self.requests.remove(id);
+        self.finished();
+        self.output.notify(event);
+        self.notify_writable();
+        self.send_queued();
+    }
+
+    /// Sends requests that are held, as far as they may be sent.
+    pub(super) fn send_requests(&mut self) {
+        let is_one_at_a_time = self.refusals.is_one_at_a_time();
+        while !(is_one_at_a_time && self.waiting() > 0)
+            && let Some(packet) = self.requests.next()
+        {
+            self.output.send(packet);
+        }
     }
 
     fn request(&mut self, used_for: Use, size: usize) -> Result<PacketId, Error> {

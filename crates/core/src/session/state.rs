@@ -10,6 +10,8 @@ use super::output::Output;
 use super::packet_ids::PacketIds;
 use super::phase::Phase;
 use super::publish_state::PublishState;
+use super::refusals::Refusals;
+use super::unanswered::Unanswered;
 use crate::config::ClientConfig;
 use crate::message::PacketId;
 use crate::packet::Codec;
@@ -26,6 +28,8 @@ pub struct Session {
     pub(super) limits: Limits,
     pub(super) ids: PacketIds,
     pub(super) publishing: PublishState,
+    pub(super) requests: Unanswered,
+    pub(super) refusals: Refusals,
     pub(super) inbox: Inbox,
     pub(super) output: Output,
     pub(super) keep_alive: KeepAlive,
@@ -51,6 +55,8 @@ impl Session {
             limits: Limits::new(None, config.keep_alive),
             ids: PacketIds::default(),
             publishing: PublishState::default(),
+            requests: Unanswered::default(),
+            refusals: Refusals::default(),
             inbox: Inbox::new(config.manual_ack),
             output: Output::default(),
             keep_alive: KeepAlive::new(now),
@@ -156,6 +162,12 @@ impl Session {
     /// acknowledged.
     pub(crate) fn in_flight(&self) -> usize {
         self.publishing.queue.in_flight()
+    }
+
+    /// Returns whether anything was answered or received on the present or last connection, or the
+    /// cause of its end was found.
+    pub(crate) fn has_progressed(&self) -> bool {
+        self.refusals.has_progressed()
     }
 
     /// Returns how often an answer has advanced a message since the session's start.

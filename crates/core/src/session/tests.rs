@@ -19,6 +19,7 @@ mod model;
 mod publishing;
 mod queueing;
 mod receiving;
+mod refusals;
 mod regressions;
 mod releasing;
 mod requests;

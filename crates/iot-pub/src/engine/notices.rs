@@ -1,7 +1,7 @@
 //! What is reported on stderr about the connections and about rejected messages.
 
 use iot_cli::{Notices, notify};
-use iot_core::{Error, Event};
+use iot_core::{Error, Event, TopicName};
 
 use super::counts::messages_were;
 use crate::name::NAME;
@@ -115,6 +115,16 @@ impl BrokerNotices {
             notify(NAME, &format!("{}: {reason}", self.cannot_publish));
             self.rejection = Some(reason);
         }
+    }
+
+    /// The broker closes the connection at this message each time: it is given up.
+    pub(super) fn refused(&self, topic: &TopicName, size: usize, error: &Error) {
+        notify(
+            NAME,
+            &format!(
+                "gave up a message of {size} bytes to topic `{topic}`, at which the connection ends each time: {error}"
+            ),
+        );
     }
 
     /// The schedule waits for a broker that is away, after `pending` messages.

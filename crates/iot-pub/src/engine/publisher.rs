@@ -197,6 +197,10 @@ impl Publisher {
         let link = device % state.links.len();
         match state.links[link].handle.publish_tracked(message.clone()) {
             Ok(id) => state.accepted((link, *device), id, message, (*due, now)),
+            Err(error @ Error::PacketTooLarge { .. }) if self.count != Some(1) => {
+                state.counts.rejected += 1;
+                state.notices.rejected(&error);
+            }
             Err(Error::NotConnected) if !self.waits => state.counts.dropped += 1,
             Err(Error::NotConnected | Error::QueueFull { .. }) => {
                 self.held = Some(ready);

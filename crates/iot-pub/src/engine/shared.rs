@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::anyhow;
 use iot_cli::notify;
-use iot_core::{Error, Event, Message, PacketId};
+use iot_core::{Error, Event, Message, PacketId, RefusedPacket};
 use tokio::sync::Notify;
 
 use super::counts::Counts;
@@ -117,6 +117,15 @@ impl RunState {
             Event::Published { id, result, .. } => {
                 self.published(link, *id, result.as_ref().err(), now)
             }
+            Event::PacketRefused {
+                packet: RefusedPacket::Publish { id, topic, size },
+                error,
+            } => {
+                self.notices.refused(topic, *size, error);
+                // `Published` follows.
+                self.links[link].handle.discard(*id);
+                false
+            }
             Event::Writable => std::mem::replace(&mut self.is_full, false),
             Event::Connected(_) => {
                 self.connected(link, event);
@@ -178,6 +187,10 @@ impl RunState {
                     observer.acknowledged(message.qos, message.due, now);
                 }
             }
+            Some(
+                // Already reported, with its reason.
+                Error::Discarded,
+            ) => self.counts.rejected += 1,
             Some(
                 error @ (Error::Rejected(_)
                 | Error::PacketTooLarge { .. }

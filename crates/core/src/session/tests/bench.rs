@@ -59,10 +59,10 @@ impl Bench {
 
     /// Loses the connection, and takes the events.
     pub(super) fn lose(&mut self) {
-        self.session.close(Err(Error::Closed));
+        self.session.close(Err(Error::KeepAlive));
         assert_eq!(
             self.events().pop().unwrap(),
-            "disconnected: the broker closed the connection"
+            "disconnected: the broker is silent for longer than the keep alive"
         );
     }
 

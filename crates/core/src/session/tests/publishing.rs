@@ -127,7 +127,6 @@ fn answers_of_the_other_qos_finish_nothing() {
     bench.publish(1, "1");
     bench.publish(2, "2");
     bench.sent();
-    bench.puback(2);
     bench.pubcomp(1);
     bench.pubcomp(2);
     assert_eq!(bench.events(), NOTHING);

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::message::Message;
 use crate::packet::{Ack, Outgoing};
 use crate::reason::ReasonCode;
-use crate::session::Event;
+use crate::session::{Event, RefusedPacket};
 
 pub(super) fn packet_text(packet: &Outgoing) -> String {
     match packet {
@@ -75,6 +75,16 @@ pub(super) fn event_text(event: &Event) -> String {
         Event::Subscribed(ack) => format!("subscribed #{}", ack.id),
         Event::Unsubscribed(ack) => format!("unsubscribed #{}", ack.id),
         Event::Writable => "writable".into(),
+        Event::PacketRefused { packet, error } => {
+            let packet = match packet {
+                RefusedPacket::Publish { id, topic, size } => {
+                    format!("PUBLISH #{id} to {topic}, {size} bytes")
+                }
+                RefusedPacket::Subscribe(filters) => format!("SUBSCRIBE {}", filters[0]),
+                RefusedPacket::Unsubscribe(filters) => format!("UNSUBSCRIBE {}", filters[0]),
+            };
+            format!("refused {packet}: {error}")
+        }
         Event::Disconnected(Ok(())) => "disconnected".into(),
         Event::Disconnected(Err(error)) => format!("disconnected: {error}"),
         Event::Log { level, text } => format!("{level}: {text}"),
