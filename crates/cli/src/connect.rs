@@ -11,6 +11,7 @@ use iot_core::config::ClientConfig;
 use crate::credentials::CredentialArgs;
 use crate::error::UsageError;
 use crate::generate::GenerateArgs;
+use crate::host::parse_host;
 use crate::option_file::OptionFileArgs;
 use crate::origin::Origins;
 use crate::property::{PacketKind, PacketProperties, PropertyArgs};
@@ -124,7 +125,7 @@ pub struct ConnectArgs {
 struct AddressArgs {
     /// Connect to broker HOST
     #[arg(short = 'h', long, env = "IOT_HOST", hide_env_values = true)]
-    #[arg(default_value = "localhost", value_name = "HOST")]
+    #[arg(default_value = "localhost", value_name = "HOST", value_parser = parse_host)]
     host: String,
 
     /// Connect to TCP port PORT [default: 1883, with TLS 8883]
@@ -209,6 +210,14 @@ impl ConnectArgs {
             ))
             .into());
         }
+        let is_empty = self.id.as_deref() == Some("");
+        if is_empty && self.protocol_version == Protocol::V31 {
+            let name = origins.name("id");
+            return Err(UsageError::new(format!(
+                "{name} is empty, which MQTT 3.1 forbids (give an identifier, or -V mqttv311)"
+            ))
+            .into());
+        }
         let tls = self.tls.load(origins)?;
         let default_port = if tls.is_some() { 8883 } else { 1883 };
         let mut config = ClientConfig {
@@ -224,6 +233,7 @@ impl ConnectArgs {
                 .clone()
                 .or_else(|| self.session.id())
                 .unwrap_or_default(),
+            sends_empty_client_id: is_empty,
             clean_session: !self.disable_clean_session,
             protocol: self.protocol_version,
             keep_alive: Duration::from_secs(self.keepalive.into()),
@@ -432,7 +442,10 @@ mod tests {
         let file = std::env::temp_dir().join(format!("iot-password-{}", std::process::id()));
         fs::write(&file, "s3cret \r\nsecond line\n").unwrap();
         let config = config(&format!("-u ada --password-file {}", file.display()));
-        fs::remove_file(&file).unwrap();
         assert_eq!(config.password.as_deref(), Some("s3cret "));
+        fs::write(&file, "\u{feff}s3cret\r\n").unwrap();
+        let config = self::config(&format!("-u ada --password-file {}", file.display()));
+        fs::remove_file(&file).unwrap();
+        assert_eq!(config.password.as_deref(), Some("s3cret"));
     }
 }

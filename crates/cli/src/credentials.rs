@@ -68,6 +68,8 @@ impl CredentialArgs {
         let text = fs::read_to_string(path)
             .map_err(|error| anyhow!(io_reason(&error)))
             .with_context(|| format!("cannot read password file `{}`", path.display()))?;
+        // Some editors begin a file with a byte order mark.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         Ok(Some(text.lines().next().unwrap_or("").to_owned()))
     }
 }

@@ -2,30 +2,40 @@
 
 use std::time::Duration;
 
-/// Returns the duration that a text such as `500ms`, `2s`, `1.5m` or `1h` names; seconds without a
-/// unit.
+/// Returns the duration that a text such as `500ms`, `2s`, `2 sec`, `1.5m`, `1h` or `1d` names. A
+/// number without a unit is in seconds.
 ///
 /// # Errors
-/// A line that says what is wanted, where the text is another or the duration is not positive.
+/// A line that shows the forms, for another text and for a duration that is not positive.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = match &text[digits.len()..] {
-        "ms" => 0.001,
-        "" | "s" => 1.0,
-        "m" => 60.0,
-        "h" => 3600.0,
-        _ => return Err(wanted()),
-    };
-    digits
+    let text = text.trim();
+    let number = text.trim_end_matches(|c: char| c.is_alphabetic());
+    let seconds = unit_seconds(&text[number.len()..]).ok_or_else(wanted)?;
+    number
+        .trim_end()
         .parse::<f64>()
         .ok()
-        .and_then(|number| Duration::try_from_secs_f64(number * unit).ok())
+        .and_then(|number| Duration::try_from_secs_f64(number * seconds).ok())
         .filter(|duration| !duration.is_zero())
         .ok_or_else(wanted)
 }
 
+/// Returns the seconds of a unit, by any of its usual names.
+fn unit_seconds(unit: &str) -> Option<f64> {
+    Some(match unit.to_ascii_lowercase().as_str() {
+        "us" | "µs" | "μs" => 1e-6,
+        "ms" | "msec" | "msecs" | "millisecond" | "milliseconds" => 0.001,
+        "" | "s" | "sec" | "secs" | "second" | "seconds" => 1.0,
+        "m" | "min" | "mins" | "minute" | "minutes" => 60.0,
+        "h" | "hr" | "hrs" | "hour" | "hours" => 3600.0,
+        "d" | "day" | "days" => 86_400.0,
+        _ => return None,
+    })
+}
+
 fn wanted() -> String {
-    "a duration is a positive number and its unit: 500ms, 2s, 1m or 1h".into()
+    "a duration is a positive number of seconds, or one with its unit: 500ms, 2s, 1m, 1h or 1d"
+        .into()
 }
 
 #[cfg(test)]
@@ -36,15 +46,27 @@ mod tests {
     fn a_number_and_its_unit() {
         for (text, milliseconds) in [
             ("2s", 2000),
-            ("500ms", 500),
-            ("1m", 60_000),
-            ("1.5h", 5_400_000),
+            ("2sec", 2000),
+            ("2 seconds", 2000),
             ("2", 2000),
+            ("0.5", 500),
+            ("500ms", 500),
+            ("500 msec", 500),
+            ("2000us", 2),
+            ("1m", 60_000),
+            ("1min", 60_000),
+            ("2Minutes", 120_000),
+            ("1.5h", 5_400_000),
+            ("1hour", 3_600_000),
+            ("2d", 172_800_000),
+            (" 1 day ", 86_400_000),
         ] {
             let expected = Duration::from_millis(milliseconds);
             assert_eq!(parse_duration(text), Ok(expected), "{text}");
         }
-        for bad in ["", "s", "-1s", "0s", "2 s", "2d", "1e400s", "NaN"] {
+        for bad in [
+            "", "s", "-1s", "0s", "0", "2w", "2 s s", "1e400s", "NaN", "inf", "2,5s",
+        ] {
             assert_eq!(parse_duration(bad), Err(wanted()), "{bad}");
         }
     }

@@ -1,10 +1,11 @@
 //! Prints without blocking the caller: a thread writes lines out of a bounded buffer.
 
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use iot_core::error::io_reason;
 use tokio::sync::Notify;
 
 /// Bytes that wait to be written, at most, but for the one line that goes beyond.
@@ -35,6 +36,8 @@ struct State {
     writing: bool,
     closed: bool,
     left_out: u64,
+    /// Why nothing more can be written, if the reader has not simply gone.
+    failure: Option<String>,
 }
 
 impl Shared {
@@ -100,7 +103,13 @@ impl Printer {
         has_room
     }
 
-    /// Returns whether the reader has gone, as `head` does.
+    /// Returns why writing has failed, for example on a full disk. A reader that has gone, as `head`
+    /// does, is no failure.
+    pub fn failure(&self) -> Option<String> {
+        self.shared.lock().failure.clone()
+    }
+
+    /// Returns whether nothing more can be written: the reader has gone, or writing has failed.
     pub fn is_closed(&self) -> bool {
         self.shared.lock().closed
     }
@@ -148,9 +157,10 @@ fn write_out(shared: &Shared, out: &mut impl Write) {
         drop(state);
         let written = out.write_all(&bytes).and_then(|()| out.flush());
         bytes.clear();
-        if written.is_err() {
+        if let Err(error) = written {
             let mut state = shared.lock();
             state.closed = true;
+            state.failure = stdout_failure(&error);
             state.waiting = Vec::new();
             drop(state);
             shared.idle.notify_all();
@@ -159,6 +169,12 @@ fn write_out(shared: &Shared, out: &mut impl Write) {
         }
         shared.room.notify_one();
     }
+}
+
+/// Returns the line for stdout that cannot be written; `None` if its reader has only gone.
+pub fn stdout_failure(error: &io::Error) -> Option<String> {
+    let has_gone = error.kind() == ErrorKind::BrokenPipe;
+    (!has_gone).then(|| format!("cannot write to standard output: {}", io_reason(error)))
 }
 
 #[cfg(test)]
@@ -208,6 +224,32 @@ mod tests {
         assert_eq!(printer.finish(Duration::from_secs(10)), 2);
     }
 
+    /// A disk without room.
+    struct Full;
+
+    impl Write for Full {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::Error::from(ErrorKind::StorageFull))
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_failed_write_is_kept_as_the_failure() {
+        let printer = Printer::new(Full).unwrap();
+        printer.print(|out| out.push(b'x'));
+        printer.finish(Duration::from_secs(10));
+        assert!(printer.is_closed());
+        let failure = printer.failure().unwrap();
+        assert!(
+            failure.starts_with("cannot write to standard output: "),
+            "{failure}"
+        );
+    }
+
     #[test]
     fn a_reader_that_has_gone_ends_the_printing() {
         let (printer, open, _written) = gate();
@@ -216,6 +258,7 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().build();
         runtime.unwrap().block_on(printer.progress());
         assert!(printer.is_closed());
+        assert_eq!(printer.failure(), None);
         assert!(!printer.print(|out| out.push(b'x')));
         assert_eq!(printer.finish(Duration::from_secs(10)), 1);
     }

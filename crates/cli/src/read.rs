@@ -14,6 +14,7 @@ use crate::merge::{self, TypedError};
 use crate::option_file::{self, OPTIONS_FILE};
 use crate::origin::{Origins, Setting, Value};
 use crate::parser::Parser;
+use crate::printer::stdout_failure;
 use crate::report::WRONG_USAGE;
 use crate::typed::{self, Typed};
 use crate::variables;
@@ -22,9 +23,19 @@ use crate::variables;
 #[derive(Debug)]
 pub enum Stop {
     /// This is to be printed on stdout: exit code 0.
-    Print(Vec<u8>),
+    Print {
+        /// The program's name.
+        name: String,
+        /// What to print.
+        text: Vec<u8>,
+    },
     /// The help or the version is to be printed.
-    Show(clap::Error),
+    Show {
+        /// The program's name.
+        name: String,
+        /// What clap prints.
+        error: clap::Error,
+    },
     /// Wrong usage, in one line: exit code 2.
     Usage {
         /// The program's name.
@@ -38,11 +49,11 @@ impl Stop {
     /// Prints what there is to print and ends the program.
     pub fn exit(self) -> ! {
         match self {
-            Self::Show(error) => error.exit(),
-            Self::Print(text) => {
-                // A reader that has gone is no error.
-                let _ = io::stdout().write_all(&text);
-                process::exit(0);
+            Self::Show { name, error } => end_of_print(&name, error.print()),
+            Self::Print { name, text } => {
+                let mut stdout = io::stdout().lock();
+                let written = stdout.write_all(&text).and_then(|()| stdout.flush());
+                end_of_print(&name, written)
             }
             Self::Usage { name, line } => {
                 let line = format!("{name}: {line}\n");
@@ -51,6 +62,15 @@ impl Stop {
             }
         }
     }
+}
+
+/// Ends the program with exit code 0, or 1 if stdout cannot be written.
+fn end_of_print(name: &str, written: io::Result<()>) -> ! {
+    let failure = written.err().and_then(|error| stdout_failure(&error));
+    if let Some(failure) = &failure {
+        let _ = io::stderr().write_all(format!("{name}: {failure}\n").as_bytes());
+    }
+    process::exit(i32::from(failure.is_some()));
 }
 
 /// Returns what the command line `words`, the `IOT_…` variables and the option file mean together,
@@ -73,11 +93,15 @@ pub fn read<A: CommandFactory + FromArgMatches>(
     match merge::check_typed(&mut parser, &typed) {
         Ok(Some(matches)) => {
             if let Some(kind) = matches.get_one(GENERATE) {
-                return Err(Stop::Print(generate::generate(command, *kind)));
+                let text = generate::generate(command, *kind);
+                return Err(Stop::Print { name, text });
             }
         }
         Ok(None) => {}
-        Err(TypedError::Show(error)) => return Err(Stop::Show(show(command, &typed, error))),
+        Err(TypedError::Show(error)) => {
+            let error = show(command, &typed, error);
+            return Err(Stop::Show { name, error });
+        }
         Err(TypedError::Wrong(line)) => return Err(usage(line)),
     }
     let variables = variables::read(&command, &|name| std::env::var_os(name)).map_err(usage)?;

@@ -10,6 +10,8 @@ use crate::parser::{Parser, missing_in};
 
 /// The id of the option whose letter others use for the help.
 const HOST: &str = "host";
+/// The ids of the options whose values may begin with `USER:PASSWORD@`.
+const ADDRESSES: [&str; 2] = [HOST, "store"];
 
 /// Returns the line for an error of clap's.
 pub(crate) fn line(error: &Error, parser: &mut Parser, origins: &Origins) -> String {
@@ -29,12 +31,15 @@ pub(crate) fn line(error: &Error, parser: &mut Parser, origins: &Origins) -> Str
         }
         ErrorKind::InvalidValue => {
             let possible = possible(&all(ContextKind::ValidValue));
-            format!("invalid value `{}` for {name}{possible}", escaped(&value))
+            format!(
+                "invalid value `{}` for {name}{possible}",
+                shown(&value, subject)
+            )
         }
         ErrorKind::ValueValidation => {
             let why = error.source().map(ToString::to_string);
             let why = why.map_or_else(String::new, |why| format!(": {}", escaped(&why)));
-            format!("invalid value `{}` for {name}{why}", escaped(&value))
+            format!("invalid value `{}` for {name}{why}", shown(&value, subject))
         }
         ErrorKind::UnknownArgument => unknown(&option, &first(ContextKind::SuggestedArg)),
         ErrorKind::ArgumentConflict => {
@@ -175,6 +180,19 @@ fn fallback(error: &Error) -> String {
     escaped(text[..end].trim_end())
 }
 
+/// Returns a value as it may be shown: without a password that may stand in it. Of a URL, only the
+/// scheme is shown.
+fn shown(value: &str, subject: Option<&Setting>) -> String {
+    if let Some((scheme, _)) = value.split_once("://") {
+        return format!("{}://…", escaped(scheme));
+    }
+    let is_address = subject.is_some_and(|setting| ADDRESSES.contains(&setting.id.as_str()));
+    match value.rsplit_once('@') {
+        Some((_, host)) if is_address => format!("…@{}", escaped(host)),
+        _ => escaped(value),
+    }
+}
+
 /// A value may have lines and control characters of its own.
 fn escaped(text: &str) -> String {
     let escape = |char: char| {
@@ -240,6 +258,10 @@ mod tests {
         case(
             &["--number", "a"],
             "invalid value `a` for `--number`: that is no number: invalid digit found in string",
+        );
+        case(
+            &["--number", "postgres://u:PW@h/db"],
+            "invalid value `postgres://…` for `--number`: that is no number: invalid digit found in string",
         );
         case(&["--number"], "`--number` needs a value: <number>");
         case(

@@ -111,6 +111,8 @@ struct Engine {
     progress: Progress,
     /// A signal has come.
     is_stopping: bool,
+    /// What to press to end at once.
+    end_key: &'static str,
     /// The error that ended publishing.
     error: Option<anyhow::Error>,
 }
@@ -130,6 +132,7 @@ impl Engine {
             timer: Timer::new(),
             progress: Progress::new(is_progress_shown),
             is_stopping: false,
+            end_key: "Ctrl-C",
             error: None,
             plan,
         }
@@ -172,6 +175,7 @@ impl Engine {
                     if std::mem::replace(&mut self.is_stopping, true) {
                         return Ok(End::Now);
                     }
+                    self.end_key = signals.key();
                     self.stop(Instant::now());
                 }
             }
@@ -297,9 +301,10 @@ impl Engine {
                 notify(
                     NAME,
                     &format!(
-                        "{} not acknowledged yet: waiting for the broker, up to {} s; Ctrl-C again ends now",
+                        "{} not acknowledged yet: waiting for the broker, up to {} s; {} ends now",
                         messages_were(pending),
-                        DRAIN_TIMEOUT.as_secs()
+                        DRAIN_TIMEOUT.as_secs(),
+                        self.end_key
                     ),
                 );
                 self.phase = Phase::Draining(Some(DrainLimits {
@@ -370,13 +375,14 @@ impl Engine {
             verdict: verification.map(|verification| verification.verifier.finish()),
             is_bounded: self.publisher.is_bounded(),
         };
+        let mut printed = Ok(());
         for observer in &mut state.observers {
-            observer.done(&outcome, timeout);
+            printed = printed.and(observer.done(&outcome, timeout));
         }
         for notice in devices.iter().filter_map(Device::last_notice) {
             notify(NAME, &notice);
         }
-        outcome.judge(end.map(|_| ()))
+        outcome.judge(end.map(|_| ())).and(printed)
     }
 
     /// Sends DISCONNECT on all connections, and waits for the broker to close them.

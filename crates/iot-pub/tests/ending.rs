@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Inbox, at_once, ends_well, ends_with, iot_pub, wait_for_lines};
-use testkit::{Broker, FaultyNet, Program, Running, Way};
+use testkit::{Broker, DEADLINE, FaultyNet, Program, Running, Way};
 
 /// A publisher that has been asked to end while the broker no longer answers.
 #[track_caller]
@@ -86,11 +86,78 @@ fn redirected(port: u16, args: &str, to: &str) -> Program {
 #[test]
 fn outputs_that_can_not_be_written_end_nothing() {
     let inbox = Inbox::open();
-    at_once([">&- 2>&-", ">/dev/full 2>/dev/full"], |to| {
-        // The first attempt fails, so that there is something to report.
-        let net = inbox.net();
-        net.drop_after(Way::ToClient, 2);
-        ends_well(redirected(net.port(), "-q 1 --count 2 --interval 1ms", to).spawn());
-    });
+    at_once(
+        [(">&- 2>&-", 0), (">/dev/full 2>/dev/full", 1)],
+        |(to, code)| {
+            // The first attempt fails, so that there is something to report.
+            let net = inbox.net();
+            net.drop_after(Way::ToClient, 2);
+            let publisher = redirected(net.port(), "-q 1 --count 2 --interval 1ms", to);
+            ends_with(publisher.spawn(), code);
+        },
+    );
     assert_eq!(inbox.arrived().len(), 4);
+}
+
+#[test]
+fn output_that_does_not_fit_on_the_disk_is_one_line_and_exit_code_1() {
+    const FAILURE: &str = "iot-pub: cannot write to standard output: no space left on device\n";
+    let broker = Broker::start();
+    let cases = [
+        "-t a -m 5",
+        "--count 3 --interval 1ms --report json",
+        "--count 3 --interval 1ms --report text",
+        "--generate man",
+        "--generate bash",
+        "--help",
+        "--version",
+    ];
+    at_once(cases, |args| {
+        let publisher = redirected(broker.port(), args, ">/dev/full");
+        assert_eq!(ends_with(publisher.spawn(), 1).stderr(), FAILURE, "{args}");
+    });
+}
+
+#[test]
+fn a_full_disk_stops_the_printing_and_not_the_publishing() {
+    let inbox = Inbox::open();
+    let publisher = redirected(
+        inbox.port(),
+        "-q 1 --count 300 --interval 1ms",
+        ">/dev/full",
+    );
+    let ended = ends_with(publisher.spawn(), 1);
+    assert_eq!(inbox.arrived().len(), 300);
+    assert_eq!(
+        ended.stderr(),
+        "iot-pub: cannot write to standard output: no space left on device; printing stops, publishing goes on\n\
+         iot-pub: cannot write to standard output: no space left on device\n"
+    );
+}
+
+#[test]
+fn a_closed_terminal_ends_it_as_sigterm_does_unless_nohup_is_given() {
+    let broker = Broker::start();
+    let mut publisher = iot_pub(broker.port(), "--interval 5ms").spawn();
+    wait_for_lines(&publisher, 3);
+    publisher.hang_up();
+    ends_well(publisher);
+    broker.wait_for_log("Received DISCONNECT", DEADLINE);
+
+    let port = broker.port().to_string();
+    let mut publisher = Program::new("nohup")
+        .args([
+            env!("CARGO_BIN_EXE_iot-pub"),
+            "-p",
+            &port,
+            "--interval",
+            "5ms",
+        ])
+        .spawn();
+    wait_for_lines(&publisher, 3);
+    publisher.hang_up();
+    let before = publisher.stdout().lines().count();
+    wait_for_lines(&publisher, before + 20);
+    publisher.terminate();
+    ends_with(publisher, 0);
 }

@@ -97,11 +97,11 @@ pub(crate) async fn run(
         (End::Store(_), _) | (_, None) => Ok(()),
         (_, Some(writer)) => drain(writer, &embedded.counts, messages, &mut signals, || {}).await,
     };
-    embedded.finish().await?;
+    let printed = embedded.finish().await?;
     match received {
-        End::Asked => stored,
-        End::TimedOut => stored.and(Err(TimedOut.into())),
-        End::Store(result) => result,
+        End::Asked => stored.and(printed),
+        End::TimedOut => stored.and(printed).and(Err(TimedOut.into())),
+        End::Store(result) => result.and(printed),
     }
 }
 
@@ -217,6 +217,7 @@ impl Embedded {
                     if printer.is_closed() && self.writer.is_none() {
                         return End::Asked;
                     }
+                    self.gateway.intake().output.report_failure(&self.messages);
                     self.gateway.set_printed();
                 }
                 result = ended => return End::Store(result),
@@ -257,14 +258,14 @@ impl Embedded {
         });
     }
 
-    /// Acknowledges what is on disk, ends the broker, and reports how much was stored.
-    async fn finish(mut self) -> Result<()> {
+    /// Acknowledges what is on disk, ends the broker, and reports how much was stored. Returns whether all was printed.
+    async fn finish(mut self) -> Result<Result<()>> {
         drop(self.listener);
         self.gateway.close();
         let closed = async { while self.connections.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, closed).await;
         self.connections.shutdown().await;
-        self.gateway.intake().output.finish(&self.messages);
+        let printed = self.gateway.intake().output.finish(&self.messages);
         let dropped = self.dropped.total();
         if dropped > 0 {
             self.messages.say(&format_args!(
@@ -278,7 +279,8 @@ impl Embedded {
             .is_some_and(|writer| writer.spool.is_some());
         self.messages
             .say(&totals.line(self.writer.is_some(), spools));
-        self.broker.shutdown().await
+        self.broker.shutdown().await?;
+        Ok(printed)
     }
 }
 

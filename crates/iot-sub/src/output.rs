@@ -11,7 +11,7 @@ use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use chrono::{DateTime, Utc};
 use iot_cli::{Printer, debug_line, is_quiet};
 use iot_core::{Event, Handle, Message};
@@ -72,6 +72,8 @@ pub(crate) struct Output {
     count: u64,
     /// Messages since the rate was last told.
     rate: u64,
+    /// It was reported that printing has failed.
+    is_failure_reported: bool,
 }
 
 impl Output {
@@ -94,6 +96,7 @@ impl Output {
             lines,
             count,
             rate: 0,
+            is_failure_reported: false,
         };
         output.flush();
         Ok(output)
@@ -185,14 +188,37 @@ impl Output {
         self.readings.clone()
     }
 
+    /// Reports once that stdout cannot be written any more, while storing goes on.
+    pub(crate) fn report_failure(&mut self, messages: &Messages) {
+        if self.is_failure_reported {
+            return;
+        }
+        if let Some(failure) = self.readings.failure() {
+            self.is_failure_reported = true;
+            messages.say(&format_args!("{failure}; printing stops, storing goes on"));
+        }
+    }
+
     /// Prints what waits, and says how much was left out because the reader was too slow.
-    pub(crate) fn finish(&self, messages: &Messages) {
+    ///
+    /// # Errors
+    /// What was to be printed could not be written.
+    pub(crate) fn finish(&self, messages: &Messages) -> Result<()> {
         let left_out = self.readings.finish(PATIENCE);
+        if let Some(failure) = self.readings.failure() {
+            bail!(failure);
+        }
         if left_out > 0 && !self.readings.is_closed() {
             messages.say(&format_args!(
-                "{left_out} readings were not printed: stdout was too slow"
+                "{left_out} {} not printed: stdout was too slow",
+                if left_out == 1 {
+                    "reading was"
+                } else {
+                    "readings were"
+                }
             ));
         }
+        Ok(())
     }
 }
 

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{interrupt, publish, sqlite, start, sub};
-use testkit::{Broker, DEADLINE, eventually};
+use testkit::{Broker, DEADLINE, Program, Running, eventually};
 
 #[test]
 fn readings_are_printed_as_the_tutorial_prints_them() {
@@ -57,6 +57,61 @@ fn a_closed_stdout_ends_the_printing_not_the_storing() {
         interrupt(program),
         "iot-sub: received 4, stored 4, rejected 0"
     );
+}
+
+/// `iot-sub` whose stdout is on a full disk.
+fn on_a_full_disk(port: u16, args: &[&str]) -> Running {
+    let script = "exec \"$0\" \"$@\" >/dev/full";
+    let port = port.to_string();
+    Program::new("sh")
+        .args(["-c", script, env!("CARGO_BIN_EXE_iot-sub"), "-p", &port])
+        .args(args)
+        .spawn()
+}
+
+#[test]
+fn a_full_disk_ends_the_printing_not_the_storing_and_is_reported() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("iot.db");
+    let store = format!("sqlite:{}", file.display());
+    let mut program = on_a_full_disk(broker.port(), &["--store", &store, "--csv"]);
+    broker.wait_for_log("Sending SUBACK", DEADLINE);
+    for value in ["1", "2", "3", "4"] {
+        publish(broker.port(), &["-m", value]);
+    }
+    program.wait_for_stderr("printing stops");
+    eventually(DEADLINE, "all four are stored", || {
+        sqlite(&file, "select count(*) from sensors") == "4\n"
+    });
+    program.interrupt();
+    assert_eq!(program.wait().code(), Some(1));
+    assert_eq!(
+        program.stderr(),
+        "Connected with result code 0\n\
+         iot-sub: cannot write to standard output: no space left on device; printing stops, storing goes on\n\
+         iot-sub: received 4, stored 4, rejected 0\n\
+         iot-sub: cannot write to standard output: no space left on device\n"
+    );
+}
+
+#[test]
+fn a_full_disk_ends_a_program_that_only_prints_with_1() {
+    const FAILURE: &str = "iot-sub: cannot write to standard output: no space left on device\n";
+    let broker = Broker::start();
+    for args in [&["--csv"][..], &["-v"], &["--json", "-C", "1"]] {
+        let mut program = on_a_full_disk(broker.port(), &[&["--store", "none"], args].concat());
+        let stderr = || program.stderr();
+        eventually(DEADLINE, "the program ends", || {
+            broker.mosquitto_pub(["-t", "iot/x", "-m", "2"]);
+            stderr().contains(FAILURE)
+        });
+        assert_eq!(program.wait().code(), Some(1), "{args:?}");
+        assert_eq!(program.stderr().matches("standard output").count(), 1);
+    }
+    let mut program = on_a_full_disk(broker.port(), &["--generate", "man"]);
+    assert_eq!(program.wait().code(), Some(1));
+    assert_eq!(program.stderr(), FAILURE);
 }
 
 #[test]

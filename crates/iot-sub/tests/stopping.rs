@@ -27,6 +27,27 @@ fn sigterm_ends_it_as_ctrl_c_does_with_a_disconnect() {
 }
 
 #[test]
+fn a_closed_terminal_ends_it_as_ctrl_c_does() {
+    let broker = Broker::start();
+    let mut program = start(&broker, "none", &[]);
+    program.hang_up();
+    assert_eq!(program.wait().code(), Some(0));
+    broker.wait_for_log("Received DISCONNECT", DEADLINE);
+}
+
+#[test]
+fn ctrl_c_is_offered_again_only_if_it_was_pressed() {
+    let broker = Broker::start();
+    let mongo = Mongo::reserve();
+    let mut program = start(&broker, &mongo.url(), &["-C", "1"]);
+    publish(broker.port(), &["-m", "1"]);
+    let line = program.wait_for_stderr("storing what was received");
+    assert!(line.ends_with("; Ctrl-C ends at once"), "{line}");
+    program.interrupt();
+    assert!(program.wait().success());
+}
+
+#[test]
 fn without_a_spool_a_second_ctrl_c_gives_up_on_a_store_that_is_away_and_says_how_many_are_lost() {
     let broker = Broker::start();
     let mut mongo = Mongo::start();

@@ -230,7 +230,12 @@ impl Running {
         signal(&mut self.child, Signal::TERM);
     }
 
-    /// Sends SIGUSR1.
+    /// Sends it SIGHUP, as a terminal that is closed does.
+    pub fn hang_up(&mut self) {
+        signal(&mut self.child, Signal::HUP);
+    }
+
+    /// Sends it SIGUSR1.
     pub fn signal_user(&mut self) {
         signal(&mut self.child, Signal::USR1);
     }

@@ -13,7 +13,7 @@ use crate::protocol::Protocol;
 
 impl ClientConfig {
     /// Checks the configuration and returns it, with a random client identifier instead of an empty
-    /// one.
+    /// one that is not to be sent.
     ///
     /// # Errors
     /// [`Error::EmptyClientId`] for an empty client identifier with clean session off,
@@ -24,7 +24,9 @@ impl ClientConfig {
             if !self.clean_session {
                 return Err(Error::EmptyClientId);
             }
-            self.client_id = random_client_id();
+            if !self.sends_empty_client_id || self.protocol == Protocol::V31 {
+                self.client_id = random_client_id();
+            }
         }
         self.check_texts()?;
         self.connect_properties().check()?;
@@ -159,6 +161,21 @@ mod tests {
         let second = ClientConfig::default().checked().unwrap().client_id;
         assert_ne!(first, second);
         assert!(first.len() <= 23 && first.starts_with("iot-"), "{first}");
+    }
+
+    #[test]
+    fn an_empty_client_id_is_kept_if_it_is_to_be_sent() {
+        let of = |protocol| {
+            let config = ClientConfig {
+                protocol,
+                sends_empty_client_id: true,
+                ..ClientConfig::default()
+            };
+            config.checked().unwrap().client_id
+        };
+        assert_eq!(of(Protocol::V311), "");
+        assert_eq!(of(Protocol::V5), "");
+        assert_ne!(of(Protocol::V31), "");
     }
 
     #[test]

@@ -55,6 +55,9 @@ pub struct ClientConfig {
     /// for later versions. Default empty, which becomes a random one when the client is made:
     /// `iot-` and 14 letters and digits.
     pub client_id: String,
+    /// Whether an empty client identifier is sent as it is, so that the broker chooses one (MQTT
+    /// 3.1.1 §3.1.3.1). MQTT 3.1 forbids that, and then a random one is sent. Default `false`.
+    pub sends_empty_client_id: bool,
     /// Clean session (MQTT 3.1.1 §3.1.2.4): the broker starts a session with each connection, and
     /// forgets it at the end. On MQTT 5 `true` means clean start. `false` means no clean start and,
     /// unless [`session_expiry_interval`](Self::session_expiry_interval) is set, a session without
@@ -147,6 +150,7 @@ impl Default for ClientConfig {
             proxy: None,
             nodelay: true,
             client_id: String::new(),
+            sends_empty_client_id: false,
             clean_session: true,
             protocol: Protocol::V311,
             keep_alive: Duration::from_mins(1),

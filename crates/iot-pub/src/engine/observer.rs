@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use anyhow::Result;
 use iot_core::{Message, QoS};
 
 use super::outcome::Outcome;
@@ -32,7 +33,11 @@ pub(crate) trait Observer: Send {
     fn lost(&mut self) {}
 
     /// The run is over. Output that a slow reader does not take within `timeout` is dropped.
-    fn done(&mut self, outcome: &Outcome, timeout: Duration) {
+    ///
+    /// # Errors
+    /// Output could not be written, for example on a full disk.
+    fn done(&mut self, outcome: &Outcome, timeout: Duration) -> Result<()> {
         let _ = (outcome, timeout);
+        Ok(())
     }
 }

@@ -3,6 +3,8 @@
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
+use anyhow::{Result, bail};
+use iot_cli::stdout_failure;
 use iot_core::{Message, QoS};
 
 use super::latency::Latency;
@@ -75,7 +77,7 @@ impl Observer for Measurement {
         self.losses += 1;
     }
 
-    fn done(&mut self, outcome: &Outcome, _: Duration) {
+    fn done(&mut self, outcome: &Outcome, _: Duration) -> Result<()> {
         let done = self.last_done.saturating_duration_since(self.start);
         let planned = self.asked.map(|rate| rate.due(outcome.counts.messages));
         let report = Report {
@@ -87,7 +89,13 @@ impl Observer for Measurement {
             latency: &self.latency,
             lateness: &self.lateness,
         };
-        // If nobody reads it any more, the exit code still says how it went.
-        let _ = io::stdout().write_all(report.text(self.format).as_bytes());
+        let mut stdout = io::stdout().lock();
+        let text = report.text(self.format);
+        let written = stdout.write_all(text.as_bytes());
+        match written.and_then(|()| stdout.flush()) {
+            Ok(()) => Ok(()),
+            // If nobody reads it any more, the exit code still says how it went.
+            Err(error) => stdout_failure(&error).map_or(Ok(()), |failure| bail!(failure)),
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::time::Duration;
 
+use anyhow::{Result, bail};
 use iot_cli::{Printer, notify};
 use iot_core::Message;
 
@@ -14,6 +15,8 @@ use crate::name::NAME;
 /// Prints each message when it is published, as `TOPIC PAYLOAD`.
 pub(crate) struct MessagePrinter {
     printer: Printer,
+    /// It was reported that printing has failed.
+    is_failure_reported: bool,
 }
 
 impl MessagePrinter {
@@ -23,23 +26,39 @@ impl MessagePrinter {
     /// No thread can be started.
     pub(crate) fn new() -> io::Result<Self> {
         let printer = Printer::new(io::stdout())?;
-        Ok(Self { printer })
+        Ok(Self {
+            printer,
+            is_failure_reported: false,
+        })
     }
 }
 
 impl Observer for MessagePrinter {
     fn published(&mut self, message: &Message, _: Duration) {
-        self.printer.print(|out| {
+        let is_printed = self.printer.print(|out| {
             out.extend_from_slice(message.topic.as_str().as_bytes());
             out.push(b' ');
             out.extend_from_slice(&message.payload);
             out.push(b'\n');
         });
+        if !is_printed
+            && !self.is_failure_reported
+            && let Some(failure) = self.printer.failure()
+        {
+            self.is_failure_reported = true;
+            notify(
+                NAME,
+                &format!("{failure}; printing stops, publishing goes on"),
+            );
+        }
     }
 
-    fn done(&mut self, _: &Outcome, timeout: Duration) {
+    fn done(&mut self, _: &Outcome, timeout: Duration) -> Result<()> {
         let reader_has_gone = self.printer.is_closed();
         let dropped = self.printer.finish(timeout);
+        if let Some(failure) = self.printer.failure() {
+            bail!(failure);
+        }
         if dropped > 0 && !reader_has_gone {
             let lines = messages_were(dropped);
             notify(
@@ -47,5 +66,6 @@ impl Observer for MessagePrinter {
                 &format!("{lines} not printed: the reader of stdout is too slow"),
             );
         }
+        Ok(())
     }
 }

@@ -89,7 +89,7 @@ fn a_fault_is_reported_with_line_and_key() {
     );
     refused(
         "[[group]]\nname = 'a'\ntopic = 't'\ninterval = '2d'",
-        "f.toml:4: interval: `2d`: a duration is a positive number and its unit: 500ms, 2s, 1m or 1h",
+        "f.toml:4: interval: `2w`: a duration is a positive number of seconds, or one with its unit: 500ms, 2s, 1m, 1h or 1d",
     );
     refused(
         "[[group]]\nname = 'a'\ntopic = 't'\njitter = '8s'",

@@ -31,8 +31,9 @@ pub(crate) async fn drain(
     let totals = counts.totals();
     if totals.in_flight + totals.spooled > 0 {
         messages.say(&format_args!(
-            "storing what was received, for {} s at most; Ctrl-C again ends at once",
-            STORE_TIMEOUT.as_secs()
+            "storing what was received, for {} s at most; {} ends at once",
+            STORE_TIMEOUT.as_secs(),
+            signals.key()
         ));
     }
     let (mut has_acknowledged, mut gave_up) = (false, false);

@@ -140,7 +140,7 @@ impl Subscriber {
             }
         })
         .await;
-        self.intake.output.finish(&self.intake.messages);
+        let printed = self.intake.output.finish(&self.intake.messages);
         let totals = self.intake.counts.totals();
         if self.connected || totals.found > 0 {
             let spools = self
@@ -151,9 +151,9 @@ impl Subscriber {
             messages.say(&totals.line(self.writer.is_some(), spools));
         }
         match received? {
-            End::Asked => stored,
-            End::TimedOut => stored.and(Err(TimedOut.into())),
-            End::Store(result) => result,
+            End::Asked => stored.and(printed),
+            End::TimedOut => stored.and(printed).and(Err(TimedOut.into())),
+            End::Store(result) => result.and(printed),
         }
     }
 
@@ -211,6 +211,7 @@ impl Subscriber {
                     if self.intake.output.is_closed() && self.writer.is_none() {
                         return Ok(End::Asked);
                     }
+                    self.intake.output.report_failure(&self.intake.messages);
                 }
                 result = ended => return Ok(End::Store(result)),
                 () = signals.next() => return Ok(End::Asked),

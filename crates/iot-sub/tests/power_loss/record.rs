@@ -76,7 +76,7 @@ pub(crate) fn record(folder: &Path, mongo: &Mongo, qos: u8, is_there: bool) -> R
     program.terminate();
     if !is_there {
         // Once more, so that it doesn't wait for the store.
-        program.wait_for_stderr("Ctrl-C again");
+        program.wait_for_stderr("Ctrl-C ends at once");
         program.terminate();
     }
     let status = program.wait();

@@ -279,7 +279,7 @@ fn a_wrong_model_is_reported_in_a_line() {
     );
     refused(
         "sine(20,5,1d)",
-        "`sine(20,5,1d)`: PERIOD is not `1d`: a duration is a positive number and its unit: 500ms, 2s, 1m or 1h; \
+        "`sine(20,5,1w)`: PERIOD is not `1w`: a duration is a positive number of seconds, or one with its unit: 500ms, 2s, 1m, 1h or 1d; \
          it reads sine(MEAN,AMPLITUDE,PERIOD,NOISE)",
     );
     refused(
