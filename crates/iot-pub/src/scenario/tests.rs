@@ -88,7 +88,7 @@ fn a_fault_is_reported_with_line_and_key() {
         "f.toml:4: interval: invalid type: integer `30`, expected a string",
     );
     refused(
-        "[[group]]\nname = 'a'\ntopic = 't'\ninterval = '2d'",
+        "[[group]]\nname = 'a'\ntopic = 't'\ninterval = '2w'",
         "f.toml:4: interval: `2w`: a duration is a positive number of seconds, or one with its unit: 500ms, 2s, 1m, 1h or 1d",
     );
     refused(

@@ -278,7 +278,7 @@ fn a_wrong_model_is_reported_in_a_line() {
         "`walk(5,1,10,20)`: START 5 is not between MIN 10 and MAX 20; it reads walk(START,STEP,MIN,MAX)",
     );
     refused(
-        "sine(20,5,1d)",
+        "sine(20,5,1w)",
         "`sine(20,5,1w)`: PERIOD is not `1w`: a duration is a positive number of seconds, or one with its unit: 500ms, 2s, 1m, 1h or 1d; \
          it reads sine(MEAN,AMPLITUDE,PERIOD,NOISE)",
     );
