@@ -299,6 +299,11 @@ impl Messages {
 
     pub(crate) fn rejection(&self, rejection: &Rejection) {
         let Rejection { topic, reason, .. } = rejection;
+        self.rejected(topic, reason);
+    }
+
+    /// A message is kept as rejected.
+    pub(crate) fn rejected(&self, topic: &str, reason: &str) {
         self.say(&format_args!("rejected a message on `{topic}`: {reason}"));
     }
 

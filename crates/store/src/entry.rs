@@ -60,7 +60,8 @@ impl Entry {
             + match self {
                 Self::Reading(reading) => {
                     let extra = reading.extra.as_ref().map_or(0, |extra| extra.heap_size());
-                    ARC + reading.topic.len() + reading.value.heap_size() + extra
+                    let value = reading.value.heap_size() + reading.payload.heap_size();
+                    ARC + reading.topic.len() + value + extra
                 }
                 Self::Rejection(rejection) => {
                     ARC + rejection.topic.len() + rejection.payload.len() + rejection.reason.len()

@@ -15,11 +15,13 @@ mod contract;
 mod entry;
 mod extra;
 mod failure;
+mod json;
 #[cfg(feature = "mongodb")]
 pub mod mongodb;
 mod python_repr;
 mod reading;
 mod reading_id;
+mod received_payload;
 mod rejection;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
@@ -31,8 +33,10 @@ mod value;
 pub use entry::Entry;
 pub use extra::{Extra, FieldValue, RECEIVED};
 pub use failure::Failure;
+pub use json::{JSON_DEPTH_LIMIT, JSON_NODE_LIMIT, JsonError, read_json, read_own_json};
 pub use reading::Reading;
 pub use reading_id::{IdGenerator, ReadingId};
-pub use rejection::{REJECTED_PAYLOAD_LIMIT, Rejection};
+pub use received_payload::{CutPayload, PayloadRef, REJECTED_PAYLOAD_LIMIT, ReceivedPayload};
+pub use rejection::Rejection;
 pub use store::{BoxFuture, SameId, Store, Stored};
 pub use value::Value;

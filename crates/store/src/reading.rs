@@ -6,10 +6,11 @@ use chrono::{DateTime, Utc};
 
 use crate::extra::Extra;
 use crate::reading_id::ReadingId;
+use crate::received_payload::{PayloadRef, ReceivedPayload};
 use crate::value::Value;
 
 /// What was measured, where and when.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Reading {
     /// Makes a retry harmless: a store that has this id already keeps what it has.
     pub id: ReadingId,
@@ -22,6 +23,8 @@ pub struct Reading {
     pub reg_date: DateTime<Utc>,
     /// Fields beside these four.
     pub extra: Option<Box<Extra>>,
+    /// What it was read from, for the case that a store refuses it.
+    pub payload: ReceivedPayload,
 }
 
 impl Reading {
@@ -29,5 +32,23 @@ impl Reading {
     #[must_use]
     pub fn with_id(&self, id: ReadingId) -> Self {
         Self { id, ..self.clone() }
+    }
+}
+
+impl Reading {
+    /// Returns the payload that it was read from, or what is kept of it, where that is not the value's text.
+    pub fn received(&self) -> Option<PayloadRef<'_>> {
+        self.payload.unless_text_of(&self.value)
+    }
+}
+
+impl PartialEq for Reading {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+            && self.topic == other.topic
+            && self.value == other.value
+            && self.reg_date == other.reg_date
+            && self.extra == other.extra
+            && self.received() == other.received()
     }
 }

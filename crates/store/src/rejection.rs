@@ -6,11 +6,9 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
+use crate::reading::Reading;
 use crate::reading_id::{ReadingId, hex};
-
-/// Most of a rejected payload that is kept, in bytes; its length and SHA-256 are always those of
-/// the whole.
-pub const REJECTED_PAYLOAD_LIMIT: usize = 1 << 20;
+use crate::received_payload::{PayloadRef, REJECTED_PAYLOAD_LIMIT};
 
 /// A message that is not a reading, kept so that nothing vanishes.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,6 +53,29 @@ impl Rejection {
             reason,
             reg_date,
             once: false,
+        }
+    }
+
+    /// Returns the rejection of a reading that a store refuses: of the message as it was received.
+    pub fn of_reading(id: ReadingId, reading: &Reading, reason: String) -> Self {
+        let topic = Arc::clone(&reading.topic);
+        let reg_date = reading.reg_date;
+        match reading.received() {
+            None => {
+                let text = reading.value.to_string();
+                Self::new(id, topic, text.as_bytes(), reason, reg_date)
+            }
+            Some(PayloadRef::Whole(payload)) => Self::new(id, topic, payload, reason, reg_date),
+            Some(PayloadRef::Cut(cut)) => Self {
+                id,
+                topic,
+                payload: Bytes::copy_from_slice(&cut.kept),
+                length: cut.length,
+                sha256: cut.sha256,
+                reason,
+                reg_date,
+                once: false,
+            },
         }
     }
 

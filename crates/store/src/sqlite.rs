@@ -21,4 +21,5 @@ mod tests;
 mod unique_ids;
 
 pub use failure::{Damaged, Retryable};
+pub use insertion::Refusal;
 pub use sqlite_store::SqliteStore;

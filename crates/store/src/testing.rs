@@ -5,6 +5,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use crate::entry::Entry;
 use crate::reading::Reading;
 use crate::reading_id::IdGenerator;
+use crate::received_payload::ReceivedPayload;
 use crate::rejection::Rejection;
 use crate::value::Value;
 
@@ -21,10 +22,12 @@ pub(crate) fn entry(
         Ok("") => "empty payload",
         Err(_) => "not UTF-8",
         Ok(text) => {
+            let value = value(text);
             return Entry::Reading(Reading {
                 id,
                 topic,
-                value: value(text),
+                payload: ReceivedPayload::new(payload, &value),
+                value,
                 reg_date,
                 extra: None,
             });

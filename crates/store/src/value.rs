@@ -41,18 +41,23 @@ impl Value {
 }
 
 pub(crate) fn json_heap_size(json: &Json) -> usize {
-    /// A hash and a table slot beside each key.
-    const FIELD: usize = size_of::<(String, Json)>() + 24;
+    /// A hash beside key and value.
+    const FIELD: usize = size_of::<(String, Json)>() + 8;
+    /// A table of the fields has at least four places, and as many slots that lead there.
+    const FIRST_FIELDS: usize = 4;
+    const SLOT: usize = 9;
     match json {
-        Json::Array(items) => items
-            .iter()
-            .map(|item| size_of::<Json>() + json_heap_size(item))
-            .sum(),
-        Json::Object(fields) => fields
-            .iter()
-            .map(|(key, item)| FIELD + key.len() + json_heap_size(item))
-            .sum(),
-        Json::String(text) => text.len(),
+        Json::Array(items) => {
+            let own = items.capacity() * size_of::<Json>();
+            own + items.iter().map(json_heap_size).sum::<usize>()
+        }
+        Json::Object(fields) if fields.is_empty() => 0,
+        Json::Object(fields) => {
+            let places = fields.len().next_power_of_two().max(FIRST_FIELDS);
+            let field = |(key, item): (&String, &Json)| key.capacity() + json_heap_size(item);
+            places * (FIELD + 2 * SLOT) + fields.iter().map(field).sum::<usize>()
+        }
+        Json::String(text) => text.capacity(),
         _ => 0,
     }
 }

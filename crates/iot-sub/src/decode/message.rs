@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chrono::{DateTime, SubsecRound, Utc};
-use iot_store::{Entry, IdGenerator, Reading, Rejection};
+use iot_store::{Entry, IdGenerator, Reading, ReceivedPayload, Rejection};
 
 use super::keys::Keys;
 use super::payload::PayloadMode;
@@ -41,6 +41,7 @@ pub(crate) fn read_message(
         Ok(found) => Entry::Reading(Reading {
             id: found.id.unwrap_or(id),
             topic,
+            payload: ReceivedPayload::new(payload, &found.value),
             value: found.value,
             reg_date: found.time.unwrap_or(reg_date),
             extra: None,

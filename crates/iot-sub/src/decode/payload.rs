@@ -6,11 +6,7 @@ mod tests;
 use std::fmt;
 
 use clap::ValueEnum;
-use iot_store::Value;
-use serde_json::Value as Json;
-
-/// Deepest nesting of arrays and objects that is stored.
-const DEPTH_LIMIT: usize = 100;
+use iot_store::{JSON_DEPTH_LIMIT, JSON_NODE_LIMIT, JsonError, Value, read_json};
 
 /// Which payloads are readings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -46,6 +42,8 @@ pub(crate) enum Reason {
     /// BSON can't hold it
     NulInKey,
     TooDeep,
+    /// JSON of more values and keys than memory is spent on
+    TooManyNodes,
     /// Where this pointer leads
     Missing(String),
     /// Likewise
@@ -65,7 +63,8 @@ impl fmt::Display for Reason {
             Self::NulInKey => f.write_str("object key with a NUL"),
             Self::Missing(pointer) => write!(f, "nothing at {pointer}"),
             Self::NotATime(pointer) => write!(f, "no time at {pointer}"),
-            Self::TooDeep => write!(f, "nested deeper than {DEPTH_LIMIT} levels"),
+            Self::TooDeep => write!(f, "nested deeper than {JSON_DEPTH_LIMIT} levels"),
+            Self::TooManyNodes => write!(f, "more than {JSON_NODE_LIMIT} values and keys"),
         }
     }
 }
@@ -136,39 +135,23 @@ fn json(payload: &[u8]) -> Result<Value, Reason> {
         return Err(Reason::Empty);
     }
     let text = std::str::from_utf8(payload).map_err(|_| Reason::NotUtf8)?;
-    // The parser stops at 128 levels by itself, so no payload can exhaust the stack, here or in
-    // `check`.
-    let json: Json = serde_json::from_str(text).map_err(|error| {
-        let why = error.to_string();
-        if why.starts_with("recursion limit exceeded") {
-            Reason::TooDeep
-        } else if why.starts_with("number out of range") {
-            Reason::OutOfRange
-        } else {
-            Reason::NotJson(why)
+    let json = read_json(text).map_err(|error| match error {
+        JsonError::TooDeep => Reason::TooDeep,
+        JsonError::TooManyNodes => Reason::TooManyNodes,
+        JsonError::NulInKey => Reason::NulInKey,
+        JsonError::Syntax(error) => {
+            let why = error.to_string();
+            if why.starts_with("number out of range") {
+                Reason::OutOfRange
+            } else {
+                Reason::NotJson(why)
+            }
         }
     })?;
-    if let Some(number) = json.as_f64() {
-        return Ok(Value::Number(number));
-    }
-    check(&json, 0)?;
-    Ok(Value::Json(json))
-}
-
-/// Checks what JSON allows and a store doesn't.
-fn check(json: &Json, depth: usize) -> Result<(), Reason> {
-    let depth = depth + 1;
-    match json {
-        Json::Array(_) | Json::Object(_) if depth > DEPTH_LIMIT => Err(Reason::TooDeep),
-        Json::Array(items) => items.iter().try_for_each(|item| check(item, depth)),
-        Json::Object(fields) => fields.iter().try_for_each(|(key, item)| {
-            if key.contains('\0') {
-                return Err(Reason::NulInKey);
-            }
-            check(item, depth)
-        }),
-        _ => Ok(()),
-    }
+    Ok(match json.as_f64() {
+        Some(number) => Value::Number(number),
+        None => Value::Json(json),
+    })
 }
 
 fn text(payload: &[u8], reason: Reason) -> Result<Value, Reason> {

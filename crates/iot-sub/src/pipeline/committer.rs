@@ -107,7 +107,12 @@ impl Committer {
         } = group_commit;
         match &mut self.store {
             DirectStore::SqliteFile { file, name } => match file.commit_with(entries, changes) {
-                Ok(committed) => Ok(Ok(committed)),
+                Ok(committed) => {
+                    for refusal in file.take_refused() {
+                        self.messages.rejected(&refusal.topic, &refusal.reason);
+                    }
+                    Ok(Ok(committed))
+                }
                 Err(error) => match error.downcast_ref::<Retryable>() {
                     Some(problem) => Ok(Err(problem.to_string())),
                     None => Err(error).with_context(|| format!("cannot store in `{name}`")),

@@ -2,13 +2,18 @@
 //! changed.
 //!
 //! ```text
-//! "iot1"  4 bytes: what this is, and the version of the format; "iot2" where the body has more
+//! "iot1"  4 bytes: what this is, and the version of the format; "iot2" and "iot3" where the
+//!         body has more
 //! length  4 bytes: of what follows the checksum
 //! crc     4 bytes: CRC-32 of what follows
 //! seq     8 bytes: its number in the spool, by which a salvage finds its place
 //! body    kind (1), id (12), reg_date in ms (8), length of the topic (4), topic,
 //!         with "iot2": once (1: 0 or 1), length of the fields (4), then
 //!         the fields as JSON: [[name, value], [name, ms, "date"], …]
+//!         with "iot3": which of the following there are (1),
+//!         with 1 in that what "iot2" has,
+//!         with 4 length (8) and SHA-256 (32) of the whole payload,
+//!         with 2 or 4 length of what is kept of the payload (4), that,
 //!         and then by kind:
 //!         number     the double's bits (8)
 //!         JSON       its text

@@ -15,7 +15,8 @@ use super::space::used;
 const FORMAT: Format = Format {
     // `iotq`
     application_id: 0x69_6f_74_71,
-    version: 2,
+    // 3: entries that carry the payload they were read from.
+    version: 3,
     schema: &[include_str!("spool.sql"), held::SCHEMA],
     settings: &[
         // In pages. Together with one transaction that is half of [`RESERVE`], which has to do for

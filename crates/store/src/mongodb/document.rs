@@ -134,6 +134,7 @@ mod tests {
     use super::*;
     use crate::entry::Entry;
     use crate::reading_id::IdGenerator;
+    use crate::received_payload::ReceivedPayload;
     use crate::testing;
 
     fn entry(payload: &[u8]) -> Entry {
@@ -246,6 +247,7 @@ mod tests {
                 value: Value::Text("x".repeat(length)),
                 reg_date: chrono::DateTime::UNIX_EPOCH,
                 extra: None,
+                payload: ReceivedPayload::default(),
             };
             super::reading(&reading).map(|document| document.as_bytes().len())
         };

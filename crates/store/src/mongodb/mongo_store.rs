@@ -1,7 +1,6 @@
 //! Inserts entries into the collections: readings into one, rejections into the other.
 
 use std::mem;
-use std::sync::Arc;
 
 use super::batch::Batch;
 use super::collections::Collections;
@@ -81,6 +80,9 @@ impl MongoStore {
             batch.push(document, rejection);
         }
         self.write_rejections(batch).await?;
+        for Rejection { topic, reason, .. } in &bad {
+            (self.report)(&format!("rejected a message on `{topic}`: {reason}"));
+        }
         Ok(stored)
     }
 
@@ -110,7 +112,7 @@ impl MongoStore {
         let mut inserted = Inserted {
             stored: Stored::default(),
             bad: bad
-                .map(|(reading, reason)| reject(reading, reason))
+                .map(|(reading, reason)| Rejection::of_reading(reading.id, reading, reason))
                 .collect(),
         };
         match self.options.same_id {
@@ -128,7 +130,7 @@ impl MongoStore {
                     let reason = format!("another document has its _id {}", reading.id);
                     // Two in conflict with the same one are two.
                     let id = same_id::another(reading, SameId::Conflict);
-                    reject(&reading.with_id(id), reason)
+                    Rejection::of_reading(id, reading, reason)
                 });
                 inserted.bad.extend(others);
             }
@@ -237,16 +239,4 @@ struct Inserted {
     stored: Stored,
     /// What can't be stored.
     bad: Vec<Rejection>,
-}
-
-/// Returns the rejection of a reading that the store can't hold: its payload is the value as it
-/// would be printed.
-fn reject(reading: &Reading, reason: String) -> Rejection {
-    Rejection::new(
-        reading.id,
-        Arc::clone(&reading.topic),
-        reading.value.to_string().as_bytes(),
-        reason,
-        reading.reg_date,
-    )
 }

@@ -103,8 +103,10 @@ pub(super) fn another(reading: &Reading, same_id: SameId) -> ReadingId {
     hash.update(reading.topic.as_bytes());
     hash.update([0]);
     hash.update(reading.value.to_string());
-    if same_id == SameId::Accident {
-        hash.update(reading.reg_date.timestamp_millis().to_be_bytes());
+    match (same_id, reading.received()) {
+        (SameId::Accident, _) => hash.update(reading.reg_date.timestamp_millis().to_be_bytes()),
+        (SameId::Conflict, Some(received)) => hash.update(received.kept()),
+        (SameId::Conflict, None) => {}
     }
     let hash: [u8; 32] = hash.finalize().into();
     let mut id = reading.id.bytes();

@@ -37,6 +37,25 @@ pub(super) struct Insertion<'a> {
     /// Topics first seen here: their ids count only once they are committed.
     new_topics: Topics,
     stored: Stored,
+    /// Readings that were refused.
+    refused: Vec<Refusal>,
+}
+
+/// What an insertion did, to be applied once it is committed.
+#[derive(Debug, Default)]
+pub(super) struct Inserted {
+    pub(super) stored: Stored,
+    pub(super) new_topics: Topics,
+    pub(super) refused: Vec<Refusal>,
+}
+
+/// A reading that the store has refused, and kept as a rejection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Its topic.
+    pub topic: Arc<str>,
+    /// Why, in one line.
+    pub reason: String,
 }
 
 impl<'a> Insertion<'a> {
@@ -67,6 +86,7 @@ impl<'a> Insertion<'a> {
             topics,
             new_topics: Topics::new(),
             stored: Stored::default(),
+            refused: Vec::new(),
         })
     }
 
@@ -85,8 +105,12 @@ impl<'a> Insertion<'a> {
     }
 
     /// Returns what was inserted, and the topics that are new.
-    pub(super) fn finish(self) -> (Stored, Topics) {
-        (self.stored, self.new_topics)
+    pub(super) fn finish(self) -> Inserted {
+        Inserted {
+            stored: self.stored,
+            new_topics: self.new_topics,
+            refused: self.refused,
+        }
     }
 
     fn reading(&mut self, reading: &Reading) -> rusqlite::Result<()> {
@@ -109,7 +133,15 @@ impl<'a> Insertion<'a> {
         if inserted > 0 {
             self.stored.stored += 1;
         } else if self.columns.keyed && unique_ids::is_other(self.transaction, topic_id, reading)? {
-            self.rejection(&unique_ids::conflict(reading))?;
+            let conflict = unique_ids::conflict(reading);
+            let rejected = self.stored.rejected;
+            self.rejection(&conflict)?;
+            if self.stored.rejected > rejected {
+                self.refused.push(Refusal {
+                    topic: conflict.topic,
+                    reason: conflict.reason,
+                });
+            }
         } else {
             self.stored.duplicates += 1;
         }

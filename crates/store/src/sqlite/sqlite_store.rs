@@ -10,7 +10,7 @@ use super::disk::{self, FileId};
 use super::failure::explain;
 use super::file::{self, Format};
 use super::held::{self, Held, HeldId, SessionChange, SessionKey};
-use super::insertion::{Columns, Insertion, Topics};
+use super::insertion::{Columns, Inserted, Insertion, Refusal, Topics};
 use super::{field_columns, unique_ids};
 use crate::entry::Entry;
 use crate::store::Stored;
@@ -43,6 +43,8 @@ pub struct SqliteStore {
     /// Topics that are committed.
     topics: Topics,
     columns: Columns,
+    /// Readings that were refused since somebody asked.
+    refused: Vec<Refusal>,
     /// Which file that was when it was opened.
     file_id: Option<FileId>,
 }
@@ -78,6 +80,7 @@ impl SqliteStore {
                 has_fields,
                 keyed: false,
             },
+            refused: Vec::new(),
             file_id: disk::file_id(path),
         })
     }
@@ -162,11 +165,21 @@ impl SqliteStore {
         for entry in entries {
             insertion.insert(entry)?;
         }
-        let (stored, new_topics) = insertion.finish();
+        let Inserted {
+            stored,
+            new_topics,
+            refused,
+        } = insertion.finish();
         held::apply(&transaction, changes)?;
         transaction.commit()?;
         self.topics.extend(new_topics);
+        self.refused.extend(refused);
         Ok(stored)
+    }
+
+    /// Takes the readings that were refused since the last call. Each is committed as a rejection.
+    pub fn take_refused(&mut self) -> Vec<Refusal> {
+        std::mem::take(&mut self.refused)
     }
 
     #[cfg(test)]

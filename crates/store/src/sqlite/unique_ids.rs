@@ -31,20 +31,17 @@ pub(super) fn is_other(
 /// Returns what becomes of a reading whose id another one has: with the same id on each attempt,
 /// and for each message with this content.
 pub(super) fn conflict(reading: &Reading) -> Rejection {
-    let value = reading.value.to_string();
     let mut hash = Sha256::new();
     hash.update(reading.id.bytes());
     hash.update(&*reading.topic);
     hash.update([0]);
-    hash.update(&value);
+    hash.update(reading.value.to_string());
+    if let Some(received) = reading.received() {
+        hash.update(received.kept());
+    }
     let hash: [u8; 32] = hash.finalize().into();
     let mut id = reading.id.bytes();
     id[4..].copy_from_slice(&hash[..8]);
-    Rejection::new(
-        ReadingId::from(id),
-        reading.topic.clone(),
-        value.as_bytes(),
-        format!("another reading has its id {}", reading.id),
-        reading.reg_date,
-    )
+    let reason = format!("another reading has its id {}", reading.id);
+    Rejection::of_reading(ReadingId::from(id), reading, reason)
 }

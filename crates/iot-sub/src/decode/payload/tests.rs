@@ -161,3 +161,17 @@ fn nesting_ends_at_100_levels_and_never_exhausts_the_stack() {
         "! nested deeper than 100 levels",
     );
 }
+
+#[test]
+fn json_of_many_values_is_rejected_before_it_takes_the_memory() {
+    let many = |values: usize| format!("[{}0]", "0,".repeat(values - 2));
+    assert!(Auto.value(many(100_000).as_bytes()).is_ok());
+    case(Auto, many(100_001), "! more than 100000 values and keys");
+    let text = format!("[{}[]]", "[],".repeat(5_000_000));
+    case(JsonOnly, text, "! more than 100000 values and keys");
+    case(
+        Auto,
+        r#"{"$serde_json::private::RawValue":"5"}"#,
+        r#"j {"$serde_json::private::RawValue":"5"}"#,
+    );
+}

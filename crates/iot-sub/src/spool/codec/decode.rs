@@ -5,10 +5,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chrono::DateTime;
-use iot_store::{Entry, Extra, FieldValue, Reading, ReadingId, Rejection, Value};
+use iot_store::{
+    CutPayload, Entry, Extra, FieldValue, Reading, ReadingId, ReceivedPayload, Rejection, Value,
+    read_own_json,
+};
 use serde_json::Value as Json;
 
-use super::format::{DATE, HEADER, JSON, MAGIC, MAGIC_2, NUMBER, REJECTION, TEXT};
+use super::format::{
+    DATE, HAS_CUT_PAYLOAD, HAS_EXTRA, HAS_PAYLOAD, HEADER, JSON, MAGIC, MAGIC_2, MAGIC_3, NUMBER,
+    REJECTION, TEXT,
+};
 use crate::spool::seq::Seq;
 
 /// An entry and its number.
@@ -41,11 +47,10 @@ pub(in crate::spool) fn decode(bytes: &[u8]) -> Result<Numbered, NotAnEntry> {
 /// They begin with no entry that is whole and unchanged.
 pub(in crate::spool) fn decode_first(bytes: &[u8]) -> Result<(Numbered, usize), NotAnEntry> {
     let mut rest = Rest(bytes);
-    let has_more = match rest.array()? {
-        MAGIC => false,
-        MAGIC_2 => true,
-        _ => return Err(NotAnEntry),
-    };
+    let magic = rest.array()?;
+    if ![MAGIC, MAGIC_2, MAGIC_3].contains(&magic) {
+        return Err(NotAnEntry);
+    }
     let length = rest.u32()? as usize;
     let crc = rest.u32()?;
     let body = rest.bytes(length)?;
@@ -54,21 +59,26 @@ pub(in crate::spool) fn decode_first(bytes: &[u8]) -> Result<(Numbered, usize), 
     }
     let mut rest = Rest(body);
     let seq = Seq::from_le_bytes(rest.array()?);
-    Ok(((seq, self::body(rest, has_more)?), HEADER + length))
+    Ok(((seq, self::body(rest, magic)?), HEADER + length))
 }
 
-fn body(mut rest: Rest<'_>, has_more: bool) -> Result<Entry, NotAnEntry> {
+fn body(mut rest: Rest<'_>, magic: [u8; 4]) -> Result<Entry, NotAnEntry> {
     let [kind] = rest.array()?;
     let id = ReadingId::from(rest.array::<12>()?);
     let millis = i64::from_le_bytes(rest.array()?);
     let reg_date = DateTime::from_timestamp_millis(millis).ok_or(NotAnEntry)?;
     let length = rest.u32()? as usize;
     let topic = Arc::from(text(rest.bytes(length)?)?);
-    let extra = if has_more {
-        Some(self::extra(&mut rest)?)
-    } else {
-        None
+    let flags = match magic {
+        MAGIC_3 => rest.array::<1>()?[0],
+        MAGIC_2 => HAS_EXTRA,
+        _ => 0,
     };
+    let extra = match flags & HAS_EXTRA {
+        0 => None,
+        _ => Some(self::extra(&mut rest)?),
+    };
+    let payload = payload(flags, &mut rest)?;
     let value = match kind {
         NUMBER => {
             let number = f64::from_bits(u64::from_le_bytes(rest.array()?));
@@ -77,7 +87,7 @@ fn body(mut rest: Rest<'_>, has_more: bool) -> Result<Entry, NotAnEntry> {
             }
             Value::Number(number)
         }
-        JSON => Value::Json(serde_json::from_slice(rest.0).map_err(|_| NotAnEntry)?),
+        JSON => Value::Json(json(rest.0)?),
         TEXT => Value::Text(text(rest.0)?.to_owned()),
         REJECTION => {
             let length = u64::from_le_bytes(rest.array()?);
@@ -103,15 +113,40 @@ fn body(mut rest: Rest<'_>, has_more: bool) -> Result<Entry, NotAnEntry> {
         value,
         reg_date,
         extra: extra.map(Box::new),
+        payload,
     }))
+}
+
+fn payload(flags: u8, rest: &mut Rest<'_>) -> Result<ReceivedPayload, NotAnEntry> {
+    if flags & (HAS_PAYLOAD | HAS_CUT_PAYLOAD) == 0 {
+        return Ok(ReceivedPayload::default());
+    }
+    let whole = match flags & HAS_CUT_PAYLOAD {
+        0 => None,
+        _ => Some((u64::from_le_bytes(rest.array()?), rest.array()?)),
+    };
+    let length = rest.u32()? as usize;
+    let kept = rest.bytes(length)?;
+    Ok(match whole {
+        None => ReceivedPayload::whole(kept),
+        Some((length, sha256)) => ReceivedPayload::cut(CutPayload {
+            kept: kept.into(),
+            length,
+            sha256,
+        }),
+    })
 }
 
 fn extra(rest: &mut Rest<'_>) -> Result<Extra, NotAnEntry> {
     let [once] = rest.array()?;
     let length = rest.u32()? as usize;
-    let fields: Vec<Vec<Json>> =
-        serde_json::from_slice(rest.bytes(length)?).map_err(|_| NotAnEntry)?;
-    let fields = fields.into_iter().map(|mut field| {
+    let Json::Array(fields) = json(rest.bytes(length)?)? else {
+        return Err(NotAnEntry);
+    };
+    let fields = fields.into_iter().map(|field| {
+        let Json::Array(mut field) = field else {
+            return Err(NotAnEntry);
+        };
         let date = field.get(2).is_some_and(|mark| mark == DATE);
         let [Json::String(name), value, ..] = field.as_mut_slice() else {
             return Err(NotAnEntry);
@@ -128,6 +163,10 @@ fn extra(rest: &mut Rest<'_>) -> Result<Extra, NotAnEntry> {
         once: once != 0,
         fields: fields.collect::<Result<_, _>>()?,
     })
+}
+
+fn json(bytes: &[u8]) -> Result<Json, NotAnEntry> {
+    read_own_json(text(bytes)?).map_err(|_| NotAnEntry)
 }
 
 fn text(bytes: &[u8]) -> Result<&str, NotAnEntry> {

@@ -1,9 +1,12 @@
 //! From an entry to bytes.
 
-use iot_store::{Entry, Extra, FieldValue, Reading, ReadingId, Rejection, Value};
+use iot_store::{Entry, Extra, FieldValue, PayloadRef, Reading, ReadingId, Rejection, Value};
 use serde_json::{Value as Json, json};
 
-use super::format::{DATE, HEADER, JSON, MAGIC, MAGIC_2, NUMBER, REJECTION, TEXT};
+use super::format::{
+    DATE, HAS_CUT_PAYLOAD, HAS_EXTRA, HAS_PAYLOAD, HEADER, JSON, MAGIC, MAGIC_2, MAGIC_3, NUMBER,
+    REJECTION, TEXT,
+};
 use crate::spool::seq::Seq;
 
 /// Writes `entry`, which has the number `seq`, to the end of `out`.
@@ -20,7 +23,12 @@ pub(in crate::spool) fn encode(seq: Seq, entry: &Entry, out: &mut Vec<u8>) {
         Entry::Reading(reading) => reading.extra.as_deref(),
         Entry::Rejection(rejection) => rejection.once.then_some(&only_once),
     };
-    out.extend(if extra.is_some() { MAGIC_2 } else { MAGIC });
+    let received = entry.as_reading().and_then(Reading::received);
+    out.extend(match (extra, received) {
+        (_, Some(_)) => MAGIC_3,
+        (Some(_), None) => MAGIC_2,
+        (None, None) => MAGIC,
+    });
     out.extend([0; HEADER - MAGIC.len()]);
     out.extend(seq.to_le_bytes());
     match entry {
@@ -30,6 +38,7 @@ pub(in crate::spool) fn encode(seq: Seq, entry: &Entry, out: &mut Vec<u8>) {
             value,
             reg_date,
             extra: _,
+            payload: _,
         }) => {
             let kind = match value {
                 Value::Number(_) => NUMBER,
@@ -37,7 +46,11 @@ pub(in crate::spool) fn encode(seq: Seq, entry: &Entry, out: &mut Vec<u8>) {
                 Value::Text(_) => TEXT,
             };
             common(kind, *id, topic, reg_date.timestamp_millis(), out);
+            if let Some(received) = received {
+                out.push(flags(extra, received));
+            }
             more(extra, out);
+            payload(received, out);
             match value {
                 Value::Number(number) => out.extend(number.to_bits().to_le_bytes()),
                 Value::Json(json) => {
@@ -91,6 +104,27 @@ fn more(extra: Option<&Extra>, out: &mut Vec<u8>) {
     out.push(u8::from(*once));
     out.extend(len(fields.as_bytes()).to_le_bytes());
     out.extend(fields.as_bytes());
+}
+
+fn flags(extra: Option<&Extra>, received: PayloadRef<'_>) -> u8 {
+    let extra = if extra.is_some() { HAS_EXTRA } else { 0 };
+    extra
+        | match received {
+            PayloadRef::Whole(_) => HAS_PAYLOAD,
+            PayloadRef::Cut(_) => HAS_CUT_PAYLOAD,
+        }
+}
+
+fn payload(received: Option<PayloadRef<'_>>, out: &mut Vec<u8>) {
+    let Some(received) = received else {
+        return;
+    };
+    if let PayloadRef::Cut(cut) = received {
+        out.extend(cut.length.to_le_bytes());
+        out.extend(cut.sha256);
+    }
+    out.extend(len(received.kept()).to_le_bytes());
+    out.extend(received.kept());
 }
 
 pub(super) fn len(bytes: &[u8]) -> u32 {

@@ -2,7 +2,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chrono::DateTime;
-use iot_store::{Entry, Extra, FieldValue, IdGenerator, Reading, ReadingId, Rejection, Value};
+use iot_store::{
+    CutPayload, Entry, Extra, FieldValue, IdGenerator, PayloadRef, Reading, ReadingId,
+    ReceivedPayload, Rejection, Value,
+};
 use proptest::prelude::*;
 use serde_json::Value as Json;
 
@@ -65,6 +68,21 @@ fn extra() -> impl Strategy<Value = Option<Box<Extra>>> {
     prop::option::of(extra)
 }
 
+fn payload() -> impl Strategy<Value = ReceivedPayload> {
+    let bytes = || prop::collection::vec(any::<u8>(), 0..200);
+    prop_oneof![
+        Just(ReceivedPayload::default()),
+        bytes().prop_map(|bytes| ReceivedPayload::whole(&bytes)),
+        (bytes(), any::<u64>(), any::<[u8; 32]>()).prop_map(|(kept, length, sha256)| {
+            ReceivedPayload::cut(CutPayload {
+                kept: kept.into(),
+                length,
+                sha256,
+            })
+        }),
+    ]
+}
+
 fn entries() -> impl Strategy<Value = Entry> {
     let head = (any::<[u8; 12]>(), any::<String>(), any::<i32>());
     let head = head.prop_map(|(id, topic, seconds)| {
@@ -73,15 +91,18 @@ fn entries() -> impl Strategy<Value = Entry> {
     });
     let bytes = prop::collection::vec(any::<u8>(), 0..200);
     prop_oneof![
-        (head.clone(), value(), extra()).prop_map(|((id, topic, reg_date), value, extra)| {
-            Entry::Reading(Reading {
-                id,
-                topic,
-                value,
-                reg_date,
-                extra,
-            })
-        }),
+        (head.clone(), value(), extra(), payload()).prop_map(
+            |((id, topic, reg_date), value, extra, payload)| {
+                Entry::Reading(Reading {
+                    id,
+                    topic,
+                    value,
+                    reg_date,
+                    extra,
+                    payload,
+                })
+            }
+        ),
         (head, bytes, any::<String>(), any::<bool>()).prop_map(
             |((id, topic, reg_date), payload, reason, once)| {
                 Entry::Rejection(Rejection {
@@ -139,6 +160,17 @@ proptest! {
 fn a_number_takes_few_bytes() {
     let entry = entry(PayloadMode::Auto, "iot/home2/temp", b"25.5");
     assert_eq!(encoded(&entry).len(), 67);
+}
+
+#[test]
+fn the_payload_is_written_where_the_value_does_not_tell_it() {
+    for payload in ["25", " 25.50 ", "{\"temperature\": 25.5, \"unit\": \"C\"}"] {
+        let entry = entry(PayloadMode::Auto, "iot", payload.as_bytes());
+        let ((_, read), _) = decode_first(&encoded(&entry)).unwrap();
+        let read = read.as_reading().unwrap();
+        let received = Some(PayloadRef::Whole(payload.as_bytes()));
+        assert_eq!(read.received(), received);
+    }
 }
 
 #[test]

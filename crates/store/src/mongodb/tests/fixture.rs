@@ -14,6 +14,7 @@ use crate::entry::Entry;
 use crate::failure::Failure;
 use crate::mongodb::{MongoStore, Options, Report};
 use crate::reading::Reading;
+use crate::received_payload::ReceivedPayload;
 use crate::store::{Store, Stored};
 use crate::value::Value;
 
@@ -122,6 +123,7 @@ pub(crate) fn text(source: &mut Source, length: usize) -> Entry {
         unreachable!("it is text");
     };
     reading.value = Value::Text("x".repeat(length));
+    reading.payload = ReceivedPayload::default();
     Entry::Reading(reading)
 }
 

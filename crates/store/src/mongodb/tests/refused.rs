@@ -28,14 +28,14 @@ fn what_a_validator_refuses_is_kept_as_rejected_once() {
         rejected[0].get_object_id("_id").unwrap().bytes(),
         entries[1].id().bytes()
     );
-    assert_eq!(rejected[0].get_binary_generic("payload").unwrap(), b"123.0");
+    assert_eq!(rejected[0].get_binary_generic("payload").unwrap(), b"123");
     assert_eq!(
         rejected[0].get_str("reason").unwrap(),
         "Document failed validation"
     );
     assert_eq!(
         rejected[1].get_binary_generic("payload").unwrap(),
-        b"{\"t\":200}"
+        b"{\"t\": 200}"
     );
 }
 

@@ -67,6 +67,15 @@ fn a_query_for_a_topic_and_times_follows_the_key_and_sorts_nothing() {
 }
 
 #[test]
+fn zero_keeps_its_sign() {
+    let mut fixture = Fixture::new();
+    let mut store = fixture.open();
+    let entries = [fixture.entry(1, "a", b"-0"), fixture.entry(2, "a", b"0")];
+    store.commit(&entries).unwrap();
+    assert_eq!(fixture.rows("select value from sensors"), ["-0.0", "0.0"]);
+}
+
+#[test]
 fn rejections_are_kept_with_their_payload() {
     let mut fixture = Fixture::new();
     let mut store = fixture.open();
