@@ -103,6 +103,9 @@ fn needs_value(
 
 fn unknown(option: &str, suggestion: &str) -> String {
     let option = escaped(option);
+    if let Some(scheme) = broker_scheme(&option) {
+        return format!("a broker's URL needs `-L`, as in `-L {scheme}://HOST`");
+    }
     if !option.starts_with('-') {
         return format!("unexpected word `{option}` (--help lists the options)");
     }
@@ -110,6 +113,15 @@ fn unknown(option: &str, suggestion: &str) -> String {
         return format!("unknown option `{option}` (--help lists the options)");
     }
     format!("unknown option `{option}` (did you mean `{suggestion}`?)")
+}
+
+/// Returns the scheme of a word that is a broker's URL. The rest of it is not shown: a password may
+/// be in it.
+fn broker_scheme(word: &str) -> Option<&'static str> {
+    let (scheme, _) = word.split_once("://")?;
+    let schemes = ["mqtt", "mqtts", "ws", "wss"];
+    let mut schemes = schemes.into_iter();
+    schemes.find(|known| known.eq_ignore_ascii_case(scheme))
 }
 
 /// Names both options, in the order in which they are set.
@@ -254,6 +266,10 @@ mod tests {
         case(
             &["word"],
             "unexpected word `word` (--help lists the options)",
+        );
+        case(
+            &["MQTTS://ada:s3cret@host"],
+            "a broker's URL needs `-L`, as in `-L mqtts://HOST`",
         );
         case(
             &["--number", "a"],

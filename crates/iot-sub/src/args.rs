@@ -17,6 +17,7 @@ use iot_cli::{ConnectArgs, Origins, PacketKind, UsageError, Verbosity};
 use iot_core::{ClientConfig, Protocol};
 
 use crate::decode::PayloadMode;
+use crate::watch::health::HealthUrl;
 use embedded::EmbeddedArgs;
 use fields::FieldsArgs;
 use filter::FilterArgs;
@@ -115,6 +116,11 @@ impl Args {
     /// Returns how much is written to stderr.
     pub(crate) fn verbosity(&self) -> Verbosity {
         self.connect.verbosity()
+    }
+
+    /// Returns the page to ask instead of a run.
+    pub(crate) fn health(&self) -> Option<&HealthUrl> {
+        self.watch.health()
     }
 
     /// Sets what some options need in others, and checks what clap cannot check, because it depends

@@ -42,7 +42,7 @@ use pipeline::Subscriber;
 use pipeline::destination::{self, Opened};
 use session::forget::forget;
 use session::saved_session::SavedSession;
-use watch::Watching;
+use watch::{Watching, health};
 
 fn main() -> ExitCode {
     match run(Args::read()) {
@@ -57,6 +57,9 @@ fn main() -> ExitCode {
 
 fn run(args: Args) -> Result<()> {
     args.verbosity().install();
+    if let Some(url) = args.health() {
+        return health::check(url);
+    }
     let plan = args.plan()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

@@ -4,6 +4,7 @@
 //! Everything here only reads what the parts of the program have written down ([`Counts`], [`Gauges`]).
 
 pub(crate) mod gauges;
+pub(crate) mod health;
 mod histogram;
 mod http;
 mod notify;

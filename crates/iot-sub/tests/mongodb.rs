@@ -150,7 +150,8 @@ fn without_a_spool_a_mongodb_that_comes_later_is_waited_for_before_the_broker_is
     assert_eq!(
         line,
         format!(
-            "iot-sub: waiting for store `mongodb://127.0.0.1:{}/iot_service.sensors`: connection refused",
+            "iot-sub: waiting for store `mongodb://127.0.0.1:{}/iot_service.sensors`: connection refused (is MongoDB running \
+             there? --store sqlite:iot.db needs no server; --store none only prints)",
             mongo.port()
         )
     );

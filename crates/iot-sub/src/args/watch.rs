@@ -7,6 +7,7 @@ use clap::Args;
 use iot_cli::parse_duration;
 
 use crate::watch::WatchPlan;
+use crate::watch::health::HealthUrl;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Watching")]
@@ -21,9 +22,20 @@ pub(super) struct WatchArgs {
     #[arg(long, env = "IOT_METRICS", hide_env_values = true)]
     #[arg(value_name = "ADDRESS:PORT")]
     metrics: Option<SocketAddr>,
+
+    /// Ask the iot-sub with --metrics at URL, such as http://127.0.0.1:9464, for /readyz (or /livez
+    /// with that path), and exit: 0 if it answers 200, else 1
+    #[arg(long, value_name = "URL")]
+    #[arg(hide_short_help = true)]
+    health: Option<HealthUrl>,
 }
 
 impl WatchArgs {
+    /// Returns the page to ask instead of a run.
+    pub(super) fn health(&self) -> Option<&HealthUrl> {
+        self.health.as_ref()
+    }
+
     /// Returns what is to be shown.
     pub(super) fn plan(&self) -> WatchPlan {
         WatchPlan {

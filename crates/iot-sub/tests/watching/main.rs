@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod health;
+mod health_option;
 mod numbers;
 mod page;
 mod server;

@@ -163,9 +163,13 @@ fn is_tls(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::InvalidData && error.get_ref().is_some()
 }
 
+/// Why a server that does not run is away, and what helps.
+pub(super) const REFUSED: &str = "connection refused (is MongoDB running there? \
+    --store sqlite:iot.db needs no server; --store none only prints)";
+
 fn io_reason(error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
+        io::ErrorKind::ConnectionRefused => REFUSED.to_owned(),
         io::ErrorKind::TimedOut => "no answer in time".to_owned(),
         io::ErrorKind::UnexpectedEof
         | io::ErrorKind::ConnectionReset

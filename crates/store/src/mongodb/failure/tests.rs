@@ -54,7 +54,7 @@ fn a_failed_connection_in_few_words() {
     }
     case(
         io::ErrorKind::ConnectionRefused.into(),
-        "connection refused",
+        "connection refused (is MongoDB running there? --store sqlite:iot.db needs no server; --store none only prints)",
     );
     case(io::ErrorKind::TimedOut.into(), "no answer in time");
     case(

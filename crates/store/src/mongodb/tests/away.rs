@@ -13,6 +13,7 @@ use testkit::Mongo;
 use super::fixture::{Fixture, insert_in_the_end, runtime, stored};
 use crate::contract::Source;
 use crate::failure::Failure;
+use crate::mongodb::failure::REFUSED;
 use crate::mongodb::writer::BATCH_DOCUMENTS;
 use crate::mongodb::{MongoStore, Options, check_collection};
 use crate::store::Store;
@@ -48,7 +49,7 @@ fn a_frozen_server_is_noticed_within_seconds_and_nothing_is_stored_twice() {
 fn a_server_that_is_away_comes_back_with_what_it_had_acknowledged() {
     let mut mongo = Mongo::reserve();
     let fixture = Fixture::new(&mongo);
-    let refused = Failure::Unknown("connection refused".into());
+    let refused = Failure::Unknown(REFUSED.into());
     assert_eq!(fixture.ping().unwrap_err(), refused);
     mongo.start_again();
     let entries = Source::new().numbers(2_000);
@@ -206,6 +207,6 @@ fn that_a_server_is_away_is_known_before_a_call_gives_up() {
             failure = away => failure,
             result = &mut ping => panic!("it has given up: {result:?}"),
         };
-        assert_eq!(failure, Failure::Unknown("connection refused".into()));
+        assert_eq!(failure, Failure::Unknown(REFUSED.into()));
     });
 }
