@@ -1,5 +1,4 @@
-//! What tells a sender that its message is on disk: the broker that we are connected to, or a client of the embedded
-//! broker.
+//! Acknowledges messages that are on disk: to the broker, or to a client of the embedded broker.
 
 #[cfg(feature = "embedded")]
 mod in_order;
@@ -9,17 +8,17 @@ use iot_core::{AckToken, Handle, PacketId, ReleaseToken};
 #[cfg(feature = "embedded")]
 pub(crate) use in_order::{ClientAcks, PUBACK, PUBREC, PublishToken, ReleasedPublish};
 
-/// Names one PUBLISH with QoS 1 or 2 that waits for its PUBACK or PUBREC.
+/// Identifies a PUBLISH with QoS 1 or 2 that waits for its PUBACK or PUBREC.
 #[derive(Debug)]
 pub(crate) enum Ack {
-    /// The broker has sent it to us.
+    /// The broker has sent it.
     Broker(AckToken),
     /// A client of the embedded broker has sent it.
     #[cfg(feature = "embedded")]
     Client(PublishToken),
 }
 
-/// Names one PUBREL that waits for its PUBCOMP.
+/// Identifies a PUBREL that waits for its PUBCOMP.
 #[derive(Debug)]
 pub(crate) enum Release {
     Broker(ReleaseToken),
@@ -52,19 +51,20 @@ impl Release {
 /// Sends acknowledgements.
 #[derive(Debug, Clone)]
 pub(crate) struct Acknowledger {
-    /// Our connection to a broker; none with the embedded one, whose clients' tokens know where they belong.
+    /// The connection to the broker. `None` with the embedded broker: the tokens of its clients hold
+    /// their connection.
     broker: Option<Handle>,
 }
 
 impl Acknowledger {
-    /// Returns what acknowledges to the broker of this connection.
+    /// Returns an acknowledger for the broker of this connection.
     pub(crate) fn broker(handle: Handle) -> Self {
         Self {
             broker: Some(handle),
         }
     }
 
-    /// Returns what acknowledges to clients of the embedded broker.
+    /// Returns an acknowledger for clients of the embedded broker.
     #[cfg(feature = "embedded")]
     pub(crate) fn clients() -> Self {
         Self { broker: None }
@@ -86,7 +86,7 @@ impl Acknowledger {
         }));
     }
 
-    /// Answers a PUBREL.
+    /// Sends the PUBCOMP of a PUBREL.
     pub(crate) fn release(&self, release: Release) {
         match release {
             Release::Broker(token) => {

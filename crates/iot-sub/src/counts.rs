@@ -107,7 +107,7 @@ impl Counts {
     }
 
     /// A message has come again, and is nothing new.
-    pub(crate) fn received_again(&self) {
+    pub(crate) fn received_duplicate(&self) {
         self.change(|totals| {
             totals.received += 1;
             totals.duplicates += 1;
@@ -115,7 +115,7 @@ impl Counts {
     }
 
     /// What was in flight is in the store itself.
-    pub(crate) fn settled(&self, stored: Stored) {
+    pub(crate) fn completed(&self, stored: Stored) {
         let Stored {
             stored,
             rejected,
@@ -174,8 +174,8 @@ mod tests {
         let counts = Counts::default();
         counts.found(3);
         counts.received(10);
-        counts.received_again();
-        counts.settled(Stored {
+        counts.received_duplicate();
+        counts.completed(Stored {
             stored: 1,
             rejected: 1,
             duplicates: 1,

@@ -1,7 +1,7 @@
-//! `--embedded`: a broker and the store inside the process, nothing else.
+//! `--embedded`: runs a broker and the store in this process; no other server is needed.
 //!
-//! Clients connect to a **gateway**, which forwards their packets to the inner broker, takes every PUBLISH for the store,
-//! and holds its acknowledgement back until the reading is on disk.
+//! Clients connect to a **gateway**. It forwards their packets to the inner broker, copies every
+//! PUBLISH to the store, and sends the acknowledgement when the reading is on disk.
 
 mod admission;
 mod broker;
@@ -11,10 +11,12 @@ mod dropped;
 mod fault;
 mod gateway;
 mod open_files;
+mod phase;
 mod private_files;
 mod sessions;
 mod side;
 mod upstream;
+mod wanted;
 mod will;
 
 use std::io::{self, ErrorKind};
@@ -37,6 +39,7 @@ use self::connection::Connection;
 use self::dropped::Dropped;
 use self::gateway::{Arrival, Gateway, Parts};
 use self::sessions::{BROKER, Sessions, session_key};
+use self::wanted::Wanted;
 use crate::acknowledge::Acknowledger;
 use crate::args::{Plan, StoreUrl};
 use crate::counts::Counts;
@@ -47,12 +50,12 @@ use crate::pipeline::queue::OnCommit;
 use crate::pipeline::store_writer::StoreWriter;
 use crate::pipeline::{Intake, drain};
 
-/// How long clients may take to be told what is on disk.
+/// Timeout for the acknowledgements of what is on disk, and for closing the connections.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(4);
-/// How long to wait where no connection can be accepted.
+/// Delay after a failed accept.
 const ACCEPT_DELAY: Duration = Duration::from_millis(100);
 
-/// A broker, its gateway, and the way to the store.
+/// A broker, its gateway, and the writer to the store.
 struct Embedded {
     listener: TcpListener,
     broker: Broker,
@@ -67,19 +70,19 @@ struct Embedded {
 
 /// Why receiving ended.
 enum End {
-    /// By a signal, because nobody reads what is printed, or because there is all that was wanted.
-    Asked,
-    /// The time is over.
+    /// A signal came, stdout was closed, or `-C` and the like were reached.
+    Requested,
+    /// The time of `-W` is over.
     TimedOut,
-    /// What stores can't go on.
+    /// The thread that stores has ended.
     Store(Result<()>),
 }
 
-/// Runs the broker on `listen` until the end, and stores what its clients publish.
+/// Runs the broker on `listen`, and stores what its clients publish, until the run ends.
 ///
 /// # Errors
-/// The address can't be listened on, the broker's files can't be used, a store that breaks, and readings that could not be
-/// stored in time; [`TimedOut`].
+/// The address or the broker's files cannot be used, the store fails, or readings were not stored
+/// in time; [`TimedOut`].
 pub(crate) async fn run(
     plan: Plan,
     listen: SocketAddr,
@@ -92,14 +95,14 @@ pub(crate) async fn run(
     let mut embedded = Embedded::start(plan, listen, destination, counts, messages).await?;
     let received = embedded.receive(&mut signals, deadline).await;
     embedded.counts.gauges.stopping();
-    embedded.gateway.stop_reading();
+    embedded.gateway.phases.stop_reading();
     let stored = match (&received, &mut embedded.writer) {
         (End::Store(_), _) | (_, None) => Ok(()),
         (_, Some(writer)) => drain(writer, &embedded.counts, messages, &mut signals, || {}).await,
     };
     let printed = embedded.finish().await?;
     match received {
-        End::Asked => stored.and(printed),
+        End::Requested => stored.and(printed),
         End::TimedOut => stored.and(printed).and(Err(TimedOut.into())),
         End::Store(result) => result.and(printed),
     }
@@ -124,7 +127,7 @@ impl Embedded {
         let broker = Broker::start(&dir, Arc::clone(&admission)).await?;
         let sessions = Sessions::default();
         let held = destination.held_at(BROKER)?;
-        let notes_ids = held.is_some();
+        let persists_ids = held.is_some();
         for (client_id, id, fingerprint) in held.into_iter().flatten() {
             sessions.load(&client_id, PacketId(id), fingerprint);
         }
@@ -144,19 +147,21 @@ impl Embedded {
         let gateway = Gateway::new(Parts {
             intake,
             queue,
-            subscriptions: plan.subscriptions,
-            identifiers,
+            wanted: Wanted {
+                subscriptions: plan.subscriptions,
+                identifiers,
+            },
             publisher: broker.publisher(),
             sessions,
             messages: messages.clone(),
-            notes_ids,
+            persists_ids,
         });
         for client_id in gateway.sessions.clients() {
-            // Its session has ended meanwhile, or was lost.
+            // Its session has expired, or the broker has lost it.
             if !broker.has_session(&client_id).await {
                 gateway.sessions.forget(&client_id);
                 let change = OnCommit::Forget(session_key(&client_id), oneshot::channel().0);
-                gateway.take(&mut vec![Arrival::Change(change)]);
+                gateway.receive(&mut vec![Arrival::Change(change)]);
             }
         }
         messages.say(&format_args!("broker listens on {address}"));
@@ -169,8 +174,8 @@ impl Embedded {
             for message in retained {
                 intake.message(message, None);
             }
-            gateway.hand_on(&mut intake);
-            // The answers to SUBSCRIBE and UNSUBSCRIBE that a subscriber waits for.
+            gateway.flush(&mut intake);
+            // Stands for SUBACK and UNSUBACK, which a subscriber waits for.
             intake.selector.answered();
             intake.selector.answered();
         }
@@ -191,11 +196,11 @@ impl Embedded {
         let second = Duration::from_secs(1);
         let mut seconds = tokio::time::interval_at(Instant::now() + second, second);
         let printer = self.gateway.intake().output.printer();
-        let tells_rate = self.gateway.intake().output.tells_rate();
+        let prints_rate = self.gateway.intake().output.prints_rate();
         loop {
             self.counts.gauges.receiving.beat();
             if self.gateway.intake().selector.has_ended() {
-                return End::Asked;
+                return End::Requested;
             }
             if self.writer.is_none() {
                 self.counts.gauges.set_unread(self.gateway.is_full());
@@ -209,27 +214,27 @@ impl Embedded {
             tokio::select! {
                 accepted = self.listener.accept() => match accepted {
                     Ok((client, _)) => self.serve(client),
-                    // Too many files are open, mostly.
+                    // Usually too many files are open.
                     Err(_) => tokio::time::sleep(ACCEPT_DELAY).await,
                 },
                 Some(_) = self.connections.join_next() => {}
                 () = printer.progress() => {
                     if printer.is_closed() && self.writer.is_none() {
-                        return End::Asked;
+                        return End::Requested;
                     }
                     self.gateway.intake().output.report_failure(&self.messages);
                     self.gateway.set_printed();
                 }
                 result = ended => return End::Store(result),
                 () = self.gateway.ended.notified() => {}
-                () = signals.next() => return End::Asked,
+                () = signals.next() => return End::Requested,
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                     return End::TimedOut;
                 }
-                // In any case, for the next round shows that this task goes on.
+                // Runs the loop at least once a second, so that it reports progress.
                 _ = seconds.tick() => {
-                    if tells_rate {
-                        self.gateway.intake().output.tell_rate();
+                    if prints_rate {
+                        self.gateway.intake().output.print_rate();
                     }
                 }
             }
@@ -244,7 +249,7 @@ impl Embedded {
         let gateway = Arc::clone(&self.gateway);
         let (admission, address) = (Arc::clone(&self.admission), self.broker.address());
         self.connections.spawn(async move {
-            // Without a connection to the broker the client is left alone: it will try again.
+            // Without a connection to the broker the client is disconnected; it will try again.
             let Ok(broker) = TcpStream::connect(address).await else {
                 return;
             };
@@ -258,10 +263,11 @@ impl Embedded {
         });
     }
 
-    /// Acknowledges what is on disk, ends the broker, and reports how much was stored. Returns whether all was printed.
+    /// Acknowledges what is on disk, stops the broker, and reports how much was stored. Returns
+    /// whether everything was printed.
     async fn finish(mut self) -> Result<Result<()>> {
         drop(self.listener);
-        self.gateway.close();
+        self.gateway.phases.close();
         let closed = async { while self.connections.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, closed).await;
         self.connections.shutdown().await;
@@ -269,7 +275,7 @@ impl Embedded {
         let dropped = self.dropped.total();
         if dropped > 0 {
             self.messages.say(&format_args!(
-                "{dropped} messages with QoS 0 to slow subscribers were dropped"
+                "dropped {dropped} messages with QoS 0: subscribers read too slowly"
             ));
         }
         let totals = self.counts.totals();
@@ -284,7 +290,7 @@ impl Embedded {
     }
 }
 
-/// The broker's own files lie beside the store's.
+/// Returns the folder of the broker's own files, beside the store's file.
 fn files(store: &StoreUrl) -> PathBuf {
     let mut name = match store {
         StoreUrl::Sqlite(path) => path.clone().into_os_string(),
@@ -298,11 +304,11 @@ fn explain(listen: SocketAddr, error: &io::Error) -> anyhow::Error {
     let problem = match error.kind() {
         ErrorKind::AddrInUse => {
             return anyhow!(
-                "cannot listen on `{listen}`: the address is already in use (another broker running? choose another with --listen)"
+                "cannot listen on `{listen}`: the address is already in use (is another broker running? choose another address with --listen)"
             );
         }
-        ErrorKind::AddrNotAvailable => "it is no address of this machine".to_owned(),
+        ErrorKind::AddrNotAvailable => "this machine does not have that address".to_owned(),
         kind => kind.to_string(),
     };
-    anyhow!("cannot listen on `{listen}`: {problem} (choose another with --listen)")
+    anyhow!("cannot listen on `{listen}`: {problem} (choose another address with --listen)")
 }

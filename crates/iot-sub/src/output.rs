@@ -22,7 +22,7 @@ use self::time::Clock;
 use self::watch::Watch;
 
 /// How long the last lines may take.
-const PATIENCE: Duration = Duration::from_secs(3);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What a line of stdout shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -153,12 +153,12 @@ impl Output {
     }
 
     /// Whether the rate is to be told each second.
-    pub(crate) fn tells_rate(&self) -> bool {
+    pub(crate) fn prints_rate(&self) -> bool {
         self.style == Style::Rate
     }
 
     /// Prints how many messages came since the last call.
-    pub(crate) fn tell_rate(&mut self) {
+    pub(crate) fn print_rate(&mut self) {
         let _ = writeln!(self.lines, "{} msgs/s", self.rate);
         self.rate = 0;
         self.count += 1;
@@ -204,7 +204,7 @@ impl Output {
     /// # Errors
     /// What was to be printed could not be written.
     pub(crate) fn finish(&self, messages: &Messages) -> Result<()> {
-        let left_out = self.readings.finish(PATIENCE);
+        let left_out = self.readings.finish(FLUSH_TIMEOUT);
         if let Some(failure) = self.readings.failure() {
             bail!(failure);
         }
@@ -309,6 +309,6 @@ impl Messages {
 
     /// Prints what waits.
     pub(crate) fn finish(&self) {
-        self.lines.finish(PATIENCE);
+        self.lines.finish(FLUSH_TIMEOUT);
     }
 }

@@ -20,7 +20,7 @@ use anyhow::{Error, Result, anyhow};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-pub(crate) use self::gauges::{Gauges, Way};
+pub(crate) use self::gauges::{Gauges, StoreMode};
 use self::notify::Notifier;
 use crate::counts::{Counts, Totals};
 use crate::output::Messages;
@@ -174,7 +174,7 @@ async fn report(notifier: Arc<Notifier>, counts: Arc<Counts>) {
                 let state = match (gauges.stuck(), gauges.unready()) {
                     (Some(stuck), _) => stuck,
                     (None, Some(reason)) => reason.to_owned(),
-                    (None, None) if gauges.way() != Way::Nowhere && !gauges.is_store_up() => {
+                    (None, None) if gauges.store_mode() != StoreMode::Nowhere && !gauges.is_store_up() => {
                         "the store is away".to_owned()
                     }
                     (None, None) => "all is well".to_owned(),

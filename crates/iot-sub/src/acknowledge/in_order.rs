@@ -1,5 +1,5 @@
-//! The acknowledgements of one client of the embedded broker: held back until the message is on disk and the broker has
-//! answered, and sent in the order of the messages [MQTT-4.6.0-2].
+//! The acknowledgements of one client of the embedded broker. One is sent when the message is on
+//! disk and the broker has acknowledged it, in the order of the messages [MQTT-4.6.0-2].
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,22 +10,22 @@ use tokio::sync::Notify;
 
 const SUCCESS: u8 = 0;
 
-/// What one connection of a client waits to be told.
+/// The acknowledgements that one connection of a client waits for.
 #[derive(Debug, Default)]
 pub(crate) struct ClientAcks {
     state: Mutex<State>,
-    /// There is something to be sent.
+    /// Notified when there is something to send.
     pub(crate) wake: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// Messages that are not acknowledged, in the order in which they came.
+    /// Messages that are not acknowledged, in the order of their arrival.
     pending: VecDeque<Pending>,
-    /// The number of the first of them; numbers count from the start of the connection.
+    /// The number of the first of them, counted from the start of the connection.
     first: u64,
-    /// How many of them, from the first on, the broker has answered.
-    answered: usize,
+    /// How many of them, from the first on, the broker has acknowledged.
+    acknowledged: usize,
     /// Acknowledgements to be sent to the client.
     ready: BytesMut,
     /// PUBRELs whose removal is committed, to be forwarded to the broker.
@@ -41,12 +41,12 @@ struct Pending {
     id: PacketId,
     fingerprint: u64,
     on_disk: bool,
-    answer: Option<Answer>,
+    broker_ack: Option<BrokerAck>,
 }
 
-/// What the broker has answered.
+/// The broker's acknowledgement.
 #[derive(Debug)]
-enum Answer {
+enum BrokerAck {
     Success,
     Other(Bytes),
 }
@@ -61,7 +61,7 @@ impl ClientAcks {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A PUBLISH has come that is to be answered with a packet of this `kind`.
+    /// Adds a PUBLISH that is acknowledged with a packet of this `kind`.
     pub(crate) fn expect(
         self: &Arc<Self>,
         kind: u8,
@@ -75,7 +75,7 @@ impl ClientAcks {
             id,
             fingerprint,
             on_disk: false,
-            answer: None,
+            broker_ack: None,
         });
         drop(state);
         PublishToken {
@@ -85,13 +85,13 @@ impl ClientAcks {
         }
     }
 
-    /// The broker has answered with this PUBACK or PUBREC; its reason code is `reason`.
-    pub(crate) fn answer(&self, kind: u8, id: PacketId, reason: u8, packet: Bytes) {
+    /// The broker has sent this PUBACK or PUBREC with reason code `reason`.
+    pub(crate) fn broker_acknowledged(&self, kind: u8, id: PacketId, reason: u8, packet: Bytes) {
         let mut state = self.lock();
-        // The broker answers in order, so that it is the first without an answer.
-        let from = state.answered;
+        // The broker acknowledges in order, so this is the first that it has not acknowledged.
+        let from = state.acknowledged;
         let waits = |pending: &Pending| {
-            pending.kind == kind && pending.id == id && pending.answer.is_none()
+            pending.kind == kind && pending.id == id && pending.broker_ack.is_none()
         };
         let Some(found) = state
             .pending
@@ -101,22 +101,22 @@ impl ClientAcks {
         else {
             return;
         };
-        found.answer = Some(if reason == SUCCESS && packet.len() <= 6 {
-            Answer::Success
+        found.broker_ack = Some(if reason == SUCCESS && packet.len() <= 6 {
+            BrokerAck::Success
         } else {
-            Answer::Other(packet)
+            BrokerAck::Other(packet)
         });
         while state
             .pending
-            .get(state.answered)
-            .is_some_and(|pending| pending.answer.is_some())
+            .get(state.acknowledged)
+            .is_some_and(|pending| pending.broker_ack.is_some())
         {
-            state.answered += 1;
+            state.acknowledged += 1;
         }
         state.send_ready();
     }
 
-    /// A PUBREL has come whose packet identifier is to be removed from the disk first.
+    /// Adds a PUBREL that is forwarded when its packet identifier is removed from the disk.
     pub(crate) fn release(self: &Arc<Self>, id: PacketId, packet: Bytes) -> ReleasedPublish {
         self.lock().releasing += 1;
         ReleasedPublish {
@@ -132,14 +132,14 @@ impl ClientAcks {
         state.releasing > 0 || !state.released.is_empty()
     }
 
-    /// Whether there is a message on disk that is not acknowledged yet.
-    pub(crate) fn owes(&self) -> bool {
+    /// Whether a message on disk is not acknowledged yet.
+    pub(crate) fn has_unsent(&self) -> bool {
         let state = self.lock();
         !state.ready.is_empty() || state.pending.front().is_some_and(|first| first.on_disk)
     }
 
-    /// Takes what is to be sent: acknowledgements to the client, PUBRELs to the broker.
-    pub(crate) fn take(&self, to_client: &mut BytesMut, to_broker: &mut BytesMut) {
+    /// Moves what is to be sent: acknowledgements to the client, PUBRELs to the broker.
+    pub(crate) fn drain_into(&self, to_client: &mut BytesMut, to_broker: &mut BytesMut) {
         let mut state = self.lock();
         to_client.extend_from_slice(&state.ready);
         state.ready.clear();
@@ -177,17 +177,17 @@ impl State {
             if !first.on_disk {
                 return;
             }
-            match &first.answer {
+            match &first.broker_ack {
                 None => return,
-                Some(Answer::Success) => {
+                Some(BrokerAck::Success) => {
                     let id = first.id.get().to_be_bytes();
                     self.ready.extend_from_slice(&[first.kind, 2, id[0], id[1]]);
                 }
-                Some(Answer::Other(packet)) => self.ready.extend_from_slice(packet),
+                Some(BrokerAck::Other(packet)) => self.ready.extend_from_slice(packet),
             }
             self.pending.pop_front();
             self.first += 1;
-            self.answered -= 1;
+            self.acknowledged -= 1;
         }
     }
 }
@@ -205,13 +205,13 @@ impl PublishToken {
         self.id
     }
 
-    /// Acknowledges a message that needs no place on the disk.
+    /// Acknowledges a message that is not stored.
     pub(crate) fn acknowledge(&self) {
         acknowledge([self]);
     }
 }
 
-/// Acknowledges messages; each client is woken up once at least, and mostly once.
+/// Acknowledges messages, and wakes the task of each client.
 pub(super) fn acknowledge<'a>(tokens: impl IntoIterator<Item = &'a PublishToken>) {
     let mut before: Option<&Arc<ClientAcks>> = None;
     for token in tokens {
@@ -226,7 +226,8 @@ pub(super) fn acknowledge<'a>(tokens: impl IntoIterator<Item = &'a PublishToken>
     }
 }
 
-/// One PUBREL of a client of the embedded broker, to be forwarded once its packet identifier is removed from the disk.
+/// One PUBREL of a client of the embedded broker; it is forwarded when its packet identifier is
+/// removed from the disk.
 #[derive(Debug)]
 pub(crate) struct ReleasedPublish {
     acks: Arc<ClientAcks>,
@@ -259,29 +260,29 @@ mod tests {
 
     fn sent(acks: &ClientAcks) -> Vec<u8> {
         let mut sent = BytesMut::new();
-        acks.take(&mut sent, &mut BytesMut::new());
+        acks.drain_into(&mut sent, &mut BytesMut::new());
         sent.to_vec()
     }
 
     #[test]
-    fn an_acknowledgement_waits_for_disk_and_broker_and_those_before_it() {
+    fn an_acknowledgement_waits_for_the_disk_the_broker_and_earlier_messages() {
         let acks = Arc::new(ClientAcks::default());
         let success = || Bytes::from_static(b"\x40\x02\x00\x01");
         let first = acks.expect(PUBACK, id(1), 11);
         let second = acks.expect(PUBREC, id(2), 12);
         let third = acks.expect(PUBACK, id(3), 13);
-        acks.answer(PUBACK, id(1), SUCCESS, success());
-        acks.answer(PUBREC, id(2), SUCCESS, success());
+        acks.broker_acknowledged(PUBACK, id(1), SUCCESS, success());
+        acks.broker_acknowledged(PUBREC, id(2), SUCCESS, success());
         assert!(sent(&acks).is_empty());
         acknowledge([&second, &third]);
-        assert!(!acks.owes());
+        assert!(!acks.has_unsent());
         assert!(sent(&acks).is_empty());
         acknowledge([&first]);
-        assert!(acks.owes());
+        assert!(acks.has_unsent());
         assert_eq!(sent(&acks), b"\x40\x02\x00\x01\x50\x02\x00\x02");
         assert_eq!(acks.unacknowledged().collect::<Vec<_>>(), [(id(3), 13)]);
-        // Refused: what the broker says is sent as it is.
-        acks.answer(
+        // A refusal is forwarded as it is.
+        acks.broker_acknowledged(
             PUBACK,
             id(3),
             0x87,
@@ -296,7 +297,7 @@ mod tests {
         let acks = Arc::new(ClientAcks::default());
         for _ in 0..2 {
             let token = acks.expect(PUBACK, id(1), 1);
-            acks.answer(PUBACK, id(1), SUCCESS, Bytes::new());
+            acks.broker_acknowledged(PUBACK, id(1), SUCCESS, Bytes::new());
             acknowledge([&token]);
         }
         assert_eq!(sent(&acks), b"\x40\x02\x00\x01\x40\x02\x00\x01");
@@ -309,7 +310,7 @@ mod tests {
         assert!(acks.is_releasing());
         released.send();
         let mut forwarded = BytesMut::new();
-        acks.take(&mut BytesMut::new(), &mut forwarded);
+        acks.drain_into(&mut BytesMut::new(), &mut forwarded);
         assert_eq!(&forwarded[..], b"\x62\x02\x00\x05");
         assert!(!acks.is_releasing());
     }

@@ -1,5 +1,5 @@
-//! Who may use the inner broker: connections that the gateway has opened, and nobody else. Whatever reached it past the
-//! gateway would be acknowledged without being stored.
+//! Admits only the gateway's own connections to the inner broker. It would acknowledge a message
+//! from any other connection without storing it.
 
 use std::collections::HashSet;
 use std::future::ready;
@@ -11,13 +11,13 @@ use mqtt5::broker::{AuthProvider, AuthResult};
 use mqtt5::packet::connect::ConnectPacket;
 use mqtt5::protocol::v5::reason_codes::ReasonCode;
 
-/// The gateway's own addresses.
+/// The local addresses of the gateway's connections.
 #[derive(Debug, Default)]
 pub(super) struct Admission {
     own: Mutex<HashSet<SocketAddr>>,
 }
 
-/// An address of the gateway, as long as this lives.
+/// Admits one address while this value lives.
 #[derive(Debug)]
 pub(super) struct Admitted {
     admission: Arc<Admission>,
@@ -45,14 +45,14 @@ impl Drop for Admitted {
     }
 }
 
-type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+type Response<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 impl AuthProvider for Admission {
     fn authenticate<'a>(
         &'a self,
         _connect: &'a ConnectPacket,
         client: SocketAddr,
-    ) -> Answer<'a, mqtt5::Result<AuthResult>> {
+    ) -> Response<'a, mqtt5::Result<AuthResult>> {
         let result = if self.lock().contains(&client) {
             AuthResult::success()
         } else {
@@ -67,7 +67,7 @@ impl AuthProvider for Admission {
         _client_id: &str,
         _user_id: Option<&'a str>,
         topic: &'a str,
-    ) -> Answer<'a, bool> {
+    ) -> Response<'a, bool> {
         Box::pin(ready(!topic.starts_with('$')))
     }
 
@@ -76,7 +76,7 @@ impl AuthProvider for Admission {
         _client_id: &str,
         _user_id: Option<&'a str>,
         _filter: &'a str,
-    ) -> Answer<'a, bool> {
+    ) -> Response<'a, bool> {
         Box::pin(ready(true))
     }
 }

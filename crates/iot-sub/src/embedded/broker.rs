@@ -1,13 +1,15 @@
 //! The inner broker: the `mqtt5` crate's, on a private port of this machine, behind the [gateway](super::gateway).
 //!
-//! It keeps sessions, subscriptions, retained messages and the queues of subscribers. What it acknowledges is in its
-//! **memory**: the gateway passes an acknowledgement on only once the reading is on disk. So what a publisher is told holds
-//! for the store; what other subscribers get holds as far as the inner broker's files do: they are written a quarter of a
-//! second late and without fsync, apart from retained messages and sessions.
+//! It keeps sessions, subscriptions, retained messages and the queues of subscribers. It
+//! acknowledges a message when the message is in its **memory**. The gateway forwards that
+//! acknowledgement only when the reading is on disk, so an acknowledged message is in the store.
+//! For other subscribers only the inner broker's files count: it writes them a quarter of a second
+//! late and without fsync, except for retained messages and sessions.
 //!
-//! Its limits, as tried: MQTT 3.1 is refused without a word; a client identifier with a `/` is refused; a retained message
-//! whose topic is too long for a file name stays in memory only; a payload takes up to nine times its size in its files,
-//! which is why the queue of a client is limited to [`QUEUE_BYTES`].
+//! Its measured limits: it closes MQTT 3.1 connections without a CONNACK; it refuses a client
+//! identifier with a `/`; a retained message whose topic is too long for a file name stays in
+//! memory only; a payload takes up to nine times its size in its files, which is why
+//! [`QUEUE_BYTES`] limits the queue of a client.
 //!
 //! It logs through `tracing` with targets that begin with `mqtt5`, and writes nothing by itself.
 
@@ -30,13 +32,14 @@ use super::admission::Admission;
 pub(super) const MAX_CLIENTS: usize = 10_000;
 /// The longest packet.
 pub(super) const MAX_PACKET_SIZE: usize = 16 << 20;
-/// Messages in each of the two channels to a connected client: QoS 0, of which the broker drops what comes beyond it, and
-/// QoS 1 and 2, of which the rest goes to the queue. The gateway empties them without waiting for the client.
+/// Messages in each of the two channels to a connected client. When the channel for QoS 0 is full,
+/// the broker drops further messages; when the one for QoS 1 and 2 is full, they go to the queue.
+/// The gateway empties both without waiting for the client.
 const CHANNEL: usize = 4_096;
-/// Messages of QoS 1 and 2 that wait for one client, connected or not. Beyond either limit the broker drops the oldest of
-/// them.
+/// Messages with QoS 1 and 2 that are queued for one client, connected or not. Beyond this limit or
+/// [`QUEUE_BYTES`] the broker drops the oldest of them.
 const QUEUE_MESSAGES: usize = 1_000_000;
-/// The same in bytes of memory.
+/// The same limit in bytes of memory.
 const QUEUE_BYTES: usize = 64 << 20;
 /// Messages sent to one client and not yet acknowledged; an MQTT 5 client may ask for fewer.
 const MAX_INFLIGHT: u16 = 100;
@@ -54,17 +57,18 @@ pub(super) struct Broker {
 }
 
 impl Broker {
-    /// Starts a broker that keeps its files in `dir`, which is there. When this returns, the gateway can connect.
+    /// Starts a broker that keeps its files in the existing folder `dir`. When this returns, the
+    /// gateway can connect.
     ///
     /// # Errors
-    /// The files are not ours to use.
+    /// The files cannot be used.
     pub(super) async fn start(dir: &Path, admission: Arc<Admission>) -> anyhow::Result<Self> {
         let broker = MqttBroker::with_config(config(dir)).await;
         let mut broker = broker
             .map_err(|error| explain(dir, &error))?
             .with_auth_provider(admission);
         let address = broker.local_addr();
-        let address = address.context("the embedded broker has no address")?;
+        let address = address.context("the embedded broker does not listen")?;
         let files = broker.storage();
         let files = files.context("the embedded broker has no files")?;
         let (stop, router) = (broker.shutdown_handle(), broker.router());
@@ -72,7 +76,8 @@ impl Broker {
         let storage = Arc::clone(&files);
         let running = tokio::spawn(async move {
             broker.run().await?;
-            // The broker writes its queues out before the clients' tasks end, which hand back what was not acknowledged.
+            // The broker writes its queues before the clients' tasks end, which return what was not
+            // acknowledged to those queues. So they are written once more here.
             storage.shutdown().await
         });
         if ready.wait_for(|&ready| ready).await.is_err() {
@@ -104,7 +109,7 @@ impl Broker {
         !matches!(self.files.get_session(client_id).await, Ok(None))
     }
 
-    /// Removes half-open messages of clients without a session: a crash leaves them behind.
+    /// Removes messages in flight of clients without a session, which a crash leaves behind.
     async fn remove_orphans(&self) {
         let Ok(folders) = std::fs::read_dir(self.dir.join("inflight")) else {
             return;
@@ -115,13 +120,13 @@ impl Broker {
                 continue;
             };
             if !self.has_session(client_id).await {
-                // What can't be removed only takes room.
+                // A file that cannot be removed only takes space.
                 let _ = self.files.remove_all_inflight_messages(client_id).await;
             }
         }
     }
 
-    /// Returns the retained messages that these subscriptions bring, each once.
+    /// Returns the retained messages that match these subscriptions, each once.
     pub(super) async fn retained(&self, subscriptions: &[Subscription]) -> Vec<Message> {
         let mut messages: Vec<Message> = Vec::new();
         let mut known = std::collections::HashSet::new();
@@ -143,12 +148,12 @@ impl Broker {
         messages
     }
 
-    /// Returns what publishes messages of our own.
+    /// Returns a publisher for messages of iot-sub itself.
     pub(super) fn publisher(&self) -> Publisher {
         Publisher(Arc::clone(&self.router))
     }
 
-    /// Disconnects all clients, writes what is queued for durable ones to its files, and returns when that is done.
+    /// Disconnects all clients and writes the queues of persistent sessions to their files.
     ///
     /// # Errors
     /// The broker has failed.
@@ -156,16 +161,16 @@ impl Broker {
         self.stop.shutdown();
         self.running
             .await
-            .context("the embedded broker broke down")?
+            .context("the embedded broker has stopped unexpectedly")?
             .map_err(|error| anyhow!("cannot stop the embedded broker: {error}"))
     }
 }
 
-/// Publishes messages of our own.
+/// Publishes messages of iot-sub itself.
 pub(super) struct Publisher(Arc<MessageRouter>);
 
 impl Publisher {
-    /// Publishes the message; the broker retains it if it says so.
+    /// Publishes the message; the broker retains it if its retain flag is set.
     pub(super) fn publish(&self, message: &Message) {
         let topic = message.topic.as_str().to_owned();
         let mut packet =
@@ -176,7 +181,7 @@ impl Publisher {
     }
 }
 
-fn message(topic: TopicName, retained: RetainedMessage, most: QoS) -> Message {
+fn message(topic: TopicName, retained: RetainedMessage, granted: QoS) -> Message {
     let qos = QoS::try_from(retained.qos as u8).unwrap_or(QoS::AtMostOnce);
     let properties = Properties {
         payload_format_indicator: retained.payload_format_indicator.map(u8::from),
@@ -188,7 +193,7 @@ fn message(topic: TopicName, retained: RetainedMessage, most: QoS) -> Message {
         ..Properties::default()
     };
     let message = Message::new(topic, retained.payload)
-        .with_qos(qos.min(most))
+        .with_qos(qos.min(granted))
         .with_retain(true);
     if properties == Properties::default() {
         message
@@ -203,7 +208,7 @@ fn config(dir: &Path) -> BrokerConfig {
         .with_max_queued_messages_per_client(QUEUE_MESSAGES)
         .with_max_queued_bytes_per_client(QUEUE_BYTES);
     let mut auth = AuthConfig::new().with_allow_anonymous(true);
-    // It guards passwords, and there are none.
+    // Rate limits protect passwords, and there are none.
     auth.rate_limit = RateLimitConfig {
         enabled: false,
         ..RateLimitConfig::default()
@@ -221,12 +226,12 @@ fn config(dir: &Path) -> BrokerConfig {
     config
 }
 
-/// Returns why the broker didn't start, in one line.
+/// Returns why the broker did not start, in one line.
 fn explain(dir: &Path, error: &mqtt5::MqttError) -> anyhow::Error {
     let dir = dir.display();
     let text = error.to_string();
     if text.contains("already in use by another broker") {
-        return anyhow!("cannot use the broker's files in `{dir}`: another broker is using them");
+        return anyhow!("cannot use the broker's files in `{dir}`: another broker uses them");
     }
     let first_line = text.lines().next().unwrap_or_default();
     anyhow!("cannot start the embedded broker with its files in `{dir}`: {first_line}")

@@ -1,5 +1,6 @@
-//! One client: its connection to the gateway, and the gateway's own to the broker in its name. One task moves the bytes;
-//! what packets mean is decided in [`upstream`](super::upstream) and [`downstream`](super::downstream).
+//! One client: its connection to the gateway, and the gateway's connection to the broker for it. One
+//! task moves the bytes; [`upstream`](super::upstream) and [`downstream`](super::downstream) decide
+//! what packets mean.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -17,31 +18,32 @@ use super::admission::Admitted;
 use super::broker::MAX_PACKET_SIZE;
 use super::downstream::Downstream;
 use super::fault::Fault;
-use super::gateway::{Arrival, Gateway, Phase};
-use super::sessions::{HeldIds, Taken, session_key};
+use super::gateway::{Arrival, Gateway};
+use super::phase::Phase;
+use super::sessions::{HeldIds, SessionLease, session_key};
 use super::side::Side;
-use super::upstream::{Connecting, Farewell, State, Upstream, body};
-use super::will;
+use super::upstream::{ClientDisconnect, Connecting, State, Upstream, body};
 use crate::acknowledge::ClientAcks;
 use crate::pipeline::queue::OnCommit;
 
-/// Bytes that may wait for the broker, and bytes of a client that may wait for its CONNACK.
-const WAITING: usize = 256 * 1024;
-/// How long a client may take to read anything while messages with QoS 1 or 2 wait for it.
+/// Limit of the bytes that wait for the broker, and of those that wait for CONNACK.
+const PENDING_LIMIT: usize = 256 * 1024;
+/// Timeout for a client that reads nothing while messages with QoS 1 or 2 wait for it.
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long the last packets of a connection may take.
+/// Timeout for the last packets of a connection.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
-/// The broker closes a connection without keep alive that is silent for longer than 300 s.
+/// Interval of the gateway's pings for a client without keep alive. The broker closes a connection
+/// after 300 s without traffic.
 const NO_KEEP_ALIVE: Duration = Duration::from_secs(100);
 
 /// Why a connection ends.
 #[derive(Debug)]
 enum End {
-    /// One of the two has closed it.
+    /// The client or the broker has closed it.
     Closed,
     /// Another connection has taken the session over.
     TakenOver,
-    /// The program ends.
+    /// The program shuts down.
     Closing,
     Fault(Fault),
 }
@@ -56,13 +58,13 @@ impl From<Fault> for End {
 struct Client {
     protocol: Protocol,
     id: String,
-    /// None for one that can't come back, for it doesn't know its identifier.
-    session: Option<Taken>,
-    /// Seconds after the connection; 0 for none.
+    /// `None` for a client that does not know its identifier, and so cannot connect again.
+    session: Option<SessionLease>,
+    /// Seconds that the session outlives the connection; 0 if it ends with it.
     session_expiry: u32,
     keep_alive: u16,
     will: Option<Will>,
-    farewell: Option<Farewell>,
+    disconnect: Option<ClientDisconnect>,
 }
 
 /// A connection of a client.
@@ -74,22 +76,22 @@ pub(super) struct Connection {
     upstream: Upstream,
     downstream: Downstream,
     acks: Arc<ClientAcks>,
-    /// The way to the store was full when the client was to be read last.
+    /// The queue to the store was full at the last attempt to read from the client.
     full: bool,
-    /// Notified where another connection takes the session over.
+    /// Notified when another connection takes the session over.
     stop: Arc<Notify>,
-    clocks: Clocks,
+    times: Times,
     _admitted: Admitted,
 }
 
-/// When something happened last, or will.
-struct Clocks {
-    /// Something was written to the broker.
+/// Times of the last traffic, and the deadline for the end.
+struct Times {
+    /// The last write to the broker.
     forwarded: Instant,
-    /// Something was written to the client, or nothing had to be.
+    /// The last write to the client, or the last time when nothing waited for it.
     delivered: Instant,
-    /// The connection ends at the latest.
-    end: Option<Instant>,
+    /// The connection is closed at this time at the latest.
+    deadline: Option<Instant>,
 }
 
 impl Connection {
@@ -110,24 +112,24 @@ impl Connection {
             acks,
             full: false,
             stop: Arc::new(Notify::new()),
-            clocks: Clocks {
+            times: Times {
                 forwarded: Instant::now(),
                 delivered: Instant::now(),
-                end: None,
+                deadline: None,
             },
             _admitted: admitted,
         }
     }
 
-    /// Runs until one side ends it.
+    /// Runs until the client or the broker closes the connection, or the gateway ends it.
     pub(super) async fn run(mut self) {
-        let mut phase = self.gateway.phase();
+        let mut phase = self.gateway.phases.subscribe();
         let end = match self.relay(&mut phase).await {
             Ok(never) => match never {},
             Err(end) => end,
         };
         self.finish(&end);
-        self.say_why(&end).await;
+        self.close(&end).await;
     }
 
     async fn relay(
@@ -148,16 +150,16 @@ impl Connection {
             }
             self.check_ends(now)?;
             if !self.client.reads && self.upstream.to_broker.is_empty() && self.broker.writes {
-                // The broker still says what it has to say, and then closes its side.
+                // The broker sends its last packets, and then closes its side.
                 self.broker.writes = false;
                 let _ = self.broker.stream.shutdown().await;
-                self.clocks.end = Some(Instant::now() + CLOSE_TIMEOUT);
+                self.times.deadline = Some(Instant::now() + CLOSE_TIMEOUT);
             }
             self.wait(phase).await?;
         }
     }
 
-    /// Moves what can be moved without waiting.
+    /// Reads, handles and writes what is possible without waiting.
     fn pump(&mut self) -> Result<(), End> {
         self.read_client()?;
         if self.reads_broker() {
@@ -165,23 +167,23 @@ impl Connection {
         }
         let protocol = self.accepted.as_ref().map(|client| client.protocol);
         self.downstream
-            .take_packets(protocol, &self.acks, &mut self.upstream)?;
+            .forward_packets(protocol, &self.acks, &mut self.upstream)?;
         self.acks
-            .take(&mut self.downstream.to_client, &mut self.upstream.to_broker);
+            .drain_into(&mut self.downstream.to_client, &mut self.upstream.to_broker);
         if self.broker.write(&mut self.upstream.to_broker) {
-            self.clocks.forwarded = Instant::now();
+            self.times.forwarded = Instant::now();
         }
         let idle = self.downstream.to_client.is_empty();
         if self.client.write(&mut self.downstream.to_client) || idle {
-            self.clocks.delivered = Instant::now();
+            self.times.delivered = Instant::now();
         }
         Ok(())
     }
 
     fn read_client(&mut self) -> Result<(), End> {
         let gateway = Arc::clone(&self.gateway);
-        // Nothing is read that could not be handed on.
-        let Some(_open) = gateway.open() else {
+        // Nothing is read that could not be passed to the store.
+        let Some(_open) = gateway.phases.open() else {
             return Ok(());
         };
         self.full = gateway.is_full();
@@ -189,27 +191,27 @@ impl Connection {
             if self.reads_client() {
                 self.client.read(&mut self.upstream.buffer);
             }
-            let farewell = self.upstream.take_packets(&gateway);
-            // What came before a fault counts.
-            self.upstream.hand_on(&gateway);
-            if let Some(farewell) = farewell?
+            let disconnect = self.upstream.handle_packets(&gateway);
+            // Messages before a protocol error are stored.
+            self.upstream.flush(&gateway);
+            if let Some(disconnect) = disconnect?
                 && let Some(client) = &mut self.accepted
             {
-                client.farewell = Some(farewell);
+                client.disconnect = Some(disconnect);
             }
         }
-        self.upstream.hand_on(&gateway);
+        self.upstream.flush(&gateway);
         Ok(())
     }
 
-    /// Whether more of the client can be taken, apart from the way to the store.
+    /// Whether the client may be read from, if the queue to the store has room.
     fn reads_client(&self) -> bool {
         self.client.reads
-            && self.upstream.to_broker.len() < WAITING
+            && self.upstream.to_broker.len() < PENDING_LIMIT
             && match &self.upstream.state {
                 State::Connected(_) => !self.acks.is_releasing() || self.upstream.buffer.is_empty(),
-                State::New | State::Connecting(_) => self.upstream.buffer.len() < WAITING,
-                // Only to see its end.
+                State::New | State::Connecting(_) => self.upstream.buffer.len() < PENDING_LIMIT,
+                // Only to notice that the client closes the connection.
                 State::Disconnected | State::Refused => true,
             }
     }
@@ -218,7 +220,7 @@ impl Connection {
         self.broker.reads && !self.downstream.is_blocked
     }
 
-    /// Waits until something can be moved.
+    /// Waits until something can be read or written.
     async fn wait(&mut self, phase: &mut watch::Receiver<Phase>) -> Result<(), End> {
         self.upstream.shrink();
         self.downstream.shrink();
@@ -243,18 +245,21 @@ impl Connection {
         Ok(())
     }
 
-    /// When to look at the clocks.
+    /// Returns when to call [`tick`](Self::tick).
     fn timer(&self, full: bool) -> Option<Instant> {
         let stalled = self
             .downstream
             .is_blocked
-            .then(|| self.clocks.delivered + STALL_TIMEOUT);
+            .then(|| self.times.delivered + STALL_TIMEOUT);
         let ping = self.ping_interval(full);
-        let ping = ping.map(|interval| self.clocks.forwarded + interval);
-        [self.clocks.end, stalled, ping].into_iter().flatten().min()
+        let ping = ping.map(|interval| self.times.forwarded + interval);
+        [self.times.deadline, stalled, ping]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
-    /// How long the broker may hear nothing where the client can't or needn't ping.
+    /// Returns the interval of the gateway's own pings, if the client cannot or need not ping.
     fn ping_interval(&self, full: bool) -> Option<Duration> {
         let client = self.accepted.as_ref()?;
         let State::Connected(_) = &self.upstream.state else {
@@ -262,7 +267,7 @@ impl Connection {
         };
         match client.keep_alive {
             0 => Some(NO_KEEP_ALIVE),
-            // It is only slowed down, and its PINGREQ waits behind its messages.
+            // Nothing is read from the client, so its PINGREQ waits behind its messages.
             seconds if full => Some(Duration::from_secs(u64::from(seconds)) / 2),
             _ => None,
         }
@@ -270,49 +275,49 @@ impl Connection {
 
     fn tick(&mut self, full: bool) -> Result<(), End> {
         let now = Instant::now();
-        if self.clocks.end.is_some_and(|end| end <= now) {
+        if self.times.deadline.is_some_and(|end| end <= now) {
             return Err(End::Closed);
         }
-        if self.downstream.is_blocked && self.clocks.delivered + STALL_TIMEOUT <= now {
+        if self.downstream.is_blocked && self.times.delivered + STALL_TIMEOUT <= now {
             return Err(Fault::Stalled.into());
         }
         if let Some(interval) = self.ping_interval(full)
-            && self.clocks.forwarded + interval <= now
+            && self.times.forwarded + interval <= now
         {
-            self.clocks.forwarded = now;
+            self.times.forwarded = now;
             self.upstream.to_broker.extend_from_slice(&[0xc0, 0]);
             self.upstream.pings.push_back(true);
         }
         Ok(())
     }
 
-    /// Ends the connection where nothing more is to come.
+    /// Ends the connection when nothing more is to be sent.
     fn check_ends(&mut self, phase: Phase) -> Result<(), End> {
         let delivered = self.downstream.to_client.is_empty() || !self.client.writes;
         if !self.broker.reads && delivered {
             return Err(End::Closed);
         }
-        if phase == Phase::Closing && delivered && !self.acks.owes() {
+        if phase == Phase::Closing && delivered && !self.acks.has_unsent() {
             return Err(End::Closing);
         }
-        if (!self.broker.reads || phase == Phase::Closing) && self.clocks.end.is_none() {
-            self.clocks.end = Some(Instant::now() + CLOSE_TIMEOUT);
+        if (!self.broker.reads || phase == Phase::Closing) && self.times.deadline.is_none() {
+            self.times.deadline = Some(Instant::now() + CLOSE_TIMEOUT);
         }
         Ok(())
     }
 
-    /// The broker has answered CONNECT: takes over the client's session before it learns that.
+    /// Handles CONNACK: takes over the client's session before the client gets CONNACK.
     async fn accept(&mut self, connack: BytesMut) -> Result<(), End> {
         let state = std::mem::replace(&mut self.upstream.state, State::Refused);
         let State::Connecting(connecting) = state else {
             return Err(Fault::Protocol(ReasonCode::PROTOCOL_ERROR).into());
         };
         let refused = |code: u8| code != 0;
-        // After the flags comes the code.
+        // The return code follows the flags.
         let code = body(&connack).get(1).copied().unwrap_or(0xff);
         let Some(connecting) = connecting.filter(|_| !refused(code)) else {
             if !refused(code) {
-                // A CONNECT that the broker understands, and the gateway doesn't.
+                // The broker has accepted a CONNECT that the gateway could not decode.
                 return Err(Fault::Protocol(ReasonCode::PROTOCOL_ERROR).into());
             }
             self.downstream.to_client.extend_from_slice(&connack);
@@ -341,20 +346,24 @@ impl Connection {
             session_expiry,
             keep_alive: connect.keep_alive,
             will: connect.will,
-            farewell: None,
+            disconnect: None,
             id,
         };
         if !client.id.is_empty() {
-            let (taken, ids) = self.gateway.sessions.take(&client.id, &self.stop).await;
-            client.session = Some(taken);
+            let (lease, ids) = self
+                .gateway
+                .sessions
+                .take_over(&client.id, &self.stop)
+                .await;
+            client.session = Some(lease);
             self.gateway.wills.cancel(&client.id);
             self.upstream.ids = ids;
         }
-        if session_expiry > 0 && self.gateway.notes_ids {
+        if session_expiry > 0 && self.gateway.persists_ids {
             self.upstream.key = Some(session_key(&client.id));
         }
         let id = client.id.clone();
-        // From here on, what is held goes back to the table whatever happens.
+        // From here on, the identifiers are returned to the session at the end in any case.
         self.accepted = Some(client);
         if connect.clean_start || !answer.session_present {
             self.forget(&id).await;
@@ -364,33 +373,33 @@ impl Connection {
         Ok(())
     }
 
-    /// The session begins anew: what was held for the one before is removed, also from the disk.
+    /// A new session begins: removes the packet identifiers of the earlier one, also from the disk.
     async fn forget(&mut self, client_id: &str) {
         let had = std::mem::take(&mut self.upstream.ids).has_held();
-        if !had || !self.gateway.notes_ids {
+        if !had || !self.gateway.persists_ids {
             return;
         }
         let (sender, forgotten) = oneshot::channel();
         let change = OnCommit::Forget(session_key(client_id), sender);
         {
-            let Some(_open) = self.gateway.open() else {
+            let Some(_open) = self.gateway.phases.open() else {
                 return pending().await;
             };
-            self.gateway.take(&mut vec![Arrival::Change(change)]);
+            self.gateway.receive(&mut vec![Arrival::Change(change)]);
         }
         if forgotten.await.is_err() {
-            // The thread that commits has ended, and so does the program.
+            // The thread that commits has ended, so the program is about to exit.
             pending::<()>().await;
         }
     }
 
-    /// Leaves behind what outlives the connection.
+    /// Reports why the connection ended, and keeps what outlives it.
     fn finish(&mut self, end: &End) {
         if self.downstream.dropped > 0 {
             self.gateway.messages.say(&format_args!(
-                "client `{}` read too slowly: {} messages with QoS 0 to it were dropped",
-                self.name(),
-                self.downstream.dropped
+                "dropped {} messages with QoS 0 to client `{}`: it read too slowly",
+                self.downstream.dropped,
+                self.name()
             ));
         }
         if let End::Fault(fault) = end
@@ -398,13 +407,13 @@ impl Connection {
         {
             let name = self.name();
             let messages = &self.gateway.messages;
-            messages.say(&format_args!("client `{name}` is disconnected: {fault}"));
+            messages.say(&format_args!("disconnected client `{name}`: {fault}"));
         }
         let Some(mut client) = self.accepted.take() else {
             return;
         };
-        let farewell = client.farewell;
-        let ends = farewell.is_some_and(|farewell| farewell.ends_session);
+        let disconnect = client.disconnect;
+        let ends = disconnect.is_some_and(|disconnect| disconnect.ends_session);
         let stays = client.session_expiry > 0 && !ends;
         let mut ids = std::mem::take(&mut self.upstream.ids);
         if stays {
@@ -412,24 +421,24 @@ impl Connection {
         } else {
             if ids.has_held() && self.upstream.key.is_some() {
                 let change = OnCommit::Forget(session_key(&client.id), oneshot::channel().0);
-                if let Some(_open) = self.gateway.open() {
-                    self.gateway.take(&mut vec![Arrival::Change(change)]);
+                if let Some(_open) = self.gateway.phases.open() {
+                    self.gateway.receive(&mut vec![Arrival::Change(change)]);
                 }
             }
             ids = HeldIds::default();
         }
-        self.publish_will(&mut client, end, ends);
+        self.store_will(&mut client, end, ends);
         if let Some(session) = client.session {
             self.gateway.sessions.leave(session, ids);
         }
     }
 
-    /// Stores the will where the broker publishes it.
-    fn publish_will(&self, client: &mut Client, end: &End, ends_session: bool) {
-        let is_due = match (end, client.farewell) {
-            // The broker may publish it when it ends; the program doesn't take it any more.
+    /// Stores the will if the broker publishes it.
+    fn store_will(&self, client: &mut Client, end: &End, ends_session: bool) {
+        let is_due = match (end, client.disconnect) {
+            // The broker may publish it when it stops, but nothing is stored any more.
             (End::Closing, _) => false,
-            (_, farewell) => farewell.is_none_or(|farewell| farewell.with_will),
+            (_, disconnect) => disconnect.is_none_or(|disconnect| disconnect.publishes_will),
         };
         let Some(will) = client.will.take().filter(|_| is_due) else {
             return;
@@ -442,25 +451,25 @@ impl Connection {
             client.session_expiry
         };
         match delay.unwrap_or(0).min(expiry) {
-            0 => will::publish(&self.gateway, &will),
-            // The client is there.
+            0 => self.gateway.store_will(&will),
+            // The client is connected again.
             _ if matches!(end, End::TakenOver) => {}
             seconds => {
                 let delay = Duration::from_secs(u64::from(seconds));
-                will::publish_later(&self.gateway, &client.id, will, delay);
+                self.gateway.store_will_later(&client.id, will, delay);
             }
         }
     }
 
-    /// What messages call the client.
+    /// Returns the client's name in messages on stderr.
     fn name(&self) -> String {
         let name = self.accepted.as_ref().map_or("", |client| &client.id);
         let shown: String = name.chars().take(100).collect();
         shown.escape_debug().to_string()
     }
 
-    /// Tells an MQTT 5 client why the connection ends.
-    async fn say_why(mut self, end: &End) {
+    /// Closes the connection; an MQTT 5 client gets a DISCONNECT with the reason.
+    async fn close(mut self, end: &End) {
         let reason = match end {
             End::Closed => return,
             End::TakenOver => ReasonCode(0x8e),

@@ -1,5 +1,5 @@
-//! From the broker to a client: every packet is passed on, but for acknowledgements that wait for the disk, and for what a
-//! slow client leaves no room for.
+//! From the broker to a client. Every packet is forwarded, except acknowledgements that wait for the
+//! disk and messages for which a slow client leaves no space in the buffer.
 
 use bytes::{Buf, Bytes, BytesMut};
 use iot_core::Protocol;
@@ -9,27 +9,28 @@ use super::fault::Fault;
 use super::upstream::{Upstream, packet_id, reason};
 use crate::acknowledge::{ClientAcks, PUBACK, PUBREC};
 
-/// Bytes that wait for one client, at most: beyond it QoS 0 is dropped, and everything else is left to the broker.
+/// Limit of the bytes that wait for one client. Beyond it messages with QoS 0 are dropped, and
+/// everything else stays in the broker.
 const LIMIT: usize = 16 << 20;
 
-/// What the broker sends, on its way.
+/// Packets from the broker that the client has not received yet.
 #[derive(Debug, Default)]
 pub(super) struct Downstream {
     /// Read from the broker.
     pub(super) buffer: BytesMut,
     /// To be written to the client.
     pub(super) to_client: BytesMut,
-    /// A CONNACK, which nothing passes.
+    /// A CONNACK. Later packets wait until it is taken.
     connack: Option<BytesMut>,
-    /// The next packet is not passed on before the client has read more.
+    /// The next packet is forwarded when the client has read more.
     pub(super) is_blocked: bool,
-    /// Messages with QoS 0 that there was no room for.
+    /// Messages with QoS 0 that were dropped.
     pub(super) dropped: u64,
 }
 
 impl Downstream {
-    /// Takes all whole packets that can be passed on.
-    pub(super) fn take_packets(
+    /// Forwards all whole packets that can be forwarded.
+    pub(super) fn forward_packets(
         &mut self,
         protocol: Option<Protocol>,
         acks: &ClientAcks,
@@ -56,27 +57,27 @@ impl Downstream {
                         self.dropped += 1;
                         self.buffer.advance(size);
                     } else {
-                        self.pass(size);
+                        self.forward(size);
                     }
                 }
-                kind @ (PUBACK | PUBREC) => self.answer(kind, size, protocol, acks, upstream),
+                kind @ (PUBACK | PUBREC) => self.acknowledge(kind, size, protocol, acks, upstream),
                 0x70 => self.complete(size, protocol, upstream),
                 0xd0 if upstream.pings.pop_front() == Some(true) => self.buffer.advance(size),
-                // Only MQTT 5 has one from the broker; it closes the connection as well.
+                // Before MQTT 5 a broker sends no DISCONNECT; it only closes the connection.
                 0xe0 if protocol != Some(Protocol::V5) => self.buffer.advance(size),
-                _ => self.pass(size),
+                _ => self.forward(size),
             }
         }
         Ok(())
     }
 
-    fn pass(&mut self, size: usize) {
+    fn forward(&mut self, size: usize) {
         let packet = self.buffer.split_to(size);
         self.to_client.extend_from_slice(&packet);
     }
 
-    /// A PUBACK or PUBREC: it is sent once the message is on disk.
-    fn answer(
+    /// Handles a PUBACK or PUBREC: it is sent when the message is on disk.
+    fn acknowledge(
         &mut self,
         kind: u8,
         size: usize,
@@ -89,7 +90,7 @@ impl Downstream {
             return;
         };
         let is_v5 = protocol == Some(Protocol::V5);
-        // Before MQTT 5 there is no way to refuse.
+        // Before MQTT 5 an acknowledgement has no reason code.
         let (reason, packet) = if is_v5 {
             (reason(&packet), packet)
         } else {
@@ -98,10 +99,11 @@ impl Downstream {
         if kind == PUBREC && reason >= 0x80 {
             upstream.refused(id);
         }
-        acks.answer(kind, id, reason, packet);
+        acks.broker_acknowledged(kind, id, reason, packet);
     }
 
-    /// A PUBCOMP. The broker forgets in a crash what the gateway has on disk.
+    /// Handles a PUBCOMP. After a crash the broker no longer knows packet identifiers that the
+    /// gateway has on disk, and answers with an error, which the client does not get.
     fn complete(&mut self, size: usize, protocol: Option<Protocol>, upstream: &mut Upstream) {
         let packet = self.buffer.split_to(size);
         let Some(id) = packet_id(&packet) else {
@@ -116,12 +118,12 @@ impl Downstream {
         }
     }
 
-    /// Returns the CONNACK, if it has come and was not taken.
+    /// Returns the CONNACK, if it has arrived and was not taken.
     pub(super) fn take_connack(&mut self) -> Option<BytesMut> {
         self.connack.take()
     }
 
-    /// Gives unused memory back.
+    /// Frees unused memory.
     pub(super) fn shrink(&mut self) {
         if self.buffer.is_empty() && self.buffer.capacity() > 0 {
             self.buffer = BytesMut::new();

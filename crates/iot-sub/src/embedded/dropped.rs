@@ -1,4 +1,4 @@
-//! Counts the messages with QoS 0 that the inner broker drops: it says so only through `tracing`.
+//! Counts the messages with QoS 0 that the inner broker drops, from its `tracing` events.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -9,18 +9,18 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber};
 
-/// What the broker says when the channel to a client is full.
+/// The broker's `tracing` message when the channel to a client is full.
 const DROPPED: &str = "Dropped QoS 0 message: delivery lane full";
 
-/// How many were dropped.
+/// The number of dropped messages.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Dropped(Arc<AtomicU64>);
 
 impl Dropped {
-    /// Begins to count. Nothing else in this process listens to `tracing`.
+    /// Starts counting. Nothing else in this process subscribes to `tracing`.
     pub(super) fn count() -> Self {
         let dropped = Self::default();
-        // Fails where somebody listens already, in a test.
+        // Fails in a test where a subscriber is set already.
         let _ = tracing::subscriber::set_global_default(Listener(dropped.clone()));
         dropped
     }
@@ -54,9 +54,9 @@ impl Subscriber for Listener {
     }
 
     fn event(&self, event: &Event<'_>) {
-        let mut says = Says(false);
-        event.record(&mut says);
-        if says.0 {
+        let mut is_drop = IsDrop(false);
+        event.record(&mut is_drop);
+        if is_drop.0 {
             self.0.0.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -74,10 +74,10 @@ impl Subscriber for Listener {
     fn exit(&self, _span: &Id) {}
 }
 
-/// Whether an event says that a message was dropped.
-struct Says(bool);
+/// Whether an event reports a dropped message.
+struct IsDrop(bool);
 
-impl Visit for Says {
+impl Visit for IsDrop {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         self.0 |= field.name() == "message" && format!("{value:?}") == DROPPED;
     }

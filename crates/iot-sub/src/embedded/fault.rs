@@ -1,19 +1,19 @@
-//! Why the gateway ends a connection by itself.
+//! Why the gateway closes a client's connection.
 
 use std::fmt;
 
 use iot_core::ReasonCode;
 
-/// Why a client can't go on.
+/// What a client did wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// It doesn't follow the protocol.
+    /// It violates the protocol.
     Protocol(ReasonCode),
-    /// Its packet of so many bytes is too large.
+    /// Its packet is too large; the size in bytes.
     TooLarge(usize),
-    /// Too many bytes of it wait for their PUBREL.
+    /// Too many bytes of QoS 2 messages wait for their PUBREL.
     HalfOpen,
-    /// Nothing could be written to it for so long.
+    /// It has not read anything for too long.
     Stalled,
 }
 
@@ -27,7 +27,7 @@ impl Fault {
         }
     }
 
-    /// Whether it is worth a line: what a client gets wrong is its own affair.
+    /// Whether it is reported on stderr. Errors in the protocol are the client's own problem.
     pub(super) fn is_reported(self) -> bool {
         !matches!(self, Self::Protocol(_))
     }

@@ -1,58 +1,48 @@
-//! What all connections of the gateway share: which messages are wanted, the way to the store, and how far the end is.
+//! What all connections of the gateway share: which messages are wanted, the queue to the store,
+//! and the phase of the run.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use iot_core::{Message, QoS, Subscription, TopicName};
-use tokio::sync::{Notify, watch};
+use iot_core::{Message, Will};
+use tokio::sync::Notify;
 
 use super::broker::Publisher;
+use super::phase::Phases;
 use super::sessions::Sessions;
-use super::will::Wills;
+use super::wanted::Wanted;
+use super::will::{self, Wills};
 use crate::acknowledge::Ack;
 use crate::output::Messages;
 use crate::pipeline::queue::{OnCommit, Queue};
 use crate::pipeline::{Intake, Ticket};
 
-/// What a connection has taken from its client for the store.
+/// What a connection has received from its client for the store.
 #[derive(Debug)]
 pub(super) enum Arrival {
     Message(Message, Option<Ticket>),
-    /// A message that was taken before.
-    Again(Ack),
+    /// A message that was received before.
+    Duplicate(Ack),
     /// A change of the session.
     Change(OnCommit),
-}
-
-/// How far the end is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
-    Running,
-    /// Nothing more is read from clients.
-    Draining,
-    /// What is on disk is acknowledged, then connections end.
-    Closing,
 }
 
 /// Shared by all connections.
 pub(super) struct Gateway {
     intake: Mutex<Intake>,
-    /// The way to the store; none where nothing is stored.
+    /// The queue to the store; `None` without a store.
     queue: Option<Arc<Queue>>,
-    /// Something was printed, where nothing is stored.
+    /// Notified when something was printed; only used without a store.
     printed: Notify,
-    subscriptions: Vec<Subscription>,
-    /// Subscription identifiers that messages get.
-    identifiers: Vec<u32>,
+    pub(super) wanted: Wanted,
     publisher: Publisher,
     pub(super) sessions: Sessions,
     pub(super) wills: Wills,
     pub(super) messages: Messages,
-    /// There is a file for packet identifiers that are held.
-    pub(super) notes_ids: bool,
-    phase: watch::Sender<Phase>,
-    /// Held to read from clients and hand on; taken for writing once nothing more is to be read.
-    open: RwLock<bool>,
-    /// There is all that was wanted.
+    /// Whether held packet identifiers are kept in a file.
+    pub(super) persists_ids: bool,
+    pub(super) phases: Phases,
+    /// Notified when `-C` and the like end the run.
     pub(super) ended: Notify,
 }
 
@@ -60,12 +50,11 @@ pub(super) struct Gateway {
 pub(super) struct Parts {
     pub(super) intake: Intake,
     pub(super) queue: Option<Arc<Queue>>,
-    pub(super) subscriptions: Vec<Subscription>,
-    pub(super) identifiers: Vec<u32>,
+    pub(super) wanted: Wanted,
     pub(super) publisher: Publisher,
     pub(super) sessions: Sessions,
     pub(super) messages: Messages,
-    pub(super) notes_ids: bool,
+    pub(super) persists_ids: bool,
 }
 
 impl Gateway {
@@ -74,15 +63,13 @@ impl Gateway {
             intake: Mutex::new(parts.intake),
             queue: parts.queue,
             printed: Notify::new(),
-            subscriptions: parts.subscriptions,
-            identifiers: parts.identifiers,
+            wanted: parts.wanted,
             publisher: parts.publisher,
             sessions: parts.sessions,
             wills: Wills::default(),
             messages: parts.messages,
-            notes_ids: parts.notes_ids,
-            phase: watch::Sender::new(Phase::Running),
-            open: RwLock::new(true),
+            persists_ids: parts.persists_ids,
+            phases: Phases::new(),
             ended: Notify::new(),
         }
     }
@@ -91,43 +78,8 @@ impl Gateway {
         self.intake.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the message as a subscription of ours would receive it, if there is one for its topic.
-    pub(super) fn received(&self, message: Message) -> Option<Message> {
-        let topic = message.topic.as_str();
-        if topic.starts_with('$') {
-            // The broker refuses it.
-            return None;
-        }
-        let mut most = None;
-        let mut as_published = false;
-        for subscription in &self.subscriptions {
-            if subscription.filter.matches(topic) {
-                most = most.max(Some(subscription.qos));
-                as_published |= subscription.retain_as_published;
-            }
-        }
-        let most: QoS = most?;
-        let mut message = message;
-        message.qos = message.qos.min(most);
-        message.retain &= as_published;
-        if !self.identifiers.is_empty() {
-            let properties = message.properties.get_or_insert_default();
-            properties
-                .subscription_identifiers
-                .clone_from(&self.identifiers);
-        }
-        Some(message)
-    }
-
-    /// Whether a message on this topic is wanted.
-    pub(super) fn wants(&self, topic: &TopicName) -> bool {
-        let topic = topic.as_str();
-        let mut subscriptions = self.subscriptions.iter();
-        !topic.starts_with('$') && subscriptions.any(|one| one.filter.matches(topic))
-    }
-
-    /// Hands on what a connection has taken.
-    pub(super) fn take(&self, arrivals: &mut Vec<Arrival>) {
+    /// Passes what a connection has received to the intake, and from there to the store.
+    pub(super) fn receive(&self, arrivals: &mut Vec<Arrival>) {
         if arrivals.is_empty() {
             return;
         }
@@ -136,28 +88,49 @@ impl Gateway {
         for arrival in arrivals.drain(..) {
             match arrival {
                 Arrival::Message(message, ticket) => intake.message(message, ticket),
-                Arrival::Again(ack) => intake.message_again(Some(ack)),
+                Arrival::Duplicate(ack) => intake.duplicate(Some(ack)),
                 Arrival::Change(change) => intake.change(change),
             }
         }
-        self.hand_on(&mut intake);
+        self.flush(&mut intake);
     }
 
-    /// Hands on what the intake has taken, and removes what was retained where that is wanted.
-    pub(super) fn hand_on(&self, intake: &mut Intake) {
-        intake.hand_on();
+    /// Passes the intake's batch to the store, and removes retained messages if that is wanted.
+    pub(super) fn flush(&self, intake: &mut Intake) {
+        intake.flush();
         let removals = intake.selector.take_removals();
         if !removals.is_empty() {
             for removal in removals {
                 self.publisher.publish(&removal);
-                // As a subscriber gets it.
+                // As a subscriber receives it.
                 intake.message(removal.with_retain(false), None);
             }
-            intake.hand_on();
+            intake.flush();
         }
         if intake.selector.has_ended() {
             self.ended.notify_one();
         }
+    }
+
+    /// Stores a will now.
+    pub(super) fn store_will(&self, will: &Will) {
+        // At the end of the program the store may be closed already.
+        let Some(_open) = self.phases.open() else {
+            return;
+        };
+        if let Some(message) = self.wanted.received(will::message(will)) {
+            self.receive(&mut vec![Arrival::Message(message, None)]);
+        }
+    }
+
+    /// Stores a will after its delay, unless the client connects before.
+    pub(super) fn store_will_later(self: &Arc<Self>, client_id: &str, will: Will, delay: Duration) {
+        let gateway = Arc::clone(self);
+        let task = tokio::spawn(async move {
+            tokio::time::sleep(delay).await;
+            gateway.store_will(&will);
+        });
+        self.wills.set_delayed(client_id, task.abort_handle());
     }
 
     /// Whether nothing more should be read for now.
@@ -176,7 +149,7 @@ impl Gateway {
         loop {
             let printed = self.printed.notified();
             tokio::pin!(printed);
-            // From here on, nothing that is printed goes unnoticed.
+            // From here on, no notification is missed.
             printed.as_mut().enable();
             if !self.is_full() {
                 return;
@@ -188,27 +161,5 @@ impl Gateway {
     /// Something was printed.
     pub(super) fn set_printed(&self) {
         self.printed.notify_waiters();
-    }
-
-    /// Returns what follows the phases.
-    pub(super) fn phase(&self) -> watch::Receiver<Phase> {
-        self.phase.subscribe()
-    }
-
-    /// Lets a connection read and hand on as long as the guard lives, if anything is to be read.
-    pub(super) fn open(&self) -> Option<RwLockReadGuard<'_, bool>> {
-        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
-        (*open).then_some(open)
-    }
-
-    /// From the return on, nothing is handed on.
-    pub(super) fn stop_reading(&self) {
-        *self.open.write().unwrap_or_else(PoisonError::into_inner) = false;
-        self.phase.send_replace(Phase::Draining);
-    }
-
-    /// Ends the connections, each as soon as it has acknowledged what is on disk.
-    pub(super) fn close(&self) {
-        self.phase.send_replace(Phase::Closing);
     }
 }

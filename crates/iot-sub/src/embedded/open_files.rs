@@ -1,16 +1,16 @@
-//! Each client takes three open files, and many systems allow 1,024 at first.
+//! The limit of open files: each client needs three, and the usual soft limit is 1,024.
 
-/// Allows this process as many open files as it may have.
+/// Raises the soft limit of open files to the hard limit.
 #[cfg(unix)]
 pub(super) fn raise_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
-    let most = Rlimit {
+    let raised = Rlimit {
         current: limit.maximum,
         maximum: limit.maximum,
     };
-    // Without it there are fewer clients.
-    let _ = setrlimit(Resource::Nofile, most);
+    // If it fails, fewer clients can connect.
+    let _ = setrlimit(Resource::Nofile, raised);
 }
 
 #[cfg(not(unix))]

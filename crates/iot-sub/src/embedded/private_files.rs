@@ -1,4 +1,4 @@
-//! The broker's folder is for nobody else, whatever the umask: what lies there are other people's messages.
+//! The broker's folder is private, whatever the umask is: it holds other people's messages.
 
 use std::fs::{self, DirBuilder};
 use std::io::{self, ErrorKind};
@@ -6,15 +6,16 @@ use std::path::Path;
 
 use anyhow::anyhow;
 
-/// Makes the folder if it isn't there, and has what this process makes from now on be private.
+/// Creates the folder if it does not exist, and makes all files private that this process creates
+/// from now on.
 ///
 /// # Errors
-/// The folder can't be made or made private.
+/// The folder cannot be created or made private.
 pub(super) fn make_folder(dir: &Path) -> anyhow::Result<()> {
     set_umask();
     make(dir).map_err(|error| {
         anyhow!(
-            "cannot make folder `{}` for the broker's files: {}",
+            "cannot create folder `{}` for the broker's files: {}",
             dir.display(),
             error.kind()
         )
@@ -35,7 +36,7 @@ fn make(dir: &Path) -> io::Result<()> {
     }
 }
 
-/// Takes from others what an earlier version has let them do.
+/// Removes the rights that an earlier version has given to others.
 fn restrict(dir: &Path) -> io::Result<()> {
     #[cfg(unix)]
     fs::set_permissions(dir, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;

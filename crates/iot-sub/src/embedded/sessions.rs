@@ -1,7 +1,9 @@
-//! The sessions of the clients: who is connected, and which packet identifiers with QoS 2 are held.
+//! The sessions of the clients: which clients are connected, and which packet identifiers with QoS
+//! 2 are held.
 //!
-//! A client's connection owns its table while it runs, and leaves it here at its end. So the connection that takes a
-//! session over first waits for the end of the one before: no message of the two is judged by two tables.
+//! A client's connection owns the table of its packet identifiers while it runs, and returns it
+//! when it ends. A connection that takes a session over waits for the end of the earlier one, so
+//! there is always one table for a session.
 
 use std::collections::HashMap;
 use std::mem;
@@ -13,13 +15,13 @@ use tokio::sync::{Notify, watch};
 
 use super::broker::MAX_PACKET_SIZE;
 
-/// What the embedded broker is called on disk.
+/// The name of the embedded broker on disk.
 pub(super) const BROKER: &str = "embedded";
-/// Payloads of one client between PUBLISH and PUBREL, at most: the broker keeps them in memory. A client with 20 messages in
-/// flight never meets it.
+/// Limit of one client's payloads between PUBLISH and PUBREL, which the broker keeps in memory. A
+/// client with 20 messages in flight never reaches it.
 const HALF_OPEN_LIMIT: usize = 20 * MAX_PACKET_SIZE;
 
-/// Whose session it is on disk.
+/// Returns the key of a client's session on disk.
 pub(super) fn session_key(client_id: &str) -> Arc<SessionKey> {
     Arc::new(SessionKey {
         broker: BROKER.to_owned(),
@@ -27,13 +29,13 @@ pub(super) fn session_key(client_id: &str) -> Arc<SessionKey> {
     })
 }
 
-/// What a session knows of messages that the client may send again.
+/// The packet identifiers of messages that the client may send again.
 #[derive(Debug, Default)]
 pub(super) struct HeldIds {
-    /// Messages with QoS 2 whose PUBREL has not come.
+    /// Messages with QoS 2 whose PUBREL has not arrived.
     held: HashMap<PacketId, Held>,
-    /// Messages with QoS 1 of the last connection that were not acknowledged on it, with their fingerprints; as long as
-    /// they have not come again.
+    /// Messages with QoS 1 that the last connection did not acknowledge and that have not arrived
+    /// again, with their fingerprints.
     unacknowledged: HashMap<PacketId, u64>,
     half_open_bytes: usize,
 }
@@ -45,7 +47,7 @@ struct Held {
 }
 
 impl HeldIds {
-    /// Notes an identifier that the disk has.
+    /// Adds an identifier that is held on disk.
     pub(super) fn load(&mut self, id: PacketId, fingerprint: u64) {
         let held = Held {
             fingerprint,
@@ -54,14 +56,14 @@ impl HeldIds {
         self.held.insert(id, held);
     }
 
-    /// A message with QoS 2 has come: returns whether it is certainly one that came before.
+    /// Returns whether this message with QoS 2 is certainly one that was received before.
     pub(super) fn is_held(&self, id: PacketId, fingerprint: u64) -> bool {
         self.held
             .get(&id)
             .is_some_and(|held| held.fingerprint == fingerprint)
     }
 
-    /// Holds the identifier of a new message with QoS 2. Returns whether too much is held.
+    /// Holds the identifier of a new message with QoS 2. Returns whether the limit is exceeded.
     #[must_use]
     pub(super) fn hold(&mut self, id: PacketId, fingerprint: u64, bytes: usize) -> bool {
         let before = self.held.insert(id, Held { fingerprint, bytes });
@@ -77,15 +79,15 @@ impl HeldIds {
         held.is_some()
     }
 
-    /// A message with QoS 1 has come: returns whether it is certainly one that came on the connection before and was not
-    /// acknowledged.
-    pub(super) fn came_before(&mut self, id: PacketId, fingerprint: u64, dup: bool) -> bool {
+    /// Returns whether this message with QoS 1 is certainly one that the last connection received
+    /// and did not acknowledge.
+    pub(super) fn is_duplicate(&mut self, id: PacketId, fingerprint: u64, dup: bool) -> bool {
         !self.unacknowledged.is_empty()
             && self.unacknowledged.remove(&id) == Some(fingerprint)
             && dup
     }
 
-    /// Notes what a connection leaves unacknowledged.
+    /// Adds the messages that a connection did not acknowledge.
     pub(super) fn set_unacknowledged(
         &mut self,
         unacknowledged: impl Iterator<Item = (PacketId, u64)>,
@@ -103,7 +105,7 @@ impl HeldIds {
     }
 }
 
-/// All sessions that are in use or hold something.
+/// All sessions that have a connection or hold packet identifiers.
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
     slots: Mutex<HashMap<String, Slot>>,
@@ -119,13 +121,13 @@ struct Slot {
 #[derive(Debug)]
 struct Running {
     stop: Arc<Notify>,
-    /// Closed once the connection has left its table.
+    /// Closed when the connection has returned its table.
     ended: watch::Receiver<()>,
 }
 
-/// A session that a connection uses. To be given to [`Sessions::leave`].
+/// Shows that a connection uses the session. [`Sessions::leave`] ends that.
 #[derive(Debug)]
-pub(super) struct Taken {
+pub(super) struct SessionLease {
     client_id: String,
     _running: watch::Sender<()>,
 }
@@ -135,14 +137,14 @@ impl Sessions {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes an identifier that the disk has.
+    /// Adds an identifier that is held on disk.
     pub(super) fn load(&self, client_id: &str, id: PacketId, fingerprint: u64) {
         let mut slots = self.lock();
         let slot = slots.entry(client_id.to_owned()).or_default();
         slot.ids.load(id, fingerprint);
     }
 
-    /// Returns the clients that something is held for.
+    /// Returns the clients for which packet identifiers are held.
     pub(super) fn clients(&self) -> Vec<String> {
         self.lock().keys().cloned().collect()
     }
@@ -152,15 +154,19 @@ impl Sessions {
         self.lock().remove(client_id);
     }
 
-    /// Takes a session over from the connection that has it, if any: that one is stopped, and its end waited for. The new
-    /// connection stops when `stop` is notified. May be dropped at the await.
-    pub(super) async fn take(&self, client_id: &str, stop: &Arc<Notify>) -> (Taken, HeldIds) {
+    /// Takes a session over. If another connection has it, that one is stopped and its end waited
+    /// for. The new connection stops when `stop` is notified. May be dropped at the await.
+    pub(super) async fn take_over(
+        &self,
+        client_id: &str,
+        stop: &Arc<Notify>,
+    ) -> (SessionLease, HeldIds) {
         loop {
             let mut ended = {
                 let mut slots = self.lock();
                 let slot = slots.entry(client_id.to_owned()).or_default();
                 match &slot.running {
-                    // It is never changed, only closed.
+                    // The channel is never changed, only closed.
                     Some(running) if running.ended.has_changed().is_ok() => {
                         running.stop.notify_one();
                         running.ended.clone()
@@ -169,30 +175,30 @@ impl Sessions {
                         let (sender, ended) = watch::channel(());
                         let stop = Arc::clone(stop);
                         slot.running = Some(Running { stop, ended });
-                        let taken = Taken {
+                        let lease = SessionLease {
                             client_id: client_id.to_owned(),
                             _running: sender,
                         };
-                        return (taken, mem::take(&mut slot.ids));
+                        return (lease, mem::take(&mut slot.ids));
                     }
                 }
             };
-            // Returns when it is closed.
+            // Returns when the channel is closed.
             let _ = ended.changed().await;
         }
     }
 
-    /// Ends the use of a session; `ids` is what stays of it.
-    pub(super) fn leave(&self, taken: Taken, ids: HeldIds) {
+    /// Ends the use of a session, and keeps `ids` for its next connection.
+    pub(super) fn leave(&self, lease: SessionLease, ids: HeldIds) {
         let mut slots = self.lock();
         if ids.is_empty() {
-            slots.remove(&taken.client_id);
-        } else if let Some(slot) = slots.get_mut(&taken.client_id) {
+            slots.remove(&lease.client_id);
+        } else if let Some(slot) = slots.get_mut(&lease.client_id) {
             slot.running = None;
             slot.ids = ids;
         }
         drop(slots);
-        drop(taken);
+        drop(lease);
     }
 }
 
@@ -205,15 +211,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_takes_a_session_over_waits_for_what_the_connection_before_leaves() {
+    async fn a_session_takeover_waits_until_the_earlier_connection_returns_its_ids() {
         let sessions = Arc::new(Sessions::default());
         let stop = Arc::new(Notify::new());
-        let (first, mut ids) = sessions.take("c", &stop).await;
+        let (first, mut ids) = sessions.take_over("c", &stop).await;
         assert!(!ids.has_held());
         assert!(!ids.hold(id(1), 7, 10));
         let second = {
             let sessions = Arc::clone(&sessions);
-            tokio::spawn(async move { sessions.take("c", &Arc::new(Notify::new())).await })
+            tokio::spawn(async move { sessions.take_over("c", &Arc::new(Notify::new())).await })
         };
         stop.notified().await;
         assert!(!second.is_finished());
@@ -225,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_holds_is_limited_in_bytes() {
+    fn held_payloads_of_a_client_are_limited_in_bytes() {
         let mut ids = HeldIds::default();
         assert!(!ids.hold(id(1), 1, HALF_OPEN_LIMIT + 1));
         assert!(ids.hold(id(2), 1, 1));
@@ -235,13 +241,13 @@ mod tests {
     }
 
     #[test]
-    fn a_message_with_qos_1_is_known_again_once_by_dup_and_content() {
+    fn a_message_with_qos_1_is_a_duplicate_once_by_dup_flag_and_content() {
         let mut ids = HeldIds::default();
         ids.set_unacknowledged([(id(1), 1), (id(2), 2), (id(3), 3)].into_iter());
-        assert!(ids.came_before(id(1), 1, true));
-        assert!(!ids.came_before(id(1), 1, true));
-        assert!(!ids.came_before(id(2), 9, true));
-        assert!(!ids.came_before(id(2), 2, true));
-        assert!(!ids.came_before(id(3), 3, false));
+        assert!(ids.is_duplicate(id(1), 1, true));
+        assert!(!ids.is_duplicate(id(1), 1, true));
+        assert!(!ids.is_duplicate(id(2), 9, true));
+        assert!(!ids.is_duplicate(id(2), 2, true));
+        assert!(!ids.is_duplicate(id(3), 3, false));
     }
 }

@@ -1,14 +1,14 @@
-//! One of the two sockets of a connection: moves bytes as far as that goes without waiting.
+//! One of the two sockets of a connection: reads and writes bytes without blocking.
 
 use std::io::{self, ErrorKind};
 
 use bytes::{Buf, BytesMut};
 use tokio::net::TcpStream;
 
-/// Bytes read at once: the least, and the most they double to.
+/// Size of one read: it begins at the first and doubles up to the second.
 const READ: (usize, usize) = (4 * 1024, 64 * 1024);
 
-/// A stream of bytes, and whether each way is open.
+/// A stream of bytes, and whether each direction is open.
 pub(super) struct Side {
     pub(super) stream: TcpStream,
     pub(super) reads: bool,
@@ -18,9 +18,9 @@ pub(super) struct Side {
 
 impl Side {
     pub(super) fn new(stream: TcpStream) -> Self {
-        // Small packets would wait for each other; it works without, too.
+        // Without it small packets wait for each other. A failure only costs latency.
         let _ = stream.set_nodelay(true);
-        // Finds out where the other side has vanished without a word.
+        // Detects that the other side has vanished without closing the connection.
         #[cfg(unix)]
         let _ = rustix::net::sockopt::set_socket_keepalive(&stream, true);
         Self {
@@ -31,24 +31,24 @@ impl Side {
         }
     }
 
-    /// Reads once, as far as something is there.
+    /// Reads what has arrived, at most one buffer full.
     pub(super) fn read(&mut self, buffer: &mut BytesMut) {
         if buffer.capacity() - buffer.len() < self.read_size {
             buffer.reserve(self.read_size);
         }
-        let room = buffer.capacity() - buffer.len();
+        let free = buffer.capacity() - buffer.len();
         match self.stream.try_read_buf(buffer) {
             Ok(0) => self.reads = false,
-            Ok(read) if read == room => self.read_size = (self.read_size * 2).min(READ.1),
+            Ok(read) if read == free => self.read_size = (self.read_size * 2).min(READ.1),
             Ok(read) if read < self.read_size / 4 => {
                 self.read_size = (self.read_size / 2).max(READ.0);
             }
             Ok(_) => {}
-            Err(error) => self.reads = waits(&error),
+            Err(error) => self.reads = would_block(&error),
         }
     }
 
-    /// Writes as much as goes; returns whether something went.
+    /// Writes as much as the socket accepts; returns whether it accepted anything.
     pub(super) fn write(&mut self, bytes: &mut BytesMut) -> bool {
         let mut wrote = false;
         while self.writes && !bytes.is_empty() {
@@ -57,7 +57,7 @@ impl Side {
                     bytes.advance(written);
                     wrote = true;
                 }
-                Err(error) if waits(&error) => return wrote,
+                Err(error) if would_block(&error) => return wrote,
                 Err(_) => self.writes = false,
             }
         }
@@ -68,6 +68,6 @@ impl Side {
     }
 }
 
-fn waits(error: &io::Error) -> bool {
+fn would_block(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }

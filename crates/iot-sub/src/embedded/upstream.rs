@@ -1,4 +1,4 @@
-//! From a client to the broker: every packet is forwarded, and every PUBLISH is also taken for the store.
+//! From a client to the broker. Every packet is forwarded, and every PUBLISH also goes to the store.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::mem;
@@ -20,7 +20,7 @@ use crate::pipeline::Ticket;
 use crate::pipeline::queue::OnCommit;
 use iot_store::sqlite::held::SessionKey;
 
-/// What a client sends, on its way.
+/// Packets from a client, on their way to the broker and the store.
 #[derive(Debug)]
 pub(super) struct Upstream {
     pub(super) state: State,
@@ -28,47 +28,47 @@ pub(super) struct Upstream {
     pub(super) buffer: BytesMut,
     /// To be written to the broker.
     pub(super) to_broker: BytesMut,
-    /// To be handed on.
+    /// To be passed to the gateway.
     pub(super) arrivals: Vec<Arrival>,
     /// Packets that the client may send again.
     pub(super) ids: HeldIds,
-    /// Set where the session outlives the connection, and packet identifiers are noted on disk.
+    /// Set if the session outlives the connection, and packet identifiers are kept on disk.
     pub(super) key: Option<Arc<SessionKey>>,
-    /// PUBRELs of held identifiers that the broker has not answered.
+    /// PUBRELs of held identifiers without a PUBCOMP.
     releasing: HashSet<PacketId>,
-    /// PINGREQs without an answer; `true` for those of the gateway.
+    /// PINGREQs without a PINGRESP; `true` for those of the gateway.
     pub(super) pings: VecDeque<bool>,
     topics: RecentTopics,
     aliases: HashMap<u16, TopicName>,
     acks: Arc<ClientAcks>,
 }
 
-/// How far the connection is.
+/// The state of the connection.
 #[derive(Debug)]
 pub(super) enum State {
     /// The client has sent nothing.
     New,
-    /// CONNECT is on its way; `None` where only the broker knows what it is.
+    /// CONNECT was forwarded; `None` if the gateway could not decode it.
     Connecting(Option<Box<Connecting>>),
     Connected(Codec),
     /// The client has sent its DISCONNECT.
     Disconnected,
-    /// The broker will end the connection, or has done so.
+    /// The broker closes the connection, or has closed it.
     Refused,
 }
 
-/// A CONNECT without an answer.
+/// A CONNECT without a CONNACK.
 #[derive(Debug)]
 pub(super) struct Connecting {
     pub(super) protocol: Protocol,
     pub(super) connect: Connect,
 }
 
-/// The client's DISCONNECT.
+/// What a client's DISCONNECT means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Farewell {
-    /// The will is to be published nevertheless.
-    pub(super) with_will: bool,
+pub(super) struct ClientDisconnect {
+    /// The will is published all the same.
+    pub(super) publishes_will: bool,
     /// The session ends with the connection.
     pub(super) ends_session: bool,
 }
@@ -90,8 +90,11 @@ impl Upstream {
         }
     }
 
-    /// Takes all whole packets; returns the client's DISCONNECT, if it is among them.
-    pub(super) fn take_packets(&mut self, gateway: &Gateway) -> Result<Option<Farewell>, Fault> {
+    /// Handles all whole packets; returns the client's DISCONNECT, if it is among them.
+    pub(super) fn handle_packets(
+        &mut self,
+        gateway: &Gateway,
+    ) -> Result<Option<ClientDisconnect>, Fault> {
         loop {
             let Some(size) = packet_size(&self.buffer)? else {
                 return Ok(None);
@@ -100,21 +103,21 @@ impl Upstream {
                 return Err(Fault::TooLarge(size));
             }
             if self.buffer.len() < size {
-                // Grows with what arrives, not with what the header promises.
+                // Grows with the received bytes, not with the size in the header.
                 self.buffer
                     .reserve((size - self.buffer.len()).min(64 * 1024));
                 return Ok(None);
             }
             match &self.state {
                 State::New => self.connect(size),
-                // Whatever follows CONNECT has to wait until the session is known.
+                // Packets after CONNECT wait until the session is known.
                 State::Connecting(_) => return Ok(None),
                 State::Connected(codec) => {
                     let codec = *codec;
                     match self.packet(codec, size, gateway)? {
-                        Next::Goes => {}
-                        Next::Waits => return Ok(None),
-                        Next::Ends(farewell) => return Ok(Some(farewell)),
+                        Next::Continue => {}
+                        Next::Wait => return Ok(None),
+                        Next::Disconnect(disconnect) => return Ok(Some(disconnect)),
                     }
                 }
                 State::Disconnected | State::Refused => {
@@ -128,7 +131,7 @@ impl Upstream {
     fn connect(&mut self, size: usize) {
         let packet = self.buffer.split_to(size);
         self.to_broker.extend_from_slice(&packet);
-        // One that can't be read is for the broker to refuse.
+        // The broker refuses a CONNECT that cannot be decoded.
         let connecting = decode_connect(&packet).ok();
         let connecting =
             connecting.map(|(protocol, connect)| Box::new(Connecting { protocol, connect }));
@@ -147,7 +150,7 @@ impl Upstream {
             }
             _ => self.forward(size),
         }
-        Ok(Next::Goes)
+        Ok(Next::Continue)
     }
 
     fn forward(&mut self, size: usize) {
@@ -173,7 +176,7 @@ impl Upstream {
         self.arrive(message, gateway)
     }
 
-    /// Makes a message of a PUBLISH.
+    /// Converts a PUBLISH into a message.
     fn resolve(&mut self, publish: Publish) -> Result<Message, Fault> {
         let mut properties = publish.properties;
         let alias = properties.as_mut().and_then(|it| it.topic_alias.take());
@@ -192,7 +195,8 @@ impl Upstream {
             return Err(Fault::Protocol(ReasonCode::PROTOCOL_ERROR));
         }
         let topic = match (publish.topic, alias) {
-            // Without the broker's own check, what it refuses would be stored each time it comes again.
+            // Makes the broker's own check first: else a message that the broker refuses would be
+            // stored each time the client sends it again.
             (Some(topic), _) if mqtt5::validate_topic_name(topic.as_str()).is_err() => {
                 return Err(Fault::Protocol(ReasonCode::TOPIC_NAME_INVALID));
             }
@@ -218,10 +222,10 @@ impl Upstream {
         })
     }
 
-    /// Decides what a message is to the store.
+    /// Decides whether a message is new to the store.
     fn arrive(&mut self, message: Message, gateway: &Gateway) -> Result<(), Fault> {
         let Some(id) = message.packet_id else {
-            if let Some(message) = gateway.received(message) {
+            if let Some(message) = gateway.wanted.received(message) {
                 self.arrivals.push(Arrival::Message(message, None));
             }
             return Ok(());
@@ -232,18 +236,18 @@ impl Upstream {
             _ => PUBACK,
         };
         let size = message.payload.len();
-        if !gateway.wants(&message.topic) {
+        if !gateway.wanted.matches(&message.topic) {
             self.acks.expect(kind, id, 0).acknowledge();
             return Ok(());
         }
         let fingerprint = message.fingerprint();
         let ack = Ack::Client(self.acks.expect(kind, id, fingerprint));
-        let again = match qos {
+        let is_duplicate = match qos {
             QoS::ExactlyOnce => self.ids.is_held(id, fingerprint),
-            _ => self.ids.came_before(id, fingerprint, dup),
+            _ => self.ids.is_duplicate(id, fingerprint, dup),
         };
-        if again {
-            self.arrivals.push(Arrival::Again(ack));
+        if is_duplicate {
+            self.arrivals.push(Arrival::Duplicate(ack));
             return Ok(());
         }
         let mut hold = None;
@@ -253,7 +257,7 @@ impl Upstream {
             }
             hold = self.key.clone().map(|key| (key, fingerprint));
         }
-        if let Some(message) = gateway.received(message) {
+        if let Some(message) = gateway.wanted.received(message) {
             let ticket = Some(Ticket { ack, hold });
             self.arrivals.push(Arrival::Message(message, ticket));
         }
@@ -267,7 +271,7 @@ impl Upstream {
             self.releasing.insert(id);
         }
         match &self.key {
-            // The disk may have it from before.
+            // An earlier connection may have written it to the disk.
             Some(key) => {
                 let release = self.acks.release(id, packet);
                 let change = OnCommit::Release(Release::Client(release), Arc::clone(key));
@@ -278,7 +282,7 @@ impl Upstream {
         Ok(())
     }
 
-    /// The broker has answered a PUBREL; returns whether its identifier was held.
+    /// The broker has sent PUBCOMP; returns whether the identifier was held.
     pub(super) fn completed(&mut self, id: PacketId) -> bool {
         self.releasing.remove(&id)
     }
@@ -295,32 +299,30 @@ impl Upstream {
 
     fn disconnect(&mut self, codec: Codec, size: usize) -> Result<Next, Fault> {
         if self.acks.is_releasing() {
-            // What came before is forwarded before.
-            return Ok(Next::Waits);
+            // Packets before it are forwarded first.
+            return Ok(Next::Wait);
         }
         let packet = self.buffer.split_to(size);
         self.to_broker.extend_from_slice(&packet);
-        let mut farewell = Farewell::default();
+        let mut disconnect = ClientDisconnect::default();
         if size > 2
-            && let Some(Incoming::Disconnect(disconnect)) = codec.decode(&mut packet.clone())?
+            && let Some(Incoming::Disconnect(packet)) = codec.decode(&mut packet.clone())?
         {
-            farewell.with_will = disconnect.reason == ReasonCode(0x04);
-            let expiry = disconnect
-                .properties
-                .and_then(|it| it.session_expiry_interval);
-            farewell.ends_session = expiry == Some(0);
+            disconnect.publishes_will = packet.reason == ReasonCode(0x04);
+            let expiry = packet.properties.and_then(|it| it.session_expiry_interval);
+            disconnect.ends_session = expiry == Some(0);
         }
         self.state = State::Disconnected;
         self.buffer.clear();
-        Ok(Next::Ends(farewell))
+        Ok(Next::Disconnect(disconnect))
     }
 
-    /// Takes what is to be handed on.
-    pub(super) fn hand_on(&mut self, gateway: &Gateway) {
-        gateway.take(&mut self.arrivals);
+    /// Passes the received messages and changes to the gateway.
+    pub(super) fn flush(&mut self, gateway: &Gateway) {
+        gateway.receive(&mut self.arrivals);
     }
 
-    /// Gives unused memory back.
+    /// Frees unused memory.
     pub(super) fn shrink(&mut self) {
         if self.buffer.is_empty() && self.buffer.capacity() > 0 {
             self.buffer = BytesMut::new();
@@ -334,12 +336,12 @@ impl Upstream {
     }
 }
 
-/// What a packet means for those after it.
+/// What to do after a packet.
 enum Next {
-    Goes,
-    /// It waits for what came before.
-    Waits,
-    Ends(Farewell),
+    Continue,
+    /// The packet waits for the packets before it.
+    Wait,
+    Disconnect(ClientDisconnect),
 }
 
 /// Returns what follows the fixed header of a whole packet.

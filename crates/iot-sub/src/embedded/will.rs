@@ -1,14 +1,11 @@
-//! Will messages. The inner broker publishes them by itself; the gateway, which sees CONNECT, DISCONNECT and the end of
-//! the connection, works out when it does, and stores them.
+//! Will messages. The inner broker publishes them by itself. The gateway works out when it does so
+//! from CONNECT, DISCONNECT and the end of the connection, and stores them.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use iot_core::{Message, Will};
 use tokio::task::AbortHandle;
-
-use super::gateway::{Arrival, Gateway};
 
 /// Delayed wills, by client identifier.
 #[derive(Debug, Default)]
@@ -31,34 +28,18 @@ pub(super) fn message(will: &Will) -> Message {
     }
 }
 
-/// Stores a will now.
-pub(super) fn publish(gateway: &Gateway, will: &Will) {
-    // At the end of the program the store may be closed already.
-    let Some(_open) = gateway.open() else {
-        return;
-    };
-    if let Some(message) = gateway.received(message(will)) {
-        gateway.take(&mut vec![Arrival::Message(message, None)]);
-    }
-}
-
-/// Stores a will after its delay, unless the client connects before.
-pub(super) fn publish_later(gateway: &Arc<Gateway>, client_id: &str, will: Will, delay: Duration) {
-    let own = Arc::clone(gateway);
-    let task = tokio::spawn(async move {
-        tokio::time::sleep(delay).await;
-        publish(&own, &will);
-    });
-    let mut delayed = gateway.wills.lock();
-    delayed.retain(|_, task| !task.is_finished());
-    if let Some(before) = delayed.insert(client_id.to_owned(), task.abort_handle()) {
-        before.abort();
-    }
-}
-
 impl Wills {
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, AbortHandle>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, AbortHandle>> {
         self.delayed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps the task that stores the client's will later, instead of an earlier one.
+    pub(super) fn set_delayed(&self, client_id: &str, task: AbortHandle) {
+        let mut delayed = self.lock();
+        delayed.retain(|_, task| !task.is_finished());
+        if let Some(before) = delayed.insert(client_id.to_owned(), task) {
+            before.abort();
+        }
     }
 
     /// The client has connected: its delayed will is not published.

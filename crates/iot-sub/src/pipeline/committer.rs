@@ -50,7 +50,7 @@ impl Committer {
             part.allow(SLOWEST);
         }
         loop {
-            part.rest();
+            part.set_idle();
             let Some(items) = self.queue.take(BATCH) else {
                 return Ok(());
             };
@@ -60,7 +60,7 @@ impl Committer {
                 failpoint::pass(Point::BeforeCommit);
                 let committed = self.commit(&group_commit)?;
                 failpoint::pass(Point::AfterCommit);
-                self.counts.settled(committed);
+                self.counts.completed(committed);
             }
             group_commit.answer(&self.acknowledger);
         }
@@ -73,7 +73,7 @@ impl Committer {
             name: self.store.name().to_owned(),
             counts: Arc::clone(&self.counts),
             messages: self.messages.clone(),
-            told: Vec::new(),
+            reported: Vec::new(),
         };
         let mut again = false;
         loop {
@@ -87,7 +87,7 @@ impl Committer {
                     away.is_over();
                     return Ok(committed);
                 }
-                Err(problem) => away.tell(problem),
+                Err(problem) => away.report(problem),
             }
             again = true;
             self.queue.pause(delay);
@@ -122,8 +122,8 @@ impl Committer {
             DirectStore::Database(_) if entries.is_empty() => Ok(Ok(Stored::default())),
             DirectStore::Database(store) => {
                 let insert = store.insert(entries, again);
-                let tell = |failure: Failure| away.tell(failure.to_string());
-                match self.runtime.block_on(report_away(&**store, insert, tell)) {
+                let report = |failure: Failure| away.report(failure.to_string());
+                match self.runtime.block_on(report_away(&**store, insert, report)) {
                     Ok(stored) => Ok(Ok(stored)),
                     Err(failure) => Ok(Err(failure.to_string())),
                 }
@@ -137,13 +137,13 @@ struct Away {
     name: String,
     counts: Arc<Counts>,
     messages: Messages,
-    told: Vec<String>,
+    reported: Vec<String>,
 }
 
 impl Away {
-    fn tell(&mut self, problem: String) {
+    fn report(&mut self, problem: String) {
         self.counts.gauges.set_store_up(false);
-        if self.told.contains(&problem) {
+        if self.reported.contains(&problem) {
             return;
         }
         self.messages.say(&format_args!(
@@ -151,12 +151,12 @@ impl Away {
              its own queue limit allows",
             self.name
         ));
-        self.told.push(problem);
+        self.reported.push(problem);
     }
 
     fn is_over(&self) {
         self.counts.gauges.set_store_up(true);
-        if !self.told.is_empty() {
+        if !self.reported.is_empty() {
             self.messages
                 .say(&format_args!("store `{}` is back", self.name));
         }

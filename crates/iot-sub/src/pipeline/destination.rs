@@ -19,7 +19,7 @@ use crate::pipeline::store_away::report_away;
 use crate::session::state_path;
 use crate::size::Size;
 use crate::spool::spool_file::Spool;
-use crate::watch::{Gauges, Way};
+use crate::watch::{Gauges, StoreMode};
 
 /// Delay between two tries to reach a store, beside what a try takes itself.
 const DELAY: Duration = Duration::from_secs(1);
@@ -146,7 +146,7 @@ pub(crate) async fn open(
             };
             // With a spool it may be away.
             if spool.is_none() || plan.fail_fast {
-                gauges.set_way(Way::Direct);
+                gauges.set_store_mode(StoreMode::Direct);
                 tokio::select! {
                     answered = wait_for(&store, plan.fail_fast, messages) => answered?,
                     () = signals.next() => return Ok(Opened::Interrupted),
@@ -193,20 +193,20 @@ async fn open_spool(
 
 /// Waits until the store answers.
 async fn wait_for(store: &dyn Store, fail_fast: bool, messages: &Messages) -> Result<()> {
-    let mut told: Vec<Failure> = Vec::new();
-    let mut tell = |failure: Failure| {
-        if !told.contains(&failure) {
+    let mut reported: Vec<Failure> = Vec::new();
+    let mut report = |failure: Failure| {
+        if !reported.contains(&failure) {
             messages.say(&format_args!(
                 "waiting for store `{}`: {failure}",
                 store.name()
             ));
-            told.push(failure);
+            reported.push(failure);
         }
     };
     loop {
         let known = |failure| {
             if !fail_fast {
-                tell(failure);
+                report(failure);
             }
         };
         let Err(failure) = report_away(store, store.ping(), known).await else {
@@ -216,7 +216,7 @@ async fn wait_for(store: &dyn Store, fail_fast: bool, messages: &Messages) -> Re
         if !away || fail_fast {
             bail!("cannot use store `{}`: {failure}", store.name());
         }
-        tell(failure);
+        report(failure);
         tokio::time::sleep(DELAY).await;
     }
 }

@@ -160,8 +160,8 @@ impl Intake {
     }
 
     /// Takes a message that was taken before: it is acknowledged once that one is on disk.
-    pub(crate) fn message_again(&mut self, ack: Option<Ack>) {
-        self.counts.received_again();
+    pub(crate) fn duplicate(&mut self, ack: Option<Ack>) {
+        self.counts.received_duplicate();
         if let Some(ack) = ack {
             self.batch
                 .push(QueueEntry::only(OnCommit::Acknowledge(ack)));
@@ -187,7 +187,7 @@ impl Intake {
     }
 
     /// Hands on what was taken since the last call, together.
-    pub(crate) fn hand_on(&mut self) {
+    pub(crate) fn flush(&mut self) {
         self.output.flush();
         self.finish_unstored();
         if self.batch.is_empty() {
@@ -203,7 +203,7 @@ impl Intake {
         }
         let rejected = entries().filter(|entry| entry.as_rejection().is_some());
         let rejected = rejected.count() as u64;
-        self.counts.settled(Stored {
+        self.counts.completed(Stored {
             stored: entries().count() as u64 - rejected,
             rejected,
             ..Stored::default()
@@ -223,7 +223,7 @@ impl Intake {
             return;
         }
         self.counts.received(shown + skipped);
-        self.counts.settled(Stored {
+        self.counts.completed(Stored {
             stored: shown,
             skipped,
             ..Stored::default()

@@ -16,7 +16,7 @@ use crate::pipeline::queue::Queue;
 use crate::spool::backlog::Backlog;
 use crate::spool::deliver::Deliverer;
 use crate::spool::spooler::Spooler;
-use crate::watch::Way;
+use crate::watch::StoreMode;
 
 /// The queue, and what empties it.
 pub(crate) struct StoreWriter {
@@ -50,7 +50,7 @@ impl StoreWriter {
         let (spool, ended) = match destination {
             Destination::Nowhere => return Ok(None),
             Destination::Direct(store) => {
-                counts.gauges.set_way(Way::Direct);
+                counts.gauges.set_store_mode(StoreMode::Direct);
                 counts.gauges.set_store_up(true);
                 let committer = Committer {
                     queue: Arc::clone(&queue),
@@ -67,7 +67,7 @@ impl StoreWriter {
                 limit,
                 store,
             } => {
-                counts.gauges.set_way(Way::Spooled);
+                counts.gauges.set_store_mode(StoreMode::Spooled);
                 let found = spool.len();
                 if found > 0 {
                     counts.found(found);

@@ -226,8 +226,8 @@ impl Subscriber {
 
     /// Does what is done each second.
     fn second(&mut self) -> Result<()> {
-        if self.intake.output.tells_rate() {
-            self.intake.output.tell_rate();
+        if self.intake.output.prints_rate() {
+            self.intake.output.print_rate();
         }
         if self.session.no_room {
             return self.session.connecting(&self.intake.messages);
@@ -246,7 +246,7 @@ impl Subscriber {
             self.event(event)?;
             next = self.connection.try_next();
         }
-        self.intake.hand_on();
+        self.intake.flush();
         for removal in self.intake.selector.take_removals() {
             let topic = removal.topic.clone();
             if self.handle.publish(removal).is_err() {
@@ -291,7 +291,7 @@ impl Subscriber {
                 self.intake.selector.answered();
             }
             Event::Received { message, token } => self.message(message, token),
-            Event::Duplicate(_) => self.intake.message_again(None),
+            Event::Duplicate(_) => self.intake.duplicate(None),
             Event::PassedOver {
                 message,
                 size,
@@ -393,7 +393,7 @@ impl Subscriber {
         if let Some(token) = token.filter(AckToken::is_again) {
             failpoint::pass(Point::BeforeReceive);
             // It waits for its commit, or is committed.
-            self.intake.message_again(Some(Ack::Broker(token)));
+            self.intake.duplicate(Some(Ack::Broker(token)));
             return;
         }
         if token.is_some_and(|token| token.is_instead()) {
@@ -435,7 +435,7 @@ impl Subscriber {
                 _ => {}
             }
         }
-        self.intake.hand_on();
+        self.intake.flush();
         self.connection.set_reading(false);
         let Some(writer) = &mut self.writer else {
             return Ok(());

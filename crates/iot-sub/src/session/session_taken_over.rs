@@ -30,7 +30,7 @@ pub(crate) fn ends(error: &Error, address: &str, client_id: &str) -> Option<anyh
 pub(crate) struct LostEarly {
     connected: Option<Instant>,
     count: u32,
-    told: bool,
+    reported: bool,
 }
 
 impl LostEarly {
@@ -47,10 +47,10 @@ impl LostEarly {
             return None;
         }
         self.count += 1;
-        if self.count < MANY || self.told {
+        if self.count < MANY || self.reported {
             return None;
         }
-        self.told = true;
+        self.reported = true;
         Some(format!(
             "the broker has closed {MANY} connections soon after they were made: is another client running with ID \
              `{client_id}`?"

@@ -53,7 +53,7 @@ pub(crate) struct Deliverer {
     started: u64,
     trouble: Option<Trouble>,
     /// What was said of the store since it last took something.
-    told: Vec<Failure>,
+    reported: Vec<Failure>,
     /// What is known of it while attempts are running.
     news: (UnboundedSender<Failure>, UnboundedReceiver<Failure>),
 }
@@ -102,7 +102,7 @@ impl Deliverer {
             attempts: JoinSet::new(),
             started: 0,
             trouble: None,
-            told: Vec::new(),
+            reported: Vec::new(),
             news: unbounded_channel(),
         }
     }
@@ -134,7 +134,7 @@ impl Deliverer {
                     Ok(attempt) => {
                         // What was known before its end is older than its end.
                         while let Ok(failure) = self.news.1.try_recv() {
-                            self.tell(failure);
+                            self.report(failure);
                         }
                         self.ended(attempt);
                     }
@@ -144,7 +144,7 @@ impl Deliverer {
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
                 // Shows that this task goes on.
                 _ = ticks.tick() => {}
-                Some(failure) = self.news.1.recv() => self.tell(failure),
+                Some(failure) = self.news.1.recv() => self.report(failure),
                 () = backlog.committed(), if due.is_some() && !backlog.is_closed() => self.hurry(),
             }
         }
@@ -197,7 +197,7 @@ impl Deliverer {
         self.attempts.spawn(async move {
             let began = Instant::now();
             // Nobody wants to know any more where the program ends.
-            let tell = |failure| drop(news.send(failure));
+            let report = |failure| drop(news.send(failure));
             let (last, result) = if let Some(due) = batch {
                 let Due {
                     entries,
@@ -206,9 +206,9 @@ impl Deliverer {
                 } = due;
                 failpoint::pass(Point::BeforeDelivery);
                 let insert = store.insert(&entries, again);
-                (Some(last), report_away(&*store, insert, tell).await)
+                (Some(last), report_away(&*store, insert, report).await)
             } else {
-                let answer = report_away(&*store, store.ping(), tell).await;
+                let answer = report_away(&*store, store.ping(), report).await;
                 (None, answer.map(|()| Stored::default()))
             };
             Attempt {
@@ -260,8 +260,8 @@ impl Deliverer {
         }
         self.trouble = None;
         self.counts.gauges.set_store_up(true);
-        if !self.told.is_empty() {
-            self.told.clear();
+        if !self.reported.is_empty() {
+            self.reported.clear();
             self.messages
                 .say(&format_args!("store `{}` is back", self.store.name()));
         }
@@ -281,13 +281,13 @@ impl Deliverer {
             until: Instant::now() + delay,
             since: self.started,
         });
-        self.tell(failure);
+        self.report(failure);
     }
 
     /// Says each thing once until the store is back.
-    fn tell(&mut self, failure: Failure) {
+    fn report(&mut self, failure: Failure) {
         self.counts.gauges.set_store_up(false);
-        if self.told.contains(&failure) {
+        if self.reported.contains(&failure) {
             return;
         }
         let name = self.store.name();
@@ -299,6 +299,6 @@ impl Deliverer {
                 "store `{name}` takes nothing: {failure}; what comes meanwhile is kept in the spool"
             )),
         }
-        self.told.push(failure);
+        self.reported.push(failure);
     }
 }

@@ -28,8 +28,8 @@ use crate::path_suffix::with_suffix;
 ///
 /// # Errors
 /// The new file can't be written; then the damaged one is still at its place.
-pub(super) fn replace(path: &Path, tell: &dyn Fn(String)) -> anyhow::Result<()> {
-    tell(format!(
+pub(super) fn replace(path: &Path, report: &dyn Fn(String)) -> anyhow::Result<()> {
+    report(format!(
         "spool `{}` is damaged: what can be read of it is put into a new one, which may take a while",
         path.display()
     ));
@@ -49,11 +49,11 @@ pub(super) fn replace(path: &Path, tell: &dyn Fn(String)) -> anyhow::Result<()> 
         let _ = write!(names, " and `{}`", aside.display());
     }
     put_in_place(path)?;
-    tell(format!(
+    report(format!(
         "the damaged spool `{}` is kept as {names}",
         path.display()
     ));
-    tell(format!(
+    report(format!(
         "{read} entries of the damaged spool could be read, and are in the new one"
     ));
     Ok(())
@@ -63,7 +63,7 @@ pub(super) fn replace(path: &Path, tell: &dyn Fn(String)) -> anyhow::Result<()> 
 ///
 /// # Errors
 /// The system's.
-pub(super) fn finish(path: &Path, tell: &dyn Fn(String)) -> anyhow::Result<()> {
+pub(super) fn finish(path: &Path, report: &dyn Fn(String)) -> anyhow::Result<()> {
     if path.exists() || !with_suffix(path, ".salvage").exists() {
         return Ok(());
     }
@@ -73,7 +73,7 @@ pub(super) fn finish(path: &Path, tell: &dyn Fn(String)) -> anyhow::Result<()> {
         rename(&log, &unused(path, "-wal"))?;
     }
     put_in_place(path)?;
-    tell(format!(
+    report(format!(
         "spool `{}` was damaged: an earlier run has put what could be read of it into a new one, and kept it as `{0}.damaged-…`",
         path.display()
     ));

@@ -51,20 +51,20 @@ pub(crate) struct Spool {
 
 impl Spool {
     /// Opens the spool at `path`, or makes it. A damaged one is set aside under another name, and
-    /// what can be read of it is in the new one; `tell` gets a line about each.
+    /// what can be read of it is in the new one; `report` gets a line about each.
     ///
     /// # Errors
     /// Another process uses it, it can't be opened, is somebody else's, or was made by a newer
     /// version.
-    pub(crate) fn open(path: &Path, tell: &dyn Fn(String)) -> anyhow::Result<Self> {
-        Self::open_here(path, tell)
+    pub(crate) fn open(path: &Path, report: &dyn Fn(String)) -> anyhow::Result<Self> {
+        Self::open_here(path, report)
             .with_context(|| format!("cannot use spool `{}`", path.display()))
     }
 
-    fn open_here(path: &Path, tell: &dyn Fn(String)) -> anyhow::Result<Self> {
+    fn open_here(path: &Path, report: &dyn Fn(String)) -> anyhow::Result<Self> {
         let lock = Lock::take(path, "give this one an --id of its own, or another --spool")?;
         let is_first = lock.is_first;
-        salvage::finish(path, tell)?;
+        salvage::finish(path, report)?;
         let suspect = suspect(path);
         let most = if suspect.exists() {
             u64::MAX
@@ -79,7 +79,7 @@ impl Spool {
                 return Err(error);
             }
             Err(error) if error.is::<Damaged>() => {
-                salvage::replace(path, tell)?;
+                salvage::replace(path, report)?;
                 connect(path, LOOKED_THROUGH)?
             }
             connection => connection?,

@@ -118,7 +118,7 @@ impl Spooler {
             let room = self.group_commit.is_empty()
                 && (self.hold.is_none() || self.input >= Input::Closed);
             let most = if room { ENTRIES } else { 0 };
-            self.counts.gauges.committing.rest();
+            self.counts.gauges.committing.set_idle();
             let work = self.queue.wait(most, BYTES, self.wait_timeout());
             self.counts.gauges.committing.beat();
             self.input = self.input.max(Input::of(&work));
@@ -155,7 +155,7 @@ impl Spooler {
     /// Lets nothing more be read from the broker, or takes that back.
     fn set_hold(&self, held: bool) {
         self.queue.hold(held);
-        self.counts.gauges.set_held(held);
+        self.counts.gauges.set_spool_full(held);
     }
 
     /// How long to wait for something to do.

@@ -28,7 +28,7 @@ pub(crate) struct Gauges {
     subscribed: AtomicBool,
     /// Topic filters that the broker has refused on this connection.
     refused_filters: AtomicU64,
-    way: AtomicU8,
+    store_mode: AtomicU8,
     store_up: AtomicBool,
     /// The spool is being opened, which takes a while where it has to be salvaged.
     opening: AtomicBool,
@@ -46,7 +46,7 @@ pub(crate) struct Gauges {
 
 /// What happens to readings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
+pub(crate) enum StoreMode {
     /// They are only printed.
     Nowhere = 0,
     /// They are acknowledged once the store has them.
@@ -72,7 +72,7 @@ impl Default for Gauges {
             connected: AtomicBool::new(false),
             subscribed: AtomicBool::new(false),
             refused_filters: AtomicU64::new(0),
-            way: AtomicU8::new(Way::Nowhere as u8),
+            store_mode: AtomicU8::new(StoreMode::Nowhere as u8),
             store_up: AtomicBool::new(false),
             opening: AtomicBool::new(false),
             held: AtomicBool::new(false),
@@ -108,8 +108,8 @@ impl Gauges {
         self.subscribed.store(true, Ordering::Relaxed);
     }
 
-    pub(crate) fn set_way(&self, way: Way) {
-        self.way.store(way as u8, Ordering::Relaxed);
+    pub(crate) fn set_store_mode(&self, way: StoreMode) {
+        self.store_mode.store(way as u8, Ordering::Relaxed);
     }
 
     /// The store takes readings, or doesn't.
@@ -128,7 +128,7 @@ impl Gauges {
     }
 
     /// Nothing is read from the broker, for want of room.
-    pub(crate) fn set_held(&self, held: bool) {
+    pub(crate) fn set_spool_full(&self, held: bool) {
         self.held.store(held, Ordering::Relaxed);
     }
 
@@ -168,18 +168,18 @@ impl Gauges {
     /// written, it may not have been asked for it.
     pub(super) fn unanswered(&self) -> Option<u64> {
         let subscribed = self.subscribed.load(Ordering::Relaxed);
-        (self.is_connected() && !subscribed && !self.is_held()).then(|| self.connections())
+        (self.is_connected() && !subscribed && !self.is_spool_full()).then(|| self.connections())
     }
 
     pub(super) fn refused_filters(&self) -> u64 {
         self.refused_filters.load(Ordering::Relaxed)
     }
 
-    pub(super) fn way(&self) -> Way {
-        match self.way.load(Ordering::Relaxed) {
-            0 => Way::Nowhere,
-            1 => Way::Direct,
-            _ => Way::Spooled,
+    pub(super) fn store_mode(&self) -> StoreMode {
+        match self.store_mode.load(Ordering::Relaxed) {
+            0 => StoreMode::Nowhere,
+            1 => StoreMode::Direct,
+            _ => StoreMode::Spooled,
         }
     }
 
@@ -191,7 +191,7 @@ impl Gauges {
         self.failed_deliveries.load(Ordering::Relaxed)
     }
 
-    pub(super) fn is_held(&self) -> bool {
+    pub(super) fn is_spool_full(&self) -> bool {
         self.held.load(Ordering::Relaxed)
     }
 
@@ -234,12 +234,12 @@ impl Gauges {
             Some("the program ends")
         } else if self.opening.load(Ordering::Relaxed) {
             Some("the spool is being opened")
-        } else if self.way() == Way::Direct && !self.is_store_up() {
+        } else if self.store_mode() == StoreMode::Direct && !self.is_store_up() {
             // Also before there is a connection: at the start nobody is connected to until the store is there.
             Some("the store is away")
         } else if !self.is_connected() {
             Some("there is no connection to the broker")
-        } else if self.is_held() {
+        } else if self.is_spool_full() {
             Some("the spool has no room")
         } else if !self.subscribed.load(Ordering::Relaxed) {
             Some("the broker has not confirmed the subscription yet")
@@ -259,14 +259,14 @@ mod tests {
     fn ready_is_who_can_take_readings_and_keep_them() {
         let gauges = Gauges::default();
         let unready = |expected: Option<&str>| assert_eq!(gauges.unready(), expected);
-        gauges.set_way(Way::Spooled);
+        gauges.set_store_mode(StoreMode::Spooled);
         unready(Some("there is no connection to the broker"));
         gauges.connected();
         unready(Some("the broker has not confirmed the subscription yet"));
-        gauges.set_held(true);
+        gauges.set_spool_full(true);
         unready(Some("the spool has no room"));
         assert_eq!(gauges.unanswered(), None);
-        gauges.set_held(false);
+        gauges.set_spool_full(false);
         assert_eq!(gauges.unanswered(), Some(1));
         gauges.subscribed(0);
         unready(None);
@@ -276,7 +276,7 @@ mod tests {
         gauges.set_opening(true);
         unready(Some("the spool is being opened"));
         gauges.set_opening(false);
-        gauges.set_way(Way::Direct);
+        gauges.set_store_mode(StoreMode::Direct);
         unready(Some("the store is away"));
         gauges.set_store_up(true);
         unready(None);
@@ -293,8 +293,8 @@ mod tests {
         }
         let later = |seconds| part::now() + Duration::from_secs(seconds);
         assert_eq!(gauges.stuck_at(later(10)), None);
-        gauges.receiving.rest();
-        gauges.delivering.rest();
+        gauges.receiving.set_idle();
+        gauges.delivering.set_idle();
         assert_eq!(gauges.stuck_at(later(40)), None);
         assert_eq!(
             gauges.stuck_at(later(100)).as_deref(),

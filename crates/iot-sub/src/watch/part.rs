@@ -43,7 +43,7 @@ impl Part {
     }
 
     /// It has nothing to do.
-    pub(crate) fn rest(&self) {
+    pub(crate) fn set_idle(&self) {
         self.began.store(0, Ordering::Relaxed);
     }
 
@@ -74,7 +74,7 @@ mod tests {
             part.stuck(later(32)).as_deref(),
             Some("receiving has made no progress for 30 s")
         );
-        part.rest();
+        part.set_idle();
         assert_eq!(part.stuck(later(1_000)), None);
     }
 }

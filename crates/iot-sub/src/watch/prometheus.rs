@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::gauges::{Gauges, Way};
+use super::gauges::{Gauges, StoreMode};
 use super::histogram::Histogram;
 use crate::counts::{Counts, Totals};
 
@@ -15,7 +15,7 @@ pub(super) fn render(counts: &Counts) -> String {
     messages(&mut page, counts.totals());
     let gauges = &counts.gauges;
     broker(&mut page, gauges);
-    if gauges.way() != Way::Nowhere {
+    if gauges.store_mode() != StoreMode::Nowhere {
         store(&mut page, gauges);
     }
     let version = env!("CARGO_PKG_VERSION");
@@ -109,7 +109,7 @@ fn store(page: &mut Page, gauges: &Gauges) {
         &gauges.commit_size,
         ONE,
     );
-    if gauges.way() != Way::Spooled {
+    if gauges.store_mode() != StoreMode::Spooled {
         return;
     }
     page.histogram(
@@ -139,7 +139,7 @@ fn store(page: &mut Page, gauges: &Gauges) {
     page.gauge(
         "iot_sub_spool_full",
         "Whether reading from the broker has stopped as the spool can't take more.",
-        gauges.is_held().into(),
+        gauges.is_spool_full().into(),
     );
     let age = gauges.age_of_oldest().unwrap_or_default();
     page.head(

@@ -66,11 +66,11 @@ fn it_keeps_sessions_and_retained_messages_over_a_clean_end() {
     let retained = run("mosquitto_sub", port, "-t # -C 1 -F %r%p");
     assert_eq!(retained, "10\n");
     broker.terminate();
-    let told = ended(broker, 0);
+    let stderr = ended(broker, 0);
     // The retained message is received at the start, and known.
     assert!(
-        told.contains("received 1, stored 0, rejected 0, skipped 1"),
-        "{told}"
+        stderr.contains("received 1, stored 0, rejected 0, skipped 1"),
+        "{stderr}"
     );
 }
 
@@ -153,8 +153,11 @@ fn it_supplies_mongodb_with_and_without_a_spool() {
             let args = format!("-t iot/{ack_after} -m {qos} -q {qos}");
             run("mosquitto_pub", port, &args);
         }
-        let told = interrupt(program);
-        assert!(told.contains("received 2, stored 2, rejected 0"), "{told}");
+        let stderr = interrupt(program);
+        assert!(
+            stderr.contains("received 2, stored 2, rejected 0"),
+            "{stderr}"
+        );
     }
     assert_eq!(documents(&mongo, "sensors").len(), 4);
 }

@@ -15,8 +15,11 @@ fn a_burst_is_stored_though_sigterm_follows_at_once() {
     let status = publisher.wait();
     broker.terminate();
     assert!(status.success(), "{}", publisher.stderr());
-    let told = ended(broker, 0);
-    assert!(told.contains("received 100000, stored 100000"), "{told}");
+    let stderr = ended(broker, 0);
+    assert!(
+        stderr.contains("received 100000, stored 100000"),
+        "{stderr}"
+    );
     assert_eq!(files.count("iot/burst"), 100_000);
 }
 
@@ -64,10 +67,10 @@ fn what_cannot_be_stored_before_the_end_is_counted_and_was_not_acknowledged() {
     broker.terminate();
     broker.wait_for_stderr("storing what was received");
     broker.terminate();
-    let told = ended(broker, 1);
+    let stderr = ended(broker, 1);
     assert!(
-        told.contains("10 messages that were received are not stored"),
-        "{told}"
+        stderr.contains("10 messages that were received are not stored"),
+        "{stderr}"
     );
     client.peer.expect_end();
     drop(locked);

@@ -69,10 +69,10 @@ fn a_second_connection_takes_the_session_over_with_what_it_holds() {
     }
     assert_eq!(files.count("iot/a"), 4);
     broker.terminate();
-    let told = ended(broker, 0);
+    let stderr = ended(broker, 0);
     assert!(
-        told.contains("received 8, stored 4, rejected 0, duplicates 4"),
-        "{told}"
+        stderr.contains("received 8, stored 4, rejected 0, duplicates 4"),
+        "{stderr}"
     );
 }
 
