@@ -142,7 +142,7 @@ fn a_port_that_is_taken_is_said_in_one_line() {
     assert_eq!(
         program.stderr(),
         format!(
-            "iot-sub: cannot listen on `{address}`: the address is already in use (another broker running? choose another with --listen)\n"
+            "iot-sub: cannot listen on `{address}`: the address is already in use (is another broker running? choose another address with --listen)\n"
         )
     );
 }

@@ -61,7 +61,7 @@ fn it_keeps_sessions_and_retained_messages_over_a_clean_end() {
     ended(broker, 0);
 
     let (mut broker, port) = files.start(&[]);
-    let received = run("mosquitto_sub", port, &format!("{session} -C 3"));
+    let received = run("mosquitto_sub", port, &format!("{session} -R -C 3"));
     assert_eq!(received, "0\n1\n2\n");
     let retained = run("mosquitto_sub", port, "-t # -C 1 -F %r%p");
     assert_eq!(retained, "10\n");
@@ -103,7 +103,7 @@ fn refusal(args: &[&str]) -> String {
 fn what_it_cannot_use_is_named_in_one_line() {
     assert_eq!(
         refusal(&["--listen", "192.0.2.1:1883"]),
-        "iot-sub: cannot listen on `192.0.2.1:1883`: it is no address of this machine (choose another with --listen)\n"
+        "iot-sub: cannot listen on `192.0.2.1:1883`: this machine does not have that address (choose another address with --listen)\n"
     );
     let files = Files::new();
     let store = format!("sqlite:{}", files.path().display());
@@ -111,9 +111,7 @@ fn what_it_cannot_use_is_named_in_one_line() {
     let folder = files.broker().display().to_string();
     assert_eq!(
         refusal(&["--store", &store]),
-        format!(
-            "iot-sub: cannot use the broker's files in `{folder}`: another broker is using them\n"
-        )
+        format!("iot-sub: cannot use the broker's files in `{folder}`: another broker uses them\n")
     );
     broker.terminate();
     ended(broker, 0);
@@ -122,7 +120,7 @@ fn what_it_cannot_use_is_named_in_one_line() {
     assert_eq!(
         refusal(&["--store", &store]),
         format!(
-            "iot-sub: cannot make folder `{folder}` for the broker's files: entity already exists\n"
+            "iot-sub: cannot create folder `{folder}` for the broker's files: entity already exists\n"
         )
     );
 }
