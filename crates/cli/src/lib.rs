@@ -1,6 +1,7 @@
 //! What the programs share: the options of the connection, where options come from, what is printed
 //! on stderr, and the signals that end a program.
 
+mod advice;
 mod connect;
 mod credentials;
 mod duration;
@@ -32,7 +33,7 @@ mod will;
 
 pub use connect::ConnectArgs;
 pub use duration::parse_duration;
-pub use error::UsageError;
+pub use error::{Interrupted, UsageError};
 #[doc(hidden)]
 pub use help_check::help_faults;
 pub use iot_core::error::io_reason;

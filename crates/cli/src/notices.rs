@@ -1,15 +1,29 @@
 //! Lines about the connection for stderr: one for each change, none for each attempt.
 
+use std::time::{Duration, Instant};
+
+use iot_core::config::ClientConfig;
 use iot_core::error::{Error, hint, io_reason};
 use iot_core::session::Event;
+
+use crate::advice::{Advice, Advised};
+
+/// A connection that lasts so long is news when it is lost.
+const LASTING: Duration = Duration::from_secs(10);
 
 /// Turns the connection's events into lines for stderr.
 #[derive(Debug)]
 pub struct Notices {
     address: String,
+    /// What may help if the broker does not accept the connection.
+    advice: Advice,
     state: State,
     /// The reasons that were reported since the broker was last there.
     reported: Vec<String>,
+    /// When the broker accepted the connection.
+    connected_at: Option<Instant>,
+    /// The last loss, and how often it has happened since something was acknowledged.
+    loss: Option<(String, u64)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,12 +36,15 @@ enum State {
 }
 
 impl Notices {
-    /// Returns notices about the broker at `address`, `HOST:PORT`.
-    pub fn new(address: String) -> Self {
+    /// Returns notices about the broker of this configuration.
+    pub fn new(config: &ClientConfig) -> Self {
         Self {
-            address,
+            address: config.address(),
+            advice: Advice::new(config),
             state: State::Waiting,
             reported: Vec::new(),
+            connected_at: None,
+            loss: None,
         }
     }
 
@@ -36,30 +53,39 @@ impl Notices {
         self.state == State::Lost
     }
 
+    /// The broker has acknowledged something: a loss is news again.
+    pub fn progress(&mut self) {
+        self.loss = None;
+    }
+
     /// Returns the line for the event, if it is news.
     pub fn line(&mut self, event: &Event) -> Option<String> {
         let error = match event {
             Event::Connected(_) => {
                 self.state = State::Connected;
+                self.connected_at = Some(Instant::now());
                 self.reported.clear();
+                return None;
+            }
+            Event::Subscribed(_) | Event::Received { .. } => {
+                self.progress();
                 return None;
             }
             Event::ConnectFailed(error) | Event::Disconnected(Err(error)) => error,
             _ => return None,
         };
-        let address = &self.address;
         if self.state == State::Connected {
             self.state = State::Lost;
-            return Some(format!(
-                "lost broker `{address}`: {error}; connecting again"
-            ));
+            return self.loss(error);
         }
+        let address = &self.address;
+        let advice = self.advice.for_error(error);
         let reason = match error {
-            Error::Refused { .. } => error.to_string(),
+            Error::Refused { .. } => format!("{error}{advice}"),
             // A lost broker that cannot be reached is no news.
             _ if self.state == State::Lost => return None,
             Error::Connect { reason, .. } => format!("{}{}", io_reason(reason), hint(reason)),
-            _ => error.to_string(),
+            _ => format!("{error}{advice}"),
         };
         if self.reported.contains(&reason) {
             return None;
@@ -67,6 +93,31 @@ impl Notices {
         let line = format!("waiting for broker `{address}`: {reason}");
         self.reported.push(reason);
         Some(line)
+    }
+
+    /// Returns the line for a connection that is lost: the same one again is counted, and reported
+    /// when it has happened 10, 100, 1,000 times and so on.
+    fn loss(&mut self, error: &Error) -> Option<String> {
+        let reason = error.to_string();
+        let address = &self.address;
+        if self.connected_at.is_some_and(|at| at.elapsed() >= LASTING) {
+            self.loss = None;
+        }
+        let count = match &self.loss {
+            Some((last, count)) if *last == reason => count + 1,
+            _ => 1,
+        };
+        let line = match count {
+            1 => Some(format!(
+                "lost broker `{address}`: {reason}; connecting again"
+            )),
+            _ if is_power_of_ten(count) => Some(format!(
+                "lost broker `{address}` {count} times: {reason}; connecting again"
+            )),
+            _ => None,
+        };
+        self.loss = Some((reason, count));
+        line
     }
 
     /// Returns the error that ends the program, for an event that [`line`](Self::line) has seen and
@@ -79,8 +130,18 @@ impl Notices {
             _ if self.state == State::Lost => "lost",
             _ => "cannot connect to",
         };
-        anyhow::Error::from(error).context(format!("{failed} broker `{}`", self.address))
+        let advice = match self.state {
+            State::Waiting => self.advice.for_error(&error),
+            _ => "",
+        };
+        Advised { error, advice }
+            .into_error()
+            .context(format!("{failed} broker `{}`", self.address))
     }
+}
+
+fn is_power_of_ten(count: u64) -> bool {
+    count == 10_u64.pow(count.ilog10())
 }
 
 #[cfg(test)]
@@ -89,14 +150,25 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use iot_core::packet::ConnAck;
+    use iot_core::packet::{ConnAck, SubscribeAck};
     use iot_core::reason::ConnectCode;
+    use iot_core::{PacketId, Protocol};
 
     const WAITING: &str =
         "waiting for broker `b:1883`: connection refused (is a broker running there?)";
     const UNAVAILABLE: &str =
         "waiting for broker `b:1883`: the broker refuses the connection: server unavailable";
     const LOST: &str = "lost broker `b:1883`: the broker closed the connection; connecting again";
+
+    const SILENT: &str = "lost broker `b:1883`: the broker is silent for longer than the keep alive; connecting again";
+
+    fn subscribed() -> Event {
+        Event::Subscribed(SubscribeAck {
+            id: PacketId::new(1).unwrap(),
+            reasons: Vec::new(),
+            properties: None,
+        })
+    }
 
     fn away() -> Event {
         Event::ConnectFailed(Error::Connect {
@@ -125,9 +197,16 @@ mod tests {
         Event::Disconnected(Err(error))
     }
 
+    fn config() -> ClientConfig {
+        ClientConfig {
+            host: "b".into(),
+            ..ClientConfig::default()
+        }
+    }
+
     #[track_caller]
     fn case(events: &[(Event, Option<&str>)]) {
-        let mut notices = Notices::new("b:1883".into());
+        let mut notices = Notices::new(&config());
         for (event, expected) in events {
             assert_eq!(notices.line(event).as_deref(), *expected, "{event:?}");
         }
@@ -147,8 +226,55 @@ mod tests {
             (away(), None),
             (lost(), None),
             (connected(), None),
+            (subscribed(), None),
             (lost(), Some(LOST)),
+            (connected(), None),
+            (ended(Error::KeepAlive), Some(SILENT)),
         ]);
+    }
+
+    #[test]
+    fn the_same_loss_without_progress_is_counted() {
+        const TEN: &str =
+            "lost broker `b:1883` 10 times: the broker closed the connection; connecting again";
+        let mut notices = Notices::new(&config());
+        for count in 1..=99 {
+            notices.line(&connected());
+            let expected = match count {
+                1 => Some(LOST),
+                10 => Some(TEN),
+                _ => None,
+            };
+            let line = notices.line(&ended(Error::Closed));
+            assert_eq!(line.as_deref(), expected, "{count}");
+        }
+    }
+
+    #[test]
+    fn a_connection_that_is_not_accepted_brings_advice() {
+        for (protocol, port, expected) in [
+            (
+                Protocol::V5,
+                1883,
+                " (if the broker does not support MQTT 5: -V mqttv311)",
+            ),
+            (Protocol::V311, 1883, ""),
+            (
+                Protocol::V5,
+                8883,
+                " (does this port need TLS? connect with --cafile FILE)",
+            ),
+        ] {
+            let config = ClientConfig {
+                protocol,
+                port,
+                ..config()
+            };
+            let mut notices = Notices::new(&config);
+            let line = notices.line(&ended(Error::Closed)).unwrap();
+            let expected = format!("the broker closed the connection{expected}");
+            assert!(line.ends_with(&expected), "{line}");
+        }
     }
 
     #[test]
@@ -173,7 +299,7 @@ mod tests {
 
     #[test]
     fn the_final_error_names_what_failed() {
-        let mut notices = Notices::new("b:1883".into());
+        let mut notices = Notices::new(&config());
         let text = |notices: &Notices, error| format!("{:#}", notices.failure(error));
         let cannot = "cannot connect to broker `b:1883`: the broker refuses the connection: server unavailable";
         assert_eq!(text(&notices, unavailable()), cannot);

@@ -120,6 +120,12 @@ impl Printer {
         !state.closed && state.waiting.len() >= LIMIT
     }
 
+    /// Returns whether all is written, or the reader has gone.
+    pub fn is_idle(&self) -> bool {
+        let state = self.shared.lock();
+        state.closed || (!state.writing && state.waiting.is_empty())
+    }
+
     /// Waits until something was written or the reader has gone. May be dropped at the await.
     pub async fn progress(&self) {
         self.shared.room.notified().await;

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use crate::error::UsageError;
+use crate::error::{Interrupted, UsageError};
 use crate::verbosity::is_quiet;
 use iot_core::error::{ConfigError, Error};
 
@@ -36,7 +36,7 @@ fn line(error: &anyhow::Error) -> String {
     for cause in error.chain() {
         let text = cause.to_string();
         // Some libraries show their cause and return it as well.
-        if last.ends_with(&text) {
+        if last.ends_with(&text) || last.starts_with(&text) {
             continue;
         }
         if !line.is_empty() {
@@ -54,6 +54,12 @@ fn code(error: &anyhow::Error) -> u8 {
         .any(|cause| cause.is::<UsageError>() || cause.is::<ConfigError>())
     {
         return WRONG_USAGE;
+    }
+    let interrupted = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<Interrupted>());
+    if let Some(interrupted) = interrupted {
+        return interrupted.code();
     }
     let ours = error.chain().find_map(|cause| cause.downcast_ref());
     match ours {

@@ -14,6 +14,7 @@ pub struct Signals {
     hang_up: Option<tokio::signal::unix::Signal>,
     /// Whether Ctrl-C was pressed.
     is_interrupted: bool,
+    exit_code: u8,
 }
 
 impl Signals {
@@ -32,12 +33,20 @@ impl Signals {
                 terminate: signal(SignalKind::terminate())?,
                 hang_up: hang_up.transpose()?,
                 is_interrupted: false,
+                exit_code: 0,
             })
         }
         #[cfg(not(unix))]
         Ok(Self {
             is_interrupted: false,
+            exit_code: 0,
         })
+    }
+
+    /// Returns the exit code of a program that the last signal has interrupted, as a shell reports
+    /// it: 130 after Ctrl-C, 143 after SIGTERM.
+    pub fn exit_code(&self) -> u8 {
+        self.exit_code
     }
 
     /// Waits for the next of them. May be dropped at the await: no signal is lost.
@@ -51,14 +60,20 @@ impl Signals {
                 }
             };
             tokio::select! {
-                _ = self.interrupt.recv() => self.is_interrupted = true,
-                _ = self.terminate.recv() => {}
-                _ = hang_up => {}
+                _ = self.interrupt.recv() => {
+                    self.is_interrupted = true;
+                    self.exit_code = 130;
+                }
+                _ = self.terminate.recv() => self.exit_code = 143,
+                _ = hang_up => self.exit_code = 129,
             }
         }
         #[cfg(not(unix))]
         match tokio::signal::ctrl_c().await {
-            Ok(()) => self.is_interrupted = true,
+            Ok(()) => {
+                self.is_interrupted = true;
+                self.exit_code = 130;
+            }
             Err(_) => std::future::pending::<()>().await,
         }
     }

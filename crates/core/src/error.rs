@@ -18,6 +18,9 @@ use crate::topic::TopicError;
 pub use config::ConfigError;
 use failure::Failure;
 
+/// How a TLS record with an alert begins, the answer of a TLS port to CONNECT. No MQTT packet does.
+const TLS_ALERT: &[u8] = b"\x15\x03";
+
 /// An error of this library.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
@@ -53,7 +56,7 @@ pub enum Error {
         reason: Arc<io::Error>,
     },
     /// The broker refuses the connection by its CONNACK (MQTT 3.1.1 §3.2.2.3, MQTT 5 §3.2.2.2).
-    #[error("the broker refuses the connection: {code}{}", in_brackets(reason_string.as_ref()))]
+    #[error("the broker refuses the connection: {code}{}{}", in_brackets(reason_string.as_ref()), other_server(properties.as_deref()))]
     Refused {
         /// CONNACK's return code (MQTT 5: reason code).
         code: ConnectCode,
@@ -110,7 +113,7 @@ pub enum Error {
     #[error("the broker broke the protocol: {0}")]
     Protocol(ReasonCode),
     /// The broker ended the connection by a DISCONNECT (MQTT 5 §3.14).
-    #[error("the broker ended the connection: {reason}{}", in_brackets(reason_string.as_ref()))]
+    #[error("the broker ended the connection: {reason}{}{}", in_brackets(reason_string.as_ref()), other_server(properties.as_deref()))]
     ServerDisconnect {
         /// DISCONNECT's reason code.
         reason: ReasonCode,
@@ -247,6 +250,10 @@ impl Error {
     /// Returns the error for bytes that can't be decoded. If they begin with a PUBLISH, the error
     /// names its topic, as far as that has arrived.
     pub(crate) fn undecodable(reason: DecodeError, buffer: &[u8]) -> Self {
+        if buffer.starts_with(TLS_ALERT) {
+            let text = "the broker answers with TLS (connect with TLS: --cafile FILE)";
+            return Failure::permanent(text).into();
+        }
         match packet::publish_at_start(buffer) {
             Some((topic, size)) => Self::BadMessage {
                 topic,
@@ -335,6 +342,14 @@ fn in_brackets(text: Option<&String>) -> String {
     text.map_or_else(String::new, |text| format!(" ({text})"))
 }
 
+/// Returns the server that the broker names instead of itself.
+fn other_server(properties: Option<&Properties>) -> String {
+    match properties.and_then(|properties| properties.server_reference.as_ref()) {
+        Some(server) => format!(" (it names another server: `{server}`)"),
+        None => String::new(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -370,6 +385,32 @@ mod tests {
         ] {
             assert_eq!(error.rc(), expected, "{error}");
         }
+    }
+
+    #[test]
+    fn another_server_is_shown() {
+        let error = Error::Refused {
+            code: ConnectCode(0x9c),
+            reason_string: None,
+            properties: Some(Box::new(Properties {
+                server_reference: Some("b2:1883".into()),
+                ..Properties::default()
+            })),
+        };
+        let text = error.to_string();
+        assert!(
+            text.ends_with(" (it names another server: `b2:1883`)"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_tls_alert_is_not_mqtt() {
+        let alert = b"\x15\x03\x01\x00\x02\x02\x46";
+        let error = Error::undecodable(DecodeError::Malformed("x"), alert);
+        let text = error.to_string();
+        assert!(text.starts_with("the broker answers with TLS"), "{text}");
+        assert!(error.is_permanent());
     }
 
     #[test]

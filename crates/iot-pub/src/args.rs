@@ -8,10 +8,11 @@ mod simulation;
 mod topic;
 
 use std::ffi::OsString;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::{ArgGroup, Parser};
-use iot_cli::{ConnectArgs, Origins, PacketKind, Stop, Verbosity};
+use iot_cli::{ConnectArgs, Origins, PacketKind, Stop, Verbosity, parse_duration};
 use iot_core::{ClientConfig, Protocol, QoS};
 
 use crate::plan::Plan;
@@ -74,6 +75,13 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     connect: ConnectArgs,
+
+    /// Exit with 1 if a single message finds no broker within DURATION
+    #[arg(long, env = "IOT_CONNECT_TIMEOUT", hide_env_values = true)]
+    #[arg(default_value = "30s", value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(allow_hyphen_values = true, hide_short_help = true)]
+    #[arg(help_heading = "Connection")]
+    connect_timeout: Duration,
 
     #[arg(skip)]
     origins: Origins,
@@ -159,6 +167,7 @@ impl Args {
             is_lines,
             devices,
             fail_fast: self.connect.fail_fast,
+            gives_up_after: (once && repeat.is_none()).then_some(self.connect_timeout),
             load: self.load.load(self.connect.session.id_prefix),
         })
     }

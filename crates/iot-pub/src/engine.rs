@@ -48,6 +48,8 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 const DRAIN_NOTICE_DELAY: Duration = Duration::from_secs(1);
 /// How long nothing may arrive before what is missing counts as lost.
 const ARRIVAL_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often the engine looks whether stdout is read.
+const READ_INTERVAL: Duration = Duration::from_millis(5);
 /// How long the broker may take to close the connections, and the reader of stdout to read what is
 /// left.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -252,6 +254,15 @@ impl Engine {
             self.tasks
                 .spawn(driver::drive(shared, index, connection, coalescer));
         }
+        let gives_up = self.plan.gives_up_after.filter(|_| state.connected == 0);
+        let gives_up = gives_up.and_then(|timeout| since.checked_add(timeout));
+        if let Some(at) = gives_up {
+            return if now >= at {
+                Err(state.notices.given_up())
+            } else {
+                Ok(Some(at))
+            };
+        }
         if state.connected == state.links.len() {
             let connections = state.connected;
             for observer in &mut state.observers {
@@ -363,6 +374,9 @@ impl Engine {
             _ => DISCONNECT_TIMEOUT,
         };
         self.disconnect(timeout, signals).await;
+        if let Ok(End::Complete) = end {
+            self.wait_for_reader(signals).await;
+        }
         let mut state = self.shared.lock();
         let devices = self.publisher.devices();
         let qos = devices.iter().map(|device| device.qos).max();
@@ -382,7 +396,24 @@ impl Engine {
         for notice in devices.iter().filter_map(Device::last_notice) {
             notify(NAME, &notice);
         }
+        if self.is_stopping && self.plan.is_lines && end.is_ok() {
+            return Err(outcome.interrupted(signals.exit_code()));
+        }
         outcome.judge(end.map(|_| ())).and(printed)
+    }
+
+    /// Waits until all output is read, or a signal comes.
+    async fn wait_for_reader(&self, signals: &mut Signals) {
+        let is_read = || {
+            let state = self.shared.lock();
+            state.observers.iter().all(|observer| observer.is_read())
+        };
+        while !is_read() {
+            tokio::select! {
+                () = tokio::time::sleep(READ_INTERVAL) => {}
+                () = signals.next() => return,
+            }
+        }
     }
 
     /// Sends DISCONNECT on all connections, and waits for the broker to close them.

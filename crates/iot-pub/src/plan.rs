@@ -27,6 +27,8 @@ pub(crate) struct Plan {
     /// The messages are lines of standard input.
     pub(crate) is_lines: bool,
     pub(crate) fail_fast: bool,
+    /// How long to wait for the first connection; `None` waits for ever.
+    pub(crate) gives_up_after: Option<Duration>,
     pub(crate) load: Load,
 }
 

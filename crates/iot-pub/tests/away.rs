@@ -218,3 +218,40 @@ fn ctrl_c_forgets_the_message_that_waits_for_room() {
         "{stderr}"
     );
 }
+
+#[test]
+fn a_single_message_is_given_up_after_the_connect_timeout() {
+    let broker = Broker::reserve();
+    let port = broker.port();
+    let args = "-q 1 -m 25.5 --connect-timeout 300ms";
+    let publisher = ends_with(iot_pub(port, args).spawn(), 1);
+    assert_eq!(
+        publisher.stderr(),
+        format!(
+            "iot-pub: waiting for {}iot-pub: cannot connect to {}",
+            refused_line(port),
+            refused_line(port)
+        )
+    );
+    let peer = ScriptedPeer::listen();
+    let publisher = ends_with(iot_pub(peer.port(), args).spawn(), 1);
+    assert_eq!(
+        publisher.stderr(),
+        format!(
+            "iot-pub: cannot connect to broker `127.0.0.1:{}`: it does not answer\n",
+            peer.port()
+        )
+    );
+}
+
+#[test]
+fn a_broker_that_does_not_answer_mqtt_5_brings_advice() {
+    let peer = ScriptedPeer::listen();
+    let publisher = iot_pub(peer.port(), "-V 5 -m 25.5").spawn();
+    let mut broker = peer.accept();
+    broker.read_packet();
+    broker.close();
+    publisher.wait_for_stderr(
+        "the broker closed the connection (if the broker does not support MQTT 5: -V mqttv311)",
+    );
+}

@@ -3,8 +3,12 @@
 
 mod common;
 
+use std::io::Write;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
 use common::{Inbox, at_once, ends_well, ends_with, iot_pub, wait_for_lines};
-use testkit::{Broker, DEADLINE, FaultyNet, Program, Running, Way};
+use testkit::{Broker, DEADLINE, FaultyNet, Program, Running, ScriptedPeer, Way};
 
 /// A publisher that has been asked to end while the broker no longer answers.
 #[track_caller]
@@ -160,4 +164,53 @@ fn a_closed_terminal_ends_it_as_sigterm_does_unless_nohup_is_given() {
     wait_for_lines(&publisher, before + 20);
     publisher.terminate();
     ends_with(publisher, 0);
+}
+
+#[test]
+fn lines_that_ctrl_c_ends_are_reported_with_code_130() {
+    let broker = Broker::start();
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    let program = iot_pub(broker.port(), "-l -t iot/a -q 1").stdin(Stdio::from(reader));
+    let mut publisher = program.spawn();
+    writer.write_all(b"one\ntwo\n").expect("a reader");
+    broker.wait_for_log("m2, 'iot/a'", DEADLINE);
+    publisher.interrupt();
+    let publisher = ends_with(publisher, 130);
+    assert_eq!(
+        publisher.stderr(),
+        "iot-pub: interrupted: 2 messages were published\n"
+    );
+}
+
+#[test]
+fn a_broker_that_stays_connected_after_disconnect_costs_nothing() {
+    let peer = ScriptedPeer::listen();
+    let mut publisher = iot_pub(peer.port(), "-m x").spawn();
+    let mut broker = peer.accept();
+    broker.read_packet();
+    broker.send(b"\x20\x02\x00\x00");
+    broker.read_packet();
+    assert_eq!(broker.read_packet(), b"\xe0\x00");
+    let before = Instant::now();
+    assert!(publisher.wait().success());
+    // 100 ms, and what a busy machine adds; it was 3 s.
+    assert!(before.elapsed() < Duration::from_secs(2));
+}
+
+#[test]
+fn a_slow_reader_gets_the_whole_message() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = format!(
+        "\"$0\" -h 127.0.0.1 -p {} -t iot/a -m \"$(cat)\" | (sleep 4; wc -c >{}/count)",
+        broker.port(),
+        folder.path().display()
+    );
+    let input = folder.path().join("input");
+    std::fs::write(&input, "0".repeat(100_000)).expect("a file");
+    let program = Program::new("sh").args(["-c", &script, env!("CARGO_BIN_EXE_iot-pub")]);
+    let input = std::fs::File::open(input).expect("the file");
+    ends_well(program.stdin(input).spawn());
+    let count = std::fs::read_to_string(folder.path().join("count")).expect("a count");
+    assert_eq!(count.trim(), (100_000 + "iot/a ".len() + 1).to_string());
 }

@@ -57,7 +57,10 @@ fn each_refusal_of_mqtt_3_1_1() {
 #[test]
 fn refusals_of_mqtt_5() {
     for (code, reason) in [
-        (0x84, "unsupported protocol version"),
+        (
+            0x84,
+            "unsupported protocol version (if the broker does not support MQTT 5: -V mqttv311)",
+        ),
         (0x85, "client identifier not valid"),
         (0x86, "bad user name or password"),
         (0x8a, "banned"),

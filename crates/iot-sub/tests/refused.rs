@@ -34,10 +34,39 @@ fn the_exit_code_is_the_broker_s() {
         }
     }
     for (code, reason) in [
-        (0x84, "unsupported protocol version"),
+        (
+            0x84,
+            "unsupported protocol version (if the broker does not support MQTT 5: -V mqttv311)",
+        ),
         (0x87, "not authorized"),
         (0x8a, "banned"),
     ] {
         case("5", &[0x20, 3, 0, code, 0], code.into(), reason);
     }
+}
+
+#[test]
+fn a_subscription_at_which_the_broker_closes_is_reported_with_its_filters() {
+    let peer = ScriptedPeer::listen();
+    let port = peer.port().to_string();
+    let args = ["-h", "127.0.0.1", "-p", &port, "--store", "none", "-t", "a"];
+    let mut program = sub(&args).args(["-t", "b/#"]).spawn();
+    for _ in 0..5 {
+        let mut broker = peer.accept();
+        broker.read_packet();
+        broker.send(b"\x20\x02\x00\x00");
+        assert_eq!(broker.read_packet()[0], 0x82);
+        broker.close();
+    }
+    assert_eq!(program.wait().code(), Some(1), "{}", program.stderr());
+    let stderr = program.stderr();
+    let expected = format!(
+        "iot-sub: broker `127.0.0.1:{port}` ends the connection at each subscription to `a`, `b/#`: \
+         the broker closed the connection\n"
+    );
+    assert!(stderr.ends_with(&expected), "{stderr}");
+    // The identifier is random.
+    assert!(!stderr.contains("another client"), "{stderr}");
+    // The same loss is reported once.
+    assert_eq!(stderr.matches("lost broker").count(), 1, "{stderr}");
 }

@@ -12,6 +12,16 @@ use crate::error::config::ConfigError;
 use crate::protocol::Protocol;
 
 impl ClientConfig {
+    /// Returns whether the client identifier looks like a random one of [`checked`](Self::checked).
+    pub fn has_random_client_id(&self) -> bool {
+        self.client_id
+            .strip_prefix(RANDOM_ID_PREFIX)
+            .is_some_and(|random| {
+                random.len() == RANDOM_ID_LENGTH
+                    && random.bytes().all(|it| it.is_ascii_alphanumeric())
+            })
+    }
+
     /// Checks the configuration and returns it, with a random client identifier instead of an empty
     /// one that is not to be sent.
     ///
@@ -138,10 +148,13 @@ impl ClientConfig {
 
 /// Returns a client identifier of 18 letters and digits, `iot-` first: every MQTT version allows it
 /// [MQTT-3.1.3-5].
+const RANDOM_ID_PREFIX: &str = "iot-";
+const RANDOM_ID_LENGTH: usize = 14;
+
 fn random_client_id() -> String {
     let mut rng = rand::rng();
-    let random = (0..14).map(|_| char::from(rng.sample(rand::distr::Alphanumeric)));
-    "iot-".chars().chain(random).collect()
+    let random = (0..RANDOM_ID_LENGTH).map(|_| char::from(rng.sample(rand::distr::Alphanumeric)));
+    RANDOM_ID_PREFIX.chars().chain(random).collect()
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use super::link::{self, Link};
 use super::reader::Reader;
 use super::reconnect::Reconnect;
 use super::shared::{Shared, SharedState};
-use super::timer::{CLOSE_TIMEOUT, Timer};
+use super::timer::{CLOSE_TIMEOUT, SENT_TIMEOUT, Timer};
 use super::writer::Writer;
 use crate::config::ClientConfig;
 use crate::error::Error;
@@ -363,6 +363,15 @@ impl Driver {
                 return Poll::Ready(true);
             }
             ready!(closed).ok();
+            let is_done = self.shared.lock().session.waiting() == 0;
+            let Link::Closing(_, sleep) = &mut self.link else {
+                return Poll::Ready(true);
+            };
+            let soon = Instant::now() + SENT_TIMEOUT;
+            if is_done && sleep.deadline() > soon {
+                sleep.as_mut().reset(soon);
+                continue;
+            }
             match ready!(self.poll_read(cx)) {
                 Ok(()) if self.events.len() > known => return Poll::Ready(false),
                 Ok(()) => {}

@@ -142,7 +142,7 @@ impl Handle {
     ///
     /// Packets that are ready are sent, and without `manual_ack` the acknowledgements of what the
     /// application has received, then DISCONNECT. The stream is read to its end, for five seconds
-    /// at most, and [`Connection::next`](super::Connection::next) returns `None`. Messages with QoS
+    /// at most, or for 100 ms if no packet waits for its answer, and [`Connection::next`](super::Connection::next) returns `None`. Messages with QoS
     /// 1 and 2 that are not acknowledged by then are kept for
     /// [`Connection::connect`](super::Connection::connect). See [`Session::disconnect`].
     ///

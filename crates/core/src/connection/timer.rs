@@ -10,6 +10,10 @@ use tokio::time::{Instant, Sleep};
 /// be written, or doesn't close the stream after our DISCONNECT.
 pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long the broker may take to close the stream if everything is sent and answered: nothing is
+/// lost if it does not.
+pub(super) const SENT_TIMEOUT: Duration = Duration::from_millis(100);
+
 /// One timer for many waits: a new one for each would cost more.
 #[derive(Default)]
 pub(super) struct Timer {

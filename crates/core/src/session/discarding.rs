@@ -26,7 +26,7 @@ impl Session {
     }
 
     /// How many packets were sent on this connection and wait for their answers.
-    pub(super) fn waiting(&self) -> usize {
+    pub(crate) fn waiting(&self) -> usize {
         self.publishing.queue.in_flight() + self.requests.sent()
     }
 

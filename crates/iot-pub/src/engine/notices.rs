@@ -1,5 +1,6 @@
 //! What is reported on stderr about the connections and about rejected messages.
 
+use anyhow::anyhow;
 use iot_cli::{Notices, notify};
 use iot_core::{Error, Event, TopicName};
 
@@ -14,6 +15,8 @@ pub(super) struct BrokerNotices {
     address: String,
     connections: usize,
     fail_fast: bool,
+    /// The last loss was reported, so its end is, too.
+    is_loss_reported: bool,
     /// How many connections are lost at present.
     lost: usize,
     /// How many messages were dropped when all connections were last up.
@@ -24,6 +27,8 @@ pub(super) struct BrokerNotices {
     cannot_publish: String,
     /// The reason for a rejection that was reported last.
     rejection: Option<String>,
+    /// Why the last connection failed.
+    failure: Option<Error>,
 }
 
 impl BrokerNotices {
@@ -34,7 +39,8 @@ impl BrokerNotices {
             _ => None,
         };
         Self {
-            notices: Notices::new(address.clone()),
+            notices: Notices::new(&plan.config),
+            is_loss_reported: false,
             address,
             connections: plan.load.connections,
             fail_fast: plan.fail_fast,
@@ -46,6 +52,7 @@ impl BrokerNotices {
                 None => "cannot publish".into(),
             },
             rejection: None,
+            failure: None,
         }
     }
 
@@ -58,7 +65,7 @@ impl BrokerNotices {
             return;
         }
         self.notices.line(event);
-        if !was_lost {
+        if !was_lost || !std::mem::replace(&mut self.is_loss_reported, false) {
             return;
         }
         let (address, connections) = (&self.address, self.connections);
@@ -85,6 +92,7 @@ impl BrokerNotices {
         was_up: bool,
     ) -> Option<anyhow::Error> {
         self.lost += usize::from(was_up);
+        self.failure = Some(error.clone());
         let is_ended = matches!(event, Event::Disconnected(_));
         let line = if is_ended && self.connections > 1 && self.lost > 0 {
             // Only the first loss is reported, until all connections are up again.
@@ -103,9 +111,26 @@ impl BrokerNotices {
             return Some(self.notices.failure(error.clone()));
         }
         if let Some(line) = line {
+            self.is_loss_reported |= was_up;
             notify(NAME, &line);
         }
         None
+    }
+
+    /// The broker has acknowledged a message.
+    pub(super) fn progress(&mut self) {
+        self.notices.progress();
+    }
+
+    /// Returns the error of a program that no longer waits for its first connection.
+    pub(super) fn given_up(&self) -> anyhow::Error {
+        match &self.failure {
+            Some(error) => self.notices.failure(error.clone()),
+            None => anyhow!(
+                "cannot connect to broker `{}`: it does not answer",
+                self.address
+            ),
+        }
     }
 
     /// The broker has rejected a message. One line reports all that have the same reason.

@@ -32,6 +32,11 @@ pub(crate) trait Observer: Send {
     /// A connection is lost.
     fn lost(&mut self) {}
 
+    /// Returns whether all output is read, or nobody reads it.
+    fn is_read(&self) -> bool {
+        true
+    }
+
     /// The run is over. Output that a slow reader does not take within `timeout` is dropped.
     ///
     /// # Errors

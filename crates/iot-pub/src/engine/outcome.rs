@@ -1,10 +1,10 @@
 //! The result of a run, and whether it is a success.
 
 use anyhow::{Result, bail};
-use iot_cli::notify;
+use iot_cli::{Interrupted, notify};
 use iot_core::QoS;
 
-use super::counts::Counts;
+use super::counts::{Counts, messages_were};
 use crate::name::NAME;
 use crate::verify::verdict::Verdict;
 
@@ -23,6 +23,18 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
+    /// Returns the error of a stream that a signal has ended: how much of it was published.
+    pub(super) fn interrupted(&self, code: u8) -> anyhow::Error {
+        let counts = &self.counts;
+        let missing = counts.pending + counts.rejected + counts.dropped;
+        let sent = messages_were(counts.messages.saturating_sub(missing));
+        let mut line = format!("interrupted: {sent} published");
+        if let Some(missing) = counts.missing(self.qos) {
+            line = format!("{line}; {missing}");
+        }
+        Interrupted::new(line, code).into()
+    }
+
     /// Turns the end of the run into its result: an error says what is missing, too.
     ///
     /// # Errors

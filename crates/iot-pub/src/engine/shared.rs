@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::anyhow;
 use iot_cli::notify;
-use iot_core::{Error, Event, Message, PacketId, RefusedPacket};
+use iot_core::{Error, Event, Message, PacketId, QoS, RefusedPacket};
 use tokio::sync::Notify;
 
 use super::counts::Counts;
@@ -182,6 +182,9 @@ impl RunState {
         self.last_delivery = Some(now);
         match error {
             None => {
+                if message.qos != QoS::AtMostOnce {
+                    self.notices.progress();
+                }
                 self.counts.acknowledged(message.qos);
                 for observer in &mut self.observers {
                     observer.acknowledged(message.qos, message.due, now);

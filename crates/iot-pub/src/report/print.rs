@@ -53,6 +53,10 @@ impl Observer for MessagePrinter {
         }
     }
 
+    fn is_read(&self) -> bool {
+        self.printer.is_idle()
+    }
+
     fn done(&mut self, _: &Outcome, timeout: Duration) -> Result<()> {
         let reader_has_gone = self.printer.is_closed();
         let dropped = self.printer.finish(timeout);

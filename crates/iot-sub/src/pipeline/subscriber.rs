@@ -9,7 +9,8 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use iot_cli::{Notices, Signals, debug};
 use iot_core::{
-    AckToken, Connection, Error, Event, Handle, Message, PacketId, Protocol, ReleaseToken,
+    AckToken, Connection, Error, Event, Handle, Message, PacketId, Protocol, RefusedPacket,
+    ReleaseToken, TopicFilter,
 };
 use tokio::time::{Instant, sleep_until};
 
@@ -89,6 +90,7 @@ impl Subscriber {
         let acknowledger = Acknowledger::broker(handle.clone());
         let writer = StoreWriter::start(destination, acknowledger.clone(), &counts, messages)?;
         let address = connection.config().address();
+        let notices = Notices::new(connection.config());
         let queue = writer.as_ref().map(|writer| Arc::clone(&writer.queue));
         let mut subscriber = Self {
             intake: Intake::new(
@@ -99,7 +101,7 @@ impl Subscriber {
                 counts,
                 messages.clone(),
             )?,
-            notices: Notices::new(address),
+            notices,
             handle,
             connection,
             fail_fast: plan.fail_fast,
@@ -290,6 +292,10 @@ impl Subscriber {
                 self.session.unsubscribed()?;
                 self.intake.selector.answered();
             }
+            Event::PacketRefused {
+                packet: RefusedPacket::Subscribe(filters),
+                error,
+            } => return Err(self.subscription_refused(&filters, error)),
             Event::Received { message, token } => self.message(message, token),
             Event::Duplicate(_) => self.intake.duplicate(None),
             Event::PassedOver {
@@ -336,11 +342,23 @@ impl Subscriber {
         if let Some(taken) = session_taken_over::ends(error, &address, &id) {
             return Err(taken);
         }
-        if let Some(line) = self.lost_early.line(error, &id) {
+        if !self.connection.config().has_random_client_id()
+            && let Some(line) = self.lost_early.line(error, &id)
+        {
             self.intake.messages.say(&line);
         }
         self.session.connecting(&self.intake.messages)?;
         Ok(false)
+    }
+
+    /// Returns why the program ends: the broker closes the connection at each SUBSCRIBE.
+    fn subscription_refused(&self, filters: &[TopicFilter], error: Error) -> anyhow::Error {
+        let address = self.connection.config().address();
+        let filters: Vec<_> = filters.iter().map(|filter| format!("`{filter}`")).collect();
+        anyhow::Error::from(error).context(format!(
+            "broker `{address}` ends the connection at each subscription to {}",
+            filters.join(", ")
+        ))
     }
 
     /// The broker has released a message with QoS 2.

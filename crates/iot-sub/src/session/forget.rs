@@ -91,7 +91,7 @@ async fn end(config: ClientConfig, durable: &Durable) -> Result<()> {
         ..config
     })?;
     let handle = connection.handle();
-    let mut notices = Notices::new(connection.config().address());
+    let mut notices = Notices::new(connection.config());
     let mut ended = false;
     while let Some(event) = connection.next().await {
         notices.line(&event);
