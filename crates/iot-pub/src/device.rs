@@ -81,7 +81,8 @@ impl Device {
     pub(crate) fn last_notice(&self) -> Option<String> {
         match &self.source {
             Source::Recording(recording) => recording.last_notice(),
-            Source::Message(_) | Source::Sensor(_) | Source::Lines(_) => None,
+            Source::Lines(lines) => lines.last_notice(),
+            Source::Message(_) | Source::Sensor(_) => None,
         }
     }
 

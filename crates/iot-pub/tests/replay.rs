@@ -49,6 +49,45 @@ fn csv_and_json_lines_arrive_as_they_were_recorded() {
 }
 
 #[test]
+fn a_spreadsheet_s_csv_is_read() {
+    let text = CSV.replace("topic,value,time", "Topic;Value;Time");
+    let text = text
+        .replace(",2026", ";2026")
+        .replace("a,", "a;")
+        .replace("b,", "b;");
+    assert_eq!(arrived("rec.csv", &text, "--speed max"), ARRIVED);
+    let inbox = Inbox::open();
+    let folder = tempfile::tempdir().unwrap();
+    let utf16 = format!("\u{feff}{}", text.replace(';', "\t"));
+    let utf16: Vec<u8> = utf16.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    fs::write(folder.path().join("rec.csv"), utf16).unwrap();
+    let args = "--replay rec.csv -q 1 --speed max";
+    ends_well(replay(inbox.port(), folder.path(), args).spawn());
+    assert_eq!(inbox.arrived(), ARRIVED);
+}
+
+#[test]
+fn an_empty_value_deletes_no_retained_message() {
+    let broker = Broker::start();
+    ends_well(iot_pub(broker.port(), "-t iot/a -r -m kept").spawn());
+    let text = "topic,value,time\n\
+                iot/b,1,2026-06-21T06:00:00Z\n\
+                iot/a,,2026-06-21T06:00:00Z\n";
+    let folder = folder("rec.csv", text);
+    let args = "--replay rec.csv -r --speed max";
+    let publisher = ends_with(replay(broker.port(), folder.path(), args).spawn(), 0);
+    assert_eq!(
+        publisher.stderr(),
+        "iot-pub: skipped a bad line: rec.csv:3: the value is empty, which would delete the retained message of `iot/a` (-n does)\n\
+         iot-pub: 1 bad line of `rec.csv` skipped\n"
+    );
+    let subscriber = broker.mosquitto_sub(["-t", "iot/#", "-v", "-C", "2"]);
+    let mut retained = lines(&ends_with(subscriber, 0).stdout());
+    retained.sort();
+    assert_eq!(retained, ["iot/a kept", "iot/b 1"]);
+}
+
+#[test]
 fn the_topic_may_be_another() {
     let mapped = arrived("rec.csv", CSV, "--speed max --topic iot/again/{topic}");
     let expected = ARRIVED.map(|line| format!("iot/again/{line}"));
@@ -119,7 +158,7 @@ fn an_unreadable_recording_is_reported_before_anything_connects() {
     case(
         "a,25,2026-06-21T06:00:00Z\n",
         "--replay rec",
-        "iot-pub: rec:1: there is no column `topic`: a recording is CSV",
+        "iot-pub: rec:1: there is no column `topic` in `a,25,2026-06-21T06:00:00Z`: a recording is CSV",
     );
     case(
         "",

@@ -62,7 +62,25 @@ fn all_of_standard_input_is_one_message() {
         let args = format!("-s -t iot/a -q {qos}");
         case(&args, BINARY, &[&format!("iot/a {qos} 0 6 00ff0a0d0a20")]);
     }
-    case("--stdin-file -t iot/a", b"", &["iot/a 0 0 0 "]);
+}
+
+#[test]
+fn an_empty_input_is_an_error_and_deletes_nothing() {
+    let broker = Broker::start();
+    ends_well(iot_pub(broker.port(), "-t iot/a -r -m kept").spawn());
+    for (args, name) in [
+        ("-s", "standard input"),
+        ("-f /dev/null", "file `/dev/null`"),
+    ] {
+        let args = format!("-r {args} -t iot/a");
+        let publisher = ends_with(iot_pub(broker.port(), &args).spawn(), 1);
+        assert_eq!(
+            publisher.stderr(),
+            format!("iot-pub: {name} is empty (-n publishes an empty message)\n")
+        );
+    }
+    let received = ends_with(subscriber(&broker, 1), 0).stdout();
+    assert_eq!(received, "iot/a 0 1 4 6b657074\n");
 }
 
 #[test]
@@ -128,24 +146,30 @@ fn each_line_is_a_message() {
 fn a_line_may_begin_with_its_topic() {
     case(
         "-l --topic-from-line -q 1",
-        b"iot/a 1 2\niot/b\niot/c\t-5.2",
+        b"iot/a 1 2\niot/b \niot/c\t-5.2",
         &["iot/a 1 0 3 312032", "iot/b 1 0 0 ", "iot/c 1 0 4 2d352e32"],
     );
 }
 
 #[test]
-fn a_line_without_a_topic_ends_it_with_its_number() {
+fn a_line_without_a_topic_is_reported_skipped_and_counted() {
     let broker = Broker::start();
     let folder = tempfile::tempdir().expect("a folder");
-    let subscriber = subscriber(&broker, 1);
+    let subscriber = subscriber(&broker, 2);
     let program = iot_pub(broker.port(), "-l --topic-from-line -q 1");
-    let input = b"iot/a 1\niot/+ 2\niot/c 3\n";
-    let publisher = ends_with(with_input(program, folder.path(), input).spawn(), 1);
+    let input = b"iot/a 1\niot/+ 2\n25.3\n\niot/c 3\n";
+    let publisher = ends_with(with_input(program, folder.path(), input).spawn(), 0);
     assert_eq!(
         publisher.stderr(),
-        "iot-pub: line 2 of standard input: topic name `iot/+` holds the wildcard `+`, which only a topic filter may\n"
+        "iot-pub: skipped line 2 of standard input: topic name `iot/+` holds the wildcard `+`, which only a topic filter may\n\
+         iot-pub: skipped line 3 of standard input: a line is TOPIC PAYLOAD, with a space between them\n\
+         iot-pub: skipped line 4 of standard input: a line is TOPIC PAYLOAD, with a space between them\n\
+         iot-pub: 3 lines of standard input without a topic skipped\n"
     );
-    assert_eq!(ends_with(subscriber, 0).stdout(), "iot/a 1 0 1 31\n");
+    assert_eq!(
+        ends_with(subscriber, 0).stdout(),
+        "iot/a 1 0 1 31\niot/c 1 0 1 33\n"
+    );
 }
 
 #[test]

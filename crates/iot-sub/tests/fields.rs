@@ -426,6 +426,30 @@ fn what_makes_no_sense_is_wrong_usage() {
         ),
         (&["--fields", "qos,qos"], "the field `qos` is named twice"),
         (
+            &["--topic-pattern", "iot/{A}/{a}"],
+            "the fields `A` and `a` are one to SQLite, which ignores case",
+        ),
+        (
+            &["--topic-pattern", "iot/{A}", "--topic-pattern", "b/{a}"],
+            "the fields `A` and `a` are one to SQLite, which ignores case",
+        ),
+        (
+            &["--value-key", "/a", "--value-key", "/b"],
+            "`--value-key` is given 2 times",
+        ),
+        (
+            &["--time-key", "/a", "--time-key", "/b"],
+            "`--time-key` is given 2 times",
+        ),
+        (
+            &["--device-timezone", "UTC"],
+            "`--device-timezone` needs --time-key",
+        ),
+        (
+            &["--time-key", "/t", "--device-timezone", "Mars"],
+            "a time zone is local, UTC, +02:00 or a name such as Europe/Berlin",
+        ),
+        (
             &["--fields", "qos", "--topic-pattern", "{qos}"],
             "the field `qos` is named twice",
         ),
@@ -446,12 +470,69 @@ fn what_makes_no_sense_is_wrong_usage() {
 }
 
 #[test]
+fn times_are_read_in_every_usual_form_and_others_are_reported() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("iot.db");
+    let args = [
+        "--value-key",
+        "/v",
+        "--time-key",
+        "/t",
+        "--device-timezone",
+        "Europe/Berlin",
+        "--payload",
+        "auto",
+    ];
+    let program = start(&broker, &sqlite_url(&file), &args);
+    for time in [
+        "1795428000",
+        "1795428000000000000",
+        "\"1795428000000\"",
+        "\"2026-11-23 11:00:00\"",
+        "\"2026-11-23T11:00:00+0100\"",
+        "\"today\"",
+    ] {
+        let payload = format!(r#"{{"v": 1, "t": {time}}}"#);
+        broker.mosquitto_pub(["-q", "1", "-t", "iot/a", "-m", &payload]);
+    }
+    program.wait_for_stderr(
+        r#"rejected a message on `iot/a`: the time at /t cannot be read: `"today"`"#,
+    );
+    interrupt(program);
+    assert_eq!(
+        sqlite(&file, "select reg_date, count(*) from sensors group by 1"),
+        "2026-11-23T10:00:00.000Z|5\n"
+    );
+}
+
+#[test]
+fn the_time_that_verify_writes_is_read() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("iot.db");
+    let args = ["--value-key", "/value", "--time-key", "/at"];
+    let program = start(&broker, &sqlite_url(&file), &args);
+    publish(
+        broker.port(),
+        &["--verify", "--count", "3", "--interval", "1ms", "-q", "1"],
+    );
+    eventually(DEADLINE, "all have arrived", || {
+        program.stdout().lines().count() == 3
+    });
+    let last = interrupt(program);
+    assert_eq!(last, "iot-sub: received 3, stored 3, rejected 0");
+}
+
+#[test]
 fn what_is_printed_as_json_or_csv_can_be_published_again() {
     let payloads = [
         "25.5",
         "-3",
         "{\"a\":[1,\"x,\\\"y\\\"\"]}",
         "1e-7",
+        "\"25.3\"",
+        "\"\"",
         "[true,null]",
     ];
     for form in ["--json", "--csv"] {

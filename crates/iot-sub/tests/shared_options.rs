@@ -47,6 +47,15 @@ fn holds(packet: &[u8], part: &[u8]) {
 }
 
 #[test]
+fn an_empty_client_identifier_is_sent() {
+    let [connect, ..] = packets(&["-i", ""]);
+    // Behind the header, the keep alive and the properties: an empty string, and nothing more.
+    assert!(connect.ends_with(&[0, 0]), "{connect:02x?}");
+    let [connect, ..] = packets(&[]);
+    holds(&connect, b"\x00\x12iot-");
+}
+
+#[test]
 fn properties_go_with_their_packets() {
     let line = "-x 9 -D connect user-property a b -D subscribe user-property c d -D subscribe subscription-identifier 300 \
                 -D disconnect user-property e f -D disconnect session-expiry-interval 0";

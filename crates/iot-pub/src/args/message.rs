@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use bytes::Bytes;
 use clap::Args;
 use clap::builder::BoolishValueParser;
@@ -118,7 +118,7 @@ impl MessageArgs {
     /// Returns the payload, if these options give one message; reads the file or standard input.
     ///
     /// # Errors
-    /// The system's, and for more than fits into a message.
+    /// The system's, for nothing, and for more than fits into a message.
     pub(crate) fn payload(&self) -> Result<Option<Bytes>> {
         if let Some(text) = &self.message {
             return Ok(Some(text.clone().into_encoded_bytes().into()));
@@ -137,6 +137,9 @@ impl MessageArgs {
         let read = input.take(LARGEST + 1).read_to_end(&mut payload);
         read.map_err(|error| anyhow!(io_reason(&error)))
             .with_context(|| format!("cannot read {name}"))?;
+        if payload.is_empty() {
+            bail!("{name} is empty (-n publishes an empty message)");
+        }
         if payload.len() as u64 > LARGEST {
             let line = format!("{name} is larger than an MQTT message can be: {LARGEST} bytes");
             return Err(UsageError::new(line).into());

@@ -188,7 +188,10 @@ impl PublishArgs {
     fn replaying_device(&self) -> Result<Option<Device>> {
         const NAME: &str = "1";
         let speed = self.simulation.speed();
-        let Some(recording) = self.recording.open(NAME, self.topic.clone(), speed)? else {
+        let Some(recording) = self
+            .recording
+            .open(NAME, self.topic.clone(), speed, self.retain)?
+        else {
             return Ok(None);
         };
         Ok(Some(Device {

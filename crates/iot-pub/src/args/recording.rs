@@ -67,6 +67,7 @@ impl RecordingArgs {
         device: &'static str,
         topic: Option<TopicTemplate>,
         speed: Speed,
+        retain: bool,
     ) -> Result<Option<Recording>> {
         let Some(path) = &self.replay else {
             return Ok(None);
@@ -81,6 +82,7 @@ impl RecordingArgs {
             speed,
             repeat: self.repeat,
             strict: self.strict,
+            retain,
         })?;
         Ok(Some(recording))
     }

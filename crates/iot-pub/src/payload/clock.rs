@@ -4,7 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, Utc};
+use chrono::{DateTime, FixedOffset, NaiveDate, NaiveTime, Utc};
+use iot_cli::{ParsedTime, parse_time};
 
 /// How fast time passes in a simulation or a recording.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -88,26 +89,16 @@ pub(crate) fn parse_start(text: &str) -> Result<DateTime<FixedOffset>, String> {
     let day = NaiveDate::from_str(text).map(|day| day.and_time(NaiveTime::MIN));
     day.map(|time| time.and_utc().fixed_offset())
         .ok()
-        .or_else(|| parse_time(text))
+        // A number is no time that people type.
+        .or_else(|| {
+            text.contains('-')
+                .then(|| parse_time(text))?
+                .map(ParsedTime::or_utc)
+        })
         .ok_or_else(|| {
             "a time is now, 2026-06-21, 2026-06-21T06:00 (in UTC) or 2026-06-21T06:00:00+02:00"
                 .into()
         })
-}
-
-/// Reads a time of RFC 3339. Without an offset it is in UTC.
-pub(crate) fn parse_time(text: &str) -> Option<DateTime<FixedOffset>> {
-    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-        return Some(time);
-    }
-    let formats = [
-        "%Y-%m-%dT%H:%M:%S%.f",
-        "%Y-%m-%d %H:%M:%S%.f",
-        "%Y-%m-%dT%H:%M",
-    ];
-    let naive = |format| NaiveDateTime::parse_from_str(text, format).ok();
-    let time = formats.into_iter().find_map(naive)?;
-    Some(time.and_utc().fixed_offset())
 }
 
 #[cfg(test)]

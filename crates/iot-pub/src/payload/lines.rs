@@ -5,13 +5,14 @@ use std::io::{self, Read};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use bytes::{Bytes, BytesMut};
-use iot_cli::io_reason;
+use iot_cli::{io_reason, notify};
 use iot_core::TopicName;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
+use crate::name::NAME;
 use crate::payload::pace::{Next, Pace};
 
 /// The bytes of one read.
@@ -20,6 +21,8 @@ const CHUNK: usize = 64 * 1024;
 const AHEAD: usize = 4;
 /// The longest line: the largest MQTT packet.
 const LONGEST: usize = 268_435_455;
+/// The number of lines without a topic that are reported one by one. The others are only counted.
+const REPORTED: u64 = 100;
 
 /// Lines that are being published, each as a message.
 #[derive(Debug)]
@@ -33,6 +36,8 @@ pub(crate) struct Lines {
     topic_first: bool,
     /// The number of lines that were taken.
     number: u64,
+    /// The number of those without a topic, which were skipped.
+    skipped: u64,
     /// The number of their bytes.
     taken: u64,
     /// The number of all bytes, if that is known.
@@ -69,6 +74,7 @@ impl Lines {
             is_over: false,
             topic_first,
             number: 0,
+            skipped: 0,
             taken: 0,
             total,
         })
@@ -118,7 +124,7 @@ impl Lines {
     /// Returns the next line as a message.
     ///
     /// # Errors
-    /// Standard input cannot be read, or the first word of a line is no topic.
+    /// Standard input cannot be read.
     pub(crate) fn next(&mut self, topic: &TopicName) -> Result<Next> {
         let Some(line) = self.batch.pop_front() else {
             return self.failure.take().map_or(Ok(Next::Over), Err);
@@ -132,15 +138,56 @@ impl Lines {
                 payload: line,
             });
         }
-        let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
-        let end = line.iter().position(is_space).unwrap_or(line.len());
-        let word = str::from_utf8(&line[..end]).map_err(|_| anyhow!("the topic is no UTF-8 text"));
-        let topic = word.and_then(|word| Ok(TopicName::new(word)?));
-        let number = self.number;
-        let topic = topic.with_context(|| format!("line {number} of standard input"))?;
-        let payload = line.slice((end + 1).min(line.len())..);
-        Ok(Next::Message { topic, payload })
+        match split_topic(&line) {
+            Ok((topic, payload)) => Ok(Next::Message { topic, payload }),
+            Err(why) => {
+                self.skip(&why);
+                Ok(Next::Silent)
+            }
+        }
     }
+
+    /// Counts a line without a topic. The first ones are reported one by one.
+    fn skip(&mut self, why: &str) {
+        self.skipped += 1;
+        let number = self.number;
+        match self.skipped {
+            1..=REPORTED => notify(
+                NAME,
+                &format!("skipped line {number} of standard input: {why}"),
+            ),
+            // The first one that is not reported.
+            n if n == REPORTED + 1 => {
+                notify(
+                    NAME,
+                    "further lines without a topic are counted, and not named",
+                );
+            }
+            _ => {}
+        }
+    }
+
+    /// Returns what is reported at the end.
+    pub(crate) fn last_notice(&self) -> Option<String> {
+        match self.skipped {
+            0 => None,
+            1 => Some("1 line of standard input without a topic skipped".to_owned()),
+            skipped => Some(format!(
+                "{skipped} lines of standard input without a topic skipped"
+            )),
+        }
+    }
+}
+
+/// Splits `TOPIC PAYLOAD`, between which a space or a tab stands, also before an empty payload.
+fn split_topic(line: &Bytes) -> Result<(TopicName, Bytes), String> {
+    let end = line.iter().position(|byte| matches!(byte, b' ' | b'\t'));
+    let Some(end) = end else {
+        return Err("a line is TOPIC PAYLOAD, with a space between them".into());
+    };
+    let word = str::from_utf8(&line[..end]).map_err(|_| "the topic is not UTF-8")?;
+    let topic = TopicName::new(word).map_err(|error| error.to_string())?;
+    Ok((topic, line.slice(end + 1..)))
 }
 
 /// Sends the lines, those of one read together, until the receiver is closed.
@@ -238,6 +285,7 @@ mod tests {
                     Pace::Never => break,
                     _ => match lines.next(&topic).unwrap() {
                         Next::Message { topic, payload } => found.push((topic, payload)),
+                        Next::Silent => {}
                         other => panic!("{other:?}"),
                     },
                 }
@@ -270,19 +318,13 @@ mod tests {
     #[test]
     fn a_line_may_begin_with_its_topic() {
         case(
-            b"a/b 1 2\nc\t\xff\nd\ne  f",
+            b"a/b 1 2\nc\t\xff\nd \ne  f\n25.3\n\n 1\na/# 2",
             true,
             &[("a/b", b"1 2"), ("c", b"\xff"), ("d", b""), ("e", b" f")],
         );
-        let mut lines = Lines::of(&b"ok 1\na/# 2\n"[..], true, None).unwrap();
-        let topic = TopicName::new("t").unwrap();
-        while lines.pace() == Pace::Later {
-            thread::yield_now();
-        }
-        lines.next(&topic).unwrap();
         assert_eq!(
-            format!("{:#}", lines.next(&topic).unwrap_err()),
-            "line 2 of standard input: topic name `a/#` holds the wildcard `#`, which only a topic filter may"
+            split_topic(&Bytes::from_static(b"a/# 2")).unwrap_err(),
+            "topic name `a/#` holds the wildcard `#`, which only a topic filter may"
         );
     }
 }

@@ -4,11 +4,13 @@
 mod csv;
 mod fields;
 mod line;
+mod mongo_json;
 mod reader;
 mod record;
 mod rounds;
 #[cfg(test)]
 mod tests;
+mod utf16;
 
 use std::path::PathBuf;
 use std::thread;
@@ -40,6 +42,8 @@ pub(crate) struct Replay {
     pub(crate) repeat: bool,
     /// A bad line ends the run.
     pub(crate) strict: bool,
+    /// The messages are retained, so that an empty one would delete the retained message.
+    pub(crate) retain: bool,
 }
 
 /// A recording that is being published.
@@ -82,6 +86,7 @@ impl Recording {
             path: replay.path,
             map: replay.map,
             repeat: replay.repeat,
+            retain: replay.retain,
         };
         let first = if source.is_standard_input() {
             None

@@ -1,5 +1,6 @@
 //! The options of what is stored, beside where.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -7,6 +8,7 @@ use iot_cli::{Origins, UsageError, parse_duration};
 use iot_store::SameId;
 
 use crate::decode::decoder::{FieldsPlan, Retained};
+use crate::decode::device_timezone::DeviceTimezone;
 use crate::decode::downsample::Downsampling;
 use crate::decode::message_fact::FieldName;
 use crate::decode::topic_pattern::TopicPattern;
@@ -44,7 +46,7 @@ pub(crate) struct FieldsArgs {
         hide_env_values = true,
         value_name = "POINTER"
     )]
-    value_key: Option<Pointer>,
+    value_key: Vec<Pointer>,
 
     /// Use the time at POINTER: seconds, milliseconds or RFC 3339
     #[arg(
@@ -53,7 +55,18 @@ pub(crate) struct FieldsArgs {
         hide_env_values = true,
         value_name = "POINTER"
     )]
-    time_key: Option<Pointer>,
+    time_key: Vec<Pointer>,
+
+    /// Read times without a time zone as those of ZONE: local, UTC, +02:00 or Europe/Berlin
+    #[arg(
+        long,
+        env = "IOT_DEVICE_TIMEZONE",
+        hide_env_values = true,
+        value_name = "ZONE",
+        allow_hyphen_values = true
+    )]
+    #[arg(hide_short_help = true)]
+    device_timezone: Option<DeviceTimezone>,
 
     /// Use the topic and the value at POINTER, such as /seq, as _id: a repeated message is stored
     /// once (can be repeated)
@@ -131,12 +144,48 @@ impl FieldsArgs {
                 "{name} needs a store: it decides what is stored (give --store)"
             )));
         }
+        for (id, pointers) in [("value_key", &self.value_key), ("time_key", &self.time_key)] {
+            if pointers.len() > 1 {
+                let name = origins.name(id);
+                return Err(UsageError::new(format!(
+                    "{name} is given {} times: a reading has one value and one time",
+                    pointers.len()
+                )));
+            }
+        }
+        if self.device_timezone.is_some()
+            && self.time_key.is_empty()
+            && origins.is_typed("device_timezone")
+        {
+            let name = origins.name("device_timezone");
+            return Err(UsageError::new(format!(
+                "{name} needs --time-key POINTER: without it, the time is that of arrival"
+            )));
+        }
+        self.check_names()
+    }
+
+    /// Checks that no two fields have the same name; of one name, no two spellings.
+    fn check_names(&self) -> Result<(), UsageError> {
         for (at, fact) in self.fields.iter().enumerate() {
             let name = fact.name();
             let mut names = self.topic_pattern.iter().flat_map(TopicPattern::names);
-            if self.fields[..at].contains(fact) || names.any(|other| **other == *name) {
+            if self.fields[..at].contains(fact)
+                || names.any(|other| other.eq_ignore_ascii_case(name))
+            {
                 return Err(UsageError::new(format!(
                     "the field `{name}` is named twice"
+                )));
+            }
+        }
+        let names: Vec<_> = { self.topic_pattern.iter() }
+            .flat_map(TopicPattern::names)
+            .collect();
+        for (at, name) in names.iter().enumerate() {
+            let is_other = |other: &&&Arc<str>| other != &name && other.eq_ignore_ascii_case(name);
+            if let Some(other) = names[..at].iter().find(is_other) {
+                return Err(UsageError::new(format!(
+                    "the fields `{other}` and `{name}` are one to SQLite, which ignores case"
                 )));
             }
         }
@@ -151,8 +200,9 @@ impl FieldsArgs {
         retain_as_published: bool,
     ) -> (FieldsPlan, Downsampling) {
         let keys = Keys {
-            value: self.value_key,
-            time: self.time_key,
+            value: self.value_key.into_iter().next(),
+            time: self.time_key.into_iter().next(),
+            timezone: self.device_timezone,
             id: self.id_key,
         };
         if !stores {

@@ -64,17 +64,32 @@ impl FromStr for StoreUrl {
             return Ok(Self::Nowhere);
         }
         match text.split_once(':') {
-            Some(("sqlite", "")) => {
-                Err("sqlite: needs the path of a file, as in sqlite:iot.db".into())
-            }
-            Some(("sqlite", path)) => Ok(Self::Sqlite(path.into())),
-            // Whatever else is wrong with it: clap would show it as it is, password and all.
-            Some((scheme, _)) if scheme.to_ascii_lowercase().starts_with("mongodb") => {
+            // As in a URL: sqlite://x.db is x.db, and sqlite:///x.db is /x.db.
+            Some(("sqlite", path)) => match path.strip_prefix("//").unwrap_or(path) {
+                "" => Err("sqlite: needs the path of a file, as in sqlite:iot.db".into()),
+                path => Ok(Self::Sqlite(path.into())),
+            },
+            Some((scheme, rest)) if scheme.to_ascii_lowercase().starts_with("mongodb") => {
+                check_hosts(rest)?;
                 Ok(Self::MongoDb(text.into()))
             }
             _ => Err("a store is mongodb://…, sqlite:PATH or none".into()),
         }
     }
+}
+
+/// Checks the hosts in a MongoDB URL, whose scheme is cut off. The driver would wait for ever for a
+/// host that cannot exist.
+fn check_hosts(rest: &str) -> Result<(), String> {
+    let rest = rest.strip_prefix("//").unwrap_or(rest);
+    // A user name and a password may hold anything.
+    let hosts = rest.rsplit_once('@').map_or(rest, |(_, hosts)| hosts);
+    let hosts = hosts.split(['/', '?']).next().unwrap_or_default();
+    let is_space = |char: char| char.is_whitespace() || char.is_control();
+    if hosts.contains(is_space) {
+        return Err("a host in the MongoDB URL holds a space, as in mongodb://HOST:PORT".into());
+    }
+    Ok(())
 }
 
 /// Where a message has to be before it is acknowledged.
@@ -123,6 +138,17 @@ impl StoreArgs {
         let is_typed = |id| origins.is_typed(id);
         let name = |id| origins.name(id);
         let wrong = |line: String| Err(UsageError::new(line));
+        let file = match store {
+            StoreUrl::Sqlite(path) => Some(("store", path)),
+            StoreUrl::MongoDb(_) => self.spool.as_ref().map(|path| ("spool", path)),
+            StoreUrl::Nowhere => None,
+        };
+        if let Some((id, path)) = file
+            && path.metadata().is_ok_and(|metadata| !metadata.is_file())
+        {
+            let (option, path) = (name(id), path.display());
+            return wrong(format!("{option} needs a file, and `{path}` is none"));
+        }
         let after_store = self.ack_after == Some(AckAfter::Store);
         if is_typed("spool") && is_typed("ack_after") && after_store {
             let (spool, ack_after) = (name("spool"), name("ack_after"));

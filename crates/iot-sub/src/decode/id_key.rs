@@ -4,11 +4,10 @@
 #[cfg(test)]
 mod tests;
 
+use chrono::DateTime;
 use iot_store::ReadingId;
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
-
-use super::json_time::time;
 
 /// Returns the id of a message of `topic` that these values make what it is: the seconds (4 bytes)
 /// of the first that is a time, and a hash of all. Without a time the hash is longer.
@@ -31,8 +30,27 @@ pub(super) fn id(topic: &str, values: &[&Json]) -> ReadingId {
 
 /// Returns the seconds of what is a time from 2001 on. A number that only looks so changes the
 /// order of inserts, nothing else.
+///
+/// Only the times that the first version read count, and not all that `json_time` reads: otherwise
+/// a message would get another id than before, and be stored twice.
 fn seconds(value: &Json) -> Option<u32> {
     const FIRST: u32 = 1_000_000_000;
-    let seconds = u32::try_from(time(value)?.timestamp()).ok()?;
+    /// Seconds until the year 5138; as milliseconds it is 1973.
+    const SECONDS: f64 = 1e11;
+    let seconds = match value {
+        Json::String(text) => DateTime::parse_from_rfc3339(text).ok()?.timestamp(),
+        json => {
+            let number = json.as_f64()?;
+            let is_seconds = number.abs() < SECONDS;
+            let milliseconds = if is_seconds { number * 1e3 } else { number };
+            if milliseconds.abs() >= SECONDS * 1e3 {
+                return None;
+            }
+            #[expect(clippy::cast_possible_truncation, reason = "it was compared with 1e14")]
+            let milliseconds = milliseconds.round() as i64;
+            milliseconds.div_euclid(1000)
+        }
+    };
+    let seconds = u32::try_from(seconds).ok()?;
     (seconds >= FIRST).then_some(seconds)
 }

@@ -1,27 +1,38 @@
 //! Times in JSON payloads.
 
 use chrono::{DateTime, SubsecRound, Utc};
+use iot_cli::{ParsedTime, parse_time, parse_unix_time};
 use serde_json::Value as Json;
 
-/// Returns the time that JSON names: seconds or milliseconds since 1970, or RFC 3339.
-pub(super) fn time(json: &Json) -> Option<DateTime<Utc>> {
-    /// Seconds until the year 5138; as milliseconds it is 1973.
-    const SECONDS: f64 = 1e11;
-    let time = match json {
-        Json::String(text) => DateTime::parse_from_rfc3339(text).ok()?.to_utc(),
-        json => {
-            let number = json.as_f64()?;
-            let millis = if number.abs() < SECONDS {
-                number * 1e3
-            } else {
-                number
-            };
-            if millis.abs() >= SECONDS * 1e3 {
-                return None;
-            }
-            #[expect(clippy::cast_possible_truncation, reason = "it was compared with 1e14")]
-            DateTime::from_timestamp_millis(millis.round() as i64)?
+use super::device_timezone::DeviceTimezone;
+
+/// Why JSON is not a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TimeError {
+    /// It is a date and a time, and nobody knows the time zone.
+    NoTimezone,
+    Unreadable,
+}
+
+/// Returns the time that JSON names, in whole milliseconds. Times without a time zone are from
+/// `timezone`.
+pub(super) fn time(
+    json: &Json,
+    timezone: Option<&DeviceTimezone>,
+) -> Result<DateTime<Utc>, TimeError> {
+    let parsed = match json {
+        Json::String(text) => parse_time(text),
+        Json::Number(number) => {
+            parse_unix_time(&number.to_string()).map(|time| ParsedTime::At(time.fixed_offset()))
+        }
+        _ => None,
+    };
+    let time = match parsed.ok_or(TimeError::Unreadable)? {
+        ParsedTime::At(time) => time.to_utc(),
+        ParsedTime::Local(local) => {
+            let timezone = timezone.ok_or(TimeError::NoTimezone)?;
+            timezone.at(local).ok_or(TimeError::Unreadable)?
         }
     };
-    Some(time.trunc_subsecs(3))
+    Ok(time.trunc_subsecs(3))
 }

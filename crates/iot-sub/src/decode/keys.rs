@@ -6,8 +6,9 @@ use chrono::{DateTime, Utc};
 use iot_store::{ReadingId, Value};
 use serde_json::Value as Json;
 
+use super::device_timezone::DeviceTimezone;
 use super::id_key::id;
-use super::json_time::time;
+use super::json_time::{TimeError, time};
 use super::payload::{PayloadMode, Reason};
 
 /// A JSON pointer (RFC 6901), such as `/a/b`.
@@ -31,10 +32,12 @@ impl FromStr for Pointer {
 }
 
 /// What is taken out of a payload.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Keys {
     pub(crate) value: Option<Pointer>,
     pub(crate) time: Option<Pointer>,
+    /// Where times without a time zone are from.
+    pub(crate) timezone: Option<DeviceTimezone>,
     /// What makes a message what it is, beside its topic.
     pub(crate) id: Vec<Pointer>,
 }
@@ -71,7 +74,11 @@ impl Keys {
             Some(Pointer(pointer)) => {
                 let found = json.pointer(pointer);
                 let found = found.ok_or_else(|| Reason::Missing(pointer.clone()))?;
-                Some(time(found).ok_or_else(|| Reason::NotATime(pointer.clone()))?)
+                let time = time(found, self.timezone.as_ref()).map_err(|error| match error {
+                    TimeError::NoTimezone => Reason::NoTimezone(pointer.clone()),
+                    TimeError::Unreadable => Reason::NotATime(pointer.clone(), found.clone()),
+                })?;
+                Some(time)
             }
             None => None,
         };
@@ -115,6 +122,7 @@ mod tests {
         let keys = Keys {
             value: pointer(value),
             time: pointer(time),
+            timezone: None,
             id: Vec::new(),
         };
         let found = match keys.find(mode, "iot/a", payload.as_bytes()) {
@@ -156,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_is_seconds_milliseconds_or_rfc_3339() {
+    fn a_time_is_a_number_since_1970_or_a_date_and_a_time() {
         for (time, expected) in [
             ("1795428000", "1.0 at 2026-11-23T10:00:00+00:00"),
             ("1795428000.25", "1.0 at 2026-11-23T10:00:00.250+00:00"),
@@ -165,9 +173,22 @@ mod tests {
                 "\"2026-11-23T11:00:00.25+01:00\"",
                 "1.0 at 2026-11-23T10:00:00.250+00:00",
             ),
-            ("\"today\"", "! no time at /t"),
-            ("1795428000250000", "! no time at /t"),
-            ("true", "! no time at /t"),
+            ("1795428000250000", "1.0 at 2026-11-23T10:00:00.250+00:00"),
+            (
+                "1795428000250000000",
+                "1.0 at 2026-11-23T10:00:00.250+00:00",
+            ),
+            ("\"1795428000250\"", "1.0 at 2026-11-23T10:00:00.250+00:00"),
+            (
+                "\"2026-11-23 11:00:00+0100\"",
+                "1.0 at 2026-11-23T10:00:00+00:00",
+            ),
+            (
+                "\"2026-11-23T11:00:00\"",
+                "! the time at /t has no time zone (give --device-timezone)",
+            ),
+            ("\"today\"", "! the time at /t cannot be read: `\"today\"`"),
+            ("true", "! the time at /t cannot be read: `true`"),
         ] {
             let payload = format!(r#"{{"v": 1, "t": {time}}}"#);
             case(PayloadMode::Auto, "/v", "/t", &payload, expected);

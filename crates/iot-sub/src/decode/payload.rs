@@ -7,6 +7,7 @@ use std::fmt;
 
 use clap::ValueEnum;
 use iot_store::{JSON_DEPTH_LIMIT, JSON_NODE_LIMIT, JsonError, Value, read_json};
+use serde_json::Value as Json;
 
 /// Which payloads are readings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -46,8 +47,10 @@ pub(crate) enum Reason {
     TooManyNodes,
     /// Where this pointer leads
     Missing(String),
-    /// Likewise
-    NotATime(String),
+    /// What is at this pointer
+    NotATime(String, Json),
+    /// The time at this pointer
+    NoTimezone(String),
 }
 
 impl fmt::Display for Reason {
@@ -62,11 +65,32 @@ impl fmt::Display for Reason {
             Self::TooLong => write!(f, "longer than {} MiB", LENGTH_LIMIT >> 20),
             Self::NulInKey => f.write_str("object key with a NUL"),
             Self::Missing(pointer) => write!(f, "nothing at {pointer}"),
-            Self::NotATime(pointer) => write!(f, "no time at {pointer}"),
+            Self::NotATime(pointer, found) => {
+                write!(
+                    f,
+                    "the time at {pointer} cannot be read: `{}`",
+                    excerpt(found)
+                )
+            }
+            Self::NoTimezone(pointer) => write!(
+                f,
+                "the time at {pointer} has no time zone (give --device-timezone)"
+            ),
             Self::TooDeep => write!(f, "nested deeper than {JSON_DEPTH_LIMIT} levels"),
             Self::TooManyNodes => write!(f, "more than {JSON_NODE_LIMIT} values and keys"),
         }
     }
+}
+
+/// Returns the beginning of JSON, on one line.
+fn excerpt(json: &Json) -> String {
+    const LONGEST: usize = 60;
+    let text = json.to_string();
+    let mut excerpt: String = text.chars().take(LONGEST).collect();
+    if excerpt.len() < text.len() {
+        excerpt.push('…');
+    }
+    excerpt
 }
 
 impl PayloadMode {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use iot_store::{FieldValue, RECEIVED};
 
-/// Names that a field can't have: the four, and what other options add.
+/// Names that a field can't have: the four, and what other options add. SQLite ignores their case.
 const RESERVED: [&str; 6] = ["_id", "topic", "value", "reg_date", RECEIVED, "retained"];
 
 /// A form of topics, some of whose levels are fields: `iot/{home}/{sensor}`.
@@ -50,10 +50,15 @@ impl FromStr for TopicPattern {
         if names.is_empty() {
             return Err("no level is a field, as in iot/{home}/{sensor}".into());
         }
-        names.sort_unstable();
-        if let Some([name, _]) = names.array_windows().find(|[one, next]| one == next) {
-            return Err(format!("the field `{name}` stands twice"));
-        }
+        names.sort_unstable_by_key(|name| name.to_ascii_lowercase());
+        let same = |[one, next]: &&[&Arc<str>; 2]| one.eq_ignore_ascii_case(next);
+        match names.array_windows().find(same) {
+            Some([one, next]) if one == next => Err(format!("the field `{one}` stands twice")),
+            Some([one, next]) => Err(format!(
+                "the fields `{one}` and `{next}` are one to SQLite, which ignores case"
+            )),
+            None => Ok(()),
+        }?;
         Ok(pattern)
     }
 }
@@ -66,7 +71,10 @@ fn field_name(name: &str) -> Result<Arc<str>, String> {
             "`{name}` is no name of a field: letters, digits and _ are"
         ));
     }
-    if RESERVED.contains(&name) {
+    if RESERVED
+        .iter()
+        .any(|reserved| reserved.eq_ignore_ascii_case(name))
+    {
         return Err(format!("the name `{name}` is taken"));
     }
     Ok(name.into())
@@ -138,7 +146,12 @@ mod tests {
         for (pattern, expected) in [
             ("iot/a", "no level is a field, as in iot/{home}/{sensor}"),
             ("iot/{a}/{a}", "the field `a` stands twice"),
+            (
+                "iot/{A}/{a}",
+                "the fields `A` and `a` are one to SQLite, which ignores case",
+            ),
             ("iot/{value}", "the name `value` is taken"),
+            ("iot/{Topic}", "the name `Topic` is taken"),
             (
                 "iot/{a b}",
                 "`a b` is no name of a field: letters, digits and _ are",

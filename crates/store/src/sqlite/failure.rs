@@ -46,6 +46,11 @@ impl fmt::Display for Damaged {
 
 impl std::error::Error for Damaged {}
 
+/// Returns the cause for a file that can be read and not written.
+pub(super) fn read_only() -> anyhow::Error {
+    anyhow!("the file is read-only (make it writable, or give another path)")
+}
+
 /// Returns what SQLite says as one cause: its own errors say it twice, with and without the number.
 pub fn explain(error: rusqlite::Error) -> anyhow::Error {
     match error.sqlite_error_code() {
@@ -53,12 +58,43 @@ pub fn explain(error: rusqlite::Error) -> anyhow::Error {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Retryable::Locked.into(),
         Some(ErrorCode::NotADatabase) => Damaged::NotADatabase.into(),
         Some(ErrorCode::DatabaseCorrupt) => Damaged::Corrupt.into(),
-        Some(ErrorCode::ReadOnly) => anyhow!("it can't be written to"),
+        Some(ErrorCode::ReadOnly) => read_only(),
+        Some(ErrorCode::CannotOpen) => {
+            anyhow!("it cannot be opened (check that the file and its directory can be written)")
+        }
         _ => match error {
             rusqlite::Error::SqliteFailure(code, Some(text)) => {
                 anyhow!("{text} (SQLite error {})", code.extended_code)
             }
             error => anyhow!("{error}"),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_cannot_be_written_is_reported_in_words() {
+        for (code, expected) in [
+            (
+                ffi::SQLITE_READONLY,
+                "the file is read-only (make it writable, or give another path)",
+            ),
+            (
+                ffi::SQLITE_READONLY_DIRECTORY,
+                "the file is read-only (make it writable, or give another path)",
+            ),
+            (
+                ffi::SQLITE_CANTOPEN,
+                "it cannot be opened (check that the file and its directory can be written)",
+            ),
+        ] {
+            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            assert_eq!(explain(error).to_string(), expected);
+        }
     }
 }

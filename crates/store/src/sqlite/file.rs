@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{anyhow, bail};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use super::failure::explain;
+use super::failure::{explain, read_only};
 use super::held;
 
 /// How long a commit waits for another program that is writing.
@@ -47,6 +47,10 @@ pub fn open(path: &Path) -> anyhow::Result<Connection> {
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection =
         Connection::open_with_flags(path, flags).map_err(|error| cannot_open(path, error))?;
+    // SQLite opens a file that it cannot write without a word.
+    if connection.is_readonly(rusqlite::MAIN_DB).map_err(explain)? {
+        return Err(read_only());
+    }
     connection.busy_timeout(BUSY_TIMEOUT).map_err(explain)?;
     Ok(connection)
 }

@@ -10,8 +10,9 @@ pub(super) enum Parsed {
     Bad(&'static str),
 }
 
-/// Splits a record into its fields. `text` may end with the end of its line.
-pub(super) fn parse(text: &[u8]) -> Parsed {
+/// Splits a record into its fields, between which the separator stands. `text` may end with the end
+/// of its line.
+pub(super) fn parse(text: &[u8], separator: u8) -> Parsed {
     let text = text.strip_suffix(b"\n").unwrap_or(text);
     let text = text.strip_suffix(b"\r").unwrap_or(text);
     let mut fields = Vec::new();
@@ -20,7 +21,7 @@ pub(super) fn parse(text: &[u8]) -> Parsed {
         let field;
         (field, rest) = match rest.strip_prefix(b"\"") {
             None => {
-                let end = rest.iter().position(|byte| *byte == b',');
+                let end = rest.iter().position(|byte| *byte == separator);
                 let (field, rest) = rest.split_at(end.unwrap_or(rest.len()));
                 if field.contains(&b'"') {
                     return Parsed::Bad("a quote in a field that doesn't begin with one");
@@ -35,7 +36,7 @@ pub(super) fn parse(text: &[u8]) -> Parsed {
         fields.push(field);
         rest = match rest {
             [] => return Parsed::Fields(fields),
-            [b',', rest @ ..] => rest,
+            [first, rest @ ..] if *first == separator => rest,
             _ => return Parsed::Bad("text between a closing quote and the next comma"),
         };
     }
@@ -65,7 +66,10 @@ mod tests {
     #[track_caller]
     fn case(text: &str, expected: &[&str]) {
         let expected = expected.iter().map(|field| field.as_bytes().to_vec());
-        assert_eq!(parse(text.as_bytes()), Parsed::Fields(expected.collect()));
+        assert_eq!(
+            parse(text.as_bytes(), b','),
+            Parsed::Fields(expected.collect())
+        );
     }
 
     #[test]
@@ -82,10 +86,13 @@ mod tests {
 
     #[test]
     fn a_bad_record_is_found() {
-        assert_eq!(parse(b"a,\"b"), Parsed::Open);
-        assert_eq!(parse(b"a,\"b\"\""), Parsed::Open);
+        assert_eq!(parse(b"a,\"b", b','), Parsed::Open);
+        assert_eq!(parse(b"a,\"b\"\"", b','), Parsed::Open);
         for bad in ["a\"b,c", "\"a\"b,c", "\"a\" ,b"] {
-            assert!(matches!(parse(bad.as_bytes()), Parsed::Bad(_)), "{bad}");
+            assert!(
+                matches!(parse(bad.as_bytes(), b','), Parsed::Bad(_)),
+                "{bad}"
+            );
         }
     }
 }

@@ -1,10 +1,15 @@
 //! Topic, value and time of a record, from CSV or from JSON.
 
 use bytes::Bytes;
+use chrono::{DateTime, FixedOffset};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::csv::{Parsed, parse};
+use super::mongo_json::{date, plain};
+
+/// What may stand between columns: spreadsheets write semicolons or tabs.
+const SEPARATORS: [u8; 3] = [b',', b';', b'\t'];
 
 /// The positions of the columns.
 #[derive(Debug, Clone, Copy)]
@@ -13,6 +18,7 @@ pub(super) struct Columns {
     value: usize,
     time: usize,
     count: usize,
+    pub(super) separator: u8,
 }
 
 /// One line of JSON. Other members are ignored.
@@ -21,12 +27,19 @@ struct Object<'a> {
     topic: String,
     #[serde(borrow)]
     value: &'a RawValue,
-    #[serde(alias = "reg_date")]
-    time: String,
+    #[serde(alias = "reg_date", borrow)]
+    time: &'a RawValue,
+}
+
+/// A recorded time.
+#[derive(Debug)]
+pub(super) enum Time {
+    Text(String),
+    At(DateTime<FixedOffset>),
 }
 
 /// Topic, value, time.
-pub(super) type Parts = (String, Bytes, String);
+pub(super) type Parts = (String, Bytes, Time);
 
 impl Columns {
     /// Returns the parts of a record with these fields.
@@ -49,22 +62,29 @@ impl Columns {
         let (topic, time) = (text(self.topic, "topic")?, text(self.time, "time")?);
         let mut fields = fields;
         let value = std::mem::take(&mut fields[self.value]);
-        Ok((topic, value.into(), time))
+        Ok((topic, value.into(), Time::Text(time)))
     }
 }
 
-/// Finds the columns of a header.
+/// Finds the columns of a header, and what separates them.
 ///
 /// # Errors
 /// What is wrong with the header.
 pub(super) fn columns(header: &[u8]) -> Result<Columns, String> {
-    let Parsed::Fields(names) = parse(header) else {
+    let tried = SEPARATORS.map(|separator| columns_between(header, separator));
+    let [with_commas, ..] = &tried;
+    let why = with_commas.clone();
+    tried.into_iter().find_map(Result::ok).map_or(why, Ok)
+}
+
+fn columns_between(header: &[u8], separator: u8) -> Result<Columns, String> {
+    let Parsed::Fields(names) = parse(header, separator) else {
         return Err("this is no header".into());
     };
     let find = |name: &str| {
         names
             .iter()
-            .position(|field| field.trim_ascii() == name.as_bytes())
+            .position(|field| field.trim_ascii().eq_ignore_ascii_case(name.as_bytes()))
     };
     let column = |name: &str| find(name).ok_or_else(|| format!("there is no column `{name}`"));
     Ok(Columns {
@@ -72,6 +92,7 @@ pub(super) fn columns(header: &[u8]) -> Result<Columns, String> {
         value: column("value")?,
         time: find("reg_date").map_or_else(|| column("time"), Ok)?,
         count: names.len(),
+        separator,
     })
 }
 
@@ -90,11 +111,41 @@ pub(super) fn json(text: &[u8]) -> Result<Parts, String> {
             format!("the line is not JSON: {why}")
         }
     })?;
-    let raw = object.value.get();
-    let value = if raw.starts_with('"') {
-        serde_json::from_str(raw).map_err(|error| error.to_string())?
-    } else {
+    Ok((
+        object.topic,
+        value(object.value)?.into(),
+        time(object.time)?,
+    ))
+}
+
+/// Returns the payload of a recorded value: a text as it is, unless it would then be another value.
+fn value(raw: &RawValue) -> Result<String, String> {
+    let raw = raw.get();
+    if !raw.starts_with('"') {
+        return plain(raw);
+    }
+    let text: String = serde_json::from_str(raw).map_err(|error| error.to_string())?;
+    Ok(if is_value(&text) {
         raw.to_owned()
-    };
-    Ok((object.topic, value.into(), object.time))
+    } else {
+        text
+    })
+}
+
+/// Returns whether a text is read as a number or as JSON, or is empty: as a payload, it needs its
+/// quotes to stay a text.
+fn is_value(text: &str) -> bool {
+    let text = text.trim();
+    let is_decimal = |c: char| c.is_ascii_digit() || "+-.eE".contains(c);
+    let is_number = text.chars().all(is_decimal) && text.parse::<f64>().is_ok();
+    text.is_empty() || is_number || serde_json::from_str::<&RawValue>(text).is_ok()
+}
+
+fn time(raw: &RawValue) -> Result<Time, String> {
+    let raw = raw.get();
+    Ok(match raw.as_bytes().first() {
+        Some(b'"') => Time::Text(serde_json::from_str(raw).map_err(|error| error.to_string())?),
+        Some(b'{') => Time::At(date(raw)?),
+        _ => Time::Text(raw.to_owned()),
+    })
 }

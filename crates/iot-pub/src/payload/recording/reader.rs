@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use chrono::{DateTime, FixedOffset};
-use iot_cli::io_reason;
+use iot_cli::{ParsedTime, io_reason, parse_time};
 
 use super::csv::{Parsed, parse};
-use super::fields::{Columns, columns, json};
+use super::fields::{Columns, Time, columns, json};
 use super::line::{LIMIT, Line, Lines};
 use super::record::{Item, Map, Record};
-use crate::payload::clock::parse_time;
 
 const HEADER: &str = "a recording is CSV whose first line names its columns, topic,value,time, or JSON lines: \
                       {\"topic\": …, \"value\": …, \"time\": \"2026-06-21T06:00:00Z\"}";
@@ -21,6 +20,8 @@ pub(super) struct Reader<R> {
     name: String,
     lines: Lines<R>,
     form: Form,
+    /// The number of the line that was read last.
+    number: u64,
     /// The time of the first record.
     first: Option<DateTime<FixedOffset>>,
 }
@@ -41,6 +42,7 @@ impl<R: BufRead> Reader<R> {
             name: name.to_owned(),
             lines: Lines::new(input),
             form: Form::Json,
+            number: 0,
             first: None,
         };
         let Some(mut line) = reader.line()? else {
@@ -55,7 +57,11 @@ impl<R: BufRead> Reader<R> {
         }
         match columns(&line.text) {
             Ok(columns) => reader.form = Form::Csv(columns),
-            Err(why) => bail!("{name}:{}: {why}: {HEADER}", line.number),
+            Err(why) => {
+                let found = String::from_utf8_lossy(&line.text);
+                let (number, found) = (line.number, shown(found.trim_end()));
+                bail!("{name}:{number}: {why} in `{found}`: {HEADER}")
+            }
         }
         Ok(reader)
     }
@@ -70,15 +76,16 @@ impl<R: BufRead> Reader<R> {
             return Ok(None);
         };
         let number = line.number;
+        self.number = number;
         let parts = match self.form {
             _ if line.is_cut => Err(format!("longer than {LIMIT} bytes")),
             Form::Json => json(&line.text),
-            Form::Csv(columns) => self.csv(line)?.and_then(|fields| columns.parts(fields)),
+            Form::Csv(columns) => self
+                .csv(line, columns.separator)?
+                .and_then(|fields| columns.parts(fields)),
         };
         let record = parts.and_then(|(topic, payload, time)| {
-            let time = parse_time(&time).ok_or_else(|| {
-                format!("`{}` is no time, as in 2026-06-21T06:00:00Z", shown(&time))
-            })?;
+            let time = moment(&time)?;
             let topic = map(&topic)?;
             let first = *self.first.get_or_insert(time);
             let at = (time - first).to_std().unwrap_or(Duration::ZERO);
@@ -88,6 +95,11 @@ impl<R: BufRead> Reader<R> {
             Ok(record) => Item::Record(record),
             Err(why) => Item::Bad(format!("{}:{number}: {why}", self.name)),
         }))
+    }
+
+    /// Returns the number of the first line of the last record.
+    pub(super) fn number(&self) -> u64 {
+        self.number
     }
 
     /// Returns the next line that is not blank.
@@ -106,7 +118,7 @@ impl<R: BufRead> Reader<R> {
 
     /// Returns the fields of the record that begins with this line. If the record is bad, only this
     /// line is skipped: the others are read again.
-    fn csv(&mut self, first: Line) -> Result<Result<Vec<Vec<u8>>, String>> {
+    fn csv(&mut self, first: Line, separator: u8) -> Result<Result<Vec<Vec<u8>>, String>> {
         let quotes_in = |text: &[u8]| text.split(|byte| *byte == b'"').count() - 1;
         let mut quotes = quotes_in(&first.text);
         let mut text = first.text;
@@ -115,7 +127,7 @@ impl<R: BufRead> Reader<R> {
             // A whole record has an even number of quotes. Parsing others would take too long in a
             // long record.
             if more.is_empty() || quotes.is_multiple_of(2) {
-                match parse(&text) {
+                match parse(&text, separator) {
                     Parsed::Fields(fields) => return Ok(Ok(fields)),
                     Parsed::Bad(why) => break why,
                     Parsed::Open => {}
@@ -138,6 +150,16 @@ impl<R: BufRead> Reader<R> {
         }
         Ok(Err(why.into()))
     }
+}
+
+/// Returns the moment of a recorded time, which is in UTC if it has no time zone.
+fn moment(time: &Time) -> Result<DateTime<FixedOffset>, String> {
+    let time = match time {
+        Time::At(time) => return Ok(*time),
+        Time::Text(text) => text,
+    };
+    let parsed = parse_time(time).map(ParsedTime::or_utc);
+    parsed.ok_or_else(|| format!("`{}` is no time, as in 2026-06-21T06:00:00Z", shown(time)))
 }
 
 /// Returns the beginning of a text, on one line.

@@ -11,6 +11,7 @@ use tokio::sync::mpsc::Sender;
 
 use super::reader::Reader;
 use super::record::{Item, Map};
+use super::utf16;
 
 /// Reads a recording once, or again and again.
 pub(super) struct Rounds {
@@ -20,6 +21,8 @@ pub(super) struct Rounds {
     pub(super) map: Map,
     /// Start again at the end.
     pub(super) repeat: bool,
+    /// An empty value is a bad line.
+    pub(super) retain: bool,
 }
 
 impl Rounds {
@@ -39,6 +42,9 @@ impl Rounds {
             let file = file.with_context(|| format!("cannot read recording `{}`", self.name))?;
             Box::new(BufReader::new(file))
         };
+        let input = utf16::as_utf8(input)
+            .map_err(|error| anyhow!(io_reason(&error)))
+            .with_context(|| format!("cannot read recording `{}`", self.name))?;
         Reader::new(&self.name, input)
     }
 
@@ -58,6 +64,16 @@ impl Rounds {
             let mut records: u32 = 0;
             let mut last = Duration::ZERO;
             while let Some(item) = reader.next(&self.map)? {
+                let item = match item {
+                    Item::Record(record) if self.retain && record.payload.is_empty() => {
+                        let (topic, line) = (&record.topic, reader.number());
+                        Item::Bad(format!(
+                            "{}:{line}: the value is empty, which would delete the retained message of `{topic}` (-n does)",
+                            self.name
+                        ))
+                    }
+                    item => item,
+                };
                 let item = match item {
                     Item::Record(mut record) => {
                         records = records.saturating_add(1);

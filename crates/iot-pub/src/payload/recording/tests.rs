@@ -79,6 +79,51 @@ fn json_lines() {
 }
 
 #[test]
+fn csv_of_a_spreadsheet() {
+    for separator in [";", "\t"] {
+        let text = "Topic;Value;Time\r\na;\"x;1\";2026-06-21 06:00:00\r\na;2;2026-06-21 08:00:01 +0200\r\n";
+        let text = text.replace(';', separator);
+        let expected = [format!("0 a x{separator}1"), "1000 a 2".to_owned()];
+        assert_eq!(read(&text), expected);
+    }
+}
+
+#[test]
+fn json_of_mongodb() {
+    let text = r#"
+        {"_id":{"$oid":"0"},"topic":"a","value":{"$numberDouble":"25.3"},"reg_date":{"$date":{"$numberLong":"1795428000000"}}}
+        {"topic":"a","value":{"$numberLong":"5"},"reg_date":{"$date":"2026-11-23T10:00:01Z"}}
+        {"topic":"a","value":{"t":{"$numberDouble":"1.5"},"n":[{"$numberInt":"2"}]},"reg_date":{"$date":1795428002000}}
+        {"topic":"a","value":{"$numberDouble":"NaN"},"reg_date":{"$date":1795428003000}}
+        {"topic":"a","value":1,"reg_date":{"$date":true}}"#;
+    let expected = [
+        "0 a 25.3",
+        "1000 a 5",
+        r#"2000 a {"t":1.5,"n":[2]}"#,
+        "bad: f:5: `NaN` in $numberDouble is no number that a payload can be",
+        r#"bad: f:6: `{"$date":true}` is no time, as in 2026-06-21T06:00:00Z or {"$date": …}"#,
+    ];
+    assert_eq!(read(text), expected);
+}
+
+#[test]
+fn a_text_that_looks_like_a_value_keeps_its_quotes() {
+    let text = r#"{"topic":"a","value":"25.3","time":1795428000}
+        {"topic":"a","value":"","time":"1795428001"}
+        {"topic":"a","value":"true","time":1795428002000}
+        {"topic":"a","value":"+5","time":1795428003000000}
+        {"topic":"a","value":"on","time":"2026-11-23T10:00:04+0000"}"#;
+    let expected = [
+        r#"0 a "25.3""#,
+        r#"1000 a """#,
+        r#"2000 a "true""#,
+        r#"3000 a "+5""#,
+        "4000 a on",
+    ];
+    assert_eq!(read(text), expected);
+}
+
+#[test]
 fn values_in_csv_may_be_any_bytes() {
     let text = b"topic,value,time\na,\xff\xfe,2026-06-21T06:00:00Z\n\xff,1,2026-06-21T06:00:00Z\n";
     assert_eq!(
@@ -160,11 +205,17 @@ fn neither_a_line_without_an_end_nor_a_quote_fills_memory() {
 fn the_first_line_says_what_it_is() {
     no_header(
         "a,25,2026-06-21T06:00:00Z\n",
-        "1: there is no column `topic`",
+        "1: there is no column `topic` in `a,25,2026-06-21T06:00:00Z`",
     );
-    no_header("topic,time\n", "1: there is no column `value`");
-    no_header("\ntopic,value\n", "2: there is no column `time`");
-    no_header("\"", "1: this is no header");
+    no_header(
+        "topic,time\n",
+        "1: there is no column `value` in `topic,time`",
+    );
+    no_header(
+        "\ntopic,value\n",
+        "2: there is no column `time` in `topic,value`",
+    );
+    no_header("\"", "1: this is no header in `\\\"`");
     assert!(read("").is_empty());
 }
 
@@ -182,6 +233,7 @@ fn open(file: &NamedTempFile, speed: Speed, repeat: bool, strict: bool) -> Recor
         speed,
         repeat,
         strict,
+        retain: false,
     };
     Recording::open(replay).unwrap()
 }

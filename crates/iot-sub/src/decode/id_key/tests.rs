@@ -49,6 +49,10 @@ fn a_time_among_the_values_goes_first() {
         ("1795428000123", Some(1_795_428_000)),
         (r#""2026-11-23T10:00:00Z""#, Some(1_795_428_000)),
         (r#""2026-11-23T12:00:00.5+02:00""#, Some(1_795_428_000)),
+        // Other ids than those of the first version would store messages twice.
+        ("1795428000123000", None),
+        (r#""1795428000""#, None),
+        (r#""2026-11-23 10:00:00""#, None),
         ("999999999", None),
         ("1e300", None),
         ("-1", None),

@@ -1,0 +1,76 @@
+//! Addresses of brokers and stores that can never work: wrong usage, with the right form, and without a password.
+
+mod common;
+
+use std::fs;
+
+use common::sub;
+use testkit::Program;
+
+#[track_caller]
+fn refused(mut program: Program, expected: &str) {
+    program = program.args(["-t", "a"]);
+    let mut program = program.spawn();
+    let status = program.wait();
+    let stderr = program.stderr();
+    assert_eq!(status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains(expected), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(!stderr.contains("PW"), "{stderr}");
+}
+
+#[test]
+fn a_host_that_cannot_be_one_is_wrong_usage() {
+    for (host, help) in [
+        ("localhost:1883", "-h localhost -p 1883"),
+        ("mqtt://x", "-L URL"),
+        ("", "as in -h localhost"),
+        (" localhost", "without spaces"),
+        ("ada:PW@b", "-u NAME"),
+    ] {
+        refused(sub(&["--store", "none", "-h", host]), help);
+        refused(sub(&["--store", "none"]).env("IOT_HOST", host), help);
+    }
+}
+
+#[test]
+fn a_line_of_an_option_file_is_one_option() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("options");
+    fs::write(&file, "-h localhost -p 1883\n").unwrap();
+    let path = file.display().to_string();
+    refused(
+        sub(&["--store", "none", "-o", &path]),
+        "an option file has one option a line",
+    );
+}
+
+#[test]
+fn a_rejected_store_shows_no_password() {
+    for (store, help) in [
+        ("postgres://u:PW@h/db", "a store is mongodb://…"),
+        ("postgres:u:PW@h", "a store is mongodb://…"),
+        (
+            "mongodb://u:PW@bad host/db",
+            "a host in the MongoDB URL holds a space",
+        ),
+        ("sqlite://", "needs the path of a file"),
+        ("sqlite:/dev/null", "`/dev/null` is none"),
+    ] {
+        refused(sub(&["--store", store]), help);
+        refused(sub(&[]).env("IOT_STORE", store), help);
+    }
+    refused(
+        sub(&["--spool", "/dev/null"]),
+        "`--spool` needs a file, and `/dev/null` is none",
+    );
+}
+
+#[test]
+fn a_path_after_sqlite_may_begin_with_two_slashes() {
+    let mut program = sub(&["-h", "127.0.0.1", "-p", "1", "--store", "sqlite://x.db"]).spawn();
+    program.wait_for_stderr("waiting for broker");
+    assert!(program.folder().join("x.db").is_file());
+    program.interrupt();
+    assert!(program.wait().success());
+}
