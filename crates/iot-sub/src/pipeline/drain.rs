@@ -75,10 +75,10 @@ pub(crate) async fn drain(
         ));
     }
     if totals.in_flight > 0 {
-        bail!(
-            "{} messages that were received are not stored",
-            totals.in_flight
-        );
+        match totals.in_flight {
+            1 => bail!("1 message that was received is not stored"),
+            count => bail!("{count} messages that were received are not stored"),
+        }
     }
     Ok(())
 }

@@ -44,7 +44,7 @@ impl Rounds {
         };
         let input = utf16::as_utf8(input)
             .map_err(|error| anyhow!(io_reason(&error)))
-            .with_context(|| format!("cannot read recording `{}`", self.name))?;
+            .with_context(|| format!("cannot read `{}`", self.name))?;
         Reader::new(&self.name, input)
     }
 
