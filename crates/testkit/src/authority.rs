@@ -131,6 +131,30 @@ impl Authority {
         Pair { key, ..pair }
     }
 
+    /// Signs a client's certificate of X.509 version 1.
+    #[track_caller]
+    pub fn client_of_version_1(&self, name: &str) -> Pair {
+        let pair = self.pair(name);
+        let folder = self.folder.path();
+        let shown = |path: PathBuf| path.display().to_string();
+        let ca_key = shown(folder.join("ca.key"));
+        fs::write(&ca_key, self.issuer.key().serialize_pem()).expect("a file");
+        let (cert, key) = (shown(pair.cert.clone()), shown(pair.key.clone()));
+        let (request, subject) = (format!("{cert}.request"), format!("/CN={name}"));
+        let new = ["req", "-new", "-newkey", "rsa:2048", "-nodes"];
+        openssl(
+            &[
+                &new[..],
+                &["-subj", &subject, "-keyout", &key, "-out", &request],
+            ]
+            .concat(),
+        );
+        let ca = shown(self.path());
+        let sign = ["x509", "-req", "-CAcreateserial", "-in", &request];
+        openssl(&[&sign[..], &["-CA", &ca, "-CAkey", &ca_key, "-out", &cert]].concat());
+        pair
+    }
+
     /// Makes a self-signed certificate of an authority.
     #[track_caller]
     pub fn signed_by_itself(&self, names: &[&str]) -> Pair {

@@ -1,10 +1,12 @@
 //! TLS by rustls: authorities to trust, the client's certificate, and errors that say what helps.
 
+mod client_pair;
 mod errors;
 mod key_log;
 mod load;
 mod pem;
 mod verifier;
+mod version_1;
 
 use std::io;
 use std::pin::Pin;

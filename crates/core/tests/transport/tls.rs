@@ -229,6 +229,41 @@ fn a_client_certificate_is_sent_if_the_broker_asks_for_one() {
 }
 
 #[test]
+fn whether_a_client_certificate_of_version_1_will_do_is_the_brokers_to_decide() {
+    let authority = Authority::new();
+    let wants = format!(
+        "cafile {}\nrequire_certificate true\nuse_identity_as_username true",
+        authority.path().display()
+    );
+    let broker = broker(&authority, &wants);
+    let old = authority.client_of_version_1("old");
+    for version in [TlsVersion::V12, TlsVersion::V13] {
+        let plain = TlsOptions {
+            version: Some(version),
+            ..trusting(&authority)
+        };
+        let options = as_client(plain, old.clone());
+        carries(with(&options, broker.port_of("tls")), &[b"25.5"]);
+    }
+    assert!(broker.log().contains("u'old'"));
+
+    let other = authority.client_of_version_1("other");
+    let mixed = TlsOptions {
+        cert: Some(old.cert.clone()),
+        key: Some(other.key.clone()),
+        ..trusting(&authority)
+    };
+    wrong(
+        &mixed,
+        &format!(
+            "private key `{}` does not belong to client certificate `{}`",
+            other.key.display(),
+            old.cert.display()
+        ),
+    );
+}
+
+#[test]
 fn a_broker_without_tls_is_named() {
     let authority = Authority::new();
     let broker = Broker::start();

@@ -6,6 +6,7 @@ use std::path::Path;
 use tokio_rustls::rustls;
 
 use super::verifier::is_authority;
+use super::version_1::is_unsupported_version;
 use crate::error::Error;
 use crate::error::failure::Failure;
 use rustls::{AlertDescription, CertificateError, InconsistentKeys};
@@ -95,7 +96,7 @@ fn certificate(error: &CertificateError) -> String {
             "the broker's certificate is not for this host name (--insecure leaves names unchecked)".into()
         }
         CertificateError::Revoked => "the broker's certificate has been revoked".into(),
-        CertificateError::Other(cause) if format!("{:?}", cause.0) == "UnsupportedCertVersion" => {
+        error if is_unsupported_version(error) => {
             "the broker's certificate is X.509 version 1 or 2, and 3 is needed (make it with a subjectAltName)".into()
         }
         error => format!("the broker's certificate is not valid: {error}"),

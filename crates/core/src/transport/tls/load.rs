@@ -6,10 +6,11 @@ use tokio_rustls::rustls;
 
 use super::key_log::KeyLogFile;
 use super::verifier::Verifier;
-use super::{errors, pem};
+use super::{client_pair, errors, pem};
 use crate::config::{Tls, TlsOptions, TlsVersion};
 use crate::error::Error;
 use crate::error::config::ConfigError;
+use rustls::sign::SingleCertAndKey;
 use rustls::version::{TLS12, TLS13};
 
 impl TlsOptions {
@@ -46,7 +47,7 @@ impl TlsOptions {
         // Not the process's default provider: the program may have set another one, or none.
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let verifier = Verifier::new(self, &provider)?;
-        let config = rustls::ClientConfig::builder_with_provider(provider)
+        let config = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(versions)
             .map_err(|error| Error::Tls(format!("TLS cannot be set up: {error}")))?
             .dangerous()
@@ -55,9 +56,9 @@ impl TlsOptions {
             None => config.with_no_client_auth(),
             Some((cert, key)) => {
                 let chain = pem::certificates(cert, "client certificate")?;
-                config
-                    .with_client_auth_cert(chain, pem::private_key(key)?)
-                    .map_err(|error| errors::unusable_pair(&error, cert, key))?
+                let pair = client_pair::load(chain, pem::private_key(key)?, &provider)
+                    .map_err(|error| errors::unusable_pair(&error, cert, key))?;
+                config.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(pair)))
             }
         };
         config.alpn_protocols = self.alpn.iter().map(|name| name.clone().into()).collect();
