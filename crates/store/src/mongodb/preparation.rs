@@ -28,6 +28,15 @@ pub(super) struct Preparation {
     index: AtomicBool,
 }
 
+/// What there is on the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    /// The collection, as the options want it.
+    AsWanted,
+    /// A collection that was made since we looked: of what kind, the next look shows.
+    JustMade,
+}
+
 impl Preparation {
     /// Does what is to be done before the first insert, if that isn't done yet.
     pub(super) async fn prepare(
@@ -50,6 +59,24 @@ impl Preparation {
         options: &Options,
         report: &Report,
     ) -> Result<(), Failure> {
+        if self.check(collections, options, report).await? == Found::JustMade {
+            // Another task of ours or another process made it between our two requests.
+            if self.check(collections, options, report).await? == Found::JustMade {
+                return Err(Failure::Unknown(format!(
+                    "collection `{}` exists, but the server does not list it",
+                    collections.readings.name()
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    async fn check(
+        &self,
+        collections: &Collections,
+        options: &Options,
+        report: &Report,
+    ) -> Result<Found, Failure> {
         let name = collections.readings.name();
         // Unlike the command `ping`, this needs a user where the server has users, and no more than
         // that.
@@ -64,7 +91,7 @@ impl Preparation {
         }
         let found = collections.request(run(collections, command)).await?;
         if self.collection.load(Ordering::Acquire) {
-            return Ok(());
+            return Ok(Found::AsWanted);
         }
         let found = first(&found);
         let kind = found.and_then(|found| found.get_str("type").ok());
@@ -79,7 +106,11 @@ impl Preparation {
                         .to_owned(),
                 });
             }
-            (Some(wanted), None) => create(collections, wanted).await?,
+            (Some(wanted), None) => {
+                if create(collections, wanted).await? == Found::JustMade {
+                    return Ok(Found::JustMade);
+                }
+            }
             (None, Some("timeseries")) => {
                 return Err(Failure::NotAllowed {
                     reason: format!(
@@ -96,11 +127,11 @@ impl Preparation {
         if options.index && !self.index.swap(true, Ordering::AcqRel) {
             start_index(collections, report);
         }
-        Ok(())
+        Ok(Found::AsWanted)
     }
 }
 
-async fn create(collections: &Collections, wanted: TimeSeries) -> Result<(), Failure> {
+async fn create(collections: &Collections, wanted: TimeSeries) -> Result<Found, Failure> {
     let mut command = doc! {
         "create": collections.readings.name(),
         "timeseries": {
@@ -113,13 +144,10 @@ async fn create(collections: &Collections, wanted: TimeSeries) -> Result<(), Fai
         command.insert("expireAfterSeconds", seconds(expire_after));
     }
     let Err(error) = collections.answer(run(collections, command)).await? else {
-        return Ok(());
+        return Ok(Found::AsWanted);
     };
     match code(&error) {
-        // Somebody else was faster: what it is shows the next look.
-        Some(NAMESPACE_EXISTS) => Err(Failure::Unknown(
-            "somebody else makes that collection".to_owned(),
-        )),
+        Some(NAMESPACE_EXISTS) => Ok(Found::JustMade),
         Some(code) if !failure::may_pass(code) => Err(Failure::NotAllowed {
             reason: format!(
                 "cannot make time-series collection `{}`: {}",

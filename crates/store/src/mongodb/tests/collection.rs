@@ -9,6 +9,7 @@ use testkit::Mongo;
 use super::fixture::{Fixture, insert_in_the_end, runtime, stored};
 use crate::contract::{Source, contract_without_unique_ids};
 use crate::mongodb::{Granularity, Options, TimeSeries};
+use crate::store::Store;
 
 fn time_series(expire_after: Option<Duration>) -> Options {
     Options {
@@ -77,6 +78,27 @@ fn a_time_series_collection_is_made_and_filled() {
     assert_eq!(fixture.rejected().len(), 1);
     // Sorted by topic, so that few buckets hold them.
     assert_eq!(fixture.documents("system.buckets.ts").len(), 7);
+}
+
+#[test]
+fn several_tasks_may_make_the_collection_at_once() {
+    let mongo = Mongo::start();
+    let runtime = runtime();
+    for round in 0..10 {
+        let name = format!("ts{round}");
+        let fixture =
+            Fixture::used_as(time_series(None), &mongo.url(), &name, Arc::clone(&runtime));
+        let results = runtime.block_on(async {
+            let (a, b, c, d) = tokio::join!(
+                fixture.store.ping(),
+                fixture.store.ping(),
+                fixture.store.ping(),
+                fixture.store.ping()
+            );
+            [a, b, c, d]
+        });
+        assert_eq!(results, [Ok(()), Ok(()), Ok(()), Ok(())], "round {round}");
+    }
 }
 
 #[test]
