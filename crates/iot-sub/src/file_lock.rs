@@ -2,22 +2,26 @@
 //! however it ends.
 
 use std::fs::{File, TryLockError};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read, Write};
 use std::path::Path;
 
 use anyhow::{anyhow, bail};
+
+use iot_store::sqlite::private_file;
 
 use crate::path_suffix::with_suffix;
 
 /// A lock that is held for as long as this value lives.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    /// Never read or written, and never deleted: else two processes could hold locks on two files
-    /// of this name.
-    _file: File,
+    /// Never deleted: else two processes could hold locks on two files of this name.
+    file: File,
     /// Nobody has ever locked it before.
-    pub(crate) is_first: bool,
+    is_first: bool,
 }
+
+/// What is in the lock's file as long as the file that it locks is being made.
+const UNFINISHED: &[u8] = b"new\n";
 
 impl Lock {
     /// Locks the file at `path`, by one of the same name with `.lock` behind it; `advice` is for
@@ -27,11 +31,11 @@ impl Lock {
     /// Another process has the lock, or the file can't be made.
     pub(crate) fn take(path: &Path, advice: &str) -> anyhow::Result<Self> {
         let path = with_suffix(path, ".lock");
-        let made = File::options().create_new(true).write(true).open(&path);
+        let made = private_file::create_new(&path);
         let is_first = made.is_ok();
         let file = made
             .or_else(|error| match error.kind() {
-                ErrorKind::AlreadyExists => File::options().write(true).open(&path),
+                ErrorKind::AlreadyExists => File::options().read(true).write(true).open(&path),
                 _ => Err(error),
             })
             .map_err(|error| match error.kind() {
@@ -39,14 +43,32 @@ impl Lock {
                 kind => anyhow!("{kind}"),
             })?;
         match file.try_lock() {
-            Ok(()) => Ok(Self {
-                _file: file,
-                is_first,
-            }),
+            Ok(()) => Ok(Self { file, is_first }),
             Err(TryLockError::WouldBlock) => {
                 bail!("another iot-sub uses it ({advice})")
             }
             Err(TryLockError::Error(error)) => bail!("cannot lock it: {}", error.kind()),
         }
+    }
+
+    /// Notes that the file at its path is about to be made. Returns whether it has never been
+    /// finished: then it may be missing.
+    pub(crate) fn begin_file(&mut self) -> bool {
+        if self.is_first {
+            // On a full disk a later start finds an empty lock, and reports a missing file.
+            let _ = self.file.write_all(UNFINISHED);
+            return true;
+        }
+        let mut content = Vec::new();
+        let read = Read::by_ref(&mut self.file)
+            .take(16)
+            .read_to_end(&mut content);
+        read.is_ok() && content == UNFINISHED
+    }
+
+    /// Notes that the file is there: from now on, one that is missing was lost.
+    pub(crate) fn finish_file(&self) {
+        // If that fails, a file that is lost counts as one that was never made.
+        let _ = self.file.set_len(0);
     }
 }

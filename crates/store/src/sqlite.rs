@@ -13,6 +13,8 @@ mod field_columns;
 pub mod file;
 pub mod held;
 mod insertion;
+pub mod log;
+pub mod private_file;
 mod repetitions;
 mod sql_value;
 mod sqlite_store;

@@ -118,7 +118,9 @@ pub(crate) async fn open(
     let destination = match &plan.store.url {
         StoreUrl::Nowhere => Destination::Nowhere,
         StoreUrl::Sqlite(path) => {
-            let mut store = SqliteStore::open_with(path, &plan.intake.fields.names())?;
+            let report = |line| messages.say(&line);
+            let fields = plan.intake.fields.names();
+            let mut store = SqliteStore::open_reporting(path, &fields, &report)?;
             if !plan.intake.fields.keys.id.is_empty() {
                 store.make_ids_unique()?;
             }

@@ -136,7 +136,7 @@ fn release(
     if let StoreUrl::Sqlite(path) = &plan.store.url
         && path.exists()
     {
-        let mut file = SqliteStore::open_with(path, &[])?;
+        let mut file = SqliteStore::open_reporting(path, &[], &|line| messages.say(&line))?;
         file.commit_with(&[], &none)?;
         return Ok(None);
     }

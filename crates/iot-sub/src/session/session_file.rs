@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
 use iot_cli::io_reason;
+use iot_store::sqlite::private_file;
 use serde_json::{Value, json};
 
 use crate::file_lock::Lock;
@@ -94,7 +95,7 @@ impl SessionFile {
             "certain": certain,
         });
         let new = self.path.with_extension("new");
-        let mut file = File::create(&new)?;
+        let mut file = private_file::create(&new)?;
         file.write_all(format!("{text:#}\n").as_bytes())?;
         file.sync_all()?;
         if certain {
@@ -154,7 +155,7 @@ fn read(path: &Path) -> Result<Option<(Content, bool)>> {
 pub(super) fn is_full(error: &io::Error) -> bool {
     matches!(
         error.kind(),
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
     )
 }
 

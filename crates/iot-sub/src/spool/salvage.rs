@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use chrono::Utc;
 use iot_store::sqlite::failure::explain;
+use iot_store::sqlite::log;
 
 use self::rows::Rows;
 use self::scan::scan;
@@ -55,6 +56,26 @@ pub(super) fn replace(path: &Path, report: &dyn Fn(String)) -> anyhow::Result<()
     ));
     report(format!(
         "{read} entries of the damaged spool could be read, and are in the new one"
+    ));
+    Ok(())
+}
+
+/// Makes a new spool of what can be read of one whose file is missing or empty: its log may be
+/// there still.
+///
+/// # Errors
+/// As [`replace`].
+pub(super) fn restore(path: &Path, report: &dyn Fn(String)) -> anyhow::Result<()> {
+    let name = path.display();
+    let lost = "what was in it is lost, except for what its write-ahead log holds";
+    report(format!(
+        "spool `{name}` was there and is missing or empty now: {lost}"
+    ));
+    if log::unfold(path)? {
+        return replace(path, report);
+    }
+    report(format!(
+        "no log of spool `{name}` is there, so none of its entries can be read"
     ));
     Ok(())
 }

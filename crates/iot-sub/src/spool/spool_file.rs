@@ -15,6 +15,7 @@ use iot_store::sqlite::failure::explain;
 #[cfg(feature = "embedded")]
 use iot_store::sqlite::held::HeldId;
 use iot_store::sqlite::held::{self, Held, SessionChange, SessionKey};
+use iot_store::sqlite::log::{self, LogState};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use super::connection::connect;
@@ -62,9 +63,16 @@ impl Spool {
     }
 
     fn open_here(path: &Path, report: &dyn Fn(String)) -> anyhow::Result<Self> {
-        let lock = Lock::take(path, "give this one an --id of its own, or another --spool")?;
-        let is_first = lock.is_first;
+        let mut lock = Lock::take(path, "give this one an --id of its own, or another --spool")?;
+        let is_first = lock.begin_file();
         salvage::finish(path, report)?;
+        if log::is_missing(path) && (!is_first || log::holds_commits(path)?) {
+            salvage::restore(path, report)?;
+        }
+        match log::repair(path, report)? {
+            LogState::Whole | LogState::Restored => {}
+            LogState::Incomplete => salvage::replace(path, report)?,
+        }
         let suspect = suspect(path);
         let most = if suspect.exists() {
             u64::MAX
@@ -84,6 +92,7 @@ impl Spool {
             }
             connection => connection?,
         };
+        lock.finish_file();
         // It is whole, or another one by now.
         let _ = fs::remove_file(suspect);
         let first: Option<Seq> = connection

@@ -292,7 +292,7 @@ impl Spooler {
         let (first, longest) = DELAYS;
         let delay = self.delay.map_or(first, |delay| delay * 2);
         self.delay = Some(delay.min(longest));
-        if problem == Retryable::Full {
+        if problem != Retryable::Locked {
             self.try_to(|spooler| spooler.spool.fold())?;
             let delivered = self.backlog.delivered();
             self.try_to(|spooler| spooler.spool.trim(delivered))?;

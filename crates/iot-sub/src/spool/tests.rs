@@ -3,5 +3,6 @@
 mod commit;
 pub(super) mod fixture;
 mod held;
+mod log;
 mod refused;
 mod salvage;

@@ -10,6 +10,8 @@ use rusqlite::ErrorCode;
 pub enum Retryable {
     /// No room on the disk.
     Full,
+    /// The file is as large as this process may make it.
+    TooLarge,
     /// Another program is writing to the file, or holds it open to write, for longer than we
     /// waited.
     Locked,
@@ -19,6 +21,9 @@ impl fmt::Display for Retryable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Full => "the disk is full",
+            Self::TooLarge => {
+                "the file has reached the size limit of this process (`ulimit -f` shows it)"
+            }
             Self::Locked => "another program has locked it",
         })
     }
@@ -55,6 +60,9 @@ pub(super) fn read_only() -> anyhow::Error {
 pub fn explain(error: rusqlite::Error) -> anyhow::Error {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => Retryable::Full.into(),
+        Some(ErrorCode::SystemIoFailure) if is_failed_write(&error) && has_size_limit() => {
+            Retryable::TooLarge.into()
+        }
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Retryable::Locked.into(),
         Some(ErrorCode::NotADatabase) => Damaged::NotADatabase.into(),
         Some(ErrorCode::DatabaseCorrupt) => Damaged::Corrupt.into(),
@@ -69,6 +77,25 @@ pub fn explain(error: rusqlite::Error) -> anyhow::Error {
             error => anyhow!("{error}"),
         },
     }
+}
+
+/// Whether a write failed, after which SQLite has undone the transaction. A failed fsync is none:
+/// it is unknown what it leaves on the disk.
+fn is_failed_write(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    code == Some(rusqlite::ffi::SQLITE_IOERR_WRITE)
+}
+
+/// Whether files of this process have a size limit: SQLite keeps to itself that it was EFBIG.
+#[cfg(unix)]
+fn has_size_limit() -> bool {
+    use rustix::process::{Resource, getrlimit};
+    getrlimit(Resource::Fsize).current.is_some()
+}
+
+#[cfg(not(unix))]
+fn has_size_limit() -> bool {
+    false
 }
 
 #[cfg(test)]

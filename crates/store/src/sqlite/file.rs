@@ -9,7 +9,7 @@ use anyhow::{anyhow, bail};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::failure::{explain, read_only};
-use super::held;
+use super::{held, private_file};
 
 /// How long a commit waits for another program that is writing.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -39,8 +39,13 @@ pub fn connect(path: &Path, format: &Format) -> anyhow::Result<Connection> {
     Ok(connection)
 }
 
-/// Opens the file, without a look at what is in it.
+/// Opens the file, without a look at what is in it. A new one is for nobody else to read; SQLite
+/// gives its log the same rights.
 pub fn open(path: &Path) -> anyhow::Result<Connection> {
+    if !is_in_memory(path) {
+        // If that fails, SQLite fails as well.
+        let _ = private_file::create_unless_there(path);
+    }
     // Not the default flags: those read a path that begins with `file:` as a URI.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
@@ -53,6 +58,11 @@ pub fn open(path: &Path) -> anyhow::Result<Connection> {
     }
     connection.busy_timeout(BUSY_TIMEOUT).map_err(explain)?;
     Ok(connection)
+}
+
+/// Whether the path is none to SQLite.
+fn is_in_memory(path: &Path) -> bool {
+    path.as_os_str().is_empty() || path == Path::new(":memory:")
 }
 
 /// Checks whose file it is, sets how it is written, and makes the tables in a new one.

@@ -7,10 +7,11 @@ use anyhow::{Context, bail};
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::disk::{self, FileId};
-use super::failure::explain;
+use super::failure::{Damaged, explain};
 use super::file::{self, Format};
 use super::held::{self, Held, HeldId, SessionChange, SessionKey};
 use super::insertion::{Columns, Inserted, Insertion, Refusal, Topics};
+use super::log::{self, LogState};
 use super::{field_columns, unique_ids};
 use crate::entry::Entry;
 use crate::store::Stored;
@@ -65,9 +66,23 @@ impl SqliteStore {
     /// A file that can't be opened, isn't an SQLite database, is somebody else's, or was made by a
     /// newer version. None of these files is changed.
     pub fn open_with(path: &Path, fields: &[Arc<str>]) -> anyhow::Result<Self> {
+        Self::open_reporting(path, fields, &|_| ())
+    }
+
+    /// Opens the store as [`open_with`](Self::open_with) does; `report` gets a line if its
+    /// write-ahead log was damaged.
+    ///
+    /// # Errors
+    /// As [`open_with`](Self::open_with), and if a log holds readings, but the database is not there
+    /// or does not go together with it.
+    pub fn open_reporting(
+        path: &Path,
+        fields: &[Arc<str>],
+        report: &dyn Fn(String),
+    ) -> anyhow::Result<Self> {
         let name = path.display().to_string();
         let mut connection =
-            file::connect(path, &FORMAT).with_context(|| format!("cannot open store `{name}`"))?;
+            connect(path, report).with_context(|| format!("cannot open store `{name}`"))?;
         let has_fields = field_columns::add(&mut connection, fields)
             .map_err(explain)
             .with_context(|| format!("cannot add fields to store `{name}`"))?;
@@ -186,4 +201,27 @@ impl SqliteStore {
     pub(super) fn commit(&mut self, entries: &[Entry]) -> anyhow::Result<Stored> {
         self.commit_with(entries, &[])
     }
+}
+
+/// Opens the file, after a look at its log: SQLite would drop what is behind damage, and all of it
+/// if the database is missing.
+fn connect(path: &Path, report: &dyn Fn(String)) -> anyhow::Result<Connection> {
+    if log::is_missing(path) && log::holds_commits(path)? {
+        bail!(
+            "it is missing or empty, but its write-ahead log `{}-wal` holds readings (put the file back, or move the \
+             log away to start with a new file)",
+            path.display()
+        );
+    }
+    let state = log::repair(path, report)?;
+    let connection = file::connect(path, &FORMAT)?;
+    if state == LogState::Incomplete {
+        let verdict: String = connection
+            .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+            .map_err(explain)?;
+        if verdict != "ok" {
+            bail!(Damaged::Corrupt);
+        }
+    }
+    Ok(connection)
 }
