@@ -2,6 +2,7 @@
 //! on stderr, and the signals that end a program.
 
 mod advice;
+mod clock;
 mod connect;
 mod credentials;
 mod duration;
@@ -32,6 +33,7 @@ mod variables;
 mod verbosity;
 mod will;
 
+pub use clock::wait_for_clock;
 pub use connect::ConnectArgs;
 pub use duration::parse_duration;
 pub use error::{Interrupted, UsageError};

@@ -18,8 +18,8 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Takes over Ctrl-C, SIGTERM and, unless it is ignored, SIGHUP. Must be called inside a tokio
-    /// runtime.
+    /// Takes over Ctrl-C, SIGTERM and, unless it is ignored, SIGHUP. Ignores SIGXFSZ. Must be called
+    /// inside a tokio runtime.
     ///
     /// # Errors
     /// The system's, if a signal cannot be taken over.
@@ -27,6 +27,10 @@ impl Signals {
         #[cfg(unix)]
         {
             use tokio::signal::unix::{SignalKind, signal};
+            // A file beyond the size limit (`ulimit -f`) is an error of the write, like a full
+            // disk, and no reason to end.
+            let too_large = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
+            drop(signal(too_large)?);
             let hang_up = (!is_hang_up_ignored()).then(|| signal(SignalKind::hangup()));
             Ok(Self {
                 interrupt: signal(SignalKind::interrupt())?,

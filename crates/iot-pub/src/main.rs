@@ -33,6 +33,7 @@ fn main() -> ExitCode {
 fn run(args: args::Args) -> Result<()> {
     args.verbosity().install();
     let plan = args.plan()?;
+    iot_cli::wait_for_clock(NAME);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

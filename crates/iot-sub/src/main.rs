@@ -61,6 +61,7 @@ fn run(args: Args) -> Result<()> {
         return health::check(url);
     }
     let plan = args.plan()?;
+    iot_cli::wait_for_clock("iot-sub");
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
