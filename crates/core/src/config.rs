@@ -2,6 +2,7 @@
 
 mod check;
 mod client;
+mod payload_limit;
 mod proxy;
 #[cfg(feature = "tls")]
 mod tls;
@@ -10,6 +11,7 @@ mod transport;
 mod websocket;
 
 pub use client::ClientConfig;
+pub use payload_limit::PayloadLimit;
 pub use proxy::Proxy;
 #[cfg(feature = "tls")]
 pub(crate) use tls::server_name;

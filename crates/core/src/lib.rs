@@ -100,7 +100,7 @@ pub mod url;
 mod will;
 
 pub use client::{Client, ConnectFlags, MessageInfo, Published};
-pub use config::ClientConfig;
+pub use config::{ClientConfig, PayloadLimit};
 pub use connection::{Connection, Handle};
 pub use error::{ConfigError, Error, Rejection};
 pub use message::{Message, PacketId, Payload, Properties, QoS};
@@ -110,7 +110,7 @@ pub use reason::{ConnectCode, ReasonCode};
 pub use request::{
     AckRequest, DisconnectRequest, ReleaseRequest, SubscribeRequest, UnsubscribeRequest,
 };
-pub use session::{AckToken, Event, LogLevel, RefusedPacket, ReleaseToken};
+pub use session::{AckToken, Event, LogLevel, RefusedPacket, ReleaseToken, SkippedMessage};
 pub use topic::{TopicFilter, TopicName};
 pub use will::Will;
 

@@ -1,5 +1,6 @@
 //! Messages and their parts: payload, QoS, packet identifier, MQTT 5 properties.
 
+mod fingerprint;
 mod packet_id;
 mod payload;
 mod properties;
@@ -8,6 +9,7 @@ mod qos;
 use bytes::Bytes;
 
 use crate::topic::TopicName;
+pub(crate) use fingerprint::Fingerprint;
 pub use packet_id::PacketId;
 pub use payload::Payload;
 pub use properties::{Properties, PropertyError};
@@ -68,9 +70,9 @@ impl Message {
     /// so it can be stored. It is not cryptographic: a sender can make two messages with the same
     /// one.
     pub fn fingerprint(&self) -> u64 {
-        let topic = self.topic.as_str().as_bytes();
-        let start = mix(0x9e37_79b9_7f4a_7c15, topic.len() as u64);
-        mix_all(mix_all(start, topic), &self.payload)
+        let mut fingerprint = Fingerprint::new(self.topic.as_str());
+        fingerprint.update(&self.payload);
+        fingerprint.finish()
     }
 
     /// Returns the message with the retain flag set or cleared.
@@ -79,26 +81,6 @@ impl Message {
         self.retain = retain;
         self
     }
-}
-
-/// Adds eight bytes to a fingerprint. Each step is reversible, so messages that differ in one word
-/// have different fingerprints.
-fn mix(hash: u64, word: u64) -> u64 {
-    let hash = (hash ^ word).wrapping_mul(0xff51_afd7_ed55_8ccd);
-    hash ^ (hash >> 32)
-}
-
-fn mix_all(mut hash: u64, bytes: &[u8]) -> u64 {
-    let mut words = bytes.chunks_exact(8);
-    for word in &mut words {
-        let mut eight = [0; 8];
-        eight.copy_from_slice(word);
-        hash = mix(hash, u64::from_le_bytes(eight));
-    }
-    let mut last = [0; 8];
-    let rest = words.remainder();
-    last[..rest.len()].copy_from_slice(rest);
-    mix(mix(hash, u64::from_le_bytes(last)), bytes.len() as u64)
 }
 
 #[cfg(test)]

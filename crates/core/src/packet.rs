@@ -16,6 +16,7 @@ mod incoming;
 mod outgoing;
 mod packet_type;
 mod properties;
+mod skip;
 mod subscription;
 mod wire;
 
@@ -23,11 +24,12 @@ pub use ack::Ack;
 pub use codec::Codec;
 pub use connect::{ConnAck, Connect};
 pub(crate) use decode::publish_at_start;
-pub use decode::{decode_connect, packet_size};
+pub use decode::{PublishHead, decode_connect, packet_size};
 pub use disconnect::{Auth, Disconnect};
 pub use error::DecodeError;
-pub use incoming::{Incoming, Oversized, Publish};
+pub use incoming::{Incoming, LongPublish, Oversized, Publish};
 pub use outgoing::Outgoing;
+pub use skip::{PayloadHasher, Skip};
 pub use subscription::{SubscribeAck, Subscription};
 
 #[cfg(test)]

@@ -68,6 +68,7 @@ mod receiving;
 mod refusals;
 mod refused_packet;
 mod requests;
+mod skipped_message;
 mod state;
 mod timers;
 mod tokens;
@@ -78,6 +79,7 @@ pub use event::Event;
 pub(crate) use id_map::IdMap;
 pub use log::LogLevel;
 pub use refused_packet::RefusedPacket;
+pub use skipped_message::SkippedMessage;
 pub use state::Session;
 pub use tokens::{AckToken, ReleaseToken};
 

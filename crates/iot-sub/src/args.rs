@@ -14,9 +14,11 @@ mod watch;
 use anyhow::Result;
 use clap::Parser;
 use iot_cli::{ConnectArgs, Origins, PacketKind, UsageError, Verbosity};
-use iot_core::{ClientConfig, Protocol};
+use iot_core::{ClientConfig, PayloadLimit, Protocol};
+use iot_store::REJECTED_PAYLOAD_LIMIT;
 
-use crate::decode::PayloadMode;
+use crate::decode::{PayloadMode, payload_hash};
+use crate::size::Size;
 use crate::watch::health::HealthUrl;
 use embedded::EmbeddedArgs;
 use fields::FieldsArgs;
@@ -64,6 +66,18 @@ pub(crate) struct Args {
     #[arg(value_enum, default_value_t, value_name = "KIND")]
     #[arg(hide_short_help = true)]
     payload: PayloadMode,
+
+    /// Reject a message with a payload of more than SIZE without holding it in memory [default:
+    /// 16MiB; without a store no limit]
+    #[arg(
+        long,
+        env = "IOT_MAX_PAYLOAD",
+        hide_env_values = true,
+        help_heading = "Subscriptions",
+        value_name = "SIZE"
+    )]
+    #[arg(hide_short_help = true)]
+    max_payload: Option<Size>,
 
     #[command(flatten)]
     store: StoreArgs,
@@ -158,6 +172,7 @@ impl Args {
             properties: self.connect.packet_properties(&SENT, &config, origins)?,
             config: self.selection.configure(ClientConfig {
                 manual_ack: true,
+                payload_limit: payload_limit(self.max_payload, stores),
                 receive_maximum: self.connect.receive_maximum(&config),
                 ..config
             }),
@@ -182,6 +197,17 @@ impl Args {
             fail_fast: self.connect.fail_fast,
         })
     }
+}
+
+/// Returns how long a payload may be that is held in memory.
+fn payload_limit(given: Option<Size>, stores: bool) -> Option<PayloadLimit> {
+    const DEFAULT: Size = Size::mib(16);
+    let limit = given.or(stores.then_some(DEFAULT))?;
+    Some(PayloadLimit {
+        bytes: usize::try_from(limit.bytes()).unwrap_or(usize::MAX),
+        kept_bytes: REJECTED_PAYLOAD_LIMIT,
+        hasher: Some(payload_hash::new),
+    })
 }
 
 #[cfg(test)]

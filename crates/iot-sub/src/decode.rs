@@ -10,6 +10,7 @@ mod keys;
 mod message;
 pub(crate) mod message_fact;
 mod payload;
+pub(crate) mod payload_hash;
 pub(crate) mod select;
 pub(crate) mod topic_pattern;
 

@@ -155,15 +155,9 @@ impl Embedded {
             sessions,
             messages: messages.clone(),
             persists_ids,
+            payload_limit: plan.config.payload_limit,
         });
-        for client_id in gateway.sessions.clients() {
-            // Its session has expired, or the broker has lost it.
-            if !broker.has_session(&client_id).await {
-                gateway.sessions.forget(&client_id);
-                let change = OnCommit::Forget(session_key(&client_id), oneshot::channel().0);
-                gateway.receive(&mut vec![Arrival::Change(change)]);
-            }
-        }
+        forget_ended(&gateway, &broker).await;
         messages.say(&format_args!("broker listens on {address}"));
         messages.connected(0);
         counts.gauges.connected();
@@ -298,6 +292,17 @@ fn files(store: &StoreUrl) -> PathBuf {
     };
     name.push(".broker");
     name.into()
+}
+
+/// Forgets what is held for sessions that have expired, or that the broker has lost.
+async fn forget_ended(gateway: &Gateway, broker: &Broker) {
+    for client_id in gateway.sessions.clients() {
+        if !broker.has_session(&client_id).await {
+            gateway.sessions.forget(&client_id);
+            let change = OnCommit::Forget(session_key(&client_id), oneshot::channel().0);
+            gateway.receive(&mut vec![Arrival::Change(change)]);
+        }
+    }
 }
 
 fn explain(listen: SocketAddr, error: &io::Error) -> anyhow::Error {

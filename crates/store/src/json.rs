@@ -1,7 +1,7 @@
 //! Reads JSON from strangers: as the value that it is, and within limits.
 //!
-//! `serde_json` by itself reads `{"$serde_json::private::RawValue": "5"}` as the number 5, and a payload of 16 MB in which
-//! each value takes three bytes as a tree of a gigabyte.
+//! `serde_json` by itself reads `{"$serde_json::private::RawValue": "5"}` as the number 5, and a
+//! payload of 16 MB in which each value takes three bytes as a tree of a gigabyte.
 
 use std::cell::Cell;
 use std::fmt;
@@ -28,7 +28,8 @@ pub enum JsonError {
     Syntax(serde_json::Error),
 }
 
-/// Returns the value that `text` is. Objects keep the order of their keys; of two equal keys the last counts.
+/// Returns the value that `text` is. Objects keep the order of their keys; of two equal keys the
+/// last counts.
 ///
 /// # Errors
 /// The text is not JSON, or exceeds a limit.

@@ -36,7 +36,8 @@ impl Reading {
 }
 
 impl Reading {
-    /// Returns the payload that it was read from, or what is kept of it, where that is not the value's text.
+    /// Returns the payload that it was read from, or what is kept of it, if that is not the value's
+    /// text.
     pub fn received(&self) -> Option<PayloadRef<'_>> {
         self.payload.unless_text_of(&self.value)
     }

@@ -1,4 +1,5 @@
-//! The payload that a reading was made of, byte for byte: a store may refuse the reading long after it was received.
+//! The payload that a reading was made of, byte for byte: a store may refuse the reading long after
+//! it was received.
 
 use std::io;
 

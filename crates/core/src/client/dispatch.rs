@@ -7,7 +7,7 @@ use super::running_callbacks;
 use super::shared::Client;
 use crate::message::{Message, PacketId};
 use crate::packet::{Ack, ConnAck};
-use crate::session::{AckToken, Event, LogLevel, ReleaseToken};
+use crate::session::{AckToken, Event, LogLevel, ReleaseToken, SkippedMessage};
 
 impl<U: Send + 'static> Client<U> {
     /// Calls the callbacks for the events that there are already.
@@ -47,9 +47,8 @@ impl<U: Send + 'static> Client<U> {
                 message,
                 size,
                 limit,
-            } => {
-                self.passed_over(&message, size, limit);
-            }
+            } => self.passed_over(&message, size, limit),
+            Event::Skipped(skipped) => self.skipped(&skipped),
             Event::Released {
                 token,
                 reason,
@@ -139,6 +138,16 @@ impl<U: Send + 'static> Client<U> {
             "a message to `{topic}` of {size} bytes is larger than the limit of {limit}: it is passed over"
         );
         self.log(LogLevel::Warning, &text);
+    }
+
+    /// No callback gets the message, so nobody else can acknowledge it.
+    fn skipped(&self, skipped: &SkippedMessage) {
+        let text = format!(
+            "a message to `{}` has a payload of {} bytes, more than the limit of {}: it is skipped",
+            skipped.message.topic, skipped.length, skipped.limit
+        );
+        self.log(LogLevel::Warning, &text);
+        self.inner.handle.ack(skipped.token.as_ref());
     }
 
     /// The application has acknowledged the message; the client sends the PUBCOMP.

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::payload_limit::PayloadLimit;
 use super::proxy::Proxy;
 #[cfg(feature = "tls")]
 use super::tls::Tls;
 use super::transport::Transport;
 use crate::message::Properties;
+use crate::packet::Codec;
 use crate::protocol::Protocol;
 use crate::url::Authority;
 use crate::will::Will;
@@ -112,6 +114,10 @@ pub struct ClientConfig {
     /// WebSocket a whole WebSocket message is held beside it. Default 268,435,460, the protocol's
     /// own limit.
     pub maximum_packet_size: u32,
+    /// How long a payload may be that is held. A longer one is skipped, and its message reported
+    /// as [`Event::Skipped`](crate::Event::Skipped). A packet of that size still ends the
+    /// connection on MQTT 5 if more than 1 MiB of it are properties. Default none: no limit.
+    pub payload_limit: Option<PayloadLimit>,
     /// How long the broker keeps the session after the connection, in seconds; `0xFFFF_FFFF` for
     /// ever (MQTT 5 §3.1.2.11.2). Default `None`: 0 with a clean session, else for ever.
     pub session_expiry_interval: Option<u32>,
@@ -165,6 +171,7 @@ impl Default for ClientConfig {
             receive_maximum: 2_000,
             topic_alias_maximum: 0,
             maximum_packet_size: 268_435_460,
+            payload_limit: None,
             session_expiry_interval: None,
             request_response_information: false,
             request_problem_information: true,
@@ -183,6 +190,15 @@ impl ClientConfig {
         Self {
             client_id: client_id.into(),
             ..Self::default()
+        }
+    }
+
+    /// The codec of a connection.
+    pub(crate) fn codec(&self) -> Codec {
+        let codec = Codec::new(self.protocol, self.maximum_packet_size as usize);
+        match self.payload_limit {
+            Some(limit) => codec.with_payload_limit(limit.bytes),
+            None => codec,
         }
     }
 

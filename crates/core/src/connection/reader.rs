@@ -9,7 +9,7 @@ use tokio::io::AsyncReadExt;
 
 use super::socket_error::from_socket;
 use crate::error::Error;
-use crate::packet::Incoming;
+use crate::packet::{Incoming, Skip};
 use crate::session::Session;
 use crate::topic::RecentTopics;
 use crate::transport::Stream;
@@ -22,6 +22,8 @@ pub(super) struct Reader {
     chunk: usize,
     /// Bytes that are dropped as they come: the payload of a message that is too large.
     dropping: usize,
+    /// A payload that is measured as it comes, and not held.
+    skip: Option<Skip>,
     topics: RecentTopics,
     /// Bytes were read since the last write, so the system may not have acknowledged them.
     pub(super) tcp_ack_due: bool,
@@ -33,6 +35,7 @@ impl Default for Reader {
             input: BytesMut::new(),
             chunk: CHUNK_SIZES.0,
             dropping: 0,
+            skip: None,
             topics: RecentTopics::default(),
             tcp_ack_due: false,
         }
@@ -44,6 +47,7 @@ impl Reader {
     pub(super) fn reset(&mut self) {
         self.input = BytesMut::new();
         self.dropping = 0;
+        self.skip = None;
         self.tcp_ack_due = false;
     }
 
@@ -85,7 +89,22 @@ impl Reader {
             let dropped = self.dropping.min(self.input.len());
             self.input.advance(dropped);
             self.dropping -= dropped;
+            if let Some(mut skip) = self.skip.take() {
+                if !skip.take(&mut self.input) {
+                    self.skip = Some(skip);
+                    session.part_received(now);
+                    break Ok(());
+                }
+                let packet = Incoming::LongPublish(Box::new(skip.finish()));
+                if let Err(error) = session.handle(packet, now) {
+                    break Err(error);
+                }
+                continue;
+            }
             match codec.decode_with(&mut self.input, &mut self.topics) {
+                Ok(Some(Incoming::LongPublish(publish))) => {
+                    self.skip = Some(session.skip(*publish));
+                }
                 Ok(Some(packet)) => {
                     if let Incoming::Oversized(oversized) = &packet {
                         self.dropping = oversized.left;

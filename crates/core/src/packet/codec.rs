@@ -8,6 +8,8 @@ pub struct Codec {
     pub(super) protocol: Protocol,
     /// The largest packet that is decoded, in bytes with its fixed header.
     pub(super) maximum_packet_size: usize,
+    /// The longest payload that is held, in bytes.
+    pub(super) payload_limit: usize,
 }
 
 impl Codec {
@@ -17,6 +19,17 @@ impl Codec {
         Self {
             protocol,
             maximum_packet_size,
+            payload_limit: usize::MAX,
+        }
+    }
+
+    /// Returns a codec that decodes a PUBLISH with a payload of more than `limit` bytes as
+    /// [`Incoming::LongPublish`](super::Incoming::LongPublish).
+    #[must_use]
+    pub fn with_payload_limit(self, limit: usize) -> Self {
+        Self {
+            payload_limit: limit,
+            ..self
         }
     }
 }

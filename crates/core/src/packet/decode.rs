@@ -2,12 +2,14 @@
 
 mod answer;
 mod connect;
+mod long_publish;
 mod oversized;
 mod publish;
 
 use bytes::BytesMut;
 
 pub use connect::decode_connect;
+pub use long_publish::PublishHead;
 pub(crate) use oversized::publish_at_start;
 
 use super::codec::Codec;
@@ -69,6 +71,13 @@ impl Codec {
                 size,
                 limit: self.maximum_packet_size,
             });
+        }
+        if size > self.payload_limit {
+            match self.decode_head(buffer)? {
+                PublishHead::Incomplete => return Ok(None),
+                PublishHead::Fits => {}
+                PublishHead::Long(publish) => return Ok(Some(Incoming::LongPublish(publish))),
+            }
         }
         if buffer.len() < size {
             // Grows with the bytes that arrive, not with the length in the header: a broker that

@@ -19,6 +19,10 @@ pub enum Incoming {
     /// The head of a PUBLISH that is too large, before MQTT 5. The bytes that are
     /// [`left`](Oversized::left) must be dropped before the next packet is decoded.
     Oversized(Box<Oversized>),
+    /// The head of a PUBLISH whose payload is longer than is held. The bytes that are
+    /// [`left`](LongPublish::left) must be given to a [`Skip`](super::Skip) before the next packet
+    /// is decoded.
+    LongPublish(Box<LongPublish>),
     /// PUBACK (§3.4).
     PubAck(Ack),
     /// PUBREC (§3.5).
@@ -72,4 +76,22 @@ pub struct Oversized {
     pub limit: usize,
     /// How many bytes of the payload have not arrived yet. They must be dropped.
     pub left: usize,
+}
+
+/// A PUBLISH whose payload is longer than is held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LongPublish {
+    /// The message with the first bytes of its payload.
+    pub publish: Publish,
+    /// The length of the whole payload in bytes.
+    pub length: usize,
+    /// The longest payload that is held, in bytes.
+    pub limit: usize,
+    /// How many bytes of the payload have not arrived yet.
+    pub left: usize,
+    /// As [`Message::fingerprint`](crate::Message::fingerprint) of the whole message, once nothing
+    /// is left.
+    pub fingerprint: u64,
+    /// The hash of the whole payload, once nothing is left, if one was asked for.
+    pub hash: Option<Vec<u8>>,
 }

@@ -8,7 +8,7 @@ use super::protocol_error::{protocol_error, server_disconnect};
 use super::state::Session;
 use crate::error::Error;
 use crate::message::QoS;
-use crate::packet::Incoming;
+use crate::packet::{Incoming, LongPublish, Skip};
 use crate::reason::ReasonCode;
 
 impl Session {
@@ -39,6 +39,20 @@ impl Session {
         }
     }
 
+    /// A part of a long packet has arrived: the broker is alive.
+    pub fn part_received(&mut self, now: Instant) {
+        self.keep_alive.packet_received(now);
+    }
+
+    /// Returns what measures the payload of a packet that [`handle`](Self::handle) takes when the
+    /// payload is complete.
+    pub fn skip(&self, publish: LongPublish) -> Skip {
+        let limit = self.config.payload_limit;
+        let hasher = limit.and_then(|limit| limit.hasher);
+        let kept = limit.map_or(0, |limit| limit.kept_bytes);
+        Skip::new(publish, kept, hasher.map(|new| new()))
+    }
+
     fn handle_before_connack(&mut self, packet: Incoming) -> Result<(), Error> {
         match packet {
             Incoming::ConnAck(ack) => self.connack(ack),
@@ -57,6 +71,7 @@ impl Session {
                 self.inbox.publish(publish, &mut self.output)?;
             }
             Incoming::Oversized(oversized) => self.pass_over(*oversized)?,
+            Incoming::LongPublish(long) => self.skipped(*long)?,
             Incoming::PubAck(ack) => self.puback(ack)?,
             Incoming::PubRec(ack) => self.pubrec(ack),
             Incoming::PubRel(ack) => self.inbox.pubrel(ack, &mut self.output),

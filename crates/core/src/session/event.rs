@@ -2,6 +2,7 @@
 
 use super::log::LogLevel;
 use super::refused_packet::RefusedPacket;
+use super::skipped_message::SkippedMessage;
 use super::tokens::{AckToken, ReleaseToken};
 use crate::error::Error;
 use crate::message::{Message, PacketId, Properties};
@@ -41,6 +42,9 @@ pub enum Event {
         /// The limit in bytes.
         limit: usize,
     },
+    /// A message arrived whose payload is longer than
+    /// [`payload_limit`](crate::ClientConfig::payload_limit): the payload was skipped.
+    Skipped(Box<SkippedMessage>),
     /// The broker has received PUBREC and releases the message;
     /// [`Session::release`](super::Session::release) sends PUBCOMP. Without `manual_ack` the
     /// session sends PUBCOMP itself, and reports only a PUBREL that says more than success.

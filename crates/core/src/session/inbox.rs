@@ -95,6 +95,16 @@ impl Inbox {
 
     /// A PUBLISH has arrived. Exactly one event is reported.
     pub(super) fn publish(&mut self, publish: Publish, output: &mut Output) -> Result<(), Error> {
+        self.publish_known_by(None, publish, output)
+    }
+
+    /// The same for a message whose fingerprint is known already.
+    pub(super) fn publish_known_by(
+        &mut self,
+        fingerprint: Option<u64>,
+        publish: Publish,
+        output: &mut Output,
+    ) -> Result<(), Error> {
         let alias = publish.properties.as_ref().and_then(|p| p.topic_alias);
         let message = Message {
             topic: self.aliases.resolve(publish.topic, alias)?,
@@ -115,7 +125,7 @@ impl Inbox {
         let fingerprint = match message.qos {
             // Without manual acknowledgement nobody asks whether a message has come again.
             QoS::AtLeastOnce if !self.manual_ack => 0,
-            _ => message.fingerprint(),
+            _ => fingerprint.unwrap_or_else(|| message.fingerprint()),
         };
         let mut instead = false;
         if message.qos == QoS::ExactlyOnce

@@ -77,6 +77,11 @@ pub(super) fn received(packet: &Incoming) -> String {
             received_text(&oversized.publish),
             oversized.size
         ),
+        Incoming::LongPublish(long) => format!(
+            "Received PUBLISH {} with a payload of {} bytes",
+            received_text(&long.publish),
+            long.length
+        ),
         Incoming::PubAck(ack) => ack_text("Received PUBACK", ack),
         Incoming::PubRec(ack) => ack_text("Received PUBREC", ack),
         Incoming::PubRel(ack) => ack_text("Received PUBREL", ack),

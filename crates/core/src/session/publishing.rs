@@ -9,7 +9,7 @@ use super::state::Session;
 use crate::config::ClientConfig;
 use crate::error::Error;
 use crate::message::{Message, PacketId, Properties, QoS};
-use crate::packet::{Ack, Codec, Outgoing};
+use crate::packet::{Ack, Outgoing};
 use crate::reason::ReasonCode;
 
 /// How many bytes of QoS 0 messages wait to be written at most. A single message may be larger.
@@ -117,7 +117,7 @@ impl Session {
     /// delays at once, the rest for the next connection.
     pub(crate) fn configure(&mut self, config: Arc<ClientConfig>) {
         if config.protocol != self.config.protocol {
-            self.codec = Codec::new(config.protocol, config.maximum_packet_size as usize);
+            self.codec = config.codec();
         }
         self.config = config;
         self.notify_writable();

@@ -1,9 +1,10 @@
 //! Messages from the broker: how the application acknowledges and releases them.
 
 use super::event::Event;
+use super::skipped_message::SkippedMessage;
 use super::state::Session;
 use crate::error::Error;
-use crate::packet::{Ack, Oversized};
+use crate::packet::{Ack, LongPublish, Oversized};
 use crate::request::{AckRequest, ReleaseRequest};
 
 impl Session {
@@ -48,6 +49,36 @@ impl Session {
         let pubcomp = self.add_properties(Ack::success(token.id()), properties);
         self.inbox
             .release(&token, pubcomp.properties, &mut self.output);
+    }
+
+    /// Reports a message whose payload was skipped. It is acknowledged like any other.
+    pub(super) fn skipped(&mut self, long: LongPublish) -> Result<(), Error> {
+        let LongPublish {
+            publish,
+            length,
+            limit,
+            fingerprint,
+            hash,
+            ..
+        } = long;
+        let output = &mut self.output;
+        self.inbox
+            .publish_known_by(Some(fingerprint), publish, output)?;
+        match self.output.events.pop_back() {
+            Some(Event::Received { message, token }) => {
+                tracing::warn!(topic = %message.topic, length, limit, "a payload is skipped");
+                self.output.notify(Event::Skipped(Box::new(SkippedMessage {
+                    message,
+                    token,
+                    length,
+                    limit,
+                    fingerprint,
+                    hash,
+                })));
+            }
+            other => self.output.events.extend(other),
+        }
+        Ok(())
     }
 
     /// Acknowledges a message that is too large, and reports it without its payload.

@@ -50,7 +50,7 @@ impl Session {
     /// Returns a session without a connection. `config` comes from [`ClientConfig::checked`].
     pub fn new(config: Arc<ClientConfig>, now: Instant) -> Self {
         Self {
-            codec: Codec::new(config.protocol, config.maximum_packet_size as usize),
+            codec: config.codec(),
             phase: Phase::Offline,
             limits: Limits::new(None, config.keep_alive),
             ids: PacketIds::default(),

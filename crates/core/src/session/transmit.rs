@@ -102,11 +102,13 @@ impl Session {
     /// returned counts as received at the next [`acknowledge_taken`](Self::acknowledge_taken).
     pub fn poll_event(&mut self) -> Option<Event> {
         let event = self.output.events.pop_front()?;
-        if let Event::Received {
-            token: Some(token), ..
-        } = &event
-        {
-            self.inbox.taken(*token);
+        let token = match &event {
+            Event::Received { token, .. } => *token,
+            Event::Skipped(skipped) => skipped.token,
+            _ => None,
+        };
+        if let Some(token) = token {
+            self.inbox.taken(token);
         }
         Some(event)
     }

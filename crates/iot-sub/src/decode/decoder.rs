@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, SubsecRound, Utc};
 use clap::ValueEnum;
-use iot_core::Message;
+use iot_core::{Message, SkippedMessage};
 use iot_store::{Entry, Extra, FieldValue, IdGenerator, RECEIVED, Rejection};
 
 use super::keys::Keys;
@@ -136,6 +136,29 @@ impl Decoder {
         Entry::Rejection(Rejection {
             length: size as u64,
             ..rejection
+        })
+    }
+
+    /// Returns what is kept of a message whose payload was longer than is held.
+    pub(crate) fn skipped(&mut self, skipped: SkippedMessage, now: DateTime<Utc>) -> Entry {
+        let SkippedMessage {
+            message,
+            length,
+            limit,
+            hash,
+            ..
+        } = skipped;
+        let now = now.trunc_subsecs(3);
+        let hash = hash.and_then(|hash| hash.try_into().ok());
+        Entry::Rejection(Rejection {
+            id: self.ids.next(now),
+            topic: message.topic.into(),
+            payload: message.payload,
+            length: length as u64,
+            sha256: hash.unwrap_or_default(),
+            reason: format!("its payload of {length} bytes is larger than the limit of {limit}"),
+            reg_date: now,
+            once: message.retain && self.plan.retained == Retained::Once,
         })
     }
 

@@ -267,8 +267,10 @@ impl Connection {
         };
         match client.keep_alive {
             0 => Some(NO_KEEP_ALIVE),
-            // Nothing is read from the client, so its PINGREQ waits behind its messages.
-            seconds if full => Some(Duration::from_secs(u64::from(seconds)) / 2),
+            // Nothing is read from the client, or nothing of it is forwarded, so its PINGREQ waits.
+            seconds if full || self.upstream.is_skipping() => {
+                Some(Duration::from_secs(u64::from(seconds)) / 2)
+            }
             _ => None,
         }
     }
@@ -324,7 +326,10 @@ impl Connection {
             return Ok(());
         };
         let Connecting { protocol, connect } = *connecting;
-        let codec = Codec::new(protocol, MAX_PACKET_SIZE);
+        let mut codec = Codec::new(protocol, MAX_PACKET_SIZE);
+        if let Some(limit) = self.gateway.payload_limit {
+            codec = codec.with_payload_limit(limit.bytes);
+        }
         let Ok(Some(Incoming::ConnAck(answer))) = codec.decode(&mut connack.clone()) else {
             return Err(Fault::Protocol(ReasonCode::PROTOCOL_ERROR).into());
         };

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use iot_core::{Message, Will};
+use iot_core::{Message, PayloadLimit, SkippedMessage, Will};
 use tokio::sync::Notify;
 
 use super::broker::Publisher;
@@ -21,6 +21,8 @@ use crate::pipeline::{Intake, Ticket};
 #[derive(Debug)]
 pub(super) enum Arrival {
     Message(Message, Option<Ticket>),
+    /// A message whose payload is longer than is held.
+    Skipped(Box<SkippedMessage>, Option<Ticket>),
     /// A message that was received before.
     Duplicate(Ack),
     /// A change of the session.
@@ -41,6 +43,8 @@ pub(super) struct Gateway {
     pub(super) messages: Messages,
     /// Whether held packet identifiers are kept in a file.
     pub(super) persists_ids: bool,
+    /// How long a payload may be.
+    pub(super) payload_limit: Option<PayloadLimit>,
     pub(super) phases: Phases,
     /// Notified when `-C` and the like end the run.
     pub(super) ended: Notify,
@@ -55,6 +59,7 @@ pub(super) struct Parts {
     pub(super) sessions: Sessions,
     pub(super) messages: Messages,
     pub(super) persists_ids: bool,
+    pub(super) payload_limit: Option<PayloadLimit>,
 }
 
 impl Gateway {
@@ -69,6 +74,7 @@ impl Gateway {
             wills: Wills::default(),
             messages: parts.messages,
             persists_ids: parts.persists_ids,
+            payload_limit: parts.payload_limit,
             phases: Phases::new(),
             ended: Notify::new(),
         }
@@ -88,6 +94,7 @@ impl Gateway {
         for arrival in arrivals.drain(..) {
             match arrival {
                 Arrival::Message(message, ticket) => intake.message(message, ticket),
+                Arrival::Skipped(skipped, ticket) => intake.skipped(*skipped, ticket),
                 Arrival::Duplicate(ack) => intake.duplicate(Some(ack)),
                 Arrival::Change(change) => intake.change(change),
             }

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use iot_core::packet::{
-    Codec, Connect, DecodeError, Incoming, Publish, decode_connect, packet_size,
+    Codec, Connect, DecodeError, Incoming, LongPublish, Publish, PublishHead, Skip, decode_connect,
+    packet_size,
 };
 use iot_core::topic::RecentTopics;
-use iot_core::{Message, PacketId, Protocol, QoS, ReasonCode, TopicName};
+use iot_core::{Message, PacketId, Protocol, QoS, ReasonCode, SkippedMessage, TopicName};
 
 use super::broker::{MAX_PACKET_SIZE, TOPIC_ALIASES};
 use super::fault::Fault;
@@ -41,6 +42,8 @@ pub(super) struct Upstream {
     topics: RecentTopics,
     aliases: HashMap<u16, TopicName>,
     acks: Arc<ClientAcks>,
+    /// A payload that is longer than is held, on its way.
+    skip: Option<Skip>,
 }
 
 /// The state of the connection.
@@ -87,6 +90,7 @@ impl Upstream {
             topics: RecentTopics::default(),
             aliases: HashMap::new(),
             acks,
+            skip: None,
         }
     }
 
@@ -96,9 +100,26 @@ impl Upstream {
         gateway: &Gateway,
     ) -> Result<Option<ClientDisconnect>, Fault> {
         loop {
+            if !self.skip_payload(gateway)? {
+                return Ok(None);
+            }
             let Some(size) = packet_size(&self.buffer)? else {
                 return Ok(None);
             };
+            if let State::Connected(codec) = &self.state {
+                match codec.decode_head(&mut self.buffer)? {
+                    PublishHead::Incomplete => return Ok(None),
+                    PublishHead::Fits => {}
+                    PublishHead::Long(publish) => {
+                        let limit = gateway.payload_limit;
+                        let hasher = limit.and_then(|limit| limit.hasher).map(|new| new());
+                        let kept = limit.map_or(0, |limit| limit.kept_bytes);
+                        let publish = self.with_topic(*publish)?;
+                        self.skip = Some(Skip::new(publish, kept, hasher));
+                        continue;
+                    }
+                }
+            }
             if size > MAX_PACKET_SIZE {
                 return Err(Fault::TooLarge(size));
             }
@@ -126,6 +147,94 @@ impl Upstream {
                 }
             }
         }
+    }
+
+    /// Whether a payload that is not held is on its way.
+    pub(super) fn is_skipping(&self) -> bool {
+        self.skip.is_some()
+    }
+
+    /// Skips a payload that is not held. Returns whether the next packet can be taken.
+    fn skip_payload(&mut self, gateway: &Gateway) -> Result<bool, Fault> {
+        let Some(mut skip) = self.skip.take() else {
+            return Ok(true);
+        };
+        if !skip.take(&mut self.buffer) {
+            self.skip = Some(skip);
+            return Ok(false);
+        }
+        self.arrive_skipped(skip.finish(), gateway)?;
+        Ok(true)
+    }
+
+    /// Replaces a topic alias, which the fingerprint needs.
+    fn with_topic(&mut self, mut long: LongPublish) -> Result<LongPublish, Fault> {
+        let message = self.resolve(long.publish)?;
+        long.publish = Publish {
+            topic: Some(message.topic),
+            payload: message.payload,
+            qos: message.qos,
+            retain: message.retain,
+            dup: message.dup,
+            packet_id: message.packet_id,
+            properties: message.properties,
+        };
+        Ok(long)
+    }
+
+    /// A message whose payload is not held: the broker does not get it, so the acknowledgement
+    /// waits for the disk only.
+    fn arrive_skipped(&mut self, long: LongPublish, gateway: &Gateway) -> Result<(), Fault> {
+        let LongPublish {
+            publish,
+            length,
+            limit,
+            fingerprint,
+            hash,
+            ..
+        } = long;
+        let message = self.resolve(publish)?;
+        let (id, qos) = (message.packet_id, message.qos);
+        let skipped = gateway.wanted.received(message).map(|message| {
+            Box::new(SkippedMessage {
+                message,
+                token: None,
+                length,
+                limit,
+                fingerprint,
+                hash,
+            })
+        });
+        let Some(id) = id else {
+            let arrival = skipped.map(|skipped| Arrival::Skipped(skipped, None));
+            self.arrivals.extend(arrival);
+            return Ok(());
+        };
+        let kind = match qos {
+            QoS::ExactlyOnce => PUBREC,
+            _ => PUBACK,
+        };
+        let ack = self.acks.expect(kind, id, fingerprint);
+        self.acks.broker_acknowledged(kind, id, 0, Bytes::new());
+        let Some(skipped) = skipped else {
+            ack.acknowledge();
+            return Ok(());
+        };
+        let ack = Ack::Client(ack);
+        let mut hold = None;
+        if qos == QoS::ExactlyOnce {
+            if self.ids.is_held(id, fingerprint) {
+                self.arrivals.push(Arrival::Duplicate(ack));
+                return Ok(());
+            }
+            if self.ids.hold(id, fingerprint, 0) {
+                return Err(Fault::HalfOpen);
+            }
+            hold = self.key.clone().map(|key| (key, fingerprint));
+        }
+        let ticket = Some(Ticket { ack, hold });
+        self.arrivals.push(Arrival::Skipped(skipped, ticket));
+        Ok(())
     }
 
     fn connect(&mut self, size: usize) {

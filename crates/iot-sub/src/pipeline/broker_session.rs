@@ -84,15 +84,20 @@ impl BrokerSession {
         Ok((session, held))
     }
 
-    /// Returns where the packet identifier of a message with QoS 2 is to be noted, if anywhere.
-    pub(super) fn hold(&mut self, message: &Message) -> Option<(Arc<SessionKey>, u64)> {
+    /// Returns where the packet identifier of a message with QoS 2 is to be noted, if anywhere; its
+    /// fingerprint may be known already.
+    pub(super) fn hold(
+        &mut self,
+        message: &Message,
+        fingerprint: Option<u64>,
+    ) -> Option<(Arc<SessionKey>, u64)> {
         let key = match &self.noted {
             Noted::Never => return None,
             _ if message.qos != QoS::ExactlyOnce => return None,
             Noted::None(key) | Noted::Some(key) => Arc::clone(key),
         };
         self.noted = Noted::Some(Arc::clone(&key));
-        Some((key, message.fingerprint()))
+        Some((key, fingerprint.unwrap_or_else(|| message.fingerprint())))
     }
 
     /// Returns where a released packet identifier may be noted.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
-use iot_core::Message;
+use iot_core::{Message, SkippedMessage};
 use iot_store::sqlite::held::SessionKey;
 use iot_store::{Entry, Stored};
 
@@ -145,6 +145,10 @@ impl Intake {
             self.unstored.skip(ticket.map(|ticket| ticket.ack));
             return;
         }
+        self.push(entry, ticket);
+    }
+
+    fn push(&mut self, entry: Entry, ticket: Option<Ticket>) {
         let on_commit = match ticket {
             None => OnCommit::Nothing,
             Some(Ticket { ack, hold: None }) => OnCommit::Acknowledge(ack),
@@ -157,6 +161,25 @@ impl Intake {
             entry: Some(entry),
             on_commit,
         });
+    }
+
+    /// Keeps what is known of a message whose payload was longer than is held. It is acknowledged
+    /// once that is on disk.
+    pub(crate) fn skipped(&mut self, skipped: SkippedMessage, ticket: Option<Ticket>) {
+        failpoint::pass(Point::BeforeReceive);
+        match self.selector.select(&skipped.message) {
+            Selected::Take if !self.decoder.skips(&skipped.message) => {}
+            Selected::Take | Selected::Show | Selected::Skip => {
+                self.unstored.skip(ticket.map(|ticket| ticket.ack));
+                return;
+            }
+            Selected::Leave => return,
+        }
+        let entry = self.decoder.skipped(skipped, self.now);
+        if let Entry::Rejection(rejection) = &entry {
+            self.messages.rejection(rejection);
+        }
+        self.push(entry, ticket);
     }
 
     /// Takes a message that was taken before: it is acknowledged once that one is on disk.

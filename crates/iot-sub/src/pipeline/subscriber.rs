@@ -10,7 +10,7 @@ use anyhow::{Result, bail};
 use iot_cli::{Notices, Signals, debug};
 use iot_core::{
     AckToken, Connection, Error, Event, Handle, Message, PacketId, Protocol, RefusedPacket,
-    ReleaseToken, TopicFilter,
+    ReleaseToken, SkippedMessage, TopicFilter,
 };
 use tokio::time::{Instant, sleep_until};
 
@@ -298,6 +298,7 @@ impl Subscriber {
             } => return Err(self.subscription_refused(&filters, error)),
             Event::Received { message, token } => self.message(message, token),
             Event::Duplicate(_) => self.intake.duplicate(None),
+            Event::Skipped(skipped) => self.skipped(*skipped),
             Event::PassedOver {
                 message,
                 size,
@@ -421,9 +422,25 @@ impl Subscriber {
         }
         let ticket = token.map(|token| Ticket {
             ack: Ack::Broker(token),
-            hold: self.session.hold(&message),
+            hold: self.session.hold(&message, None),
         });
         self.intake.message(message, ticket);
+    }
+
+    /// A message has come whose payload is longer than is held.
+    fn skipped(&mut self, skipped: SkippedMessage) {
+        let token = skipped.token;
+        if let Some(token) = token.filter(AckToken::is_again) {
+            self.intake.duplicate(Some(Ack::Broker(token)));
+            return;
+        }
+        let ticket = token.map(|token| Ticket {
+            ack: Ack::Broker(token),
+            hold: self
+                .session
+                .hold(&skipped.message, Some(skipped.fingerprint)),
+        });
+        self.intake.skipped(skipped, ticket);
     }
 
     /// Reads from the broker as long as there is room for what comes.
@@ -445,6 +462,7 @@ impl Subscriber {
             self.intake.messages.debug(&self.handle, &event);
             match event {
                 Event::Received { message, token } => self.message(message, token),
+                Event::Skipped(skipped) => self.skipped(*skipped),
                 Event::PassedOver {
                     message,
                     size,

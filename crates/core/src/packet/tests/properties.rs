@@ -193,7 +193,7 @@ fn properties_of(packet: Incoming) -> Option<Box<Properties>> {
         Incoming::SubAck(ack) | Incoming::UnsubAck(ack) => ack.properties,
         Incoming::Disconnect(disconnect) => disconnect.properties,
         Incoming::Auth(auth) => auth.properties,
-        Incoming::PingResp | Incoming::Oversized(_) => None,
+        Incoming::PingResp | Incoming::Oversized(_) | Incoming::LongPublish(_) => None,
     }
 }
 

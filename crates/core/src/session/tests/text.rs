@@ -61,6 +61,11 @@ pub(super) fn event_text(event: &Event) -> String {
         Event::PassedOver { message, size, .. } => {
             format!("passed over {} ({size} bytes)", message_text(message))
         }
+        Event::Skipped(skipped) => format!(
+            "skipped {} ({} bytes)",
+            message_text(&skipped.message),
+            skipped.length
+        ),
         Event::Duplicate(message) => format!("duplicate {}", message_text(message)),
         Event::Released { token, .. } => format!("released #{}", token.id()),
         Event::Published {

@@ -53,7 +53,7 @@ pub(super) fn ours(packet: &Incoming) -> String {
                 our_properties(properties.as_deref(), any)
             )
         }
-        Incoming::Oversized(_) => panic!("there is no limit"),
+        Incoming::Oversized(_) | Incoming::LongPublish(_) => panic!("there is no limit"),
     }
 }
 
