@@ -60,7 +60,7 @@ fn a_plain_collection_is_not_taken_for_a_time_series() {
         &mongo.url(),
         &["-q", "1", "--time-series", "seconds"],
     );
-    let line = program.wait_for_stderr("takes nothing");
+    let line = program.wait_for_stderr("refuses to write");
     assert!(
         line.contains("`sensors_ts` is there already and no time-series collection (choose another name with --collection"),
         "{line}"
@@ -82,7 +82,7 @@ fn who_may_not_write_is_told_what_to_do_and_keeps_what_comes() {
     let mongo = Mongo::builder().args(["--auth"]).start();
     let url = mongo.url().replace("mongodb://", "mongodb://ada:s3cret@");
     let program = start(&broker, &format!("{url}/?authSource=admin"), &["-q", "1"]);
-    let line = program.wait_for_stderr("takes nothing");
+    let line = program.wait_for_stderr("refuses to write");
     assert!(
         line.contains("authentication failed (check user, password and authSource in the URL)"),
         "{line}"

@@ -129,7 +129,7 @@ fn another_message_under_a_held_id_is_stored_and_told() {
     let mut broker = accept(&peer, true);
     broker.send(&publish(2, true, 7, "2"));
     broker.expect(&pubrec(7));
-    second.wait_for_stderr("the broker has lost what it knew");
+    second.wait_for_stderr("the broker has lost its session state");
     assert_eq!(stored(folder.path()), "2\n");
     killed(second, broker);
 

@@ -1,4 +1,4 @@
-//! Our session at a broker: what it is asked for, what is known of it on this machine's disk.
+//! The session at the broker: its subscriptions, and what this machine's disk has of it.
 
 use std::sync::Arc;
 
@@ -17,33 +17,33 @@ use crate::pipeline::destination::Destination;
 use crate::pipeline::queue::OnCommit;
 use crate::session::saved_session::SavedSession;
 
-/// The session, and what is under way in it.
+/// The session and its requests in flight.
 pub(super) struct BrokerSession {
     subscriptions: Vec<Subscription>,
     properties: PacketProperties,
-    /// What is kept of a session that outlives this process.
+    /// The file of a session that outlives this process.
     pub(super) durable: Option<SavedSession>,
     noted: Noted,
-    /// No connection is made: the disk has no room for what is to be kept of the session.
+    /// The disk is full, so the session cannot be written and no connection is made.
     pub(super) no_room: bool,
-    /// What the last SUBSCRIBE has asked for.
-    asked: Vec<Subscription>,
-    /// Comes once those of a session that the broker has lost are removed.
+    /// The subscriptions of the last SUBSCRIBE.
+    requested: Vec<Subscription>,
+    /// Set while the packet identifiers of a session that the broker has lost are being removed.
     forgotten: Option<oneshot::Receiver<()>>,
 }
 
-/// Which packet identifiers of messages with QoS 2 are noted on disk.
+/// Which packet identifiers of messages with QoS 2 are on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Noted {
-    /// None ever: the broker doesn't keep the session, or there is no file.
+    /// None ever: the broker does not keep the session, or there is no file.
     Never,
     /// None of the present session.
     None(Arc<SessionKey>),
     Some(Arc<SessionKey>),
 }
 
-/// Whose session the broker keeps, where it does. MQTT 3.1 doesn't tell whether it has, and no packet identifier says
-/// anything then.
+/// Returns the key of the session if the broker keeps it. With MQTT 3.1 the broker does not report
+/// whether it has the session, so packet identifiers cannot be compared.
 fn session_key(config: &ClientConfig) -> Option<SessionKey> {
     let keeps = !config.clean_session && config.protocol != Protocol::V31;
     keeps.then(|| SessionKey {
@@ -53,10 +53,11 @@ fn session_key(config: &ClientConfig) -> Option<SessionKey> {
 }
 
 impl BrokerSession {
-    /// Returns the session of a client with this configuration, and what it holds already.
+    /// Returns the session of a client with this configuration, and the packet identifiers that it
+    /// holds.
     ///
     /// # Errors
-    /// The file can't be read.
+    /// The file cannot be read.
     pub(super) fn open(
         config: &ClientConfig,
         destination: &Destination,
@@ -78,14 +79,14 @@ impl BrokerSession {
             durable,
             noted,
             no_room: false,
-            asked: Vec::new(),
+            requested: Vec::new(),
             forgotten: None,
         };
         Ok((session, held))
     }
 
-    /// Returns where the packet identifier of a message with QoS 2 is to be noted, if anywhere; its
-    /// fingerprint may be known already.
+    /// Returns under which key the packet identifier of this message is written to disk, if it is.
+    /// The fingerprint may be known already.
     pub(super) fn hold(
         &mut self,
         message: &Message,
@@ -100,7 +101,7 @@ impl BrokerSession {
         Some((key, fingerprint.unwrap_or_else(|| message.fingerprint())))
     }
 
-    /// Returns where a released packet identifier may be noted.
+    /// Returns under which key a released packet identifier may be on disk.
     pub(super) fn released(&self) -> Option<Arc<SessionKey>> {
         match &self.noted {
             Noted::Never => None,
@@ -108,7 +109,8 @@ impl BrokerSession {
         }
     }
 
-    /// Has the session noted as uncertain before there is a connection; on a full disk there is none until there is room.
+    /// Marks the session as uncertain on disk before a connection is made. On a full disk no
+    /// connection is made until there is room.
     pub(super) fn connecting(&mut self, messages: &Messages) -> Result<()> {
         let problem = match &mut self.durable {
             Some(durable) => durable.connecting()?,
@@ -123,18 +125,18 @@ impl BrokerSession {
         Ok(())
     }
 
-    /// The broker has accepted a connection. Returns what is to be committed before anything is subscribed to; if there is
+    /// The broker has accepted a connection. Returns what has to be committed before subscribing; if
     /// nothing, [`subscribe`](Self::subscribe) is next.
     pub(super) fn connected(&mut self, session_present: bool) -> Connected {
         if let Some(durable) = &mut self.durable {
             durable.connected(session_present);
         }
         if self.forgotten.is_some() {
-            // The connection before has begun the session anew, and was lost since.
+            // An earlier connection has started a new session, and was lost before the commit.
             return Connected::Wait;
         }
         match &self.noted {
-            // The session's packet identifiers start anew, and the first PUBLISH must not meet an old one.
+            // The new session may use the packet identifiers of the old one for other messages.
             Noted::Some(key) if !session_present => {
                 let key = Arc::clone(key);
                 let (sender, forgotten) = oneshot::channel();
@@ -146,19 +148,20 @@ impl BrokerSession {
         }
     }
 
-    /// Waits until a lost session is forgotten; returns whether it is. May be dropped at the await.
+    /// Waits until the packet identifiers of a lost session are removed; returns whether they are.
+    /// May be dropped at the await.
     pub(super) async fn forgotten(&mut self) -> bool {
         let Some(forgotten) = &mut self.forgotten else {
             return std::future::pending().await;
         };
         let result = forgotten.await;
         self.forgotten = None;
-        // Without an answer the thread has ended, and says why itself.
+        // The sender is dropped only if the thread has ended, which reports the reason.
         result.is_ok()
     }
 
-    /// Asks for messages, as far as the session doesn't have that already; returns whether the broker will answer. The
-    /// connection may be lost already; the next one asks again.
+    /// Subscribes to what the session does not have yet; returns whether the broker will send
+    /// SUBACK. If the connection is lost already, the next one subscribes.
     pub(super) fn subscribe(
         &mut self,
         handle: &Handle,
@@ -168,9 +171,9 @@ impl BrokerSession {
             Some(durable) => durable.resumed(&self.subscriptions)?,
             None => (self.subscriptions.clone(), Vec::new()),
         };
-        self.asked.clone_from(&missing);
-        let asks = !missing.is_empty();
-        if asks {
+        self.requested.clone_from(&missing);
+        let subscribes = !missing.is_empty();
+        if subscribes {
             let request =
                 SubscribeRequest::from(missing).with_properties(self.properties.subscribe.clone());
             match handle.subscribe(request) {
@@ -184,11 +187,13 @@ impl BrokerSession {
                 .with_properties(self.properties.unsubscribe.clone());
             let _ = handle.unsubscribe(request);
         }
-        Ok(asks)
+        Ok(subscribes)
     }
 
-    /// A filter that the broker refuses is reported, and one that it grants with a lower QoS; if it refuses all, there is
-    /// nothing to wait for.
+    /// Handles SUBACK: reports filters that the broker refuses or grants with a lower QoS.
+    ///
+    /// # Errors
+    /// The broker refuses all of them.
     pub(super) fn subscribed(
         &mut self,
         ack: &SubscribeAck,
@@ -196,7 +201,7 @@ impl BrokerSession {
         messages: &Messages,
     ) -> Result<()> {
         let mut refused = 0;
-        for (subscription, granted) in self.asked.iter().zip(ack.granted()) {
+        for (subscription, granted) in self.requested.iter().zip(ack.granted()) {
             let Subscription { filter, qos, .. } = subscription;
             match granted {
                 Err(reason) => {
@@ -212,8 +217,8 @@ impl BrokerSession {
                 Ok(granted) if granted < *qos => messages.say(&format_args!(
                     "the broker grants QoS {granted} at most for `{filter}`, not {qos}{}",
                     match granted {
-                        QoS::AtMostOnce => ": what comes with QoS 0 may get lost",
-                        _ => ": what comes with QoS 1 may come twice",
+                        QoS::AtMostOnce => ": messages with QoS 0 can be lost",
+                        _ => ": messages with QoS 1 can arrive twice",
                     }
                 )),
                 Ok(_) => {}
@@ -224,14 +229,15 @@ impl BrokerSession {
         }
         counts.gauges.subscribed(refused as u64);
         if let Some(durable) = &mut self.durable {
-            let pairs = self.asked.iter().zip(ack.granted());
-            let granted = pairs.filter_map(|(asked, granted)| Some((&asked.filter, granted.ok()?)));
+            let pairs = self.requested.iter().zip(ack.granted());
+            let granted =
+                pairs.filter_map(|(requested, granted)| Some((&requested.filter, granted.ok()?)));
             durable.subscribed(granted)?;
         }
         Ok(())
     }
 
-    /// The broker has answered UNSUBSCRIBE.
+    /// Handles UNSUBACK.
     pub(super) fn unsubscribed(&mut self) -> Result<()> {
         match &mut self.durable {
             Some(durable) => durable.unsubscribed(&self.subscriptions),
@@ -245,11 +251,11 @@ impl BrokerSession {
     }
 }
 
-/// What comes after the broker has accepted a connection.
+/// What to do after the broker has accepted a connection.
 pub(super) enum Connected {
     Subscribe,
-    /// First this is to be committed.
+    /// Commit this first.
     Forget(OnCommit),
-    /// That is under way.
+    /// Wait for the commit that is running.
     Wait,
 }

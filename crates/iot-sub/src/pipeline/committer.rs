@@ -20,15 +20,15 @@ use crate::pipeline::group_commit::GroupCommit;
 use crate::pipeline::queue::Queue;
 use crate::pipeline::store_away::report_away;
 
-/// Entries in one commit, at most: a reply of MongoDB's about more could exceed what its protocol
-/// carries.
+/// Limit of the entries in one commit. MongoDB's reply about more entries could exceed the limit of
+/// its protocol.
 const BATCH: usize = 5_000;
-/// How long one try may take where the store is a database, before it counts as stuck.
-const SLOWEST: Duration = Duration::from_mins(5);
-/// Delays between retries: the first, and the longest they double to.
+/// Time after which an attempt to write to a database counts as stuck.
+const DATABASE_TIMEOUT: Duration = Duration::from_mins(5);
+/// Delay between retries: it begins at the first and doubles up to the second.
 const DELAYS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
-/// The thread's work.
+/// The thread that commits.
 pub(crate) struct Committer {
     pub(crate) queue: Arc<Queue>,
     pub(crate) store: DirectStore,
@@ -47,7 +47,7 @@ impl Committer {
         let counts = Arc::clone(&self.counts);
         let part = &counts.gauges.committing;
         if let DirectStore::Database(_) = self.store {
-            part.allow(SLOWEST);
+            part.allow(DATABASE_TIMEOUT);
         }
         loop {
             part.set_idle();
@@ -62,11 +62,11 @@ impl Committer {
                 failpoint::pass(Point::AfterCommit);
                 self.counts.completed(committed);
             }
-            group_commit.answer(&self.acknowledger);
+            group_commit.acknowledge(&self.acknowledger);
         }
     }
 
-    /// Tries until the entries are committed, and says so once where that takes a while.
+    /// Repeats until the entries are committed; reports each reason for a failure once.
     fn commit(&mut self, group_commit: &GroupCommit) -> Result<Stored> {
         let (mut delay, longest) = DELAYS;
         let mut away = Away {
@@ -95,7 +95,7 @@ impl Committer {
         }
     }
 
-    /// One try: what was committed, or why it is to be tried again.
+    /// Makes one attempt: returns what was committed, or why it has to be repeated.
     fn attempt(
         &mut self,
         group_commit: &GroupCommit,
@@ -118,7 +118,7 @@ impl Committer {
                     None => Err(error).with_context(|| format!("cannot store in `{name}`")),
                 },
             },
-            // There is no place for the session's changes in the same transaction.
+            // A database keeps no packet identifiers, so the changes of the session are not written.
             DirectStore::Database(_) if entries.is_empty() => Ok(Ok(Stored::default())),
             DirectStore::Database(store) => {
                 let insert = store.insert(entries, again);
@@ -132,7 +132,7 @@ impl Committer {
     }
 }
 
-/// Reports why a store takes nothing: each reason once until it is back.
+/// Reports why a store is away: each reason once until it is back.
 struct Away {
     name: String,
     counts: Arc<Counts>,
@@ -147,8 +147,8 @@ impl Away {
             return;
         }
         self.messages.say(&format_args!(
-            "waiting for store `{}`: {problem}; what comes meanwhile is not acknowledged, and the broker keeps as much as \
-             its own queue limit allows",
+            "waiting for store `{}`: {problem} (messages are not acknowledged until it is back; the broker \
+             queues them up to its own limit)",
             self.name
         ));
         self.reported.push(problem);

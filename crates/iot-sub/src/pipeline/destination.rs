@@ -1,5 +1,5 @@
-//! Where readings are committed. It is opened before the broker is connected, and waited for while
-//! it is away.
+//! Where readings are committed: a file, a database, or a spool before a database. It is opened
+//! before the connection to the broker; a database that is away is waited for.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use crate::size::Size;
 use crate::spool::spool_file::Spool;
 use crate::watch::{Gauges, StoreMode};
 
-/// Delay between two tries to reach a store, beside what a try takes itself.
+/// Delay between two attempts to reach a store, after the end of the first.
 const DELAY: Duration = Duration::from_secs(1);
 
 /// An open store.
@@ -29,7 +29,7 @@ pub(crate) enum DirectStore {
     /// A local file.
     SqliteFile {
         file: Box<SqliteStore>,
-        /// What messages call it.
+        /// The store's name in messages.
         name: String,
     },
     /// A database.
@@ -37,7 +37,7 @@ pub(crate) enum DirectStore {
 }
 
 impl DirectStore {
-    /// Returns what messages call the store: never with a password.
+    /// Returns the store's name in messages, without a password.
     pub(crate) fn name(&self) -> &str {
         match self {
             Self::SqliteFile { name, .. } => name,
@@ -48,11 +48,11 @@ impl DirectStore {
 
 /// Where entries go.
 pub(crate) enum Destination {
-    /// It is only printed.
+    /// Nowhere: readings are only printed.
     Nowhere,
     /// To the store.
     Direct(DirectStore),
-    /// To a local file, from which a database is supplied.
+    /// To a local file, from which they are delivered to a database.
     Spooled {
         spool: Box<Spool>,
         limit: Size,
@@ -61,7 +61,7 @@ pub(crate) enum Destination {
 }
 
 impl Destination {
-    /// Returns what messages call the store: never with a password.
+    /// Returns the store's name in messages, without a password.
     pub(crate) fn name(&self) -> &str {
         match self {
             Self::Nowhere => "none",
@@ -70,11 +70,11 @@ impl Destination {
         }
     }
 
-    /// Returns the packet identifiers that the sessions at a broker hold; `None` where there is no
+    /// Returns the packet identifiers that the sessions at a broker hold; `None` if there is no
     /// file for them.
     ///
     /// # Errors
-    /// The file can't be read.
+    /// The file cannot be read.
     #[cfg(feature = "embedded")]
     pub(crate) fn held_at(&self, broker: &str) -> Result<Option<Vec<HeldId>>> {
         match self {
@@ -84,10 +84,10 @@ impl Destination {
         }
     }
 
-    /// Returns the packet identifiers that a session holds; `None` where there is no file for them.
+    /// Returns the packet identifiers that a session holds; `None` if there is no file for them.
     ///
     /// # Errors
-    /// The file can't be read.
+    /// The file cannot be read.
     pub(crate) fn held(&self, key: &SessionKey) -> Result<Option<Held>> {
         match self {
             Self::Direct(DirectStore::SqliteFile { file, .. }) => file.held(key).map(Some),
@@ -97,18 +97,18 @@ impl Destination {
     }
 }
 
-/// What became of [`open`].
+/// The result of [`open`].
 pub(crate) enum Opened {
-    /// The store answers, or need not yet.
+    /// The store has answered, or there is a spool before it.
     Open(Destination),
     /// A signal came first.
     Interrupted,
 }
 
-/// Opens the store; waits for a database that is away, and says so once.
+/// Opens the store. Waits for a database that is away, and reports that once.
 ///
 /// # Errors
-/// A store that can't be used as it is named; with `--fail-fast` also one that is away.
+/// The store cannot be used; with `--fail-fast` also if it is away.
 pub(crate) async fn open(
     plan: &Plan,
     signals: &mut Signals,
@@ -146,7 +146,7 @@ pub(crate) async fn open(
                 },
                 None => None,
             };
-            // With a spool it may be away.
+            // With a spool the database may be away.
             if spool.is_none() || plan.fail_fast {
                 gauges.set_store_mode(StoreMode::Direct);
                 tokio::select! {
@@ -168,8 +168,8 @@ pub(crate) async fn open(
     Ok(Opened::Open(destination))
 }
 
-/// Opens the spool: on a thread of its own, for looking through a large one takes seconds, and
-/// salvaging a damaged one longer.
+/// Opens the spool on a thread of its own: checking a large file takes seconds, and salvaging a
+/// damaged one takes longer.
 async fn open_spool(
     spool: &SpoolPlan,
     plan: &Plan,

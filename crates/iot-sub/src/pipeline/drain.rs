@@ -1,4 +1,4 @@
-//! The end of a run: what was received is stored, for a while.
+//! The end of a run: stores what was received, with a timeout.
 
 use std::time::Duration;
 
@@ -10,16 +10,17 @@ use crate::counts::Counts;
 use crate::output::Messages;
 use crate::pipeline::store_writer::StoreWriter;
 
-/// How long what was received may take to be stored after Ctrl-C.
+/// Timeout for storing what was received, after Ctrl-C.
 const STORE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long the spool may take to be closed.
+/// Timeout for closing the spool.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Waits until what was received is stored and acknowledged; gives up after a while or at a signal. `acknowledged` is called
-/// once nothing more is to be acknowledged, if something still waits for the store then. May not be dropped at the await.
+/// Waits until what was received is stored and acknowledged; gives up after a timeout or at a
+/// signal. If entries still wait for the store when everything is acknowledged, `acknowledged` is
+/// called. Must not be dropped at the await.
 ///
 /// # Errors
-/// What stores has failed, or messages are not stored.
+/// The thread that stores has failed, or messages are not stored.
 pub(crate) async fn drain(
     writer: &mut StoreWriter,
     counts: &Counts,
@@ -47,7 +48,7 @@ pub(crate) async fn drain(
                 break;
             }
             () = &mut committed, if !has_acknowledged => {
-                // What is left is between us and the store.
+                // From here on, the broker is not needed any more.
                 acknowledged();
                 has_acknowledged = true;
                 false
@@ -70,8 +71,8 @@ pub(crate) async fn drain(
         && totals.spooled > 0
     {
         messages.say(&format_args!(
-            "{} stay in the spool `{}`, to be delivered by the next run",
-            totals.spooled, spool.name
+            "messages in the spool `{}`: {} (the next run delivers them)",
+            spool.name, totals.spooled
         ));
     }
     if totals.in_flight > 0 {

@@ -1,5 +1,5 @@
-//! What one commit takes: the entries, the changes of the session that go into the same
-//! transaction, and what the broker gets once that is on disk.
+//! One commit: its entries, the changes of the session in the same transaction, and the
+//! acknowledgements that are sent afterwards.
 
 use iot_store::Entry;
 use iot_store::sqlite::held::{Change, SessionChange};
@@ -9,14 +9,14 @@ use crate::acknowledge::{Ack, Acknowledger, Release};
 use crate::failpoint::{self, Point};
 use crate::pipeline::queue::{OnCommit, QueueEntry};
 
-/// Entries and changes, in the order in which they came.
+/// Entries and changes, in the order of their arrival.
 #[derive(Debug, Default)]
 pub(crate) struct GroupCommit {
     pub(crate) entries: Vec<Entry>,
     pub(crate) changes: Vec<SessionChange>,
     acks: Vec<Ack>,
     releases: Vec<Release>,
-    /// Those that wait until the session is forgotten.
+    /// Notified when the session's packet identifiers are removed.
     forgotten: Vec<oneshot::Sender<()>>,
 }
 
@@ -45,18 +45,18 @@ impl GroupCommit {
         }
     }
 
-    /// Returns whether there is something to be committed.
+    /// Returns whether there is something to commit.
     pub(crate) fn has_content(&self) -> bool {
         !self.entries.is_empty() || !self.changes.is_empty()
     }
 
-    /// Returns whether there is nothing to be done.
+    /// Returns whether there is nothing to commit or to acknowledge.
     pub(crate) fn is_empty(&self) -> bool {
         !self.has_content() && self.acks.is_empty()
     }
 
-    /// Acknowledges all of it, now that it is on disk; the entries stay.
-    pub(crate) fn answer(&mut self, acknowledger: &Acknowledger) {
+    /// Acknowledges all of it after the commit; the entries stay.
+    pub(crate) fn acknowledge(&mut self, acknowledger: &Acknowledger) {
         self.changes.clear();
         if !self.acks.is_empty() {
             failpoint::pass(Point::BeforeAck);
@@ -77,8 +77,8 @@ impl GroupCommit {
 
 impl FromIterator<QueueEntry> for GroupCommit {
     fn from_iter<T: IntoIterator<Item = QueueEntry>>(items: T) -> Self {
-        let mut group = Self::default();
-        items.into_iter().for_each(|item| group.add(item));
-        group
+        let mut commit = Self::default();
+        items.into_iter().for_each(|item| commit.add(item));
+        commit
     }
 }

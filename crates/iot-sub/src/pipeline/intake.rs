@@ -1,4 +1,5 @@
-//! What becomes of each message, whoever sent it: selected, printed, decoded, downsampled, and handed to the queue.
+//! What happens to each message: it is selected, printed, decoded, downsampled, and added to the
+//! queue.
 
 use std::sync::Arc;
 
@@ -23,11 +24,11 @@ use crate::pipeline::queue::{OnCommit, Queue, QueueEntry};
 #[derive(Debug)]
 pub(crate) struct Ticket {
     pub(crate) ack: Ack,
-    /// Set where its packet identifier is to be noted on disk: for this session, with the message's fingerprint.
+    /// Set if its packet identifier is written to disk: the session, and the message's fingerprint.
     pub(crate) hold: Option<(Arc<SessionKey>, u64)>,
 }
 
-/// Takes messages.
+/// Receives messages and passes them to the queue.
 pub(crate) struct Intake {
     pub(crate) selector: Selector,
     pub(crate) decoder: Decoder,
@@ -35,17 +36,17 @@ pub(crate) struct Intake {
     pub(crate) messages: Messages,
     pub(crate) counts: Arc<Counts>,
     downsampler: Option<Downsampler>,
-    /// The way to the store; none where nothing is stored.
+    /// The queue to the store; `None` without a store.
     queue: Option<Arc<Queue>>,
     acknowledger: Acknowledger,
-    /// What waits to be handed on together.
+    /// Entries for the queue since the last flush.
     batch: Vec<QueueEntry>,
     unstored: Unstored,
-    /// When the messages at hand were received.
+    /// When the current messages were received.
     now: DateTime<Utc>,
 }
 
-/// Messages that go no further: printed and not stored, or not wanted.
+/// Messages that are not stored: only printed, or skipped.
 #[derive(Debug, Default)]
 struct Unstored {
     shown: u64,
@@ -69,7 +70,7 @@ impl Intake {
     /// Returns an intake of messages from `broker` into `queue`.
     ///
     /// # Errors
-    /// A thread that can't be started.
+    /// A thread cannot be started.
     pub(crate) fn new(
         plan: IntakePlan,
         broker: &str,
@@ -93,7 +94,7 @@ impl Intake {
         })
     }
 
-    /// What comes from here on was received now.
+    /// Sets the time of receipt of the next messages to now.
     pub(crate) fn begin(&mut self) {
         self.now = Utc::now();
     }
@@ -102,7 +103,7 @@ impl Intake {
     pub(crate) fn is_full(&self) -> bool {
         match &self.queue {
             Some(queue) => queue.is_full(),
-            // What is only printed is held up by who reads it; nothing is left out.
+            // Without a store a slow reader of stdout stops reading; no message is left out.
             None => self.output.is_full(),
         }
     }
@@ -112,7 +113,7 @@ impl Intake {
         self.queue.is_some()
     }
 
-    /// Takes a message.
+    /// Handles a message.
     pub(crate) fn message(&mut self, message: Message, ticket: Option<Ticket>) {
         failpoint::pass(Point::BeforeReceive);
         let selected = self.selector.select(&message);
@@ -163,8 +164,8 @@ impl Intake {
         });
     }
 
-    /// Keeps what is known of a message whose payload was longer than is held. It is acknowledged
-    /// once that is on disk.
+    /// Stores a rejection for a message whose payload was too long to be read. It is acknowledged when
+    /// the rejection is on disk.
     pub(crate) fn skipped(&mut self, skipped: SkippedMessage, ticket: Option<Ticket>) {
         failpoint::pass(Point::BeforeReceive);
         match self.selector.select(&skipped.message) {
@@ -182,7 +183,7 @@ impl Intake {
         self.push(entry, ticket);
     }
 
-    /// Takes a message that was taken before: it is acknowledged once that one is on disk.
+    /// Handles a message that was received before: it is acknowledged when that one is on disk.
     pub(crate) fn duplicate(&mut self, ack: Option<Ack>) {
         self.counts.received_duplicate();
         if let Some(ack) = ack {
@@ -191,8 +192,8 @@ impl Intake {
         }
     }
 
-    /// Keeps what is known of a message that was too large. It is acknowledged already: nothing of it could be taken a second
-    /// time.
+    /// Stores a rejection for a message that was too large. It is acknowledged already, because a
+    /// second delivery would be too large as well.
     pub(crate) fn passed_over(&mut self, message: &Message, size: usize, limit: usize) {
         let entry = self.decoder.passed_over(message, size, limit, self.now);
         if let Entry::Rejection(rejection) = &entry {
@@ -204,12 +205,12 @@ impl Intake {
         });
     }
 
-    /// Takes a change of a session.
+    /// Adds a change of a session.
     pub(crate) fn change(&mut self, on_commit: OnCommit) {
         self.batch.push(QueueEntry::only(on_commit));
     }
 
-    /// Hands on what was taken since the last call, together.
+    /// Passes what was received since the last call to the queue, in one step.
     pub(crate) fn flush(&mut self) {
         self.output.flush();
         self.finish_unstored();
@@ -217,7 +218,7 @@ impl Intake {
             return;
         }
         let entries = || self.batch.iter().filter_map(|item| item.entry.as_ref());
-        // Before anybody else can count them on.
+        // Counted before another thread can count them as stored.
         self.counts.received(entries().count() as u64);
         if let Some(queue) = &self.queue {
             queue.extend(self.batch.drain(..));
@@ -232,10 +233,10 @@ impl Intake {
             ..Stored::default()
         });
         let mut group_commit: GroupCommit = self.batch.drain(..).collect();
-        group_commit.answer(&self.acknowledger);
+        group_commit.acknowledge(&self.acknowledger);
     }
 
-    /// Acknowledges what goes no further.
+    /// Acknowledges what is not stored.
     fn finish_unstored(&mut self) {
         let Unstored {
             shown,

@@ -11,36 +11,35 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::acknowledge::{Ack, Release};
 
-/// Limits of the queue. One read from the network may go beyond; then nothing is read until there
+/// Limits of the queue. One read from the network may exceed them; then nothing is read until there
 /// is room again.
 const ENTRIES: usize = 50_000;
 const BYTES: usize = 64 * 1024 * 1024;
 
-/// What waits to be committed: an entry, a change of the session, or both; or only what came before
-/// it.
+/// One item of the queue: an entry, a change of the session, or both; or nothing but an
+/// acknowledgement that waits for earlier entries.
 #[derive(Debug)]
 pub(crate) struct QueueEntry {
     pub(crate) entry: Option<Entry>,
     pub(crate) on_commit: OnCommit,
 }
 
-/// What is to be done once that is on disk, and what goes into the same commit.
+/// What to do when the entry is on disk, and what to write in the same commit.
 #[derive(Debug)]
 pub(crate) enum OnCommit {
     Nothing,
     Acknowledge(Ack),
-    /// Note the QoS 2 message's packet identifier for this session, with this fingerprint; then
+    /// Write the QoS 2 message's packet identifier for this session, with this fingerprint; then
     /// acknowledge it.
     Hold(Ack, Arc<SessionKey>, u64),
-    /// Remove the packet identifier from this session, then answer its PUBREL.
+    /// Remove the packet identifier from this session; then send PUBCOMP.
     Release(Release, Arc<SessionKey>),
-    /// Remove all packet identifiers of this session, which has ended. Then notify who waits for
-    /// that.
+    /// Remove all packet identifiers of this session, which has ended; then send `()`.
     Forget(Arc<SessionKey>, oneshot::Sender<()>),
 }
 
 impl QueueEntry {
-    /// Returns what only waits for what came before it, or changes the session.
+    /// Returns an item without an entry.
     pub(crate) fn only(on_commit: OnCommit) -> Self {
         Self {
             entry: None,
@@ -66,20 +65,20 @@ struct State {
     items: VecDeque<QueueEntry>,
     bytes: usize,
     closed: bool,
-    /// Full, whatever is in it.
+    /// Counts as full, whatever it holds.
     held: bool,
     nudged: bool,
 }
 
-/// What [`Queue::wait`] returns with.
+/// The result of [`Queue::wait`].
 #[derive(Debug, Default)]
 pub(crate) struct Work {
     pub(crate) items: Vec<QueueEntry>,
-    /// The timeout was over.
+    /// The timeout has passed.
     pub(crate) idle: bool,
-    /// Nothing more will come.
+    /// Nothing more will be added.
     pub(crate) closed: bool,
-    /// And nothing else is in the queue.
+    /// Nothing more will be added, and the queue is empty.
     pub(crate) ended: bool,
 }
 
@@ -104,8 +103,7 @@ impl Queue {
         state.held || state.items.len() >= ENTRIES || state.bytes >= BYTES
     }
 
-    /// Makes it full or takes that back: what is in it can be taken out, but nothing more should
-    /// come.
+    /// Makes the queue count as full, or undoes that. Its items can be taken all the same.
     pub(crate) fn hold(&self, held: bool) {
         self.lock().held = held;
         self.emptied.notify_waiters();
@@ -116,7 +114,7 @@ impl Queue {
         loop {
             let emptied = self.emptied.notified();
             tokio::pin!(emptied);
-            // From here on, nothing that is taken out goes unnoticed.
+            // From here on, no notification is missed.
             emptied.as_mut().enable();
             if !self.is_full() {
                 return;
@@ -125,7 +123,7 @@ impl Queue {
         }
     }
 
-    /// Nothing is added any more: once it is empty, [`take`](Self::take) returns `None`.
+    /// Closes the queue: when it is empty, [`take`](Self::take) returns `None`.
     pub(crate) fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
@@ -138,13 +136,13 @@ impl Queue {
         self.lock().closed
     }
 
-    /// Lets [`wait`](Self::wait) return.
+    /// Makes [`wait`](Self::wait) return.
     pub(crate) fn nudge(&self) {
         self.lock().nudged = true;
         self.filled.notify_one();
     }
 
-    /// Takes all that is there, `most` entries at most; waits for the first.
+    /// Takes up to `most` items; waits for the first.
     pub(crate) fn take(&self, most: usize) -> Option<Vec<QueueEntry>> {
         let state = self.lock();
         let waits = |state: &mut State| state.items.is_empty() && !state.closed;
@@ -156,9 +154,9 @@ impl Queue {
         (!taken.is_empty()).then_some(taken)
     }
 
-    /// Takes what is there: `most` entries at most, and `bytes` at most but for a single one that
-    /// is larger. Waits for the first, a nudge, the end, or until the timeout is over. With `most`
-    /// 0 the entries don't count.
+    /// Takes up to `most` items and up to `bytes` bytes, or a single item that is larger. Waits for
+    /// the first item, a nudge, the close, or the timeout. With `most` 0 it does not wait for
+    /// items.
     pub(crate) fn wait(&self, most: usize, bytes: usize, timeout: Option<Duration>) -> Work {
         let mut state = self.lock();
         let waits = |state: &mut State| (state.items.is_empty() || most == 0) && !state.nudged;
@@ -210,7 +208,7 @@ impl Queue {
         taken
     }
 
-    /// Waits before a retry; no longer once the queue is closed, for then the time is short.
+    /// Waits before a retry; only for a short time when the queue is closed.
     pub(crate) fn pause(&self, delay: Duration) {
         const SHORT: Duration = Duration::from_millis(100);
         let state = self.lock();

@@ -1,4 +1,4 @@
-//! Reports that a store is away while an attempt is running, long before the attempt gives up.
+//! Reports that a store is away while an attempt is running, long before the attempt fails.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -6,24 +6,24 @@ use std::time::Duration;
 use iot_store::{Failure, Store};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-/// How often the store is asked whether it is away.
-const LOOK: Duration = Duration::from_secs(1);
+/// Interval of the checks whether the store is away.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Waits for the end of `attempt` at `store`, and meanwhile reports why the store is away as soon
-/// as that is known.
+/// Waits for the end of `attempt` at `store`; meanwhile it reports why the store is away as soon as
+/// that is known.
 pub(crate) async fn report_away<T>(
     store: &dyn Store,
     attempt: impl Future<Output = T>,
     mut report: impl FnMut(Failure),
 ) -> T {
     let mut attempt = pin!(attempt);
-    let mut looks = interval_at(Instant::now() + LOOK, LOOK);
-    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut checks = interval_at(Instant::now() + CHECK_INTERVAL, CHECK_INTERVAL);
+    checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             biased;
-            ended = &mut attempt => return ended,
-            _ = looks.tick() => store.away().into_iter().for_each(&mut report),
+            result = &mut attempt => return result,
+            _ = checks.tick() => store.away().into_iter().for_each(&mut report),
         }
     }
 }
@@ -37,12 +37,12 @@ mod tests {
 
     use super::*;
 
-    /// Which knows that it is away, or not.
-    struct Told(Option<Failure>);
+    /// A store that knows whether it is away.
+    struct Known(Option<Failure>);
 
-    impl Store for Told {
+    impl Store for Known {
         fn name(&self) -> &'static str {
-            "told"
+            "known"
         }
 
         fn away(&self) -> Option<Failure> {
@@ -58,22 +58,25 @@ mod tests {
         }
     }
 
-    /// Returns when this is reported first, during an attempt that takes half a minute.
+    /// Returns when the reason is reported first, during an attempt of half a minute.
     async fn case(away: Option<&str>) -> Option<(Duration, String)> {
-        let store = Told(away.map(|reason| Failure::Unknown(reason.to_owned())));
+        let store = Known(away.map(|reason| Failure::Unknown(reason.to_owned())));
         let began = Instant::now();
-        let mut told = None;
+        let mut reported = None;
         report_away(&store, sleep(Duration::from_secs(30)), |failure| {
-            told.get_or_insert((began.elapsed(), failure.to_string()));
+            reported.get_or_insert((began.elapsed(), failure.to_string()));
         })
         .await;
         assert_eq!(began.elapsed(), Duration::from_secs(30));
-        told
+        reported
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_store_that_is_known_to_be_away_is_told_long_before_an_attempt_gives_up() {
-        assert_eq!(case(Some("gone")).await, Some((LOOK, "gone".to_owned())));
+    async fn a_store_that_is_known_to_be_away_is_reported_long_before_the_attempt_fails() {
+        assert_eq!(
+            case(Some("gone")).await,
+            Some((CHECK_INTERVAL, "gone".to_owned()))
+        );
         assert_eq!(case(None).await, None);
     }
 }

@@ -1,5 +1,5 @@
-//! Writes what the pipeline received to the store: a queue, the thread that empties it, and with a
-//! spool the task that delivers.
+//! Writes received entries to the store: a queue, the thread that empties it, and with a spool the
+//! task that delivers.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::spool::deliver::Deliverer;
 use crate::spool::spooler::Spooler;
 use crate::watch::StoreMode;
 
-/// The queue, and what empties it.
+/// The queue, and the thread that empties it.
 pub(crate) struct StoreWriter {
     pub(crate) queue: Arc<Queue>,
     /// Resolves when the thread has ended.
@@ -28,17 +28,18 @@ pub(crate) struct StoreWriter {
 
 /// The delivery from the spool to the store.
 pub(crate) struct SpoolDelivery {
-    /// What messages call the spool.
+    /// The spool's name in messages.
     pub(crate) name: String,
     backlog: Arc<Backlog>,
     delivery: JoinHandle<()>,
 }
 
 impl StoreWriter {
-    /// Starts what leads to `destination`, if that is anywhere. Must be called on a Tokio runtime.
+    /// Starts the thread that writes to `destination`; returns `None` if nothing is stored. Must be
+    /// called on a Tokio runtime.
     ///
     /// # Errors
-    /// No thread can be started.
+    /// The thread cannot be started.
     pub(crate) fn start(
         destination: Destination,
         acknowledger: Acknowledger,
@@ -105,14 +106,14 @@ impl StoreWriter {
         }))
     }
 
-    /// Waits until the thread has ended; its error is why. May be dropped at the await.
+    /// Waits until the thread has ended, and returns its result. May be dropped at the await.
     pub(crate) async fn ended(&mut self) -> Result<()> {
         let result = (&mut self.ended).await;
-        result.context("the thread that stores has broken down")?
+        result.context("the thread that stores has stopped unexpectedly")?
     }
 
-    /// Waits until nothing more is to be acknowledged, after the queue was closed; without a spool
-    /// for ever, for then the thread ends. May be dropped at the await.
+    /// Waits until everything is acknowledged, after the queue was closed. Without a spool it waits
+    /// for ever: then the thread ends. May be dropped at the await.
     pub(crate) fn committed(&self) -> impl Future<Output = ()> + use<> {
         let backlog = self.spool.as_ref().map(|spool| Arc::clone(&spool.backlog));
         async move {
@@ -125,14 +126,14 @@ impl StoreWriter {
 }
 
 impl SpoolDelivery {
-    /// Delivers nothing more: what is not in the store stays in the spool.
+    /// Stops the delivery: what is not in the store stays in the spool.
     pub(crate) fn give_up(&self) {
         self.delivery.abort();
         self.backlog.end();
     }
 }
 
-/// Starts a thread; what is returned tells how it has ended.
+/// Starts a thread, and returns a receiver of its result.
 fn start(
     name: &str,
     run: impl FnOnce() -> Result<()> + Send + 'static,
@@ -141,7 +142,7 @@ fn start(
     std::thread::Builder::new()
         .name(name.into())
         .spawn(move || {
-            // Nobody listens any more where the program ends without waiting.
+            // The receiver is gone if the program exits without waiting.
             let _ = sender.send(run());
         })?;
     Ok(ended)

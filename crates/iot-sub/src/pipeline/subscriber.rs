@@ -1,4 +1,5 @@
-//! Receives messages from a broker, over one connection after the other, and gives them to the intake.
+//! Receives messages from a broker, over one connection after the other, and passes them to the
+//! intake.
 
 #[cfg(test)]
 mod tests;
@@ -30,33 +31,33 @@ use crate::session::protocol_fallback::fall_back;
 use crate::session::saved_session::SavedSession;
 use crate::session::session_taken_over::{self, LostEarly};
 
-/// How long the broker may take to close the connection, and to answer what was asked before.
+/// Timeout for the broker to answer the last requests, and to close the connection.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Receives from a broker until the end.
+/// Receives from a broker until the run ends.
 pub(crate) struct Subscriber {
     connection: Connection,
     handle: Handle,
     notices: Notices,
     fail_fast: bool,
-    /// The broker has accepted a connection.
+    /// Whether the broker has ever accepted a connection.
     connected: bool,
-    /// The way to the store; none where nothing is stored.
+    /// The writer to the store; `None` without a store.
     writer: Option<StoreWriter>,
     session: BrokerSession,
     lost_early: LostEarly,
     intake: Intake,
-    /// Reading from the broker goes on.
+    /// Whether the connection is read from.
     reading: bool,
 }
 
 /// Why receiving ended.
 enum End {
-    /// By a signal, because nobody reads what is printed, or because there is all that was wanted.
-    Asked,
-    /// The time is over.
+    /// A signal came, stdout was closed, or `-C` and the like were reached.
+    Requested,
+    /// The time of `-W` is over.
     TimedOut,
-    /// What stores can't go on.
+    /// The thread that stores has ended.
     Store(Result<()>),
 }
 
@@ -64,7 +65,7 @@ impl Subscriber {
     /// Returns a subscriber that stores in `destination`.
     ///
     /// # Errors
-    /// What is wrong with the configuration, and a thread that can't be started.
+    /// The configuration is wrong, or a thread cannot be started.
     pub(crate) fn new(
         plan: Plan,
         destination: Destination,
@@ -115,11 +116,12 @@ impl Subscriber {
         Ok(subscriber)
     }
 
-    /// Receives until a signal comes, there is what was wanted, or the time is over; then stores what was received and
-    /// reports how much that was.
+    /// Receives until a signal comes, `-C` and the like are reached, or the time of `-W` is over.
+    /// Then stores what was received, and reports how much that was.
     ///
     /// # Errors
-    /// A broker that refuses for good, a store that breaks, and readings that could not be stored in time; [`TimedOut`].
+    /// The broker refuses the connection for good, the store fails, or readings were not stored in
+    /// time; [`TimedOut`].
     pub(crate) async fn run(
         mut self,
         mut signals: Signals,
@@ -135,7 +137,7 @@ impl Subscriber {
             _ => self.store_rest(&mut signals).await,
         };
         self.session.disconnect(&self.handle);
-        // A broker that doesn't answer the DISCONNECT changes nothing.
+        // A broker that does not close the connection is not waited for any longer.
         let _ = tokio::time::timeout(DISCONNECT_TIMEOUT, async {
             while let Some(event) = self.connection.next().await {
                 self.intake.messages.debug(&self.handle, &event);
@@ -153,13 +155,13 @@ impl Subscriber {
             messages.say(&totals.line(self.writer.is_some(), spools));
         }
         match received? {
-            End::Asked => stored.and(printed),
+            End::Requested => stored.and(printed),
             End::TimedOut => stored.and(printed).and(Err(TimedOut.into())),
             End::Store(result) => result.and(printed),
         }
     }
 
-    /// What was asked of the broker goes before the DISCONNECT.
+    /// Waits for the answers to earlier requests before the DISCONNECT.
     async fn finish_requests(&mut self) -> Result<()> {
         let timeout = tokio::time::sleep(DISCONNECT_TIMEOUT);
         tokio::pin!(timeout);
@@ -182,7 +184,7 @@ impl Subscriber {
         loop {
             self.intake.counts.gauges.receiving.beat();
             if self.intake.selector.has_ended() {
-                return Ok(End::Asked);
+                return Ok(End::Requested);
             }
             self.set_reading();
             let queue = self.writer.as_ref().map(|writer| Arc::clone(&writer.queue));
@@ -211,22 +213,22 @@ impl Subscriber {
                 () = room, if !self.reading => {}
                 () = printer.progress() => {
                     if self.intake.output.is_closed() && self.writer.is_none() {
-                        return Ok(End::Asked);
+                        return Ok(End::Requested);
                     }
                     self.intake.output.report_failure(&self.intake.messages);
                 }
                 result = ended => return Ok(End::Store(result)),
-                () = signals.next() => return Ok(End::Asked),
+                () = signals.next() => return Ok(End::Requested),
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                     return Ok(End::TimedOut);
                 }
-                // In any case, for the next round shows that this task goes on.
+                // Runs the loop at least once a second, so that it reports progress.
                 _ = seconds.tick() => self.second()?,
             }
         }
     }
 
-    /// Does what is done each second.
+    /// Does what has to be done each second.
     fn second(&mut self) -> Result<()> {
         if self.intake.output.prints_rate() {
             self.intake.output.print_rate();
@@ -240,7 +242,7 @@ impl Subscriber {
         }
     }
 
-    /// Handles the event and all that came with it, and hands on what they brought.
+    /// Handles the event and those after it that are ready, and passes their messages on.
     fn events(&mut self, event: Event) -> Result<()> {
         self.intake.begin();
         let mut next = Some(event);
@@ -330,7 +332,7 @@ impl Subscriber {
         Ok(())
     }
 
-    /// A connection was lost. Returns whether another version of the protocol is tried next.
+    /// Handles a lost connection. Returns whether another version of the protocol is tried next.
     ///
     /// # Errors
     /// Another client has taken the session over.
@@ -362,7 +364,7 @@ impl Subscriber {
         ))
     }
 
-    /// The broker has released a message with QoS 2.
+    /// Handles PUBREL.
     fn released(&mut self, token: ReleaseToken) {
         failpoint::pass(Point::BeforePubrel);
         match self.session.released() {
@@ -377,7 +379,7 @@ impl Subscriber {
         }
     }
 
-    /// Asks for messages, as far as the session doesn't have that already.
+    /// Subscribes to what the session does not have yet.
     fn subscribe(&mut self) -> Result<()> {
         let selector = &mut self.intake.selector;
         if !self
@@ -390,7 +392,8 @@ impl Subscriber {
         Ok(())
     }
 
-    /// Tries another version of the protocol where the broker didn't take the one before; returns whether it does.
+    /// Changes to another version of the protocol if the broker does not support the current one;
+    /// returns whether it has changed.
     fn fall_back(&mut self, error: &Error) -> Result<bool> {
         let tried = self.connection.config().protocol;
         let durable = self.session.durable.as_ref();
@@ -401,7 +404,7 @@ impl Subscriber {
         if next == Protocol::V311 {
             let address = self.connection.config().address();
             self.intake.messages.say(&format_args!(
-                "broker `{address}` doesn't take {tried}; trying {next}"
+                "broker `{address}` does not support {tried}; trying {next}"
             ));
         }
         self.connection.set_protocol(next)?;
@@ -411,13 +414,13 @@ impl Subscriber {
     fn message(&mut self, message: Message, token: Option<AckToken>) {
         if let Some(token) = token.filter(AckToken::is_again) {
             failpoint::pass(Point::BeforeReceive);
-            // It waits for its commit, or is committed.
+            // The first one waits for its commit, or is committed.
             self.intake.duplicate(Some(Ack::Broker(token)));
             return;
         }
         if token.is_some_and(|token| token.is_instead()) {
             self.intake.messages.say(&format_args!(
-                "the broker has lost what it knew: it sends another message under a packet ID that is in use; it is stored"
+                "the broker has lost its session state: it uses a packet identifier that is in use for another message; the message is stored"
             ));
         }
         let ticket = token.map(|token| Ticket {
@@ -427,7 +430,7 @@ impl Subscriber {
         self.intake.message(message, ticket);
     }
 
-    /// A message has come whose payload is longer than is held.
+    /// Handles a message whose payload was too long to be read.
     fn skipped(&mut self, skipped: SkippedMessage) {
         let token = skipped.token;
         if let Some(token) = token.filter(AckToken::is_again) {
@@ -443,7 +446,7 @@ impl Subscriber {
         self.intake.skipped(skipped, ticket);
     }
 
-    /// Reads from the broker as long as there is room for what comes.
+    /// Reads from the broker while there is room for messages.
     fn set_reading(&mut self) {
         let full = self.intake.is_full();
         if self.reading == full {
@@ -454,8 +457,7 @@ impl Subscriber {
         }
     }
 
-    /// After the end of receiving: stores what was received, acknowledges it, and gives up after a while or a second
-    /// signal.
+    /// Stores and acknowledges what was received; gives up after a timeout or at a second signal.
     async fn store_rest(&mut self, signals: &mut Signals) -> Result<()> {
         self.intake.begin();
         while let Some(event) = self.connection.try_next() {
@@ -488,7 +490,7 @@ impl Subscriber {
         loop {
             tokio::select! {
                 result = &mut drained => return result,
-                // Acknowledgements go out meanwhile.
+                // Acknowledgements are sent meanwhile.
                 event = self.connection.next(), if connected => {
                     connected = event.is_some();
                     if let Some(event) = event {

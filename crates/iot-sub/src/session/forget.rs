@@ -71,10 +71,10 @@ pub(crate) async fn forget(
         key.client_id
     ));
     match kept
-        .context("what is kept here of messages with QoS 2 can't be removed, and does no harm")
+        .context("cannot remove the packet identifiers of messages with QoS 2 (they do no harm)")
     {
         Ok(Some((count, spool))) if count > 0 => messages.say(&format_args!(
-            "{count} stay in the spool `{spool}`, to be delivered by the next run"
+            "messages in the spool `{spool}`: {count} (the next run delivers them)"
         )),
         Ok(_) => {}
         Err(error) => messages.say(&format_args!("{error:#}")),

@@ -136,7 +136,8 @@ fn read(path: &Path) -> Result<Option<(Content, bool)>> {
         Err(error) => return Err(anyhow!(io_reason(&error))),
         Ok(text) => text,
     };
-    let known = "it is not one of iot-sub's, or damaged (remove it to begin anew)";
+    let known =
+        "it is not a session file of iot-sub, or it is damaged (remove it to start a new session)";
     let value: Value = serde_json::from_slice(&text).context(known)?;
     let client_id = value["client_id"].as_str().context(known)?;
     let filters = value["filters"].as_array().into_iter().flatten();
@@ -166,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_with_its_certainty() {
+    fn a_written_session_is_read_with_its_certainty() {
         let folder = tempdir().unwrap();
         let path = folder.path().join("a.session");
         let (mut file, found) = SessionFile::open(&path, "").unwrap();
@@ -194,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_somebody_else_is_refused() {
+    fn a_file_of_another_program_is_refused() {
         let folder = tempdir().unwrap();
         let path = folder.path().join("a.session");
         for text in ["", "no JSON", "{}", "[1]"] {
@@ -202,7 +203,7 @@ mod tests {
             let error = SessionFile::open(&path, "").unwrap_err();
             assert_eq!(
                 error.to_string(),
-                "it is not one of iot-sub's, or damaged (remove it to begin anew)",
+                "it is not a session file of iot-sub, or it is damaged (remove it to start a new session)",
                 "{text}"
             );
         }

@@ -1,4 +1,5 @@
-//! Another client with our id: the broker closes our connection for its sake.
+//! Session takeover: another client has connected with the same client identifier, and the broker
+//! closes this connection.
 
 use std::time::{Duration, Instant};
 
@@ -7,25 +8,25 @@ use iot_core::{Error, ReasonCode};
 
 /// A connection that ends within this time ends early.
 const EARLY: Duration = Duration::from_secs(5);
-/// So many of them in a row are no accident.
+/// After this many of them in a row, a takeover is suspected.
 const MANY: u32 = 3;
 
-/// Returns why the program ends, where the broker says that another client has taken over its
-/// session: to connect again would take it back, and so on.
+/// Returns the error that ends the program if the broker reports a session takeover. Connecting
+/// again would take the session over from the other client, which would do the same.
 pub(crate) fn ends(error: &Error, address: &str, client_id: &str) -> Option<anyhow::Error> {
     match error {
         Error::ServerDisconnect { reason, .. } if *reason == ReasonCode::SESSION_TAKEN_OVER => {
             Some(anyhow!(
-                "lost broker `{address}`: another client with ID `{client_id}` has taken the session over (give one of the \
-                 two another --id)"
+                "lost broker `{address}`: another client with client identifier `{client_id}` has taken the session over \
+                 (give one of the two another --id)"
             ))
         }
         _ => None,
     }
 }
 
-/// Counts connections that the broker closes without a word soon after they were made: before MQTT
-/// 5 (and mosquitto 2.0 also with it) that is all that one hears of a takeover.
+/// Counts connections that the broker closes without a DISCONNECT soon after they were made. Before
+/// MQTT 5 (and with mosquitto 2.0 also there) this is the only sign of a takeover.
 #[derive(Debug, Default)]
 pub(crate) struct LostEarly {
     connected: Option<Instant>,
@@ -34,12 +35,12 @@ pub(crate) struct LostEarly {
 }
 
 impl LostEarly {
-    /// Is called when the broker has accepted a connection.
+    /// The broker has accepted a connection.
     pub(crate) fn connected(&mut self) {
         self.connected = Some(Instant::now());
     }
 
-    /// Returns what is to be said of a connection that has ended.
+    /// Returns what to report about a connection that has ended.
     pub(crate) fn line(&mut self, error: &Error, client_id: &str) -> Option<String> {
         let connected = self.connected.take()?;
         if !matches!(error, Error::Closed) || connected.elapsed() > EARLY {
@@ -52,8 +53,8 @@ impl LostEarly {
         }
         self.reported = true;
         Some(format!(
-            "the broker has closed {MANY} connections soon after they were made: is another client running with ID \
-             `{client_id}`?"
+            "the broker has closed {MANY} connections soon after they were made: is another client connected with \
+             client identifier `{client_id}`?"
         ))
     }
 }

@@ -1,4 +1,4 @@
-//! Where the spool lies unless told otherwise, and what is kept of a session: below
+//! The default paths of spools and session files: below
 //! `$XDG_STATE_HOME/iot-sub/`, or else `~/.local/state/iot-sub/`, one file for each broker, client
 //! identifier and store.
 
@@ -10,16 +10,16 @@ use anyhow::{Context, Result, anyhow};
 use iot_cli::io_reason;
 use sha2::{Digest, Sha256};
 
-/// Returns the spool's path, and makes its directory, for nobody else to look into.
+/// Returns the spool's path, and creates its private directory.
 ///
 /// # Errors
-/// The home directory is unknown, or the directory can't be made.
+/// The home directory is unknown, or the directory cannot be created.
 pub(crate) fn spool(broker: &str, client_id: &str, store: &str) -> Result<PathBuf> {
     let directory = directory().context("no directory for the spool (give --spool PATH)")?;
     Ok(directory.join(file_name(broker, client_id, store) + ".spool"))
 }
 
-/// Returns the path of what is kept of a session, and makes its directory.
+/// Returns the path of a session's file, and creates its private directory.
 ///
 /// # Errors
 /// As [`spool`].
@@ -40,7 +40,7 @@ fn directory() -> Result<PathBuf> {
     let directory = state.join("iot-sub");
     make(&directory)
         .map_err(|error| anyhow!(io_reason(&error)))
-        .with_context(|| format!("cannot make directory `{}`", directory.display()))?;
+        .with_context(|| format!("cannot create directory `{}`", directory.display()))?;
     Ok(directory)
 }
 
@@ -52,7 +52,7 @@ fn make(directory: &Path) -> std::io::Result<()> {
     builder.create(directory)
 }
 
-/// A part to read, and a part that tells apart what reads alike.
+/// Returns a name with a readable part, and a hash that makes it unique.
 fn file_name(broker: &str, client_id: &str, store: &str) -> String {
     const READABLE: usize = 60;
     let collection = store.rsplit('/').next().unwrap_or_default();
@@ -70,7 +70,7 @@ fn file_name(broker: &str, client_id: &str, store: &str) -> String {
     let mut hash = Sha256::new();
     for part in [broker, client_id, store] {
         hash.update(part);
-        // No part holds one, so no two different three are the same bytes.
+        // No part holds a NUL, so different parts give different bytes.
         hash.update([0]);
     }
     let [a, b, c, d, ..] = <[u8; 32]>::from(hash.finalize());

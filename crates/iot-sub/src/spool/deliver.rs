@@ -284,7 +284,7 @@ impl Deliverer {
         self.report(failure);
     }
 
-    /// Says each thing once until the store is back.
+    /// Reports each failure once until the store is back.
     fn report(&mut self, failure: Failure) {
         self.counts.gauges.set_store_up(false);
         if self.reported.contains(&failure) {
@@ -293,10 +293,10 @@ impl Deliverer {
         let name = self.store.name();
         match &failure {
             Failure::Unknown(_) => self.messages.say(&format_args!(
-                "waiting for store `{name}`: {failure}; what comes meanwhile is kept in the spool"
+                "waiting for store `{name}`: {failure} (messages are kept in the spool)"
             )),
             Failure::NotAllowed { .. } => self.messages.say(&format_args!(
-                "store `{name}` takes nothing: {failure}; what comes meanwhile is kept in the spool"
+                "store `{name}` refuses to write: {failure} (messages are kept in the spool)"
             )),
         }
         self.reported.push(failure);

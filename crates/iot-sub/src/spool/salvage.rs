@@ -31,7 +31,7 @@ use crate::path_suffix::with_suffix;
 /// The new file can't be written; then the damaged one is still at its place.
 pub(super) fn replace(path: &Path, report: &dyn Fn(String)) -> anyhow::Result<()> {
     report(format!(
-        "spool `{}` is damaged: what can be read of it is put into a new one, which may take a while",
+        "spool `{}` is damaged: copying all readable entries to a new one, which can take minutes",
         path.display()
     ));
     let new = with_suffix(path, ".salvage");
@@ -39,7 +39,7 @@ pub(super) fn replace(path: &Path, report: &dyn Fn(String)) -> anyhow::Result<()
         remove(&file)?;
     }
     let read = salvage(path, &new)
-        .context("it is damaged, and what can be read of it can't be written")?;
+        .context("it is damaged, and its readable entries cannot be written to a new one")?;
     let aside = unused(path, "");
     rename(path, &aside)?;
     let log = with_suffix(path, "-wal");
@@ -55,7 +55,7 @@ pub(super) fn replace(path: &Path, report: &dyn Fn(String)) -> anyhow::Result<()
         path.display()
     ));
     report(format!(
-        "{read} entries of the damaged spool could be read, and are in the new one"
+        "{read} entries of the damaged spool were readable, and are in the new one"
     ));
     Ok(())
 }
@@ -95,7 +95,7 @@ pub(super) fn finish(path: &Path, report: &dyn Fn(String)) -> anyhow::Result<()>
     }
     put_in_place(path)?;
     report(format!(
-        "spool `{}` was damaged: an earlier run has put what could be read of it into a new one, and kept it as `{0}.damaged-…`",
+        "spool `{}` was damaged: an earlier run copied its readable entries to a new one, and kept it as `{0}.damaged-…`",
         path.display()
     ));
     Ok(())

@@ -130,7 +130,7 @@ impl Spooler {
             self.check_room()?;
             if self.hold == Some(Hold::Gone) && self.counts.totals().spooled == 0 {
                 bail!(
-                    "spool `{}` was removed while it was in use; what was in it is delivered",
+                    "spool `{}` was removed while it was in use; its messages are delivered",
                     self.spool.name()
                 );
             }
@@ -141,7 +141,7 @@ impl Spooler {
             if self.backlog.has_ended() {
                 // Not what this round began with: a second Ctrl-C can follow the first within it.
                 if !self.queue.is_closed() {
-                    bail!("the task that delivers has broken down");
+                    bail!("the task that delivers has stopped unexpectedly");
                 }
                 // What was received is still committed, unless that would mean to wait.
                 if self.delay.is_some() || committed {
@@ -193,7 +193,7 @@ impl Spooler {
         };
         if !self.group_commit.has_content() {
             // What came before is on disk.
-            self.group_commit.answer(&self.acknowledger);
+            self.group_commit.acknowledge(&self.acknowledger);
         }
         // With nothing to write, a retry shows at least that the next commit can begin.
         let retry = matches!(self.hold, Some(Hold::Retry(_)));
@@ -243,8 +243,8 @@ impl Spooler {
             self.set_hold(true);
             self.delay = None;
             self.messages.say(&format_args!(
-                "spool `{}` was removed while it is in use; nothing more is taken from the broker, and the program ends once \
-                 what was in it is delivered",
+                "spool `{}` was removed while it is in use; nothing more is received, and iot-sub exits when its \
+                 messages are delivered",
                 self.spool.name()
             ));
         }
@@ -254,7 +254,7 @@ impl Spooler {
     fn written(&mut self, first: Seq) -> Result<()> {
         if !self.group_commit.is_empty() {
             failpoint::pass(Point::AfterCommit);
-            self.group_commit.answer(&self.acknowledger);
+            self.group_commit.acknowledge(&self.acknowledger);
         }
         if !self.group_commit.entries.is_empty() {
             let entries = mem::take(&mut self.group_commit.entries);
@@ -284,8 +284,8 @@ impl Spooler {
             self.hold = Some(Hold::Retry(problem));
             self.set_hold(true);
             self.messages.say(&format_args!(
-                "spool `{}`: {problem}; reading from the broker stops until that is over, and the broker keeps as much as \
-                 its own queue limit allows",
+                "spool `{}`: {problem}; reading from the broker stops until that is over (the broker queues messages \
+                 up to its own limit)",
                 self.spool.name()
             ));
         }

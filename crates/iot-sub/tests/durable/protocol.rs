@@ -67,7 +67,7 @@ fn where_mqtt_5_is_refused_it_is_3_1_1_without_clean_session() {
         broker.send(b"\x20\x02\x00\x00");
         suback(&mut broker, false);
         let line = program.wait_for_stderr("trying MQTT 3.1.1");
-        assert!(line.contains("doesn't take MQTT 5"), "{line}");
+        assert!(line.contains("does not support MQTT 5"), "{line}");
         // And it stays so.
         broker.close();
         let mut broker = peer.accept();

@@ -160,8 +160,8 @@ fn a_takeover_ends_the_program_with_a_line_that_says_so() {
     assert_eq!(
         program.stderr().lines().last().unwrap(),
         format!(
-            "iot-sub: lost broker `localhost:{port}`: another client with ID `mine` has taken the session over (give one of \
-             the two another --id)"
+            "iot-sub: lost broker `localhost:{port}`: another client with client identifier `mine` has taken the session \
+             over (give one of the two another --id)"
         )
     );
 }
@@ -181,7 +181,7 @@ fn a_broker_that_closes_again_and_again_makes_one_suspect_a_takeover() {
     }
     let line = program.wait_for_stderr("soon after they were made");
     assert!(
-        line.ends_with("is another client running with ID `mine`?"),
+        line.ends_with("is another client connected with client identifier `mine`?"),
         "{line}"
     );
 }

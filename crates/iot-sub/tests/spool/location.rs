@@ -62,7 +62,7 @@ fn a_state_directory_that_cannot_be_made_is_told_with_the_reason() {
     assert_eq!(
         program.stderr(),
         format!(
-            "iot-sub: no directory for the spool (give --spool PATH): cannot make directory `{directory}`: not a directory\n"
+            "iot-sub: no directory for the spool (give --spool PATH): cannot create directory `{directory}`: not a directory\n"
         )
     );
 }

@@ -210,12 +210,12 @@ fn a_subscription_that_is_refused_or_granted_less_is_told() {
     let line = program.wait_for_stderr("for `b`");
     assert_eq!(
         line,
-        "iot-sub: the broker grants QoS 1 at most for `b`, not 2: what comes with QoS 1 may come twice"
+        "iot-sub: the broker grants QoS 1 at most for `b`, not 2: messages with QoS 1 can arrive twice"
     );
     let line = program.wait_for_stderr("for `c`");
     assert_eq!(
         line,
-        "iot-sub: the broker grants QoS 0 at most for `c`, not 2: what comes with QoS 0 may get lost"
+        "iot-sub: the broker grants QoS 0 at most for `c`, not 2: messages with QoS 0 can be lost"
     );
     becomes(at, "refused_filters", 1.0);
     let expected = "ready, but the broker refuses 1 of the subscriptions\n";
@@ -227,7 +227,7 @@ fn a_broker_that_knows_no_more_than_qos_0_is_told_to_lose_messages() {
     let broker = Broker::builder().config("max_qos 0").start();
     let program = start(&broker, "none", &["-q", "1"]);
     program.wait_for_stderr(
-        "grants QoS 0 at most for `iot/#`, not 1: what comes with QoS 0 may get lost",
+        "grants QoS 0 at most for `iot/#`, not 1: messages with QoS 0 can be lost",
     );
     interrupt(program);
 }

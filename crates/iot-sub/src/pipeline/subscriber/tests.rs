@@ -7,9 +7,10 @@ use crate::args::Args;
 use crate::counts::Totals;
 use crate::pipeline::destination::DirectStore;
 
-/// The command line knows no such limit before MQTT 5, whose brokers obey it; the library does.
+/// The program sets a maximum packet size with MQTT 5 only, and brokers obey it. The library checks
+/// it with every version.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_that_is_too_large_is_told_kept_and_in_the_sum() {
+async fn a_message_that_is_too_large_is_reported_kept_and_counted() {
     let peer = ScriptedPeer::listen();
     let port = peer.port().to_string();
     let broker = std::thread::spawn(move || {
