@@ -1,4 +1,4 @@
-//! The options, and the plan that they mean.
+//! The command line options, and the plan that they give.
 
 mod embedded;
 mod fields;
@@ -120,7 +120,7 @@ const SENT: [PacketKind; 5] = [
 ];
 
 impl Args {
-    /// Returns the options of this process; ends it if they are wrong or ask for help.
+    /// Returns the options of this process; exits if they are wrong or ask for help.
     pub(crate) fn read() -> Self {
         let (args, origins): (Self, _) =
             iot_cli::read(std::env::args_os()).unwrap_or_else(|stop| stop.exit());
@@ -137,8 +137,7 @@ impl Args {
         self.watch.health()
     }
 
-    /// Sets what some options need in others, and checks what clap cannot check, because it depends
-    /// on values.
+    /// Sets options that other options need, and checks values that clap cannot check.
     fn resolve(&mut self) -> Result<(), UsageError> {
         let origins = &self.origins;
         self.connect.resolve(origins)?;
@@ -155,7 +154,7 @@ impl Args {
         self.mongodb.check(is_mongodb, origins)
     }
 
-    /// Returns what the options mean together.
+    /// Returns the plan for these options.
     pub(crate) fn plan(mut self) -> Result<Plan> {
         self.resolve()?;
         let origins = &self.origins;
@@ -239,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn without_options_it_is_the_tutorial_s_subscriber() {
+    fn without_options_the_plan_is_the_tutorial_s_subscriber() {
         let plan = plan(&[]);
         assert_eq!(plan.config.address(), "localhost:1883");
         assert_eq!(plan.subscriptions.len(), 1);
@@ -253,7 +252,7 @@ mod tests {
 
     #[test]
     #[cfg(feature = "embedded")]
-    fn embedded_stores_in_a_file_unless_told_otherwise() {
+    fn embedded_stores_in_a_file_by_default() {
         let plan = plan(&["--embedded"]);
         assert_eq!(plan.store.url, StoreUrl::Sqlite("iot.db".into()));
         assert_eq!(plan.embedded, Some(([127, 0, 0, 1], 1883).into()));
@@ -263,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said() {
+    fn a_wrong_value_is_explained() {
         refused(
             &["-t", "a/#/b"],
             "error: invalid value 'a/#/b' for '--topic <FILTER>': `#` must be the last level of topic filter `a/#/b`",

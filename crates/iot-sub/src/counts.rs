@@ -1,4 +1,4 @@
-//! How many messages are where: numbers that add up at every moment.
+//! The number of messages in each state. The counts add up at every moment.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -6,12 +6,12 @@ use iot_store::Stored;
 
 use crate::watch::gauges::Gauges;
 
-/// What became of the messages so far. Every change keeps
+/// The counts of all messages so far. Every change keeps
 /// `received + found = stored + duplicates + rejected + skipped + spooled + in flight`.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     totals: Mutex<Totals>,
-    /// What there is to know beside them.
+    /// The state of the run beside the counts.
     pub(crate) gauges: Gauges,
 }
 
@@ -20,17 +20,17 @@ pub(crate) struct Counts {
 pub(crate) struct Totals {
     /// Messages from the broker, redeliveries included.
     pub(crate) received: u64,
-    /// Entries that an earlier run has left in the spool.
+    /// Entries that an earlier run left in the spool.
     pub(crate) found: u64,
-    /// Readings that the store has, or that were only to be printed.
+    /// Readings that are in the store, or that were only printed.
     pub(crate) stored: u64,
-    /// Redeliveries of what was there already.
+    /// Redeliveries of messages that were received before.
     pub(crate) duplicates: u64,
-    /// Messages that are no reading, or that the store can't hold.
+    /// Messages that are not a reading, or that the store cannot hold.
     pub(crate) rejected: u64,
-    /// Messages that were not wanted.
+    /// Messages that options skip.
     pub(crate) skipped: u64,
-    /// Entries in the spool that the store doesn't have yet.
+    /// Entries in the spool that are not in the store yet.
     pub(crate) spooled: u64,
     /// Messages that are neither stored nor spooled yet.
     pub(crate) in_flight: u64,
@@ -59,8 +59,8 @@ impl Totals {
         )
     }
 
-    /// Returns what is printed at the end of each run: `stored` where something is stored, `spooled` where there is a
-    /// spool, and what is seldom only if there is any of it.
+    /// Returns the line at the end of each run. It has `stored` with a store, `spooled` with a
+    /// spool, and rare counts only if they are not 0.
     pub(crate) fn line(&self, stores: bool, spools: bool) -> String {
         let counts = [
             ("received", self.received, true),
@@ -89,8 +89,8 @@ impl Counts {
     fn change(&self, change: impl FnOnce(&mut Totals)) {
         let mut totals = self.lock();
         change(&mut totals);
-        let (came, went) = totals.sides();
-        debug_assert_eq!(came, went, "{totals:?}");
+        let (left, right) = totals.sides();
+        debug_assert_eq!(left, right, "{totals:?}");
     }
 
     /// Returns the counts of this moment.
@@ -98,7 +98,7 @@ impl Counts {
         *self.lock()
     }
 
-    /// Messages have come, and are in flight.
+    /// Messages were received, and are in flight.
     pub(crate) fn received(&self, count: u64) {
         self.change(|totals| {
             totals.received += count;
@@ -106,7 +106,7 @@ impl Counts {
         });
     }
 
-    /// A message has come again, and is nothing new.
+    /// A message was received that was received before.
     pub(crate) fn received_duplicate(&self) {
         self.change(|totals| {
             totals.received += 1;
@@ -114,7 +114,7 @@ impl Counts {
         });
     }
 
-    /// What was in flight is in the store itself.
+    /// Messages in flight were stored, rejected or skipped.
     pub(crate) fn completed(&self, stored: Stored) {
         let Stored {
             stored,
@@ -131,7 +131,7 @@ impl Counts {
         });
     }
 
-    /// An earlier run has left this in the spool.
+    /// An earlier run left this many entries in the spool.
     pub(crate) fn found(&self, count: u64) {
         self.change(|totals| {
             totals.found += count;
@@ -139,7 +139,7 @@ impl Counts {
         });
     }
 
-    /// What was in flight is in the spool.
+    /// Messages in flight were written to the spool.
     pub(crate) fn spooled(&self, count: u64) {
         self.change(|totals| {
             totals.in_flight -= count;
@@ -147,7 +147,7 @@ impl Counts {
         });
     }
 
-    /// What was in the spool is in the store.
+    /// Entries in the spool were delivered to the store.
     pub(crate) fn delivered(&self, done: Stored) {
         let Stored {
             stored,
@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_message_is_in_one_place() {
+    fn every_message_is_counted_in_one_state() {
         let counts = Counts::default();
         counts.found(3);
         counts.received(10);

@@ -1,27 +1,28 @@
-//! For tests: kills the process at a chosen point of a reading's path, with the feature `failpoints` only.
+//! Failpoints for tests: kill the process at a chosen point of a reading's path. They exist only with
+//! the feature `failpoints`.
 //!
-//! `IOT_FAILPOINT=after-commit:3` kills it when it passes that point for the third time. As with `kill -9`, nothing is
-//! flushed and nobody is told.
+//! `IOT_FAILPOINT=after-commit:3` kills the process when it passes that point for the third time. As
+//! with `kill -9`, nothing is flushed and no packet is sent.
 
 /// A point of a reading's path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Point {
-    /// A message has come, and nothing has been done about it.
+    /// A message was received, and nothing else was done.
     BeforeReceive,
-    /// What one read brought waits to be committed.
+    /// The messages of one read are in the queue.
     AfterReceive,
     BeforeCommit,
     AfterCommit,
-    /// Committed, and nobody has asked for an acknowledgement.
+    /// Committed, and no acknowledgement was requested.
     BeforeAck,
-    /// A moment after that was asked for: by then it is on the wire.
+    /// A short time after the acknowledgement was requested: by then it is on the wire.
     AfterAck,
-    /// A PUBREL has come, and nothing has been done about it.
+    /// A PUBREL was received, and nothing else was done.
     BeforePubrel,
-    /// A moment after its PUBCOMP was asked for.
+    /// A short time after its PUBCOMP was requested.
     AfterPubrel,
     BeforeDelivery,
-    /// The store has the batch, and nobody here has taken note of it.
+    /// The batch is in the store, and the spool does not know that.
     AfterDelivery,
     BeforeTrim,
     AfterTrim,
@@ -43,10 +44,10 @@ mod imp {
 
     use super::Point;
 
-    /// How long what was asked for may take to be on the wire.
+    /// Time for a requested packet to reach the wire.
     const MOMENT: Duration = Duration::from_millis(20);
 
-    /// Where the process is to die, and how many passes are left.
+    /// The chosen point, and the number of passes that are left.
     static CHOSEN: LazyLock<Option<(Point, AtomicI64)>> = LazyLock::new(|| {
         let text = std::env::var("IOT_FAILPOINT").ok()?;
         let chosen =

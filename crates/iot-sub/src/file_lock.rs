@@ -1,5 +1,4 @@
-//! One process for each file: a lock beside it, which the system lets go of when the process ends,
-//! however it ends.
+//! A lock that lets one process at a time use a file. The system releases it when the process ends.
 
 use std::fs::{File, TryLockError};
 use std::io::{ErrorKind, Read, Write};
@@ -11,24 +10,24 @@ use iot_store::sqlite::private_file;
 
 use crate::path_suffix::with_suffix;
 
-/// A lock that is held for as long as this value lives.
+/// A lock that is held while this value lives.
 #[derive(Debug)]
 pub(crate) struct Lock {
     /// Never deleted: else two processes could hold locks on two files of this name.
     file: File,
-    /// Nobody has ever locked it before.
+    /// Whether no process has ever locked it before.
     is_first: bool,
 }
 
-/// What is in the lock's file as long as the file that it locks is being made.
+/// Content of the lock file while the locked file is being created.
 const UNFINISHED: &[u8] = b"new\n";
 
 impl Lock {
-    /// Locks the file at `path`, by one of the same name with `.lock` behind it; `advice` is for
-    /// whoever comes second.
+    /// Locks the file at `path` by locking the file `PATH.lock`. `advice` is part of the error if
+    /// another process has the lock.
     ///
     /// # Errors
-    /// Another process has the lock, or the file can't be made.
+    /// Another process has the lock, or the file cannot be created.
     pub(crate) fn take(path: &Path, advice: &str) -> anyhow::Result<Self> {
         let path = with_suffix(path, ".lock");
         let made = private_file::create_new(&path);

@@ -1,6 +1,6 @@
 //! Receives sensor readings over MQTT and stores them.
 
-// Without the embedded broker some enums have one variant, and some methods look at nothing.
+// Without the embedded broker some enums have one variant, and some methods do not use `self`.
 #![cfg_attr(
     not(feature = "embedded"),
     allow(
@@ -68,8 +68,8 @@ fn run(args: Args) -> Result<()> {
         .build()?;
     let messages = Messages::new()?;
     let result = runtime.block_on(receive(plan, &messages));
-    // Left to the end of the process: a thread that still waits for a store must not keep the program, and some of the
-    // MongoDB driver's tasks panic when their runtime is shut down under them.
+    // The runtime is not dropped: that would wait for a thread that waits for a store, and some
+    // tasks of the MongoDB driver panic when their runtime is dropped.
     std::mem::forget(runtime);
     messages.finish();
     result
@@ -80,7 +80,7 @@ async fn receive(plan: Plan, messages: &Messages) -> Result<()> {
     let mut watching = Watching::start(plan.watch, Arc::clone(&counts), messages).await?;
     tokio::select! {
         result = work(plan, counts, messages) => result,
-        broken = watching.broken() => Err(broken),
+        error = watching.failed() => Err(error),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is printed: readings on stdout, everything for people on stderr. Neither holds up what is stored.
+//! Output: readings on stdout, messages for people on stderr. Neither delays storing.
 
 mod format;
 mod json;
@@ -21,7 +21,7 @@ pub(crate) use self::format::Format;
 use self::time::Clock;
 use self::watch::Watch;
 
-/// How long the last lines may take.
+/// Timeout for printing the last lines.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What a line of stdout shows.
@@ -36,7 +36,7 @@ pub(crate) enum Style {
     Csv,
     /// A message as `mosquitto_sub` prints it.
     Message(MessageStyle),
-    /// How many messages came in the last second.
+    /// The number of messages in the last second.
     Rate,
 }
 
@@ -44,19 +44,19 @@ pub(crate) enum Style {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct MessageStyle {
     pub(crate) format: Option<Format>,
-    /// Without a format: the topic before the payload.
+    /// Without a format, the topic is printed before the payload.
     pub(crate) verbose: bool,
-    /// A newline ends it.
+    /// A newline follows it.
     pub(crate) newline: bool,
     /// JSON with line breaks.
     pub(crate) pretty: bool,
 }
 
-/// What is printed, and how.
+/// What to print, and how.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct OutputPlan {
     pub(crate) style: Style,
-    /// On a terminal each topic keeps its line.
+    /// On a terminal, each topic has a line of its own.
     pub(crate) watch: bool,
 }
 
@@ -67,17 +67,17 @@ pub(crate) struct Output {
     style: Style,
     watch: Option<Watch>,
     clock: Clock,
-    /// Lines of the batch at hand, and how many there are.
+    /// Lines of the current batch, and their number.
     lines: Vec<u8>,
     count: u64,
-    /// Messages since the rate was last told.
+    /// Messages since the rate was last printed.
     rate: u64,
     /// It was reported that printing has failed.
     is_failure_reported: bool,
 }
 
 impl Output {
-    /// Prints by `plan` what comes from `broker`.
+    /// Returns an output for readings from `broker`.
     pub(crate) fn new(plan: OutputPlan, broker: &str) -> Result<Self> {
         let mut lines = Vec::new();
         if plan.style == Style::Csv {
@@ -102,12 +102,12 @@ impl Output {
         Ok(output)
     }
 
-    /// Whether messages are printed, whatever they hold, and not readings.
+    /// Whether messages are printed as they are, instead of readings.
     pub(crate) fn shows_messages(&self) -> bool {
         matches!(self.style, Style::Message(_) | Style::Rate)
     }
 
-    /// Prints a message with the next [`flush`](Self::flush), where messages are printed.
+    /// Prints a message with the next [`flush`](Self::flush), if messages are printed.
     pub(crate) fn message(&mut self, message: &Message, now: DateTime<Utc>, messages: &Messages) {
         let style = match &self.style {
             Style::Message(style) => style,
@@ -122,10 +122,10 @@ impl Output {
         if let Some(problem) = problem {
             messages.say(&format_args!("`{}`: {problem}", message.topic));
         }
-        self.place(message.topic.as_str(), start);
+        self.finish_line(message.topic.as_str(), start);
     }
 
-    /// Prints a reading with the next [`flush`](Self::flush), where readings are printed.
+    /// Prints a reading with the next [`flush`](Self::flush), if readings are printed.
     pub(crate) fn reading(&mut self, reading: &Reading) {
         let start = self.lines.len();
         match self.style {
@@ -137,11 +137,11 @@ impl Output {
             Style::Csv => readings::csv(reading, &mut self.lines),
             Style::Message(_) | Style::Rate => return,
         }
-        self.place(&reading.topic, start);
+        self.finish_line(&reading.topic, start);
     }
 
-    /// Moves the text from `start` on to the topic's line, where each has its own.
-    fn place(&mut self, topic: &str, start: usize) {
+    /// Finishes the line that begins at `start`; with `--watch` it moves to the topic's line.
+    fn finish_line(&mut self, topic: &str, start: usize) {
         if self.lines.len() == start {
             return;
         }
@@ -152,12 +152,12 @@ impl Output {
         }
     }
 
-    /// Whether the rate is to be told each second.
+    /// Whether the rate is printed each second.
     pub(crate) fn prints_rate(&self) -> bool {
         self.style == Style::Rate
     }
 
-    /// Prints how many messages came since the last call.
+    /// Prints the number of messages since the last call.
     pub(crate) fn print_rate(&mut self) {
         let _ = writeln!(self.lines, "{} msgs/s", self.rate);
         self.rate = 0;
@@ -165,7 +165,7 @@ impl Output {
         self.flush();
     }
 
-    /// Hands on the lines of a batch, together.
+    /// Prints the lines of a batch, in one step.
     pub(crate) fn flush(&mut self) {
         if self.count > 0 {
             self.readings.print_lines(&mut self.lines, self.count);
@@ -173,7 +173,7 @@ impl Output {
         }
     }
 
-    /// Whether nobody reads stdout any more.
+    /// Whether stdout was closed by its reader.
     pub(crate) fn is_closed(&self) -> bool {
         self.readings.is_closed()
     }
@@ -183,7 +183,7 @@ impl Output {
         self.readings.is_full()
     }
 
-    /// Returns what tells when something was printed, or nobody reads any more.
+    /// Returns the printer, which notifies when something was printed or stdout was closed.
     pub(crate) fn printer(&self) -> Printer {
         self.readings.clone()
     }
@@ -199,10 +199,10 @@ impl Output {
         }
     }
 
-    /// Prints what waits, and says how much was left out because the reader was too slow.
+    /// Prints the waiting lines, and reports how many were left out because the reader was too slow.
     ///
     /// # Errors
-    /// What was to be printed could not be written.
+    /// Stdout could not be written.
     pub(crate) fn finish(&self, messages: &Messages) -> Result<()> {
         let left_out = self.readings.finish(FLUSH_TIMEOUT);
         if let Some(failure) = self.readings.failure() {
@@ -255,7 +255,7 @@ impl MessageStyle {
     }
 }
 
-/// Lines for people, on stderr. Clones write to the same place.
+/// Messages for people, on stderr. Clones share one printer.
 #[derive(Debug, Clone)]
 pub(crate) struct Messages {
     lines: Arc<Printer>,
@@ -268,7 +268,7 @@ impl Messages {
         })
     }
 
-    /// Prints a line with the program's name before it.
+    /// Prints a line that begins with the program's name.
     pub(crate) fn say(&self, line: &dyn Display) {
         if is_quiet() {
             return;
@@ -278,7 +278,7 @@ impl Messages {
         });
     }
 
-    /// Prints what the tutorial's subscriber prints once it is connected.
+    /// Prints the tutorial subscriber's line about a new connection.
     pub(crate) fn connected(&self, code: u8) {
         if is_quiet() {
             return;
@@ -288,7 +288,7 @@ impl Messages {
         });
     }
 
-    /// Prints the packet that an event tells of, where `--debug` asks for it.
+    /// Prints the packet of an event, with `--debug`.
     pub(crate) fn debug(&self, handle: &Handle, event: &Event) {
         if let Some(line) = debug_line(handle, event) {
             self.lines.print(|out| {
@@ -307,7 +307,7 @@ impl Messages {
         self.say(&format_args!("rejected a message on `{topic}`: {reason}"));
     }
 
-    /// Prints what waits.
+    /// Prints the waiting lines.
     pub(crate) fn finish(&self) {
         self.lines.finish(FLUSH_TIMEOUT);
     }

@@ -1,4 +1,4 @@
-//! Sizes as people type them.
+//! Sizes in bytes, as people type them.
 //!
 //! The crate `bytesize` reads `512M` as 512,000,000, and a size beyond 64 bits as the largest that
 //! fits.
@@ -37,7 +37,7 @@ impl Size {
 impl FromStr for Size {
     type Err = &'static str;
 
-    /// Takes `512MiB` or `512M`, which are the same: K, M, G and T are powers of 1,024. A number
+    /// Reads `512MiB` or `512M`, which are the same: K, M, G and T are powers of 1,024. A number
     /// alone is bytes.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         const WANTED: &str =

@@ -1,7 +1,8 @@
-//! What can be watched from outside while the program runs: its numbers on stderr, for Prometheus, and for the service
+//! Monitoring of a run: counts on stderr, metrics for Prometheus, and the state for the service
 //! manager.
 //!
-//! Everything here only reads what the parts of the program have written down ([`Counts`], [`Gauges`]).
+//! Everything here only reads the [`Counts`] and [`Gauges`] that the other parts of the program
+//! write.
 
 pub(crate) mod gauges;
 pub(crate) mod health;
@@ -25,25 +26,25 @@ use self::notify::Notifier;
 use crate::counts::{Counts, Totals};
 use crate::output::Messages;
 
-/// How often it is looked up whether all parts make progress.
-const LOOK: Duration = Duration::from_secs(5);
-/// How often the service manager gets to know how we are, unless its watchdog wants it more often.
-const STATUS: Duration = Duration::from_secs(5);
-/// How long the manager should go on waiting for our start after each time.
-const MORE_TIME: Duration = Duration::from_secs(30);
+/// Interval of the checks whether all parts make progress.
+const CHECK_INTERVAL: Duration = Duration::from_secs(5);
+/// Interval of the reports to the service manager, unless its watchdog needs a shorter one.
+const STATUS_INTERVAL: Duration = Duration::from_secs(5);
+/// How much longer the manager waits for the start after each report.
+const START_EXTENSION: Duration = Duration::from_secs(30);
 
 const STOPPING: &str = "STOPPING=1\nSTATUS=the program ends";
 
-/// What is to be shown, and where.
+/// Which monitoring is wanted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct WatchPlan {
-    /// How often the numbers are printed.
+    /// Interval at which the counts are printed.
     pub(crate) stats: Option<Duration>,
-    /// Where HTTP is answered.
+    /// The address of the HTTP server.
     pub(crate) metrics: Option<SocketAddr>,
 }
 
-/// The tasks that show how the program is doing.
+/// The monitoring tasks.
 pub(crate) struct Watching {
     tasks: JoinSet<()>,
     notifier: Option<Arc<Notifier>>,
@@ -53,7 +54,7 @@ impl Watching {
     /// Starts them. Must be called on a Tokio runtime.
     ///
     /// # Errors
-    /// The address can't be listened on.
+    /// The address cannot be listened on.
     pub(crate) async fn start(
         plan: WatchPlan,
         counts: Arc<Counts>,
@@ -71,7 +72,7 @@ impl Watching {
         if let Some(every) = plan.stats {
             tasks.spawn(print(every, Arc::clone(&counts), messages.clone()));
         }
-        tasks.spawn(look(Arc::clone(&counts), messages.clone()));
+        tasks.spawn(check_progress(Arc::clone(&counts), messages.clone()));
         let notifier = Notifier::find().map(Arc::new);
         if let Some(notifier) = &notifier {
             tasks.spawn(report(Arc::clone(notifier), counts));
@@ -79,23 +80,23 @@ impl Watching {
         Ok(Self { tasks, notifier })
     }
 
-    /// Returns why watching has broken down, should it ever. May be dropped at the await.
-    pub(crate) async fn broken(&mut self) -> Error {
+    /// Waits until a task has failed, which does not happen normally. May be dropped at the await.
+    pub(crate) async fn failed(&mut self) -> Error {
         self.tasks.join_next().await;
-        anyhow!("a task that shows how the program is doing has broken down")
+        anyhow!("a monitoring task has stopped unexpectedly")
     }
 }
 
 impl Drop for Watching {
-    /// Says that the program ends, where that was quicker than the task that says so.
+    /// Reports that the program ends, in case the task has not done so yet.
     fn drop(&mut self) {
         if let Some(notifier) = &self.notifier {
-            notifier.tell(STOPPING);
+            notifier.notify(STOPPING);
         }
     }
 }
 
-/// Prints the numbers on each SIGUSR1.
+/// Prints the counts on each SIGUSR1.
 #[cfg(unix)]
 fn on_signal(
     counts: Arc<Counts>,
@@ -111,7 +112,7 @@ fn on_signal(
     })
 }
 
-/// Prints the numbers once in a while.
+/// Prints the counts at regular intervals.
 async fn print(every: Duration, counts: Arc<Counts>, messages: Messages) {
     let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -123,49 +124,51 @@ async fn print(every: Duration, counts: Arc<Counts>, messages: Messages) {
     }
 }
 
-/// Says where a part is stuck, and where it no longer is; and that a broker has left a subscription unanswered, after which
-/// nothing would come and nothing be said.
-async fn look(counts: Arc<Counts>, messages: Messages) {
-    let mut told = None;
-    // Numbers of connections.
-    let (mut seen, mut told_of) = (None, None);
-    let mut ticks = interval(LOOK);
+/// Reports that a part is stuck or makes progress again, and that the broker has not acknowledged
+/// the subscription, because then no messages arrive.
+async fn check_progress(counts: Arc<Counts>, messages: Messages) {
+    let mut reported = None;
+    // Numbers of connections without SUBACK: at the last check, and the one reported last.
+    let (mut seen, mut reported_connection) = (None, None);
+    let mut ticks = interval(CHECK_INTERVAL);
     loop {
         ticks.tick().await;
-        let waits_on = counts.gauges.unanswered();
-        if waits_on.is_some() && waits_on == seen && waits_on != told_of {
-            let seconds = LOOK.as_secs();
+        let connection = counts.gauges.unsubscribed_connection();
+        if connection.is_some() && connection == seen && connection != reported_connection {
+            let seconds = CHECK_INTERVAL.as_secs();
             messages.say(&format_args!(
-                "the broker has not answered the subscription for {seconds} s; nothing is received until it does"
+                "the broker has not acknowledged the subscription for {seconds} s; no messages arrive until it does"
             ));
-            told_of = waits_on;
+            reported_connection = connection;
         }
-        seen = waits_on;
+        seen = connection;
         let stuck = counts.gauges.stuck();
-        if stuck == told {
+        if stuck == reported {
             continue;
         }
         match &stuck {
             Some(stuck) => messages.say(stuck),
             None => messages.say(&"all parts make progress again"),
         }
-        told = stuck;
+        reported = stuck;
     }
 }
 
-/// Tells the service manager that we are ready, how we are, and as long as all parts make progress that we are alive.
+/// Notifies the service manager: when the program is ready, its state, and while all parts make
+/// progress also its watchdog.
 async fn report(notifier: Arc<Notifier>, counts: Arc<Counts>) {
     let gauges = &counts.gauges;
     let watchdog = notifier.watchdog();
-    let mut ticks = interval(watchdog.map_or(STATUS, |limit| (limit / 3).min(STATUS)));
+    let mut ticks =
+        interval(watchdog.map_or(STATUS_INTERVAL, |limit| (limit / 3).min(STATUS_INTERVAL)));
     let mut ready = false;
-    let mut quick = interval(Duration::from_millis(50));
+    let mut readiness = interval(Duration::from_millis(50));
     loop {
         tokio::select! {
-            () = gauges.stopped() => notifier.tell(STOPPING),
-            _ = quick.tick(), if !ready => {
+            () = gauges.stopped() => notifier.notify(STOPPING),
+            _ = readiness.tick(), if !ready => {
                 if gauges.unready().is_none() {
-                    notifier.tell("READY=1");
+                    notifier.notify("READY=1");
                     ready = true;
                 }
             }
@@ -179,24 +182,24 @@ async fn report(notifier: Arc<Notifier>, counts: Arc<Counts>) {
                     }
                     (None, None) => "all is well".to_owned(),
                 };
-                let mut what = format!(
+                let mut text = format!(
                     "STATUS={state}; received {received}, stored {stored}, spooled {spooled}"
                 );
                 if gauges.stuck().is_none() {
-                    what.push_str("\nWATCHDOG=1");
+                    text.push_str("\nWATCHDOG=1");
                     if !ready {
-                        // A broker that is away at boot is waited for.
-                        let more = MORE_TIME.as_micros();
-                        let _ = write!(what, "\nEXTEND_TIMEOUT_USEC={more}");
+                        // At boot the broker may start later than this program.
+                        let more = START_EXTENSION.as_micros();
+                        let _ = write!(text, "\nEXTEND_TIMEOUT_USEC={more}");
                     }
                 }
-                notifier.tell(&what);
+                notifier.notify(&text);
             }
         }
     }
 }
 
-/// The numbers, and how fast they grow.
+/// The counts, and their rates.
 struct Pace {
     before: Totals,
     since: Instant,

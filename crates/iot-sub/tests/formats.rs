@@ -330,7 +330,7 @@ fn what_2_1_adds() {
 fn a_wrong_format_is_told_before_anything_connects() {
     for (format, message) in [
         ("%k", "there is no `%k`"),
-        ("%t %", "it ends in the middle of a `%` sequence"),
+        ("%t %", "the format ends inside a `%` sequence"),
         ("@Q", "there is no `@Q`"),
         ("\\q", "there is no `\\q`"),
     ] {

@@ -1,4 +1,4 @@
-//! The options of the broker inside this process.
+//! The options of the embedded broker.
 
 #[cfg(feature = "embedded")]
 use std::net::SocketAddr;
@@ -23,7 +23,7 @@ pub(crate) struct EmbeddedArgs {
 }
 
 impl EmbeddedArgs {
-    /// Returns whether the broker is to run.
+    /// Returns whether the broker runs.
     pub(crate) fn is_on(&self) -> bool {
         #[cfg(feature = "embedded")]
         return self.embedded;
@@ -31,7 +31,7 @@ impl EmbeddedArgs {
         false
     }
 
-    /// Returns where it listens, if it is to run.
+    /// Returns its address, if it runs.
     #[cfg(feature = "embedded")]
     pub(crate) fn listen(&self) -> Option<SocketAddr> {
         let default = || ([127, 0, 0, 1], 1883).into();

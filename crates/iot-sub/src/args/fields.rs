@@ -1,4 +1,4 @@
-//! The options of what is stored, beside where.
+//! The options of the stored fields.
 
 use std::sync::Arc;
 use std::time::Duration;

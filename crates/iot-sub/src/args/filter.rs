@@ -1,4 +1,4 @@
-//! The options of what is subscribed to.
+//! The options of subscriptions.
 
 use std::str::FromStr;
 

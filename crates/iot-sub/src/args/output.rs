@@ -1,4 +1,4 @@
-//! The options of what is printed.
+//! The options of the output.
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
@@ -60,7 +60,7 @@ pub(crate) struct OutputArgs {
 }
 
 impl OutputArgs {
-    /// Checks that the format has what is to be pretty.
+    /// Checks that the format has JSON, with `--pretty`.
     ///
     /// # Errors
     /// [`UsageError`] for a format without JSON.
@@ -75,7 +75,7 @@ impl OutputArgs {
         Ok(())
     }
 
-    /// Returns what the options mean.
+    /// Returns the plan for these options.
     pub(super) fn plan(self) -> OutputPlan {
         let style = if self.message_rate {
             Style::Rate
@@ -94,7 +94,7 @@ impl OutputArgs {
             Style::Tutorial
         };
         OutputPlan {
-            // As mosquitto_sub does: there is nothing of a topic to show.
+            // As in mosquitto_sub: a rate belongs to no topic.
             watch: self.watch && style != Style::Rate,
             style,
         }

@@ -1,4 +1,4 @@
-//! What a run is to do: the meaning of the options.
+//! The plan of a run, which the options give.
 
 use iot_cli::PacketProperties;
 use iot_core::{ClientConfig, Subscription};
@@ -13,25 +13,25 @@ use crate::output::OutputPlan;
 use crate::session::durable::Durable;
 use crate::watch::WatchPlan;
 
-/// What a run is to do.
+/// The plan of a run.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) config: ClientConfig,
-    /// Of the packets after CONNECT.
+    /// Properties of the packets after CONNECT.
     pub(crate) properties: PacketProperties,
     pub(crate) subscriptions: Vec<Subscription>,
     pub(crate) intake: IntakePlan,
     pub(crate) store: StorePlan,
     pub(crate) watch: WatchPlan,
-    /// Set if the session is to outlive this process.
+    /// Set if the session outlives this process.
     pub(crate) durable: Option<Durable>,
-    /// Where the embedded broker listens, if it is to run.
+    /// The address of the embedded broker, with `--embedded`.
     #[cfg(feature = "embedded")]
     pub(crate) embedded: Option<std::net::SocketAddr>,
     pub(crate) fail_fast: bool,
 }
 
-/// What becomes of a message before it is stored.
+/// How messages are handled before they are stored.
 #[derive(Debug)]
 pub(crate) struct IntakePlan {
     pub(crate) output: OutputPlan,
@@ -46,14 +46,14 @@ pub(crate) struct IntakePlan {
 pub(crate) struct StorePlan {
     pub(crate) url: StoreUrl,
     pub(crate) collection: String,
-    /// How that collection is used.
+    /// The options of that collection.
     pub(crate) mongodb: MongoOptions,
     /// Set if readings go to a spool first.
     pub(crate) spool: Option<SpoolPlan>,
 }
 
 impl Plan {
-    /// Returns what files about this broker are known by: `HOST:PORT`.
+    /// Returns the broker's name for files on this machine: `HOST:PORT`.
     pub(crate) fn broker(&self) -> String {
         #[cfg(feature = "embedded")]
         if let Some(listen) = self.embedded {

@@ -1,4 +1,4 @@
-//! The options of what is taken of what the broker has, and of when to end.
+//! The options that select messages and end the run.
 
 use std::num::NonZeroU64;
 use std::time::Duration;
@@ -21,13 +21,13 @@ fn count(text: &str) -> Result<NonZeroU64, &'static str> {
 enum RetainHandling {
     /// At each subscription.
     Always,
-    /// Where the session doesn't have the subscription yet.
+    /// If the session does not have the subscription yet.
     New,
     /// Never.
     Never,
 }
 
-/// What is taken.
+/// Which messages are used.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Selection")]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option")]
@@ -187,12 +187,12 @@ impl SelectionArgs {
         Ok(())
     }
 
-    /// Returns whether the retain flag is as published, and does not show that a message is old.
+    /// Returns whether the retain flag is as published, so that it does not mark old messages.
     pub(super) fn retain_as_published(&self) -> bool {
         self.retain_as_published
     }
 
-    /// Returns what to ask the broker for.
+    /// Returns the subscriptions for these filters.
     pub(super) fn subscriptions(&self, filters: Vec<FilterArg>, qos: QoS) -> Vec<Subscription> {
         let retain_handling = match self.retain_handling {
             _ if self.no_retained => 2,
@@ -211,10 +211,10 @@ impl SelectionArgs {
             .collect()
     }
 
-    /// Returns the configuration by which the broker sends no more at a time than is to be taken.
+    /// Limits the receive maximum to `--count`, so that the broker sends no more than is used.
     ///
-    /// Not for a session that is kept: mosquitto 2.0 sends more than it was allowed once such a
-    /// session is resumed, which would end the connection.
+    /// Not for a session that is kept: mosquitto 2.0 exceeds the receive maximum when it resumes
+    /// such a session, which would end the connection.
     pub(super) fn configure(&self, config: ClientConfig) -> ClientConfig {
         let wanted = match self.count {
             Some(count) if config.clean_session => count.get(),
@@ -227,7 +227,7 @@ impl SelectionArgs {
         }
     }
 
-    /// Returns what the rest of the options mean.
+    /// Returns the plan for the other options.
     pub(super) fn plan(self) -> Selection {
         Selection {
             filter_out: self.filter_out,

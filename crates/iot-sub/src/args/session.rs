@@ -7,7 +7,7 @@ use iot_core::{ClientConfig, Protocol, QoS};
 
 use crate::session::durable::Durable;
 
-/// How long the broker keeps the session unless told otherwise, in seconds: a week.
+/// The default session expiry interval, in seconds: a week.
 const WEEK: u32 = 7 * 24 * 60 * 60;
 
 #[derive(Debug, Args)]
@@ -24,7 +24,7 @@ pub(super) struct DurableArgs {
     #[arg(hide_short_help = true)]
     forget: bool,
 
-    /// No layer sets a version.
+    /// Whether no layer sets a protocol version.
     #[arg(skip)]
     any_version: bool,
 
@@ -81,12 +81,12 @@ impl DurableArgs {
             }
             self.expiry = None;
         }
-        // Which would need an id.
+        // It would need a client identifier.
         connect.disable_clean_session = false;
         Ok(())
     }
 
-    /// Puts the session into the configuration, and returns what else is to be done for it.
+    /// Sets the session in the configuration, and returns its other options.
     pub(super) fn plan(&self, connect: &ConnectArgs, config: &mut ClientConfig) -> Option<Durable> {
         if !self.is_wanted() {
             return None;

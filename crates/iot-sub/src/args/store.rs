@@ -48,11 +48,11 @@ fn spool_limit(text: &str) -> Result<Size, String> {
 /// Where readings are stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum StoreUrl {
-    /// Only printed.
+    /// Nowhere: they are only printed.
     Nowhere,
     /// An SQLite file.
     Sqlite(PathBuf),
-    /// A connection string, password and all.
+    /// A connection string, which may hold a password.
     MongoDb(String),
 }
 
@@ -92,22 +92,22 @@ fn check_hosts(rest: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Where a message has to be before it is acknowledged.
+/// Where a message is stored before it is acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum AckAfter {
-    /// On this machine's disk, from where MongoDB gets it.
+    /// On this machine's disk, from which it is delivered to MongoDB.
     Spool,
     /// In the store itself: on the disks of MongoDB's majority, or in the SQLite file.
     Store,
 }
 
-/// Which spool, and how large.
+/// The spool's path and limit.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct SpoolPlan {
-    /// By default the one for broker, client identifier and store.
+    /// `None` for the one of this broker, client identifier and store.
     pub(crate) path: Option<PathBuf>,
     pub(crate) limit: Size,
-    /// The client identifier that is given, else empty: a random one is new each time.
+    /// The client identifier that is given, or empty: a random one changes with each run.
     pub(crate) client_id: String,
 }
 
@@ -133,7 +133,7 @@ impl StoreArgs {
         })
     }
 
-    /// Checks the options of the spool against the store. Only what is typed makes it fail.
+    /// Checks the options of the spool against the store. Only typed options cause an error.
     pub(crate) fn check(&self, store: &StoreUrl, origins: &Origins) -> Result<(), UsageError> {
         let is_typed = |id| origins.is_typed(id);
         let name = |id| origins.name(id);

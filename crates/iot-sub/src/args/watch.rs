@@ -1,4 +1,4 @@
-//! The options about watching a run.
+//! The options of monitoring.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -36,7 +36,7 @@ impl WatchArgs {
         self.health.as_ref()
     }
 
-    /// Returns what is to be shown.
+    /// Returns the plan for these options.
     pub(super) fn plan(&self) -> WatchPlan {
         WatchPlan {
             stats: self.stats,

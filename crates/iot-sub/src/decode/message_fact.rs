@@ -14,7 +14,7 @@ pub(crate) enum FieldName {
     Dup,
     Mid,
     Length,
-    /// The client id of iot-sub
+    /// The client identifier of iot-sub
     Client,
     Broker,
     ContentType,

@@ -1,7 +1,8 @@
-//! `-F FORMAT`: a template of `%`, `@` and `\` sequences, as `mosquitto_sub` has them, taken apart once.
+//! `-F FORMAT`: a template of `%`, `@` and `\` sequences as in `mosquitto_sub`. It is parsed once.
 //!
-//! What is printed is what `mosquitto_sub` 2.0.11 prints, its oddities included (hex with a width shows half of what would
-//! fit; `%-p` pads by the payload's own length). Hex in groups, `%d` and `%f` are those of version 2.1.
+//! The output is that of `mosquitto_sub` 2.0.11, its oddities included: hex with a width shows half
+//! of what would fit; `%-p` pads by the payload's own length. Hex in groups, `%d` and `%f` are those
+//! of version 2.1.
 
 use std::io::Write;
 use std::str::FromStr;
@@ -12,13 +13,13 @@ use iot_core::{Message, Properties};
 use super::json;
 use super::time::{Clock, Letter};
 
-/// Widest field; a longer one is a slip of the hand.
-const WIDEST: usize = 1_000_000;
+/// Limit of a field's width. A larger one is a typing error.
+const MAX_WIDTH: usize = 1_000_000;
 
 /// What separates groups of hex digits.
 const SEPARATORS: &[u8] = b"!\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~ ";
 
-/// A format, checked.
+/// A parsed format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Format {
     pieces: Vec<Piece>,
@@ -31,12 +32,12 @@ enum Piece {
     Field(Field, Flags),
 }
 
-/// What stands between `%` and the letter.
+/// The characters between `%` and the letter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Flags {
     left: bool,
     zeros: bool,
-    /// 0: as wide as it is.
+    /// 0 for no padding.
     width: usize,
     precision: Option<usize>,
     separator: Option<u8>,
@@ -150,7 +151,7 @@ impl Format {
         let mut flags = Flags::default();
         let text = rest.as_str();
         let after = text.trim_start_matches('-');
-        // One of each at most: what follows is a letter that nobody knows.
+        // At most one of each: a second one counts as an unknown letter.
         let after = &text[(text.len() - after.len()).min(1)..];
         flags.left = after.len() < text.len();
         let unpadded = after.strip_prefix('0');
@@ -172,7 +173,7 @@ impl Format {
         let letter = letters.next();
         *rest = letters;
         match letter {
-            None => Err("it ends in the middle of a `%` sequence (`%%` is a %)".into()),
+            None => Err("the format ends inside a `%` sequence (`%%` is a %)".into()),
             Some('%') => {
                 self.text("%");
                 Ok(())
@@ -187,14 +188,14 @@ impl Format {
         }
     }
 
-    /// Returns whether it shows the message as JSON.
+    /// Returns whether it prints the message as JSON.
     pub(crate) fn has_json(&self) -> bool {
         self.pieces
             .iter()
             .any(|piece| matches!(piece, Piece::Field(Field::Json { .. }, _)))
     }
 
-    /// Appends what it makes of `message`, which was received at `now`. Returns what could not be printed.
+    /// Appends `message`, which was received at `now`. Returns why a field could not be printed.
     pub(super) fn print(
         &self,
         message: &Message,
@@ -217,7 +218,7 @@ impl Format {
     }
 }
 
-/// Returns the number that `text` begins with, 0 where it begins with none, and what follows.
+/// Returns the number at the start of `text` (0 if there is none), and the rest.
 fn number(text: &str) -> Result<(usize, &str), String> {
     let rest = text.trim_start_matches(|c: char| c.is_ascii_digit());
     let digits = &text[..text.len() - rest.len()];
@@ -225,8 +226,8 @@ fn number(text: &str) -> Result<(usize, &str), String> {
         return Ok((0, rest));
     }
     match digits.parse() {
-        Ok(number) if number <= WIDEST => Ok((number, rest)),
-        _ => Err(format!("`{digits}` is wider than {WIDEST}")),
+        Ok(number) if number <= MAX_WIDTH => Ok((number, rest)),
+        _ => Err(format!("`{digits}` is wider than {MAX_WIDTH}")),
     }
 }
 
@@ -366,8 +367,8 @@ impl Flags {
         });
     }
 
-    /// Writes what `write` does, which is `length` wide, with the padding that a payload gets: to the left as far as there
-    /// is a width, to the right by `alone` where there is none.
+    /// Calls `write`, which writes `length` bytes, and adds the padding of a payload: on the left up
+    /// to the width; on the right up to the width, or `alone` bytes without a width.
     fn padded(
         self,
         length: usize,
@@ -412,10 +413,10 @@ impl Flags {
             width => &payload[..payload.len().min(width)],
         };
         let group = self.precision.unwrap_or(0);
-        let mut place = 0;
+        let mut position = 0;
         let mut step = |out: &mut Vec<u8>| {
-            place += 1;
-            if group > 0 && place % group == 0 {
+            position += 1;
+            if group > 0 && position % group == 0 {
                 out.push(separator);
             }
         };
@@ -504,15 +505,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said() {
-        refused("%", "it ends in the middle of a `%` sequence (`%%` is a %)");
-        refused(
-            "%-",
-            "it ends in the middle of a `%` sequence (`%%` is a %)",
-        );
+    fn a_wrong_format_is_explained() {
+        refused("%", "the format ends inside a `%` sequence (`%%` is a %)");
+        refused("%-", "the format ends inside a `%` sequence (`%%` is a %)");
         refused(
             "%05.",
-            "it ends in the middle of a `%` sequence (`%%` is a %)",
+            "the format ends inside a `%` sequence (`%%` is a %)",
         );
         refused(
             "%k",

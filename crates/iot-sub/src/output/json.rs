@@ -1,4 +1,4 @@
-//! A message as `mosquitto_sub`'s `%j` and `%J` show it, and JSON as its library writes it.
+//! A message as JSON, as `%j` and `%J` of `mosquitto_sub` print it.
 
 use std::io::Write;
 
@@ -6,13 +6,14 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use iot_core::{Message, Properties, QoS};
 
-/// Deepest nesting of a payload that is shown as JSON; what is deeper is shown as text.
+/// Limit of the nesting of a payload that is printed as JSON; a deeper one is printed as text.
 const DEEPEST: usize = 1_000;
 
-/// Appends the object: `tst`, `topic`, `qos`, `retain`, `payloadlen`, `mid`, `properties`, `payload`, in that order.
+/// Appends the object: `tst`, `topic`, `qos`, `retain`, `payloadlen`, `mid`, `properties`,
+/// `payload`, in that order.
 ///
-/// With `parsed` the payload is shown as the JSON that it is. A payload that isn't JSON is shown as text, one that isn't
-/// UTF-8 as base64, and `encoding` says so: what is printed is always JSON.
+/// With `parsed` a JSON payload is part of the object. Another payload is a string; one that is not
+/// UTF-8 is base64, and `encoding` says so. So the output is always JSON.
 pub(super) fn message(
     message: &Message,
     time: &str,
@@ -121,7 +122,7 @@ impl Json<'_> {
     }
 
     fn string(&mut self, text: &str) {
-        // Writing to memory doesn't fail.
+        // Writing to memory does not fail.
         let _ = serde_json::to_writer(&mut *self.out, text);
     }
 
@@ -192,7 +193,7 @@ impl Json<'_> {
         self.close(first);
     }
 
-    /// Writes `text` as the JSON that it is, without its white space; writes nothing where it isn't JSON.
+    /// Writes JSON `text` without its white space; writes nothing if it is not JSON.
     fn parsed(&mut self, text: &str) -> bool {
         let start = self.out.len();
         let depth = self.depth;
@@ -213,7 +214,7 @@ impl Json<'_> {
     }
 }
 
-/// Reads JSON, as leniently about numbers and control characters as cJSON, and writes it again.
+/// Reads JSON and writes it again. It accepts the same numbers and control characters as cJSON.
 struct Parser<'a> {
     text: &'a str,
     at: usize,
@@ -315,7 +316,7 @@ impl Parser<'_> {
         let rest = &self.text[self.at..];
         let other = |c: char| !matches!(c, '0'..='9' | '+' | '-' | '.' | 'e' | 'E');
         let mut digits = &rest[..rest.find(other).unwrap_or(rest.len())];
-        // As much of it as is a number.
+        // The longest prefix that is a number.
         let number = loop {
             match digits.parse::<f64>() {
                 Ok(number) => break number,
@@ -376,7 +377,7 @@ impl Parser<'_> {
     }
 }
 
-/// Writes a number with 15 digits, or with 17 where 15 are too few by more than a rounding error, as cJSON does.
+/// Writes a number with 15 digits, or with 17 if 15 lose more than a rounding error, as cJSON does.
 fn number_like_c(number: f64, out: &mut Vec<u8>) {
     if !number.is_finite() {
         out.extend(b"null");
@@ -392,7 +393,7 @@ fn number_like_c(number: f64, out: &mut Vec<u8>) {
     out.extend(text.as_bytes());
 }
 
-/// Returns what C's `%.{digits}g` makes of a number.
+/// Returns a number as C's `%.{digits}g` prints it.
 fn general(number: f64, digits: usize) -> String {
     let scientific = format!("{number:.*e}", digits - 1);
     let Some((mantissa, exponent)) = scientific.split_once('e') else {

@@ -1,4 +1,4 @@
-//! The time of a message on the clock of this place, letter by letter as C's `strftime` writes it.
+//! The local time of a message, as C's `strftime` writes it.
 
 use std::fmt::Write as _;
 use std::io::Write;
@@ -14,7 +14,7 @@ const LETTERS: &str = "aAbBcCdDeFgGhHIjklmMnpPrRsStTuUVwWxXyYzZ%";
 pub(super) struct Letter(char);
 
 impl Letter {
-    /// Returns the letter, if it is one.
+    /// Returns the letter, if `strftime` has it or it is `N`.
     pub(super) fn of(letter: char) -> Result<Self, String> {
         if letter == 'N' || LETTERS.contains(letter) {
             Ok(Self(letter))
@@ -26,7 +26,7 @@ impl Letter {
     }
 }
 
-/// A moment in local time. What is received together has the same moment, so the last one is kept.
+/// A moment in local time. Messages received together have the same moment, so it is kept.
 #[derive(Debug, Default)]
 pub(super) struct Clock {
     now: Option<DateTime<Utc>>,
@@ -81,7 +81,7 @@ impl Clock {
     }
 }
 
-/// Returns the abbreviation of the time zone, such as `CET`; its offset where nobody knows one.
+/// Returns the abbreviation of the time zone, such as `CET`, or its offset if that is unknown.
 fn zone(local: &DateTime<Local>) -> String {
     let named = std::env::var("TZ").ok().filter(|name| !name.is_empty());
     let known = match &named {

@@ -4,19 +4,20 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::sync::Arc;
 
-/// Which topic has which line.
+/// The line of each topic.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
     lines: HashMap<Arc<str>, usize>,
 }
 
 impl Watch {
-    /// Appends what clears the screen and names the broker in its first line.
+    /// Appends the sequences that clear the screen, and the broker's name for its first line.
     pub(super) fn begin(broker: &str, out: &mut Vec<u8>) {
         let _ = write!(out, "\x1b[2J\x1b[1;1HBroker: {broker}\r\n");
     }
 
-    /// Appends what shows `text` in the topic's line, and leaves the cursor below all of them.
+    /// Appends the sequences that print `text` in the topic's line and move the cursor below all
+    /// lines.
     pub(super) fn show(&mut self, topic: &str, text: &[u8], out: &mut Vec<u8>) {
         let next = self.lines.len() + 2;
         let line = match self.lines.get(topic) {

@@ -1,8 +1,8 @@
-//! `--forget`: the end of a session, at the broker and here.
+//! `--forget`: removes a session at the broker and on this machine.
 //!
-//! The broker throws away what it has queued for the session; that is what is asked for. What is in
-//! the spool was acknowledged, so it stays there for the next run. Neither the store has to be
-//! there, nor is a file made that isn't.
+//! The broker discards the messages that it has queued for the session. Entries in the spool were
+//! acknowledged, so they stay there for the next run. The store need not be reachable, and no file is
+//! created.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,11 +24,11 @@ use crate::session::saved_session::SavedSession;
 use crate::session::state_path;
 use crate::spool::spool_file::Spool;
 
-/// Ends the session at the broker, and removes what is kept of it here.
+/// Removes the session at the broker and its files here.
 ///
 /// # Errors
-/// There is none, another process has it, or the broker is away or refuses us; all that is kept of
-/// it is still there then.
+/// There is no session, another process uses it, or the broker is away or refuses the connection.
+/// Then its files are unchanged.
 pub(crate) async fn forget(
     plan: Plan,
     durable: &Durable,
@@ -82,7 +82,7 @@ pub(crate) async fn forget(
     Ok(())
 }
 
-/// Asks the broker to start the session again, one that ends with the connection, and ends that.
+/// Starts a new session that ends with the connection, which replaces the old one, and disconnects.
 async fn end(config: ClientConfig, durable: &Durable) -> Result<()> {
     let mut connection = Connection::new(ClientConfig {
         clean_session: true,
@@ -122,7 +122,7 @@ async fn end(config: ClientConfig, durable: &Durable) -> Result<()> {
 }
 
 /// Removes the session's packet identifiers from the file that readings are committed to, if there
-/// is one. Returns how many readings wait in a spool, and what messages call that.
+/// is one. Returns the number of readings in a spool, and the spool's name.
 fn release(
     plan: &Plan,
     store: &str,

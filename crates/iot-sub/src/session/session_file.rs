@@ -21,7 +21,7 @@ pub(super) struct Content {
     pub(super) filters: Vec<(String, u8)>,
 }
 
-/// The file, open; nobody else has it open.
+/// The open file, which no other process uses.
 #[derive(Debug)]
 pub(super) struct SessionFile {
     path: PathBuf,
@@ -34,9 +34,9 @@ pub(super) struct SessionFile {
 enum OnDisk {
     /// There is no file.
     Nothing,
-    /// It says that its filters are not certain.
+    /// It marks its filters as uncertain.
     Uncertain,
-    /// It says, or may say, that they are.
+    /// It marks its filters as certain, or may do so.
     Certain,
 }
 
@@ -55,7 +55,7 @@ impl SessionFile {
     /// user who finds that another process uses it.
     ///
     /// # Errors
-    /// Another process uses it, or it can't be read.
+    /// Another process uses it, or it cannot be read.
     pub(super) fn open(path: &Path, advice: &str) -> Result<(Self, Option<Content>)> {
         let lock = Lock::take(path, advice)?;
         let (on_disk, content) = match read(path)? {
@@ -75,18 +75,18 @@ impl SessionFile {
         self.on_disk == OnDisk::Nothing
     }
 
-    /// Whether the file says that its filters are the session's.
+    /// Whether the file marks its filters as certain.
     pub(super) fn is_certain(&self) -> bool {
         self.on_disk == OnDisk::Certain
     }
 
-    /// Whether the file says that its filters are not certain.
+    /// Whether the file marks its filters as uncertain.
     pub(super) fn is_uncertain(&self) -> bool {
         self.on_disk == OnDisk::Uncertain
     }
 
-    /// Writes the whole file: whole, whatever happens meanwhile. That takes as long as the disk
-    /// does, a few times for each connection, before it has brought anything.
+    /// Writes the file atomically. This blocks until the disk has it, a few times for each
+    /// connection, before any message is received.
     pub(super) fn write(&mut self, content: &Content, certain: bool) -> io::Result<()> {
         let Content { client_id, filters } = content;
         let text = json!({
@@ -99,7 +99,7 @@ impl SessionFile {
         file.write_all(format!("{text:#}\n").as_bytes())?;
         file.sync_all()?;
         if certain {
-            // Even if the directory can't be synced, the file may say so.
+            // Even if the directory cannot be synced, the new file may be in place.
             self.on_disk = OnDisk::Certain;
         }
         fs::rename(&new, &self.path)?;
@@ -128,8 +128,7 @@ impl SessionFile {
     }
 }
 
-/// Returns what the file at `path` holds, if there is one, and whether it says that its filters are
-/// certain.
+/// Returns the content of the file at `path`, if there is one, and whether its filters are certain.
 fn read(path: &Path) -> Result<Option<(Content, bool)>> {
     let text = match fs::read(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -152,7 +151,7 @@ fn read(path: &Path) -> Result<Option<(Content, bool)>> {
     Ok(Some((content, value["certain"] == true)))
 }
 
-/// There is no room, or none for this user: there may be some later.
+/// Whether the disk or the user's quota is full, which may change later.
 pub(super) fn is_full(error: &io::Error) -> bool {
     matches!(
         error.kind(),

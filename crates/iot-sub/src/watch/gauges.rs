@@ -1,4 +1,5 @@
-//! What is to be known of a run beside its counts. Each part of the program writes its own, once a batch at most.
+//! The state of a run, beside its counts. Each part of the program writes its own gauges, at most
+//! once for each batch.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
@@ -15,10 +16,10 @@ pub(crate) struct Gauges {
     pub(crate) receiving: Part,
     pub(crate) committing: Part,
     pub(crate) delivering: Part,
-    /// One commit, and how many entries it had.
+    /// Time of a commit, and its number of entries.
     pub(crate) commit_time: Histogram,
     pub(crate) commit_size: Histogram,
-    /// One successful attempt to deliver, and how many entries it had.
+    /// Time of a successful delivery, and its number of entries.
     pub(crate) delivery_time: Histogram,
     pub(crate) delivery_size: Histogram,
     failed_deliveries: AtomicU64,
@@ -30,28 +31,28 @@ pub(crate) struct Gauges {
     refused_filters: AtomicU64,
     store_mode: AtomicU8,
     store_up: AtomicBool,
-    /// The spool is being opened, which takes a while where it has to be salvaged.
+    /// The spool is being opened, which can take minutes if it is salvaged.
     opening: AtomicBool,
-    held: AtomicBool,
-    /// Nobody reads what is printed, and nothing else is done with it.
+    spool_full: AtomicBool,
+    /// Stdout is not read, and readings are only printed.
     unread: AtomicBool,
     spool_bytes: AtomicU64,
     spool_limit: AtomicU64,
     /// When the oldest undelivered entry was received, in milliseconds since 1970.
     oldest: AtomicI64,
     stopping: AtomicBool,
-    /// For who waits for that.
+    /// Notified when the program ends.
     stop: Notify,
 }
 
-/// What happens to readings.
+/// Where readings are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StoreMode {
-    /// They are only printed.
+    /// Nowhere: they are only printed.
     Nowhere = 0,
-    /// They are acknowledged once the store has them.
+    /// In the store, without a spool.
     Direct = 1,
-    /// They wait in a spool.
+    /// In a spool, and then in the store.
     Spooled = 2,
 }
 
@@ -75,7 +76,7 @@ impl Default for Gauges {
             store_mode: AtomicU8::new(StoreMode::Nowhere as u8),
             store_up: AtomicBool::new(false),
             opening: AtomicBool::new(false),
-            held: AtomicBool::new(false),
+            spool_full: AtomicBool::new(false),
             unread: AtomicBool::new(false),
             spool_bytes: AtomicU64::new(0),
             spool_limit: AtomicU64::new(0),
@@ -87,7 +88,7 @@ impl Default for Gauges {
 }
 
 impl Gauges {
-    // What the parts of the program tell.
+    // Written by the parts of the program.
 
     /// The broker has accepted a connection.
     pub(crate) fn connected(&self) {
@@ -95,14 +96,14 @@ impl Gauges {
         self.connected.store(true, Ordering::Relaxed);
     }
 
-    /// There is no connection, or none any more.
+    /// There is no connection to the broker.
     pub(crate) fn disconnected(&self) {
         self.subscribed.store(false, Ordering::Relaxed);
         self.connected.store(false, Ordering::Relaxed);
         self.refused_filters.store(0, Ordering::Relaxed);
     }
 
-    /// The broker sends what it is asked for, but for so many filters.
+    /// The broker has acknowledged the subscriptions, and has refused some of them.
     pub(crate) fn subscribed(&self, refused: u64) {
         self.refused_filters.store(refused, Ordering::Relaxed);
         self.subscribed.store(true, Ordering::Relaxed);
@@ -112,12 +113,12 @@ impl Gauges {
         self.store_mode.store(way as u8, Ordering::Relaxed);
     }
 
-    /// The store takes readings, or doesn't.
+    /// Whether the store accepts readings.
     pub(crate) fn set_store_up(&self, up: bool) {
         self.store_up.store(up, Ordering::Relaxed);
     }
 
-    /// The spool is being opened, or is open.
+    /// Whether the spool is being opened.
     pub(crate) fn set_opening(&self, opening: bool) {
         self.opening.store(opening, Ordering::Relaxed);
     }
@@ -127,12 +128,12 @@ impl Gauges {
         self.failed_deliveries.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Nothing is read from the broker, for want of room.
-    pub(crate) fn set_spool_full(&self, held: bool) {
-        self.held.store(held, Ordering::Relaxed);
+    /// Whether reading from the broker has stopped because the spool is full or cannot be written.
+    pub(crate) fn set_spool_full(&self, full: bool) {
+        self.spool_full.store(full, Ordering::Relaxed);
     }
 
-    /// Nothing is read from the broker, as nobody reads what is printed.
+    /// Whether reading from the broker has stopped because stdout is not read.
     pub(crate) fn set_unread(&self, unread: bool) {
         self.unread.store(unread, Ordering::Relaxed);
     }
@@ -142,19 +143,19 @@ impl Gauges {
         self.spool_limit.store(limit, Ordering::Relaxed);
     }
 
-    /// When the oldest undelivered entry was received.
+    /// Sets when the oldest undelivered entry was received.
     pub(crate) fn set_oldest(&self, oldest: Option<DateTime<Utc>>) {
         let oldest = oldest.map_or(NONE, |oldest| oldest.timestamp_millis());
         self.oldest.store(oldest, Ordering::Relaxed);
     }
 
-    /// The program ends: what takes its time now is limited by others.
+    /// The program ends. From here on, other timeouts limit its parts.
     pub(crate) fn stopping(&self) {
         self.stopping.store(true, Ordering::Relaxed);
         self.stop.notify_one();
     }
 
-    // What can be asked.
+    // Read by the monitoring tasks.
 
     pub(super) fn connections(&self) -> u64 {
         self.connections.load(Ordering::Relaxed)
@@ -164,9 +165,9 @@ impl Gauges {
         self.connected.load(Ordering::Relaxed)
     }
 
-    /// Returns the number of the connection on which the broker has not confirmed the subscription yet. Where nothing can be
-    /// written, it may not have been asked for it.
-    pub(super) fn unanswered(&self) -> Option<u64> {
+    /// Returns the number of the connection on which the broker has not acknowledged the
+    /// subscription yet. While the spool is full, SUBSCRIBE may not have been sent.
+    pub(super) fn unsubscribed_connection(&self) -> Option<u64> {
         let subscribed = self.subscribed.load(Ordering::Relaxed);
         (self.is_connected() && !subscribed && !self.is_spool_full()).then(|| self.connections())
     }
@@ -192,7 +193,7 @@ impl Gauges {
     }
 
     pub(super) fn is_spool_full(&self) -> bool {
-        self.held.load(Ordering::Relaxed)
+        self.spool_full.load(Ordering::Relaxed)
     }
 
     pub(super) fn spool_bytes(&self) -> (u64, u64) {
@@ -227,24 +228,24 @@ impl Gauges {
         stuck.filter(|_| !self.is_stopping())
     }
 
-    /// Returns why readings can't be taken and kept, if that is so. A store that is away is no reason where there is a
-    /// spool with room.
+    /// Returns why readings cannot be received and kept, if so. With a spool that has room, the
+    /// store may be away.
     pub(super) fn unready(&self) -> Option<&'static str> {
         if self.is_stopping() {
             Some("the program ends")
         } else if self.opening.load(Ordering::Relaxed) {
             Some("the spool is being opened")
         } else if self.store_mode() == StoreMode::Direct && !self.is_store_up() {
-            // Also before there is a connection: at the start nobody is connected to until the store is there.
+            // Checked before the connection: at the start the store is opened first.
             Some("the store is away")
         } else if !self.is_connected() {
             Some("there is no connection to the broker")
         } else if self.is_spool_full() {
             Some("the spool has no room")
         } else if !self.subscribed.load(Ordering::Relaxed) {
-            Some("the broker has not confirmed the subscription yet")
+            Some("the broker has not acknowledged the subscription yet")
         } else if self.unread.load(Ordering::Relaxed) {
-            Some("nobody reads what is printed")
+            Some("stdout is not read")
         } else {
             None
         }
@@ -256,22 +257,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ready_is_who_can_take_readings_and_keep_them() {
+    fn the_program_is_ready_when_it_can_receive_and_keep_readings() {
         let gauges = Gauges::default();
         let unready = |expected: Option<&str>| assert_eq!(gauges.unready(), expected);
         gauges.set_store_mode(StoreMode::Spooled);
         unready(Some("there is no connection to the broker"));
         gauges.connected();
-        unready(Some("the broker has not confirmed the subscription yet"));
+        unready(Some("the broker has not acknowledged the subscription yet"));
         gauges.set_spool_full(true);
         unready(Some("the spool has no room"));
-        assert_eq!(gauges.unanswered(), None);
+        assert_eq!(gauges.unsubscribed_connection(), None);
         gauges.set_spool_full(false);
-        assert_eq!(gauges.unanswered(), Some(1));
+        assert_eq!(gauges.unsubscribed_connection(), Some(1));
         gauges.subscribed(0);
         unready(None);
         gauges.set_unread(true);
-        unready(Some("nobody reads what is printed"));
+        unready(Some("stdout is not read"));
         gauges.set_unread(false);
         gauges.set_opening(true);
         unready(Some("the spool is being opened"));
@@ -282,7 +283,7 @@ mod tests {
         unready(None);
         gauges.disconnected();
         gauges.connected();
-        unready(Some("the broker has not confirmed the subscription yet"));
+        unready(Some("the broker has not acknowledged the subscription yet"));
     }
 
     #[test]

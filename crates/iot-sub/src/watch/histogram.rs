@@ -1,4 +1,4 @@
-//! A histogram that is cheap to add to from any thread.
+//! A histogram to which any thread can add values cheaply.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -11,31 +11,32 @@ pub(super) const LATENCIES: &[u64] = &[
 /// Upper bounds of batch sizes.
 pub(super) const SIZES: &[u64] = &[1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000];
 
-const MOST: usize = 16;
+const MAX_BUCKETS: usize = 16;
 
-/// How many values lie up to each of a few bounds.
+/// The number of values up to each of a few bounds.
 #[derive(Debug)]
 pub(crate) struct Histogram {
     bounds: &'static [u64],
-    /// Those up to the bound at this place, and above the one before; the last one those above all.
-    counts: [AtomicU64; MOST],
+    /// Values up to the bound with this index, and above the bound before it; the last counts those
+    /// above all bounds.
+    counts: [AtomicU64; MAX_BUCKETS],
     sum: AtomicU64,
 }
 
 impl Histogram {
     pub(super) const fn new(bounds: &'static [u64]) -> Self {
-        assert!(bounds.len() < MOST);
+        assert!(bounds.len() < MAX_BUCKETS);
         Self {
             bounds,
-            counts: [const { AtomicU64::new(0) }; MOST],
+            counts: [const { AtomicU64::new(0) }; MAX_BUCKETS],
             sum: AtomicU64::new(0),
         }
     }
 
     /// Adds a value.
     pub(crate) fn add(&self, value: u64) {
-        let place = self.bounds.partition_point(|&bound| bound < value);
-        self.counts[place].fetch_add(1, Ordering::Relaxed);
+        let index = self.bounds.partition_point(|&bound| bound < value);
+        self.counts[index].fetch_add(1, Ordering::Relaxed);
         self.sum.fetch_add(value, Ordering::Relaxed);
     }
 
@@ -47,13 +48,13 @@ impl Histogram {
     /// Returns each bound with the number of values up to it, the number of all, and their sum.
     pub(super) fn snapshot(&self) -> (Vec<(u64, u64)>, u64, u64) {
         let mut total = 0;
-        let mut count = |place: usize| {
-            total += self.counts[place].load(Ordering::Relaxed);
+        let mut count = |index: usize| {
+            total += self.counts[index].load(Ordering::Relaxed);
             total
         };
         let buckets = self.bounds.iter().enumerate();
         let buckets = buckets
-            .map(|(place, &bound)| (bound, count(place)))
+            .map(|(index, &bound)| (bound, count(index)))
             .collect();
         let all = count(self.bounds.len());
         (buckets, all, self.sum.load(Ordering::Relaxed))

@@ -1,4 +1,4 @@
-//! Answers HTTP: `/metrics` for Prometheus, `/livez` and `/readyz` for service managers.
+//! The HTTP server: `/metrics` for Prometheus, `/livez` and `/readyz` for service managers.
 //!
 //! Slow, endless or malformed requests cost little: few connections, one request each, little
 //! memory, short timeouts. A new connection never waits for old ones: when there are too many, the
@@ -24,22 +24,22 @@ use tokio::time::{sleep, timeout};
 use super::prometheus;
 use crate::counts::Counts;
 
-/// Connections at a time; beyond it the oldest one is closed.
+/// Limit of open connections. Beyond it the oldest one is closed.
 const MAX_CONNECTIONS: usize = 16;
-/// How long the head of a request may take to arrive.
+/// Timeout for the head of a request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long a connection may last.
+/// Timeout for a connection.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
 /// Delay after a failed accept, such as for too many open files.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
-/// Most memory for a request's head.
+/// Limit of the memory for the head of a request.
 const MAX_HEAD_BYTES: usize = 16 << 10;
 const PLAIN: &str = "text/plain; charset=utf-8";
 
 /// Listens on `address`.
 ///
 /// # Errors
-/// The system's, with the address.
+/// The address cannot be listened on.
 pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener> {
     TcpListener::bind(address)
         .await

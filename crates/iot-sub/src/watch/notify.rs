@@ -1,10 +1,10 @@
-//! Tells the service manager how we are, as `sd_notify(3)` describes it: datagrams to the socket named in `NOTIFY_SOCKET`.
+//! Notifies the service manager as in `sd_notify(3)`: datagrams to the socket in `NOTIFY_SOCKET`.
 //! systemd reads them, and so do other managers.
 
 use std::env;
 use std::time::Duration;
 
-/// A way to the service manager.
+/// A connection to the service manager.
 #[derive(Debug)]
 pub(super) struct Notifier {
     #[cfg(unix)]
@@ -13,7 +13,7 @@ pub(super) struct Notifier {
 }
 
 impl Notifier {
-    /// Returns it where there is one that wants to be told.
+    /// Returns the connection if a service manager has asked for notifications.
     pub(super) fn find() -> Option<Self> {
         Some(Self {
             #[cfg(unix)]
@@ -29,16 +29,16 @@ impl Notifier {
         })
     }
 
-    /// Returns how long the manager waits for a sign of life before it restarts us.
+    /// Returns after how long without a notification the manager restarts this program.
     pub(super) fn watchdog(&self) -> Option<Duration> {
         self.watchdog
     }
 
-    /// Tells `what`, one `NAME=VALUE` a line. Where nobody takes it, nothing can be done about that: a manager that needs
-    /// it acts on its absence.
-    pub(super) fn tell(&self, what: &str) {
+    /// Sends `text`, one `NAME=VALUE` on each line. Errors are ignored: a manager that needs the
+    /// notification acts when it is missing.
+    pub(super) fn notify(&self, text: &str) {
         #[cfg(unix)]
-        let _ = self.socket.send(what.as_bytes());
+        let _ = self.socket.send(text.as_bytes());
     }
 }
 
@@ -57,13 +57,13 @@ fn connect(address: &std::ffi::OsStr) -> Option<std::os::unix::net::UnixDatagram
         _ => SocketAddr::from_pathname(address).ok()?,
     };
     let socket = UnixDatagram::unbound().ok()?;
-    // A manager that doesn't read must not hold us up.
+    // A manager that does not read must not block this program.
     socket.set_nonblocking(true).ok()?;
     socket.connect_addr(&address).ok()?;
     Some(socket)
 }
 
-/// Reads `WATCHDOG_USEC`, which is another process's where `WATCHDOG_PID` is not ours.
+/// Reads `WATCHDOG_USEC`. It is for another process if `WATCHDOG_PID` is not this process.
 #[cfg(unix)]
 fn watchdog(microseconds: Option<&str>, pid: Option<&str>, own: u32) -> Option<Duration> {
     if pid.is_some_and(|pid| pid.parse() != Ok(own)) {

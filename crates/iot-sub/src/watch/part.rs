@@ -11,14 +11,14 @@ pub(super) fn now() -> Duration {
     START.elapsed() + Duration::from_millis(1)
 }
 
-/// A task or a thread that tells whenever it begins something new, and when it rests until there is more to do.
+/// A task or thread that records when it begins a piece of work, and when it is idle.
 #[derive(Debug)]
 pub(crate) struct Part {
-    /// What it does, as in `receiving has made no progress for 30 s`.
+    /// Its name in messages, as in `receiving has made no progress for 30 s`.
     name: &'static str,
-    /// How long one thing may take it.
+    /// How long one piece of work may take, in seconds.
     limit: AtomicU64,
-    /// When it last began something, in milliseconds; 0 while it rests, and before it begins.
+    /// When it began its current work, in milliseconds; 0 while it is idle.
     began: AtomicU64,
 }
 
@@ -31,23 +31,23 @@ impl Part {
         }
     }
 
-    /// Sets how long one thing may take it.
+    /// Sets how long one piece of work may take.
     pub(crate) fn allow(&self, limit: Duration) {
         self.limit.store(limit.as_secs(), Ordering::Relaxed);
     }
 
-    /// It begins something.
+    /// Records that it begins a piece of work.
     pub(crate) fn beat(&self) {
         let now = u64::try_from(now().as_millis()).unwrap_or(u64::MAX);
         self.began.store(now, Ordering::Relaxed);
     }
 
-    /// It has nothing to do.
+    /// Records that it is idle.
     pub(crate) fn set_idle(&self) {
         self.began.store(0, Ordering::Relaxed);
     }
 
-    /// Returns what is to be said at `now` where it has been at the same thing for longer than it may.
+    /// Returns the message that it is stuck, if its work at `now` has taken longer than the limit.
     pub(super) fn stuck(&self, now: Duration) -> Option<String> {
         let began = self.began.load(Ordering::Relaxed);
         if began == 0 {
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_works_for_too_long_is_stuck_and_who_rests_is_not() {
+    fn a_part_is_stuck_after_its_limit_unless_it_is_idle() {
         let part = Part::new("receiving", Duration::from_secs(30));
         let later = |seconds| now() + Duration::from_secs(seconds);
         assert_eq!(part.stuck(later(1_000)), None);

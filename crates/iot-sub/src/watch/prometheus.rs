@@ -1,4 +1,5 @@
-//! The numbers in Prometheus' text format. No label names a topic, for their number has no bound.
+//! The metrics in Prometheus' text format. No label holds a topic, because the number of topics has
+//! no limit.
 
 use std::fmt::Write;
 
@@ -9,7 +10,7 @@ use crate::counts::{Counts, Totals};
 /// The format's media type.
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Returns all metrics of this moment. The counts among them are those of one and the same moment.
+/// Returns all current metrics. The counts among them are consistent with each other.
 pub(super) fn render(counts: &Counts) -> String {
     let mut page = Page(String::with_capacity(8 << 10));
     messages(&mut page, counts.totals());
@@ -33,7 +34,7 @@ fn messages(page: &mut Page, totals: Totals) {
     );
     page.counter(
         "iot_sub_found_total",
-        "Messages that an earlier run has left in the spool.",
+        "Messages that an earlier run left in the spool.",
         totals.found,
     );
     page.counter(
@@ -43,22 +44,22 @@ fn messages(page: &mut Page, totals: Totals) {
     );
     page.counter(
         "iot_sub_duplicates_total",
-        "Redeliveries of what was there already.",
+        "Redeliveries of messages that were received before.",
         totals.duplicates,
     );
     page.counter(
         "iot_sub_rejected_total",
-        "Messages that are no reading, or that the store can't hold.",
+        "Messages that are not a reading, or that the store cannot hold.",
         totals.rejected,
     );
     page.counter(
         "iot_sub_skipped_total",
-        "Messages that were not wanted.",
+        "Messages that were skipped by options.",
         totals.skipped,
     );
     page.gauge(
         "iot_sub_spooled",
-        "Messages in the spool that the store doesn't have yet.",
+        "Messages in the spool that are not in the store yet.",
         totals.spooled,
     );
     page.gauge(
@@ -86,7 +87,7 @@ fn broker(page: &mut Page, gauges: &Gauges) {
     );
     page.gauge(
         "iot_sub_ready",
-        "Whether readings can be taken and kept, as /readyz says.",
+        "Whether readings can be received and kept, as in /readyz.",
         gauges.unready().is_none().into(),
     );
 }
@@ -94,7 +95,7 @@ fn broker(page: &mut Page, gauges: &Gauges) {
 fn store(page: &mut Page, gauges: &Gauges) {
     page.gauge(
         "iot_sub_store_up",
-        "Whether the store takes readings.",
+        "Whether the store accepts readings.",
         gauges.is_store_up().into(),
     );
     page.histogram(
@@ -126,7 +127,7 @@ fn store(page: &mut Page, gauges: &Gauges) {
     );
     page.counter(
         "iot_sub_delivery_failures_total",
-        "Attempts to deliver that were not a success, and are repeated.",
+        "Failed attempts to deliver, which are repeated.",
         gauges.failed_deliveries(),
     );
     let (used, limit) = gauges.spool_bytes();
@@ -138,19 +139,19 @@ fn store(page: &mut Page, gauges: &Gauges) {
     );
     page.gauge(
         "iot_sub_spool_full",
-        "Whether reading from the broker has stopped as the spool can't take more.",
+        "Whether reading from the broker has stopped because the spool is full or cannot be written.",
         gauges.is_spool_full().into(),
     );
     let age = gauges.age_of_oldest().unwrap_or_default();
     page.head(
         "iot_sub_spool_oldest_age_seconds",
         "gauge",
-        "Time since the oldest message in the spool was received; 0 where it is empty.",
+        "Time since the oldest message in the spool was received; 0 if the spool is empty.",
     );
     page.line("iot_sub_spool_oldest_age_seconds", age.as_secs_f64());
 }
 
-/// What a histogram's values are divided by.
+/// Divisors of a histogram's values.
 const ONE: u32 = 1;
 const MICROSECONDS: u32 = 1_000_000;
 
@@ -158,7 +159,7 @@ struct Page(String);
 
 impl Page {
     fn head(&mut self, name: &str, kind: &str, help: &str) {
-        // Writing to memory doesn't fail.
+        // Writing to memory does not fail.
         let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
     }
 

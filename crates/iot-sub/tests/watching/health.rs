@@ -48,11 +48,11 @@ fn a_broker_that_leaves_the_subscription_unanswered_is_told() {
     assert_eq!(broker.read_packet()[0], 0x10);
     broker.send(&[0x20, 2, 0, 0]);
     assert_eq!(broker.read_packet()[0], 0x82);
-    let reason = "not ready: the broker has not confirmed the subscription yet\n";
+    let reason = "not ready: the broker has not acknowledged the subscription yet\n";
     eventually(DEADLINE, "it is connected", || {
         get(at, "/readyz").1 == reason
     });
-    program.wait_for_stderr("the broker has not answered the subscription for 5 s");
+    program.wait_for_stderr("the broker has not acknowledged the subscription for 5 s");
 }
 
 #[test]
@@ -252,7 +252,7 @@ fn where_nobody_reads_what_is_only_printed_it_is_not_ready() {
     let payload = format!("[\"{}\"]", "x".repeat(100_000));
     let flood = ["-m", &payload, "--count", "100", "--interval", "1ms"];
     publish(broker.port(), &flood);
-    let expected = (503, "not ready: nobody reads what is printed\n".to_owned());
+    let expected = (503, "not ready: stdout is not read\n".to_owned());
     eventually(DEADLINE, "it is held up", || get(at, "/readyz") == expected);
     program.kill().unwrap();
     program.wait().unwrap();
