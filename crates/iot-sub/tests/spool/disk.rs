@@ -60,7 +60,7 @@ fn a_damaged_spool_is_set_aside_and_the_rest_of_it_is_delivered() {
 
     mongo.start_again();
     let program = start(&broker, &mongo.url(), &args);
-    program.wait_for_stderr("is damaged: what can be read of it is put into a new one");
+    program.wait_for_stderr("is damaged: copying all readable entries");
     let line = program.wait_for_stderr("the damaged spool `");
     let aside = line.rsplit('`').nth(1).unwrap();
     assert!(Path::new(aside).exists(), "{line}");

@@ -25,7 +25,7 @@ fn damaged(fixture: &mut Fixture, damage: impl FnOnce(&Fixture)) -> (Vec<Entry>,
     let lines = fixture.lines.take();
     assert_eq!(lines.len(), 3, "{lines:?}");
     assert!(
-        lines[0].contains("is damaged: what can be read"),
+        lines[0].contains("is damaged: copying all readable entries"),
         "{lines:?}"
     );
     let kept = format!(
@@ -36,7 +36,7 @@ fn damaged(fixture: &mut Fixture, damage: impl FnOnce(&Fixture)) -> (Vec<Entry>,
     assert_eq!(
         lines[2],
         format!(
-            "{} entries of the damaged spool could be read, and are in the new one",
+            "{} entries of the damaged spool were readable, and are in the new one",
             found.len()
         )
     );
@@ -200,7 +200,7 @@ fn a_salvage_that_was_cut_short_is_finished_at_the_next_start() {
     let lines = fixture.lines.take();
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert!(
-        lines[0].contains("was damaged: an earlier run has put"),
+        lines[0].contains("was damaged: an earlier run copied"),
         "{lines:?}"
     );
     assert!(
