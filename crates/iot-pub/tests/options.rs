@@ -52,7 +52,11 @@ fn client_id() {
 fn without_a_client_identifier_it_is_random() {
     let id = |log: &str| {
         let line = log.lines().find(|line| line.contains(" as iot-"));
-        let id = line.expect(log).split(" as ").nth(1).expect("a client identifier");
+        let id = line
+            .expect(log)
+            .split(" as ")
+            .nth(1)
+            .expect("a client identifier");
         id.to_owned()
     };
     assert_ne!(id(&log_of("")), id(&log_of("-i=")));

@@ -91,5 +91,8 @@ fn a_task_that_delivers_no_more_ends_the_program_with_a_line() {
     // As the task's guard does when it panics.
     backlog.end();
     let error = thread.join().unwrap().unwrap_err();
-    assert_eq!(error.to_string(), "the task that delivers has stopped unexpectedly");
+    assert_eq!(
+        error.to_string(),
+        "the task that delivers has stopped unexpectedly"
+    );
 }
