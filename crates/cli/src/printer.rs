@@ -103,8 +103,8 @@ impl Printer {
         has_room
     }
 
-    /// Returns why writing has failed, for example on a full disk. A reader that has gone, as `head`
-    /// does, is no failure.
+    /// Returns why writing has failed, for example on a full disk. A reader that has gone, as
+    /// `head` does, is no failure.
     pub fn failure(&self) -> Option<String> {
         self.shared.lock().failure.clone()
     }

@@ -64,20 +64,23 @@ pub fn parse_unix_time(number: &str) -> Option<DateTime<Utc>> {
     };
     let nanoseconds = match number.parse::<i128>() {
         Ok(whole) => whole * nanoseconds_per_unit,
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_precision_loss,
-            reason = "it is below 1e20 nanoseconds, and a fraction is a double"
-        )]
-        Err(_) => {
-            // Whole microseconds: a double of today's seconds has no more digits.
-            let microseconds = number.parse::<f64>().ok()? * (nanoseconds_per_unit as f64 / 1e3);
-            microseconds.round() as i128 * 1_000
-        }
+        Err(_) => fraction(number.parse().ok()?, nanoseconds_per_unit),
     };
     let seconds = i64::try_from(nanoseconds.div_euclid(1_000_000_000)).ok()?;
     let rest = u32::try_from(nanoseconds.rem_euclid(1_000_000_000)).ok()?;
     DateTime::from_timestamp(seconds, rest)
+}
+
+/// Returns the nanoseconds of a number of units. They are whole microseconds: a double of today's
+/// seconds has no more digits.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "it is below 1e20 nanoseconds"
+)]
+fn fraction(number: f64, nanoseconds_per_unit: i128) -> i128 {
+    let microseconds = number * (nanoseconds_per_unit as f64 / 1e3);
+    microseconds.round() as i128 * 1_000
 }
 
 #[cfg(test)]

@@ -206,6 +206,18 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_delay_is_seconds_or_has_a_unit_as_an_interval() {
+        for (delay, milliseconds) in [("0", 0), ("0.5", 500), ("500ms", 500), ("1min", 60_000)] {
+            let plan = plan(&["-m", "x", "--repeat", "2", "--repeat-delay", delay]);
+            assert_eq!(plan.repeat_delay, Some(Duration::from_millis(milliseconds)));
+            if milliseconds > 0 {
+                let plan = super::tests::plan(&["--interval", delay]);
+                assert_eq!(plan.devices[0].interval.as_millis(), milliseconds.into());
+            }
+        }
+    }
+
+    #[test]
     fn a_message_alone_is_sent_once_and_otherwise_repeated() {
         assert_eq!(plan(&["-m", "-5.2"]).count, Some(1));
         assert_eq!(plan(&["-m", "x", "--interval", "1s"]).count, None);

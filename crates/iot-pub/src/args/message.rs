@@ -11,7 +11,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use bytes::Bytes;
 use clap::Args;
 use clap::builder::BoolishValueParser;
-use iot_cli::{UsageError, io_reason};
+use iot_cli::{UsageError, io_reason, parse_duration};
 
 use crate::payload::lines::Lines;
 
@@ -75,11 +75,13 @@ pub(crate) struct MessageArgs {
     repeat_delay: Option<Duration>,
 }
 
-/// mosquitto's: seconds, not necessarily whole ones.
+/// mosquitto's: seconds, not necessarily whole ones; also with a unit, as other durations.
 fn delay(text: &str) -> Result<Duration, String> {
-    let seconds = text.parse::<f64>().ok();
-    let delay = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    delay.ok_or_else(|| "a delay is a number of seconds, 0 or more, as in 0.5".into())
+    if text.parse::<f64>() == Ok(0.0) {
+        return Ok(Duration::ZERO);
+    }
+    parse_duration(text)
+        .map_err(|_| "a delay is a number of seconds, 0 or more, as in 0.5, or 500ms".into())
 }
 
 /// How a message is repeated.

@@ -286,7 +286,7 @@ mod tests {
                     _ => match lines.next(&topic).unwrap() {
                         Next::Message { topic, payload } => found.push((topic, payload)),
                         Next::Silent => {}
-                        other => panic!("{other:?}"),
+                        other @ Next::Over => panic!("{other:?}"),
                     },
                 }
             }

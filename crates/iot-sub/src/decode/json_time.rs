@@ -9,7 +9,7 @@ use super::device_timezone::DeviceTimezone;
 /// Why JSON is not a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TimeError {
-    /// It is a date and a time, and nobody knows the time zone.
+    /// It is a date and a time of an unknown time zone.
     NoTimezone,
     Unreadable,
 }

@@ -1,10 +1,12 @@
-//! MongoDB's extended JSON, as `mongoexport` writes it: `{"$date": …}`, `{"$numberDouble": "25.3"}`.
+//! MongoDB's extended JSON, as `mongoexport` writes it: `{"$date": …}`,
+//! `{"$numberDouble": "25.3"}`.
 
 use chrono::{DateTime, FixedOffset};
 use iot_cli::{ParsedTime, parse_time};
 use serde_json::Value as Json;
 
-/// Returns the time of `{"$date": …}`: RFC 3339, milliseconds, or `{"$numberLong": "milliseconds"}`.
+/// Returns the time of `{"$date": …}`: RFC 3339, milliseconds, or `{"$numberLong": "…"}` with
+/// milliseconds.
 ///
 /// # Errors
 /// It is something else.

@@ -38,9 +38,10 @@ impl Utf16 {
         // An even number, so that no character is cut.
         (&mut self.input).take(16 * 1024).read_to_end(&mut bytes)?;
         let is_last = bytes.len() < 16 * 1024;
-        let unit = |pair: [u8; 2]| match self.big_endian {
-            true => u16::from_be_bytes(pair),
-            false => u16::from_le_bytes(pair),
+        let unit = if self.big_endian {
+            u16::from_be_bytes
+        } else {
+            u16::from_le_bytes
         };
         let (pairs, _) = bytes.as_chunks();
         let mut units: Vec<u16> = self.high.take().into_iter().collect();
