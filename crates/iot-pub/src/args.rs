@@ -155,6 +155,8 @@ impl Args {
                 .max_inflight
                 .min(ClientConfig::default().max_inflight);
         }
+        let is_one = once && self.count.is_none_or(|count| count == 1);
+        config.assigns_topic_aliases = !is_one;
         Ok(Plan {
             config,
             properties,

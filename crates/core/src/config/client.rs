@@ -83,6 +83,10 @@ pub struct ClientConfig {
     /// How long connecting may take, from the look-up of the name to the handshakes of TLS and
     /// WebSocket; and again, how long CONNACK may take. Default 10 s.
     pub connect_timeout: Duration,
+    /// Whether messages are sent with topic aliases if the broker accepts them (MQTT 5 §3.3.2.3.4).
+    /// Useless for a single message. Those that a message asks for are sent in any case. Default
+    /// `true`.
+    pub assigns_topic_aliases: bool,
     /// Shortest and longest delay before the next attempt to connect. The delay doubles with each
     /// attempt; each is shortened at random by up to a half, but not below the shortest. A CONNACK
     /// that accepts resets it. With 0 as the shortest there is no delay. Default 1 s and 120 s.
@@ -164,6 +168,7 @@ impl Default for ClientConfig {
             password: None,
             will: None,
             connect_timeout: Duration::from_secs(10),
+            assigns_topic_aliases: true,
             reconnect_delay: (Duration::from_secs(1), Duration::from_mins(2)),
             max_inflight: 20,
             max_queued: 65_000,

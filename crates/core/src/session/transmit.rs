@@ -72,7 +72,10 @@ impl Session {
                 .publishing
                 .aliases
                 .assign_wanted(&message.topic, number),
-            None => self.publishing.aliases.assign(&message.topic),
+            None if self.config.assigns_topic_aliases => {
+                self.publishing.aliases.assign(&message.topic)
+            }
+            None => None,
         };
         match alias {
             None => Outgoing::Publish(message),

@@ -17,6 +17,9 @@ pub(crate) struct Counts {
     pub(crate) rejected: u64,
     /// QoS 0: due, or not yet written, while the broker was away.
     pub(crate) dropped: u64,
+    /// QoS 0: written to a connection that was lost before the broker had read everything. They are
+    /// among the sent ones.
+    pub(crate) maybe_lost: u64,
     /// Ticks that were missed.
     pub(crate) skipped: u64,
 }
@@ -60,6 +63,12 @@ impl Counts {
                 (_, true) => missing.push(format!("{count} of {all} messages {were} {what}")),
                 (_, false) => missing.push(format!("{count} {were} {what}")),
             }
+        }
+        if self.maybe_lost > 0 {
+            missing.push(format!(
+                "up to {} more may be lost: they were written when the connection was lost",
+                self.maybe_lost
+            ));
         }
         (!missing.is_empty()).then(|| missing.join(", "))
     }

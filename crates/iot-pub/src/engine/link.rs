@@ -14,6 +14,8 @@ const KEPT_CAPACITY: usize = 1024;
 pub(super) struct Link {
     pub(super) handle: Handle,
     status: Status,
+    /// Messages with QoS 0 on the present or last connection.
+    unacknowledged: Unacknowledged,
     /// Mostly in the order in which their acknowledgements come.
     in_flight: VecDeque<InFlight>,
 }
@@ -24,6 +26,14 @@ enum Status {
     New,
     Up,
     Lost,
+}
+
+/// Messages with QoS 0 on one connection.
+#[derive(Debug, Clone, Copy, Default)]
+struct Unacknowledged {
+    written: u64,
+    /// The connection was lost before they were written.
+    unwritten: u64,
 }
 
 /// A message that is not yet written (QoS 0) or acknowledged (QoS 1 and 2).
@@ -39,6 +49,7 @@ impl Link {
         Self {
             handle,
             status: Status::New,
+            unacknowledged: Unacknowledged::default(),
             in_flight: VecDeque::new(),
         }
     }
@@ -49,6 +60,7 @@ impl Link {
 
     /// The broker has accepted the connection. Returns whether that is the first time.
     pub(super) fn connected(&mut self) -> bool {
+        self.unacknowledged = Unacknowledged::default();
         std::mem::replace(&mut self.status, Status::Up) == Status::New
     }
 
@@ -59,6 +71,19 @@ impl Link {
             self.status = Status::Lost;
         }
         was_up
+    }
+
+    /// A message with QoS 0 is written, or the connection was lost before.
+    pub(super) fn finished_unacknowledged(&mut self, is_written: bool) {
+        self.unacknowledged.written += u64::from(is_written);
+        self.unacknowledged.unwritten += u64::from(!is_written);
+    }
+
+    /// The connection is lost. Returns how many messages with QoS 0 may be lost although they were
+    /// written: if the socket took no more, the broker had not read all of them.
+    pub(super) fn maybe_lost(&mut self) -> u64 {
+        let Unacknowledged { written, unwritten } = std::mem::take(&mut self.unacknowledged);
+        if unwritten > 0 { written } else { 0 }
     }
 
     /// The connection has taken a message.

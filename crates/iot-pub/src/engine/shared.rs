@@ -156,6 +156,7 @@ impl RunState {
 
     fn failed(&mut self, link: usize, event: &Event, error: &Error) {
         let was_up = self.links[link].failed();
+        self.counts.maybe_lost += self.links[link].maybe_lost();
         if was_up {
             for observer in &mut self.observers {
                 observer.lost();
@@ -182,7 +183,9 @@ impl RunState {
         self.last_delivery = Some(now);
         match error {
             None => {
-                if message.qos != QoS::AtMostOnce {
+                if message.qos == QoS::AtMostOnce {
+                    self.links[link].finished_unacknowledged(true);
+                } else {
                     self.notices.progress();
                 }
                 self.counts.acknowledged(message.qos);
@@ -204,7 +207,10 @@ impl RunState {
                 self.notices.rejected(error);
             }
             // QoS 0: the connection was lost before the message was written.
-            Some(_) => self.counts.dropped += 1,
+            Some(_) => {
+                self.counts.dropped += 1;
+                self.links[link].finished_unacknowledged(false);
+            }
         }
         self.counts.pending -= 1;
         self.counts.pending == 0

@@ -95,3 +95,26 @@ fn a_message_with_an_alias_counts_and_is_reported_like_others() {
     bench.session.sent(id.unwrap());
     assert_eq!(bench.events(), ["published #1"]);
 }
+
+#[test]
+fn without_assigned_aliases_only_those_that_are_asked_for_are_sent() {
+    let mut bench = Bench::offline(ClientConfig {
+        assigns_topic_aliases: false,
+        ..v5()
+    });
+    bench.connect_given(Properties {
+        topic_alias_maximum: Some(5),
+        ..Properties::default()
+    });
+    bench.session.publish(named(0, "aaaa"), false).unwrap();
+    let mut asked = named(0, "aaaa");
+    asked.properties = Some(Box::new(Properties {
+        topic_alias: Some(3),
+        ..Properties::default()
+    }));
+    bench.session.publish(asked, false).unwrap();
+    assert_eq!(
+        bench.sent(),
+        ["PUBLISH q0 aaaa=1", "PUBLISH q0 aaaa=1 alias 3 new"]
+    );
+}

@@ -98,7 +98,7 @@ fn properties_of_the_broker_s_disconnect_are_reported() {
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the broker ended the connection: server moved (moved)"
+        "the broker ended the connection: server moved (moved) (it names another server: `other:1883`)"
     );
     match error {
         Error::ServerDisconnect {
