@@ -152,7 +152,7 @@ pub enum Error {
         maximum: u8,
     },
     /// The broker answers a message with QoS 2 by a PUBACK, which breaks the protocol: it doesn't
-    /// support QoS 2 (RabbitMQ 3.10).
+    /// support QoS 2. `RabbitMQ` 3.10 does so.
     #[error(
         "the broker broke the protocol: it answers a message with QoS 2 by a PUBACK (it doesn't support QoS 2; publish with QoS 1)"
     )]

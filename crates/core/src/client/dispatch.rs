@@ -5,9 +5,10 @@ use super::event_loop::EventLoop;
 use super::message_info::Ended;
 use super::running_callbacks;
 use super::shared::Client;
+use crate::error::Error;
 use crate::message::{Message, PacketId};
 use crate::packet::{Ack, ConnAck};
-use crate::session::{AckToken, Event, LogLevel, ReleaseToken, SkippedMessage};
+use crate::session::{AckToken, Event, LogLevel, RefusedPacket, ReleaseToken, SkippedMessage};
 
 impl<U: Send + 'static> Client<U> {
     /// Calls the callbacks for the events that there are already.
@@ -93,13 +94,15 @@ impl<U: Send + 'static> Client<U> {
                     |callback, data| callback(self, data, &auth),
                 );
             }
-            Event::PacketRefused { packet, error } => {
-                let text = format!("{error}, each time at the same packet: {packet:?}");
-                self.log(LogLevel::Warning, &text);
-            }
+            Event::PacketRefused { packet, error } => self.packet_refused(&packet, &error),
             Event::Log { level, text } => self.log(level, &text),
             Event::Duplicate(_) | Event::Writable => {}
         }
+    }
+
+    fn packet_refused(&self, packet: &RefusedPacket, error: &Error) {
+        let text = format!("{error}, each time at the same packet: {packet:?}");
+        self.log(LogLevel::Warning, &text);
     }
 
     fn connected(&self, ack: ConnAck) {
