@@ -33,7 +33,7 @@ impl Session {
     /// The broker has finished a message or a request.
     pub(super) fn finished(&mut self) {
         let unfinished = self.publishing.queue.len() + self.requests.len();
-        self.refusals.finished(unfinished);
+        self.publishing.refusals.finished(unfinished);
     }
 
     /// Before the connection is closed: reports the packet that makes the broker do so, if that is
@@ -59,7 +59,7 @@ impl Session {
         };
         let waiting = self.waiting();
         if let Some(first) = first
-            && let Some(packet) = self.refusals.closed(first, waiting)
+            && let Some(packet) = self.publishing.refusals.closed(first, waiting)
         {
             let error = error.clone();
             self.output.notify(Event::PacketRefused { packet, error });

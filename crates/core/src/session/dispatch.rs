@@ -67,7 +67,7 @@ impl Session {
     fn handle_online(&mut self, packet: Incoming) -> Result<(), Error> {
         match packet {
             Incoming::Publish(publish) => {
-                self.refusals.received();
+                self.publishing.refusals.received();
                 self.inbox.publish(publish, &mut self.output)?;
             }
             Incoming::Oversized(oversized) => self.pass_over(*oversized)?,

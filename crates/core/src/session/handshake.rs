@@ -27,7 +27,7 @@ impl Session {
         self.output.packets.clear();
         self.publishing.unsent_bytes = 0;
         self.publishing.aliases.reset(0);
-        self.refusals.opened();
+        self.publishing.refusals.opened();
         self.keep_alive.restart(now);
         self.authentication.is_repeating = false;
         self.inbox.connecting(self.config.topic_alias_maximum);

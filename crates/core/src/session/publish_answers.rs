@@ -53,7 +53,7 @@ impl Session {
         // An unknown packet identifier is answered too: otherwise the broker would wait for ever.
         let id = ack.id;
         let answer = if self.publishing.queue.received(id) {
-            self.refusals.answered();
+            self.publishing.refusals.answered();
             if ack.reason != ReasonCode::SUCCESS || ack.properties.is_some() {
                 self.publishing.pubrecs.insert(id, Box::new(ack));
             } else {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::outgoing_aliases::OutgoingAliases;
 use super::publish_queue::PublishQueue;
+use super::refusals::Refusals;
 use crate::error::Error;
 use crate::message::PacketId;
 use crate::packet::Ack;
@@ -22,4 +23,5 @@ pub(super) struct PublishState {
     /// PUBRECs that said more than success, until their messages are finished.
     pub(super) pubrecs: BTreeMap<PacketId, Box<Ack>>,
     pub(super) aliases: OutgoingAliases,
+    pub(super) refusals: Refusals,
 }

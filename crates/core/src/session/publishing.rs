@@ -127,7 +127,7 @@ impl Session {
     /// How many messages may be in flight.
     fn window(&self) -> usize {
         let window = self.config.max_inflight.min(self.limits.receive_maximum);
-        if self.refusals.is_one_at_a_time() {
+        if self.publishing.refusals.is_one_at_a_time() {
             return usize::from(self.requests.sent() == 0).min(window.into());
         }
         window.into()

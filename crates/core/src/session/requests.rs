@@ -136,7 +136,7 @@ impl Session {
 
     /// Sends requests that are held, as far as they may be sent.
     pub(super) fn send_requests(&mut self) {
-        let is_one_at_a_time = self.refusals.is_one_at_a_time();
+        let is_one_at_a_time = self.publishing.refusals.is_one_at_a_time();
         while !(is_one_at_a_time && self.waiting() > 0)
             && let Some(packet) = self.requests.next()
         {

@@ -10,7 +10,6 @@ use super::output::Output;
 use super::packet_ids::PacketIds;
 use super::phase::Phase;
 use super::publish_state::PublishState;
-use super::refusals::Refusals;
 use super::unanswered::Unanswered;
 use crate::config::ClientConfig;
 use crate::message::PacketId;
@@ -29,7 +28,6 @@ pub struct Session {
     pub(super) ids: PacketIds,
     pub(super) publishing: PublishState,
     pub(super) requests: Unanswered,
-    pub(super) refusals: Refusals,
     pub(super) inbox: Inbox,
     pub(super) output: Output,
     pub(super) keep_alive: KeepAlive,
@@ -56,7 +54,6 @@ impl Session {
             ids: PacketIds::default(),
             publishing: PublishState::default(),
             requests: Unanswered::default(),
-            refusals: Refusals::default(),
             inbox: Inbox::new(config.manual_ack),
             output: Output::default(),
             keep_alive: KeepAlive::new(now),
@@ -167,7 +164,7 @@ impl Session {
     /// Returns whether anything was answered or received on the present or last connection, or the
     /// cause of its end was found.
     pub(crate) fn has_progressed(&self) -> bool {
-        self.refusals.has_progressed()
+        self.publishing.refusals.has_progressed()
     }
 
     /// Returns how often an answer has advanced a message since the session's start.

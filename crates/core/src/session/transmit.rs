@@ -43,7 +43,7 @@ impl Session {
         {
             let size = self.codec.publish_len(message);
             self.publishing.unsent_bytes = self.publishing.unsent_bytes.saturating_sub(size);
-            self.refusals.sent_unacknowledged();
+            self.publishing.refusals.sent_unacknowledged();
             self.notify_writable();
         }
         let packet = self.add_alias(packet);
