@@ -59,7 +59,7 @@ fn without_a_client_identifier_it_is_random() {
             .expect("a client identifier");
         id.to_owned()
     };
-    assert_ne!(id(&log_of("")), id(&log_of("-i=")));
+    assert_ne!(id(&log_of("")), id(&log_of("")));
 }
 
 #[test]
