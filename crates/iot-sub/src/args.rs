@@ -67,7 +67,7 @@ pub(crate) struct Args {
     #[arg(hide_short_help = true)]
     payload: PayloadMode,
 
-    /// Reject a message with a payload of more than SIZE without holding it in memory [default:
+    /// Limit payloads to SIZE: a larger one is rejected without being held in memory [default:
     /// 16MiB; without a store no limit]
     #[arg(
         long,
@@ -162,7 +162,8 @@ impl Args {
         let spool = self.store.spool(&store, self.connect.id.as_deref());
         let stores = store != StoreUrl::Nowhere;
         let as_published = self.selection.retain_as_published();
-        let mongodb = self.mongodb.options(self.fields.same_id());
+        let rejected = self.store.keep_rejected();
+        let mongodb = self.mongodb.options(self.fields.same_id(), rejected);
         let (fields, downsampling) = self.fields.plan(stores, as_published);
         let mut config = self.connect.config(origins)?;
         let durable = self.session.plan(&self.connect, &mut config);
@@ -180,6 +181,7 @@ impl Args {
                 url: store,
                 collection: self.mongodb.collection(),
                 mongodb,
+                rejected,
                 spool,
             },
             intake: IntakePlan {

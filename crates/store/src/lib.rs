@@ -16,12 +16,14 @@ mod entry;
 mod extra;
 mod failure;
 mod json;
+mod keep_rejected;
 #[cfg(feature = "mongodb")]
 pub mod mongodb;
 mod python_repr;
 mod reading;
 mod reading_id;
 mod received_payload;
+mod recent_table;
 mod rejection;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
@@ -34,9 +36,11 @@ pub use entry::Entry;
 pub use extra::{Extra, FieldValue, RECEIVED};
 pub use failure::Failure;
 pub use json::{JSON_DEPTH_LIMIT, JSON_NODE_LIMIT, JsonError, read_json, read_own_json};
+pub use keep_rejected::KeepRejected;
 pub use reading::Reading;
 pub use reading_id::{IdGenerator, ReadingId};
 pub use received_payload::{CutPayload, PayloadRef, REJECTED_PAYLOAD_LIMIT, ReceivedPayload};
+pub use recent_table::RecentTable;
 pub use rejection::Rejection;
 pub use store::{BoxFuture, SameId, Store, Stored};
 pub use value::Value;

@@ -17,6 +17,7 @@ mod mongo_store;
 mod monitor;
 mod options;
 mod preparation;
+mod rejected_limit;
 mod retained;
 mod same_id;
 #[cfg(test)]

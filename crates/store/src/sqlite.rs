@@ -15,6 +15,7 @@ pub mod held;
 mod insertion;
 pub mod log;
 pub mod private_file;
+mod rejected_limit;
 mod repetitions;
 mod sql_value;
 mod sqlite_store;

@@ -31,7 +31,7 @@ impl fmt::Display for Value {
 
 impl Value {
     /// Returns roughly how many bytes it holds on the heap.
-    pub(crate) fn heap_size(&self) -> usize {
+    pub fn heap_size(&self) -> usize {
         match self {
             Self::Number(_) => 0,
             Self::Json(json) => json_heap_size(json),

@@ -5,8 +5,8 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 use iot_cli::{Origins, UsageError, parse_duration};
-use iot_store::SameId;
 use iot_store::mongodb::{Granularity, Options, TimeSeries, check_collection};
+use iot_store::{KeepRejected, SameId};
 
 #[expect(clippy::doc_markdown, reason = "the documentation is the help text")]
 #[derive(Debug, Args)]
@@ -73,9 +73,10 @@ impl MongoArgs {
     }
 
     /// Returns how it is used.
-    pub(super) fn options(&self, same_id: SameId) -> Options {
+    pub(super) fn options(&self, same_id: SameId, rejected: KeepRejected) -> Options {
         Options {
             same_id,
+            rejected,
             time_series: self.time_series.map(|granularity| TimeSeries {
                 granularity: granularity.into(),
                 expire_after: self.expire_after,

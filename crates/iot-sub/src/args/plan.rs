@@ -2,6 +2,7 @@
 
 use iot_cli::PacketProperties;
 use iot_core::{ClientConfig, Subscription};
+use iot_store::KeepRejected;
 use iot_store::mongodb::Options as MongoOptions;
 
 use crate::args::store::{SpoolPlan, StoreUrl};
@@ -48,6 +49,8 @@ pub(crate) struct StorePlan {
     pub(crate) collection: String,
     /// The options of that collection.
     pub(crate) mongodb: MongoOptions,
+    /// What is kept of rejections.
+    pub(crate) rejected: KeepRejected,
     /// Set if readings go to a spool first.
     pub(crate) spool: Option<SpoolPlan>,
 }

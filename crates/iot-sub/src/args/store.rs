@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 use iot_cli::{Origins, UsageError};
+use iot_store::KeepRejected;
 
 use crate::size::Size;
 
@@ -35,6 +36,29 @@ pub(crate) struct StoreArgs {
     #[arg(default_value = "1GiB", value_name = "SIZE", value_parser = spool_limit)]
     #[arg(hide_short_help = true)]
     spool_limit: Size,
+
+    /// Store rejected messages in sensors_rejected (keep), or only count them (count) [default:
+    /// keep]
+    #[arg(long, env = "IOT_REJECTED", hide_env_values = true)]
+    #[arg(value_enum, value_name = "HOW")]
+    #[arg(hide_short_help = true)]
+    rejected: Option<Rejected>,
+
+    /// Limit what is kept of rejected messages to SIZE, such as 64MiB: the oldest are dropped first
+    /// [default: no limit]
+    #[arg(long, env = "IOT_REJECTED_LIMIT", hide_env_values = true)]
+    #[arg(value_name = "SIZE")]
+    #[arg(hide_short_help = true)]
+    rejected_limit: Option<Size>,
+}
+
+/// What becomes of rejected messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Rejected {
+    /// They are kept.
+    Keep,
+    /// They are counted.
+    Count,
 }
 
 fn spool_limit(text: &str) -> Result<Size, String> {
@@ -133,8 +157,38 @@ impl StoreArgs {
         })
     }
 
+    /// Returns what is kept of rejections.
+    pub(crate) fn keep_rejected(&self) -> KeepRejected {
+        match (self.rejected, self.rejected_limit) {
+            (Some(Rejected::Count), _) => KeepRejected::Nothing,
+            (_, Some(limit)) => KeepRejected::UpTo(limit.bytes()),
+            (_, None) => KeepRejected::All,
+        }
+    }
+
+    /// Checks the options of rejections against the store. Only typed options cause an error.
+    fn check_rejected(&self, store: &StoreUrl, origins: &Origins) -> Result<(), UsageError> {
+        let mut ids = ["rejected", "rejected_limit"].into_iter();
+        let typed = ids.find(|id| origins.is_typed(id));
+        if let (Some(id), StoreUrl::Nowhere) = (typed, store) {
+            let name = origins.name(id);
+            return Err(UsageError::new(format!(
+                "{name} needs a store: it decides what is stored (give --store)"
+            )));
+        }
+        let counts = self.rejected == Some(Rejected::Count);
+        if counts && origins.is_typed("rejected") && origins.is_typed("rejected_limit") {
+            let (rejected, limit) = (origins.name("rejected"), origins.name("rejected_limit"));
+            return Err(UsageError::new(format!(
+                "{limit} cannot be used with {rejected} count, which keeps nothing"
+            )));
+        }
+        Ok(())
+    }
+
     /// Checks the options of the spool against the store. Only typed options cause an error.
     pub(crate) fn check(&self, store: &StoreUrl, origins: &Origins) -> Result<(), UsageError> {
+        self.check_rejected(store, origins)?;
         let is_typed = |id| origins.is_typed(id);
         let name = |id| origins.name(id);
         let wrong = |line: String| Err(UsageError::new(line));

@@ -1,11 +1,13 @@
 //! `--on-change` and `--min-interval`: of many readings of a topic, those that are stored.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use iot_store::{Reading, Value};
+use iot_store::{Reading, RecentTable, Value};
+
+/// Bytes of memory for what was last stored of each topic: of some 300,000 topics.
+const TABLE_BYTES: usize = 64 << 20;
 
 /// What is stored of a topic's readings; both conditions count.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -21,7 +23,7 @@ pub(crate) struct Downsampling {
 pub(crate) struct Downsampler {
     on_change: Option<f64>,
     min_interval: Option<TimeDelta>,
-    last: HashMap<Arc<str>, (Value, DateTime<Utc>)>,
+    last: RecentTable<(Value, DateTime<Utc>)>,
 }
 
 impl Downsampler {
@@ -35,32 +37,42 @@ impl Downsampler {
             on_change,
             min_interval: min_interval
                 .map(|interval| TimeDelta::from_std(interval).unwrap_or(TimeDelta::MAX)),
-            last: HashMap::new(),
+            last: RecentTable::new(TABLE_BYTES),
         })
+    }
+
+    /// Returns how many topics were forgotten because there are too many. The next reading of such
+    /// a topic is stored.
+    pub(crate) fn forgotten(&self) -> u64 {
+        self.last.dropped()
     }
 
     /// Returns whether `reading` is to be stored.
     pub(crate) fn keeps(&mut self, reading: &Reading) -> bool {
-        let Some((value, time)) = self.last.get_mut(&reading.topic) else {
+        let keeps = match self.last.get(&reading.topic) {
+            None => true,
+            Some((value, time)) => {
+                let changed = match (self.on_change, value, &reading.value) {
+                    (None, ..) => true,
+                    (Some(band), Value::Number(last), Value::Number(now)) => {
+                        (now - last).abs() > band
+                    }
+                    (Some(_), last, now) => last != now,
+                };
+                let passed = reading.reg_date - *time;
+                // A clock that was set back must not silence a topic.
+                let due = self
+                    .min_interval
+                    .is_none_or(|interval| passed >= interval || passed < TimeDelta::zero());
+                changed && due
+            }
+        };
+        if keeps {
             let last = (reading.value.clone(), reading.reg_date);
-            self.last.insert(Arc::clone(&reading.topic), last);
-            return true;
-        };
-        let changed = match (self.on_change, &*value, &reading.value) {
-            (None, ..) => true,
-            (Some(band), Value::Number(last), Value::Number(now)) => (now - last).abs() > band,
-            (Some(_), last, now) => last != now,
-        };
-        let passed = reading.reg_date - *time;
-        // A clock that was set back must not silence a topic.
-        let due = self
-            .min_interval
-            .is_none_or(|interval| passed >= interval || passed < TimeDelta::zero());
-        if changed && due {
-            value.clone_from(&reading.value);
-            *time = reading.reg_date;
+            let heap = reading.value.heap_size();
+            self.last.insert(Arc::clone(&reading.topic), last, heap);
         }
-        changed && due
+        keeps
     }
 }
 

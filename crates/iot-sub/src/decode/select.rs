@@ -1,12 +1,16 @@
 //! Which messages are taken, and when there are enough of them.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
 use iot_core::{Message, QoS, TopicFilter, TopicName};
+use iot_store::RecentTable;
 use rand::RngExt;
+
+/// Bytes of memory for topics whose removal has not come back. That of a forgotten one counts as a
+/// message.
+const REMOVING_BYTES: usize = 8 << 20;
 
 /// What is wanted of the broker's messages.
 #[derive(Debug, Default)]
@@ -48,7 +52,7 @@ pub(crate) struct Selector {
     /// Nothing more is taken.
     ended: bool,
     /// Topics whose removal comes back as an empty message.
-    removing: HashSet<TopicName>,
+    removing: RecentTable<()>,
     /// Messages to be published, which remove retained ones.
     removals: Vec<Message>,
     /// Answers that are waited for before the end.
@@ -67,7 +71,7 @@ impl Selector {
             takes_all,
             left: selection.count.map(NonZeroU64::get),
             ended: false,
-            removing: HashSet::new(),
+            removing: RecentTable::new(REMOVING_BYTES),
             removals: Vec::new(),
             answers: if selection.unsubscribe.is_empty() {
                 1
@@ -102,7 +106,7 @@ impl Selector {
     /// The removal could not be published: the message stays retained, and comes again at the next
     /// start.
     pub(crate) fn not_removed(&mut self, topic: &TopicName) {
-        self.removing.remove(topic);
+        self.removing.remove(topic.as_str());
     }
 
     /// Returns what becomes of `message`. One that is taken counts; its removal is among those of
@@ -134,7 +138,7 @@ impl Selector {
         if !self.removing.is_empty()
             && message.payload.is_empty()
             && !message.retain
-            && self.removing.remove(&message.topic)
+            && self.removing.remove(topic).is_some()
         {
             return Selected::Show;
         }
@@ -148,7 +152,7 @@ impl Selector {
                 .with_qos(QoS::AtLeastOnce)
                 .with_retain(true);
             self.removals.push(removal);
-            self.removing.insert(message.topic.clone());
+            self.removing.insert(topic.into(), (), 0);
         }
         if let Some(left) = &mut self.left {
             *left -= 1;

@@ -1,13 +1,30 @@
 //! `--watch`: one line of the screen for each topic.
 
-use std::collections::HashMap;
 use std::io::Write;
-use std::sync::Arc;
+
+use iot_store::RecentTable;
+
+/// Bytes of memory for the topics on the screen.
+const TABLE_BYTES: usize = 8 << 20;
 
 /// The line of each topic.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Watch {
-    lines: HashMap<Arc<str>, usize>,
+    lines: RecentTable<usize>,
+    /// How many lines there are.
+    count: usize,
+    /// Lines of topics that were forgotten.
+    free: Vec<usize>,
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        Self {
+            lines: RecentTable::new(TABLE_BYTES),
+            count: 0,
+            free: Vec::new(),
+        }
+    }
 }
 
 impl Watch {
@@ -19,16 +36,22 @@ impl Watch {
     /// Appends the sequences that print `text` in the topic's line and move the cursor below all
     /// lines.
     pub(super) fn show(&mut self, topic: &str, text: &[u8], out: &mut Vec<u8>) {
-        let next = self.lines.len() + 2;
         let line = match self.lines.get(topic) {
             Some(line) => *line,
-            None => *self.lines.entry(topic.into()).or_insert(next),
+            None => {
+                let line = self.free.pop().unwrap_or_else(|| {
+                    self.count += 1;
+                    self.count + 1
+                });
+                self.free.extend(self.lines.insert(topic.into(), line, 0));
+                line
+            }
         };
         let _ = write!(out, "\x1b[{line};1H");
         // A second line would overwrite another topic's.
         let first = text.split(|byte| matches!(byte, b'\n' | b'\r')).next();
         out.extend_from_slice(first.unwrap_or_default());
-        let _ = write!(out, "\x1b[K\x1b[{};1H", self.lines.len() + 2);
+        let _ = write!(out, "\x1b[K\x1b[{};1H", self.count + 2);
     }
 }
 

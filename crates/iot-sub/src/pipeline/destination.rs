@@ -121,6 +121,7 @@ pub(crate) async fn open(
             let report = |line| messages.say(&line);
             let fields = plan.intake.fields.names();
             let mut store = SqliteStore::open_reporting(path, &fields, &report)?;
+            store.keep_rejected(plan.store.rejected);
             if !plan.intake.fields.keys.id.is_empty() {
                 store.make_ids_unique()?;
             }

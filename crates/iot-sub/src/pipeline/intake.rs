@@ -149,6 +149,20 @@ impl Intake {
         self.push(entry, ticket);
     }
 
+    /// Counts topics that downsampling has forgotten, and reports the first.
+    fn count_forgotten(&self) {
+        let Some(downsampler) = &self.downsampler else {
+            return;
+        };
+        let forgotten = downsampler.forgotten();
+        if forgotten > 0 && self.counts.gauges.set_forgotten_topics(forgotten) == 0 {
+            self.messages.say(&format_args!(
+                "there are more topics than --on-change and --min-interval have memory for: those \
+                 without a message for the longest time are forgotten, and their next reading is stored"
+            ));
+        }
+    }
+
     fn push(&mut self, entry: Entry, ticket: Option<Ticket>) {
         let on_commit = match ticket {
             None => OnCommit::Nothing,
@@ -213,6 +227,7 @@ impl Intake {
     /// Passes what was received since the last call to the queue, in one step.
     pub(crate) fn flush(&mut self) {
         self.output.flush();
+        self.count_forgotten();
         self.finish_unstored();
         if self.batch.is_empty() {
             return;

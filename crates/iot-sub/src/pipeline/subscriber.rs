@@ -432,16 +432,14 @@ impl Subscriber {
 
     /// Handles a message whose payload was too long to be read.
     fn skipped(&mut self, skipped: SkippedMessage) {
-        let token = skipped.token;
+        let (token, fingerprint) = (skipped.token, Some(skipped.fingerprint));
         if let Some(token) = token.filter(AckToken::is_again) {
             self.intake.duplicate(Some(Ack::Broker(token)));
             return;
         }
         let ticket = token.map(|token| Ticket {
             ack: Ack::Broker(token),
-            hold: self
-                .session
-                .hold(&skipped.message, Some(skipped.fingerprint)),
+            hold: self.session.hold(&skipped.message, fingerprint),
         });
         self.intake.skipped(skipped, ticket);
     }

@@ -23,6 +23,8 @@ pub(crate) struct Gauges {
     pub(crate) delivery_time: Histogram,
     pub(crate) delivery_size: Histogram,
     failed_deliveries: AtomicU64,
+    /// Topics that `--on-change` and `--min-interval` had no memory for.
+    forgotten_topics: AtomicU64,
     /// Connections that the broker has accepted.
     connections: AtomicU64,
     connected: AtomicBool,
@@ -69,6 +71,7 @@ impl Default for Gauges {
             delivery_time: Histogram::new(LATENCIES),
             delivery_size: Histogram::new(SIZES),
             failed_deliveries: AtomicU64::new(0),
+            forgotten_topics: AtomicU64::new(0),
             connections: AtomicU64::new(0),
             connected: AtomicBool::new(false),
             subscribed: AtomicBool::new(false),
@@ -121,6 +124,11 @@ impl Gauges {
     /// Whether the spool is being opened.
     pub(crate) fn set_opening(&self, opening: bool) {
         self.opening.store(opening, Ordering::Relaxed);
+    }
+
+    /// So many topics were forgotten in all. Returns how many were before.
+    pub(crate) fn set_forgotten_topics(&self, count: u64) -> u64 {
+        self.forgotten_topics.swap(count, Ordering::Relaxed)
     }
 
     /// An attempt to deliver has failed.
@@ -186,6 +194,10 @@ impl Gauges {
 
     pub(super) fn is_store_up(&self) -> bool {
         self.store_up.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn forgotten_topics(&self) -> u64 {
+        self.forgotten_topics.load(Ordering::Relaxed)
     }
 
     pub(super) fn failed_deliveries(&self) -> u64 {

@@ -85,6 +85,11 @@ fn broker(page: &mut Page, gauges: &Gauges) {
         "Topic filters to which the broker refuses the subscription.",
         gauges.refused_filters(),
     );
+    page.counter(
+        "iot_sub_forgotten_topics_total",
+        "Topics that --on-change and --min-interval have forgotten because there are too many.",
+        gauges.forgotten_topics(),
+    );
     page.gauge(
         "iot_sub_ready",
         "Whether readings can be received and kept, as in /readyz.",

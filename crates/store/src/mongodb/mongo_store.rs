@@ -7,11 +7,13 @@ use super::collections::Collections;
 use super::document;
 use super::options::{Options, Report};
 use super::preparation::Preparation;
+use super::rejected_limit;
 use super::retained::{self, Newest};
 use super::same_id::{self, Moving};
 use super::writer::{Refused, Writer};
 use crate::entry::Entry;
 use crate::failure::Failure;
+use crate::keep_rejected::KeepRejected;
 use crate::reading::Reading;
 use crate::rejection::Rejection;
 use crate::store::{BoxFuture, SameId, Store, Stored};
@@ -24,6 +26,8 @@ pub struct MongoStore {
     pub(super) writer: Writer,
     moving: Moving,
     report: Report,
+    /// Held while old rejections are dropped: two at once would drop twice as many.
+    dropping: tokio::sync::Mutex<()>,
 }
 
 impl MongoStore {
@@ -50,6 +54,7 @@ impl MongoStore {
             writer: Writer::default(),
             moving: Moving::default(),
             report,
+            dropping: tokio::sync::Mutex::default(),
         })
     }
 
@@ -66,12 +71,37 @@ impl MongoStore {
             readings.sort_by(|one, other| one.topic.cmp(&other.topic));
         }
         let Inserted { mut stored, bad } = self.insert_readings(readings, again).await?;
+        stored.skipped += repeated;
         let rejections = entries.iter().filter_map(Entry::as_rejection).collect();
+        match self.options.rejected {
+            KeepRejected::Nothing => {
+                stored.rejected += (Vec::len(&rejections) + bad.len()) as u64;
+            }
+            kept => {
+                self.keep_rejections(kept, rejections, &bad, &mut stored)
+                    .await?
+            }
+        }
+        for Rejection { topic, reason, .. } in &bad {
+            (self.report)(&format!("rejected a message on `{topic}`: {reason}"));
+        }
+        Ok(stored)
+    }
+
+    /// Writes rejections, and those of readings that were refused.
+    async fn keep_rejections(
+        &self,
+        kept: KeepRejected,
+        rejections: Vec<&Rejection>,
+        refused: &[Rejection],
+        stored: &mut Stored,
+    ) -> Result<(), Failure> {
         let (rejections, rejected_before) =
             retained::without_repeated_rejections(&self.collections, rejections).await?;
-        stored.skipped += repeated + rejected_before;
+        stored.skipped += rejected_before;
+        let before = stored.rejected;
         let mut batch = Batch::default();
-        for rejection in rejections.into_iter().chain(&bad) {
+        for rejection in rejections.into_iter().chain(refused) {
             stored.rejected += 1;
             let document = document::rejection(rejection);
             if batch.is_full_for(&document, self.writer.limit()) {
@@ -80,10 +110,16 @@ impl MongoStore {
             batch.push(document, rejection);
         }
         self.write_rejections(batch).await?;
-        for Rejection { topic, reason, .. } in &bad {
-            (self.report)(&format!("rejected a message on `{topic}`: {reason}"));
+        if let KeepRejected::UpTo(limit) = kept
+            && stored.rejected > before
+        {
+            let _dropping = self.dropping.lock().await;
+            if let Err(failure) = rejected_limit::apply(&self.collections, limit).await {
+                // They are stored. What can't be dropped now can be dropped with the next ones.
+                (self.report)(&format!("cannot drop old rejections: {failure}"));
+            }
         }
-        Ok(stored)
+        Ok(())
     }
 
     async fn insert_readings(

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::keep_rejected::KeepRejected;
 use crate::store::SameId;
 
 /// Gets lines for a person: what a store does that somebody should know about.
@@ -18,6 +19,8 @@ pub struct Options {
     pub time_series: Option<TimeSeries>,
     /// Whether it gets an index for questions by topic and time.
     pub index: bool,
+    /// What is kept of rejections.
+    pub rejected: KeepRejected,
 }
 
 /// How a time-series collection is made.

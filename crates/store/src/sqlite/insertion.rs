@@ -7,14 +7,18 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension};
 
 use super::repetitions::{is_rejected, repeats};
 use super::sql_value::Date;
-use super::{field_columns, unique_ids};
+use super::{field_columns, rejected_limit, unique_ids};
 use crate::entry::Entry;
+use crate::keep_rejected::KeepRejected;
 use crate::reading::Reading;
+use crate::recent_table::RecentTable;
 use crate::rejection::Rejection;
 use crate::store::Stored;
 
-/// Row ids of topics.
-pub(super) type Topics = HashMap<Arc<str>, i64>;
+/// Row ids of topics that are committed.
+pub(super) type Topics = RecentTable<i64>;
+/// Row ids of topics that are not.
+type NewTopics = HashMap<Arc<str>, i64>;
 
 /// How a file is written.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +27,8 @@ pub(super) struct Columns {
     pub(super) has_fields: bool,
     /// Messages make the ids, so that two with the same one mean something.
     pub(super) keyed: bool,
+    /// What is kept of rejections.
+    pub(super) rejected: KeepRejected,
 }
 
 /// Inserts entries within a transaction.
@@ -33,20 +39,24 @@ pub(super) struct Insertion<'a> {
     insert_rejection: CachedStatement<'a>,
     date: Date,
     /// Topics that are committed.
-    topics: &'a Topics,
+    topics: &'a mut Topics,
     /// Topics first seen here: their ids count only once they are committed.
-    new_topics: Topics,
+    new_topics: NewTopics,
     stored: Stored,
     /// Readings that were refused.
     refused: Vec<Refusal>,
+    /// Bytes of rejections.
+    rejected_bytes: u64,
 }
 
 /// What an insertion did, to be applied once it is committed.
 #[derive(Debug, Default)]
 pub(super) struct Inserted {
     pub(super) stored: Stored,
-    pub(super) new_topics: Topics,
+    pub(super) new_topics: NewTopics,
     pub(super) refused: Vec<Refusal>,
+    /// Bytes of rejections.
+    pub(super) rejected_bytes: u64,
 }
 
 /// A reading that the store has refused, and kept as a rejection.
@@ -63,7 +73,7 @@ impl<'a> Insertion<'a> {
     pub(super) fn new(
         transaction: &'a Connection,
         columns: Columns,
-        topics: &'a Topics,
+        topics: &'a mut Topics,
     ) -> rusqlite::Result<Self> {
         // Only a file that was ever asked for fields has that column.
         let insert_reading = transaction.prepare_cached(if columns.has_fields {
@@ -84,9 +94,10 @@ impl<'a> Insertion<'a> {
             insert_rejection,
             date: Date::default(),
             topics,
-            new_topics: Topics::new(),
+            new_topics: NewTopics::new(),
             stored: Stored::default(),
             refused: Vec::new(),
+            rejected_bytes: 0,
         })
     }
 
@@ -110,6 +121,7 @@ impl<'a> Insertion<'a> {
             stored: self.stored,
             new_topics: self.new_topics,
             refused: self.refused,
+            rejected_bytes: self.rejected_bytes,
         }
     }
 
@@ -149,6 +161,10 @@ impl<'a> Insertion<'a> {
     }
 
     fn rejection(&mut self, rejection: &Rejection) -> rusqlite::Result<()> {
+        if self.columns.rejected == KeepRejected::Nothing {
+            self.stored.rejected += 1;
+            return Ok(());
+        }
         let inserted = self.insert_rejection.execute((
             &*rejection.topic,
             &*rejection.payload,
@@ -160,6 +176,7 @@ impl<'a> Insertion<'a> {
         ))?;
         if inserted > 0 {
             self.stored.rejected += 1;
+            self.rejected_bytes += rejected_limit::size(rejection);
         } else {
             self.stored.duplicates += 1;
         }
@@ -167,11 +184,8 @@ impl<'a> Insertion<'a> {
     }
 
     fn topic_id(&mut self, topic: &Arc<str>) -> rusqlite::Result<i64> {
-        let known = self
-            .topics
-            .get(topic)
-            .or_else(|| self.new_topics.get(topic));
-        if let Some(&id) = known {
+        let known = self.topics.get(topic);
+        if let Some(&id) = known.or_else(|| self.new_topics.get(topic)) {
             return Ok(id);
         }
         let id = topic_id(self.transaction, topic)?;

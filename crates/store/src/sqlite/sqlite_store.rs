@@ -12,8 +12,9 @@ use super::file::{self, Format};
 use super::held::{self, Held, HeldId, SessionChange, SessionKey};
 use super::insertion::{Columns, Inserted, Insertion, Refusal, Topics};
 use super::log::{self, LogState};
-use super::{field_columns, unique_ids};
+use super::{field_columns, rejected_limit, unique_ids};
 use crate::entry::Entry;
+use crate::keep_rejected::KeepRejected;
 use crate::store::Stored;
 
 const FORMAT: Format = Format {
@@ -31,8 +32,8 @@ const FORMAT: Format = Format {
     ],
 };
 
-/// Most topics whose row ids are remembered; beyond it all are looked up again.
-const TOPICS_REMEMBERED: usize = 100_000;
+/// Bytes of memory for the row ids of topics.
+const TOPICS_BYTES: usize = 16 << 20;
 
 /// The embedded store, open.
 #[derive(Debug)]
@@ -46,6 +47,8 @@ pub struct SqliteStore {
     columns: Columns,
     /// Readings that were refused since somebody asked.
     refused: Vec<Refusal>,
+    /// Bytes of all rejections, if that was counted.
+    rejected_bytes: Option<u64>,
     /// Which file that was when it was opened.
     file_id: Option<FileId>,
 }
@@ -90,12 +93,14 @@ impl SqliteStore {
             connection,
             file: path.to_owned(),
             path: name,
-            topics: Topics::new(),
+            topics: Topics::new(TOPICS_BYTES),
             columns: Columns {
                 has_fields,
                 keyed: false,
+                rejected: KeepRejected::All,
             },
             refused: Vec::new(),
+            rejected_bytes: None,
             file_id: disk::file_id(path),
         })
     }
@@ -113,6 +118,11 @@ impl SqliteStore {
             .with_context(|| format!("cannot make ids unique in store `{}`", self.path))?;
         self.columns.keyed = true;
         Ok(())
+    }
+
+    /// Sets what is kept of rejections from the next commit on.
+    pub fn keep_rejected(&mut self, rejected: KeepRejected) {
+        self.columns.rejected = rejected;
     }
 
     /// Returns the packet identifiers that a session holds.
@@ -168,15 +178,12 @@ impl SqliteStore {
         entries: &[Entry],
         changes: &[SessionChange],
     ) -> rusqlite::Result<Stored> {
-        if self.topics.len() > TOPICS_REMEMBERED {
-            self.topics.clear();
-        }
         // Without IMMEDIATE, a second writer would make the first INSERT fail at once instead of
         // waiting.
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut insertion = Insertion::new(&transaction, self.columns, &self.topics)?;
+        let mut insertion = Insertion::new(&transaction, self.columns, &mut self.topics)?;
         for entry in entries {
             insertion.insert(entry)?;
         }
@@ -184,11 +191,21 @@ impl SqliteStore {
             stored,
             new_topics,
             refused,
+            rejected_bytes,
         } = insertion.finish();
+        let mut all_rejected = None;
+        if let KeepRejected::UpTo(limit) = self.columns.rejected {
+            let before = self.rejected_bytes;
+            let all = rejected_limit::apply(&transaction, limit, before, rejected_bytes)?;
+            all_rejected = Some(all);
+        }
         held::apply(&transaction, changes)?;
         transaction.commit()?;
-        self.topics.extend(new_topics);
+        for (topic, id) in new_topics {
+            self.topics.insert(topic, id, 0);
+        }
         self.refused.extend(refused);
+        self.rejected_bytes = all_rejected;
         Ok(stored)
     }
 
