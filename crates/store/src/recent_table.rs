@@ -1,5 +1,4 @@
-//! A table by topic whose size is limited: whoever publishes to many topics must not fill the
-//! memory.
+//! A table by topic whose size is limited: a publisher to many topics must not fill the memory.
 
 use std::sync::Arc;
 

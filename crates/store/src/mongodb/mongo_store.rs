@@ -79,7 +79,7 @@ impl MongoStore {
             }
             kept => {
                 self.keep_rejections(kept, rejections, &bad, &mut stored)
-                    .await?
+                    .await?;
             }
         }
         for Rejection { topic, reason, .. } in &bad {

@@ -24,13 +24,12 @@ pub(super) fn apply(
     before: Option<u64>,
     added: u64,
 ) -> rusqlite::Result<u64> {
-    let all = match before {
-        Some(before) => before + added,
-        None => {
-            let sum = format!("SELECT coalesce(sum({SIZE}), 0) FROM sensors_rejected");
-            let sum: i64 = connection.query_row(&sum, [], |row| row.get(0))?;
-            sum.unsigned_abs()
-        }
+    let all = if let Some(before) = before {
+        before + added
+    } else {
+        let sum = format!("SELECT coalesce(sum({SIZE}), 0) FROM sensors_rejected");
+        let sum: i64 = connection.query_row(&sum, [], |row| row.get(0))?;
+        sum.unsigned_abs()
     };
     if all <= limit {
         return Ok(all);
