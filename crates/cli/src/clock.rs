@@ -13,7 +13,7 @@ const DELAY: Duration = Duration::from_secs(1);
 pub fn wait_for_clock(program: &str) {
     wait(
         SystemTime::now,
-        |line| notify(program, &line),
+        |line| notify(program, line),
         || thread::sleep(DELAY),
     );
 }

@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::fmt::Write as _;
+
 use common::{documents, documents_of, interrupt, sqlite, start};
 use mongodb::bson::{Document, doc};
 use sha2::{Digest, Sha256};
@@ -23,11 +25,12 @@ fn command(mongo: &Mongo, command: Document) {
 fn assert_kept(rejected: &Document, payload: &str) {
     let kept = rejected.get_binary_generic("payload").unwrap();
     assert_eq!(std::str::from_utf8(kept).unwrap(), payload);
-    assert_eq!(rejected.get_i64("length").unwrap(), payload.len() as i64);
-    let hash: String = Sha256::digest(payload)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let length = i64::try_from(payload.len()).unwrap();
+    assert_eq!(rejected.get_i64("length").unwrap(), length);
+    let mut hash = String::new();
+    for byte in Sha256::digest(payload) {
+        write!(hash, "{byte:02x}").unwrap();
+    }
     assert_eq!(rejected.get_str("sha256").unwrap(), hash);
 }
 

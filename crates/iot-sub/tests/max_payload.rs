@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -20,8 +21,10 @@ fn payload(folder: &Path) -> (String, String) {
         .collect();
     let file = folder.join("payload");
     fs::write(&file, &text).unwrap();
-    let hash = Sha256::digest(&text);
-    let hash = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut hash = String::new();
+    for byte in Sha256::digest(&text) {
+        write!(hash, "{byte:02x}").unwrap();
+    }
     (file.to_str().unwrap().to_owned(), hash)
 }
 

@@ -12,7 +12,8 @@ fn publish_rejected(broker: &Broker) {
     let folder = tempfile::tempdir().unwrap();
     let lines = folder.path().join("lines");
     let line = |number| format!("no number {number:02} {}\n", "x".repeat(1_000));
-    fs::write(&lines, (0..50).map(line).collect::<String>()).unwrap();
+    let text: Vec<String> = (0..50).map(line).collect();
+    fs::write(&lines, text.concat()).unwrap();
     let mut program = testkit::Program::new(testkit::program("iot-pub"))
         .args([
             "-p",

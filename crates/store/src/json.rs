@@ -199,7 +199,7 @@ mod tests {
         ] {
             let text = format!(r#"{{"{key}":"5"}}"#);
             assert_eq!(read_json(&text).unwrap(), json!({ key: "5" }));
-            let text = format!(r#"[1, {text}]"#);
+            let text = format!("[1, {text}]");
             assert_eq!(read_json(&text).unwrap(), json!([1, { key: "5" }]));
         }
     }
@@ -210,9 +210,10 @@ mod tests {
         assert!(read_json(&array(JSON_NODE_LIMIT - 1)).is_ok());
         let problem = read_json(&array(JSON_NODE_LIMIT)).unwrap_err();
         assert!(matches!(problem, JsonError::TooManyNodes), "{problem:?}");
-        let keys: String = (0..JSON_NODE_LIMIT / 2)
+        let keys: Vec<_> = (0..JSON_NODE_LIMIT / 2)
             .map(|i| format!(r#""{i}":0,"#))
             .collect();
+        let keys = keys.concat();
         let problem = read_json(&format!(r#"{{{keys}"x":0}}"#)).unwrap_err();
         assert!(matches!(problem, JsonError::TooManyNodes), "{problem:?}");
     }

@@ -75,7 +75,9 @@ mod tests {
         let payload: Vec<u8> = (0..100).collect();
         let of = |pieces: &[&[u8]]| {
             let mut fingerprint = Fingerprint::new("iot/a");
-            pieces.iter().for_each(|piece| fingerprint.update(piece));
+            for piece in pieces {
+                fingerprint.update(piece);
+            }
             fingerprint.finish()
         };
         let whole = of(&[&payload]);

@@ -9,6 +9,7 @@ use iot_cli::parse_duration;
 use crate::watch::WatchPlan;
 use crate::watch::health::HealthUrl;
 
+#[expect(clippy::doc_markdown, reason = "the documentation is the help text")]
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Watching")]
 pub(super) struct WatchArgs {

@@ -36,16 +36,15 @@ impl Watch {
     /// Appends the sequences that print `text` in the topic's line and move the cursor below all
     /// lines.
     pub(super) fn show(&mut self, topic: &str, text: &[u8], out: &mut Vec<u8>) {
-        let line = match self.lines.get(topic) {
-            Some(line) => *line,
-            None => {
-                let line = self.free.pop().unwrap_or_else(|| {
-                    self.count += 1;
-                    self.count + 1
-                });
-                self.free.extend(self.lines.insert(topic.into(), line, 0));
-                line
-            }
+        let line = if let Some(line) = self.lines.get(topic) {
+            *line
+        } else {
+            let line = self.free.pop().unwrap_or_else(|| {
+                self.count += 1;
+                self.count + 1
+            });
+            self.free.extend(self.lines.insert(topic.into(), line, 0));
+            line
         };
         let _ = write!(out, "\x1b[{line};1H");
         // A second line would overwrite another topic's.
