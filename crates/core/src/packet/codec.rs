@@ -23,6 +23,11 @@ impl Codec {
         }
     }
 
+    /// Returns the protocol version.
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
     /// Returns a codec that decodes a PUBLISH with a payload of more than `limit` bytes as
     /// [`Incoming::LongPublish`](super::Incoming::LongPublish).
     #[must_use]

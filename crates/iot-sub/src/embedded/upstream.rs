@@ -106,7 +106,10 @@ impl Upstream {
             let Some(size) = packet_size(&self.buffer)? else {
                 return Ok(None);
             };
-            if let State::Connected(codec) = &self.state {
+            // MQTT 5 clients know the limit of a packet: one beyond it ends the connection.
+            if let State::Connected(codec) = &self.state
+                && (size <= MAX_PACKET_SIZE || codec.protocol() != Protocol::V5)
+            {
                 match codec.decode_head(&mut self.buffer)? {
                     PublishHead::Incomplete => return Ok(None),
                     PublishHead::Fits => {}
