@@ -392,8 +392,7 @@ impl Subscriber {
         Ok(())
     }
 
-    /// Changes to another version of the protocol if the broker does not support the current one;
-    /// returns whether it has changed.
+    /// Changes to another protocol version if the broker lacks this one. Returns whether it has.
     fn fall_back(&mut self, error: &Error) -> Result<bool> {
         let tried = self.connection.config().protocol;
         let durable = self.session.durable.as_ref();
