@@ -18,8 +18,8 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Takes over Ctrl-C, SIGTERM and, unless it is ignored, SIGHUP. Ignores SIGXFSZ. Must be called
-    /// inside a tokio runtime.
+    /// Takes over Ctrl-C, SIGTERM and, unless it is ignored, SIGHUP. Ignores SIGXFSZ. Must be
+    /// called inside a tokio runtime.
     ///
     /// # Errors
     /// The system's, if a signal cannot be taken over.

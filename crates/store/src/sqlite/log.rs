@@ -174,8 +174,8 @@ fn sync_directory(_path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Locks the database as SQLite does. Nothing: it is not there, or in use; whoever was first has
-/// looked at the log.
+/// Locks the database as SQLite does. Nothing: it is not there, or another process uses it and
+/// has looked at the log.
 #[cfg(unix)]
 fn lock(path: &Path) -> Option<File> {
     use rustix::fs::{FlockOperation, fcntl_lock};

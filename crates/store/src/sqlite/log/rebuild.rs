@@ -7,7 +7,7 @@ use super::frame::Frames;
 use super::survey::Survey;
 
 /// Writes the committed frames as a log whose checksums are right. What cannot be repaired in a
-/// frame stays as it is: whoever reads the database has to check it.
+/// frame stays as it is: check the database afterwards.
 pub(super) fn rebuild(survey: &Survey, frames: &mut Frames, to: File) -> io::Result<()> {
     let mut to = BufWriter::new(to);
     let (header, mut sum) = survey.header.bytes();
