@@ -12,6 +12,7 @@ use crate::credentials::CredentialArgs;
 use crate::error::UsageError;
 use crate::generate::GenerateArgs;
 use crate::host::parse_host;
+use crate::mosquitto::MosquittoArgs;
 use crate::option_file::OptionFileArgs;
 use crate::origin::Origins;
 use crate::property::{PacketKind, PacketProperties, PropertyArgs};
@@ -47,7 +48,7 @@ pub struct ConnectArgs {
     #[arg(hide_short_help = true)]
     pub disable_clean_session: bool,
 
-    /// Send a ping after SECONDS without traffic: 5 to 65535, or 0 for never
+    /// Send a ping after SECONDS without traffic: 1 to 65535, or 0 for never
     #[arg(short, long, env = "IOT_KEEPALIVE", hide_env_values = true)]
     #[arg(default_value = "60", value_name = "SECONDS", value_parser = keep_alive)]
     #[arg(hide_short_help = true)]
@@ -102,6 +103,9 @@ pub struct ConnectArgs {
 
     #[command(flatten)]
     option_file: OptionFileArgs,
+
+    #[command(flatten)]
+    mosquitto: MosquittoArgs,
 
     #[command(flatten)]
     generate: GenerateArgs,
@@ -161,12 +165,9 @@ fn protocol(version: &str) -> Protocol {
     }
 }
 
-/// mosquitto's range: less than 5 s would be lost in the round trip.
 fn keep_alive(text: &str) -> Result<u16, String> {
-    match text.parse() {
-        Ok(seconds @ (0 | 5..=65_535)) => Ok(seconds),
-        _ => Err("a keep alive is 0, or 5 to 65535 seconds".into()),
-    }
+    text.parse()
+        .map_err(|_| "a keep alive is 0 to 65535 seconds".into())
 }
 
 impl ConnectArgs {
@@ -190,9 +191,17 @@ impl ConnectArgs {
         Ok(())
     }
 
+    /// Returns whether the program takes the place of `mosquitto_sub` or `mosquitto_pub`.
+    pub fn is_mosquitto(&self) -> bool {
+        self.mosquitto.is_on()
+    }
+
     /// Returns how much the program writes to stderr.
     pub fn verbosity(&self) -> Verbosity {
-        self.verbosity.verbosity()
+        match self.verbosity.verbosity() {
+            Verbosity::Normal if self.is_mosquitto() => Verbosity::Quiet,
+            verbosity => verbosity,
+        }
     }
 
     /// Returns the configuration that the options mean; reads the password file, or asks for the
@@ -233,7 +242,8 @@ impl ConnectArgs {
                 .clone()
                 .or_else(|| self.session.id())
                 .unwrap_or_default(),
-            sends_empty_client_id: is_empty,
+            // mosquitto's programs let the broker choose the identifier.
+            sends_empty_client_id: is_empty || self.is_mosquitto(),
             clean_session: !self.disable_clean_session,
             protocol: self.protocol_version,
             keep_alive: Duration::from_secs(self.keepalive.into()),
@@ -402,8 +412,8 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_before_anything_connects() {
         refused(
-            "-k 4",
-            "invalid value `4` for `-k`: a keep alive is 0, or 5 to 65535 seconds",
+            "-k 65536",
+            "invalid value `65536` for `-k`: a keep alive is 0 to 65535 seconds",
         );
         refused("-p 0", "invalid value `0` for `-p`: 0 is not in 1..=65535");
         refused(

@@ -35,8 +35,9 @@ const VERBS: [&str; 30] = [
     "Use",
     "Wait",
 ];
-/// What ends a program before it runs has no variable: it would end each run.
-const INSTEAD_OF_A_RUN: [&str; 2] = ["generate", "health"];
+/// What ends a program before it runs has no variable: it would end each run. A program in the
+/// place of mosquitto's knows no variables.
+const WITHOUT_VARIABLE: [&str; 3] = ["generate", "health", "mosquitto"];
 /// Two lines of 92 columns.
 const LONGEST: usize = 184;
 
@@ -58,8 +59,8 @@ pub fn help_faults(mut command: Command) -> Vec<String> {
             arg.get_action(),
             ArgAction::Help | ArgAction::HelpShort | ArgAction::HelpLong | ArgAction::Version
         );
-        let is_run = !is_for_help && !INSTEAD_OF_A_RUN.contains(&id.as_str());
-        if arg.get_env().is_none() && is_run {
+        let has_none = is_for_help || WITHOUT_VARIABLE.contains(&id.as_str());
+        if arg.get_env().is_none() && !has_none {
             faults.push(format!("{id}: it has no variable"));
         }
         if arg.get_help_heading().is_none() {

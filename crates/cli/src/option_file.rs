@@ -11,16 +11,18 @@ use clap::{Arg, ArgAction, Args};
 use iot_core::error::io_reason;
 
 use crate::generate::GENERATE;
+use crate::mosquitto::MOSQUITTO;
 use crate::origin::{Origin, Origins, Setting, Value};
 use crate::parser::Parser;
 use crate::property::{PROPERTY, join_line};
+use crate::unsupported;
 use crate::url::{self, URL};
 use crate::usage;
 
 /// The id of the option that names the file.
 pub(crate) const OPTIONS_FILE: &str = "options_file";
 /// Options that make sense on the command line only.
-const TYPED_ONLY: [&str; 2] = [OPTIONS_FILE, GENERATE];
+const TYPED_ONLY: [&str; 3] = [OPTIONS_FILE, GENERATE, MOSQUITTO];
 
 #[expect(clippy::doc_markdown, reason = "the documentation is the help text")]
 /// Which file has options.
@@ -152,9 +154,14 @@ fn find(parser: &Parser, option: &str) -> Result<Arg, String> {
     };
     let mut arguments = parser.command().get_arguments();
     let found = arguments.find(|arg| !arg.is_hide_set() && is_named(arg));
-    found.cloned().ok_or_else(|| {
-        format!("unknown option `{option}` (a line is an option and its value, as in `--qos 1`)")
-    })
+    found
+        .cloned()
+        .ok_or_else(|| match unsupported::reason(option) {
+            Some(reason) => format!("`{option}` is not supported: {reason}"),
+            None => format!(
+                "unknown option `{option}` (a line is an option and its value, as in `--qos 1`)"
+            ),
+        })
 }
 
 fn value(
@@ -172,7 +179,7 @@ fn value(
             Some(value) if id == PROPERTY => Ok(Value::Text(join_line(value).into())),
             Some(value) => Ok(Value::Text(value.into())),
         },
-        ArgAction::SetTrue => match value.map(str::trim_end) {
+        ArgAction::SetTrue if !TYPED_ONLY.contains(&id) => match value.map(str::trim_end) {
             None | Some("") => Ok(Value::Flag(true)),
             Some(_) => Err(format!("`{option}` takes no value")),
         },

@@ -1,6 +1,6 @@
 //! Reads the options: command line, variables and option file.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process;
@@ -11,11 +11,13 @@ use clap::{Arg, Command, CommandFactory, FromArgMatches};
 use crate::generate::{self, GENERATE};
 use crate::help::{self, HELP_ALL};
 use crate::merge::{self, TypedError};
+use crate::mosquitto::{self, MOSQUITTO};
 use crate::option_file::{self, OPTIONS_FILE};
 use crate::origin::{Origins, Setting, Value};
 use crate::parser::Parser;
+use crate::printable::printable;
 use crate::printer::stdout_failure;
-use crate::report::WRONG_USAGE;
+use crate::report::wrong_usage;
 use crate::typed::{self, Typed};
 use crate::variables;
 
@@ -56,9 +58,9 @@ impl Stop {
                 end_of_print(&name, written)
             }
             Self::Usage { name, line } => {
-                let line = format!("{name}: {line}\n");
+                let line = format!("{name}: {}\n", printable(&line));
                 let _ = io::stderr().write_all(line.as_bytes());
-                process::exit(WRONG_USAGE.into());
+                process::exit(wrong_usage().into());
             }
         }
     }
@@ -70,7 +72,8 @@ fn end_of_print(name: &str, written: io::Result<()>) -> ! {
     if let Some(failure) = &failure {
         let _ = io::stderr().write_all(format!("{name}: {failure}\n").as_bytes());
     }
-    process::exit(i32::from(failure.is_some()));
+    // mosquitto's programs fail when they are asked for help.
+    process::exit(i32::from(failure.is_some() || mosquitto::is_on()));
 }
 
 /// Returns what the command line `words`, the `IOT_…` variables and the option file mean together,
@@ -81,14 +84,21 @@ fn end_of_print(name: &str, written: io::Result<()>) -> ! {
 pub fn read<A: CommandFactory + FromArgMatches>(
     words: impl IntoIterator<Item = impl Into<OsString>>,
 ) -> Result<(A, Origins), Stop> {
-    let command = A::command();
-    let name = command.get_name().to_owned();
+    let mut command = A::command();
+    let mut words: Vec<OsString> = words.into_iter().map(Into::into).collect();
+    let mut name = command.get_name().to_owned();
+    if takes_mosquittos_place(&mut words, &command) {
+        mosquitto::turn_on();
+        let called = mosquitto::name(&command);
+        command = command.name(called);
+        "Error".clone_into(&mut name);
+    }
     let usage = |line| Stop::Usage {
         name: name.clone(),
         line,
     };
     let mut parser = Parser::new(command.clone());
-    let words = words.into_iter().map(Into::into).skip(1);
+    let words = words.into_iter().skip(1);
     let typed = typed::read(parser.command(), words).map_err(usage)?;
     match merge::check_typed(&mut parser, &typed) {
         Ok(Some(matches)) => {
@@ -104,13 +114,33 @@ pub fn read<A: CommandFactory + FromArgMatches>(
         }
         Err(TypedError::Wrong(line)) => return Err(usage(line)),
     }
-    let variables = variables::read(&command, &|name| std::env::var_os(name)).map_err(usage)?;
-    let named = named_file(&typed, &command);
+    // mosquitto's programs know none.
+    let variable = |name: &OsStr| std::env::var_os(name).filter(|_| !mosquitto::is_on());
+    let variables = variables::read(&command, &variable).map_err(usage)?;
+    let named = named_file(&typed, &command, &variable);
     let file = option_file::read(&mut parser, named.as_deref()).map_err(usage)?;
     let merged = merge::merge(&mut parser, typed, variables, file);
     let (matches, origins) = merged.map_err(usage)?;
     let args = A::from_arg_matches(&matches).map_err(|error| usage(error.to_string()))?;
     Ok((args, origins))
+}
+
+/// Returns whether the program is called by the name of mosquitto's, which the words then say as an
+/// option, or by that option.
+fn takes_mosquittos_place(words: &mut Vec<OsString>, command: &Command) -> bool {
+    let option = OsString::from(format!("--{MOSQUITTO}"));
+    let Some((program, options)) = words.split_first() else {
+        return false;
+    };
+    // As the value of another option, it would be no option; nobody publishes that text.
+    if options.contains(&option) {
+        return true;
+    }
+    let is_called = mosquitto::is_called(program, command);
+    if is_called {
+        words.insert(1, option);
+    }
+    is_called
 }
 
 /// Returns what to print for `--help`, `--help-all` or `--version`.
@@ -124,7 +154,11 @@ fn show(command: Command, typed: &Typed, error: clap::Error) -> clap::Error {
 }
 
 /// Returns the option file that the command line names, else the one of the variable.
-fn named_file(typed: &Typed, command: &Command) -> Option<PathBuf> {
+fn named_file(
+    typed: &Typed,
+    command: &Command,
+    variable: &dyn Fn(&OsStr) -> Option<OsString>,
+) -> Option<PathBuf> {
     let is_named = |setting: &&Setting| setting.id == OPTIONS_FILE;
     let is_file = |arg: &&Arg| arg.get_id() == OPTIONS_FILE;
     if let Some(setting) = typed.settings.iter().rfind(is_named)
@@ -133,5 +167,5 @@ fn named_file(typed: &Typed, command: &Command) -> Option<PathBuf> {
         return Some(path.into());
     }
     let arg = command.get_arguments().find(is_file)?;
-    std::env::var_os(arg.get_env()?).map(PathBuf::from)
+    variable(arg.get_env()?).map(PathBuf::from)
 }

@@ -4,13 +4,17 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use crate::error::{Interrupted, UsageError};
+use crate::mosquitto;
+use crate::printable::printable;
 use crate::verbosity::is_quiet;
 use iot_core::error::{ConfigError, Error};
 
-/// The exit code for wrong usage.
-pub(crate) const WRONG_USAGE: u8 = 2;
+/// Returns the exit code for wrong usage: 2, and 1 in the place of mosquitto's programs.
+pub(crate) fn wrong_usage() -> u8 {
+    if mosquitto::is_on() { 1 } else { 2 }
+}
 
-/// Prints `NAME: LINE` on stderr, unless `--quiet` is given. If nobody reads stderr any more, the
+/// Prints `NAME: LINE` on stderr, made [`printable`], unless `--quiet` is given. If nobody reads stderr any more, the
 /// line is lost, and the program goes on.
 pub fn notify(name: &str, line: &str) {
     if !is_quiet() {
@@ -19,6 +23,7 @@ pub fn notify(name: &str, line: &str) {
 }
 
 fn write(name: &str, line: &str) {
+    let line = printable(line);
     // One call for the whole line: others may write there too.
     let _ = io::stderr().write_all(format!("{name}: {line}\n").as_bytes());
 }
@@ -26,6 +31,7 @@ fn write(name: &str, line: &str) {
 /// Prints `NAME: what failed: why` on stderr, each cause once, and returns the exit code: the
 /// broker's code where it refuses the connection, 2 for wrong usage, else 1.
 pub fn report(name: &str, error: &anyhow::Error) -> ExitCode {
+    let name = if mosquitto::is_on() { "Error" } else { name };
     write(name, &line(error));
     ExitCode::from(code(error))
 }
@@ -53,7 +59,7 @@ fn code(error: &anyhow::Error) -> u8 {
         .chain()
         .any(|cause| cause.is::<UsageError>() || cause.is::<ConfigError>())
     {
-        return WRONG_USAGE;
+        return wrong_usage();
     }
     let interrupted = error
         .chain()
@@ -64,7 +70,7 @@ fn code(error: &anyhow::Error) -> u8 {
     let ours = error.chain().find_map(|cause| cause.downcast_ref());
     match ours {
         Some(Error::Refused { code, .. }) => code.0,
-        Some(Error::Config(_) | Error::EmptyClientId) => WRONG_USAGE,
+        Some(Error::Config(_) | Error::EmptyClientId) => wrong_usage(),
         _ => 1,
     }
 }

@@ -7,6 +7,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::origin::{Origins, Setting};
 use crate::parser::{Parser, missing_in};
+use crate::printable::printable;
+use crate::unsupported;
 
 /// The id of the option whose letter others use for the help.
 const HOST: &str = "host";
@@ -38,7 +40,7 @@ pub(crate) fn line(error: &Error, parser: &mut Parser, origins: &Origins) -> Str
         }
         ErrorKind::ValueValidation => {
             let why = error.source().map(ToString::to_string);
-            let why = why.map_or_else(String::new, |why| format!(": {}", escaped(&why)));
+            let why = why.map_or_else(String::new, |why| format!(": {}", printable(&why)));
             format!("invalid value `{}` for {name}{why}", shown(&value, subject))
         }
         ErrorKind::UnknownArgument => unknown(&option, &first(ContextKind::SuggestedArg)),
@@ -47,7 +49,9 @@ pub(crate) fn line(error: &Error, parser: &mut Parser, origins: &Origins) -> Str
             return conflict(parser, origins, &option, &others);
         }
         ErrorKind::MissingRequiredArgument => return needs_option(error, parser, origins),
-        ErrorKind::TooManyValues => format!("{name} takes no value such as `{}`", escaped(&value)),
+        ErrorKind::TooManyValues => {
+            format!("{name} takes no value such as `{}`", printable(&value))
+        }
         _ => fallback(error),
     };
     prefix.unwrap_or_default() + &line
@@ -70,7 +74,7 @@ fn find<'a>(parser: &Parser, origins: &'a Origins, option: &str) -> Option<&'a S
 
 /// Puts an option as clap writes it into backticks.
 fn quoted(option: &str) -> String {
-    format!("`{}`", escaped(option))
+    format!("`{}`", printable(option))
 }
 
 fn possible(values: &[String]) -> String {
@@ -102,7 +106,10 @@ fn needs_value(
 }
 
 fn unknown(option: &str, suggestion: &str) -> String {
-    let option = escaped(option);
+    if let Some(reason) = unsupported::reason(option) {
+        return format!("`{option}` is not supported: {reason}");
+    }
+    let option = printable(option);
     if let Some(scheme) = broker_scheme(&option) {
         return format!("a broker's URL needs `-L`, as in `-L {scheme}://HOST`");
     }
@@ -189,32 +196,20 @@ fn fallback(error: &Error) -> String {
     let text = error.render().to_string();
     let text = text.strip_prefix("error: ").unwrap_or(&text);
     let end = text.find("\n\n").unwrap_or(text.len());
-    escaped(text[..end].trim_end())
+    printable(text[..end].trim_end()).into_owned()
 }
 
 /// Returns a value as it may be shown: without a password that may stand in it. Of a URL, only the
 /// scheme is shown.
 fn shown(value: &str, subject: Option<&Setting>) -> String {
     if let Some((scheme, _)) = value.split_once("://") {
-        return format!("{}://…", escaped(scheme));
+        return format!("{}://…", printable(scheme));
     }
     let is_address = subject.is_some_and(|setting| ADDRESSES.contains(&setting.id.as_str()));
     match value.rsplit_once('@') {
-        Some((_, host)) if is_address => format!("…@{}", escaped(host)),
-        _ => escaped(value),
+        Some((_, host)) if is_address => format!("…@{}", printable(host)),
+        _ => printable(value).into_owned(),
     }
-}
-
-/// A value may have lines and control characters of its own.
-fn escaped(text: &str) -> String {
-    let escape = |char: char| {
-        if char.is_control() {
-            char.escape_default().to_string()
-        } else {
-            char.to_string()
-        }
-    };
-    text.chars().map(escape).collect()
 }
 
 #[cfg(test)]
@@ -293,5 +288,9 @@ mod tests {
             "`-h` is the broker's host and needs a value, as in `-h localhost` (--help prints the help)",
         );
         case(&["--unix=x"], "`--unix` takes no value such as `x`");
+        case(
+            &["--psk", "00ff"],
+            "`--psk` is not supported: the TLS library has no pre-shared keys (use certificates: --cafile FILE)",
+        );
     }
 }

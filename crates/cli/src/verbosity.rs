@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use crate::printable::printable;
 use clap::Args;
 use clap::builder::BoolishValueParser;
 use iot_core::connection::Handle;
@@ -91,5 +92,6 @@ pub fn debug_line(handle: &Handle, event: &Event) -> Option<String> {
     };
     let (first, rest) = text.split_at_checked(1)?;
     let id = handle.client_id();
-    Some(format!("Client {id} {}{rest}", first.to_lowercase()))
+    let line = format!("Client {id} {}{rest}", first.to_lowercase());
+    Some(printable(&line).into_owned())
 }

@@ -138,6 +138,10 @@ impl Args {
         self.publish.resolve(origins)?;
         let message = &self.publish.message;
         self.load.resolve(&mut self.connect, message, origins)?;
+        let is_mosquitto = self.connect.is_mosquitto();
+        if is_mosquitto {
+            self.publish.check_given(origins)?;
+        }
         let once = self.publish.is_once() && self.load.repeats_nothing();
         let (repeat, is_shown) = (message.repeat(), message.is_shown());
         let is_lines = message.is_lines();
@@ -165,10 +169,10 @@ impl Args {
                 .or(repeat.map(|repeat| repeat.count))
                 .or(once.then_some(devices.len() as u64)),
             repeat_delay: repeat.map(|repeat| repeat.delay),
-            is_shown,
+            is_shown: is_shown && !is_mosquitto,
             is_lines,
             devices,
-            fail_fast: self.connect.fail_fast,
+            fail_fast: self.connect.fail_fast || is_mosquitto,
             gives_up_after: (once && repeat.is_none()).then_some(self.connect_timeout),
             load: self.load.load(self.connect.session.id_prefix),
         })

@@ -33,6 +33,13 @@ impl<T: Clone> Template<T> {
 }
 
 impl<T> Template<T> {
+    /// Returns a text without placeholders, whose braces are text.
+    pub(crate) fn plain(text: &str) -> Self {
+        Self {
+            pieces: vec![Piece::Text(text.to_owned())],
+        }
+    }
+
     /// Returns whether there is such a placeholder.
     pub(crate) fn has(&self, placeholder: &T) -> bool
     where

@@ -184,12 +184,12 @@ fn what_makes_no_sense_is_said_before_anything_connects() {
     refused(
         &[
             "-h",
-            "a b",
+            "a..b",
             "--tls-use-os-certs",
             "--cafile",
             "/etc/ssl/certs/ca-certificates.crt",
         ],
-        "`a b` is not a host name that a certificate can hold",
+        "`a..b` is not a host name that a certificate can hold",
     );
 }
 

@@ -17,7 +17,7 @@ use iot_cli::{ConnectArgs, Origins, PacketKind, UsageError, Verbosity};
 use iot_core::{ClientConfig, PayloadLimit, Protocol};
 use iot_store::REJECTED_PAYLOAD_LIMIT;
 
-use crate::decode::{PayloadMode, payload_hash};
+use crate::decode::{Keys, PayloadMode, payload_hash};
 use crate::size::Size;
 use crate::watch::health::HealthUrl;
 use embedded::EmbeddedArgs;
@@ -137,13 +137,27 @@ impl Args {
         self.watch.health()
     }
 
+    fn default_store(&self) -> StoreUrl {
+        if self.embedded.is_on() {
+            StoreUrl::Sqlite("iot.db".into())
+        } else if self.connect.is_mosquitto() {
+            StoreUrl::Nowhere
+        } else {
+            StoreUrl::MongoDb("mongodb://localhost:27017".into())
+        }
+    }
+
     /// Sets options that other options need, and checks values that clap cannot check.
     fn resolve(&mut self) -> Result<(), UsageError> {
         let origins = &self.origins;
         self.connect.resolve(origins)?;
+        if self.connect.is_mosquitto() {
+            let unsubscribes = self.selection.unsubscribes();
+            self.filters.without_default(unsubscribes, origins)?;
+        }
         let (connect, qos) = (&mut self.connect, &mut self.filters.qos);
         self.session.resolve(origins, connect, qos)?;
-        let store = self.store.store(self.embedded.is_on());
+        let store = self.store.store(self.default_store());
         self.store.check(&store, origins)?;
         let is_v5 = self.connect.protocol_version == Protocol::V5;
         let filters = &self.filters.topic;
@@ -158,7 +172,7 @@ impl Args {
     pub(crate) fn plan(mut self) -> Result<Plan> {
         self.resolve()?;
         let origins = &self.origins;
-        let store = self.store.store(self.embedded.is_on());
+        let store = self.store.store(self.default_store());
         let spool = self.store.spool(&store, self.connect.id.as_deref());
         let stores = store != StoreUrl::Nowhere;
         let as_published = self.selection.retain_as_published();
@@ -167,6 +181,9 @@ impl Args {
         let (fields, downsampling) = self.fields.plan(stores, as_published);
         let mut config = self.connect.config(origins)?;
         let durable = self.session.plan(&self.connect, &mut config);
+        let is_mosquitto = self.connect.is_mosquitto();
+        // Without a store, nothing has to be a reading.
+        let takes_any = !stores && !origins.is_set("payload");
         let FilterArgs { topic, qos } = self.filters;
         Ok(Plan {
             properties: self.connect.packet_properties(&SENT, &config, origins)?,
@@ -185,17 +202,23 @@ impl Args {
                 spool,
             },
             intake: IntakePlan {
-                payload: self.payload,
+                payload: if takes_any {
+                    PayloadMode::Text
+                } else {
+                    self.payload
+                },
+                prints_any_payload: takes_any && fields.keys == Keys::default(),
                 fields,
                 downsampling,
                 selection: self.selection.plan(),
-                output: self.output.plan(),
+                output: self.output.plan(is_mosquitto),
             },
             watch: self.watch.plan(),
             durable,
             #[cfg(feature = "embedded")]
             embedded: self.embedded.listen(),
-            fail_fast: self.connect.fail_fast,
+            fail_fast: self.connect.fail_fast || is_mosquitto,
+            waits_later: !self.connect.fail_fast,
         })
     }
 }

@@ -13,11 +13,12 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use chrono::{DateTime, Utc};
-use iot_cli::{Printer, debug_line, is_quiet};
+use iot_cli::{Printer, debug_line, is_quiet, make_printable, printable};
 use iot_core::{Event, Handle, Message};
 use iot_store::{Reading, Rejection};
 
 pub(crate) use self::format::Format;
+use self::format::Shown;
 use self::time::Clock;
 use self::watch::Watch;
 
@@ -66,6 +67,8 @@ pub(crate) struct Output {
     readings: Printer,
     style: Style,
     watch: Option<Watch>,
+    /// A terminal shows the lines: what it would obey is escaped.
+    is_on_terminal: bool,
     clock: Clock,
     /// Lines of the current batch, and their number.
     lines: Vec<u8>,
@@ -83,7 +86,8 @@ impl Output {
         if plan.style == Style::Csv {
             lines.extend(readings::CSV_HEADER.as_bytes());
         }
-        let watch = (plan.watch && std::io::stdout().is_terminal()).then(|| {
+        let is_on_terminal = std::io::stdout().is_terminal();
+        let watch = (plan.watch && is_on_terminal).then(|| {
             Watch::begin(broker, &mut lines);
             Watch::default()
         });
@@ -92,6 +96,7 @@ impl Output {
             readings: Printer::new(std::io::stdout())?,
             style: plan.style,
             watch,
+            is_on_terminal,
             clock: Clock::default(),
             lines,
             count,
@@ -118,7 +123,12 @@ impl Output {
             _ => return,
         };
         let start = self.lines.len();
-        let problem = style.print(message, now, &mut self.clock, &mut self.lines);
+        let shown = Shown {
+            now,
+            is_pretty: style.pretty,
+            is_on_terminal: self.is_on_terminal,
+        };
+        let problem = style.print(message, shown, &mut self.clock, &mut self.lines);
         if let Some(problem) = problem {
             messages.say(&format_args!("`{}`: {problem}", message.topic));
         }
@@ -131,13 +141,39 @@ impl Output {
         match self.style {
             // Writing to memory doesn't fail.
             Style::Tutorial => {
-                let _ = writeln!(self.lines, " {} {}", reading.topic, reading.value);
+                let _ = write!(self.lines, " {} {}", reading.topic, reading.value);
+                self.end_tutorial_line(start);
             }
             Style::Json => readings::json(reading, &mut self.lines),
             Style::Csv => readings::csv(reading, &mut self.lines),
             Style::Message(_) | Style::Rate => return,
         }
+        if self.is_on_terminal {
+            make_printable(&mut self.lines, start, true);
+        }
         self.finish_line(&reading.topic, start);
+    }
+
+    /// Prints a payload that is no reading as the tutorial's subscriber would; returns whether it
+    /// does.
+    pub(crate) fn payload(&mut self, topic: &str, payload: &[u8]) -> bool {
+        if self.style != Style::Tutorial {
+            return false;
+        }
+        let start = self.lines.len();
+        let _ = write!(self.lines, " {topic} ");
+        self.lines.extend_from_slice(payload);
+        self.end_tutorial_line(start);
+        self.finish_line(topic, start);
+        true
+    }
+
+    /// Ends the line that begins at `start`: on a terminal, no message makes two lines of it.
+    fn end_tutorial_line(&mut self, start: usize) {
+        if self.is_on_terminal {
+            make_printable(&mut self.lines, start, false);
+        }
+        self.lines.push(b'\n');
     }
 
     /// Finishes the line that begins at `start`; with `--watch` it moves to the topic's line.
@@ -227,26 +263,32 @@ impl MessageStyle {
     fn print(
         &self,
         message: &Message,
-        now: DateTime<Utc>,
+        shown: Shown,
         clock: &mut Clock,
         out: &mut Vec<u8>,
     ) -> Option<&'static str> {
         let payload = &message.payload[..];
         let mut problem = None;
         if let Some(format) = &self.format {
-            problem = format.print(message, now, self.pretty, clock, out);
+            problem = format.print(message, shown, clock, out);
         } else if self.verbose && payload.is_empty() {
             if self.newline {
-                let _ = writeln!(out, "{} (null)", message.topic);
+                topic(message, shown, out);
+                out.extend(b" (null)\n");
             }
             return None;
         } else if payload.is_empty() {
             return None;
         } else {
             if self.verbose {
-                let _ = write!(out, "{} ", message.topic);
+                topic(message, shown, out);
+                out.push(b' ');
             }
+            let start = out.len();
             out.extend_from_slice(payload);
+            if shown.is_on_terminal {
+                make_printable(out, start, true);
+            }
         }
         if self.newline {
             out.push(b'\n');
@@ -255,7 +297,16 @@ impl MessageStyle {
     }
 }
 
-/// Messages for people, on stderr. Clones share one printer.
+fn topic(message: &Message, shown: Shown, out: &mut Vec<u8>) {
+    let start = out.len();
+    out.extend_from_slice(message.topic.as_str().as_bytes());
+    if shown.is_on_terminal {
+        make_printable(out, start, false);
+    }
+}
+
+/// Messages for people, on stderr. Text from others in them is made printable. Clones share one
+/// printer.
 #[derive(Debug, Clone)]
 pub(crate) struct Messages {
     lines: Arc<Printer>,
@@ -274,7 +325,8 @@ impl Messages {
             return;
         }
         self.lines.print(|out| {
-            let _ = writeln!(out, "iot-sub: {line}");
+            let line = line.to_string();
+            let _ = writeln!(out, "iot-sub: {}", printable(&line));
         });
     }
 

@@ -104,7 +104,7 @@ fn topic_payload_and_facts_with_width_and_precision() {
     let format = "%t|%p|%l|%m|%q|%r|%x|%X|%%|\
                   %10t|%-10t|%.3t|%12.3t|%-12.3t|%010t|\
                   %8p|%-8p|%08p|%3p|%-p|%.2p|\
-                  %10x|%-10x|%010X|%4x|%-x|\
+                  %-x|\
                   %5l|%-5l|%05l|%5m|%05m|%-05l|%2q|%05r|\
                   @@ \\\\ \\t\\a\\e[0m\\v\\r.";
     for version in VERSIONS {

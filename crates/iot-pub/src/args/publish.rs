@@ -93,6 +93,20 @@ impl PublishArgs {
         Ok(())
     }
 
+    /// Checks that topic and message are given, as `mosquitto_pub` has no defaults for them.
+    ///
+    /// # Errors
+    /// [`UsageError`] if one is missing.
+    pub(crate) fn check_given(&self, origins: &Origins) -> Result<(), UsageError> {
+        let is_message = self.message.is_one() || self.message.is_lines();
+        if is_message && origins.is_set("topic") {
+            return Ok(());
+        }
+        Err(UsageError::new(
+            "topic and message are needed (give -t TOPIC and one of -m, -f, -l, -n, -s)",
+        ))
+    }
+
     fn interval(&self) -> Duration {
         // A repeated message follows the delivery of the one before, and nothing else.
         let default = match self.message.repeat() {

@@ -22,6 +22,10 @@ impl FromStr for TopicTemplate {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        if iot_cli::is_mosquitto() {
+            TopicName::new(text).map_err(|error| error.to_string())?;
+            return Ok(Self(Template::plain(text)));
+        }
         let placeholders = [
             ("device".into(), Placeholder::Device),
             ("topic".into(), Placeholder::Topic),

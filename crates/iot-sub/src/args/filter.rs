@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use clap::Args;
+use iot_cli::{Origins, UsageError, is_mosquitto};
 use iot_core::{QoS, TopicFilter};
 
 #[derive(Debug, Args)]
@@ -24,6 +25,29 @@ pub(crate) struct FilterArgs {
     pub(crate) qos: QoS,
 }
 
+impl FilterArgs {
+    /// Removes the default filter, as `mosquitto_sub` has none.
+    ///
+    /// # Errors
+    /// [`UsageError`] if there is nothing to subscribe to or to unsubscribe from.
+    pub(super) fn without_default(
+        &mut self,
+        unsubscribes: bool,
+        origins: &Origins,
+    ) -> Result<(), UsageError> {
+        if origins.is_set("topic") {
+            return Ok(());
+        }
+        self.topic.clear();
+        if unsubscribes {
+            return Ok(());
+        }
+        Err(UsageError::new(
+            "a topic filter is missing (give -t FILTER to subscribe, or -U FILTER to unsubscribe)",
+        ))
+    }
+}
+
 /// A topic filter, with a QoS of its own where `@0`, `@1` or `@2` ends it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FilterArg {
@@ -35,11 +59,13 @@ impl FromStr for FilterArg {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (filter, qos) = match text
+        let split = text
             .len()
             .checked_sub(2)
             .and_then(|at| text.split_at_checked(at))
-        {
+            // To mosquitto_sub, it is a part of the filter.
+            .filter(|_| !is_mosquitto());
+        let (filter, qos) = match split {
             Some((filter, end @ ("@0" | "@1" | "@2"))) => match filter.strip_suffix('@') {
                 // Escaped: one of the two is the filter's.
                 Some(filter) => (format!("{filter}{end}"), None),

@@ -75,15 +75,15 @@ impl OutputArgs {
         Ok(())
     }
 
-    /// Returns the plan for these options.
-    pub(super) fn plan(self) -> OutputPlan {
+    /// Returns what the options mean. In the place of `mosquitto_sub`, payloads are printed.
+    pub(super) fn plan(self, is_mosquitto: bool) -> OutputPlan {
         let style = if self.message_rate {
             Style::Rate
         } else if self.json {
             Style::Json
         } else if self.csv {
             Style::Csv
-        } else if self.format.is_some() || self.verbose || self.no_newline {
+        } else if is_mosquitto || self.format.is_some() || self.verbose || self.no_newline {
             Style::Message(MessageStyle {
                 format: self.format,
                 verbose: self.verbose,

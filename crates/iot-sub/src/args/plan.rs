@@ -30,6 +30,8 @@ pub(crate) struct Plan {
     #[cfg(feature = "embedded")]
     pub(crate) embedded: Option<std::net::SocketAddr>,
     pub(crate) fail_fast: bool,
+    /// A connection that was there once is waited for, though the first one is not.
+    pub(crate) waits_later: bool,
 }
 
 /// How messages are handled before they are stored.
@@ -37,6 +39,8 @@ pub(crate) struct Plan {
 pub(crate) struct IntakePlan {
     pub(crate) output: OutputPlan,
     pub(crate) payload: PayloadMode,
+    /// What is no reading is printed as well: nothing is stored.
+    pub(crate) prints_any_payload: bool,
     pub(crate) fields: FieldsPlan,
     pub(crate) downsampling: Downsampling,
     pub(crate) selection: Selection,

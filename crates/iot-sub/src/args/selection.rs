@@ -187,6 +187,11 @@ impl SelectionArgs {
         Ok(())
     }
 
+    /// Returns whether a filter of an earlier run is unsubscribed from.
+    pub(super) fn unsubscribes(&self) -> bool {
+        !self.unsubscribe.is_empty()
+    }
+
     /// Returns whether the retain flag is as published, so that it does not mark old messages.
     pub(super) fn retain_as_published(&self) -> bool {
         self.retain_as_published

@@ -136,14 +136,9 @@ pub(crate) struct SpoolPlan {
 }
 
 impl StoreArgs {
-    /// Returns the store that is given, or the default for a broker inside this process or
-    /// elsewhere.
-    pub(crate) fn store(&self, is_embedded: bool) -> StoreUrl {
-        match &self.store {
-            Some(store) => store.clone(),
-            None if is_embedded => StoreUrl::Sqlite("iot.db".into()),
-            None => StoreUrl::MongoDb("mongodb://localhost:27017".into()),
-        }
+    /// Returns the store that is given, or else the default.
+    pub(crate) fn store(&self, default: StoreUrl) -> StoreUrl {
+        self.store.clone().unwrap_or(default)
     }
 
     /// Returns the spool, if readings go through one on their way to `store`.

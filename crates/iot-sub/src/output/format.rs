@@ -1,206 +1,52 @@
-//! `-F FORMAT`: a template of `%`, `@` and `\` sequences as in `mosquitto_sub`. It is parsed once.
+//! `-F FORMAT`: a template of `%`, `@` and `\` sequences, as `mosquitto_sub` has them, taken apart once.
 //!
-//! The output is that of `mosquitto_sub` 2.0.11, its oddities included: hex with a width shows half
-//! of what would fit; `%-p` pads by the payload's own length. Hex in groups, `%d` and `%f` are those
-//! of version 2.1.
+//! What is printed is what `mosquitto_sub` prints, its oddities included (`%-p` pads by the payload's own length). `%x`,
+//! `%d` and `%f` are those of version 2.1.
 
-use std::io::Write;
+mod field;
+mod flags;
+mod hex;
+mod parse;
+mod piece;
+
 use std::str::FromStr;
 
-use chrono::{DateTime, Utc};
-use iot_core::{Message, Properties};
+use iot_cli::make_printable;
+use iot_core::Message;
 
-use super::json;
-use super::time::{Clock, Letter};
+use self::field::Field;
+pub(super) use self::field::Shown;
+use self::piece::Piece;
+use super::time::Clock;
 
-/// Limit of a field's width. A larger one is a typing error.
-const MAX_WIDTH: usize = 1_000_000;
-
-/// What separates groups of hex digits.
-const SEPARATORS: &[u8] = b"!\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~ ";
-
-/// A parsed format.
+/// A format, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Format {
     pieces: Vec<Piece>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Piece {
-    Text(Vec<u8>),
-    Time(Letter),
-    Field(Field, Flags),
-}
-
-/// The characters between `%` and the letter.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Flags {
-    left: bool,
-    zeros: bool,
-    /// 0 for no padding.
-    width: usize,
-    precision: Option<usize>,
-    separator: Option<u8>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Field {
-    TopicAlias,
-    ContentType,
-    CorrelationData,
-    Expiry,
-    PayloadFormat,
-    IsoDate,
-    Json { parsed: bool },
-    Length,
-    PacketId,
-    Payload,
-    UserProperties,
-    QoS,
-    ResponseTopic,
-    Retain,
-    SubscriptionId,
-    Topic,
-    UnixTime,
-    Hex { upper: bool },
-    Float,
-    Double,
-}
-
-impl Field {
-    fn of(letter: char) -> Option<Self> {
-        Some(match letter {
-            'A' => Self::TopicAlias,
-            'C' => Self::ContentType,
-            'D' => Self::CorrelationData,
-            'E' => Self::Expiry,
-            'F' => Self::PayloadFormat,
-            'I' => Self::IsoDate,
-            'j' => Self::Json { parsed: false },
-            'J' => Self::Json { parsed: true },
-            'l' => Self::Length,
-            'm' => Self::PacketId,
-            'p' => Self::Payload,
-            'P' => Self::UserProperties,
-            'q' => Self::QoS,
-            'R' => Self::ResponseTopic,
-            'r' => Self::Retain,
-            'S' => Self::SubscriptionId,
-            't' => Self::Topic,
-            'U' => Self::UnixTime,
-            'x' => Self::Hex { upper: false },
-            'X' => Self::Hex { upper: true },
-            'f' => Self::Float,
-            'd' => Self::Double,
-            _ => return None,
-        })
-    }
 }
 
 impl FromStr for Format {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let mut format = Self { pieces: Vec::new() };
-        let mut rest = text.chars();
-        while let Some(c) = rest.next() {
-            match c {
-                '%' => format.percent(&mut rest)?,
-                '@' => match rest.next() {
-                    None => return Err("`@` at the end of the format (`@@` is an @)".into()),
-                    Some('@') => format.text("@"),
-                    Some(letter) => format.pieces.push(Piece::Time(Letter::of(letter)?)),
-                },
-                '\\' => format.text(escape(rest.next())?),
-                c => format.text(c.encode_utf8(&mut [0; 4])),
-            }
-        }
-        Ok(format)
+        let pieces = parse::parse(text)?;
+        Ok(Self { pieces })
     }
-}
-
-fn escape(letter: Option<char>) -> Result<&'static str, String> {
-    Ok(match letter {
-        Some('\\') => "\\",
-        Some('0') => "\0",
-        Some('a') => "\x07",
-        Some('e') => "\x1b",
-        Some('n') => "\n",
-        Some('r') => "\r",
-        Some('t') => "\t",
-        Some('v') => "\x0b",
-        Some(other) => {
-            return Err(format!(
-                "there is no `\\{other}`, only \\\\ \\0 \\a \\e \\n \\r \\t \\v"
-            ));
-        }
-        None => return Err("`\\` at the end of the format (`\\\\` is a \\)".into()),
-    })
 }
 
 impl Format {
-    fn text(&mut self, text: &str) {
-        if let Some(Piece::Text(before)) = self.pieces.last_mut() {
-            before.extend(text.as_bytes());
-        } else {
-            self.pieces.push(Piece::Text(text.into()));
-        }
-    }
-
-    fn percent(&mut self, rest: &mut std::str::Chars<'_>) -> Result<(), String> {
-        let mut flags = Flags::default();
-        let text = rest.as_str();
-        let after = text.trim_start_matches('-');
-        // At most one of each: a second one counts as an unknown letter.
-        let after = &text[(text.len() - after.len()).min(1)..];
-        flags.left = after.len() < text.len();
-        let unpadded = after.strip_prefix('0');
-        flags.zeros = unpadded.is_some();
-        let (width, after) = number(unpadded.unwrap_or(after))?;
-        flags.width = width;
-        let mut after = after;
-        if let Some(precise) = after.strip_prefix('.') {
-            let (precision, behind) = number(precise)?;
-            (flags.precision, after) = (Some(precision), behind);
-        }
-        if let [separator, b'x' | b'X', ..] = after.as_bytes()
-            && SEPARATORS.contains(separator)
-        {
-            flags.separator = Some(*separator);
-            after = &after[1..];
-        }
-        let mut letters = after.chars();
-        let letter = letters.next();
-        *rest = letters;
-        match letter {
-            None => Err("the format ends inside a `%` sequence (`%%` is a %)".into()),
-            Some('%') => {
-                self.text("%");
-                Ok(())
-            }
-            Some(letter) => {
-                let field = Field::of(letter).ok_or_else(|| {
-                    format!("there is no `%{letter}`, only %% and A C D d E F f I J j l m P p q R r S t U X x")
-                })?;
-                self.pieces.push(Piece::Field(field, flags));
-                Ok(())
-            }
-        }
-    }
-
-    /// Returns whether it prints the message as JSON.
+    /// Returns whether it shows the message as JSON.
     pub(crate) fn has_json(&self) -> bool {
         self.pieces
             .iter()
             .any(|piece| matches!(piece, Piece::Field(Field::Json { .. }, _)))
     }
 
-    /// Appends `message`, which was received at `now`. Returns why a field could not be printed.
+    /// Appends what it makes of `message`. Returns what could not be printed.
     pub(super) fn print(
         &self,
         message: &Message,
-        now: DateTime<Utc>,
-        pretty: bool,
+        shown: Shown,
         clock: &mut Clock,
         out: &mut Vec<u8>,
     ) -> Option<&'static str> {
@@ -208,9 +54,14 @@ impl Format {
         for piece in &self.pieces {
             match piece {
                 Piece::Text(text) => out.extend_from_slice(text),
-                Piece::Time(letter) => clock.at(now).letter(*letter, out),
+                Piece::Time(letter) => clock.at(shown.now).letter(*letter, out),
                 Piece::Field(field, flags) => {
-                    problem = problem.or(flags.print(*field, message, now, pretty, clock, out));
+                    let start = out.len();
+                    problem = problem.or(field.print(*flags, message, shown, clock, out));
+                    if shown.is_on_terminal {
+                        let has_lines = matches!(field, Field::Payload | Field::Json { .. });
+                        make_printable(out, start, has_lines);
+                    }
                 }
             }
         }
@@ -218,255 +69,29 @@ impl Format {
     }
 }
 
-/// Returns the number at the start of `text` (0 if there is none), and the rest.
-fn number(text: &str) -> Result<(usize, &str), String> {
-    let rest = text.trim_start_matches(|c: char| c.is_ascii_digit());
-    let digits = &text[..text.len() - rest.len()];
-    if digits.is_empty() {
-        return Ok((0, rest));
-    }
-    match digits.parse() {
-        Ok(number) if number <= MAX_WIDTH => Ok((number, rest)),
-        _ => Err(format!("`{digits}` is wider than {MAX_WIDTH}")),
-    }
-}
-
-impl Flags {
-    fn print(
-        self,
-        field: Field,
-        message: &Message,
-        now: DateTime<Utc>,
-        pretty: bool,
-        clock: &mut Clock,
-        out: &mut Vec<u8>,
-    ) -> Option<&'static str> {
-        let properties = message.properties.as_deref();
-        let payload = &message.payload[..];
-        match field {
-            Field::Topic => self.string(message.topic.as_str().as_bytes(), out),
-            Field::Payload => self.payload(payload, out),
-            Field::Hex { upper } => self.hex(payload, upper, out),
-            Field::Length => self.integer(payload.len() as u64, out),
-            Field::PacketId => {
-                self.integer(message.packet_id.map_or(0, |id| id.get().into()), out);
-            }
-            Field::QoS => out.push(b'0' + message.qos as u8),
-            Field::Retain => out.push(b'0' + u8::from(message.retain)),
-            Field::Json { parsed } => {
-                json::message(message, clock.at(now).stamp(), parsed, pretty, out);
-            }
-            Field::IsoDate => self.string(clock.at(now).iso().as_bytes(), out),
-            Field::UnixTime => {
-                let nanoseconds = now.timestamp_subsec_nanos();
-                let _ = write!(out, "{}.{nanoseconds:09}", now.timestamp());
-            }
-            Field::TopicAlias => self.maybe(properties.and_then(|p| p.topic_alias), out),
-            Field::Expiry => self.maybe(properties.and_then(|p| p.message_expiry_interval), out),
-            Field::PayloadFormat => {
-                self.maybe(properties.and_then(|p| p.payload_format_indicator), out);
-            }
-            Field::SubscriptionId => {
-                let first = |p: &Properties| p.subscription_identifiers.first().copied();
-                self.maybe(properties.and_then(first), out);
-            }
-            Field::ContentType => match properties.and_then(|p| p.content_type.as_ref()) {
-                Some(text) => self.string(text.as_bytes(), out),
-                None => pad(b' ', self.width, out),
-            },
-            Field::ResponseTopic => {
-                if let Some(topic) = properties.and_then(|p| p.response_topic.as_ref()) {
-                    self.string(topic.as_bytes(), out);
-                }
-            }
-            Field::CorrelationData => {
-                out.extend(
-                    properties
-                        .and_then(|p| p.correlation_data.as_deref())
-                        .unwrap_or_default(),
-                );
-            }
-            Field::UserProperties => {
-                let pairs = properties.map_or(&[][..], |p| &p.user_properties);
-                for (at, (name, value)) in pairs.iter().enumerate() {
-                    let space = if at > 0 { " " } else { "" };
-                    let _ = write!(out, "{space}{name}:{value}");
-                }
-            }
-            Field::Float => match payload.try_into() {
-                Ok(bytes) => self.float(f32::from_ne_bytes(bytes).into(), out),
-                Err(_) => return Some("`%f` needs a payload of 4 bytes"),
-            },
-            Field::Double => match payload.try_into() {
-                Ok(bytes) => self.float(f64::from_ne_bytes(bytes), out),
-                Err(_) => return Some("`%d` needs a payload of 8 bytes"),
-            },
-        }
-        None
-    }
-
-    fn string(self, text: &[u8], out: &mut Vec<u8>) {
-        let text = &text[..text.len().min(self.precision.unwrap_or(usize::MAX))];
-        self.aligned(text, b' ', out);
-    }
-
-    fn integer(self, number: u64, out: &mut Vec<u8>) {
-        let fill = if self.zeros && !self.left { b'0' } else { b' ' };
-        self.aligned(number.to_string().as_bytes(), fill, out);
-    }
-
-    fn maybe(self, number: Option<impl Into<u64>>, out: &mut Vec<u8>) {
-        match number {
-            Some(number) => self.integer(number.into(), out),
-            None => pad(self.fill(), self.width, out),
-        }
-    }
-
-    fn float(self, number: f64, out: &mut Vec<u8>) {
-        let sign = if number.is_sign_negative() { "-" } else { "" };
-        let size = number.abs();
-        let (digits, finite) = if size.is_nan() {
-            ("nan".to_owned(), false)
-        } else if size.is_infinite() {
-            ("inf".to_owned(), false)
-        } else {
-            (format!("{size:.*}", self.precision.unwrap_or(6)), true)
-        };
-        if self.zeros && !self.left && finite {
-            out.extend(sign.as_bytes());
-            let zeros = self.width.saturating_sub(sign.len() + digits.len());
-            pad(b'0', zeros, out);
-            out.extend(digits.as_bytes());
-        } else {
-            self.aligned(format!("{sign}{digits}").as_bytes(), b' ', out);
-        }
-    }
-
-    fn aligned(self, text: &[u8], fill: u8, out: &mut Vec<u8>) {
-        let missing = self.width.saturating_sub(text.len());
-        if !self.left {
-            pad(fill, missing, out);
-        }
-        out.extend_from_slice(text);
-        if self.left {
-            pad(b' ', missing, out);
-        }
-    }
-
-    fn fill(self) -> u8 {
-        if self.zeros { b'0' } else { b' ' }
-    }
-
-    fn payload(self, payload: &[u8], out: &mut Vec<u8>) {
-        let shown = match self.width {
-            0 => payload,
-            width => &payload[..payload.len().min(width)],
-        };
-        self.padded(shown.len(), shown.len(), out, |out| {
-            out.extend_from_slice(shown);
-        });
-    }
-
-    /// Calls `write`, which writes `length` bytes, and adds the padding of a payload: on the left up
-    /// to the width; on the right up to the width, or `alone` bytes without a width.
-    fn padded(
-        self,
-        length: usize,
-        alone: usize,
-        out: &mut Vec<u8>,
-        write: impl FnOnce(&mut Vec<u8>),
-    ) {
-        let missing = self.width.saturating_sub(length);
-        if !self.left {
-            pad(self.fill(), missing, out);
-        }
-        write(out);
-        if self.left {
-            pad(b' ', if self.width == 0 { alone } else { missing }, out);
-        }
-    }
-
-    fn hex(self, payload: &[u8], upper: bool, out: &mut Vec<u8>) {
-        let digits: &[u8; 16] = if upper {
-            b"0123456789ABCDEF"
-        } else {
-            b"0123456789abcdef"
-        };
-        let nibbles = |byte: u8| {
-            [
-                digits[usize::from(byte >> 4)],
-                digits[usize::from(byte & 15)],
-            ]
-        };
-        let Some(separator) = self.separator else {
-            let shown = match self.width {
-                0 => payload,
-                width => &payload[..payload.len().min(width) / 2],
-            };
-            self.padded(shown.len() * 2, payload.len(), out, |out| {
-                out.extend(shown.iter().flat_map(|byte| nibbles(*byte)));
-            });
-            return;
-        };
-        let shown = match self.width {
-            0 => payload,
-            width => &payload[..payload.len().min(width)],
-        };
-        let group = self.precision.unwrap_or(0);
-        let mut position = 0;
-        let mut step = |out: &mut Vec<u8>| {
-            position += 1;
-            if group > 0 && position % group == 0 {
-                out.push(separator);
-            }
-        };
-        let missing = self.width.saturating_sub(shown.len() * 2);
-        if !self.left {
-            for _ in 0..missing {
-                out.push(self.fill());
-                step(out);
-            }
-        }
-        for (at, byte) in shown.iter().enumerate() {
-            let [high, low] = nibbles(*byte);
-            out.push(high);
-            step(out);
-            out.push(low);
-            if at + 1 < shown.len() {
-                step(out);
-            }
-        }
-        if self.left {
-            pad(
-                b' ',
-                if self.width == 0 {
-                    payload.len()
-                } else {
-                    missing
-                },
-                out,
-            );
-        }
-    }
-}
-
-fn pad(byte: u8, count: usize, out: &mut Vec<u8>) {
-    out.resize(out.len() + count, byte);
-}
-
 #[cfg(test)]
 mod tests {
+    use chrono::DateTime;
     use iot_core::TopicName;
 
     use super::*;
 
-    fn print(format: &str, payload: &[u8]) -> String {
+    fn print_on(is_on_terminal: bool, format: &str, payload: &[u8]) -> String {
         let format: Format = format.parse().unwrap();
         let message = Message::new(TopicName::new("a/b").unwrap(), payload);
         let now = DateTime::from_timestamp(1_795_428_000, 123_456_789).unwrap();
+        let shown = Shown {
+            now,
+            is_pretty: false,
+            is_on_terminal,
+        };
         let mut out = Vec::new();
-        format.print(&message, now, false, &mut Clock::default(), &mut out);
+        format.print(&message, shown, &mut Clock::default(), &mut out);
         String::from_utf8(out).unwrap()
+    }
+
+    fn print(format: &str, payload: &[u8]) -> String {
+        print_on(false, format, payload)
     }
 
     #[track_caller]
@@ -490,7 +115,31 @@ mod tests {
         case("%.2:x", b"abcd", "61:62:63:64");
         case("%.4-X", b"jkl\xff\x00", "6A6B-6CFF-00");
         case("%.2 x", b"a", "61");
-        case("%.x|%.2x", b"ab", "6162|6162");
+        case("%.x|%.2x", b"ab", "6162|61 62");
+        case("%.1x", b"message", "6 d 6 5 7 3 7 3 6 1 6 7 6 5");
+        case("%.2x", b"message", "6d 65 73 73 61 67 65");
+    }
+
+    #[test]
+    fn hex_with_a_width() {
+        case("%5x|%18x", b"message", "6d65737361|    6d657373616765");
+        case(
+            "%-18x|%-5x|",
+            b"message",
+            "6d657373616765    |6d65737361     |",
+        );
+        case("%06X|%-x|", b"ab", "006162|6162  |");
+        case("%8.2:x", b"ab", "  :  :61:62");
+    }
+
+    #[test]
+    fn a_terminal_gets_no_escape_sequences_of_the_message_s() {
+        let payload = b"\x1b[2J\tx\ny";
+        assert_eq!(
+            print_on(true, "\\e[1m%p", payload),
+            "\x1b[1m\\u{1b}[2J\tx\ny"
+        );
+        assert_eq!(print_on(false, "\\e[1m%p", payload), "\x1b[1m\x1b[2J\tx\ny");
     }
 
     #[test]
@@ -505,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_format_is_explained() {
+    fn what_is_wrong_is_said() {
         refused("%", "the format ends inside a `%` sequence (`%%` is a %)");
         refused("%-", "the format ends inside a `%` sequence (`%%` is a %)");
         refused(

@@ -39,6 +39,8 @@ pub(crate) struct Intake {
     /// The queue to the store; `None` without a store.
     queue: Option<Arc<Queue>>,
     acknowledger: Acknowledger,
+    /// Payloads that are no reading are printed as well.
+    prints_any_payload: bool,
     /// Entries for the queue since the last flush.
     batch: Vec<QueueEntry>,
     unstored: Unstored,
@@ -87,6 +89,7 @@ impl Intake {
             messages,
             counts,
             queue,
+            prints_any_payload: plan.prints_any_payload,
             acknowledger,
             batch: Vec::new(),
             unstored: Unstored::default(),
@@ -136,6 +139,14 @@ impl Intake {
         let entry = self.decoder.entry(message, self.now);
         match &entry {
             Entry::Reading(reading) => self.output.reading(reading),
+            Entry::Rejection(rejection)
+                if self.prints_any_payload
+                    && rejection.payload.len() as u64 == rejection.length
+                    && self.output.payload(&rejection.topic, &rejection.payload) =>
+            {
+                self.unstored.show(ticket);
+                return;
+            }
             Entry::Rejection(rejection) => self.messages.rejection(rejection),
         }
         let left_out = match (&mut self.downsampler, &entry) {

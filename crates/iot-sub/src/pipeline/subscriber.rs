@@ -40,6 +40,7 @@ pub(crate) struct Subscriber {
     handle: Handle,
     notices: Notices,
     fail_fast: bool,
+    waits_later: bool,
     /// Whether the broker has ever accepted a connection.
     connected: bool,
     /// The writer to the store; `None` without a store.
@@ -106,6 +107,7 @@ impl Subscriber {
             handle,
             connection,
             fail_fast: plan.fail_fast,
+            waits_later: plan.waits_later,
             connected: false,
             writer,
             session,
@@ -320,6 +322,7 @@ impl Subscriber {
     /// The broker has accepted a connection.
     fn connected(&mut self, code: u8, session_present: bool) -> Result<()> {
         self.connected = true;
+        self.fail_fast &= !self.waits_later;
         self.intake.decoder.set_client(self.handle.client_id());
         self.intake.counts.gauges.connected();
         self.intake.messages.connected(code);

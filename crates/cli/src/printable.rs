@@ -1,0 +1,94 @@
+//! Text from others (topics, payloads, reason strings, client identifiers), made fit for a terminal
+//! and for a line of a log.
+
+use std::borrow::Cow;
+
+/// Returns the text with each character that moves the cursor, talks to the terminal or changes
+/// the order of the others as an escape sequence such as `\n` or `\u{1b}`.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_unsafe) {
+        return text.into();
+    }
+    let mut escaped = String::with_capacity(text.len() + 16);
+    text.chars().for_each(|c| push(c, &mut escaped));
+    escaped.into()
+}
+
+/// Replaces what stands in `out` from `start` on by its printable form, for a terminal. Bytes that
+/// are not UTF-8 become `\xff`. Line breaks and tabs stay if `keeps_lines` is set.
+pub fn make_printable(out: &mut Vec<u8>, start: usize, keeps_lines: bool) {
+    let is_kept = |c: char| keeps_lines && matches!(c, '\n' | '\t');
+    let is_harmless = |c: char| is_kept(c) || !is_unsafe(c);
+    let bytes = &out[start..];
+    if std::str::from_utf8(bytes).is_ok_and(|text| text.chars().all(is_harmless)) {
+        return;
+    }
+    let mut escaped = String::with_capacity(bytes.len() + 16);
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if is_kept(c) {
+                escaped.push(c);
+            } else {
+                push(c, &mut escaped);
+            }
+        }
+        for byte in chunk.invalid() {
+            escaped += &format!("\\x{byte:02x}");
+        }
+    }
+    out.truncate(start);
+    out.extend_from_slice(escaped.as_bytes());
+}
+
+fn push(c: char, text: &mut String) {
+    if is_unsafe(c) {
+        text.extend(c.escape_default());
+    } else {
+        text.push(c);
+    }
+}
+
+/// Control characters (ESC and the C1 controls among them), line separators, and the marks that
+/// change the direction of text.
+fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+        )
+        || matches!(c, '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn case(text: &str, expected: &str) {
+        assert_eq!(printable(text), expected);
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_becomes_an_escape_sequence() {
+        case("plain ü 温 \\ \"", "plain ü 温 \\ \"");
+        case("a\nb\r\tc\0", "a\\nb\\r\\tc\\u{0}");
+        case("\x1b]52;c;cm0=\x07", "\\u{1b}]52;c;cm0=\\u{7}");
+        case("\u{9b}2J\u{7f}", "\\u{9b}2J\\u{7f}");
+        case(
+            "a\u{202e}b\u{2066}\u{2028}",
+            "a\\u{202e}b\\u{2066}\\u{2028}",
+        );
+    }
+
+    #[test]
+    fn bytes_on_a_terminal() {
+        for (keeps_lines, expected) in [
+            (true, "\x1b[1ma\tb\n\\xff\\u{1b}"),
+            (false, "\x1b[1ma\\tb\\n\\xff\\u{1b}"),
+        ] {
+            let mut out = b"\x1b[1ma\tb\n\xff\x1b".to_vec();
+            make_printable(&mut out, 4, keeps_lines);
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
+    }
+}
