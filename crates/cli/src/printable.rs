@@ -33,7 +33,7 @@ pub fn make_printable(out: &mut Vec<u8>, start: usize, keeps_lines: bool) {
             }
         }
         for byte in chunk.invalid() {
-            escaped += &format!("\\x{byte:02x}");
+            escaped.extend(byte.escape_ascii().map(char::from));
         }
     }
     out.truncate(start);

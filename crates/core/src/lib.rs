@@ -9,7 +9,7 @@
 //! | layer | for | runs on |
 //! |---|---|---|
 //! | [`Client`] | programs with callbacks, as with Paho | a thread of the library, or yours |
-//! | [`Connection`] | async programs: it returns events, a [`Handle`] does the rest | your runtime |
+//! | [`Connection`] | async programs: it returns events; a [`Handle`] acts | your runtime |
 //! | [`session::Session`] | a socket or an event loop of your own | nothing: no socket, no clock |
 //!
 //! # Examples

@@ -46,6 +46,8 @@ fn a_host_that_does_not_exist_is_named() {
 fn client_id() {
     case("-i greenhouse-1", " as greenhouse-1 (p2, c1, k60)");
     case("--id käse", " as käse (p2, c1, k60)");
+    // The broker chooses one if it is empty.
+    case("-i=", " as auto-");
 }
 
 #[test]

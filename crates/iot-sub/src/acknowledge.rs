@@ -51,8 +51,8 @@ impl Release {
 /// Sends acknowledgements.
 #[derive(Debug, Clone)]
 pub(crate) struct Acknowledger {
-    /// The connection to the broker. `None` with the embedded broker: the tokens of its clients hold
-    /// their connection.
+    /// The connection to the broker. `None` with the embedded broker: the tokens of its clients
+    /// hold their connection.
     broker: Option<Handle>,
 }
 

@@ -25,7 +25,7 @@ use fields::FieldsArgs;
 use filter::FilterArgs;
 use mongodb::MongoArgs;
 use output::OutputArgs;
-pub(crate) use plan::{IntakePlan, Plan, StorePlan};
+pub(crate) use plan::{FailFast, IntakePlan, Plan, StorePlan};
 use selection::SelectionArgs;
 use session::DurableArgs;
 use store::StoreArgs;
@@ -217,8 +217,11 @@ impl Args {
             durable,
             #[cfg(feature = "embedded")]
             embedded: self.embedded.listen(),
-            fail_fast: self.connect.fail_fast || is_mosquitto,
-            waits_later: !self.connect.fail_fast,
+            fail_fast: match (self.connect.fail_fast, is_mosquitto) {
+                (true, _) => FailFast::Always,
+                (false, true) => FailFast::FirstConnection,
+                (false, false) => FailFast::Never,
+            },
         })
     }
 }

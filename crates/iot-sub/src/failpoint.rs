@@ -1,8 +1,8 @@
-//! Failpoints for tests: kill the process at a chosen point of a reading's path. They exist only with
-//! the feature `failpoints`.
+//! Failpoints for tests: kill the process at a chosen point of a reading's path. They exist only
+//! with the feature `failpoints`.
 //!
-//! `IOT_FAILPOINT=after-commit:3` kills the process when it passes that point for the third time. As
-//! with `kill -9`, nothing is flushed and no packet is sent.
+//! `IOT_FAILPOINT=after-commit:3` kills the process when it passes that point for the third time.
+//! As with `kill -9`, nothing is flushed and no packet is sent.
 
 /// A point of a reading's path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -235,7 +235,8 @@ impl Output {
         }
     }
 
-    /// Prints the waiting lines, and reports how many were left out because the reader was too slow.
+    /// Prints the waiting lines, and reports how many were left out because the reader was too
+    /// slow.
     ///
     /// # Errors
     /// Stdout could not be written.

@@ -1,10 +1,10 @@
 //! The path of a reading: receive → decode → commit → acknowledge, in that order.
 //!
 //! [`Intake`] decides what happens to each message and adds it to the queue; it never waits for a
-//! disk, a database or a terminal. Messages reach it in two ways: [`Subscriber`] receives them from a
-//! broker, and the embedded broker's gateway receives them from its clients. While the queue is full,
-//! neither reads. The [`committer`] acknowledges what is on disk. At the end, [`drain()`] waits until
-//! everything is stored.
+//! disk, a database or a terminal. Messages reach it in two ways: [`Subscriber`] receives them from
+//! a broker, and the embedded broker's gateway receives them from its clients. While the queue is
+//! full, neither reads. The [`committer`] acknowledges what is on disk. At the end, [`drain()`]
+//! waits until everything is stored.
 
 mod broker_session;
 mod committer;

@@ -1,4 +1,5 @@
-//! Addresses of brokers and stores that can never work: wrong usage, with the right form, and without a password.
+//! Addresses of brokers and stores that can never work: wrong usage, with the right form, and
+//! without a password.
 
 mod common;
 

@@ -1,5 +1,5 @@
-//! The options that both programs share, where `iot-sub` differs: what it subscribes with, its own option file, its manual
-//! page. `iot-pub`'s tests have the rest.
+//! The options that both programs share, where `iot-sub` differs: what it subscribes with, its own
+//! option file, its manual page. `iot-pub`'s tests have the rest.
 
 mod common;
 
@@ -10,8 +10,8 @@ use testkit::{Broker, DEADLINE, Program, Running, ScriptedPeer};
 
 const CONNACK: &[u8] = b"\x20\x03\x00\x00\x00";
 
-/// Starts it at a peer that is no broker, with MQTT 5; returns its CONNECT and its SUBSCRIBE, to be ended with
-/// DISCONNECT.
+/// Starts it at a peer that is no broker, with MQTT 5; returns its CONNECT and its SUBSCRIBE, to be
+/// ended with DISCONNECT.
 #[track_caller]
 fn packets(args: &[&str]) -> [Vec<u8>; 3] {
     let peer = ScriptedPeer::listen();

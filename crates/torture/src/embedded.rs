@@ -1,5 +1,5 @@
-//! Rounds with `iot-sub --embedded`: bursts at full speed, while the process is killed or ended, its
-//! store locked and its disk filled. Every acknowledged reading is in the file after each end.
+//! Rounds with `iot-sub --embedded`: bursts at full speed, while the process is killed or ended,
+//! its store locked and its disk filled. Every acknowledged reading is in the file after each end.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};

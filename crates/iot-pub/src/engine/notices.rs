@@ -143,7 +143,7 @@ impl BrokerNotices {
     }
 
     /// The broker closes the connection at this message each time: it is given up.
-    pub(super) fn refused(&self, topic: &TopicName, size: usize, error: &Error) {
+    pub(super) fn refused(topic: &TopicName, size: usize, error: &Error) {
         notify(
             NAME,
             &format!(

@@ -121,7 +121,7 @@ impl RunState {
                 packet: RefusedPacket::Publish { id, topic, size },
                 error,
             } => {
-                self.notices.refused(topic, *size, error);
+                BrokerNotices::refused(topic, *size, error);
                 // `Published` follows.
                 self.links[link].handle.discard(*id);
                 false

@@ -29,9 +29,7 @@ pub(crate) struct Plan {
     /// The address of the embedded broker, with `--embedded`.
     #[cfg(feature = "embedded")]
     pub(crate) embedded: Option<std::net::SocketAddr>,
-    pub(crate) fail_fast: bool,
-    /// A connection that was there once is waited for, though the first one is not.
-    pub(crate) waits_later: bool,
+    pub(crate) fail_fast: FailFast,
 }
 
 /// How messages are handled before they are stored.
@@ -67,5 +65,27 @@ impl Plan {
             return listen.to_string();
         }
         self.config.address()
+    }
+}
+
+/// Whether a broker or a store that is away ends the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FailFast {
+    Never,
+    /// Until the first connection, as `mosquitto_sub` does.
+    FirstConnection,
+    Always,
+}
+
+impl FailFast {
+    pub(crate) fn is_on(self) -> bool {
+        self != Self::Never
+    }
+
+    /// The broker has accepted a connection.
+    pub(crate) fn connected(&mut self) {
+        if *self == Self::FirstConnection {
+            *self = Self::Never;
+        }
     }
 }

@@ -1,6 +1,6 @@
-//! One client: its connection to the gateway, and the gateway's connection to the broker for it. One
-//! task moves the bytes; [`upstream`](super::upstream) and [`downstream`](super::downstream) decide
-//! what packets mean.
+//! One client: its connection to the gateway, and the gateway's connection to the broker for it.
+//! One task moves the bytes; [`upstream`](super::upstream) and [`downstream`](super::downstream)
+//! decide what packets mean.
 
 use std::future::pending;
 use std::sync::Arc;

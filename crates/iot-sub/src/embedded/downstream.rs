@@ -1,5 +1,5 @@
-//! From the broker to a client. Every packet is forwarded, except acknowledgements that wait for the
-//! disk and messages for which a slow client leaves no space in the buffer.
+//! From the broker to a client. Every packet is forwarded, except acknowledgements that wait for
+//! the disk and messages for which a slow client leaves no space in the buffer.
 
 use bytes::{Buf, Bytes, BytesMut};
 use iot_core::Protocol;

@@ -1,4 +1,5 @@
-//! From a client to the broker. Every packet is forwarded, and every PUBLISH also goes to the store.
+//! From a client to the broker. Every packet is forwarded, and every PUBLISH also goes to the
+//! store.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::mem;

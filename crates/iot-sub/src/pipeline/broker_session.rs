@@ -125,8 +125,8 @@ impl BrokerSession {
         Ok(())
     }
 
-    /// The broker has accepted a connection. Returns what has to be committed before subscribing; if
-    /// nothing, [`subscribe`](Self::subscribe) is next.
+    /// The broker has accepted a connection. Returns what has to be committed before subscribing;
+    /// if nothing, [`subscribe`](Self::subscribe) is next.
     pub(super) fn connected(&mut self, session_present: bool) -> Connected {
         if let Some(durable) = &mut self.durable {
             durable.connected(session_present);

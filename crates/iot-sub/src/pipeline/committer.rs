@@ -118,7 +118,8 @@ impl Committer {
                     None => Err(error).with_context(|| format!("cannot store in `{name}`")),
                 },
             },
-            // A database keeps no packet identifiers, so the changes of the session are not written.
+            // A database keeps no packet identifiers, so the changes of the session are not
+            // written.
             DirectStore::Database(_) if entries.is_empty() => Ok(Ok(Stored::default())),
             DirectStore::Database(store) => {
                 let insert = store.insert(entries, again);

@@ -148,10 +148,10 @@ pub(crate) async fn open(
                 None => None,
             };
             // With a spool the database may be away.
-            if spool.is_none() || plan.fail_fast {
+            if spool.is_none() || plan.fail_fast.is_on() {
                 gauges.set_store_mode(StoreMode::Direct);
                 tokio::select! {
-                    answered = wait_for(&store, plan.fail_fast, messages) => answered?,
+                    answered = wait_for(&store, plan.fail_fast.is_on(), messages) => answered?,
                     () = signals.next() => return Ok(Opened::Interrupted),
                 }
             }

@@ -189,8 +189,8 @@ impl Intake {
         });
     }
 
-    /// Stores a rejection for a message whose payload was too long to be read. It is acknowledged when
-    /// the rejection is on disk.
+    /// Stores a rejection for a message whose payload was too long to be read. It is acknowledged
+    /// when the rejection is on disk.
     pub(crate) fn skipped(&mut self, skipped: SkippedMessage, ticket: Option<Ticket>) {
         failpoint::pass(Point::BeforeReceive);
         match self.selector.select(&skipped.message) {

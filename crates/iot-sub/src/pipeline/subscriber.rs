@@ -19,7 +19,7 @@ use super::broker_session::{BrokerSession, Connected};
 use super::drain::drain;
 use super::intake::{Intake, Ticket};
 use crate::acknowledge::{Ack, Acknowledger, Release};
-use crate::args::Plan;
+use crate::args::{FailFast, Plan};
 use crate::counts::Counts;
 use crate::decode::select::TimedOut;
 use crate::failpoint::{self, Point};
@@ -39,11 +39,10 @@ pub(crate) struct Subscriber {
     connection: Connection,
     handle: Handle,
     notices: Notices,
-    fail_fast: bool,
-    waits_later: bool,
+    fail_fast: FailFast,
     /// Whether the broker has ever accepted a connection.
     connected: bool,
-    /// The writer to the store; `None` without a store.
+    /// `None` without a store.
     writer: Option<StoreWriter>,
     session: BrokerSession,
     lost_early: LostEarly,
@@ -85,10 +84,8 @@ impl Subscriber {
             plan.properties,
             durable,
         )?;
-        handle.hold(
-            held.into_iter()
-                .map(|(id, fingerprint)| (PacketId(id), fingerprint)),
-        );
+        let held = held.into_iter();
+        handle.hold(held.map(|(id, fingerprint)| (PacketId(id), fingerprint)));
         let acknowledger = Acknowledger::broker(handle.clone());
         let writer = StoreWriter::start(destination, acknowledger.clone(), &counts, messages)?;
         let address = connection.config().address();
@@ -107,7 +104,6 @@ impl Subscriber {
             handle,
             connection,
             fail_fast: plan.fail_fast,
-            waits_later: plan.waits_later,
             connected: false,
             writer,
             session,
@@ -275,7 +271,7 @@ impl Subscriber {
         if let Some(notice) = self.notices.line(&event) {
             let is_final = match &event {
                 Event::ConnectFailed(error) | Event::Disconnected(Err(error)) => {
-                    self.fail_fast || error.is_permanent()
+                    self.fail_fast.is_on() || error.is_permanent()
                 }
                 _ => false,
             };
@@ -310,7 +306,7 @@ impl Subscriber {
             } => self.intake.passed_over(&message, size, limit),
             Event::Released { token, .. } => self.released(token),
             Event::ConnectFailed(error) | Event::Disconnected(Err(error))
-                if self.fail_fast || error.is_permanent() =>
+                if self.fail_fast.is_on() || error.is_permanent() =>
             {
                 return Err(self.notices.failure(error));
             }
@@ -322,7 +318,7 @@ impl Subscriber {
     /// The broker has accepted a connection.
     fn connected(&mut self, code: u8, session_present: bool) -> Result<()> {
         self.connected = true;
-        self.fail_fast &= !self.waits_later;
+        self.fail_fast.connected();
         self.intake.decoder.set_client(self.handle.client_id());
         self.intake.counts.gauges.connected();
         self.intake.messages.connected(code);
@@ -452,8 +448,8 @@ impl Subscriber {
         if self.reading == full {
             self.reading = !full;
             self.connection.set_reading(self.reading);
-            let unread = full && !self.intake.stores();
-            self.intake.counts.gauges.set_unread(unread);
+            let gauges = &self.intake.counts.gauges;
+            gauges.set_unread(full && !self.intake.stores());
         }
     }
 
@@ -478,9 +474,7 @@ impl Subscriber {
         let Some(writer) = &mut self.writer else {
             return Ok(());
         };
-        let Intake {
-            counts, messages, ..
-        } = &self.intake;
+        let (counts, messages) = (&self.intake.counts, &self.intake.messages);
         let (session, handle) = (&self.session, &self.handle);
         let mut connected = !session.no_room;
         let drained = drain(writer, counts, messages, signals, || {

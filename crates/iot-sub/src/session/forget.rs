@@ -1,8 +1,8 @@
 //! `--forget`: removes a session at the broker and on this machine.
 //!
 //! The broker discards the messages that it has queued for the session. Entries in the spool were
-//! acknowledged, so they stay there for the next run. The store need not be reachable, and no file is
-//! created.
+//! acknowledged, so they stay there for the next run. The store need not be reachable, and no file
+//! is created.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! What it is to other clients: a broker with sessions and retained messages, and with files of its own.
+//! What it is to other clients: a broker with sessions and retained messages, and with files of its
+//! own.
 
 use testkit::{Mongo, Program, Running};
 

@@ -220,7 +220,8 @@ fn what_the_broker_drops_for_a_slow_subscriber_is_counted() {
     let (mut slow, _) = Client::connect(port, "slow", Options::default());
     slow.peer.send(&packet(0x82, b"\x00\x01\x00\x01#\x01"));
     assert_eq!(slow.peer.read_packet(), [0x90, 3, 0, 1, 1]);
-    // It reads nothing from here on. As many messages with QoS 1 wait for it as the gateway keeps, and more.
+    // It reads nothing from here on. As many messages with QoS 1 wait for it as the gateway keeps,
+    // and more.
     let (mut client, _) = Client::connect(port, "p", Options::default());
     let payload = "x".repeat(400_000);
     for id in 1..=100 {

@@ -58,7 +58,7 @@ impl Groups {
     /// A digit was written, and another one follows.
     fn step(&mut self, out: &mut Vec<u8>) {
         self.place += 1;
-        if self.size > 0 && self.place % self.size == 0 {
+        if self.size > 0 && self.place.is_multiple_of(self.size) {
             out.push(self.separator);
         }
     }

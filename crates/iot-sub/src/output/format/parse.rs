@@ -67,7 +67,7 @@ impl Pieces {
         let mut flags = Flags::default();
         let text = rest.as_str();
         let after = text.trim_start_matches('-');
-        // One of each at most: what follows is a letter that nobody knows.
+        // One of each at most: what follows is an unknown letter.
         let after = &text[(text.len() - after.len()).min(1)..];
         flags.left = after.len() < text.len();
         let unpadded = after.strip_prefix('0');
