@@ -7,7 +7,7 @@ mod times;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::{documents, interrupt, publish, sqlite, sub};
+use common::{documents, interrupt, sqlite, sub};
 use mongodb::bson::{Bson, Document, doc};
 use testkit::{Broker, DEADLINE, Mongo, Running, eventually};
 
