@@ -140,7 +140,7 @@ struct AddressArgs {
         hide_env_values = true,
         value_name = "PORT"
     )]
-    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(value_parser = port)]
     port: Option<u16>,
 
     /// Connect from the local address ADDRESS
@@ -313,6 +313,13 @@ impl ConnectArgs {
     }
 }
 
+fn port(text: &str) -> Result<u16, &'static str> {
+    text.parse()
+        .ok()
+        .filter(|&port| port > 0)
+        .ok_or("a port is a whole number from 1 to 65535")
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -415,7 +422,10 @@ mod tests {
             "-k 65536",
             "invalid value `65536` for `-k`: a keep alive is 0 to 65535 seconds",
         );
-        refused("-p 0", "invalid value `0` for `-p`: 0 is not in 1..=65535");
+        refused(
+            "-p 0",
+            "invalid value `0` for `-p`: a port is a whole number from 1 to 65535",
+        );
         refused(
             "-c",
             "`-c` needs a client identifier, by which the broker finds the session (give --id ID)",

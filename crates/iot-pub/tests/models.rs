@@ -158,7 +158,7 @@ fn refused(args: &[&str], expected: &str) {
 fn what_is_wrong_is_said_before_anything_connects() {
     refused(
         &["--model", "sinus"],
-        "iot-pub: invalid value `sinus` for `--model`: `sinus` is no model; the models are uniform, normal, walk, \
+        "iot-pub: invalid value `sinus` for `--model`: `sinus` is not a model; the models are uniform, normal, walk, \
          sine, daily, steps, constant, counter; on top of them dropout, spike, stuck, drift, clamp",
     );
     refused(
@@ -209,8 +209,8 @@ fn what_is_wrong_is_said_before_anything_connects() {
     }
     refused(
         &["--topic", "iot/+/{device}"],
-        "iot-pub: invalid value `iot/+/{device}` for `--topic`: topic name `iot/+/1` holds the wildcard `+`, which \
-         only a topic filter may",
+        "iot-pub: invalid value `iot/+/{device}` for `--topic`: topic name `iot/+/1` contains the \
+         wildcard `+` (only topic filters have wildcards)",
     );
     refused(
         &["--speed", "fast"],

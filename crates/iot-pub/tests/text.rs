@@ -161,7 +161,7 @@ fn a_line_without_a_topic_is_reported_skipped_and_counted() {
     let publisher = ends_with(with_input(program, folder.path(), input).spawn(), 0);
     assert_eq!(
         publisher.stderr(),
-        "iot-pub: skipped line 2 of standard input: topic name `iot/+` holds the wildcard `+`, which only a topic filter may\n\
+        "iot-pub: skipped line 2 of standard input: topic name `iot/+` contains the wildcard `+` (only topic filters have wildcards)\n\
          iot-pub: skipped line 3 of standard input: a line is TOPIC PAYLOAD, with a space between them\n\
          iot-pub: skipped line 4 of standard input: a line is TOPIC PAYLOAD, with a space between them\n\
          iot-pub: 3 lines of standard input without a topic skipped\n"

@@ -123,7 +123,7 @@ fn what_makes_no_sense_is_said_before_anything_connects() {
     refused(&["-L", "mqtt://b:0"], port);
     refused(
         &["-L", "mqtt://b/a/#"],
-        "invalid value `a/#` for the topic in `-L`: topic name `a/#` holds the wildcard `#`, which only a topic filter may",
+        "invalid value `a/#` for the topic in `-L`: topic name `a/#` contains the wildcard `#` (only topic filters have wildcards)",
     );
     refused(
         &["--unix", "/s", "-h", "b"],

@@ -90,8 +90,14 @@ fn counts() {
 fn values_out_of_their_range() {
     for (args, line) in [
         ("-q 3", "`3` for `-q`: QoS is 0, 1 or 2"),
-        ("-p 0", "`0` for `-p`: 0 is not in 1..=65535"),
-        ("-p 65536", "`65536` for `-p`: 65536 is not in 1..=65535"),
+        (
+            "-p 0",
+            "`0` for `-p`: a port is a whole number from 1 to 65535",
+        ),
+        (
+            "-p 65536",
+            "`65536` for `-p`: a port is a whole number from 1 to 65535",
+        ),
         (
             "-k 65536",
             "`65536` for `-k`: a keep alive is 0 to 65535 seconds",
@@ -99,7 +105,7 @@ fn values_out_of_their_range() {
         ("-k -1", "`-1` for `-k`: a keep alive is 0 to 65535 seconds"),
         (
             "--model -5.2",
-            "`-5.2` for `--model`: `-5.2` is no model; the models are uniform, normal, walk, sine, daily, steps, \
+            "`-5.2` for `--model`: `-5.2` is not a model; the models are uniform, normal, walk, sine, daily, steps, \
              constant, counter; on top of them dropout, spike, stuck, drift, clamp",
         ),
         (
@@ -113,7 +119,7 @@ fn values_out_of_their_range() {
         ("-A here", "`here` for `-A`: invalid IP address syntax"),
         (
             "-t a/+",
-            "`a/+` for `-t`: topic name `a/+` holds the wildcard `+`, which only a topic filter may",
+            "`a/+` for `-t`: topic name `a/+` contains the wildcard `+` (only topic filters have wildcards)",
         ),
         (
             "-t=",

@@ -129,7 +129,7 @@ mod tests {
         );
         refused(
             "publish response-topic a/+",
-            "topic name `a/+` holds the wildcard `+`, which only a topic filter may",
+            "topic name `a/+` contains the wildcard `+` (only topic filters have wildcards)",
         );
         refused(
             "publish content-type a\0",

@@ -13,7 +13,7 @@ pub enum TopicError {
     #[error("topic `{0}` holds a NUL character")]
     Nul(String),
     /// A topic name holds `+` or `#`, which only filters may [MQTT-3.3.2-2].
-    #[error("topic name `{0}` holds the wildcard `{1}`, which only a topic filter may")]
+    #[error("topic name `{0}` contains the wildcard `{1}` (only topic filters have wildcards)")]
     Wildcard(String, char),
     /// The text holds a control character or a non-character of Unicode, which a broker may end the
     /// connection for (MQTT 5 §1.5.4); mosquitto does.

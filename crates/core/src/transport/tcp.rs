@@ -9,7 +9,10 @@ use crate::config::ClientConfig;
 
 /// Tries each address of the host name in turn, until one accepts.
 pub(super) async fn connect(config: &ClientConfig, host: &str, port: u16) -> io::Result<TcpStream> {
-    let addresses = lookup_host((host, port)).await?;
+    // The system's text speaks of a lookup, and of a service.
+    let unknown =
+        |error: io::Error| io::Error::new(error.kind(), "no address is known for this host name");
+    let addresses = lookup_host((host, port)).await.map_err(unknown)?;
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the host name has no address");
     let mut other_family = 0;
     for address in addresses {

@@ -324,7 +324,7 @@ mod tests {
         );
         assert_eq!(
             split_topic(&Bytes::from_static(b"a/# 2")).unwrap_err(),
-            "topic name `a/#` holds the wildcard `#`, which only a topic filter may"
+            "topic name `a/#` contains the wildcard `#` (only topic filters have wildcards)"
         );
     }
 }

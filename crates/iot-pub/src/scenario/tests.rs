@@ -105,7 +105,7 @@ fn a_fault_is_reported_with_line_and_key() {
     );
     refused(
         "[[group]]\nname = 'a'\ntopic = 't/+'",
-        "f.toml:3: topic: topic name `t/+` holds the wildcard `+`, which only a topic filter may",
+        "f.toml:3: topic: topic name `t/+` contains the wildcard `+` (only topic filters have wildcards)",
     );
     refused(
         "[[group]]\nname = 'a'\ntopic = 't/{id}'",

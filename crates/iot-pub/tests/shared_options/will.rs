@@ -48,6 +48,6 @@ fn parts_of_a_will_need_its_topic() {
     refused(
         bare("--will-topic a/#"),
         "iot-pub: invalid value `a/#` for `--will-topic`: \
-         topic name `a/#` holds the wildcard `#`, which only a topic filter may",
+         topic name `a/#` contains the wildcard `#` (only topic filters have wildcards)",
     );
 }

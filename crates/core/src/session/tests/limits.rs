@@ -125,7 +125,7 @@ fn properties_that_would_end_the_connection_are_refused() {
             response_topic: Some("a/#".into()),
             ..none()
         },
-        "topic name `a/#` holds the wildcard `#`, which only a topic filter may",
+        "topic name `a/#` contains the wildcard `#` (only topic filters have wildcards)",
     );
     refused(
         Properties {

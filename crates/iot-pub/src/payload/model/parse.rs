@@ -179,7 +179,7 @@ impl FromStr for Model {
                 (None, None) if word.is_empty() => {
                     return Err(format!("a model is missing; {}", known()));
                 }
-                (None, None) => return Err(format!("`{name}` is no model; {}", known())),
+                (None, None) => return Err(format!("`{name}` is not a model; {}", known())),
             };
             let mut arguments = Arguments::new(arguments);
             let term =

@@ -236,7 +236,7 @@ fn refused(text: &str, expected: &str) {
 fn a_wrong_model_is_reported_in_a_line() {
     refused("", "a model is missing");
     refused("uniform+", "a model is missing");
-    refused("sinus(1)", "`sinus` is no model");
+    refused("sinus(1)", "`sinus` is not a model");
     refused(
         "sine(1",
         "the brackets of `sine(1` don't match: a model reads NAME(ARGUMENT,…), several are joined by `+`",

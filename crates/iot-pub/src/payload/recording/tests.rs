@@ -146,7 +146,7 @@ fn a_bad_line_is_named_and_those_after_it_are_read() {
         "bad: f:2: 3 fields are wanted, and there are only 2",
         "bad: f:3: `today` is no time, as in 2026-06-21T06:00:00Z",
         "bad: f:4: 3 fields are wanted, and there are more: 4",
-        "bad: f:5: topic name `a/+` holds the wildcard `+`, which only a topic filter may",
+        "bad: f:5: topic name `a/+` contains the wildcard `+` (only topic filters have wildcards)",
         "bad: f:6: text between a closing quote and the next comma",
         "bad: f:7: a quote in a field that doesn't begin with one",
         "0 a 1",
