@@ -162,7 +162,7 @@ fn path_and_headers_are_as_asked_for() {
     });
     fails_with(
         config,
-        "the WebSocket request is answered with 403 Forbidden (--ws-header 'Authorization: …' says who asks)",
+        "the WebSocket request is answered with 403 Forbidden (--ws-header 'Authorization: …' sends credentials)",
         true,
     );
     let request = asked.join().unwrap();
@@ -394,7 +394,7 @@ fn answers_that_are_no_websocket_are_bounded_and_named() {
         ),
         (
             b"HTTP/1.1 401\r\n\r\n",
-            "the WebSocket request is answered with 401 Unauthorized (--ws-header 'Authorization: …' says who asks)",
+            "the WebSocket request is answered with 401 Unauthorized (--ws-header 'Authorization: …' sends credentials)",
             true,
         ),
         (

@@ -107,7 +107,7 @@ fn closed(kind: io::ErrorKind) -> io::Error {
 
 fn refused(status: StatusCode, path: &str) -> io::Error {
     let hint = match status.as_u16() {
-        401 | 403 => " (--ws-header 'Authorization: …' says who asks)".into(),
+        401 | 403 => " (--ws-header 'Authorization: …' sends credentials)".into(),
         404 => format!(" (is the path `{path}` right? --ws-path says another)"),
         300..=399 => " (it wants to be asked elsewhere)".into(),
         _ => String::new(),
