@@ -176,7 +176,7 @@ fn without_a_spool_messages_are_acknowledged_after_they_are_stored() {
     broker.wait_for_log("Sending PUBLISH to patient", DEADLINE);
     let line = program.wait_for_stderr("waiting for store");
     assert!(
-        line.ends_with("keeps as much as its own queue limit allows"),
+        line.ends_with("the broker queues them up to its own limit)"),
         "{line}"
     );
     assert!(!broker.log().contains("Received PUBACK from patient"));
