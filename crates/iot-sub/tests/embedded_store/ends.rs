@@ -121,7 +121,8 @@ fn without_a_store_a_message_is_acknowledged_once_it_is_decoded() {
     client.publish(0x04, "iot/a", 2, "no number");
     client.expect_ack(0x50, 2);
     broker.wait_for_stdout(" iot/a 1.0");
-    broker.wait_for_stderr("rejected a message on `iot/a`");
+    // Without a store, nothing has to be a reading.
+    broker.wait_for_stdout(" iot/a no number");
     broker.terminate();
     ended(broker, 0);
     assert!(!files.path().exists());
@@ -132,7 +133,7 @@ fn a_publisher_that_is_slowed_down_is_not_lost_by_its_keep_alive() {
     let files = Files::new();
     let (mut broker, port) = files.start(&[]);
     let options = Options {
-        keep_alive: 2,
+        keep_alive: 4,
         ..Options::default()
     };
     let (mut client, _) = Client::connect(port, "p", options);
@@ -147,9 +148,9 @@ fn a_publisher_that_is_slowed_down_is_not_lost_by_its_keep_alive() {
     });
     broker.wait_for_stderr("waiting for store");
     // Longer than one and a half times its keep alive, in which the broker must hear something.
-    eventually(DEADLINE, "four seconds with a full queue", {
+    eventually(DEADLINE, "eight seconds with a full queue", {
         let start = std::time::Instant::now();
-        move || start.elapsed().as_secs() >= 4
+        move || start.elapsed().as_secs() >= 8
     });
     drop(locked);
     let mut client = sender.join().unwrap();
