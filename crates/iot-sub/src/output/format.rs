@@ -1,8 +1,7 @@
-//! `-F FORMAT`: a template of `%`, `@` and `\` sequences, as `mosquitto_sub` has them, taken apart
-//! once.
+//! `-F FORMAT`: a template of `%`, `@` and `\` sequences as in `mosquitto_sub`. It is parsed once.
 //!
-//! What is printed is what `mosquitto_sub` prints, its oddities included (`%-p` pads by the
-//! payload's own length). `%x`, `%d` and `%f` are those of version 2.1.
+//! The output is that of `mosquitto_sub`, its oddities included: `%-p` pads by the payload's own
+//! length. `%x`, `%d` and `%f` are those of version 2.1.
 
 mod field;
 mod flags;
