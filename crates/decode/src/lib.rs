@@ -1,0 +1,1 @@
+//! Decodes the messages of real devices into readings.

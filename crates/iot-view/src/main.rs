@@ -1,0 +1,3 @@
+//! Shows, exports and plots stored readings.
+
+fn main() {}
