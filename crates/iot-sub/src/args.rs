@@ -29,6 +29,8 @@ pub(crate) use plan::{FailFast, IntakePlan, Plan, StorePlan};
 use selection::SelectionArgs;
 use session::DurableArgs;
 use store::StoreArgs;
+#[cfg(not(feature = "mongodb"))]
+pub(crate) use store::WITHOUT_MONGODB;
 pub(crate) use store::{SpoolPlan, StoreUrl};
 use watch::WatchArgs;
 
@@ -266,6 +268,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "mongodb")]
     fn without_options_the_plan_is_the_tutorial_s_subscriber() {
         let plan = plan(&[]);
         assert_eq!(plan.config.address(), "localhost:1883");

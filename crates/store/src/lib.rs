@@ -19,6 +19,7 @@ mod json;
 mod keep_rejected;
 #[cfg(feature = "mongodb")]
 pub mod mongodb;
+pub mod mongodb_options;
 mod python_repr;
 mod reading;
 mod reading_id;

@@ -15,7 +15,6 @@ mod document;
 mod failure;
 mod mongo_store;
 mod monitor;
-mod options;
 mod preparation;
 mod rejected_limit;
 mod retained;
@@ -25,7 +24,6 @@ mod tests;
 mod url;
 mod writer;
 
+pub use crate::mongodb_options::{Granularity, Options, Report, TimeSeries, check_collection};
 pub use collections::name;
 pub use mongo_store::MongoStore;
-pub use options::{Granularity, Options, Report, TimeSeries};
-pub use url::check_collection;

@@ -1,7 +1,9 @@
-//! How a collection is used.
+//! How a collection of MongoDB is used. It needs no driver.
 
 use std::sync::Arc;
 use std::time::Duration;
+
+use anyhow::bail;
 
 use crate::keep_rejected::KeepRejected;
 use crate::store::SameId;
@@ -44,11 +46,26 @@ pub enum Granularity {
 }
 
 impl Granularity {
-    pub(super) fn name(self) -> &'static str {
+    #[cfg(feature = "mongodb")]
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Seconds => "seconds",
             Self::Minutes => "minutes",
             Self::Hours => "hours",
         }
     }
+}
+
+/// Checks that `name` can be a collection's.
+///
+/// # Errors
+/// It can't; the error says why.
+pub fn check_collection(name: &str) -> anyhow::Result<()> {
+    if name.is_empty() {
+        bail!("a collection needs a name");
+    }
+    if name.contains(['$', '\0']) || name.starts_with("system.") {
+        bail!("`{name}` can't be a collection: no `$`, no NUL, not beginning with `system.`");
+    }
+    Ok(())
 }

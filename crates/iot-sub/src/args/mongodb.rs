@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 use iot_cli::{Origins, UsageError, parse_duration};
-use iot_store::mongodb::{Granularity, Options, TimeSeries, check_collection};
+use iot_store::mongodb_options::{Granularity, Options, TimeSeries, check_collection};
 use iot_store::{KeepRejected, SameId};
 
 #[expect(clippy::doc_markdown, reason = "the documentation is the help text")]

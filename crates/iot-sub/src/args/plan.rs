@@ -3,7 +3,7 @@
 use iot_cli::PacketProperties;
 use iot_core::{ClientConfig, Subscription};
 use iot_store::KeepRejected;
-use iot_store::mongodb::Options as MongoOptions;
+use iot_store::mongodb_options::Options as MongoOptions;
 
 use crate::args::store::{SpoolPlan, StoreUrl};
 use crate::decode::PayloadMode;
@@ -50,6 +50,7 @@ pub(crate) struct StorePlan {
     pub(crate) url: StoreUrl,
     pub(crate) collection: String,
     /// The options of that collection.
+    #[cfg_attr(not(feature = "mongodb"), expect(dead_code, reason = "for the driver"))]
     pub(crate) mongodb: MongoOptions,
     /// What is kept of rejections.
     pub(crate) rejected: KeepRejected,

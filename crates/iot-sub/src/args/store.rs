@@ -52,6 +52,9 @@ pub(crate) struct StoreArgs {
     rejected_limit: Option<Size>,
 }
 
+/// The message for a MongoDB store without the feature `mongodb`.
+pub(crate) const WITHOUT_MONGODB: &str = "this iot-sub is built without MongoDB (give --store sqlite:PATH for a file, or --store none to only print)";
+
 /// What becomes of rejected messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Rejected {
@@ -183,6 +186,9 @@ impl StoreArgs {
 
     /// Checks the options of the spool against the store. Only typed options cause an error.
     pub(crate) fn check(&self, store: &StoreUrl, origins: &Origins) -> Result<(), UsageError> {
+        if cfg!(not(feature = "mongodb")) && matches!(store, StoreUrl::MongoDb(_)) {
+            return Err(UsageError::new(WITHOUT_MONGODB.to_owned()));
+        }
         self.check_rejected(store, origins)?;
         let is_typed = |id| origins.is_typed(id);
         let name = |id| origins.name(id);

@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use iot_cli::Signals;
-use iot_store::mongodb::{MongoStore, Report};
 use iot_store::sqlite::SqliteStore;
 #[cfg(feature = "embedded")]
 use iot_store::sqlite::held::HeldId;
 use iot_store::sqlite::held::{Held, SessionKey};
 use iot_store::{Failure, Store};
 
-use crate::args::{Plan, SpoolPlan, StoreUrl};
+#[cfg(not(feature = "mongodb"))]
+use crate::args::WITHOUT_MONGODB;
+use crate::args::{Plan, SpoolPlan, StorePlan, StoreUrl};
 use crate::output::Messages;
 use crate::pipeline::store_away::report_away;
 use crate::session::state_path;
@@ -131,15 +132,7 @@ pub(crate) async fn open(
             })
         }
         StoreUrl::MongoDb(url) => {
-            let lines = messages.clone();
-            let report: Report = Arc::new(move |line: &str| lines.say(&line));
-            let store = MongoStore::open(
-                url,
-                &plan.store.collection,
-                plan.store.mongodb.clone(),
-                report,
-            )
-            .await?;
+            let store = open_mongodb(url, &plan.store, messages).await?;
             let spool = match &plan.store.spool {
                 Some(spool) => tokio::select! {
                     open = open_spool(spool, plan, store.name(), gauges, messages) => Some((open?, spool.limit)),
@@ -151,11 +144,10 @@ pub(crate) async fn open(
             if spool.is_none() || plan.fail_fast.is_on() {
                 gauges.set_store_mode(StoreMode::Direct);
                 tokio::select! {
-                    answered = wait_for(&store, plan.fail_fast.is_on(), messages) => answered?,
+                    answered = wait_for(&*store, plan.fail_fast.is_on(), messages) => answered?,
                     () = signals.next() => return Ok(Opened::Interrupted),
                 }
             }
-            let store = Arc::new(store);
             match spool {
                 Some((spool, limit)) => Destination::Spooled {
                     spool: Box::new(spool),
@@ -167,6 +159,22 @@ pub(crate) async fn open(
         }
     };
     Ok(Opened::Open(destination))
+}
+
+/// Prepares for the database at `url`, whether it is there or not.
+#[cfg(feature = "mongodb")]
+async fn open_mongodb(url: &str, plan: &StorePlan, messages: &Messages) -> Result<Arc<dyn Store>> {
+    let (collection, options) = (&plan.collection, plan.mongodb.clone());
+    let lines = messages.clone();
+    let report: iot_store::mongodb_options::Report = Arc::new(move |line: &str| lines.say(&line));
+    let store = iot_store::mongodb::MongoStore::open(url, collection, options, report).await?;
+    Ok(Arc::new(store))
+}
+
+#[cfg(not(feature = "mongodb"))]
+#[expect(clippy::unused_async, reason = "the other build waits")]
+async fn open_mongodb(_: &str, _: &StorePlan, _: &Messages) -> Result<Arc<dyn Store>> {
+    bail!(WITHOUT_MONGODB)
 }
 
 /// Opens the spool on a thread of its own: checking a large file takes seconds, and salvaging a

@@ -12,7 +12,6 @@ use iot_cli::{Notices, Signals};
 use iot_core::{
     ClientConfig, Connection, DisconnectRequest, Event, Properties, Protocol, ReasonCode,
 };
-use iot_store::mongodb;
 use iot_store::sqlite::SqliteStore;
 use iot_store::sqlite::held::{Change, SessionChange, SessionKey};
 
@@ -39,7 +38,7 @@ pub(crate) async fn forget(
     let store = match &plan.store.url {
         StoreUrl::Nowhere => "none".to_owned(),
         StoreUrl::Sqlite(path) => path.display().to_string(),
-        StoreUrl::MongoDb(url) => mongodb::name(url, &plan.store.collection)?,
+        StoreUrl::MongoDb(url) => mongodb_name(url, &plan.store.collection)?,
     };
     let given = durable.client_id.as_deref();
     let state = SavedSession::open(
@@ -80,6 +79,17 @@ pub(crate) async fn forget(
         Err(error) => messages.say(&format_args!("{error:#}")),
     }
     Ok(())
+}
+
+/// Returns the name of a collection in messages and files.
+#[cfg(feature = "mongodb")]
+fn mongodb_name(url: &str, collection: &str) -> Result<String> {
+    iot_store::mongodb::name(url, collection)
+}
+
+#[cfg(not(feature = "mongodb"))]
+fn mongodb_name(_: &str, _: &str) -> Result<String> {
+    bail!(crate::args::WITHOUT_MONGODB)
 }
 
 /// Starts a new session that ends with the connection, which replaces the old one, and disconnects.

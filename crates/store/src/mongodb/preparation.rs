@@ -10,8 +10,8 @@ use mongodb::error::{Error, ErrorKind};
 
 use super::collections::Collections;
 use super::failure;
-use super::options::{Options, Report, TimeSeries};
 use crate::failure::Failure;
+use crate::mongodb_options::{Options, Report, TimeSeries};
 
 /// Delay between two tries to make the index.
 const INDEX_DELAY: Duration = Duration::from_secs(5);

@@ -64,20 +64,6 @@ impl Url {
     }
 }
 
-/// Checks that `name` can be a collection's.
-///
-/// # Errors
-/// It can't; the error says why.
-pub fn check_collection(name: &str) -> anyhow::Result<()> {
-    if name.is_empty() {
-        bail!("a collection needs a name");
-    }
-    if name.contains(['$', '\0']) || name.starts_with("system.") {
-        bail!("`{name}` can't be a collection: no `$`, no NUL, not beginning with `system.`");
-    }
-    Ok(())
-}
-
 /// Returns `url` as it may be shown: scheme, user, hosts and database. Nothing but the scheme of
 /// one that can't be parsed, for then it is unknown where its password ends.
 fn redact(url: &str) -> String {
