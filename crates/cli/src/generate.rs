@@ -1,5 +1,7 @@
 //! Completions for shells, and the manual page.
 
+use std::io::{self, Write};
+
 use clap::builder::Resettable;
 use clap::{Args, Command, ValueEnum};
 use clap_complete::Shell;
@@ -49,19 +51,51 @@ fn man(command: Command) -> Vec<u8> {
     let name = command.get_name().to_owned();
     let examples = command.get_before_help().map(ToString::to_string);
     let command = command.before_help(Resettable::Reset);
-    clap_mangen::Man::new(command)
-        .render(&mut page)
-        .expect("memory takes what is written");
+    let has_commands = command.has_subcommands();
+    let rendered = if has_commands {
+        commands(command, &mut page)
+    } else {
+        clap_mangen::Man::new(command).render(&mut page)
+    };
+    rendered.expect("memory takes what is written");
     let examples: Vec<String> = examples
         .iter()
         .flat_map(|text| text.lines().skip(1))
         .map(|line| line.trim().replace('\\', "\\e").replace('-', "\\-"))
         .map(|line| line.replace('\'', "\\(aq"))
         .collect();
-    let more = MORE.replace("NAME", &name);
+    let status = if has_commands { "" } else { OF_CONNECTIONS };
+    let more = MORE.replace("STATUS_OF_CONNECTIONS\n", status);
+    let more = more.replace("NAME", &name);
     let more = more.replace("EXAMPLE_LINES", &examples.join("\n"));
     page.extend_from_slice(more.as_bytes());
     page
+}
+
+/// Writes the page of a program with commands: a section for each, with its options.
+fn commands(mut program: Command, page: &mut Vec<u8>) -> io::Result<()> {
+    program.build();
+    let commands: Vec<Command> = program.get_subcommands().cloned().collect();
+    let man = clap_mangen::Man::new(program.clone());
+    man.render_title(page)?;
+    man.render_name_section(page)?;
+    man.render_synopsis_section(page)?;
+    man.render_description_section(page)?;
+    man.render_options_section(page)?;
+    for command in commands {
+        let name = command.get_name().to_uppercase();
+        write!(page, ".SH COMMAND {name}\n")?;
+        let about = command.get_about().map(ToString::to_string);
+        writeln!(page, "{}", about.unwrap_or_default().replace('-', "\\-"))?;
+        let command = command.before_help(Resettable::Reset);
+        let mut options = Vec::new();
+        let man = clap_mangen::Man::new(command);
+        man.render_synopsis_section(&mut options)?;
+        man.render_options_section(&mut options)?;
+        let options = String::from_utf8_lossy(&options);
+        page.extend(options.replace(".SH", ".SS").into_bytes());
+    }
+    Ok(())
 }
 
 /// What the options' definition doesn't say, in the language of manual pages.
@@ -79,18 +113,8 @@ Done, or stopped by Ctrl\-C or SIGTERM after a clean disconnect.
 Failed; a line on standard error says what failed and why.
 .TP
 .B 2
-Wrong usage; on MQTT 3.1 and 3.1.1 also: the broker rejects the client identifier.
-.TP
-.B 27
-The time limit of
-.B \-\-timeout
-is over.
-.TP
-.B 1 to 5
-The broker refuses the connection (MQTT 3.1 and 3.1.1): its return code.
-.TP
-.B 128 to 255
-The broker refuses the connection (MQTT 5): its reason code.
+Wrong usage.
+STATUS_OF_CONNECTIONS
 .SH ENVIRONMENT
 Each option has a variable,
 .B IOT_
@@ -107,4 +131,19 @@ the value is the rest of the line, without quotes, and lines that begin with # a
 .B \-\-options\-file
 names another one to be read instead.
 A repeated option of the command line replaces all those of the file.
+";
+
+/// The exit codes of programs with a connection.
+const OF_CONNECTIONS: &str = r"On MQTT 3.1 and 3.1.1, 2 also means that the broker rejects the client identifier.
+.TP
+.B 27
+The time limit of
+.B \-\-timeout
+is over.
+.TP
+.B 1 to 5
+The broker refuses the connection (MQTT 3.1 and 3.1.1): its return code.
+.TP
+.B 128 to 255
+The broker refuses the connection (MQTT 5): its reason code.
 ";

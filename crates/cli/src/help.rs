@@ -15,11 +15,17 @@ const TEMPLATE: &str = "\
 
 /// Returns the help with the options of daily use.
 pub(crate) fn daily(command: Command) -> Error {
-    let name = command.get_name().to_owned();
-    let more = format!(
-        "All options, with their variables: {name} --help-all\n\
-         The manual page: {name} --generate man | man -l -"
-    );
+    let name = command.get_name();
+    let called = command.get_bin_name().unwrap_or(name);
+    let has = |id: &str| command.get_arguments().any(|arg| arg.get_id() == id);
+    let mut more = Vec::new();
+    if has(HELP_ALL) {
+        more.push(format!(
+            "All options, with their variables: {called} --help-all"
+        ));
+    }
+    more.push(format!("The manual page: {name} --generate man | man -l -"));
+    let more = more.join("\n");
     // Variables double the length; `--help-all` has them.
     let command = command.mut_args(|arg| arg.env(Resettable::Reset));
     print(with_end(command, &more))

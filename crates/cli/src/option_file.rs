@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
-use clap::{Arg, ArgAction, Args};
+use clap::{Arg, ArgAction, Args, Command};
 use iot_core::error::io_reason;
 
 use crate::generate::GENERATE;
@@ -109,7 +109,13 @@ impl Place<'_> {
             number: self.number,
             option: option.to_owned(),
         };
-        let arg = find(parser, option).map_err(in_line)?;
+        let Some(arg) = find(parser.command(), option) else {
+            let mut siblings = parser.siblings().iter();
+            return match siblings.any(|command| find(command, option).is_some()) {
+                true => Ok(Vec::new()),
+                false => Err(in_line(unknown(option))),
+            };
+        };
         let value = self::value(parser, &arg, option, value).map_err(in_line)?;
         if let (URL, Value::Text(url)) = (arg.get_id().as_str(), &value) {
             return url::expand(url, &origin);
@@ -143,7 +149,7 @@ fn option_and_value(line: &str) -> Option<(&str, Option<&str>)> {
     })
 }
 
-fn find(parser: &Parser, option: &str) -> Result<Arg, String> {
+fn find(command: &Command, option: &str) -> Option<Arg> {
     let is_named = |arg: &&Arg| {
         let is_long = option
             .strip_prefix("--")
@@ -152,16 +158,18 @@ fn find(parser: &Parser, option: &str) -> Result<Arg, String> {
         let letter = (letters.next(), letters.next());
         is_long || (letter.0.is_some() && letter == (arg.get_short(), None))
     };
-    let mut arguments = parser.command().get_arguments();
+    let mut arguments = command.get_arguments();
     let found = arguments.find(|arg| !arg.is_hide_set() && is_named(arg));
-    found
-        .cloned()
-        .ok_or_else(|| match unsupported::reason(option) {
-            Some(reason) => format!("`{option}` is not supported: {reason}"),
-            None => format!(
-                "unknown option `{option}` (a line is an option and its value, as in `--qos 1`)"
-            ),
-        })
+    found.cloned()
+}
+
+fn unknown(option: &str) -> String {
+    match unsupported::reason(option) {
+        Some(reason) => format!("`{option}` is not supported: {reason}"),
+        None => format!(
+            "unknown option `{option}` (a line is an option and its value, as in `--qos 1`)"
+        ),
+    }
 }
 
 fn value(

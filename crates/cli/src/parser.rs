@@ -13,6 +13,8 @@ use crate::url;
 /// A program's command for repeated parsing. It knows no variables: these are words like others.
 pub(crate) struct Parser {
     command: Command,
+    /// The other commands of the program.
+    siblings: Vec<Command>,
 }
 
 impl Parser {
@@ -24,7 +26,19 @@ impl Parser {
         });
         command.build();
         debug_assert!(command.get_arguments().all(is_named_as_its_id));
-        Self { command }
+        Self {
+            command,
+            siblings: Vec::new(),
+        }
+    }
+
+    /// Adds the other commands of the program, whose options an option file may have.
+    pub(crate) fn with_siblings(self, siblings: Vec<Command>) -> Self {
+        Self { siblings, ..self }
+    }
+
+    pub(crate) fn siblings(&self) -> &[Command] {
+        &self.siblings
     }
 
     pub(crate) fn command(&self) -> &Command {

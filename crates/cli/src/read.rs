@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process;
 
 use clap::error::ErrorKind;
-use clap::{Arg, Command, CommandFactory, FromArgMatches};
+use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches};
 
 use crate::generate::{self, GENERATE};
 use crate::help::{self, HELP_ALL};
@@ -93,23 +93,44 @@ pub fn read<A: CommandFactory + FromArgMatches>(
         command = command.name(called);
         "Error".clone_into(&mut name);
     }
+    let words = words.into_iter().skip(1);
+    let (matches, origins) = read_options(&name, command, Vec::new(), words)?;
+    let args = A::from_arg_matches(&matches).map_err(|error| Stop::Usage {
+        name,
+        line: error.to_string(),
+    })?;
+    Ok((args, origins))
+}
+
+/// Returns what the words, the variables and the option file mean together. An option file may have
+/// options of `siblings`, too.
+///
+/// # Errors
+/// What is wrong with them, or what was asked for instead.
+pub(crate) fn read_options(
+    name: &str,
+    command: Command,
+    siblings: Vec<Command>,
+    words: impl IntoIterator<Item = OsString>,
+) -> Result<(ArgMatches, Origins), Stop> {
     let usage = |line| Stop::Usage {
-        name: name.clone(),
+        name: name.to_owned(),
         line,
     };
-    let mut parser = Parser::new(command.clone());
-    let words = words.into_iter().skip(1);
+    let mut parser = Parser::new(command.clone()).with_siblings(siblings);
     let typed = typed::read(parser.command(), words).map_err(usage)?;
     match merge::check_typed(&mut parser, &typed) {
         Ok(Some(matches)) => {
-            if let Some(kind) = matches.get_one(GENERATE) {
+            if let Ok(Some(kind)) = matches.try_get_one(GENERATE) {
                 let text = generate::generate(command, *kind);
+                let name = name.to_owned();
                 return Err(Stop::Print { name, text });
             }
         }
         Ok(None) => {}
         Err(TypedError::Show(error)) => {
             let error = show(command, &typed, error);
+            let name = name.to_owned();
             return Err(Stop::Show { name, error });
         }
         Err(TypedError::Wrong(line)) => return Err(usage(line)),
@@ -119,10 +140,7 @@ pub fn read<A: CommandFactory + FromArgMatches>(
     let variables = variables::read(&command, &variable).map_err(usage)?;
     let named = named_file(&typed, &command, &variable);
     let file = option_file::read(&mut parser, named.as_deref()).map_err(usage)?;
-    let merged = merge::merge(&mut parser, typed, variables, file);
-    let (matches, origins) = merged.map_err(usage)?;
-    let args = A::from_arg_matches(&matches).map_err(|error| usage(error.to_string()))?;
-    Ok((args, origins))
+    merge::merge(&mut parser, typed, variables, file).map_err(usage)
 }
 
 /// Returns whether the program is called by the name of mosquitto's, which the words then say as an

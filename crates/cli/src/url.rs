@@ -38,8 +38,11 @@ pub(crate) const WITH_TLS: &str = "url_with_tls";
 const WITHOUT_TLS: &str = "url_without_tls";
 const WITHOUT_WEBSOCKET: &str = "url_without_websocket";
 
-/// Adds the options that stand for a URL's scheme.
+/// Adds the options that stand for a URL's scheme, if the command takes a URL.
 pub(crate) fn with_schemes(command: Command) -> Command {
+    if !command.get_arguments().any(|arg| arg.get_id() == URL) {
+        return command;
+    }
     let scheme = |id: &'static str| {
         let arg = Arg::new(id).long(id.replace('_', "-")).hide(true);
         arg.action(ArgAction::SetTrue)

@@ -13,7 +13,7 @@ mod watch;
 
 use anyhow::Result;
 use clap::Parser;
-use iot_cli::{ConnectArgs, Origins, PacketKind, UsageError, Verbosity};
+use iot_cli::{ConnectArgs, Origins, PacketKind, StoreUrl, UsageError, Verbosity};
 use iot_core::{ClientConfig, PayloadLimit, Protocol};
 use iot_store::REJECTED_PAYLOAD_LIMIT;
 
@@ -28,10 +28,10 @@ use output::OutputArgs;
 pub(crate) use plan::{FailFast, IntakePlan, Plan, StorePlan};
 use selection::SelectionArgs;
 use session::DurableArgs;
+pub(crate) use store::SpoolPlan;
 use store::StoreArgs;
 #[cfg(not(feature = "mongodb"))]
 pub(crate) use store::WITHOUT_MONGODB;
-pub(crate) use store::{SpoolPlan, StoreUrl};
 use watch::WatchArgs;
 
 const EXAMPLES: &str = "\
@@ -145,7 +145,7 @@ impl Args {
         } else if self.connect.is_mosquitto() {
             StoreUrl::Nowhere
         } else {
-            StoreUrl::MongoDb("mongodb://localhost:27017".into())
+            StoreUrl::local_mongodb()
         }
     }
 

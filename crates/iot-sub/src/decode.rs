@@ -2,7 +2,6 @@
 //! readings are stored.
 
 pub(crate) mod decoder;
-pub(crate) mod device_timezone;
 pub(crate) mod downsample;
 mod id_key;
 mod json_time;

@@ -26,7 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
-use iot_cli::Signals;
+use iot_cli::{Signals, StoreUrl};
 use iot_core::PacketId;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -41,7 +41,7 @@ use self::gateway::{Arrival, Gateway, Parts};
 use self::sessions::{BROKER, Sessions, session_key};
 use self::wanted::Wanted;
 use crate::acknowledge::Acknowledger;
-use crate::args::{Plan, StoreUrl};
+use crate::args::Plan;
 use crate::counts::Counts;
 use crate::decode::select::TimedOut;
 use crate::output::Messages;

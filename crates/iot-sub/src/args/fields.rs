@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use iot_cli::{Origins, UsageError, parse_duration};
+use iot_cli::{Origins, Timezone, UsageError, parse_duration};
 use iot_store::SameId;
 
 use crate::decode::decoder::{FieldsPlan, Retained};
-use crate::decode::device_timezone::DeviceTimezone;
 use crate::decode::downsample::Downsampling;
 use crate::decode::message_fact::FieldName;
 use crate::decode::topic_pattern::TopicPattern;
@@ -66,7 +65,7 @@ pub(crate) struct FieldsArgs {
         allow_hyphen_values = true
     )]
     #[arg(hide_short_help = true)]
-    device_timezone: Option<DeviceTimezone>,
+    device_timezone: Option<Timezone>,
 
     /// Use the topic and the value at POINTER, such as /seq, as _id: a repeated message is stored
     /// once (can be repeated)

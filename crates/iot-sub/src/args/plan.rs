@@ -1,11 +1,11 @@
 //! The plan of a run, which the options give.
 
-use iot_cli::PacketProperties;
+use iot_cli::{PacketProperties, StoreUrl};
 use iot_core::{ClientConfig, Subscription};
 use iot_store::KeepRejected;
 use iot_store::mongodb_options::Options as MongoOptions;
 
-use crate::args::store::{SpoolPlan, StoreUrl};
+use crate::args::store::SpoolPlan;
 use crate::decode::PayloadMode;
 use crate::decode::decoder::FieldsPlan;
 use crate::decode::downsample::Downsampling;

@@ -1,10 +1,9 @@
 //! The options of the store and of the spool before it.
 
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
-use iot_cli::{Origins, UsageError};
+use iot_cli::{Origins, StoreUrl, UsageError};
 use iot_store::KeepRejected;
 
 use crate::size::Size;
@@ -70,53 +69,6 @@ fn spool_limit(text: &str) -> Result<Size, String> {
         return Err("a spool needs 1MiB at least".into());
     }
     Ok(limit)
-}
-
-/// Where readings are stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum StoreUrl {
-    /// Nowhere: they are only printed.
-    Nowhere,
-    /// An SQLite file.
-    Sqlite(PathBuf),
-    /// A connection string, which may hold a password.
-    MongoDb(String),
-}
-
-impl FromStr for StoreUrl {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text == "none" {
-            return Ok(Self::Nowhere);
-        }
-        match text.split_once(':') {
-            // As in a URL: sqlite://x.db is x.db, and sqlite:///x.db is /x.db.
-            Some(("sqlite", path)) => match path.strip_prefix("//").unwrap_or(path) {
-                "" => Err("sqlite: needs the path of a file, as in sqlite:iot.db".into()),
-                path => Ok(Self::Sqlite(path.into())),
-            },
-            Some((scheme, rest)) if scheme.to_ascii_lowercase().starts_with("mongodb") => {
-                check_hosts(rest)?;
-                Ok(Self::MongoDb(text.into()))
-            }
-            _ => Err("a store is mongodb://…, sqlite:PATH or none".into()),
-        }
-    }
-}
-
-/// Checks the hosts in a MongoDB URL, whose scheme is cut off. The driver would wait for ever for a
-/// host that cannot exist.
-fn check_hosts(rest: &str) -> Result<(), String> {
-    let rest = rest.strip_prefix("//").unwrap_or(rest);
-    // A user name and a password may hold anything.
-    let hosts = rest.rsplit_once('@').map_or(rest, |(_, hosts)| hosts);
-    let hosts = hosts.split(['/', '?']).next().unwrap_or_default();
-    let is_space = |char: char| char.is_whitespace() || char.is_control();
-    if hosts.contains(is_space) {
-        return Err("a host in the MongoDB URL holds a space, as in mongodb://HOST:PORT".into());
-    }
-    Ok(())
 }
 
 /// Where a message is stored before it is acknowledged.

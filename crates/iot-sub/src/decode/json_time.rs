@@ -1,10 +1,8 @@
 //! Times in JSON payloads.
 
 use chrono::{DateTime, SubsecRound, Utc};
-use iot_cli::{ParsedTime, parse_time, parse_unix_time};
+use iot_cli::{ParsedTime, Timezone, parse_time, parse_unix_time};
 use serde_json::Value as Json;
-
-use super::device_timezone::DeviceTimezone;
 
 /// Why JSON is not a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,10 +14,7 @@ pub(super) enum TimeError {
 
 /// Returns the time that JSON names, in whole milliseconds. Times without a time zone are from
 /// `timezone`.
-pub(super) fn time(
-    json: &Json,
-    timezone: Option<&DeviceTimezone>,
-) -> Result<DateTime<Utc>, TimeError> {
+pub(super) fn time(json: &Json, timezone: Option<&Timezone>) -> Result<DateTime<Utc>, TimeError> {
     let parsed = match json {
         Json::String(text) => parse_time(text),
         Json::Number(number) => {

@@ -3,10 +3,10 @@
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
+use iot_cli::Timezone;
 use iot_store::{ReadingId, Value};
 use serde_json::Value as Json;
 
-use super::device_timezone::DeviceTimezone;
 use super::id_key::id;
 use super::json_time::{TimeError, time};
 use super::payload::{PayloadMode, Reason};
@@ -37,7 +37,7 @@ pub(crate) struct Keys {
     pub(crate) value: Option<Pointer>,
     pub(crate) time: Option<Pointer>,
     /// Where times without a time zone are from.
-    pub(crate) timezone: Option<DeviceTimezone>,
+    pub(crate) timezone: Option<Timezone>,
     /// What makes a message what it is, beside its topic.
     pub(crate) id: Vec<Pointer>,
 }

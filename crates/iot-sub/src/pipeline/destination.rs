@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use iot_cli::Signals;
+use iot_cli::{Signals, StoreUrl};
 use iot_store::sqlite::SqliteStore;
 #[cfg(feature = "embedded")]
 use iot_store::sqlite::held::HeldId;
@@ -14,7 +14,7 @@ use iot_store::{Failure, Store};
 
 #[cfg(not(feature = "mongodb"))]
 use crate::args::WITHOUT_MONGODB;
-use crate::args::{Plan, SpoolPlan, StorePlan, StoreUrl};
+use crate::args::{Plan, SpoolPlan, StorePlan};
 use crate::output::Messages;
 use crate::pipeline::store_away::report_away;
 use crate::session::state_path;

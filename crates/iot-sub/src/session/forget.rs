@@ -8,14 +8,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use iot_cli::{Notices, Signals};
+use iot_cli::{Notices, Signals, StoreUrl};
 use iot_core::{
     ClientConfig, Connection, DisconnectRequest, Event, Properties, Protocol, ReasonCode,
 };
 use iot_store::sqlite::SqliteStore;
 use iot_store::sqlite::held::{Change, SessionChange, SessionKey};
 
-use crate::args::{Plan, StoreUrl};
+use crate::args::Plan;
 use crate::output::Messages;
 use crate::session::durable::Durable;
 use crate::session::protocol_fallback::fall_back;
