@@ -191,20 +191,22 @@ fn unknown(mut program: Command, word: &OsStr) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command_args::CommandArgs;
 
     fn program() -> Command {
         let option = |id: &'static str| Arg::new(id).long(id).action(ArgAction::Set);
         let flag = |id: &'static str| Arg::new(id).long(id).action(ArgAction::SetTrue);
         let word = Arg::new("filter");
+        let command = |name: &'static str| {
+            let command = Command::new(name).disable_help_flag(true);
+            CommandArgs::augment_args(command)
+                .arg(option("store"))
+                .arg(word.clone())
+        };
         Command::new("prog")
             .version("1.0")
-            .subcommand(
-                Command::new("latest")
-                    .arg(option("store"))
-                    .arg(flag("json"))
-                    .arg(word.clone()),
-            )
-            .subcommand(Command::new("export").arg(option("store")).arg(word))
+            .subcommand(command("latest").arg(flag("json")))
+            .subcommand(command("export"))
     }
 
     fn line(words: &[&str]) -> Result<(String, Option<String>, Option<String>), String> {

@@ -78,9 +78,9 @@ impl Parser {
     }
 }
 
-/// Settings become words by their ids.
+/// Settings become words by their ids. What has no name is typed only.
 fn is_named_as_its_id(arg: &Arg) -> bool {
-    arg.get_long() == Some(&*arg.get_id().as_str().replace('_', "-"))
+    arg.is_positional() || arg.get_long() == Some(&*arg.get_id().as_str().replace('_', "-"))
 }
 
 /// Returns what the error says is required and missing.
