@@ -1,0 +1,394 @@
+//! Decides from readings and the time which alerts begin and which are over.
+
+#[cfg(test)]
+mod tests;
+
+use std::num::NonZeroU8;
+use std::time::Duration;
+
+use crate::change::{Change, Phase};
+use crate::condition::Condition;
+use crate::instance::{Instance, millis};
+use crate::observation::Observation;
+use crate::report::Reporter;
+use crate::rule::{Rule, SILENT, SilenceRule};
+use crate::sample::Sample;
+use crate::series_table::SeriesTable;
+use crate::silence;
+
+/// A jump of the clock by more than this many milliseconds between two ticks is one.
+const CLOCK_JUMP: i64 = 5000;
+
+/// What is watched.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// Alerts; their names differ.
+    pub rules: Vec<Rule>,
+    /// What counts as silent; the first rule that watches a topic counts. At most 255.
+    pub silence: Vec<SilenceRule>,
+    /// After which time an alert that goes on is reported again; `None` reports it once.
+    pub repeat: Option<Duration>,
+    /// A reading older than this neither begins nor ends an alert. Ten minutes by default.
+    pub max_age: Duration,
+    /// Memory for the series that are watched, in bytes. 64 MiB by default.
+    pub memory_limit: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            rules: Vec::new(),
+            silence: Vec::new(),
+            repeat: None,
+            max_age: Duration::from_mins(10),
+            memory_limit: 64 << 20,
+        }
+    }
+}
+
+/// Decides which alerts begin and which are over.
+#[derive(Debug)]
+pub struct Engine {
+    settings: Settings,
+    series: SeriesTable,
+    instances: Vec<Instance>,
+    reporter: Reporter,
+    /// Series that are silent, and since when.
+    silent: std::collections::HashMap<u32, Phase>,
+    /// Silence is counted from here at the earliest: the start, the last connection, a clock jump.
+    counted_from: i64,
+    connected: bool,
+    last_tick: i64,
+}
+
+impl Engine {
+    /// Returns an engine that starts at `now`, not connected.
+    pub fn new(settings: Settings, now: i64) -> Self {
+        Self {
+            series: SeriesTable::new(settings.memory_limit),
+            settings,
+            instances: Vec::new(),
+            reporter: Reporter::default(),
+            silent: std::collections::HashMap::new(),
+            counted_from: now,
+            connected: false,
+            last_tick: now,
+        }
+    }
+
+    /// Returns how many series are watched.
+    pub fn watched(&self) -> usize {
+        self.series.len()
+    }
+
+    /// Returns how many readings were of series that are not watched for lack of memory.
+    pub fn unwatched(&self) -> u64 {
+        self.series.unwatched()
+    }
+
+    /// Takes over states that were saved before a restart. An alert that no longer exists is over.
+    pub fn restore(&mut self, states: Vec<Change>, now: i64) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for state in states {
+            if !self.restore_one(&state) {
+                let reason = "the alert is no longer configured";
+                changes.push(self.reporter.gone(&state, reason, now));
+            }
+        }
+        changes
+    }
+
+    fn restore_one(&mut self, state: &Change) -> bool {
+        let metric = state.metric.as_deref();
+        let Some(series) = self.series_number(&state.topic, metric) else {
+            return false;
+        };
+        if state.name == SILENT {
+            let slot = self.series.get_mut(series);
+            slot.silent = slot.silence.is_some();
+            if slot.silent {
+                self.silent.insert(series, state.phase);
+            }
+            return slot.silent;
+        }
+        let rules = &self.settings.rules;
+        let instance = self.instances.iter_mut().find(|instance| {
+            instance.series == series && *rules[usize::from(instance.rule)].name == state.name
+        });
+        let known = instance.is_some();
+        if let Some(instance) = instance {
+            instance.phase = state.phase;
+        }
+        known
+    }
+
+    /// Takes note of a series that the store knows, with the time of its newest reading, so that its
+    /// silence is noticed although it never comes back.
+    pub fn known_series(&mut self, topic: &str, metric: Option<&str>, newest: i64) {
+        if let Some(number) = self.series_number(topic, metric) {
+            let slot = self.series.get_mut(number);
+            slot.newest = slot.newest.max(newest);
+        }
+    }
+
+    /// Takes note of a stored reading, for conditions that look back. It changes no state.
+    pub fn recall(&mut self, reading: &Observation<'_>) {
+        let Some(number) = self.series_number(reading.topic, reading.metric) else {
+            return;
+        };
+        let slot = self.series.get(number);
+        let (first, count) = (slot.first_instance as usize, usize::from(slot.instances));
+        let Some(sample) = &reading.sample else { return };
+        for instance in &mut self.instances[first..first + count] {
+            let rule = &self.settings.rules[usize::from(instance.rule)];
+            instance.add(rule, sample, reading.time);
+        }
+    }
+
+    /// Takes note of whether readings can arrive: without a broker no series is silent.
+    pub fn set_connected(&mut self, connected: bool, now: i64) {
+        if connected && !self.connected {
+            self.counted_from = self.counted_from.max(now);
+        }
+        self.connected = connected;
+    }
+
+    /// Takes a reading that was received at `now`.
+    pub fn observe(&mut self, reading: &Observation<'_>, now: i64, changes: &mut Vec<Change>) {
+        let Some(number) = self.series_number(reading.topic, reading.metric) else {
+            return;
+        };
+        let slot = self.series.get_mut(number);
+        // The newest reading decides: a late one says what is over already.
+        if reading.retained || reading.time <= slot.newest {
+            return;
+        }
+        let time = reading.time.min(now);
+        if slot.newest != i64::MIN && slot.newest >= self.counted_from {
+            slot.interval.add(time - slot.newest);
+        }
+        slot.newest = time;
+        let is_old = now - time > millis(self.settings.max_age);
+        let was_silent = slot.silent;
+        if was_silent && !self.is_silent(number, now) {
+            self.end_silence(number, reading, now, changes);
+        }
+        if is_old {
+            return;
+        }
+        self.apply_rules(number, reading, time, now, changes);
+        // A message that can be read ends `rejected`, which is about the topic.
+        if reading.metric.is_some() {
+            self.end_rejected(reading.topic, now, changes);
+        }
+    }
+
+    fn apply_rules(
+        &mut self,
+        number: u32,
+        reading: &Observation<'_>,
+        time: i64,
+        now: i64,
+        changes: &mut Vec<Change>,
+    ) {
+        let slot = self.series.get(number);
+        let (first, count) = (slot.first_instance as usize, usize::from(slot.instances));
+        for instance in &mut self.instances[first..first + count] {
+            let rule = &self.settings.rules[usize::from(instance.rule)];
+            if rule.condition == Condition::Rejected {
+                if instance.phase != Phase::Ok {
+                    let before = std::mem::replace(&mut instance.phase, Phase::Ok);
+                    changes.push(self.reporter.step(rule, slot, instance, before, now));
+                }
+                continue;
+            }
+            let Some(sample) = &reading.sample else {
+                continue;
+            };
+            let Some(holds) = instance.add(rule, sample, time) else {
+                continue;
+            };
+            let phase = instance.after(rule, holds, sample, time);
+            if phase != instance.phase || phase != Phase::Ok {
+                instance.value = Some((sample.clone(), reading.unit.map(Into::into)));
+            }
+            if phase != instance.phase {
+                let before = std::mem::replace(&mut instance.phase, phase);
+                changes.push(self.reporter.step(rule, slot, instance, before, now));
+            }
+        }
+    }
+
+    /// Takes note of a message that was rejected at `now`.
+    pub fn rejected(&mut self, topic: &str, reason: &str, now: i64, changes: &mut Vec<Change>) {
+        let watched = |rule: &Rule| rule.condition == Condition::Rejected && rule.watches(topic, None);
+        if !self.settings.rules.iter().any(watched) {
+            return;
+        }
+        let Some(number) = self.series_number(topic, None) else {
+            return;
+        };
+        let slot = self.series.get(number);
+        let (first, count) = (slot.first_instance as usize, usize::from(slot.instances));
+        for instance in &mut self.instances[first..first + count] {
+            let rule = &self.settings.rules[usize::from(instance.rule)];
+            if rule.condition != Condition::Rejected {
+                continue;
+            }
+            let sample = Sample::Text(reason.to_owned());
+            let phase = instance.after(rule, true, &sample, now);
+            instance.value = Some((sample, None));
+            if phase != instance.phase {
+                let before = std::mem::replace(&mut instance.phase, phase);
+                changes.push(self.reporter.step(rule, slot, instance, before, now));
+            }
+        }
+    }
+
+    fn end_rejected(&mut self, topic: &str, now: i64, changes: &mut Vec<Change>) {
+        let Some(number) = self.series.find(topic, None) else {
+            return;
+        };
+        let slot = self.series.get(number);
+        let (first, count) = (slot.first_instance as usize, usize::from(slot.instances));
+        for instance in &mut self.instances[first..first + count] {
+            let rule = &self.settings.rules[usize::from(instance.rule)];
+            if rule.condition == Condition::Rejected && instance.phase != Phase::Ok {
+                let before = std::mem::replace(&mut instance.phase, Phase::Ok);
+                changes.push(self.reporter.step(rule, slot, instance, before, now));
+            }
+        }
+    }
+
+    /// Decides what time alone decides: silence, conditions that have held for long enough, and
+    /// repeated reports. `elapsed` is the time since the last call by a clock that never jumps.
+    pub fn tick(&mut self, now: i64, elapsed: Duration, changes: &mut Vec<Change>) {
+        let jump = now - self.last_tick - millis(elapsed);
+        self.last_tick = now;
+        if jump.abs() > CLOCK_JUMP {
+            self.clock_jumped(now);
+        }
+        self.begin_silences(now, changes);
+        self.advance_instances(now, changes);
+        self.repeat_silences(now, changes);
+    }
+
+    /// After a jump of the clock, silence is counted anew, and nothing lies in the future.
+    fn clock_jumped(&mut self, now: i64) {
+        self.counted_from = now;
+        for (_, slot) in self.series.iter_mut() {
+            slot.newest = slot.newest.min(now);
+        }
+        for instance in &mut self.instances {
+            match &mut instance.phase {
+                Phase::Pending { since } => *since = (*since).min(now),
+                Phase::Firing { reported, .. } => *reported = (*reported).min(now),
+                Phase::Ok => {}
+            }
+        }
+    }
+
+    fn begin_silences(&mut self, now: i64, changes: &mut Vec<Change>) {
+        if !self.connected || self.settings.silence.is_empty() {
+            return;
+        }
+        for (number, slot) in self.series.iter_mut() {
+            let Some(rule) = slot.silence.filter(|_| !slot.silent) else {
+                continue;
+            };
+            let after = self.settings.silence[usize::from(rule.get()) - 1].after;
+            let Some(limit) = silence::limit(after, slot.interval) else {
+                continue;
+            };
+            if now.saturating_sub(slot.newest.max(self.counted_from)) < limit {
+                continue;
+            }
+            slot.silent = true;
+            let since = if slot.newest == i64::MIN { self.counted_from } else { slot.newest };
+            let phase = Phase::Firing { since, reported: now };
+            self.silent.insert(number, phase);
+            changes.push(self.reporter.silent(slot, phase, false, now));
+        }
+    }
+
+    fn advance_instances(&mut self, now: i64, changes: &mut Vec<Change>) {
+        let repeat = self.settings.repeat.map(millis);
+        for instance in &mut self.instances {
+            let rule = &self.settings.rules[usize::from(instance.rule)];
+            let phase = match instance.phase {
+                Phase::Pending { since } if now - since >= millis(rule.lasting) => Phase::Firing {
+                    since,
+                    reported: now,
+                },
+                Phase::Firing { since, reported } if repeat.is_some_and(|after| now - reported >= after) => {
+                    Phase::Firing { since, reported: now }
+                }
+                _ => continue,
+            };
+            let before = std::mem::replace(&mut instance.phase, phase);
+            let slot = self.series.get(instance.series);
+            changes.push(self.reporter.step(rule, slot, instance, before, now));
+        }
+    }
+
+    fn repeat_silences(&mut self, now: i64, changes: &mut Vec<Change>) {
+        let Some(repeat) = self.settings.repeat.map(millis) else {
+            return;
+        };
+        for (number, phase) in &mut self.silent {
+            if let Phase::Firing { reported, .. } = phase
+                && now - *reported >= repeat
+            {
+                *reported = now;
+                changes.push(self.reporter.silent(self.series.get(*number), *phase, true, now));
+            }
+        }
+    }
+
+    fn end_silence(
+        &mut self,
+        number: u32,
+        reading: &Observation<'_>,
+        now: i64,
+        changes: &mut Vec<Change>,
+    ) {
+        self.series.get_mut(number).silent = false;
+        if let Some(before) = self.silent.remove(&number) {
+            let slot = self.series.get(number);
+            changes.push(self.reporter.back(slot, before, reading, now));
+        }
+    }
+
+    /// Whether the newest reading of a series is older than its rule allows.
+    fn is_silent(&self, number: u32, now: i64) -> bool {
+        let slot = self.series.get(number);
+        let Some(rule) = slot.silence else {
+            return false;
+        };
+        let after = self.settings.silence[usize::from(rule.get()) - 1].after;
+        silence::limit(after, slot.interval).is_some_and(|limit| now - slot.newest >= limit)
+    }
+
+    /// Returns the number of a series that a rule watches.
+    fn series_number(&mut self, topic: &str, metric: Option<&str>) -> Option<u32> {
+        if let Some(number) = self.series.find(topic, metric) {
+            return Some(number);
+        }
+        let rules = (0u16..).zip(&self.settings.rules);
+        let rules: Vec<_> = rules.filter(|(_, rule)| rule.watches(topic, metric)).collect();
+        let position = self.settings.silence.iter().position(|rule| rule.watches(topic));
+        if rules.is_empty() && position.is_none() {
+            return None;
+        }
+        let number = self.series.add(topic, metric)?;
+        let slot = self.series.get_mut(number);
+        slot.silence = position
+            .and_then(|position| u8::try_from(position + 1).ok())
+            .and_then(NonZeroU8::new);
+        slot.first_instance = u32::try_from(self.instances.len()).unwrap_or(u32::MAX);
+        slot.instances = u16::try_from(rules.len()).unwrap_or(u16::MAX);
+        let instances = rules.into_iter().map(|(at, rule)| Instance::new(at, rule, number));
+        self.instances.extend(instances);
+        Some(number)
+    }
+}

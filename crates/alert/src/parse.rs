@@ -1,0 +1,353 @@
+//! Alerts as they are typed: `[NAME:] FILTER[#METRIC] CONDITION [for DURATION] [clear CONDITION]`.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use iot_cli::parse_duration;
+use iot_core::TopicFilter;
+
+use crate::condition::{Comparison, Condition, Operand};
+use crate::rule::{Rule, SILENT, SilenceRule, SilentAfter};
+
+/// Why a text is no alert; one line for a person.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct RuleError(String);
+
+impl RuleError {
+    fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}
+
+const CONDITIONS: &str = "a condition is `> 5`, `>= 5`, `< 5`, `<= 5`, `== 5`, `!= 5`, `outside 2..8`, \
+     `inside 2..8`, `rises 5 in 10m`, `falls 5 in 10m`, `stuck 6h` or `rejected`";
+
+impl FromStr for Rule {
+    type Err = RuleError;
+
+    fn from_str(text: &str) -> Result<Self, RuleError> {
+        let mut words = Words::new(text)?;
+        let first = words.next().ok_or_else(|| {
+            RuleError::new("an alert is empty (example: 'freezer: iot/freezer/temp > -10 for 10m')")
+        })?;
+        let (name, filter) = match first.strip_suffix(':') {
+            Some(name) => {
+                check_name(name)?;
+                let filter = words.next();
+                (Some(name.to_owned()), filter.ok_or_else(|| missing("topic filter", text))?)
+            }
+            None => (None, first),
+        };
+        let (filter, metric) = split_metric(&filter);
+        let filter = TopicFilter::new(filter).map_err(|error| RuleError::new(error.to_string()))?;
+        let condition = condition(&mut words)?;
+        let mut lasting = None;
+        let mut clear = None;
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "for" if lasting.is_none() => lasting = Some(duration(&mut words, "for")?),
+                "clear" if clear.is_none() => clear = Some(clear_condition(&mut words)?),
+                _ => {
+                    return Err(RuleError::new(format!(
+                        "`{word}` is unexpected in an alert (after the condition come `for DURATION` and `clear CONDITION`)"
+                    )));
+                }
+            }
+        }
+        if condition == Condition::Rejected && (metric.is_some() || clear.is_some()) {
+            return Err(RuleError::new(
+                "`rejected` is about whole messages: it takes neither #METRIC nor `clear`",
+            ));
+        }
+        let name = name.unwrap_or_else(|| condition.default_name().to_owned());
+        Ok(Self {
+            name: name.into(),
+            filter,
+            metric: metric.map(Into::into),
+            condition,
+            lasting: lasting.unwrap_or_default(),
+            clear,
+        })
+    }
+}
+
+impl FromStr for SilenceRule {
+    type Err = RuleError;
+
+    fn from_str(text: &str) -> Result<Self, RuleError> {
+        let (filter, after) = match text.rsplit_once('=') {
+            Some((filter, after)) => {
+                let filter = TopicFilter::new(filter.trim())
+                    .map_err(|error| RuleError::new(error.to_string()))?;
+                (Some(filter), after)
+            }
+            None => (None, text),
+        };
+        let after = match after.trim() {
+            "auto" => SilentAfter::Learned,
+            time => SilentAfter::Time(parse_duration(time).map_err(|error| {
+                RuleError::new(format!("{error}; or `auto`"))
+            })?),
+        };
+        Ok(Self { filter, after })
+    }
+}
+
+fn check_name(name: &str) -> Result<(), RuleError> {
+    if name == SILENT {
+        return Err(RuleError::new(
+            "the name `silent` belongs to --silent-after (give the alert another name)",
+        ));
+    }
+    if name.is_empty() || name.contains(['/', '+', '#']) || name.chars().any(char::is_control) {
+        return Err(RuleError::new(format!(
+            "`{name}` is no name for an alert: it becomes a level of a topic, so it has no `/`, `+` or `#`"
+        )));
+    }
+    Ok(())
+}
+
+/// Splits `FILTER#METRIC`. A `#` at the start or after `/` is the filter's wildcard.
+fn split_metric(text: &str) -> (&str, Option<&str>) {
+    let separator = text.char_indices().find(|&(at, c)| {
+        c == '#' && at > 0 && text.as_bytes()[at - 1] != b'/'
+    });
+    match separator {
+        Some((at, _)) => (&text[..at], Some(&text[at + 1..])),
+        None => (text, None),
+    }
+}
+
+fn condition(words: &mut Words) -> Result<Condition, RuleError> {
+    let word = words
+        .next()
+        .ok_or_else(|| RuleError::new(format!("an alert needs a condition ({CONDITIONS})")))?;
+    if let Some((comparison, rest)) = comparison(&word) {
+        let operand = match rest {
+            "" => words.next().ok_or_else(|| missing_after(&word))?,
+            rest => rest.to_owned(),
+        };
+        return compare(comparison, &operand);
+    }
+    match word.as_str() {
+        "outside" => range(words, &word).map(|(low, high)| Condition::Outside(low, high)),
+        "inside" => range(words, &word).map(|(low, high)| Condition::Inside(low, high)),
+        "rises" => amount_in(words, &word).map(|(by, within)| Condition::Rises(by, within)),
+        "falls" => amount_in(words, &word).map(|(by, within)| Condition::Falls(by, within)),
+        "stuck" => duration(words, "stuck").map(Condition::Stuck),
+        "rejected" => Ok(Condition::Rejected),
+        _ => Err(RuleError::new(format!("`{word}` is no condition ({CONDITIONS})"))),
+    }
+}
+
+fn clear_condition(words: &mut Words) -> Result<Condition, RuleError> {
+    match condition(words)? {
+        one_value @ (Condition::Compare(..) | Condition::Outside(..) | Condition::Inside(..)) => {
+            Ok(one_value)
+        }
+        other => Err(RuleError::new(format!(
+            "`clear {other}` is not possible: `clear` takes a comparison, `inside` or `outside`"
+        ))),
+    }
+}
+
+fn comparison(word: &str) -> Option<(Comparison, &str)> {
+    const COMPARISONS: [(&str, Comparison); 7] = [
+        (">=", Comparison::AtLeast),
+        ("<=", Comparison::AtMost),
+        ("==", Comparison::Equal),
+        ("!=", Comparison::NotEqual),
+        (">", Comparison::Above),
+        ("<", Comparison::Below),
+        ("=", Comparison::Equal),
+    ];
+    COMPARISONS
+        .into_iter()
+        .find_map(|(sign, comparison)| Some((comparison, word.strip_prefix(sign)?)))
+}
+
+fn compare(comparison: Comparison, operand: &str) -> Result<Condition, RuleError> {
+    if let Some(number) = finite(operand) {
+        return Ok(Condition::Compare(comparison, Operand::Number(number)));
+    }
+    let truth = match operand {
+        "true" => Some(1.0),
+        "false" => Some(0.0),
+        _ => None,
+    };
+    match (comparison, truth) {
+        (Comparison::Equal | Comparison::NotEqual, Some(number)) => {
+            Ok(Condition::Compare(comparison, Operand::Number(number)))
+        }
+        (Comparison::Equal | Comparison::NotEqual, None) => Ok(Condition::Compare(
+            comparison,
+            Operand::Text(operand.to_owned()),
+        )),
+        _ => Err(RuleError::new(format!(
+            "`{operand}` is no number (text can only be compared with == and !=)"
+        ))),
+    }
+}
+
+fn range(words: &mut Words, keyword: &str) -> Result<(f64, f64), RuleError> {
+    let word = words.next().ok_or_else(|| missing_after(keyword))?;
+    let bounds = word.split_once("..").and_then(|(low, high)| Some((finite(low)?, finite(high)?)));
+    match bounds {
+        Some((low, high)) if low <= high => Ok((low, high)),
+        Some(_) => Err(RuleError::new(format!("`{word}` begins above its end (write LOW..HIGH)"))),
+        None => Err(RuleError::new(format!("`{word}` is no range (write LOW..HIGH, such as -5..8.5)"))),
+    }
+}
+
+fn amount_in(words: &mut Words, keyword: &str) -> Result<(f64, Duration), RuleError> {
+    let word = words.next().ok_or_else(|| missing_after(keyword))?;
+    let by = finite(&word).filter(|by| *by > 0.0).ok_or_else(|| {
+        RuleError::new(format!("`{keyword} {word}` is no amount (write a number above 0)"))
+    })?;
+    match words.next().as_deref() {
+        Some("in") => Ok((by, duration(words, "in")?)),
+        _ => Err(RuleError::new(format!(
+            "`{keyword} {word}` needs a time (example: `{keyword} {word} in 10m`)"
+        ))),
+    }
+}
+
+fn duration(words: &mut Words, keyword: &str) -> Result<Duration, RuleError> {
+    let word = words.next().ok_or_else(|| missing_after(keyword))?;
+    parse_duration(&word).map_err(|error| RuleError::new(format!("`{keyword} {word}`: {error}")))
+}
+
+fn finite(text: &str) -> Option<f64> {
+    text.parse::<f64>().ok().filter(|number| number.is_finite())
+}
+
+fn missing(what: &str, text: &str) -> RuleError {
+    RuleError::new(format!("the {what} is missing in alert `{text}`"))
+}
+
+fn missing_after(keyword: &str) -> RuleError {
+    RuleError::new(format!("something is missing after `{keyword}` ({CONDITIONS})"))
+}
+
+/// The words of an alert. Double quotes keep white space within a word.
+struct Words(std::vec::IntoIter<String>);
+
+impl Words {
+    fn new(text: &str) -> Result<Self, RuleError> {
+        let mut words = Vec::new();
+        let mut word: Option<String> = None;
+        let mut quoted = false;
+        for c in text.chars() {
+            match c {
+                '"' => {
+                    quoted = !quoted;
+                    word.get_or_insert_default();
+                }
+                c if c.is_whitespace() && !quoted => words.extend(word.take()),
+                c => word.get_or_insert_default().push(c),
+            }
+        }
+        if quoted {
+            return Err(RuleError::new(format!("a quote in alert `{text}` is never closed")));
+        }
+        words.extend(word);
+        Ok(Self(words.into_iter()))
+    }
+
+    fn next(&mut self) -> Option<String> {
+        self.0.next()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(text: &str) -> Rule {
+        text.parse().unwrap()
+    }
+
+    #[track_caller]
+    fn refused(text: &str, why: &str) {
+        let error = text.parse::<Rule>().unwrap_err().to_string();
+        assert!(error.contains(why), "{error}");
+    }
+
+    #[test]
+    fn a_whole_alert_has_name_filter_condition_time_and_end() {
+        let rule = rule("freezer: iot/freezer/temp > -10 for 10m clear < -15");
+        assert_eq!(&*rule.name, "freezer");
+        assert_eq!(rule.filter.as_str(), "iot/freezer/temp");
+        assert_eq!(rule.metric, None);
+        assert_eq!(rule.condition.to_string(), "> -10");
+        assert_eq!(rule.lasting, Duration::from_mins(10));
+        assert_eq!(rule.clear.unwrap().to_string(), "< -15");
+    }
+
+    #[test]
+    fn a_metric_follows_the_filter() {
+        for (text, filter, metric) in [
+            ("a/b#temp > 1", "a/b", Some("temp")),
+            ("a/#", "a/#", None),
+            ("a/##ENERGY.Power", "a/#", Some("ENERGY.Power")),
+            ("##t", "#", Some("t")),
+            ("+/x#a#b", "+/x", Some("a#b")),
+            ("#", "#", None),
+        ] {
+            let text = if text.contains(' ') { text.to_owned() } else { format!("{text} > 1") };
+            let rule = rule(&text);
+            assert_eq!((rule.filter.as_str(), rule.metric.as_deref()), (filter, metric), "{text}");
+        }
+    }
+
+    #[test]
+    fn each_condition_is_written_as_it_is_read() {
+        for condition in [
+            "> 5", ">= 5.5", "< -5", "<= 0", "== 1", "!= 2", "== open", "outside -2..8.5",
+            "inside 0..1", "rises 5 in 10m", "falls 0.5 in 90s", "stuck 6h", "rejected",
+        ] {
+            assert_eq!(rule(&format!("a {condition}")).condition.to_string(), condition);
+        }
+        assert_eq!(rule("a >5").condition.to_string(), "> 5");
+        assert_eq!(rule("a = true").condition.to_string(), "== 1");
+        let quoted = rule("\"living room/door\" == \"half open\" for 1h");
+        assert_eq!(quoted.filter.as_str(), "living room/door");
+        assert_eq!(quoted.condition.to_string(), "== half open");
+        assert_eq!(&*quoted.name, "equal");
+    }
+
+    #[test]
+    fn a_faulty_alert_is_refused_in_one_line_that_helps() {
+        refused("", "an alert is empty");
+        refused("a", "needs a condition");
+        refused("a >", "missing after `>`");
+        refused("a > warm", "`warm` is no number");
+        refused("a > NaN", "`NaN` is no number");
+        refused("a hot", "`hot` is no condition");
+        refused("a outside 8..2", "begins above its end");
+        refused("a outside 8", "LOW..HIGH");
+        refused("a rises 5", "rises 5 in 10m");
+        refused("a rises -5 in 1m", "above 0");
+        refused("a > 1 for", "missing after `for`");
+        refused("a > 1 for ever", "`for ever`");
+        refused("a > 1 for 1m for 2m", "`for` is unexpected");
+        refused("a > 1 clear stuck 1h", "`clear stuck 1h`");
+        refused("a/#/b > 1", "`#` must be the last level");
+        refused("silent: a > 1", "--silent-after");
+        refused("x/y: a > 1", "no name for an alert");
+        refused("a#m rejected", "whole messages");
+        refused("\"a > 1", "never closed");
+    }
+
+    #[test]
+    fn silence_is_a_time_or_learned_for_all_or_some_topics() {
+        let rule: SilenceRule = "10m".parse().unwrap();
+        assert_eq!((rule.filter, rule.after), (None, SilentAfter::Time(Duration::from_mins(10))));
+        let rule: SilenceRule = "iot/+/temp=auto".parse().unwrap();
+        assert_eq!(rule.filter.unwrap().as_str(), "iot/+/temp");
+        assert_eq!(rule.after, SilentAfter::Learned);
+        let error = "soon".parse::<SilenceRule>().unwrap_err().to_string();
+        assert!(error.contains("or `auto`"), "{error}");
+    }
+}
