@@ -68,9 +68,7 @@ impl Condition {
             // A text is none of the numbers, and a number none of the texts.
             (Self::Compare(Comparison::Equal, _), _) => Some(false),
             (Self::Compare(Comparison::NotEqual, _), _) => Some(true),
-            (Self::Outside(low, high), Sample::Number(value)) => {
-                Some(value < low || value > high)
-            }
+            (Self::Outside(low, high), Sample::Number(value)) => Some(value < low || value > high),
             (Self::Inside(low, high), Sample::Number(value)) => {
                 Some((*low..=*high).contains(value))
             }
@@ -146,7 +144,12 @@ pub(crate) struct Short(pub(crate) Duration);
 
 impl fmt::Display for Short {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const UNITS: [(u128, &str); 4] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s")];
+        const UNITS: [(u128, &str); 4] = [
+            (86_400_000, "d"),
+            (3_600_000, "h"),
+            (60_000, "m"),
+            (1000, "s"),
+        ];
         let millis = self.0.as_millis();
         for (unit, name) in UNITS {
             if millis > 0 && millis.is_multiple_of(unit) {

@@ -122,7 +122,7 @@ impl Engine {
         known
     }
 
-    /// Takes note of a series that the store knows, with the time of its newest reading, so that its
+    /// Takes note of a series that the store knows, with the time of its newest reading: its
     /// silence is noticed although it never comes back.
     pub fn known_series(&mut self, topic: &str, metric: Option<&str>, newest: i64) {
         if let Some(number) = self.series_number(topic, metric) {
@@ -138,7 +138,9 @@ impl Engine {
         };
         let slot = self.series.get(number);
         let (first, count) = (slot.first_instance as usize, usize::from(slot.instances));
-        let Some(sample) = &reading.sample else { return };
+        let Some(sample) = &reading.sample else {
+            return;
+        };
         for instance in &mut self.instances[first..first + count] {
             let rule = &self.settings.rules[usize::from(instance.rule)];
             instance.add(rule, sample, reading.time);
@@ -221,7 +223,8 @@ impl Engine {
 
     /// Takes note of a message that was rejected at `now`.
     pub fn rejected(&mut self, topic: &str, reason: &str, now: i64, changes: &mut Vec<Change>) {
-        let watched = |rule: &Rule| rule.condition == Condition::Rejected && rule.watches(topic, None);
+        let watched =
+            |rule: &Rule| rule.condition == Condition::Rejected && rule.watches(topic, None);
         if !self.settings.rules.iter().any(watched) {
             return;
         }
@@ -273,7 +276,7 @@ impl Engine {
         self.repeat_silences(now, changes);
     }
 
-    /// After a jump of the clock, silence is counted anew, and nothing lies in the future.
+    /// After a jump of the clock, silence is counted from now, and nothing lies in the future.
     fn clock_jumped(&mut self, now: i64) {
         self.counted_from = now;
         for (_, slot) in self.series.iter_mut() {
@@ -304,8 +307,15 @@ impl Engine {
                 continue;
             }
             slot.silent = true;
-            let since = if slot.newest == i64::MIN { self.counted_from } else { slot.newest };
-            let phase = Phase::Firing { since, reported: now };
+            let since = if slot.newest == i64::MIN {
+                self.counted_from
+            } else {
+                slot.newest
+            };
+            let phase = Phase::Firing {
+                since,
+                reported: now,
+            };
             self.silent.insert(number, phase);
             changes.push(self.reporter.silent(slot, phase, false, now));
         }
@@ -320,8 +330,13 @@ impl Engine {
                     since,
                     reported: now,
                 },
-                Phase::Firing { since, reported } if repeat.is_some_and(|after| now - reported >= after) => {
-                    Phase::Firing { since, reported: now }
+                Phase::Firing { since, reported }
+                    if repeat.is_some_and(|after| now - reported >= after) =>
+                {
+                    Phase::Firing {
+                        since,
+                        reported: now,
+                    }
                 }
                 _ => continue,
             };
@@ -340,7 +355,10 @@ impl Engine {
                 && now - *reported >= repeat
             {
                 *reported = now;
-                changes.push(self.reporter.silent(self.series.get(*number), *phase, true, now));
+                changes.push(
+                    self.reporter
+                        .silent(self.series.get(*number), *phase, true, now),
+                );
             }
         }
     }
@@ -375,8 +393,14 @@ impl Engine {
             return Some(number);
         }
         let rules = (0u16..).zip(&self.settings.rules);
-        let rules: Vec<_> = rules.filter(|(_, rule)| rule.watches(topic, metric)).collect();
-        let position = self.settings.silence.iter().position(|rule| rule.watches(topic));
+        let rules: Vec<_> = rules
+            .filter(|(_, rule)| rule.watches(topic, metric))
+            .collect();
+        let position = self
+            .settings
+            .silence
+            .iter()
+            .position(|rule| rule.watches(topic));
         if rules.is_empty() && position.is_none() {
             return None;
         }
@@ -387,7 +411,9 @@ impl Engine {
             .and_then(NonZeroU8::new);
         slot.first_instance = u32::try_from(self.instances.len()).unwrap_or(u32::MAX);
         slot.instances = u16::try_from(rules.len()).unwrap_or(u16::MAX);
-        let instances = rules.into_iter().map(|(at, rule)| Instance::new(at, rule, number));
+        let instances = rules
+            .into_iter()
+            .map(|(at, rule)| Instance::new(at, rule, number));
         self.instances.extend(instances);
         Some(number)
     }

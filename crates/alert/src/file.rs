@@ -214,7 +214,9 @@ impl AlertFile {
             .connection
             .prepare("SELECT json FROM events ORDER BY id DESC LIMIT ?1")?;
         let texts = statement.query_map([count], |row| row.get::<_, String>(0))?;
-        texts.map(|text| Ok(serde_json::from_str(&text?)?)).collect()
+        texts
+            .map(|text| Ok(serde_json::from_str(&text?)?))
+            .collect()
     }
 }
 
@@ -272,7 +274,11 @@ fn write_event(
     Ok(())
 }
 
-fn drop_oldest(transaction: &Transaction<'_>, destination: &str, limit: u64) -> rusqlite::Result<()> {
+fn drop_oldest(
+    transaction: &Transaction<'_>,
+    destination: &str,
+    limit: u64,
+) -> rusqlite::Result<()> {
     let dropped = transaction.execute(
         "DELETE FROM outbox WHERE destination = ?1 AND id NOT IN
          (SELECT id FROM outbox WHERE destination = ?1 ORDER BY id DESC LIMIT ?2)",

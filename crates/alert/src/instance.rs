@@ -78,16 +78,16 @@ impl Instance {
             Phase::Ok if holds => Phase::Pending { since: time },
             Phase::Pending { since } if holds && due(since) => firing(since),
             Phase::Pending { .. } if !holds => Phase::Ok,
-            Phase::Firing { .. } if self.is_over(rule, holds, sample) => Phase::Ok,
+            Phase::Firing { .. } if is_over(rule, holds, sample) => Phase::Ok,
             same => same,
         }
     }
+}
 
-    fn is_over(&self, rule: &Rule, holds: bool, sample: &Sample) -> bool {
-        match &rule.clear {
-            Some(clear) => clear.holds(sample) == Some(true),
-            None => !holds,
-        }
+fn is_over(rule: &Rule, holds: bool, sample: &Sample) -> bool {
+    match &rule.clear {
+        Some(clear) => clear.holds(sample) == Some(true),
+        None => !holds,
     }
 }
 

@@ -16,14 +16,20 @@ pub(crate) struct Interval {
 
 impl Interval {
     /// Adds an interval in milliseconds.
-    #[expect(clippy::cast_precision_loss, reason = "a part in a million does not matter")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a part in a million does not matter"
+    )]
     pub(crate) fn add(&mut self, millis: i64) {
         self.longest = (self.longest * DECAY).max(millis as f32);
         self.seen = self.seen.saturating_add(1);
     }
 
     /// Returns the longest usual interval in milliseconds, once it is known.
-    #[expect(clippy::cast_possible_truncation, reason = "such an interval is not reached")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "such an interval is not reached"
+    )]
     pub(crate) fn usual(self) -> Option<i64> {
         (self.seen >= KNOWN_AFTER).then_some(self.longest as i64)
     }

@@ -35,7 +35,10 @@ impl FromStr for Rule {
             Some(name) => {
                 check_name(name)?;
                 let filter = words.next();
-                (Some(name.to_owned()), filter.ok_or_else(|| missing("topic filter", text))?)
+                (
+                    Some(name.to_owned()),
+                    filter.ok_or_else(|| missing("topic filter", text))?,
+                )
             }
             None => (None, first),
         };
@@ -86,9 +89,10 @@ impl FromStr for SilenceRule {
         };
         let after = match after.trim() {
             "auto" => SilentAfter::Learned,
-            time => SilentAfter::Time(parse_duration(time).map_err(|error| {
-                RuleError::new(format!("{error}; or `auto`"))
-            })?),
+            time => SilentAfter::Time(
+                parse_duration(time)
+                    .map_err(|error| RuleError::new(format!("{error}; or `auto`")))?,
+            ),
         };
         Ok(Self { filter, after })
     }
@@ -110,9 +114,9 @@ fn check_name(name: &str) -> Result<(), RuleError> {
 
 /// Splits `FILTER#METRIC`. A `#` at the start or after `/` is the filter's wildcard.
 fn split_metric(text: &str) -> (&str, Option<&str>) {
-    let separator = text.char_indices().find(|&(at, c)| {
-        c == '#' && at > 0 && text.as_bytes()[at - 1] != b'/'
-    });
+    let separator = text
+        .char_indices()
+        .find(|&(at, c)| c == '#' && at > 0 && text.as_bytes()[at - 1] != b'/');
     match separator {
         Some((at, _)) => (&text[..at], Some(&text[at + 1..])),
         None => (text, None),
@@ -137,7 +141,9 @@ fn condition(words: &mut Words) -> Result<Condition, RuleError> {
         "falls" => amount_in(words, &word).map(|(by, within)| Condition::Falls(by, within)),
         "stuck" => duration(words, "stuck").map(Condition::Stuck),
         "rejected" => Ok(Condition::Rejected),
-        _ => Err(RuleError::new(format!("`{word}` is no condition ({CONDITIONS})"))),
+        _ => Err(RuleError::new(format!(
+            "`{word}` is no condition ({CONDITIONS})"
+        ))),
     }
 }
 
@@ -192,18 +198,26 @@ fn compare(comparison: Comparison, operand: &str) -> Result<Condition, RuleError
 
 fn range(words: &mut Words, keyword: &str) -> Result<(f64, f64), RuleError> {
     let word = words.next().ok_or_else(|| missing_after(keyword))?;
-    let bounds = word.split_once("..").and_then(|(low, high)| Some((finite(low)?, finite(high)?)));
+    let bounds = word
+        .split_once("..")
+        .and_then(|(low, high)| Some((finite(low)?, finite(high)?)));
     match bounds {
         Some((low, high)) if low <= high => Ok((low, high)),
-        Some(_) => Err(RuleError::new(format!("`{word}` begins above its end (write LOW..HIGH)"))),
-        None => Err(RuleError::new(format!("`{word}` is no range (write LOW..HIGH, such as -5..8.5)"))),
+        Some(_) => Err(RuleError::new(format!(
+            "`{word}` begins above its end (write LOW..HIGH)"
+        ))),
+        None => Err(RuleError::new(format!(
+            "`{word}` is no range (write LOW..HIGH, such as -5..8.5)"
+        ))),
     }
 }
 
 fn amount_in(words: &mut Words, keyword: &str) -> Result<(f64, Duration), RuleError> {
     let word = words.next().ok_or_else(|| missing_after(keyword))?;
     let by = finite(&word).filter(|by| *by > 0.0).ok_or_else(|| {
-        RuleError::new(format!("`{keyword} {word}` is no amount (write a number above 0)"))
+        RuleError::new(format!(
+            "`{keyword} {word}` is no amount (write a number above 0)"
+        ))
     })?;
     match words.next().as_deref() {
         Some("in") => Ok((by, duration(words, "in")?)),
@@ -227,7 +241,9 @@ fn missing(what: &str, text: &str) -> RuleError {
 }
 
 fn missing_after(keyword: &str) -> RuleError {
-    RuleError::new(format!("something is missing after `{keyword}` ({CONDITIONS})"))
+    RuleError::new(format!(
+        "something is missing after `{keyword}` ({CONDITIONS})"
+    ))
 }
 
 /// The words of an alert. Double quotes keep white space within a word.
@@ -249,7 +265,9 @@ impl Words {
             }
         }
         if quoted {
-            return Err(RuleError::new(format!("a quote in alert `{text}` is never closed")));
+            return Err(RuleError::new(format!(
+                "a quote in alert `{text}` is never closed"
+            )));
         }
         words.extend(word);
         Ok(Self(words.into_iter()))
@@ -295,19 +313,41 @@ mod tests {
             ("+/x#a#b", "+/x", Some("a#b")),
             ("#", "#", None),
         ] {
-            let text = if text.contains(' ') { text.to_owned() } else { format!("{text} > 1") };
+            let text = if text.contains(' ') {
+                text.to_owned()
+            } else {
+                format!("{text} > 1")
+            };
             let rule = rule(&text);
-            assert_eq!((rule.filter.as_str(), rule.metric.as_deref()), (filter, metric), "{text}");
+            assert_eq!(
+                (rule.filter.as_str(), rule.metric.as_deref()),
+                (filter, metric),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn each_condition_is_written_as_it_is_read() {
         for condition in [
-            "> 5", ">= 5.5", "< -5", "<= 0", "== 1", "!= 2", "== open", "outside -2..8.5",
-            "inside 0..1", "rises 5 in 10m", "falls 0.5 in 90s", "stuck 6h", "rejected",
+            "> 5",
+            ">= 5.5",
+            "< -5",
+            "<= 0",
+            "== 1",
+            "!= 2",
+            "== open",
+            "outside -2..8.5",
+            "inside 0..1",
+            "rises 5 in 10m",
+            "falls 0.5 in 90s",
+            "stuck 6h",
+            "rejected",
         ] {
-            assert_eq!(rule(&format!("a {condition}")).condition.to_string(), condition);
+            assert_eq!(
+                rule(&format!("a {condition}")).condition.to_string(),
+                condition
+            );
         }
         assert_eq!(rule("a >5").condition.to_string(), "> 5");
         assert_eq!(rule("a = true").condition.to_string(), "== 1");
@@ -343,7 +383,10 @@ mod tests {
     #[test]
     fn silence_is_a_time_or_learned_for_all_or_some_topics() {
         let rule: SilenceRule = "10m".parse().unwrap();
-        assert_eq!((rule.filter, rule.after), (None, SilentAfter::Time(Duration::from_mins(10))));
+        assert_eq!(
+            (rule.filter, rule.after),
+            (None, SilentAfter::Time(Duration::from_mins(10)))
+        );
         let rule: SilenceRule = "iot/+/temp=auto".parse().unwrap();
         assert_eq!(rule.filter.unwrap().as_str(), "iot/+/temp");
         assert_eq!(rule.after, SilentAfter::Learned);

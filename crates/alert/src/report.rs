@@ -49,12 +49,22 @@ impl Reporter {
         let report = match (before, instance.phase) {
             (Phase::Firing { .. }, Phase::Firing { since, .. }) => {
                 let lasted = lasted(now - since);
-                Some((true, since, format!("{shown} ({condition}), for {lasted} now")))
+                Some((
+                    true,
+                    since,
+                    format!("{shown} ({condition}), for {lasted} now"),
+                ))
             }
-            (_, Phase::Firing { since, .. }) => Some((false, since, format!("{shown} ({condition})"))),
+            (_, Phase::Firing { since, .. }) => {
+                Some((false, since, format!("{shown} ({condition})")))
+            }
             (Phase::Firing { since, .. }, Phase::Ok) => {
                 let lasted = lasted(now - since);
-                Some((false, since, format!("{shown}; `{condition}` lasted {lasted}")))
+                Some((
+                    false,
+                    since,
+                    format!("{shown}; `{condition}` lasted {lasted}"),
+                ))
             }
             _ => None,
         };
@@ -166,7 +176,9 @@ fn shown(value: &serde_json::Value, unit: Option<&str>) -> String {
     let value = match value {
         serde_json::Value::String(text) => text.clone(),
         // Whole numbers are shown without `.0`.
-        value => value.as_f64().map_or_else(|| value.to_string(), |number| number.to_string()),
+        value => value
+            .as_f64()
+            .map_or_else(|| value.to_string(), |number| number.to_string()),
     };
     match unit {
         Some(unit) => format!("{value} {unit}"),

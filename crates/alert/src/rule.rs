@@ -60,6 +60,8 @@ pub struct SilenceRule {
 impl SilenceRule {
     /// Returns whether it watches a topic.
     pub(crate) fn watches(&self, topic: &str) -> bool {
-        self.filter.as_ref().is_none_or(|filter| filter.matches(topic))
+        self.filter
+            .as_ref()
+            .is_none_or(|filter| filter.matches(topic))
     }
 }

@@ -103,7 +103,12 @@ impl SeriesTable {
             silence: None,
             silent: false,
         });
-        let Self { slots, numbers, hasher, .. } = self;
+        let Self {
+            slots,
+            numbers,
+            hasher,
+            ..
+        } = self;
         numbers.insert_unique(hash, number, |number| {
             let slot = &slots[*number as usize];
             hash_key(hasher, slot.topic(), slot.metric())
@@ -152,14 +157,23 @@ mod tests {
     #[test]
     fn topic_and_metric_together_name_a_series() {
         let mut table = SeriesTable::new(1 << 20);
-        let keys = [("a", None), ("a", Some("b")), ("ab", None), ("a", Some("")), ("", Some("ab"))];
+        let keys = [
+            ("a", None),
+            ("a", Some("b")),
+            ("ab", None),
+            ("a", Some("")),
+            ("", Some("ab")),
+        ];
         for (number, (topic, metric)) in (0..).zip(keys) {
             assert_eq!(table.find(topic, metric), None);
             assert_eq!(table.add(topic, metric), Some(number));
         }
         for (number, (topic, metric)) in (0..).zip(keys) {
             assert_eq!(table.find(topic, metric), Some(number));
-            assert_eq!((table.get(number).topic(), table.get(number).metric()), (topic, metric));
+            assert_eq!(
+                (table.get(number).topic(), table.get(number).metric()),
+                (topic, metric)
+            );
         }
     }
 

@@ -26,7 +26,11 @@ impl Window {
     /// Entries closer than 1/128 of the window's length are merged into the lower one, so there
     /// are at most 130.
     pub(crate) fn add(&mut self, time: i64, value: f64) -> f64 {
-        while self.lowest.front().is_some_and(|(at, _)| time - at > self.length) {
+        while self
+            .lowest
+            .front()
+            .is_some_and(|(at, _)| time - at > self.length)
+        {
             self.lowest.pop_front();
         }
         while self.lowest.back().is_some_and(|(_, last)| *last >= value) {

@@ -111,7 +111,11 @@ fn a_report_says_value_condition_and_how_long_it_lasted() {
     watch.number("f", -8.5);
     watch.pass(125 * MINUTE);
     watch.number("f", -11.0);
-    let events: Vec<_> = watch.changes.drain(..).filter_map(|change| change.event).collect();
+    let events: Vec<_> = watch
+        .changes
+        .drain(..)
+        .filter_map(|change| change.event)
+        .collect();
     let [begin, end] = events.try_into().unwrap();
     assert_eq!((&*begin.name, &*begin.reason), ("above", "-8.5 (> -10)"));
     assert_eq!(end.reason, "-11; `> -10` lasted 2h 5m");
@@ -152,7 +156,10 @@ fn a_series_of_the_store_that_does_not_come_back_is_silent() {
     watch.expect(&[]);
     watch.pass(MINUTE);
     let event = watch.changes[0].event.clone().unwrap();
-    assert_eq!((event.since, &*event.reason), (START - 300 * MINUTE, "no reading for 5h 10m"));
+    assert_eq!(
+        (event.since, &*event.reason),
+        (START - 300 * MINUTE, "no reading for 5h 10m")
+    );
 }
 
 #[test]
@@ -190,7 +197,12 @@ fn late_replayed_and_retained_readings_change_nothing() {
     let mut watch = Watch::new(&["a > 10"], &["10m"]);
     // A replay of last week, oldest first.
     for minute in 0..10 {
-        watch.observe("a", Sample::Number(50.0), START - 10_000 * MINUTE + minute * MINUTE, false);
+        watch.observe(
+            "a",
+            Sample::Number(50.0),
+            START - 10_000 * MINUTE + minute * MINUTE,
+            false,
+        );
     }
     watch.number("a", 1.0);
     watch.observe("a", Sample::Number(50.0), START - MINUTE, false);
@@ -229,7 +241,11 @@ fn an_alert_that_goes_on_is_reported_again_if_asked_for() {
     watch.number("a", 2.0);
     watch.pass(9 * 60 * MINUTE);
     watch.expect(&[
-        "above a firing", "silent a firing", "above a again", "silent a again", "above a again",
+        "above a firing",
+        "silent a firing",
+        "above a again",
+        "silent a again",
+        "above a again",
         "silent a again",
     ]);
 }
@@ -253,7 +269,10 @@ fn a_restart_repeats_nothing_and_forgets_nothing() {
         name: SILENT.into(),
         topic: "d".into(),
         metric: None,
-        phase: Phase::Firing { since: START, reported: START },
+        phase: Phase::Firing {
+            since: START,
+            reported: START,
+        },
         event: None,
     });
     after.changes = after.engine.restore(states, after.now);
@@ -299,10 +318,17 @@ fn a_stuck_sensor_still_sends_and_a_silent_one_is_not_stuck() {
 fn a_rejected_message_is_reported_once_until_one_can_be_read() {
     let mut watch = Watch::new(&["a rejected"], &[]);
     for _ in 0..3 {
-        watch.engine.rejected("a", "not a number", watch.now, &mut watch.changes);
-        watch.engine.rejected("b", "not a number", watch.now, &mut watch.changes);
+        watch
+            .engine
+            .rejected("a", "not a number", watch.now, &mut watch.changes);
+        watch
+            .engine
+            .rejected("b", "not a number", watch.now, &mut watch.changes);
     }
-    assert_eq!(watch.changes[0].event.as_ref().unwrap().reason, "not a number (rejected)");
+    assert_eq!(
+        watch.changes[0].event.as_ref().unwrap().reason,
+        "not a number (rejected)"
+    );
     watch.expect(&["rejected a firing"]);
     watch.pass(SECOND);
     watch.number("a", 1.0);
@@ -312,7 +338,9 @@ fn a_rejected_message_is_reported_once_until_one_can_be_read() {
 #[test]
 fn a_message_with_several_values_ends_rejected_as_well() {
     let mut watch = Watch::new(&["a rejected"], &["1h"]);
-    watch.engine.rejected("a", "not JSON", watch.now, &mut watch.changes);
+    watch
+        .engine
+        .rejected("a", "not JSON", watch.now, &mut watch.changes);
     watch.reports();
     let reading = Observation {
         topic: "a",
@@ -322,6 +350,8 @@ fn a_message_with_several_values_ends_rejected_as_well() {
         time: watch.now,
         retained: false,
     };
-    watch.engine.observe(&reading, watch.now, &mut watch.changes);
+    watch
+        .engine
+        .observe(&reading, watch.now, &mut watch.changes);
     watch.expect(&["rejected a ok"]);
 }

@@ -45,14 +45,22 @@ fn states_and_undelivered_reports_survive() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("alerts");
     let mut file = open(&path, 100);
-    file.commit(&[change(1, Phase::Pending { since: 1 }, false)]).unwrap();
+    file.commit(&[change(1, Phase::Pending { since: 1 }, false)])
+        .unwrap();
     file.commit(&[firing(2)]).unwrap();
-    file.delivered("exec", &firing(2).event.unwrap().id).unwrap();
+    file.delivered("exec", &firing(2).event.unwrap().id)
+        .unwrap();
     drop(file);
 
     let mut file = open(&path, 100);
     let states = file.states().unwrap();
-    assert_eq!(states, [Change { event: None, ..firing(2) }]);
+    assert_eq!(
+        states,
+        [Change {
+            event: None,
+            ..firing(2)
+        }]
+    );
     let pending = file.next(DOOR).unwrap().unwrap();
     assert_eq!(Some(&pending.event), firing(2).event.as_ref());
     assert_eq!(pending.waiting, 1);

@@ -24,7 +24,13 @@ enum Fault {
 }
 
 impl Fault {
-    const ALL: [Self; 5] = [Self::Dies, Self::Freezes, Self::Overheats, Self::Flaps, Self::ComesLate];
+    const ALL: [Self; 5] = [
+        Self::Dies,
+        Self::Freezes,
+        Self::Overheats,
+        Self::Flaps,
+        Self::ComesLate,
+    ];
 
     fn reported_as(self) -> &'static str {
         match self {
@@ -63,7 +69,10 @@ fn each_fault_of_a_week_is_reported_once_and_its_end_once() {
                 Some(Fault::Dies) => {}
                 Some(Fault::Freezes) => watch.number(topic, 25.0),
                 Some(Fault::Overheats) => watch.number(topic, 60.0 + usual),
-                Some(Fault::Flaps) => watch.number(topic, [45.0, 55.0][usize::from(reading % 2 == 0)] + usual / 100.0),
+                Some(Fault::Flaps) => watch.number(
+                    topic,
+                    [45.0, 55.0][usize::from(reading % 2 == 0)] + usual / 100.0,
+                ),
                 Some(Fault::ComesLate) => {
                     watch.observe(topic, Sample::Number(usual), time - 60 * MINUTE, false);
                 }
