@@ -12,6 +12,7 @@
 
 #[cfg(test)]
 mod contract;
+mod csv_text;
 mod entry;
 mod extra;
 mod failure;
@@ -31,17 +32,21 @@ pub mod sqlite;
 mod store;
 #[cfg(test)]
 mod testing;
+mod time_text;
 mod value;
 
+pub use csv_text::{csv_name, push_csv_cell, push_csv_name, push_csv_value};
 pub use entry::Entry;
 pub use extra::{Extra, FieldValue, RECEIVED};
 pub use failure::Failure;
 pub use json::{JSON_DEPTH_LIMIT, JSON_NODE_LIMIT, JsonError, read_json, read_own_json};
 pub use keep_rejected::KeepRejected;
+pub use python_repr::push_number;
 pub use reading::Reading;
 pub use reading_id::{IdGenerator, ReadingId};
 pub use received_payload::{CutPayload, PayloadRef, REJECTED_PAYLOAD_LIMIT, ReceivedPayload};
 pub use recent_table::RecentTable;
 pub use rejection::Rejection;
 pub use store::{BoxFuture, SameId, Store, Stored};
+pub use time_text::TimeText;
 pub use value::Value;
