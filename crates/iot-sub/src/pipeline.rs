@@ -16,6 +16,7 @@ pub(crate) mod queue;
 pub(crate) mod store_away;
 pub(crate) mod store_writer;
 mod subscriber;
+mod subscriptions;
 
 #[cfg(feature = "embedded")]
 pub(crate) use drain::drain;

@@ -2,6 +2,7 @@
 
 pub(crate) mod durable;
 pub(crate) mod forget;
+pub(crate) mod overlap;
 pub(crate) mod protocol_fallback;
 pub(crate) mod saved_session;
 mod session_file;

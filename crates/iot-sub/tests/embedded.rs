@@ -164,3 +164,21 @@ fn options_that_exclude_each_other_are_told_but_variables_are_not_held_against_t
     program.wait_for_stderr("Connected with result code 0");
     interrupt(program);
 }
+
+#[test]
+fn a_message_that_matches_two_filters_is_stored_once() {
+    for version in ["311", "5"] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = format!("sqlite:{}", folder.path().join("iot.db").display());
+        let filters = ["-t", "iot/#", "-t", "iot/+/t", "-t", "iot/ready"];
+        let (program, port) = start(&[&filters[..], &["-q", "2", "--store", &store]].concat());
+        for qos in ["0", "1", "2"] {
+            publish(
+                port,
+                &["-V", version, "-q", qos, "-t", "iot/1/t", "-m", qos],
+            );
+        }
+        let line = interrupt(program);
+        assert_eq!(line, "iot-sub: received 4, stored 4, rejected 0");
+    }
+}

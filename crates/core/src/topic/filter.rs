@@ -79,10 +79,7 @@ impl TopicFilter {
     /// # }
     /// ```
     pub fn matches(&self, topic: &str) -> bool {
-        let pattern = match self.0.strip_prefix("$share/") {
-            Some(rest) => rest.split_once('/').map_or("", |(_, pattern)| pattern),
-            None => &self.0,
-        };
+        let pattern = self.pattern();
         if topic.starts_with('$') && pattern.starts_with(['+', '#']) {
             return false;
         }
@@ -97,6 +94,34 @@ impl TopicFilter {
             }
         }
         levels.next().is_none()
+    }
+
+    /// Returns whether there is a topic that both filters match. `$share/GROUP/` is ignored.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let (first, second) = (self.pattern(), other.pattern());
+        let is_wild = |pattern: &str| pattern.starts_with(['+', '#']);
+        if (first.starts_with('$') && is_wild(second))
+            || (second.starts_with('$') && is_wild(first))
+        {
+            return false;
+        }
+        let (mut first, mut second) = (first.split('/'), second.split('/'));
+        loop {
+            match (first.next(), second.next()) {
+                (Some("#"), _) | (_, Some("#")) | (None, None) => return true,
+                (Some("+"), Some(_)) | (Some(_), Some("+")) => {}
+                (Some(a), Some(b)) if a == b => {}
+                _ => return false,
+            }
+        }
+    }
+
+    /// The filter without `$share/GROUP/`.
+    fn pattern(&self) -> &str {
+        match self.0.strip_prefix("$share/") {
+            Some(rest) => rest.split_once('/').map_or("", |(_, pattern)| pattern),
+            None => &self.0,
+        }
     }
 }
 
@@ -148,6 +173,33 @@ mod tests {
                     "shared subscription `{bad}` must read `$share/GROUP/FILTER`, no wildcard in GROUP"
                 ),
             );
+        }
+    }
+
+    #[test]
+    fn filters_overlap_if_a_topic_matches_both() {
+        for (first, second, expected) in [
+            ("ov/#", "ov/+/t", true),
+            ("a", "a", true),
+            ("a", "b", false),
+            ("a/#", "a", true),
+            ("a/b/#", "a", false),
+            ("a/+", "a", false),
+            ("a/+", "+/b", true),
+            ("a/+/c", "a/b/+/d", false),
+            ("+/+", "#", true),
+            ("#", "$SYS/#", false),
+            ("+/b", "$SYS/b", false),
+            ("$SYS/#", "$SYS/+/x", true),
+            ("$share/g/a/#", "a/b", true),
+            ("$share/g/a", "$share/h/b", false),
+            ("/a", "+/a", true),
+            ("a/", "a/+", true),
+        ] {
+            let (one, other) = (TopicFilter::new(first), TopicFilter::new(second));
+            let (one, other) = (one.unwrap(), other.unwrap());
+            assert_eq!(one.overlaps(&other), expected, "{first} {second}");
+            assert_eq!(other.overlaps(&one), expected, "{second} {first}");
         }
     }
 

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use iot_cli::PacketProperties;
 use iot_core::{
-    ClientConfig, Error, Handle, Message, Protocol, QoS, SubscribeAck, SubscribeRequest,
-    Subscription, TopicFilter, UnsubscribeRequest,
+    ClientConfig, ConnAck, Handle, Message, Protocol, QoS, SubscribeAck, Subscription, TopicFilter,
+    UnsubscribeRequest,
 };
 use iot_store::sqlite::held::{Held, SessionKey};
 use tokio::sync::oneshot;
@@ -15,19 +15,18 @@ use crate::counts::Counts;
 use crate::output::Messages;
 use crate::pipeline::destination::Destination;
 use crate::pipeline::queue::OnCommit;
+use crate::pipeline::subscriptions::Subscriptions;
 use crate::session::saved_session::SavedSession;
 
 /// The session and its requests in flight.
 pub(super) struct BrokerSession {
-    subscriptions: Vec<Subscription>,
+    subscriptions: Subscriptions,
     properties: PacketProperties,
     /// The file of a session that outlives this process.
     pub(super) durable: Option<SavedSession>,
     noted: Noted,
     /// The disk is full, so the session cannot be written and no connection is made.
     pub(super) no_room: bool,
-    /// The subscriptions of the last SUBSCRIBE.
-    requested: Vec<Subscription>,
     /// Set while the packet identifiers of a session that the broker has lost are being removed.
     forgotten: Option<oneshot::Receiver<()>>,
 }
@@ -74,12 +73,11 @@ impl BrokerSession {
             },
         };
         let session = Self {
-            subscriptions,
+            subscriptions: Subscriptions::new(subscriptions, properties.subscribe.clone()),
             properties,
             durable,
             noted,
             no_room: false,
-            requested: Vec::new(),
             forgotten: None,
         };
         Ok((session, held))
@@ -127,7 +125,14 @@ impl BrokerSession {
 
     /// The broker has accepted a connection. Returns what has to be committed before subscribing;
     /// if nothing, [`subscribe`](Self::subscribe) is next.
-    pub(super) fn connected(&mut self, session_present: bool) -> Connected {
+    pub(super) fn connected(
+        &mut self,
+        ack: &ConnAck,
+        protocol: Protocol,
+        messages: &Messages,
+    ) -> Connected {
+        let session_present = ack.session_present;
+        self.subscriptions.connected(ack, protocol, messages);
         if let Some(durable) = &mut self.durable {
             durable.connected(session_present);
         }
@@ -167,20 +172,9 @@ impl BrokerSession {
         handle: &Handle,
         unsubscribe: &[TopicFilter],
     ) -> Result<bool> {
-        let (missing, mut dropped) = match &mut self.durable {
-            Some(durable) => durable.resumed(&self.subscriptions)?,
-            None => (self.subscriptions.clone(), Vec::new()),
-        };
-        self.requested.clone_from(&missing);
-        let subscribes = !missing.is_empty();
-        if subscribes {
-            let request =
-                SubscribeRequest::from(missing).with_properties(self.properties.subscribe.clone());
-            match handle.subscribe(request) {
-                Ok(_) | Err(Error::NotConnected) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
+        let durable = self.durable.as_mut();
+        let subscriptions = &mut self.subscriptions;
+        let (subscribes, mut dropped) = subscriptions.subscribe(handle, durable, unsubscribe)?;
         dropped.extend_from_slice(unsubscribe);
         if !dropped.is_empty() {
             let request = UnsubscribeRequest::from(dropped)
@@ -190,57 +184,37 @@ impl BrokerSession {
         Ok(subscribes)
     }
 
-    /// Handles SUBACK: reports filters that the broker refuses or grants with a lower QoS.
+    /// Handles SUBACK: reports filters that the broker refuses or grants with a lower QoS. Returns
+    /// whether all filters are answered.
     ///
     /// # Errors
     /// The broker refuses all of them.
     pub(super) fn subscribed(
         &mut self,
         ack: &SubscribeAck,
+        handle: &Handle,
         counts: &Counts,
         messages: &Messages,
-    ) -> Result<()> {
-        let mut refused = 0;
-        for (subscription, granted) in self.requested.iter().zip(ack.granted()) {
-            let Subscription { filter, qos, .. } = subscription;
-            match granted {
-                Err(reason) => {
-                    let reason = match reason.0 {
-                        0x80 => "no reason given".to_owned(),
-                        _ => reason.to_string(),
-                    };
-                    messages.say(&format_args!(
-                        "the broker refuses the subscription to `{filter}`: {reason}"
-                    ));
-                    refused += 1;
-                }
-                Ok(granted) if granted < *qos => messages.say(&format_args!(
-                    "the broker grants QoS {granted} at most for `{filter}`, not {qos}{}",
-                    match granted {
-                        QoS::AtMostOnce => ": messages with QoS 0 can be lost",
-                        _ => ": messages with QoS 1 can arrive twice",
-                    }
-                )),
-                Ok(_) => {}
-            }
+    ) -> Result<bool> {
+        let durable = self.durable.as_mut();
+        let subscriptions = &mut self.subscriptions;
+        let refused = subscriptions.subscribed(ack, handle, durable, messages)?;
+        if let Some(refused) = refused {
+            counts.gauges.subscribed(refused as u64);
         }
-        if refused == self.subscriptions.len() {
-            bail!("the broker refuses every subscription");
-        }
-        counts.gauges.subscribed(refused as u64);
-        if let Some(durable) = &mut self.durable {
-            let pairs = self.requested.iter().zip(ack.granted());
-            let granted =
-                pairs.filter_map(|(requested, granted)| Some((&requested.filter, granted.ok()?)));
-            durable.subscribed(granted)?;
-        }
-        Ok(())
+        Ok(refused.is_some())
+    }
+
+    /// Whether this copy of a message is left out, because the message arrives for another filter
+    /// as well. Removes the identifiers that the filters were given here.
+    pub(super) fn leaves_out(&self, message: &mut Message) -> bool {
+        self.subscriptions.leaves_out(message)
     }
 
     /// Handles UNSUBACK.
     pub(super) fn unsubscribed(&mut self) -> Result<()> {
         match &mut self.durable {
-            Some(durable) => durable.unsubscribed(&self.subscriptions),
+            Some(durable) => durable.unsubscribed(self.subscriptions.wanted()),
             None => Ok(()),
         }
     }

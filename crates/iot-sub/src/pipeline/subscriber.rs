@@ -10,8 +10,8 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use iot_cli::{Notices, Signals, debug};
 use iot_core::{
-    AckToken, Connection, Error, Event, Handle, Message, PacketId, Protocol, RefusedPacket,
-    ReleaseToken, SkippedMessage, TopicFilter,
+    AckToken, ConnAck, Connection, Error, Event, Handle, Message, PacketId, Protocol,
+    RefusedPacket, ReleaseToken, SkippedMessage, TopicFilter,
 };
 use tokio::time::{Instant, sleep_until};
 
@@ -164,13 +164,12 @@ impl Subscriber {
         let timeout = tokio::time::sleep(DISCONNECT_TIMEOUT);
         tokio::pin!(timeout);
         while self.handle.unacknowledged() > 0 && !self.session.no_room {
-            tokio::select! {
-                event = self.connection.next() => match event {
-                    Some(event) => self.events(event)?,
-                    None => break,
-                },
+            let event = tokio::select! {
+                event = self.connection.next() => event,
                 () = &mut timeout => break,
-            }
+            };
+            let Some(event) = event else { break };
+            self.events(event)?;
         }
         Ok(())
     }
@@ -280,13 +279,14 @@ impl Subscriber {
             }
         }
         match event {
-            Event::Connected(ack) => self.connected(ack.code.0, ack.session_present)?,
+            Event::Connected(ack) => self.connected(&ack)?,
             Event::Subscribed(ack) => {
-                let Intake {
-                    counts, messages, ..
-                } = &self.intake;
-                self.session.subscribed(&ack, counts, messages)?;
-                self.intake.selector.answered();
+                let intake = &mut self.intake;
+                let (counts, messages) = (&intake.counts, &intake.messages);
+                let session = &mut self.session;
+                if session.subscribed(&ack, &self.handle, counts, messages)? {
+                    intake.selector.answered();
+                }
             }
             Event::Unsubscribed(_) => {
                 self.session.unsubscribed()?;
@@ -296,34 +296,43 @@ impl Subscriber {
                 packet: RefusedPacket::Subscribe(filters),
                 error,
             } => return Err(self.subscription_refused(&filters, error)),
-            Event::Received { message, token } => self.message(message, token),
             Event::Duplicate(_) => self.intake.duplicate(None),
-            Event::Skipped(skipped) => self.skipped(*skipped),
-            Event::PassedOver {
-                message,
-                size,
-                limit,
-            } => self.intake.passed_over(&message, size, limit),
             Event::Released { token, .. } => self.released(token),
             Event::ConnectFailed(error) | Event::Disconnected(Err(error))
                 if self.fail_fast.is_on() || error.is_permanent() =>
             {
                 return Err(self.notices.failure(error));
             }
-            _ => {}
+            event => self.received(event),
         }
         Ok(())
     }
 
+    /// Handles the events of messages.
+    fn received(&mut self, event: Event) {
+        match event {
+            Event::Received { message, token } => self.message(message, token),
+            Event::Skipped(skipped) => self.skipped(*skipped),
+            Event::PassedOver {
+                message,
+                size,
+                limit,
+            } => self.intake.passed_over(&message, size, limit),
+            _ => {}
+        }
+    }
+
     /// The broker has accepted a connection.
-    fn connected(&mut self, code: u8, session_present: bool) -> Result<()> {
+    fn connected(&mut self, ack: &ConnAck) -> Result<()> {
         self.connected = true;
         self.fail_fast.connected();
         self.intake.decoder.set_client(self.handle.client_id());
         self.intake.counts.gauges.connected();
-        self.intake.messages.connected(code);
+        self.intake.messages.connected(ack.code.0);
         self.lost_early.connected();
-        match self.session.connected(session_present) {
+        let protocol = self.connection.config().protocol;
+        let messages = &self.intake.messages;
+        match self.session.connected(ack, protocol, messages) {
             Connected::Subscribe => self.subscribe()?,
             Connected::Forget(change) => self.intake.change(change),
             Connected::Wait => {}
@@ -380,11 +389,8 @@ impl Subscriber {
 
     /// Subscribes to what the session does not have yet.
     fn subscribe(&mut self) -> Result<()> {
-        let selector = &mut self.intake.selector;
-        if !self
-            .session
-            .subscribe(&self.handle, selector.unsubscribe())?
-        {
+        let (session, selector) = (&mut self.session, &mut self.intake.selector);
+        if !session.subscribe(&self.handle, selector.unsubscribe())? {
             self.intake.counts.gauges.subscribed(0);
             selector.answered();
         }
@@ -409,11 +415,15 @@ impl Subscriber {
         Ok(true)
     }
 
-    fn message(&mut self, message: Message, token: Option<AckToken>) {
+    fn message(&mut self, mut message: Message, token: Option<AckToken>) {
         if let Some(token) = token.filter(AckToken::is_again) {
             failpoint::pass(Point::BeforeReceive);
             // The first one waits for its commit, or is committed.
             self.intake.duplicate(Some(Ack::Broker(token)));
+            return;
+        }
+        if self.session.leaves_out(&mut message) {
+            self.intake.duplicate(token.map(Ack::Broker));
             return;
         }
         if token.is_some_and(|token| token.is_instead()) {
@@ -429,10 +439,11 @@ impl Subscriber {
     }
 
     /// Handles a message whose payload was too long to be read.
-    fn skipped(&mut self, skipped: SkippedMessage) {
+    fn skipped(&mut self, mut skipped: SkippedMessage) {
         let (token, fingerprint) = (skipped.token, Some(skipped.fingerprint));
-        if let Some(token) = token.filter(AckToken::is_again) {
-            self.intake.duplicate(Some(Ack::Broker(token)));
+        let is_again = token.as_ref().is_some_and(AckToken::is_again);
+        if is_again || self.session.leaves_out(&mut skipped.message) {
+            self.intake.duplicate(token.map(Ack::Broker));
             return;
         }
         let ticket = token.map(|token| Ticket {
@@ -458,16 +469,7 @@ impl Subscriber {
         self.intake.begin();
         while let Some(event) = self.connection.try_next() {
             self.intake.messages.debug(&self.handle, &event);
-            match event {
-                Event::Received { message, token } => self.message(message, token),
-                Event::Skipped(skipped) => self.skipped(*skipped),
-                Event::PassedOver {
-                    message,
-                    size,
-                    limit,
-                } => self.intake.passed_over(&message, size, limit),
-                _ => {}
-            }
+            self.received(event);
         }
         self.intake.flush();
         self.connection.set_reading(false);

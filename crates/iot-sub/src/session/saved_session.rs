@@ -14,8 +14,12 @@
 use anyhow::{Context, Result};
 use iot_core::{QoS, Subscription, TopicFilter};
 
-use super::session_file::{Content, SessionFile, is_full};
+use super::overlap::{Copies, Planned};
+use super::session_file::{Content, Noted, SessionFile, is_full};
 use super::state_path;
+
+/// How many identifiers of earlier subscriptions are kept, the latest.
+const EARLIER_LIMIT: usize = 256;
 
 /// What is kept of the session, and what is known about it in this run.
 #[derive(Debug)]
@@ -82,6 +86,7 @@ impl SavedSession {
         let content = content.unwrap_or_else(|| Content {
             client_id: given.unwrap_or(random).to_owned(),
             filters: Vec::new(),
+            earlier: Vec::new(),
         });
         let certain = file.is_certain();
         Ok(Self {
@@ -130,6 +135,7 @@ impl SavedSession {
         self.falls_back = false;
         if !session_present {
             self.content.filters.clear();
+            self.content.earlier.clear();
         }
     }
 
@@ -137,28 +143,28 @@ impl SavedSession {
     /// subscriptions, after [`connected`](Self::connected).
     pub(crate) fn resumed(
         &mut self,
-        wanted: &[Subscription],
-    ) -> Result<(Vec<Subscription>, Vec<TopicFilter>)> {
+        wanted: &[Planned],
+    ) -> Result<(Vec<Planned>, Vec<TopicFilter>)> {
         let known = match self.knowledge {
             Knowledge::FromFile { certain } => certain,
             Knowledge::Awaiting { .. } => true,
         };
-        let has = |wanted: &&Subscription| {
-            let (filter, qos) = (wanted.filter.as_str(), wanted.qos as u8);
-            known
-                && self
-                    .content
-                    .filters
-                    .iter()
-                    .any(|had| had.0 == filter && had.1 == qos)
+        let missing: Vec<_> = wanted
+            .iter()
+            .filter_map(|wanted| match self.noted(&wanted.subscription) {
+                Some(noted) if known && has_identifier(noted, wanted) => None,
+                Some(_) if known => Some(wanted.without_retained()),
+                _ => Some(wanted.clone()),
+            })
+            .collect();
+        let is_wanted = |noted: &Noted| {
+            let mut wanted = wanted.iter().map(|one| &one.subscription.filter);
+            wanted.any(|filter| filter.as_str() == noted.filter)
         };
-        let missing = wanted.iter().filter(|wanted| !has(wanted));
-        let missing: Vec<_> = missing.cloned().collect();
-        let dropped = self.content.filters.iter().map(|(filter, _)| filter);
-        let dropped = dropped
-            .filter(|had| wanted.iter().all(|wanted| wanted.filter.as_str() != *had))
-            .filter_map(|had| TopicFilter::new(had.clone()).ok());
+        let dropped = self.content.filters.iter().filter(|had| !is_wanted(had));
+        let dropped = dropped.filter_map(|had| TopicFilter::new(had.filter.clone()).ok());
         let dropped: Vec<_> = dropped.collect();
+        self.keep_identifiers();
         self.knowledge = Knowledge::Awaiting {
             suback: !missing.is_empty(),
             unsuback: !dropped.is_empty(),
@@ -167,16 +173,68 @@ impl SavedSession {
         Ok((missing, dropped))
     }
 
-    /// The session has these subscriptions now, with the QoS that was granted. If that is less than
-    /// was asked for, the next run asks again, and reports it again.
-    pub(crate) fn subscribed<'a>(
-        &mut self,
-        granted: impl IntoIterator<Item = (&'a TopicFilter, QoS)>,
-    ) -> Result<()> {
-        for (filter, qos) in granted {
-            let filter = filter.as_str();
-            self.content.filters.retain(|had| had.0 != filter);
-            self.content.filters.push((filter.to_owned(), qos as u8));
+    /// Returns the subscription that the session has, with the same QoS.
+    fn noted(&self, wanted: &Subscription) -> Option<&Noted> {
+        let mut filters = self.content.filters.iter();
+        filters.find(|had| had.filter == wanted.filter.as_str() && had.qos == wanted.qos as u8)
+    }
+
+    /// Adds the identifiers of the session's subscriptions to those of earlier ones: messages that
+    /// wait at the broker have them.
+    fn keep_identifiers(&mut self) {
+        let Content {
+            filters, earlier, ..
+        } = &mut self.content;
+        let identifiers = filters.iter().filter_map(|noted| noted.identifier.as_ref());
+        for (number, preceding) in identifiers.filter(|(_, preceding)| !preceding.is_empty()) {
+            earlier.retain(|(other, _)| other != number);
+            earlier.push((*number, preceding.clone()));
+        }
+        let surplus = earlier.len().saturating_sub(EARLIER_LIMIT);
+        earlier.drain(..surplus);
+    }
+
+    /// Returns the identifiers that the session's subscriptions had before.
+    pub(crate) fn earlier(&self) -> impl Iterator<Item = (u32, Vec<TopicFilter>)> {
+        self.content.earlier.iter().map(|(number, preceding)| {
+            let filters = preceding.iter();
+            let filters = filters.filter_map(|filter| TopicFilter::new(filter.as_str()).ok());
+            (*number, filters.collect())
+        })
+    }
+
+    /// Returns the subscriptions that the session has, with the QoS that was granted.
+    pub(crate) fn granted(&self) -> impl Iterator<Item = (TopicFilter, QoS)> {
+        self.content.filters.iter().filter_map(|noted| {
+            let filter = TopicFilter::new(noted.filter.as_str()).ok()?;
+            Some((filter, QoS::try_from(noted.qos).ok()?))
+        })
+    }
+
+    /// The broker has answered these: the session has those that `copies` has as granted. If that
+    /// is less than was asked for, the next run asks again, and reports it again.
+    pub(crate) fn subscribed(&mut self, requested: &[Planned], copies: &Copies) -> Result<()> {
+        for Planned {
+            subscription,
+            identifier,
+        } in requested
+        {
+            let Some(qos) = copies.granted().get(&subscription.filter) else {
+                continue;
+            };
+            let filter = subscription.filter.as_str();
+            self.content.filters.retain(|had| had.filter != filter);
+            let texts = |filters: Vec<TopicFilter>| {
+                let filters = filters.iter().map(|filter| filter.as_str().to_owned());
+                filters.collect()
+            };
+            self.content.filters.push(Noted {
+                filter: filter.to_owned(),
+                qos: *qos as u8,
+                identifier: identifier
+                    .as_ref()
+                    .map(|it| (it.number, texts(copies.granted_before(it)))),
+            });
         }
         self.knowledge.suback_came();
         self.save()
@@ -184,9 +242,11 @@ impl SavedSession {
 
     /// The session has only those of its subscriptions that are among these.
     pub(crate) fn unsubscribed(&mut self, wanted: &[Subscription]) -> Result<()> {
-        self.content
-            .filters
-            .retain(|had| wanted.iter().any(|wanted| wanted.filter.as_str() == had.0));
+        self.content.filters.retain(|had| {
+            wanted
+                .iter()
+                .any(|wanted| wanted.filter.as_str() == had.filter)
+        });
         self.knowledge.unsuback_came();
         self.save()
     }
@@ -204,5 +264,16 @@ impl SavedSession {
     /// Removes the file.
     pub(crate) fn remove(&self) -> Result<()> {
         self.file.remove()
+    }
+}
+
+/// Whether the session's subscription tells copies of a message apart as is wanted.
+fn has_identifier(noted: &Noted, wanted: &Planned) -> bool {
+    match (&noted.identifier, &wanted.identifier) {
+        (None, None) => true,
+        (Some((had, _)), Some(wanted)) => *had == wanted.number,
+        // Its copies are used in any case.
+        (Some((_, preceding)), None) => preceding.is_empty(),
+        (None, Some(_)) => false,
     }
 }

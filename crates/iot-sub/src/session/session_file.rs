@@ -17,8 +17,43 @@ use crate::file_lock::Lock;
 #[derive(Debug)]
 pub(super) struct Content {
     pub(super) client_id: String,
-    /// Topic filters and their QoS that the session has.
-    pub(super) filters: Vec<(String, u8)>,
+    /// The subscriptions that the session has.
+    pub(super) filters: Vec<Noted>,
+    /// Identifiers that its subscriptions had before, with the filters that precede them.
+    pub(super) earlier: Vec<(u32, Vec<String>)>,
+}
+
+/// A subscription that the session has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Noted {
+    pub(super) filter: String,
+    pub(super) qos: u8,
+    /// Its identifier, with the granted filters that precede it.
+    pub(super) identifier: Option<(u32, Vec<String>)>,
+}
+
+impl Noted {
+    fn write(&self) -> Value {
+        let Self { filter, qos, .. } = self;
+        match &self.identifier {
+            None => json!([filter, qos]),
+            Some((number, preceding)) => json!([filter, qos, number, preceding]),
+        }
+    }
+
+    fn read(value: &Value) -> Option<Self> {
+        Some(Self {
+            filter: value[0].as_str()?.to_owned(),
+            qos: u8::try_from(value[1].as_u64()?).ok()?,
+            identifier: read_identifier(&value[2], &value[3]),
+        })
+    }
+}
+
+fn read_identifier(number: &Value, preceding: &Value) -> Option<(u32, Vec<String>)> {
+    let number = u32::try_from(number.as_u64()?).ok()?;
+    let preceding = preceding.as_array()?.iter().filter_map(Value::as_str);
+    Some((number, preceding.map(str::to_owned).collect()))
 }
 
 /// The open file, which no other process uses.
@@ -88,12 +123,14 @@ impl SessionFile {
     /// Writes the file atomically. This blocks until the disk has it, a few times for each
     /// connection, before any message is received.
     pub(super) fn write(&mut self, content: &Content, certain: bool) -> io::Result<()> {
-        let Content { client_id, filters } = content;
-        let text = json!({
-            "client_id": client_id,
-            "filters": filters,
+        let mut text = json!({
+            "client_id": content.client_id,
+            "filters": content.filters.iter().map(Noted::write).collect::<Vec<_>>(),
             "certain": certain,
         });
+        if !content.earlier.is_empty() {
+            text["earlier_identifiers"] = json!(content.earlier);
+        }
         let new = self.path.with_extension("new");
         let mut file = private_file::create(&new)?;
         file.write_all(format!("{text:#}\n").as_bytes())?;
@@ -139,14 +176,14 @@ fn read(path: &Path) -> Result<Option<(Content, bool)>> {
         "it is not a session file of iot-sub, or it is damaged (remove it to start a new session)";
     let value: Value = serde_json::from_slice(&text).context(known)?;
     let client_id = value["client_id"].as_str().context(known)?;
-    let filters = value["filters"].as_array().into_iter().flatten();
-    let filters = filters.filter_map(|pair| {
-        let qos = u8::try_from(pair[1].as_u64()?).ok()?;
-        Some((pair[0].as_str()?.to_owned(), qos))
-    });
+    let list = |name: &str| value[name].as_array().into_iter().flatten();
+    let earlier = list("earlier_identifiers");
     let content = Content {
         client_id: client_id.to_owned(),
-        filters: filters.collect(),
+        filters: list("filters").filter_map(Noted::read).collect(),
+        earlier: earlier
+            .filter_map(|pair| read_identifier(&pair[0], &pair[1]))
+            .collect(),
     };
     Ok(Some((content, value["certain"] == true)))
 }
@@ -173,7 +210,19 @@ mod tests {
         assert!(file.is_new() && found.is_none());
         let content = Content {
             client_id: "c".to_owned(),
-            filters: vec![("iot/#".to_owned(), 1)],
+            filters: vec![
+                Noted {
+                    filter: "iot/#".to_owned(),
+                    qos: 1,
+                    identifier: None,
+                },
+                Noted {
+                    filter: "iot/+/t".to_owned(),
+                    qos: 0,
+                    identifier: Some((268_435_455, vec!["iot/#".to_owned()])),
+                },
+            ],
+            earlier: vec![(1, vec!["a".to_owned(), "b".to_owned()])],
         };
         for certain in [true, false, true] {
             file.write(&content, certain).unwrap();
@@ -186,11 +235,29 @@ mod tests {
             let found = found.unwrap();
             assert_eq!(found.client_id, content.client_id);
             assert_eq!(found.filters, content.filters);
+            assert_eq!(found.earlier, content.earlier);
             assert_eq!(file.is_certain(), certain);
         }
         file.remove().unwrap();
         file.remove().unwrap();
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_file_of_an_older_version_is_read() {
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("a.session");
+        let text = r#"{"client_id": "c", "filters": [["iot/#", 2]], "certain": true}"#;
+        fs::write(&path, text).unwrap();
+        let (file, found) = SessionFile::open(&path, "").unwrap();
+        let found = found.unwrap();
+        assert!(file.is_certain() && found.earlier.is_empty());
+        let expected = Noted {
+            filter: "iot/#".to_owned(),
+            qos: 2,
+            identifier: None,
+        };
+        assert_eq!(found.filters, [expected]);
     }
 
     #[test]

@@ -5,5 +5,6 @@ mod common;
 mod disk;
 mod fixture;
 mod forget;
+mod overlapping;
 mod protocol;
 mod sessions;
