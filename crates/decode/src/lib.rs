@@ -1,7 +1,32 @@
 //! Decodes the messages of real devices into readings.
+//!
+//! A [`Decoder`] of one [`Format`] is given a [`Message`] and answers what it became: [`Decoded`],
+//! with zero, one or several readings, or a [`Reason`] for its rejection. It knows no broker and no
+//! database: identifiers and the time of a reading without a time of its own are the caller's.
 
+mod decoded;
+mod decoder;
+mod format;
+mod json_time;
+mod leaves;
+mod measure;
+mod message;
+mod names;
+mod plain;
+mod reason;
 mod request;
+mod settings;
 mod state;
+mod state_words;
 
+pub use decoded::{Decoded, Measured, SeriesFacts};
+pub use decoder::Decoder;
+pub use format::{Format, Tree};
+pub use json_time::{TimeError, read_time};
+pub use message::{Message, Properties};
+pub use plain::PlainFormat;
+pub use reason::{METRIC_LIMIT_BYTES, PAYLOAD_LIMIT_BYTES, Reason};
 pub use request::Request;
+pub use settings::Settings;
 pub use state::{KeepsState, STATE_KEY_LIMIT, STATE_VALUE_LIMIT, StateChange};
+pub use state_words::StateWords;

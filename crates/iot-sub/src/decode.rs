@@ -4,7 +4,6 @@
 pub(crate) mod decoder;
 pub(crate) mod downsample;
 mod id_key;
-mod json_time;
 mod keys;
 mod message;
 pub(crate) mod message_fact;

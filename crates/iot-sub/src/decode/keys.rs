@@ -4,11 +4,11 @@ use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 use iot_cli::Timezone;
+use iot_decode::{TimeError, read_time};
 use iot_store::{ReadingId, Value};
 use serde_json::Value as Json;
 
 use super::id_key::id;
-use super::json_time::{TimeError, time};
 use super::payload::{PayloadMode, Reason};
 
 /// A JSON pointer (RFC 6901), such as `/a/b`.
@@ -74,10 +74,11 @@ impl Keys {
             Some(Pointer(pointer)) => {
                 let found = json.pointer(pointer);
                 let found = found.ok_or_else(|| Reason::Missing(pointer.clone()))?;
-                let time = time(found, self.timezone.as_ref()).map_err(|error| match error {
-                    TimeError::NoTimezone => Reason::NoTimezone(pointer.clone()),
-                    TimeError::Unreadable => Reason::NotATime(pointer.clone(), found.clone()),
-                })?;
+                let time =
+                    read_time(found, self.timezone.as_ref()).map_err(|error| match error {
+                        TimeError::NoTimezone => Reason::NoTimezone(pointer.clone()),
+                        TimeError::Unreadable => Reason::NotATime(pointer.clone(), found.clone()),
+                    })?;
                 Some(time)
             }
             None => None,

@@ -6,15 +6,19 @@ use serde_json::Value as Json;
 
 /// Why JSON is not a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TimeError {
+pub enum TimeError {
     /// It is a date and a time of an unknown time zone.
     NoTimezone,
+    /// It is not a time.
     Unreadable,
 }
 
 /// Returns the time that JSON names, in whole milliseconds. Times without a time zone are from
 /// `timezone`.
-pub(super) fn time(json: &Json, timezone: Option<&Timezone>) -> Result<DateTime<Utc>, TimeError> {
+///
+/// # Errors
+/// It is not a time, or has no time zone and `timezone` is `None`.
+pub fn read_time(json: &Json, timezone: Option<&Timezone>) -> Result<DateTime<Utc>, TimeError> {
     let parsed = match json {
         Json::String(text) => parse_time(text),
         Json::Number(number) => {

@@ -1,10 +1,10 @@
 use super::*;
-use PayloadMode::{Auto, Json as JsonOnly, Number, Text};
+use PlainFormat::{Auto, Json as JsonOnly, Number, Text};
 
 /// Each mode's verdict on one payload: `n` and the number as printed, `j` and JSON, `t` and text,
 /// `!` and the reason.
 #[track_caller]
-fn case(mode: PayloadMode, payload: impl AsRef<[u8]>, expected: &str) {
+fn case(mode: PlainFormat, payload: impl AsRef<[u8]>, expected: &str) {
     let found = match mode.value(payload.as_ref()) {
         Ok(value @ Value::Number(_)) => format!("n {value}"),
         Ok(value @ Value::Json(_)) => format!("j {value}"),

@@ -1,0 +1,78 @@
+//! Decodes messages of one format.
+
+use iot_store::Value;
+use serde_json::Value as Json;
+
+use crate::decoded::{Decoded, Measured};
+use crate::format::Format;
+use crate::leaves::leaves;
+use crate::measure::measure;
+use crate::message::Message;
+use crate::names::Names;
+use crate::reason::Reason;
+use crate::settings::Settings;
+use crate::state::KeepsState;
+
+/// Decodes messages of one format. It remembers what earlier messages have told it, within limits.
+#[derive(Debug)]
+pub struct Decoder {
+    format: Format,
+    settings: Settings,
+    names: Names,
+}
+
+impl Decoder {
+    /// Returns a decoder for `format`.
+    ///
+    /// # Errors
+    /// A file that the format names cannot be read. The text is one line.
+    pub fn new(format: Format, settings: Settings) -> Result<Self, String> {
+        Ok(Self {
+            format,
+            settings,
+            names: Names::default(),
+        })
+    }
+
+    /// Returns the format.
+    pub fn format(&self) -> &Format {
+        &self.format
+    }
+
+    /// Returns what `message` is.
+    ///
+    /// # Errors
+    /// The message is not what the format takes.
+    pub fn decode(&mut self, message: &Message<'_>) -> Result<Decoded, Reason> {
+        let payload = message.payload;
+        let name = self.format.name();
+        match &self.format {
+            Format::Plain(plain) => Ok(Decoded::value(name, plain.value(payload)?)),
+            Format::Measure => {
+                let (number, unit) = measure(payload, self.settings.decimal_comma)?;
+                let unit = unit.map(|unit| self.names.share(&unit));
+                let reading = Measured {
+                    unit,
+                    ..Measured::new(Value::Number(number))
+                };
+                Ok(Decoded {
+                    readings: vec![reading],
+                    ..Decoded::new(name)
+                })
+            }
+            Format::State(words) => {
+                let state = words.value(payload)?;
+                Ok(Decoded::value(name, Value::Json(Json::Bool(state))))
+            }
+            Format::Leaves => Ok(Decoded {
+                readings: leaves(payload, &mut self.names, self.settings.leaves_text)?,
+                ..Decoded::new(name)
+            }),
+            _ => Err(Reason::malformed(name, "this format is not decoded yet")),
+        }
+    }
+}
+
+impl KeepsState for Decoder {
+    fn restore(&mut self, _key: &str, _value: &[u8]) {}
+}

@@ -1,0 +1,14 @@
+//! What all decoders are told.
+
+use iot_cli::Timezone;
+
+/// Settings that hold for all formats. The default reads no local times.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Settings {
+    /// `23,5` is a number in a measure.
+    pub decimal_comma: bool,
+    /// Strings in a tree are readings too, not only numbers and booleans.
+    pub leaves_text: bool,
+    /// The time zone of local times. Without one, a local time is replaced by the time of receipt.
+    pub timezone: Option<Timezone>,
+}
