@@ -121,6 +121,7 @@ impl Counts {
             rejected,
             duplicates,
             skipped,
+            readings: _,
         } = stored;
         self.change(|totals| {
             totals.in_flight -= stored + rejected + duplicates + skipped;
@@ -154,6 +155,7 @@ impl Counts {
             rejected,
             duplicates,
             skipped,
+            readings: _,
         } = done;
         self.change(|totals| {
             totals.spooled -= stored + rejected + duplicates + skipped;
@@ -180,6 +182,7 @@ mod tests {
             rejected: 1,
             duplicates: 1,
             skipped: 1,
+            readings: 1,
         });
         counts.spooled(6);
         counts.delivered(Stored {
@@ -187,6 +190,7 @@ mod tests {
             rejected: 1,
             skipped: 1,
             duplicates: 1,
+            readings: 3,
         });
         let totals = counts.totals();
         assert_eq!(totals.in_flight, 0);

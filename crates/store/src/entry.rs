@@ -1,16 +1,22 @@
-//! What one message became: a reading or a rejection.
+//! What one message became: readings or a rejection.
+
+use std::slice;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
 use crate::reading::Reading;
 use crate::reading_id::ReadingId;
+use crate::readings::Readings;
 use crate::rejection::Rejection;
 
-/// What one message became.
+/// What one message became. It counts as one message, however many readings it holds.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Entry {
-    /// It could be read.
+    /// One value, of the message's own topic: nothing is allocated for this frequent case.
     Reading(Reading),
+    /// Any number of readings, and what the message says about series.
+    Readings(Box<Readings>),
     /// It could not be read.
     Rejection(Rejection),
 }
@@ -20,7 +26,17 @@ impl Entry {
     pub fn id(&self) -> ReadingId {
         match self {
             Self::Reading(reading) => reading.id,
+            Self::Readings(readings) => readings.id,
             Self::Rejection(rejection) => rejection.id,
+        }
+    }
+
+    /// Returns the topic name of the message.
+    pub fn topic(&self) -> &Arc<str> {
+        match self {
+            Self::Reading(reading) => &reading.topic,
+            Self::Readings(readings) => &readings.topic,
+            Self::Rejection(rejection) => &rejection.topic,
         }
     }
 
@@ -32,22 +48,32 @@ impl Entry {
                 let received = extra.and_then(|extra| extra.received());
                 received.unwrap_or(reading.reg_date)
             }
+            Self::Readings(readings) => readings.received,
             Self::Rejection(rejection) => rejection.reg_date,
         }
     }
 
-    /// Returns the reading, if it is one.
+    /// Returns all readings of the message: none of a rejection.
+    pub fn readings(&self) -> &[Reading] {
+        match self {
+            Self::Reading(reading) => slice::from_ref(reading),
+            Self::Readings(readings) => &readings.readings,
+            Self::Rejection(_) => &[],
+        }
+    }
+
+    /// Returns the reading, if it is a single one.
     pub fn as_reading(&self) -> Option<&Reading> {
         match self {
             Self::Reading(reading) => Some(reading),
-            Self::Rejection(_) => None,
+            Self::Readings(_) | Self::Rejection(_) => None,
         }
     }
 
     /// Returns the rejection, if it is one.
     pub fn as_rejection(&self) -> Option<&Rejection> {
         match self {
-            Self::Reading(_) => None,
+            Self::Reading(_) | Self::Readings(_) => None,
             Self::Rejection(rejection) => Some(rejection),
         }
     }
@@ -58,11 +84,8 @@ impl Entry {
         const ARC: usize = 16;
         size_of::<Self>()
             + match self {
-                Self::Reading(reading) => {
-                    let extra = reading.extra.as_ref().map_or(0, |extra| extra.heap_size());
-                    let value = reading.value.heap_size() + reading.payload.heap_size();
-                    ARC + reading.topic.len() + value + extra
-                }
+                Self::Reading(reading) => reading.heap_size(),
+                Self::Readings(readings) => readings.heap_size(),
                 Self::Rejection(rejection) => {
                     ARC + rejection.topic.len() + rejection.payload.len() + rejection.reason.len()
                 }

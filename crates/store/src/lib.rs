@@ -1,7 +1,7 @@
 //! Sensor readings and the databases that hold them.
 //!
-//! What a message became is an [`Entry`]: a [`Reading`], or a [`Rejection`] with its reason. Two
-//! stores take entries:
+//! What a message became is an [`Entry`]: a [`Reading`], several [`Readings`], or a [`Rejection`]
+//! with its reason. Two stores take entries:
 //!
 //! - [`mongodb::MongoStore`] (feature `mongodb`): collections of a MongoDB deployment, which may be
 //!   away;
@@ -24,9 +24,11 @@ pub mod mongodb_options;
 mod python_repr;
 mod reading;
 mod reading_id;
+mod readings;
 mod received_payload;
 mod recent_table;
 mod rejection;
+mod series_update;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 mod store;
@@ -46,7 +48,9 @@ pub use reading::Reading;
 pub use reading_id::{IdGenerator, ReadingId};
 pub use received_payload::{CutPayload, PayloadRef, REJECTED_PAYLOAD_LIMIT, ReceivedPayload};
 pub use recent_table::RecentTable;
+pub use readings::Readings;
 pub use rejection::Rejection;
+pub use series_update::SeriesUpdate;
 pub use store::{BoxFuture, SameId, Store, Stored};
 pub use time_text::TimeText;
 pub use value::Value;

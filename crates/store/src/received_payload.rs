@@ -54,13 +54,37 @@ impl ReceivedPayload {
             return Self::default();
         }
         if payload.len() > REJECTED_PAYLOAD_LIMIT {
-            return Self::cut(CutPayload {
-                kept: payload[..REJECTED_PAYLOAD_LIMIT].into(),
-                length: payload.len() as u64,
-                sha256: Sha256::digest(payload).into(),
-            });
+            return Self::cut_off(payload);
         }
         Self(Form::Whole(payload.into()))
+    }
+
+    fn cut_off(payload: &[u8]) -> Self {
+        Self::cut(CutPayload {
+            kept: payload[..REJECTED_PAYLOAD_LIMIT].into(),
+            length: payload.len() as u64,
+            sha256: Sha256::digest(payload).into(),
+        })
+    }
+
+    /// Returns the payload of a message with several readings, of which no value's text is all.
+    pub fn of_message(payload: &[u8]) -> Self {
+        if payload.len() > REJECTED_PAYLOAD_LIMIT {
+            return Self::cut_off(payload);
+        }
+        Self::whole(payload)
+    }
+
+    /// Returns the payload, or what is kept of it; nothing where it is the text of a value.
+    pub fn as_kept(&self) -> Option<PayloadRef<'_>> {
+        Some(match &self.0 {
+            Form::ValueText => return None,
+            Form::Inline { length, bytes } => {
+                PayloadRef::Whole(bytes.get(..usize::from(*length))?)
+            }
+            Form::Whole(payload) => PayloadRef::Whole(payload),
+            Form::Cut(payload) => PayloadRef::Cut(payload),
+        })
     }
 
     /// Returns a payload that is not longer than what is kept of one.
@@ -82,15 +106,9 @@ impl ReceivedPayload {
 
     /// Returns the payload, or what is kept of it, where it is not the text of `value`.
     pub fn unless_text_of(&self, value: &Value) -> Option<PayloadRef<'_>> {
-        match &self.0 {
-            Form::ValueText => None,
-            Form::Inline { length, bytes } => {
-                let payload = bytes.get(..usize::from(*length))?;
-                (!is_text_of(value, payload)).then_some(PayloadRef::Whole(payload))
-            }
-            Form::Whole(payload) => Some(PayloadRef::Whole(payload)),
-            Form::Cut(payload) => Some(PayloadRef::Cut(payload)),
-        }
+        let kept = self.as_kept()?;
+        let is_inline = matches!(self.0, Form::Inline { .. });
+        (!is_inline || !is_text_of(value, kept.kept())).then_some(kept)
     }
 
     /// Returns roughly how many bytes it holds on the heap.

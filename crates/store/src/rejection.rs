@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::reading::Reading;
 use crate::reading_id::{ReadingId, hex};
+use crate::readings::Readings;
 use crate::received_payload::{PayloadRef, REJECTED_PAYLOAD_LIMIT};
 
 /// A message that is not a reading, kept so that nothing vanishes.
@@ -65,8 +66,28 @@ impl Rejection {
                 let text = reading.value.to_string();
                 Self::new(id, topic, text.as_bytes(), reason, reg_date)
             }
-            Some(PayloadRef::Whole(payload)) => Self::new(id, topic, payload, reason, reg_date),
-            Some(PayloadRef::Cut(cut)) => Self {
+            Some(payload) => Self::of_payload(id, topic, payload, reason, reg_date),
+        }
+    }
+
+    /// Returns the rejection of a message, of whose readings a store refuses at least one.
+    pub fn of_readings(id: ReadingId, readings: &Readings, reason: String) -> Self {
+        let topic = Arc::clone(&readings.topic);
+        let payload = readings.payload.as_kept();
+        let payload = payload.unwrap_or(PayloadRef::Whole(&[]));
+        Self::of_payload(id, topic, payload, reason, readings.received)
+    }
+
+    fn of_payload(
+        id: ReadingId,
+        topic: Arc<str>,
+        payload: PayloadRef<'_>,
+        reason: String,
+        reg_date: DateTime<Utc>,
+    ) -> Self {
+        match payload {
+            PayloadRef::Whole(payload) => Self::new(id, topic, payload, reason, reg_date),
+            PayloadRef::Cut(cut) => Self {
                 id,
                 topic,
                 payload: Bytes::copy_from_slice(&cut.kept),

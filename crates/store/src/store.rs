@@ -27,7 +27,8 @@ pub trait Store: Send + Sync {
     /// succeeds, each is on the disks of the server's majority, exactly once, however often the
     /// call was repeated.
     ///
-    /// A reading that the store refuses for its own sake becomes a rejection. After a failure
+    /// A message of which the store refuses a reading for its own sake becomes a rejection; its
+    /// other readings are stored. After a failure
     /// it is unknown how many entries are stored: repeat the call with the same ones, and with
     /// `again`, which says that an attempt of ours may have stored them. Several calls may run at
     /// once.
@@ -38,17 +39,20 @@ pub trait Store: Send + Sync {
     ) -> BoxFuture<'a, Result<Stored, Failure>>;
 }
 
-/// What became of the entries of a successful insert or commit; the sum is their number.
+/// What became of the entries of a successful insert or commit. It counts messages, but for the
+/// last: the sum of the others is the number of entries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stored {
-    /// Readings that are stored.
+    /// Messages that are stored: none of the readings was refused, and at least one is new.
     pub stored: u64,
-    /// Rejections, and readings that the store refused.
+    /// Rejections, and messages of which the store refused a reading.
     pub rejected: u64,
-    /// Entries that were there before the first attempt of ours.
+    /// Messages that were there before the first attempt of ours.
     pub duplicates: u64,
-    /// Repetitions of what is stored, which are not stored again.
+    /// Messages without a reading, and repetitions of what is stored, which are not stored again.
     pub skipped: u64,
+    /// Readings that are stored, those of rejected messages included.
+    pub readings: u64,
 }
 
 /// What it means that the store has another document under a reading's id.

@@ -26,6 +26,8 @@ pub(crate) fn entry(
             return Entry::Reading(Reading {
                 id,
                 topic,
+                metric: None,
+                unit: None,
                 payload: ReceivedPayload::new(payload, &value),
                 value,
                 reg_date,

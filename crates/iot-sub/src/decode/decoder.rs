@@ -114,6 +114,7 @@ impl Decoder {
                 Entry::Reading(reading) => {
                     reading.extra = Some(Box::new(Extra { once, fields }));
                 }
+                Entry::Readings(_) => {}
                 Entry::Rejection(rejection) => rejection.once = once,
             }
         }

@@ -41,6 +41,8 @@ pub(crate) fn read_message(
         Ok(found) => Entry::Reading(Reading {
             id: found.id.unwrap_or(id),
             topic,
+            metric: None,
+            unit: None,
             payload: ReceivedPayload::new(payload, &found.value),
             value: found.value,
             reg_date: found.time.unwrap_or(reg_date),

@@ -139,6 +139,11 @@ impl Intake {
         let entry = self.decoder.entry(message, self.now);
         match &entry {
             Entry::Reading(reading) => self.output.reading(reading),
+            Entry::Readings(readings) => {
+                for reading in &readings.readings {
+                    self.output.reading(reading);
+                }
+            }
             Entry::Rejection(rejection)
                 if self.prints_any_payload
                     && rejection.payload.len() as u64 == rejection.length

@@ -244,6 +244,8 @@ mod tests {
             let reading = Reading {
                 id: ReadingId::from([0; 12]),
                 topic: Arc::from("t"),
+                metric: None,
+                unit: None,
                 value: Value::Text("x".repeat(length)),
                 reg_date: chrono::DateTime::UNIX_EPOCH,
                 extra: None,

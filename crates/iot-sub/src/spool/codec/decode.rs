@@ -110,7 +110,9 @@ fn body(mut rest: Rest<'_>, magic: [u8; 4]) -> Result<Entry, NotAnEntry> {
     Ok(Entry::Reading(Reading {
         id,
         topic,
+        metric: None,
         value,
+        unit: None,
         reg_date,
         extra: extra.map(Box::new),
         payload,

@@ -21,6 +21,7 @@ pub(in crate::spool) fn encode(seq: Seq, entry: &Entry, out: &mut Vec<u8>) {
     };
     let extra = match entry {
         Entry::Reading(reading) => reading.extra.as_deref(),
+        Entry::Readings(_) => unimplemented!("no message gives several readings yet"),
         Entry::Rejection(rejection) => rejection.once.then_some(&only_once),
     };
     let received = entry.as_reading().and_then(Reading::received);
@@ -35,7 +36,9 @@ pub(in crate::spool) fn encode(seq: Seq, entry: &Entry, out: &mut Vec<u8>) {
         Entry::Reading(Reading {
             id,
             topic,
+            metric: _,
             value,
+            unit: _,
             reg_date,
             extra: _,
             payload: _,
@@ -59,6 +62,7 @@ pub(in crate::spool) fn encode(seq: Seq, entry: &Entry, out: &mut Vec<u8>) {
                 Value::Text(text) => out.extend(text.as_bytes()),
             }
         }
+        Entry::Readings(_) => unimplemented!("no message gives several readings yet"),
         Entry::Rejection(Rejection {
             id,
             topic,

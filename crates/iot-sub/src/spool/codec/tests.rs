@@ -96,7 +96,9 @@ fn entries() -> impl Strategy<Value = Entry> {
                 Entry::Reading(Reading {
                     id,
                     topic,
+                    metric: None,
                     value,
+                    unit: None,
                     reg_date,
                     extra,
                     payload,
