@@ -84,6 +84,7 @@ fn stored(stored: u64, rejected: u64) -> Stored {
         rejected,
         skipped: 0,
         duplicates: 0,
+        readings: stored,
     }
 }
 
@@ -237,6 +238,7 @@ fn skips_retained_messages_that_repeat_the_last_one(subject: &mut impl Subject) 
                     fields: Vec::new(),
                 }));
             }
+            Entry::Readings(_) => unreachable!("each has one value"),
             Entry::Rejection(rejection) => rejection.once = true,
         }
         entry

@@ -8,6 +8,8 @@
 //! - [`sqlite::SqliteStore`] (feature `sqlite`): one local file, which is written to before a
 //!   message is acknowledged.
 //!
+//! The module [`read`] reads them back.
+//!
 //! This crate knows no broker: how a message becomes an entry is the caller's.
 
 #[cfg(test)]
@@ -22,6 +24,7 @@ mod keep_rejected;
 pub mod mongodb;
 pub mod mongodb_options;
 mod python_repr;
+pub mod read;
 mod reading;
 mod reading_id;
 mod readings;
@@ -32,6 +35,7 @@ mod series_update;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 mod store;
+mod tally;
 #[cfg(test)]
 mod testing;
 mod time_text;
@@ -46,9 +50,9 @@ pub use keep_rejected::KeepRejected;
 pub use python_repr::push_number;
 pub use reading::Reading;
 pub use reading_id::{IdGenerator, ReadingId};
+pub use readings::Readings;
 pub use received_payload::{CutPayload, PayloadRef, REJECTED_PAYLOAD_LIMIT, ReceivedPayload};
 pub use recent_table::RecentTable;
-pub use readings::Readings;
 pub use rejection::Rejection;
 pub use series_update::SeriesUpdate;
 pub use store::{BoxFuture, SameId, Store, Stored};

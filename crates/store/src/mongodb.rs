@@ -13,6 +13,7 @@ mod batch;
 mod collections;
 mod document;
 mod failure;
+mod item;
 mod mongo_store;
 mod monitor;
 mod preparation;

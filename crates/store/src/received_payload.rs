@@ -79,9 +79,7 @@ impl ReceivedPayload {
     pub fn as_kept(&self) -> Option<PayloadRef<'_>> {
         Some(match &self.0 {
             Form::ValueText => return None,
-            Form::Inline { length, bytes } => {
-                PayloadRef::Whole(bytes.get(..usize::from(*length))?)
-            }
+            Form::Inline { length, bytes } => PayloadRef::Whole(bytes.get(..usize::from(*length))?),
             Form::Whole(payload) => PayloadRef::Whole(payload),
             Form::Cut(payload) => PayloadRef::Cut(payload),
         })

@@ -22,7 +22,13 @@ pub struct SeriesUpdate {
 impl SeriesUpdate {
     /// Returns roughly how many bytes it takes.
     pub(crate) fn heap_size(&self) -> usize {
-        let texts = [&self.metric, &self.unit, &self.name, &self.device, &self.class];
+        let texts = [
+            &self.metric,
+            &self.unit,
+            &self.name,
+            &self.device,
+            &self.class,
+        ];
         let texts = texts.into_iter().flatten().map(|text| text.len());
         size_of::<Self>() + self.topic.len() + texts.sum::<usize>()
     }

@@ -30,6 +30,19 @@ impl fmt::Display for Value {
 }
 
 impl Value {
+    /// Returns it as a number, if it is one for plots and sums: a boolean is 1 or 0, and text may be
+    /// a decimal number such as `-1.5e3`.
+    pub fn as_number(&self) -> Option<f64> {
+        match self {
+            Self::Number(number) => Some(*number),
+            Self::Json(Json::Bool(value)) => Some(f64::from(u8::from(*value))),
+            Self::Json(Json::String(text)) | Self::Text(text) => decimal(text),
+            // Another program may have stored it.
+            Self::Json(Json::Number(number)) => number.as_f64(),
+            Self::Json(_) => None,
+        }
+    }
+
     /// Returns roughly how many bytes it holds on the heap.
     pub fn heap_size(&self) -> usize {
         match self {
@@ -38,6 +51,17 @@ impl Value {
             Self::Text(text) => text.len(),
         }
     }
+}
+
+/// Returns the number that `text` is: digits with a sign, a point and an exponent, but no space and
+/// no word such as `inf`.
+fn decimal(text: &str) -> Option<f64> {
+    let is_part = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
+    if text.len() > 40 || !text.as_bytes().iter().all(is_part) {
+        return None;
+    }
+    let number: f64 = text.parse().ok()?;
+    number.is_finite().then_some(number)
 }
 
 pub(crate) fn json_heap_size(json: &Json) -> usize {

@@ -6,13 +6,13 @@ use mongodb::bson::RawDocumentBuf;
 const BYTES: usize = 8 << 20;
 
 /// Documents of one command, each beside what it was made of.
-pub(super) struct Batch<'a, T> {
+pub(super) struct Batch<T> {
     pub(super) documents: Vec<RawDocumentBuf>,
-    pub(super) of: Vec<&'a T>,
+    pub(super) of: Vec<T>,
     bytes: usize,
 }
 
-impl<T> Default for Batch<'_, T> {
+impl<T> Default for Batch<T> {
     fn default() -> Self {
         Self {
             documents: Vec::new(),
@@ -22,14 +22,14 @@ impl<T> Default for Batch<'_, T> {
     }
 }
 
-impl<'a, T> Batch<'a, T> {
+impl<T> Batch<T> {
     /// Whether `document` would make it more than `limit` documents, or too many bytes.
     pub(super) fn is_full_for(&self, document: &RawDocumentBuf, limit: usize) -> bool {
         let bytes = self.bytes + document.as_bytes().len();
         self.documents.len() >= limit || (bytes > BYTES && !self.documents.is_empty())
     }
 
-    pub(super) fn push(&mut self, document: RawDocumentBuf, of: &'a T) {
+    pub(super) fn push(&mut self, document: RawDocumentBuf, of: T) {
         self.bytes += document.as_bytes().len();
         self.documents.push(document);
         self.of.push(of);

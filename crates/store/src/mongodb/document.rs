@@ -16,7 +16,8 @@ use crate::value::Value;
 /// Largest document that a server takes, in bytes (`maxBsonObjectSize`).
 const SIZE_LIMIT: usize = 16 << 20;
 
-/// Returns `{_id, topic, value, reg_date}`, and behind these the fields that were asked for.
+/// Returns `{_id, topic, metric, value, unit, reg_date}`, without metric and unit if there are none,
+/// and behind these the fields that were asked for.
 ///
 /// A number is a double, text a string. JSON becomes the same value; a whole number in it a 32-bit
 /// integer where it fits and else a 64-bit one, as mongoimport does it, and above the largest of
@@ -27,11 +28,17 @@ const SIZE_LIMIT: usize = 16 << 20;
 /// No document can hold it. The text says why.
 pub(super) fn reading(reading: &Reading) -> Result<RawDocumentBuf, String> {
     let mut document = begin(reading.id, &reading.topic);
+    if let Some(metric) = &reading.metric {
+        document.append(cstr!("metric"), &**metric);
+    }
     let key = cstr!("value");
     match &reading.value {
         Value::Number(number) => document.append(key, *number),
         Value::Text(text) => document.append(key, text.as_str()),
         Value::Json(json) => document.append(key, bson(json)?),
+    }
+    if let Some(unit) = &reading.unit {
+        document.append(cstr!("unit"), &**unit);
     }
     document.append(cstr!("reg_date"), date(reading.reg_date));
     for (name, field) in reading.extra.iter().flat_map(|extra| &extra.fields) {

@@ -1,10 +1,12 @@
 //! Inserts entries into the collections: readings into one, rejections into the other.
 
+use std::collections::HashSet;
 use std::mem;
 
 use super::batch::Batch;
 use super::collections::Collections;
 use super::document;
+use super::item::{self, Bad, Item};
 use super::preparation::Preparation;
 use super::rejected_limit;
 use super::retained::{self, Newest};
@@ -14,9 +16,9 @@ use crate::entry::Entry;
 use crate::failure::Failure;
 use crate::keep_rejected::KeepRejected;
 use crate::mongodb_options::{Options, Report};
-use crate::reading::Reading;
 use crate::rejection::Rejection;
 use crate::store::{BoxFuture, SameId, Store, Stored};
+use crate::tally::{Fate, Tally};
 
 /// A collection of a MongoDB deployment, and the one for its rejections.
 pub struct MongoStore {
@@ -62,47 +64,69 @@ impl MongoStore {
         self.preparation
             .prepare(&self.collections, &self.options, &self.report)
             .await?;
-        let readings: Vec<_> = entries.iter().filter_map(Entry::as_reading).collect();
-        let (mut readings, repeated) =
-            retained::without_repetitions(&self.collections, self.newest(), readings).await?;
+        let items = item::items(entries);
+        let mut items =
+            retained::without_repetitions(&self.collections, self.newest(), items).await?;
         if self.options.time_series.is_some() {
             // The server keeps each topic's readings together: many of one at once cost it a
             // fraction.
-            readings.sort_by(|one, other| one.topic.cmp(&other.topic));
+            items.sort_by(|one, other| one.reading.topic.cmp(&other.reading.topic));
         }
-        let Inserted { mut stored, bad } = self.insert_readings(readings, again).await?;
-        stored.skipped += repeated;
-        let rejections = entries.iter().filter_map(Entry::as_rejection).collect();
-        match self.options.rejected {
-            KeepRejected::Nothing => {
-                stored.rejected += (Vec::len(&rejections) + bad.len()) as u64;
-            }
-            kept => {
-                self.keep_rejections(kept, rejections, &bad, &mut stored)
-                    .await?;
+        let mut tally = Tally::new(entries.len());
+        let Inserted {
+            duplicates,
+            mut bad,
+        } = self.insert_readings(&items, again).await?;
+        let elsewhere = bad.iter().map(|bad| &bad.item).chain(&duplicates);
+        let elsewhere: HashSet<_> = elsewhere.map(Item::key).collect();
+        for item in &items {
+            if elsewhere.is_empty() || !elsewhere.contains(&item.key()) {
+                tally.add(item.entry, Fate::Stored);
             }
         }
-        for Rejection { topic, reason, .. } in &bad {
+        for item in &duplicates {
+            tally.add(item.entry, Fate::Duplicate);
+        }
+        // One rejection for each message, whose reason is that of its first reading.
+        bad.sort_by_key(|bad| bad.item.entry);
+        bad.dedup_by_key(|bad| bad.item.entry);
+        let refused: Vec<_> = bad.iter().map(|bad| bad.rejection(entries)).collect();
+        for bad in &bad {
+            tally.add(bad.item.entry, Fate::Rejected);
+        }
+        self.keep_rejections(entries, &refused, &mut tally).await?;
+        for Rejection { topic, reason, .. } in &refused {
             (self.report)(&format!("rejected a message on `{topic}`: {reason}"));
         }
-        Ok(stored)
+        Ok(tally.stored())
     }
 
-    /// Writes rejections, and those of readings that were refused.
+    /// Writes rejections, and those of messages of which a reading was refused.
     async fn keep_rejections(
         &self,
-        kept: KeepRejected,
-        rejections: Vec<&Rejection>,
+        entries: &[Entry],
         refused: &[Rejection],
-        stored: &mut Stored,
+        tally: &mut Tally,
     ) -> Result<(), Failure> {
-        let (rejections, rejected_before) =
-            retained::without_repeated_rejections(&self.collections, rejections).await?;
-        stored.skipped += rejected_before;
-        let before = stored.rejected;
+        let rejections = entries.iter().enumerate();
+        let rejections =
+            rejections.filter_map(|(index, entry)| Some((index, entry.as_rejection()?)));
+        let mut rejections: Vec<_> = rejections.collect();
+        let kept = self.options.rejected;
+        if kept != KeepRejected::Nothing {
+            rejections =
+                retained::without_repeated_rejections(&self.collections, rejections).await?;
+        }
+        for (index, _) in &rejections {
+            tally.add(*index, Fate::Rejected);
+        }
+        if kept == KeepRejected::Nothing {
+            return Ok(());
+        }
+        let kept_now = rejections.len() + refused.len();
         let mut batch = Batch::default();
-        for rejection in rejections.into_iter().chain(refused) {
-            stored.rejected += 1;
+        let rejections = rejections.into_iter().map(|(_, rejection)| rejection);
+        for rejection in rejections.chain(refused) {
             let document = document::rejection(rejection);
             if batch.is_full_for(&document, self.writer.limit()) {
                 self.write_rejections(mem::take(&mut batch)).await?;
@@ -111,7 +135,7 @@ impl MongoStore {
         }
         self.write_rejections(batch).await?;
         if let KeepRejected::UpTo(limit) = kept
-            && stored.rejected > before
+            && kept_now > 0
         {
             let _dropping = self.dropping.lock().await;
             if let Err(failure) = rejected_limit::apply(&self.collections, limit).await {
@@ -122,69 +146,67 @@ impl MongoStore {
         Ok(())
     }
 
-    async fn insert_readings(
+    async fn insert_readings<'a>(
         &self,
-        readings: Vec<&Reading>,
+        items: &[Item<'a>],
         again: bool,
-    ) -> Result<Inserted, Failure> {
-        let count = readings.len() as u64;
+    ) -> Result<Inserted<'a>, Failure> {
         let mut refused = Refused::default();
         let mut batch = Batch::default();
-        for reading in readings {
-            match document::reading(reading) {
+        for item in items {
+            match document::reading(item.reading) {
                 Ok(document) => {
                     if batch.is_full_for(&document, self.writer.limit()) {
                         let full = mem::take(&mut batch);
                         refused.add(self.write_readings(full).await?);
                     }
-                    batch.push(document, reading);
+                    batch.push(document, *item);
                 }
-                Err(reason) => refused.bad.push((reading, reason)),
+                Err(reason) => refused.bad.push((*item, reason)),
             }
         }
         refused.add(self.write_readings(batch).await?);
 
-        let bad = refused.bad.into_iter();
+        let bad = |(item, reason)| Bad {
+            item,
+            reason,
+            is_conflict: false,
+        };
         let mut inserted = Inserted {
-            stored: Stored::default(),
-            bad: bad
-                .map(|(reading, reason)| Rejection::of_reading(reading.id, reading, reason))
-                .collect(),
+            duplicates: Vec::new(),
+            bad: refused.bad.into_iter().map(bad).collect(),
         };
         match self.options.same_id {
             SameId::Accident => {
-                let doubtful = |reading: &&Reading| !again || self.moving.contains(reading.id);
+                let doubtful = |item: &Item<'_>| !again || self.moving.contains(item.reading.id);
                 let doubtful = refused.same_id.into_iter().filter(doubtful).collect();
                 self.move_others(doubtful, &mut inserted).await?;
             }
             SameId::Conflict => {
                 let (same, others) = self.compare(refused.same_id).await?;
                 if !again {
-                    inserted.stored.duplicates += same;
+                    inserted.duplicates = same;
                 }
-                let others = others.into_iter().map(|reading| {
-                    let reason = format!("another document has its _id {}", reading.id);
-                    // Two in conflict with the same one are two.
-                    let id = same_id::another(reading, SameId::Conflict);
-                    Rejection::of_reading(id, reading, reason)
+                let others = others.into_iter().map(|item| Bad {
+                    item,
+                    reason: format!("another document has its _id {}", item.reading.id),
+                    is_conflict: true,
                 });
                 inserted.bad.extend(others);
             }
         }
-        let elsewhere = inserted.stored.duplicates + inserted.bad.len() as u64;
-        inserted.stored.stored = count - elsewhere;
         Ok(inserted)
     }
 
-    /// Gives another id to those of `readings` whose id another document has, and inserts them.
-    async fn move_others(
+    /// Gives another id to those of `items` whose id another document has, and inserts them.
+    async fn move_others<'a>(
         &self,
-        readings: Vec<&Reading>,
-        inserted: &mut Inserted,
+        items: Vec<Item<'a>>,
+        inserted: &mut Inserted<'a>,
     ) -> Result<(), Failure> {
-        let (_, others) = self.compare(readings).await?;
+        let (_, others) = self.compare(items).await?;
         let mut moved = Vec::new();
-        for reading in &others {
+        for Item { reading, .. } in &others {
             let id = same_id::another(reading, SameId::Accident);
             // Before the insert: if it is unknown whether that was done, it is repeated under the
             // same new id.
@@ -197,11 +219,20 @@ impl MongoStore {
             moved.push(reading.with_id(id));
         }
         if !moved.is_empty() {
-            let moved = moved.iter().collect();
-            let Inserted { bad, .. } = Box::pin(self.insert_readings(moved, false)).await?;
+            // Instead of the entry, its place here: what is refused is what was to be moved.
+            let moved = moved.iter().enumerate();
+            let moved: Vec<_> = moved
+                .map(|(entry, reading)| Item { reading, entry })
+                .collect();
+            let Inserted { bad, .. } = Box::pin(self.insert_readings(&moved, false)).await?;
+            let bad = bad.into_iter().map(|bad| Bad {
+                item: others[bad.item.entry],
+                reason: bad.reason,
+                is_conflict: bad.is_conflict,
+            });
             inserted.bad.extend(bad);
         }
-        for reading in others {
+        for Item { reading, .. } in others {
             self.moving.end(reading.id);
         }
         Ok(())
@@ -209,20 +240,20 @@ impl MongoStore {
 
     async fn compare<'a>(
         &self,
-        readings: Vec<&'a Reading>,
-    ) -> Result<(u64, Vec<&'a Reading>), Failure> {
-        same_id::compare(&self.collections, self.options.same_id, readings).await
+        items: Vec<Item<'a>>,
+    ) -> Result<(Vec<Item<'a>>, Vec<Item<'a>>), Failure> {
+        same_id::compare(&self.collections, self.options.same_id, items).await
     }
 
     async fn write_readings<'a>(
         &self,
-        batch: Batch<'a, Reading>,
-    ) -> Result<Refused<'a, Reading>, Failure> {
+        batch: Batch<Item<'a>>,
+    ) -> Result<Refused<Item<'a>>, Failure> {
         let readings = &self.collections.readings;
         self.writer.write(&self.collections, readings, batch).await
     }
 
-    async fn write_rejections(&self, batch: Batch<'_, Rejection>) -> Result<(), Failure> {
+    async fn write_rejections(&self, batch: Batch<&Rejection>) -> Result<(), Failure> {
         let rejections = &self.collections.rejections;
         let refused = self.writer.write(&self.collections, rejections, batch);
         match refused.await?.bad.pop() {
@@ -270,9 +301,10 @@ impl Store for MongoStore {
     }
 }
 
-/// What became of readings.
-struct Inserted {
-    stored: Stored,
-    /// What can't be stored.
-    bad: Vec<Rejection>,
+/// What became of readings that are not stored by this insert.
+struct Inserted<'a> {
+    /// They were there before the first attempt.
+    duplicates: Vec<Item<'a>>,
+    /// They can't be stored.
+    bad: Vec<Bad<'a>>,
 }

@@ -16,6 +16,7 @@ use mongodb::options::{ReadConcern, ReadPreference, SelectionCriteria};
 
 use super::collections::Collections;
 use super::document;
+use super::item::Item;
 use crate::failure::Failure;
 use crate::reading::Reading;
 use crate::rejection::Rejection;
@@ -27,8 +28,10 @@ const SEARCH_TIMEOUT: Duration = Duration::from_secs(2);
 /// The server has given up, as it was told to.
 const MAX_TIME_EXPIRED: i32 = 50;
 
-/// Last stored values by topic, beside the ids of their documents.
-type Last = HashMap<String, (Bson, RawBson)>;
+/// Last stored values by series, beside the ids of their documents.
+type Last = HashMap<Series, (Bson, RawBson)>;
+/// A topic, and a metric if there is one.
+type Series = (String, Option<String>);
 
 /// By what the latest document is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,34 +51,29 @@ impl Newest {
     }
 }
 
-/// Leaves out retained readings whose topics' last values they only repeat; returns the others, and
-/// how many were left out.
+/// Leaves out retained readings whose series' last values they only repeat; returns the others.
 pub(super) async fn without_repetitions<'a>(
     collections: &Collections,
     newest: Newest,
-    readings: Vec<&'a Reading>,
-) -> Result<(Vec<&'a Reading>, u64), Failure> {
-    let is_once = |reading: &&&Reading| reading.extra.as_ref().is_some_and(|extra| extra.once);
-    let topics = distinct(
-        readings
-            .iter()
-            .filter(is_once)
-            .map(|reading| &*reading.topic),
-    );
-    if topics.is_empty() {
-        return Ok((readings, 0));
+    readings: Vec<Item<'a>>,
+) -> Result<Vec<Item<'a>>, Failure> {
+    let once = readings.iter().filter(|item| is_once(item.reading));
+    let series = distinct(once.map(|Item { reading, .. }| series_of(reading)));
+    if series.is_empty() {
+        return Ok(readings);
     }
-    let search = search(collections.readings.clone(), topics, "value", newest, true);
+    let search = search(collections.readings.clone(), series, "value", newest, true);
     let mut last = collections.request(search).await?;
-    let before = readings.len();
-    let mut fresh = Vec::with_capacity(before);
-    for reading in readings {
+    let mut fresh = Vec::with_capacity(readings.len());
+    for item in readings {
+        let reading = item.reading;
         let value = document::reading(reading)
             .ok()
             .and_then(|document| document.get("value").ok().flatten().map(RawBson::from));
         let id = document::id(reading.id);
-        let known = last.get_mut(&*reading.topic);
-        if is_once(&&reading)
+        let key = series_of(reading);
+        let known = last.get_mut(&key);
+        if is_once(reading)
             && let (Some((last_id, last)), Some(value)) = (&known, &value)
             // Its own document is there where an attempt has failed only by its answer.
             && *last_id != id
@@ -85,58 +83,63 @@ pub(super) async fn without_repetitions<'a>(
         }
         match (known, value) {
             (Some(known), Some(value)) => *known = (id, value),
-            (None, Some(value)) if is_once(&&reading) => {
-                last.insert(reading.topic.to_string(), (id, value));
+            (None, Some(value)) if is_once(reading) => {
+                last.insert(key, (id, value));
             }
             _ => {}
         }
-        fresh.push(reading);
+        fresh.push(item);
     }
-    let left_out = before - fresh.len();
-    Ok((fresh, left_out as u64))
+    Ok(fresh)
 }
 
-/// The same with rejections, as far as they are among the latest.
+fn is_once(reading: &Reading) -> bool {
+    reading.extra.as_ref().is_some_and(|extra| extra.once)
+}
+
+fn series_of(reading: &Reading) -> Series {
+    let metric = reading.metric.as_deref();
+    (reading.topic.to_string(), metric.map(str::to_owned))
+}
+
+/// The same with rejections, as far as they are among the latest; beside each is the index of its
+/// entry.
 pub(super) async fn without_repeated_rejections<'a>(
     collections: &Collections,
-    rejections: Vec<&'a Rejection>,
-) -> Result<(Vec<&'a Rejection>, u64), Failure> {
-    let once = rejections.iter().filter(|rejection| rejection.once);
-    let topics = distinct(once.map(|rejection| &*rejection.topic));
+    mut rejections: Vec<(usize, &'a Rejection)>,
+) -> Result<Vec<(usize, &'a Rejection)>, Failure> {
+    let topic = |rejection: &Rejection| (rejection.topic.to_string(), None);
+    let once = rejections.iter().filter(|(_, rejection)| rejection.once);
+    let topics = distinct(once.map(|(_, rejection)| topic(rejection)));
     if topics.is_empty() {
-        return Ok((rejections, 0));
+        return Ok(rejections);
     }
     let rejected = collections.rejections.clone();
     let search = search(rejected, topics, "sha256", Newest::Id, false);
     let last = collections.request(search).await?;
-    let before = rejections.len();
-    let repeats = |rejection: &&Rejection| {
-        rejection.once
-            && last.get(&*rejection.topic).is_some_and(|(id, sha256)| {
+    rejections.retain(|(_, rejection)| {
+        let repeats = rejection.once
+            && last.get(&topic(rejection)).is_some_and(|(id, sha256)| {
                 *id != document::id(rejection.id)
                     && *sha256 == RawBson::String(rejection.sha256_hex())
-            })
-    };
-    let fresh: Vec<_> = rejections
-        .into_iter()
-        .filter(|rejection| !repeats(rejection))
-        .collect();
-    let left_out = before - fresh.len();
-    Ok((fresh, left_out as u64))
+            });
+        !repeats
+    });
+    Ok(rejections)
 }
 
-fn distinct<'a>(topics: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let mut topics: Vec<String> = topics.map(str::to_owned).collect();
-    topics.sort_unstable();
-    topics.dedup();
-    topics
+fn distinct(series: impl Iterator<Item = Series>) -> Vec<Series> {
+    let mut series: Vec<Series> = series.collect();
+    series.sort_unstable();
+    series.dedup();
+    series
 }
 
-/// Looks up what the last documents of `topics` have in `field`: among the latest ones, and if
-/// `thorough` also each topic by itself.
+/// Looks up what the last documents of `series` have in `field`: among the latest ones, and if
+/// `thorough` also each series by itself.
 async fn search(
     collection: Collection<RawDocumentBuf>,
-    mut topics: Vec<String>,
+    mut series: Vec<Series>,
     field: &'static str,
     newest: Newest,
     thorough: bool,
@@ -147,13 +150,18 @@ async fn search(
     // Whatever the URL says about reading: it has to see what was just written.
     let primary = || SelectionCriteria::ReadPreference(ReadPreference::Primary);
     let mut last = Last::new();
+    let topics: Vec<&str> = series.iter().map(|(topic, _)| &**topic).collect();
     let latest = [
         doc! {"$sort": {newest: -1}},
         doc! {"$limit": LATEST},
-        doc! {"$match": {"topic": {"$in": topics.clone()}}},
+        doc! {"$match": {"topic": {"$in": topics}}},
         // Within a second ids of two runs are in no order.
         doc! {"$sort": {"reg_date": -1, "_id": -1}},
-        doc! {"$group": {"_id": "$topic", "id": {"$first": "$_id"}, "last": {"$first": format!("${field}")}}},
+        doc! {"$group": {
+            "_id": {"topic": "$topic", "metric": "$metric"},
+            "id": {"$first": "$_id"},
+            "last": {"$first": format!("${field}")},
+        }},
     ];
     let found = collection
         .aggregate(latest)
@@ -164,16 +172,18 @@ async fn search(
     if let Some(mut found) = in_time(found)? {
         while in_time(found.advance().await)?.unwrap_or(false) {
             let document = Document::try_from(found.current())?;
-            add(&mut last, &document, "_id", "id", "last");
+            if let Ok(key) = document.get_document("_id") {
+                add(&mut last, key, &document, ["id", "last"]);
+            }
         }
     }
-    topics.retain(|topic| !last.contains_key(topic));
-    for topic in topics {
+    series.retain(|series| !last.contains_key(series));
+    for (topic, metric) in series {
         if !thorough || left().is_zero() {
             break;
         }
         let found = collection
-            .find_one(doc! {"topic": &topic})
+            .find_one(doc! {"topic": &topic, "metric": metric.as_deref()})
             .sort(doc! {newest: -1})
             .max_time(left())
             .selection_criteria(primary())
@@ -182,7 +192,7 @@ async fn search(
         match in_time(found)? {
             Some(Some(document)) => {
                 let document = Document::try_from(&*document)?;
-                add(&mut last, &document, "topic", "_id", field);
+                add(&mut last, &document, &document, ["_id", field]);
             }
             Some(None) => {}
             None => break,
@@ -191,14 +201,14 @@ async fn search(
     Ok(last)
 }
 
-fn add(last: &mut Last, document: &Document, topic: &str, id: &str, value: &str) {
-    if let (Ok(topic), Some(id), Some(value)) = (
-        document.get_str(topic),
-        document.get(id),
-        document.get(value),
-    ) && let Ok(value) = RawBson::try_from(value.clone())
+/// Adds what the last document of a series has in these fields; `key` has its topic and metric.
+fn add(last: &mut Last, key: &Document, document: &Document, [id, value]: [&str; 2]) {
+    if let (Ok(topic), Some(id), Some(value)) =
+        (key.get_str("topic"), document.get(id), document.get(value))
+        && let Ok(value) = RawBson::try_from(value.clone())
     {
-        last.insert(topic.to_owned(), (id.clone(), value));
+        let metric = key.get_str("metric").ok().map(str::to_owned);
+        last.insert((topic.to_owned(), metric), (id.clone(), value));
     }
 }
 

@@ -12,35 +12,35 @@ use sha2::{Digest, Sha256};
 
 use super::collections::Collections;
 use super::document;
+use super::item::Item;
 use crate::failure::Failure;
 use crate::reading::Reading;
 use crate::reading_id::ReadingId;
 use crate::store::SameId;
 
-/// Returns how many of `readings` are what the collection has under their ids, and the others.
+/// Returns those of `readings` that are what the collection has under their ids, and the others.
 pub(super) async fn compare<'a>(
     collections: &Collections,
     same_id: SameId,
-    readings: Vec<&'a Reading>,
-) -> Result<(u64, Vec<&'a Reading>), Failure> {
+    readings: Vec<Item<'a>>,
+) -> Result<(Vec<Item<'a>>, Vec<Item<'a>>), Failure> {
     if readings.is_empty() {
-        return Ok((0, readings));
+        return Ok((Vec::new(), readings));
     }
-    let ids = readings.iter().map(|reading| reading.id).collect();
+    let ids = readings.iter().map(|item| item.reading.id).collect();
     let search = find(collections.readings.clone(), ids);
     let found = collections.request(search).await?;
     let fields = fields(same_id);
-    let mut others = Vec::new();
-    let mut same = 0;
+    let (mut same, mut others) = (Vec::new(), Vec::new());
     // Each by itself: several readings of a batch may have the same id, and not the same content.
-    for reading in readings {
-        let Some(theirs) = found.get(&reading.id) else {
+    for item in readings {
+        let Some(theirs) = found.get(&item.reading.id) else {
             let reason = "a document vanished while it was compared";
             return Err(Failure::Unknown(reason.to_owned()));
         };
-        match document::reading(reading) {
-            Ok(ours) if equal(&ours, theirs, fields) => same += 1,
-            _ => others.push(reading),
+        match document::reading(item.reading) {
+            Ok(ours) if equal(&ours, theirs, fields) => same.push(item),
+            _ => others.push(item),
         }
     }
     Ok((same, others))
@@ -50,9 +50,9 @@ pub(super) async fn compare<'a>(
 fn fields(same_id: SameId) -> &'static [&'static str] {
     match same_id {
         // A document that got more fields since is still ours.
-        SameId::Accident => &["topic", "value", "reg_date"],
+        SameId::Accident => &["topic", "metric", "value", "reg_date"],
         // A message that has come twice was received at two times.
-        SameId::Conflict => &["topic", "value"],
+        SameId::Conflict => &["topic", "metric", "value"],
     }
 }
 
@@ -87,6 +87,8 @@ fn equal(ours: &RawDocument, theirs: &RawDocument, fields: &[&str]) -> bool {
         .iter()
         .all(|field| match (ours.get(field), theirs.get(field)) {
             (Ok(Some(ours)), Ok(Some(theirs))) => ours == theirs,
+            // Most readings have no metric.
+            (Ok(None), Ok(None)) => true,
             _ => false,
         })
 }
@@ -103,13 +105,22 @@ pub(super) fn another(reading: &Reading, same_id: SameId) -> ReadingId {
     hash.update(reading.topic.as_bytes());
     hash.update([0]);
     hash.update(reading.value.to_string());
+    if let Some(metric) = &reading.metric {
+        hash.update([0]);
+        hash.update(metric.as_bytes());
+    }
     match (same_id, reading.received()) {
         (SameId::Accident, _) => hash.update(reading.reg_date.timestamp_millis().to_be_bytes()),
         (SameId::Conflict, Some(received)) => hash.update(received.kept()),
         (SameId::Conflict, None) => {}
     }
+    of_same_second(reading.id, hash)
+}
+
+/// Returns an id of the same second as `id`, whose rest `hash` makes.
+pub(super) fn of_same_second(id: ReadingId, hash: Sha256) -> ReadingId {
     let hash: [u8; 32] = hash.finalize().into();
-    let mut id = reading.id.bytes();
+    let mut id = id.bytes();
     id[4..].copy_from_slice(&hash[..8]);
     ReadingId::from(id)
 }

@@ -16,14 +16,14 @@ use crate::failure::Failure;
 pub(super) const BATCH_DOCUMENTS: usize = 5_000;
 
 /// What of a batch was not inserted.
-pub(super) struct Refused<'a, T> {
+pub(super) struct Refused<T> {
     /// It can't be stored, for this reason.
-    pub(super) bad: Vec<(&'a T, String)>,
+    pub(super) bad: Vec<(T, String)>,
     /// There is a document with its id.
-    pub(super) same_id: Vec<&'a T>,
+    pub(super) same_id: Vec<T>,
 }
 
-impl<T> Default for Refused<'_, T> {
+impl<T> Default for Refused<T> {
     fn default() -> Self {
         Self {
             bad: Vec::new(),
@@ -32,7 +32,7 @@ impl<T> Default for Refused<'_, T> {
     }
 }
 
-impl<T> Refused<'_, T> {
+impl<T> Refused<T> {
     pub(super) fn add(&mut self, more: Self) {
         self.bad.extend(more.bad);
         self.same_id.extend(more.same_id);
@@ -62,12 +62,12 @@ impl Writer {
 
     /// Writes one batch to `collection`, which is one of `collections`, and returns what of it was
     /// not inserted.
-    pub(super) async fn write<'a, T>(
+    pub(super) async fn write<T: Copy>(
         &self,
         collections: &Collections,
         collection: &Collection<RawDocumentBuf>,
-        batch: Batch<'a, T>,
-    ) -> Result<Refused<'a, T>, Failure> {
+        batch: Batch<T>,
+    ) -> Result<Refused<T>, Failure> {
         let Batch { documents, of, .. } = batch;
         if documents.is_empty() {
             return Ok(Refused::default());
@@ -91,11 +91,11 @@ impl Writer {
 }
 
 /// Returns what of a batch was not inserted, if `error` is about no more than that.
-fn refused<'a, T>(
+fn refused<T: Copy>(
     collections: &Collections,
     error: &Error,
-    of: &[&'a T],
-) -> Result<Refused<'a, T>, Failure> {
+    of: &[T],
+) -> Result<Refused<T>, Failure> {
     let errors = match &*error.kind {
         ErrorKind::InsertMany(error) if error.write_concern_error.is_none() => {
             error.write_errors.as_deref().unwrap_or_default()

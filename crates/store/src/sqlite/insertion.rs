@@ -105,6 +105,7 @@ impl<'a> Insertion<'a> {
     pub(super) fn insert(&mut self, entry: &Entry) -> rusqlite::Result<()> {
         match entry {
             Entry::Reading(reading) => self.reading(reading),
+            Entry::Readings(_) => unimplemented!("no message gives several readings yet"),
             Entry::Rejection(rejection) => {
                 if rejection.once && is_rejected(self.transaction, rejection)? {
                     self.stored.skipped += 1;
@@ -144,6 +145,7 @@ impl<'a> Insertion<'a> {
         };
         if inserted > 0 {
             self.stored.stored += 1;
+            self.stored.readings += 1;
         } else if self.columns.keyed && unique_ids::is_other(self.transaction, topic_id, reading)? {
             let conflict = unique_ids::conflict(reading);
             let rejected = self.stored.rejected;

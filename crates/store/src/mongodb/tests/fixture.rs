@@ -114,6 +114,7 @@ pub(crate) const fn stored(stored: u64, rejected: u64) -> Stored {
         rejected,
         skipped: 0,
         duplicates: 0,
+        readings: stored,
     }
 }
 

@@ -78,5 +78,6 @@ pub(crate) fn committed(stored: u64, rejected: u64, duplicates: u64) -> Stored {
         rejected,
         duplicates,
         skipped: 0,
+        readings: stored,
     }
 }
