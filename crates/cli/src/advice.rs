@@ -13,6 +13,8 @@ pub(crate) struct Advice {
     is_v5: bool,
     /// The port is a usual one of TLS, and TLS is not used.
     misses_tls: bool,
+    /// The client gives a user name, or a certificate.
+    has_user: bool,
 }
 
 impl Advice {
@@ -20,6 +22,7 @@ impl Advice {
         Self {
             is_v5: config.protocol == Protocol::V5,
             misses_tls: config.tls.is_none() && TLS_PORTS.contains(&config.port),
+            has_user: config.username.is_some(),
         }
     }
 
@@ -27,6 +30,13 @@ impl Advice {
     pub(crate) fn for_error(self, error: &Error) -> &'static str {
         let is_silent = matches!(error, Error::Closed | Error::ConnectTimeout);
         let is_version = matches!(error, Error::Refused { code, .. } if code.is_protocol_version());
+        if matches!(error, Error::Refused { code, .. } if code.is_authorization()) {
+            return if self.has_user {
+                " (check the user name and password)"
+            } else {
+                " (does it need a user? -u NAME --password-file FILE)"
+            };
+        }
         if self.misses_tls && is_silent {
             " (does this port need TLS? connect with --cafile FILE)"
         } else if self.is_v5 && (is_silent || is_version) {

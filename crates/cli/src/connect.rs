@@ -417,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_before_anything_connects() {
+    fn a_wrong_value_is_reported_before_anything_connects() {
         refused(
             "-k 65536",
             "invalid value `65536` for `-k`: a keep alive is 0 to 65535 seconds",

@@ -277,25 +277,25 @@ mod tests {
             "-q 3",
             &[],
             "",
-            "invalid value `3` for `-q`: 3 is not in 0..=2",
+            "invalid value `3` for `-q`: a whole number from 0 to 2 is needed",
         );
         refused(
             "--qos=3",
             &[("IOT_QOS", "x")],
             "",
-            "invalid value `3` for `--qos`: 3 is not in 0..=2",
+            "invalid value `3` for `--qos`: a whole number from 0 to 2 is needed",
         );
         refused(
             "",
             &[("IOT_QOS", "5")],
             "",
-            "invalid value `5` for variable `IOT_QOS`: 5 is not in 0..=2",
+            "invalid value `5` for variable `IOT_QOS`: a whole number from 0 to 2 is needed",
         );
         refused(
             "",
             &[],
             "\n-q 3",
-            "FILE:2: invalid value `3` for `-q`: 3 is not in 0..=2",
+            "FILE:2: invalid value `3` for `-q`: a whole number from 0 to 2 is needed",
         );
         refused(
             "",

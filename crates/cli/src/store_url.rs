@@ -18,6 +18,7 @@ impl FromStr for StoreUrl {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        const FORM: &str = "a store is mongodb://…, sqlite:PATH or none";
         if text == "none" {
             return Ok(Self::Nowhere);
         }
@@ -28,10 +29,15 @@ impl FromStr for StoreUrl {
                 path => Ok(Self::Sqlite(path.into())),
             },
             Some((scheme, rest)) if scheme.to_ascii_lowercase().starts_with("mongodb") => {
+                let begins = ["mongodb://", "mongodb+srv://"];
+                if !begins.iter().any(|begin| text.starts_with(begin)) {
+                    return Err("a MongoDB URL is mongodb://HOST:PORT, in small letters".into());
+                }
                 check_hosts(rest)?;
                 Ok(Self::MongoDb(text.into()))
             }
-            _ => Err("a store is mongodb://…, sqlite:PATH or none".into()),
+            None if text.contains(['/', '.']) => Err(format!("{FORM} (for a file: sqlite:{text})")),
+            _ => Err(FORM.into()),
         }
     }
 }
@@ -45,7 +51,9 @@ fn check_hosts(rest: &str) -> Result<(), String> {
     let hosts = hosts.split(['/', '?']).next().unwrap_or_default();
     let is_space = |char: char| char.is_whitespace() || char.is_control();
     if hosts.contains(is_space) {
-        return Err("a host in the MongoDB URL holds a space, as in mongodb://HOST:PORT".into());
+        return Err(
+            "a host in the MongoDB URL has a space in it (the form is mongodb://HOST:PORT)".into(),
+        );
     }
     Ok(())
 }

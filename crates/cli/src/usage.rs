@@ -1,5 +1,6 @@
 //! What is wrong with the options, in one line that names where it comes from.
 
+use std::borrow::Cow;
 use std::error::Error as _;
 
 use clap::Error;
@@ -40,7 +41,7 @@ pub(crate) fn line(error: &Error, parser: &mut Parser, origins: &Origins) -> Str
         }
         ErrorKind::ValueValidation => {
             let why = error.source().map(ToString::to_string);
-            let why = why.map_or_else(String::new, |why| format!(": {}", printable(&why)));
+            let why = why.map_or_else(String::new, |why| format!(": {}", printable(&plain(&why))));
             format!("invalid value `{}` for {name}{why}", shown(&value, subject))
         }
         ErrorKind::UnknownArgument => unknown(&option, &first(ContextKind::SuggestedArg)),
@@ -62,6 +63,29 @@ fn texts(error: &Error, kind: ContextKind) -> Vec<String> {
         Some(ContextValue::String(text)) => vec![text.clone()],
         Some(ContextValue::Strings(texts)) => texts.clone(),
         _ => Vec::new(),
+    }
+}
+
+/// Returns what clap and the standard library say about numbers in plain words.
+fn plain(why: &str) -> Cow<'_, str> {
+    if let Some((_, range)) = why.split_once(" is not in ")
+        && let Some((least, most)) = range.split_once("..")
+    {
+        return match most.trim_start_matches('=') {
+            "" => format!("a whole number, {least} or more, is needed").into(),
+            most => format!("a whole number from {least} to {most} is needed").into(),
+        };
+    }
+    match why {
+        "invalid digit found in string" | "cannot parse integer from empty string" => {
+            "a whole number is needed".into()
+        }
+        "invalid float literal" | "cannot parse float from empty string" => {
+            "a number is needed".into()
+        }
+        "number too large to fit in target type" => "the number is too large".into(),
+        "number too small to fit in target type" => "the number is too small".into(),
+        why => why.into(),
     }
 }
 
@@ -114,7 +138,9 @@ fn unknown(option: &str, suggestion: &str) -> String {
         return format!("a broker's URL needs `-L`, as in `-L {scheme}://HOST`");
     }
     if !option.starts_with('-') {
-        return format!("unexpected word `{option}` (--help lists the options)");
+        return format!(
+            "unexpected word `{option}` (a host is given with -h HOST, a topic with -t TOPIC; --help lists the options)"
+        );
     }
     if suggestion.is_empty() {
         return format!("unknown option `{option}` (--help lists the options)");
@@ -260,7 +286,7 @@ mod tests {
         case(&["-x"], "unknown option `-x` (--help lists the options)");
         case(
             &["word"],
-            "unexpected word `word` (--help lists the options)",
+            "unexpected word `word` (a host is given with -h HOST, a topic with -t TOPIC; --help lists the options)",
         );
         case(
             &["MQTTS://ada:s3cret@host"],

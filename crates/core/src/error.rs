@@ -314,6 +314,9 @@ pub fn io_reason(error: &io::Error) -> String {
         return text;
     }
     let end = text.find(" (os error").unwrap_or(text.len());
+    if error.kind() == io::ErrorKind::IsADirectory {
+        return "it is a directory, not a file".to_owned();
+    }
     let Some((first, rest)) = text[..end].split_at_checked(1) else {
         return text;
     };

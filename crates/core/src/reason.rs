@@ -30,6 +30,11 @@ impl ConnectCode {
     pub fn is_protocol_version(self) -> bool {
         matches!(self.0, 1 | 0x84)
     }
+
+    /// Returns whether the broker refuses the user: 4 and 5, on MQTT 5 0x86, 0x87 and 0x8c.
+    pub fn is_authorization(self) -> bool {
+        matches!(self.0, 4 | 5 | 0x86 | 0x87 | 0x8c)
+    }
 }
 
 impl fmt::Display for ConnectCode {

@@ -92,7 +92,7 @@ fn braces_of_json_beside_placeholders_are_published() {
 }
 
 #[test]
-fn simulated_time_passes_as_fast_as_it_is_told() {
+fn simulated_time_passes_at_the_given_speed() {
     let broker = Broker::start();
     let start = std::time::Instant::now();
     let mut args = vec!["--model", "constant(1)", "--payload-template", "{{now}}"];
@@ -155,11 +155,11 @@ fn refused(args: &[&str], expected: &str) {
 }
 
 #[test]
-fn what_is_wrong_is_said_before_anything_connects() {
+fn a_wrong_value_is_reported_before_anything_connects() {
     refused(
         &["--model", "sinus"],
-        "iot-pub: invalid value `sinus` for `--model`: `sinus` is not a model; the models are uniform, normal, walk, \
-         sine, daily, steps, constant, counter; on top of them dropout, spike, stuck, drift, clamp",
+        "iot-pub: invalid value `sinus` for `--model`: `sinus` is not a model (models: uniform, normal, walk, \
+         sine, daily, steps, constant, counter; to add to a model: dropout, spike, stuck, drift, clamp)",
     );
     refused(
         &["--model", "uniform", "--model", "walk"],
@@ -223,12 +223,12 @@ fn what_is_wrong_is_said_before_anything_connects() {
     );
     refused(
         &["--precision", "16"],
-        "iot-pub: invalid value `16` for `--precision`: 16 is not in 0..=15",
+        "iot-pub: invalid value `16` for `--precision`: a whole number from 0 to 15 is needed",
     );
 }
 
 #[test]
-fn what_does_not_go_together_is_said() {
+fn options_that_exclude_each_other_are_reported() {
     let excluded = |given: [&str; 2], option: &str, value: &str| {
         let line = format!(
             "iot-pub: `{}` cannot be used with `{option}` (leave one of them out)",

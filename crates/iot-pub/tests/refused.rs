@@ -24,7 +24,11 @@ fn bad_credentials() {
         for credentials in ["", "-u ada", "-u ada -P wr0ng", "-u bob -P s3cret"] {
             let args = format!("-V {version} {credentials}");
             let publisher = ends_with(iot_pub(broker.port(), &args).spawn(), code);
-            assert_refused(&publisher.stderr(), broker.port(), "not authorized");
+            let reason = match credentials {
+                "" => "not authorized (does it need a user? -u NAME --password-file FILE)",
+                _ => "not authorized (check the user name and password)",
+            };
+            assert_refused(&publisher.stderr(), broker.port(), reason);
             assert_eq!(publisher.stdout(), "");
         }
     }
@@ -47,8 +51,14 @@ fn each_refusal_of_mqtt_3_1_1() {
     for (code, reason) in [
         (1, "unacceptable protocol version"),
         (2, "client identifier rejected"),
-        (4, "bad user name or password"),
-        (5, "not authorized"),
+        (
+            4,
+            "bad user name or password (does it need a user? -u NAME --password-file FILE)",
+        ),
+        (
+            5,
+            "not authorized (does it need a user? -u NAME --password-file FILE)",
+        ),
     ] {
         case("311", &[0x20, 0x02, 0x00, code], code.into(), reason);
     }
@@ -62,7 +72,10 @@ fn refusals_of_mqtt_5() {
             "unsupported protocol version (if the broker does not support MQTT 5: -V mqttv311)",
         ),
         (0x85, "client identifier not valid"),
-        (0x86, "bad user name or password"),
+        (
+            0x86,
+            "bad user name or password (does it need a user? -u NAME --password-file FILE)",
+        ),
         (0x8a, "banned"),
     ] {
         case("5", &[0x20, 0x03, 0x00, code, 0x00], code.into(), reason);
@@ -72,7 +85,12 @@ fn refusals_of_mqtt_5() {
 #[test]
 fn the_reason_string_of_the_broker_is_shown() {
     let connack = b"\x20\x0a\x00\x87\x07\x1f\x00\x04away";
-    case("5", connack, 0x87, "not authorized (away)");
+    case(
+        "5",
+        connack,
+        0x87,
+        "not authorized (away) (does it need a user? -u NAME --password-file FILE)",
+    );
 }
 
 /// Refused twice, then accepted.

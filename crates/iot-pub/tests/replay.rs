@@ -163,7 +163,7 @@ fn an_unreadable_recording_is_reported_before_anything_connects() {
     case(
         "",
         "--replay .",
-        "iot-pub: cannot read `.`: is a directory\n",
+        "iot-pub: cannot read `.`: it is a directory, not a file\n",
     );
 }
 

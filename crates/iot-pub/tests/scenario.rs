@@ -96,7 +96,7 @@ fn a_wrong_file_is_reported_before_anything_connects() {
     let ended = ends_with(program.spawn(), 2);
     assert_eq!(
         ended.stderr(),
-        "iot-pub: shed.toml:4: model: `warm` is not a model; the models are uniform, normal, walk, sine, daily, steps, \
-         constant, counter; on top of them dropout, spike, stuck, drift, clamp\n"
+        "iot-pub: shed.toml:4: model: `warm` is not a model (models: uniform, normal, walk, sine, daily, steps, \
+         constant, counter; to add to a model: dropout, spike, stuck, drift, clamp)\n"
     );
 }

@@ -425,7 +425,7 @@ fn refused(args: &str, line: &str) {
 }
 
 #[test]
-fn what_does_not_go_together_is_said_before_anything_connects() {
+fn options_that_exclude_each_other_are_reported_before_anything_connects() {
     for (args, one, other) in [
         ("-m x -l", "-m", "-l"),
         ("-f x -s", "-f", "-s"),

@@ -114,7 +114,7 @@ fn refused(options: &[&str], expected: &str) {
 }
 
 #[test]
-fn what_makes_no_sense_is_said_before_anything_connects() {
+fn wrong_options_are_reported_before_anything_connects() {
     let form = "invalid value for `-L`: a broker's URL is mqtt://, mqtts://, ws:// or wss://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC]";
     refused(&["-L", "http://u:secret@b"], form);
     refused(&["-L", "b:1883"], form);

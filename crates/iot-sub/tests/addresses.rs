@@ -53,17 +53,17 @@ fn a_rejected_store_shows_no_password() {
         ("postgres:u:PW@h", "a store is mongodb://…"),
         (
             "mongodb://u:PW@bad host/db",
-            "a host in the MongoDB URL holds a space",
+            "a host in the MongoDB URL has a space in it",
         ),
         ("sqlite://", "needs the path of a file"),
-        ("sqlite:/dev/null", "`/dev/null` is none"),
+        ("sqlite:/dev/null", "`/dev/null` is a device or a pipe"),
     ] {
         refused(sub(&["--store", store]), help);
         refused(sub(&[]).env("IOT_STORE", store), help);
     }
     refused(
         sub(&["--spool", "/dev/null"]),
-        "`--spool` needs a file, and `/dev/null` is none",
+        "`--spool` needs a file, and `/dev/null` is a device or a pipe",
     );
 }
 

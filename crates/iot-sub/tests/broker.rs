@@ -49,7 +49,7 @@ fn a_broker_that_refuses_ends_the_program_with_its_reason_and_code() {
         assert_eq!(program.wait().code(), Some(code));
         let stderr = program.stderr();
         let line = format!(
-            "iot-sub: cannot connect to broker `localhost:{port}`: the broker refuses the connection: {reason}"
+            "iot-sub: cannot connect to broker `localhost:{port}`: the broker refuses the connection: {reason} (check the user name and password)"
         );
         assert_eq!(stderr.lines().last(), Some(line.as_str()));
         assert!(!stderr.contains("wrong"), "{stderr}");
@@ -75,7 +75,7 @@ fn a_broker_that_is_only_unavailable_is_tried_again() {
 }
 
 #[test]
-fn a_refused_subscription_is_told_and_ends_the_program_if_it_is_the_only_one() {
+fn a_refused_subscription_is_reported_and_ends_the_program_if_it_is_the_only_one() {
     let peer = ScriptedPeer::listen();
     let port = peer.port().to_string();
     let mut program = sub(&["-p", &port, "--store", "none", "-t", "secret/#"]).spawn();

@@ -77,7 +77,7 @@ fn a_plain_collection_is_not_taken_for_a_time_series() {
 }
 
 #[test]
-fn who_may_not_write_is_told_what_to_do_and_keeps_what_comes() {
+fn a_user_that_may_not_write_gets_advice_and_keeps_messages() {
     let broker = Broker::start();
     let mongo = Mongo::builder().args(["--auth"]).start();
     let url = mongo.url().replace("mongodb://", "mongodb://ada:s3cret@");
@@ -102,7 +102,7 @@ fn who_may_not_write_is_told_what_to_do_and_keeps_what_comes() {
 }
 
 #[test]
-fn a_database_that_is_away_is_told_long_before_the_driver_gives_up() {
+fn a_database_that_is_away_is_reported_long_before_the_driver_gives_up() {
     let broker = Broker::start();
     let mongo = Mongo::reserve();
     let url = format!("{}/?serverSelectionTimeoutMS=600000", mongo.url());

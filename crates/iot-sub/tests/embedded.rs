@@ -134,7 +134,7 @@ fn what_is_stored_stays_over_a_restart_and_rejections_lie_beside() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_said_in_one_line() {
+fn a_port_that_is_taken_is_reported_in_one_line() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let mut program = sub(&["--embedded", "--listen", &address]).spawn();
@@ -148,7 +148,7 @@ fn a_port_that_is_taken_is_said_in_one_line() {
 }
 
 #[test]
-fn options_that_exclude_each_other_are_told_but_variables_are_not_held_against_the_user() {
+fn options_that_exclude_each_other_are_reported_but_variables_are_ignored() {
     let mut program = sub(&["--embedded", "--host", "example"]).spawn();
     assert_eq!(program.wait().code(), Some(2));
     assert_eq!(

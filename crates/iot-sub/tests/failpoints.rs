@@ -167,7 +167,7 @@ fn all_and_different(mongo: &Mongo, collection: &str) -> (usize, usize) {
 }
 
 #[test]
-fn killed_at_any_point_what_says_which_it_is_is_stored_once_with_qos_1() {
+fn killed_at_any_point_a_message_with_an_id_is_stored_once_with_qos_1() {
     let mongo = Mongo::start();
     let url = mongo.url();
     for point in [

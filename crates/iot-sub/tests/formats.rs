@@ -327,7 +327,7 @@ fn what_2_1_adds() {
 }
 
 #[test]
-fn a_wrong_format_is_told_before_anything_connects() {
+fn a_wrong_format_is_reported_before_anything_connects() {
     for (format, message) in [
         ("%k", "there is no `%k`"),
         ("%t %", "the format ends inside a `%` sequence"),

@@ -96,7 +96,7 @@ fn in_sqlite_too() {
 }
 
 #[test]
-fn what_contradicts_it_is_told() {
+fn options_that_contradict_it_are_reported() {
     for (args, expected) in [
         (
             &["--id-key", "seq"][..],

@@ -218,7 +218,7 @@ fn a_killed_mongod_costs_no_reading() {
 }
 
 #[test]
-fn what_is_not_a_reading_is_kept_counted_and_told_and_harms_nothing() {
+fn a_message_without_a_reading_is_kept_counted_reported_and_harms_nothing() {
     let (broker, mongo) = (Broker::start(), Mongo::start());
     let program = start(&broker, &mongo.url(), &["-q", "1"]);
     let topic = ["-q", "1", "-t", "iot/x", "-m"];
@@ -294,12 +294,12 @@ fn the_url_chooses_the_database_and_must_not_weaken_the_write_concern() {
     for weak in ["w=0", "w=1", "journal=false"] {
         let url = format!("{}/?{weak}", mongo.url());
         let mut program = sub(&["--store", &url]).spawn();
-        assert_eq!(program.wait().code(), Some(1));
+        assert_eq!(program.wait().code(), Some(2));
         let stderr = program.stderr();
         assert_eq!(stderr.lines().count(), 1, "{stderr}");
         let option = weak.split('=').next().unwrap();
         assert!(
-            stderr.contains(&format!("by its option `{option}`")),
+            stderr.contains(&format!("the option `{option}` in the URL")),
             "{stderr}"
         );
     }
@@ -309,26 +309,35 @@ fn the_url_chooses_the_database_and_must_not_weaken_the_write_concern() {
 fn the_url_s_password_is_never_printed() {
     let mongo = Mongo::reserve();
     let host = format!("127.0.0.1:{}", mongo.port());
-    for (url, expected) in [
+    for (url, code, expected) in [
         (
             format!("mongodb://ada:s3cret@{host}/"),
+            1,
             "connection refused",
         ),
         (
             format!("mongodb+srv://ada:s3cret@{host}/"),
+            2,
             "`mongodb+srv` is not supported",
         ),
         (
             format!("MongoDB://ada:s3cret@{host}/"),
-            "must begin with `mongodb://`",
+            2,
+            "a MongoDB URL is mongodb://HOST:PORT, in small letters",
+        ),
+        (
+            format!("mongodb:/ada:s3cret@{host}/"),
+            2,
+            "a MongoDB URL is mongodb://HOST:PORT, in small letters",
         ),
         (
             format!("mongodb://ada:s3cret@{host}:x/"),
+            2,
             "check its hosts and ports",
         ),
     ] {
         let mut program = sub(&["--store", &url, "--fail-fast"]).spawn();
-        assert_eq!(program.wait().code(), Some(1));
+        assert_eq!(program.wait().code(), Some(code), "{url}");
         let stderr = program.stderr();
         assert!(stderr.contains(expected), "{stderr}");
         assert_eq!(stderr.lines().count(), 1, "{stderr}");
@@ -337,7 +346,7 @@ fn the_url_s_password_is_never_printed() {
 }
 
 #[test]
-fn without_a_spool_a_mongodb_that_wants_to_know_who_we_are_ends_the_program_at_the_start() {
+fn without_a_spool_a_mongodb_that_needs_a_user_ends_the_program_at_the_start() {
     let mongo = Mongo::builder().args(["--auth"]).start();
     let mut program = sub(&["--store", &mongo.url(), "--ack-after", "store"]).spawn();
     assert_eq!(program.wait().code(), Some(1));

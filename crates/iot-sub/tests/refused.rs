@@ -26,8 +26,14 @@ fn the_exit_code_is_the_broker_s() {
     for (code, reason) in [
         (1, "unacceptable protocol version"),
         (2, "client identifier rejected"),
-        (4, "bad user name or password"),
-        (5, "not authorized"),
+        (
+            4,
+            "bad user name or password (does it need a user? -u NAME --password-file FILE)",
+        ),
+        (
+            5,
+            "not authorized (does it need a user? -u NAME --password-file FILE)",
+        ),
     ] {
         for version in ["31", "311"] {
             case(version, &[0x20, 2, 0, code], code.into(), reason);
@@ -38,7 +44,10 @@ fn the_exit_code_is_the_broker_s() {
             0x84,
             "unsupported protocol version (if the broker does not support MQTT 5: -V mqttv311)",
         ),
-        (0x87, "not authorized"),
+        (
+            0x87,
+            "not authorized (does it need a user? -u NAME --password-file FILE)",
+        ),
         (0x8a, "banned"),
     ] {
         case("5", &[0x20, 3, 0, code, 0], code.into(), reason);

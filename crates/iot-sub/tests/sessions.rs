@@ -117,7 +117,7 @@ fn an_id_is_free_on_disk_before_its_pubcomp_is_sent() {
 }
 
 #[test]
-fn another_message_under_a_held_id_is_stored_and_told() {
+fn another_message_under_a_held_id_is_stored_and_reported() {
     let (peer, folder) = (ScriptedPeer::listen(), tempfile::tempdir().unwrap());
     let first = program(&peer, folder.path()).spawn();
     let mut broker = accept(&peer, false);

@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_synced_stays_and_the_rest_is_lost_as_told() {
+    fn synced_data_stays_and_the_rest_is_lost_as_chosen() {
         let file = PathBuf::from("/disk/a");
         let write = |at, byte| Call::Write {
             file: file.clone(),

@@ -38,7 +38,7 @@ fn mid(id: u16) -> PacketId {
 const SOON: Duration = Duration::from_millis(50);
 
 #[test]
-fn what_does_not_wait_is_said_to_be_unknown() {
+fn an_acknowledgement_that_is_not_waited_for_is_unknown() {
     let (_peer, watched, mut broker) = by_hand(Protocol::V311);
     broker.send(b"\x32\x06\x00\x01t\x00\x01x");
     watched.message();

@@ -233,7 +233,7 @@ fn disconnect_and_connect_at_once_lose_nothing_that_was_to_be_sent() {
 /// `connect` comes at any point of the loop's end. Before it, the loop goes on; after it, another
 /// can be started. A loop that counts as running always serves the connection.
 #[test]
-fn a_loop_that_is_said_to_run_after_connect_serves_it() {
+fn a_loop_that_is_announced_after_connect_serves_it() {
     const ROUNDS: u64 = 60;
     let peer = ScriptedPeer::listen();
     let port = peer.port();

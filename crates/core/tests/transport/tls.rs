@@ -381,7 +381,7 @@ fn authorities_are_checked_before_anything_connects() {
     wrong(
         &log,
         &format!(
-            "cannot write the TLS key log `{}`: is a directory",
+            "cannot write the TLS key log `{}`: it is a directory, not a file",
             empty.display()
         ),
     );

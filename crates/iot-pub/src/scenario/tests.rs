@@ -125,8 +125,7 @@ fn a_fault_is_reported_with_line_and_key() {
     );
     refused(
         "[[group]]\nname = 'a'\ntopic = 't'\nmodel = 'constant(x)'",
-        "f.toml:4: model: `constant(x)`: VALUE is a number, and `x` is not; it reads constant(VALUE); the models are \
-         uniform, normal, walk, sine, daily, steps, constant, counter; on top of them dropout, spike, stuck, drift, clamp",
+        "f.toml:4: model: `constant(x)`: VALUE is a number, not `x` (the form is constant(VALUE))",
     );
     refused(
         "[[group]]\nname = 'a'\ntopic = 't'\nmodel = { t = 'walk', now = 'walk' }",

@@ -18,7 +18,7 @@ pub(crate) struct EmbeddedArgs {
     /// Listen on ADDRESS:PORT [default: 127.0.0.1:1883]
     #[cfg(feature = "embedded")]
     #[arg(long, env = "IOT_LISTEN", hide_env_values = true, requires = "broker")]
-    #[arg(value_name = "ADDRESS:PORT")]
+    #[arg(value_name = "ADDRESS:PORT", value_parser = iot_cli::parse_socket_address)]
     listen: Option<SocketAddr>,
 }
 

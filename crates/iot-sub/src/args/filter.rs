@@ -75,14 +75,34 @@ impl FromStr for FilterArg {
         };
         match TopicFilter::new(filter) {
             Ok(filter) => Ok(Self { filter, qos }),
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(format!("{error}{}", qos_advice(text))),
         }
+    }
+}
+
+/// Returns what may help if a number that is no QoS ends a wrong filter.
+fn qos_advice(text: &str) -> &'static str {
+    let end = text.rsplit_once('@').map(|(_, end)| end);
+    match end.and_then(|end| end.parse::<u64>().ok()) {
+        Some(3..) if !is_mosquitto() => " (the QoS after @ is 0, 1 or 2)",
+        _ => "",
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_unknown_qos_after_a_wildcard_is_named() {
+        let error = "iot/#@3".parse::<FilterArg>().unwrap_err();
+        assert!(
+            error.ends_with(" (the QoS after @ is 0, 1 or 2)"),
+            "{error}"
+        );
+        let error = "iot/#@1/a".parse::<FilterArg>().unwrap_err();
+        assert!(!error.contains("QoS"), "{error}");
+    }
 
     #[track_caller]
     fn case(text: &str, filter: &str, qos: Option<QoS>) {

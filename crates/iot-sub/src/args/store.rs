@@ -66,7 +66,7 @@ enum Rejected {
 fn spool_limit(text: &str) -> Result<Size, String> {
     let limit: Size = text.parse()?;
     if limit.bytes() < Size::mib(1).bytes() {
-        return Err("a spool needs 1MiB at least".into());
+        return Err("a spool needs at least 1MiB".into());
     }
     Ok(limit)
 }
@@ -141,6 +141,11 @@ impl StoreArgs {
         if cfg!(not(feature = "mongodb")) && matches!(store, StoreUrl::MongoDb(_)) {
             return Err(UsageError::new(WITHOUT_MONGODB.to_owned()));
         }
+        #[cfg(feature = "mongodb")]
+        if let StoreUrl::MongoDb(url) = store {
+            iot_store::mongodb::name(url, "")
+                .map_err(|fault| UsageError::new(format!("{fault:#}")))?;
+        }
         self.check_rejected(store, origins)?;
         let is_typed = |id| origins.is_typed(id);
         let name = |id| origins.name(id);
@@ -153,8 +158,14 @@ impl StoreArgs {
         if let Some((id, path)) = file
             && path.metadata().is_ok_and(|metadata| !metadata.is_file())
         {
+            let path_is_directory = path.is_dir();
             let (option, path) = (name(id), path.display());
-            return wrong(format!("{option} needs a file, and `{path}` is none"));
+            let what = if path_is_directory {
+                "a directory"
+            } else {
+                "a device or a pipe"
+            };
+            return wrong(format!("{option} needs a file, and `{path}` is {what}"));
         }
         let after_store = self.ack_after == Some(AckAfter::Store);
         if is_typed("spool") && is_typed("ack_after") && after_store {

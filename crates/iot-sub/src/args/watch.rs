@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Args;
-use iot_cli::parse_duration;
+use iot_cli::{parse_duration, parse_socket_address};
 
 use crate::watch::WatchPlan;
 use crate::watch::health::HealthUrl;
@@ -21,7 +21,7 @@ pub(super) struct WatchArgs {
     /// Serve /metrics for Prometheus, /livez and /readyz by HTTP on ADDRESS:PORT; port 0 uses a
     /// free port
     #[arg(long, env = "IOT_METRICS", hide_env_values = true)]
-    #[arg(value_name = "ADDRESS:PORT")]
+    #[arg(value_name = "ADDRESS:PORT", value_parser = parse_socket_address)]
     metrics: Option<SocketAddr>,
 
     /// Ask the iot-sub with --metrics at URL, such as http://127.0.0.1:9464, for /readyz (or /livez

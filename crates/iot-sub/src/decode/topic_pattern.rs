@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_pattern_is_said() {
+    fn a_wrong_pattern_is_reported() {
         for (pattern, expected) in [
             ("iot/a", "no level is a field, as in iot/{home}/{sensor}"),
             ("iot/{a}/{a}", "the field `a` stands twice"),

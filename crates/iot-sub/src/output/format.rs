@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said() {
+    fn a_wrong_format_is_reported() {
         refused("%", "the format ends inside a `%` sequence (`%%` is a %)");
         refused("%-", "the format ends inside a `%` sequence (`%%` is a %)");
         refused(

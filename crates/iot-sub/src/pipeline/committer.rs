@@ -148,7 +148,7 @@ impl Away {
             return;
         }
         self.messages.say(&format_args!(
-            "waiting for store `{}`: {problem} (messages are not acknowledged until it is back; the broker \
+            "waiting for store `{}`: {problem}; messages are not acknowledged until it is back (the broker \
              queues them up to its own limit)",
             self.name
         ));

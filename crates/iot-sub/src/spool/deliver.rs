@@ -293,10 +293,10 @@ impl Deliverer {
         let name = self.store.name();
         match &failure {
             Failure::Unknown(_) => self.messages.say(&format_args!(
-                "waiting for store `{name}`: {failure} (messages are kept in the spool)"
+                "waiting for store `{name}`: {failure}; messages are kept in the spool"
             )),
             Failure::NotAllowed { .. } => self.messages.say(&format_args!(
-                "store `{name}` refuses to write: {failure} (messages are kept in the spool)"
+                "store `{name}` refuses to write: {failure}; messages are kept in the spool"
             )),
         }
         self.reported.push(failure);

@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,8 +44,22 @@ const PLAIN: &str = "text/plain; charset=utf-8";
 pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener> {
     TcpListener::bind(address)
         .await
-        .map_err(|error| anyhow::anyhow!(io_reason(&error)))
+        .map_err(|error| anyhow::anyhow!(reason(&error)))
         .with_context(|| format!("cannot listen on `{address}` for --metrics"))
+}
+
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "another program listens there (choose another port; port 0 uses a free one)".to_owned()
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "this machine does not have that address (127.0.0.1 is this machine alone, 0.0.0.0 all \
+             its addresses)"
+                .to_owned()
+        }
+        _ => io_reason(error),
+    }
 }
 
 /// Answers requests until the task is dropped.

@@ -204,7 +204,7 @@ fn with_the_session_its_packet_ids_are_forgotten() {
 }
 
 #[test]
-fn who_forgets_waits_for_no_broker_that_hangs() {
+fn forget_does_not_wait_for_a_broker_that_hangs() {
     let (peer, folder) = (ScriptedPeer::listen(), tempfile::tempdir().unwrap());
     let mut forget = durable(peer.port(), folder.path())
         .args(["-i", "mine", "--forget"])

@@ -88,7 +88,7 @@ fn a_session_that_may_have_begun_anew_is_subscribed_again() {
 }
 
 #[test]
-fn a_subscription_that_was_granted_with_less_is_asked_for_and_told_in_each_run() {
+fn a_subscription_that_was_granted_with_less_is_repeated_and_reported_in_each_run() {
     let broker = Broker::builder().config("max_qos 1").start();
     let folder = tempfile::tempdir().unwrap();
     for run in 1..=2 {
@@ -102,7 +102,7 @@ fn a_subscription_that_was_granted_with_less_is_asked_for_and_told_in_each_run()
 }
 
 #[test]
-fn who_dies_before_an_unsubscription_is_answered_subscribes_again() {
+fn a_kill_before_an_unsubscription_is_answered_leads_to_a_new_subscription() {
     let (peer, folder) = (ScriptedPeer::listen(), tempfile::tempdir().unwrap());
     let run = |filter: &str| {
         let program = durable(peer.port(), folder.path());
@@ -187,7 +187,7 @@ fn a_broker_that_closes_again_and_again_makes_one_suspect_a_takeover() {
 }
 
 #[test]
-fn what_contradicts_a_durable_session_is_told() {
+fn options_that_contradict_a_durable_session_are_reported() {
     for (args, expected) in [
         (
             &["-V", "31"][..],

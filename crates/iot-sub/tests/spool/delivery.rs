@@ -17,7 +17,7 @@ fn what_comes_before_mongodb_does_is_acknowledged_at_once_and_stored_later() {
     publish(broker.port(), &["-q", "1", "-m", "7"]);
     broker.wait_for_log("Received PUBACK from early", DEADLINE);
     let line = program.wait_for_stderr("waiting for store");
-    assert!(line.ends_with("(messages are kept in the spool)"), "{line}");
+    assert!(line.ends_with("; messages are kept in the spool"), "{line}");
     mongo.start_again();
     program.wait_for_stderr("is back");
     arrive(&mongo, 1);
@@ -257,7 +257,7 @@ fn bad_messages_are_spooled_and_kept_like_readings() {
 }
 
 #[test]
-fn a_store_that_does_not_let_us_in_is_told_and_held_against_nobody() {
+fn a_store_that_refuses_the_user_is_reported_and_nothing_is_lost() {
     let broker = Broker::start();
     let mongo = Mongo::builder().args(["--auth"]).start();
     let program = start(

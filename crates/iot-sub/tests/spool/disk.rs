@@ -167,7 +167,7 @@ fn a_full_disk_stops_reading_and_it_goes_on_when_there_is_room() {
 }
 
 #[test]
-fn a_spool_that_is_removed_is_told_and_what_was_in_it_is_delivered() {
+fn a_spool_that_is_removed_is_reported_and_its_entries_are_delivered() {
     let broker = Broker::start();
     let mut mongo = Mongo::reserve();
     let folder = tempfile::tempdir().unwrap();

@@ -6,7 +6,7 @@ use crate::common::{start, sub};
 use crate::fixture::totals;
 
 #[test]
-fn a_second_process_is_refused_and_told_what_helps() {
+fn a_second_process_is_refused_with_advice() {
     let broker = Broker::start();
     let mongo = Mongo::reserve();
     // Both would take the one below the state directory.
@@ -54,7 +54,7 @@ fn without_a_state_directory_it_lies_below_home() {
 }
 
 #[test]
-fn a_state_directory_that_cannot_be_made_is_told_with_the_reason() {
+fn a_state_directory_that_cannot_be_made_is_reported_with_the_reason() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let mut program = sub(&[]).env("XDG_STATE_HOME", file.path()).spawn();
     assert_eq!(program.wait().code(), Some(1));
@@ -68,7 +68,7 @@ fn a_state_directory_that_cannot_be_made_is_told_with_the_reason() {
 }
 
 #[test]
-fn what_contradicts_a_spool_is_told() {
+fn options_that_contradict_a_spool_are_reported() {
     for (args, expected) in [
         (
             &["--spool", "s", "--ack-after", "store"][..],

@@ -39,7 +39,7 @@ fn a_spool_without_room_is_not_ready() {
 }
 
 #[test]
-fn a_broker_that_leaves_the_subscription_unanswered_is_told() {
+fn a_broker_that_leaves_the_subscription_unanswered_is_reported() {
     let peer = ScriptedPeer::listen();
     let port = peer.port().to_string();
     let program = sub(&["-p", &port, "--store", "none", "--metrics", "127.0.0.1:0"]).spawn();
@@ -81,7 +81,7 @@ fn a_database_that_hangs_is_noticed_and_gets_everything_once_it_goes_on() {
 
 /// A network that loses what is said to MongoDB, and brings its answers, heartbeats among them.
 #[track_caller]
-fn loses_what_is_said_to_mongodb(args: &[&str], acknowledged_before: bool) {
+fn loses_requests_to_mongodb(args: &[&str], acknowledged_before: bool) {
     let broker = Broker::start();
     let mongo = Mongo::start();
     let net = FaultyNet::to(mongo.port());
@@ -110,17 +110,17 @@ fn loses_what_is_said_to_mongodb(args: &[&str], acknowledged_before: bool) {
 }
 
 #[test]
-fn a_network_that_loses_what_is_said_to_mongodb_is_noticed_within_seconds() {
-    loses_what_is_said_to_mongodb(&["--ack-after", "spool"], true);
+fn a_network_that_loses_requests_to_mongodb_is_noticed_within_seconds() {
+    loses_requests_to_mongodb(&["--ack-after", "spool"], true);
 }
 
 #[test]
 fn without_a_spool_it_is_noticed_too() {
-    loses_what_is_said_to_mongodb(&["--ack-after", "store"], false);
+    loses_requests_to_mongodb(&["--ack-after", "store"], false);
 }
 
 #[test]
-fn a_network_that_loses_what_one_side_says_to_the_other_is_noticed_and_costs_nothing() {
+fn a_network_that_loses_one_direction_is_noticed_and_costs_nothing() {
     let broker = Broker::start();
     for way in [Way::ToServer, Way::ToClient] {
         let net = FaultyNet::to(broker.port());
@@ -148,7 +148,7 @@ fn a_network_that_loses_what_one_side_says_to_the_other_is_noticed_and_costs_not
 }
 
 #[test]
-fn a_store_that_is_waited_for_is_not_told_to_be_a_broker_that_is_away() {
+fn a_store_that_is_away_is_not_reported_as_a_broker_that_is_away() {
     let broker = Broker::start();
     let mut mongo = Mongo::reserve();
     let port = broker.port().to_string();
@@ -166,7 +166,7 @@ fn a_store_that_is_waited_for_is_not_told_to_be_a_broker_that_is_away() {
 }
 
 #[test]
-fn a_store_s_file_on_a_full_disk_is_told_and_not_ready_until_there_is_room() {
+fn a_store_on_a_full_disk_is_reported_and_not_ready_until_there_is_room() {
     let broker = Broker::start();
     let folder = tempfile::tempdir().unwrap();
     let disk = FaultyDisk::at(folder.path());
@@ -194,7 +194,7 @@ fn a_store_s_file_on_a_full_disk_is_told_and_not_ready_until_there_is_room() {
 }
 
 #[test]
-fn a_subscription_that_is_refused_or_granted_less_is_told() {
+fn a_subscription_that_is_refused_or_granted_less_is_reported() {
     let peer = ScriptedPeer::listen();
     let port = peer.port().to_string();
     let program = sub(&["-p", &port, "--store", "none", "--metrics", "127.0.0.1:0"])
@@ -223,7 +223,7 @@ fn a_subscription_that_is_refused_or_granted_less_is_told() {
 }
 
 #[test]
-fn a_broker_that_knows_no_more_than_qos_0_is_told_to_lose_messages() {
+fn a_broker_that_grants_only_qos_0_is_reported_with_the_loss() {
     let broker = Broker::builder().config("max_qos 0").start();
     let program = start(&broker, "none", &["-q", "1"]);
     program.wait_for_stderr(

@@ -66,12 +66,14 @@ fn slow_and_hostile_clients_hold_up_nobody() {
 }
 
 #[test]
-fn an_address_that_is_taken_is_told_at_the_start() {
+fn an_address_that_is_taken_is_reported_at_the_start() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let mut program = sub(&["--store", "none", "--metrics", &address]).spawn();
     assert_eq!(program.wait().code(), Some(1));
-    let expected = format!("iot-sub: cannot listen on `{address}` for --metrics: ");
+    let expected = format!(
+        "iot-sub: cannot listen on `{address}` for --metrics: another program listens there (choose another port; "
+    );
     let stderr = program.stderr();
     assert!(stderr.starts_with(&expected), "{stderr}");
     assert_eq!(stderr.lines().count(), 1, "{stderr}");

@@ -42,7 +42,7 @@ impl Manager {
 }
 
 #[test]
-fn the_service_manager_is_told_when_it_is_ready_that_it_lives_and_that_it_ends() {
+fn the_service_manager_is_notified_of_readiness_life_and_the_end() {
     let mut broker = Broker::reserve();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("notify");

@@ -105,7 +105,7 @@ fn host(address: &ServerAddress) -> String {
 
 fn weakened(shown: &str, option: &str) -> anyhow::Error {
     anyhow!(
-        "the URL of `{shown}` weakens what is stored by its option `{option}`: readings are written with w=majority and journal=true (remove the option)"
+        "the option `{option}` in the URL of `{shown}` weakens the write concern: readings are written with w=majority and journal=true (remove the option)"
     )
 }
 
@@ -145,7 +145,7 @@ fn fault(url: &str) -> String {
     let (place, options) = rest.split_once('?').unwrap_or((rest, ""));
     let hosts = place.split('/').next().unwrap_or_default();
     if fails(hosts) {
-        return "check its hosts and ports".to_owned();
+        return "check its hosts and ports (the form is `mongodb://HOST:PORT`)".to_owned();
     }
     if fails(place) {
         return "check its database".to_owned();

@@ -163,6 +163,9 @@ fn cannot_open(path: &Path, error: rusqlite::Error) -> anyhow::Error {
         .open(path);
     match tried {
         Err(error) if error.kind() == io::ErrorKind::NotFound => anyhow!("no such directory"),
+        Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
+            anyhow!("it is a directory, not a file")
+        }
         Err(error) => anyhow!("{}", error.kind()),
         Ok(_) => explain(error),
     }

@@ -155,7 +155,7 @@ fn names(words: &[Word]) -> String {
 
 fn known() -> String {
     let (models, faults) = (names(MODELS), names(FAULTS));
-    format!("the models are {models}; on top of them {faults}")
+    format!("models: {models}; to add to a model: {faults}")
 }
 
 impl FromStr for Model {
@@ -171,25 +171,24 @@ impl FromStr for Model {
                 (Some(model), _) => model,
                 (None, Some(_)) if terms.is_empty() => {
                     return Err(format!(
-                        "`{name}` works on a model, which stands before it: `uniform + {word}`; {}",
-                        known()
+                        "`{name}` changes the model before it, and there is none (as in `uniform + {word}`)"
                     ));
                 }
                 (None, Some(fault)) => fault,
                 (None, None) if word.is_empty() => {
-                    return Err(format!("a model is missing; {}", known()));
+                    return Err(format!("a model is missing ({})", known()));
                 }
-                (None, None) => return Err(format!("`{name}` is not a model; {}", known())),
+                (None, None) => return Err(format!("`{name}` is not a model ({})", known())),
             };
             let mut arguments = Arguments::new(arguments);
             let term =
                 (definition.make)(&mut arguments).and_then(|term| match arguments.rest.first() {
                     None => Ok(term),
-                    Some(rest) => Err(format!("`{rest}` is one argument too many")),
+                    Some(rest) => Err(format!("`{rest}` is an argument too many")),
                 });
-            terms.push(term.map_err(|why| {
-                format!("`{word}`: {why}; it reads {}; {}", definition.form, known())
-            })?);
+            terms.push(
+                term.map_err(|why| format!("`{word}`: {why} (the form is {})", definition.form))?,
+            );
         }
         Ok(Self { terms })
     }
@@ -222,8 +221,7 @@ fn call(word: &str) -> Result<(&str, &str), String> {
     match rest.strip_suffix(')') {
         Some(arguments) if !arguments.contains(['(', ')']) => Ok((name.trim(), arguments.trim())),
         _ => Err(format!(
-            "the brackets of `{word}` don't match: a model reads NAME(ARGUMENT,…), several are joined by `+`; {}",
-            known()
+            "the brackets of `{word}` do not match (a model is NAME(ARGUMENT,…), and `+` joins several)"
         )),
     }
 }
@@ -260,25 +258,21 @@ impl<'a> Arguments<'a> {
     fn number(&mut self, name: &str, default: f64) -> Result<f64, String> {
         match self.take() {
             None => Ok(default),
-            Some(text) => {
-                number(text).ok_or_else(|| format!("{name} is a number, and `{text}` is not"))
-            }
+            Some(text) => number(text).ok_or_else(|| format!("{name} is a number, not `{text}`")),
         }
     }
 
     fn positive(&mut self, name: &str, default: f64) -> Result<f64, String> {
         match self.number(name, default)? {
             number if number >= 0.0 => Ok(number),
-            number => Err(format!("{name} is 0 or more, and {number} is less")),
+            number => Err(format!("{name} is 0 or more, not {number}")),
         }
     }
 
     fn probability(&mut self, name: &str, default: f64) -> Result<f64, String> {
         match self.number(name, default)? {
             number if (0.0..=1.0).contains(&number) => Ok(number),
-            number => Err(format!(
-                "{name} is a probability from 0 to 1, and {number} is not"
-            )),
+            number => Err(format!("{name} is a probability from 0 to 1, not {number}")),
         }
     }
 
@@ -294,7 +288,7 @@ impl<'a> Arguments<'a> {
         }
         let count = self.rest.len() - 1;
         if count == 0 {
-            return Err("at least one LEVEL and the time of each are wanted".into());
+            return Err("at least one LEVEL is needed, and then the time of each".into());
         }
         (0..count).map(|_| self.number("LEVEL", 0.0)).collect()
     }

@@ -70,7 +70,7 @@ fn a_file_that_never_was_a_spool_is_refused_and_left_alone() {
 }
 
 #[test]
-fn a_path_that_cannot_be_used_is_told_with_the_reason() {
+fn a_path_that_cannot_be_used_is_reported_with_the_reason() {
     #[track_caller]
     fn case(path: &Path, expected: &str) {
         let error = Spool::open(path, &|_| ()).unwrap_err();
@@ -79,5 +79,5 @@ fn a_path_that_cannot_be_used_is_told_with_the_reason() {
     }
     let directory = TempDir::new().unwrap();
     case(&directory.path().join("none/spool"), "no such directory");
-    case(directory.path(), "is a directory");
+    case(directory.path(), "it is a directory, not a file");
 }

@@ -155,7 +155,7 @@ fn a_view_is_no_place_to_write_to() {
 }
 
 #[test]
-fn a_host_nobody_knows_is_told_in_few_words() {
+fn an_unknown_host_is_reported_in_few_words() {
     let fixture = Fixture::with("mongodb://u:secret@nowhere.invalid", "sensors", runtime());
     assert_eq!(
         fixture.ping().unwrap_err(),

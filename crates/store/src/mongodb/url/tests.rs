@@ -100,7 +100,7 @@ fn a_weaker_write_concern_is_refused() {
     }
     refused(
         "mongodb://u:secret@h/?W=1",
-        "the URL of `mongodb://u@h:27017` weakens what is stored by its option `W`: readings are written with w=majority and journal=true (remove the option)",
+        "the option `W` in the URL of `mongodb://u@h:27017` weakens the write concern: readings are written with w=majority and journal=true (remove the option)",
     );
     for concern in [
         "w=majority",
@@ -117,7 +117,7 @@ fn a_weaker_write_concern_is_refused() {
 }
 
 #[test]
-fn what_is_wrong_is_told_without_the_password() {
+fn a_fault_is_reported_without_the_password() {
     let parts = "check its user and password (in them `@` is written `%40`, `:` `%3A`, `/` `%2F`, `?` `%3F`, `%` `%25`)";
     for url in [
         "mongodb://u:sec@ret@host",
@@ -138,9 +138,18 @@ fn what_is_wrong_is_told_without_the_password() {
             "mongodb+srv://u:p@host",
             "`mongodb+srv` is not supported (name the hosts: `mongodb://HOST1,HOST2/?replicaSet=NAME`)",
         ),
-        ("mongodb://", "check its hosts and ports"),
-        ("mongodb://user:secret", "check its hosts and ports"),
-        ("mongodb://u:secret@host:99999", "check its hosts and ports"),
+        (
+            "mongodb://",
+            "check its hosts and ports (the form is `mongodb://HOST:PORT`)",
+        ),
+        (
+            "mongodb://user:secret",
+            "check its hosts and ports (the form is `mongodb://HOST:PORT`)",
+        ),
+        (
+            "mongodb://u:secret@host:99999",
+            "check its hosts and ports (the form is `mongodb://HOST:PORT`)",
+        ),
         ("mongodb://u:secret@host/a$b", "check its database"),
         (
             "mongodb://u:secret@host/?connectTimeoutMS=secret",

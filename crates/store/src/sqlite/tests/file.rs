@@ -153,7 +153,7 @@ fn a_newer_schema_is_refused() {
 }
 
 #[test]
-fn a_path_that_cannot_be_opened_is_told_with_the_reason() {
+fn a_path_that_cannot_be_opened_is_reported_with_the_reason() {
     #[track_caller]
     fn case(path: &Path, expected: &str) {
         let error = SqliteStore::open(path).unwrap_err();
@@ -162,7 +162,7 @@ fn a_path_that_cannot_be_opened_is_told_with_the_reason() {
     }
     let directory = TempDir::new().unwrap();
     case(&directory.path().join("none/iot.db"), "no such directory");
-    case(directory.path(), "is a directory");
+    case(directory.path(), "it is a directory, not a file");
     let no_log = "SQLite can't keep a write-ahead log for it (give a file on a local disk)";
     case(Path::new(":memory:"), no_log);
     case(Path::new(""), no_log);
