@@ -61,5 +61,7 @@ fn quiet_prints_only_the_error_that_ends_it() {
     broker.read_packet();
     broker.send(b"\x20\x02\x00\x05");
     let failed = ends_with(failed, 5);
-    assert!(failed.stderr().ends_with("not authorized\n"));
+    let failed = failed.stderr();
+    assert!(failed.contains("not authorized"), "{failed}");
+    assert_eq!(failed.lines().count(), 1, "{failed}");
 }
