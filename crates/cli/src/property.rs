@@ -117,6 +117,7 @@ impl PropertyArgs {
             config.session_expiry_interval = given.session_expiry_interval;
         }
         config.user_properties = given.user_properties;
+        config.property_order = given.order;
     }
 }
 
@@ -156,6 +157,7 @@ mod tests {
             request_response_information: true,
             request_problem_information: false,
             user_properties: vec![("a".into(), "b".into())],
+            property_order: vec![0x21, 0x27, 0x22, 0x11, 0x19, 0x17, 0x26],
             ..ClientConfig::default()
         };
         assert!(config == expected);
@@ -177,5 +179,7 @@ mod tests {
         let pairs = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(publish.user_properties, pairs);
         assert_eq!(publish.message_expiry_interval, Some(2));
+        let order = [0x03, 0x26, 0x26, 0x26, 0x26, 0x02, 0x02];
+        assert_eq!(publish.order, order);
     }
 }

@@ -23,6 +23,8 @@ pub(crate) enum Kind {
 /// A property that can be given, and with which packets.
 pub(crate) struct Known {
     pub(crate) name: &'static str,
+    /// The identifier (MQTT 5 §2.2.2.2).
+    pub(crate) id: u8,
     pub(crate) kind: Kind,
     pub(crate) packets: &'static [PacketKind],
     pub(crate) set: fn(&mut Properties, Value),
@@ -67,90 +69,105 @@ const CONNECT: &[PacketKind] = &[PacketKind::Connect];
 pub(crate) const KNOWN: [Known; 16] = [
     Known {
         name: "content-type",
+        id: 0x03,
         kind: Kind::Text,
         packets: MESSAGE,
         set: |p, value| p.content_type = Some(value.text()),
     },
     Known {
         name: "correlation-data",
+        id: 0x09,
         kind: Kind::Data,
         packets: MESSAGE,
         set: |p, value| p.correlation_data = Some(value.text().into()),
     },
     Known {
         name: "maximum-packet-size",
+        id: 0x27,
         kind: Kind::Number(1, u32::MAX),
         packets: CONNECT,
         set: |p, value| p.maximum_packet_size = Some(value.number()),
     },
     Known {
         name: "message-expiry-interval",
+        id: 0x02,
         kind: Kind::Number(0, u32::MAX),
         packets: MESSAGE,
         set: |p, value| p.message_expiry_interval = Some(value.number()),
     },
     Known {
         name: "payload-format-indicator",
+        id: 0x01,
         kind: Kind::Flag,
         packets: MESSAGE,
         set: |p, value| p.payload_format_indicator = Some(value.flag()),
     },
     Known {
         name: "reason-string",
+        id: 0x1f,
         kind: Kind::Text,
         packets: &[PacketKind::Disconnect],
         set: |p, value| p.reason_string = Some(value.text()),
     },
     Known {
         name: "receive-maximum",
+        id: 0x21,
         kind: Kind::Number(1, 65_535),
         packets: CONNECT,
         set: |p, value| p.receive_maximum = Some(value.short()),
     },
     Known {
         name: "request-problem-information",
+        id: 0x17,
         kind: Kind::Flag,
         packets: CONNECT,
         set: |p, value| p.request_problem_information = Some(value.flag()),
     },
     Known {
         name: "request-response-information",
+        id: 0x19,
         kind: Kind::Flag,
         packets: CONNECT,
         set: |p, value| p.request_response_information = Some(value.flag()),
     },
     Known {
         name: "response-topic",
+        id: 0x08,
         kind: Kind::Topic,
         packets: MESSAGE,
         set: |p, value| p.response_topic = Some(value.text()),
     },
     Known {
         name: "session-expiry-interval",
+        id: 0x11,
         kind: Kind::Number(0, u32::MAX),
         packets: &[PacketKind::Connect, PacketKind::Disconnect],
         set: |p, value| p.session_expiry_interval = Some(value.number()),
     },
     Known {
         name: "subscription-identifier",
+        id: 0x0b,
         kind: Kind::Number(1, 268_435_455),
         packets: &[PacketKind::Subscribe],
         set: |p, value| p.subscription_identifiers = vec![value.number()],
     },
     Known {
         name: "topic-alias",
+        id: 0x23,
         kind: Kind::Number(1, 65_535),
         packets: &[PacketKind::Publish],
         set: |p, value| p.topic_alias = Some(value.short()),
     },
     Known {
         name: "topic-alias-maximum",
+        id: 0x22,
         kind: Kind::Number(0, 65_535),
         packets: CONNECT,
         set: |p, value| p.topic_alias_maximum = Some(value.short()),
     },
     Known {
         name: "user-property",
+        id: 0x26,
         kind: Kind::Pair,
         packets: &[
             PacketKind::Connect,
@@ -168,6 +185,7 @@ pub(crate) const KNOWN: [Known; 16] = [
     },
     Known {
         name: "will-delay-interval",
+        id: 0x18,
         kind: Kind::Number(0, u32::MAX),
         packets: &[PacketKind::Will],
         set: |p, value| p.will_delay_interval = Some(value.number()),

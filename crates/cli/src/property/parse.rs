@@ -12,6 +12,7 @@ use crate::property::packet_kind::{PACKETS, PacketKind};
 #[derive(Clone)]
 pub(crate) struct Property {
     pub(crate) packet: PacketKind,
+    id: u8,
     set: fn(&mut Properties, Value),
     value: Value,
 }
@@ -19,6 +20,7 @@ pub(crate) struct Property {
 impl Property {
     pub(crate) fn set(&self, properties: &mut Properties) {
         (self.set)(properties, self.value.clone());
+        properties.order.push(self.id);
     }
 }
 
@@ -66,6 +68,7 @@ impl FromStr for Property {
         };
         Ok(Self {
             packet: *packet,
+            id: known.id,
             set: known.set,
             value: known.kind.parse(name, value)?,
         })

@@ -133,6 +133,8 @@ pub struct ClientConfig {
     pub request_problem_information: bool,
     /// User properties of CONNECT, names and values (MQTT 5 §3.1.2.11.8). Default none.
     pub user_properties: Vec<(String, String)>,
+    /// The order of CONNECT's properties, as in [`Properties::order`]. Default empty.
+    pub property_order: Vec<u8>,
     /// The method of enhanced authentication that CONNECT offers (MQTT 5 §4.12). Then the broker's
     /// AUTH is an [`Event::Auth`](crate::Event::Auth), which the application answers if
     /// [`set_answers_auth`](crate::Handle::set_answers_auth) is on. Default none.
@@ -181,6 +183,7 @@ impl Default for ClientConfig {
             request_response_information: false,
             request_problem_information: true,
             user_properties: Vec::new(),
+            property_order: Vec::new(),
             authentication_method: None,
             authentication_data: None,
             release_properties: None,
@@ -224,6 +227,7 @@ impl ClientConfig {
             authentication_method: self.authentication_method.clone(),
             authentication_data: self.authentication_data.clone(),
             user_properties: self.user_properties.clone(),
+            order: self.property_order.clone(),
             ..Properties::default()
         }
     }

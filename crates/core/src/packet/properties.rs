@@ -69,65 +69,111 @@ pub(super) fn put(out: &mut BytesMut, properties: Option<&Properties>, kind: Pac
     }
 }
 
+/// The properties that a client sends, in the order in which they are sent.
+const SENT: [u8; 18] = [
+    0x01, 0x02, 0x03, 0x08, 0x09, 0x0b, 0x11, 0x15, 0x16, 0x17, 0x18, 0x19, 0x1c, 0x1f, 0x21, 0x22,
+    0x23, 0x27,
+];
+
+const USER_PROPERTY: u8 = 0x26;
+
+/// Appends the properties: those of the given order first, then the others.
 fn put_fields(out: &mut BytesMut, properties: &Properties, kind: PacketKind) {
-    let byte = |out: &mut BytesMut, id: u8, value: Option<u8>| {
-        if let Some(value) = value.filter(|_| kind.allows(id)) {
+    let mut user_properties = properties.user_properties.iter();
+    let mut put = 0u64;
+    for id in &properties.order {
+        if *id == USER_PROPERTY {
+            put_user_properties(out, user_properties.next(), kind);
+        } else if let Some(bit) = 1u64.checked_shl(u32::from(*id))
+            && put & bit == 0
+        {
+            put |= bit;
+            put_field(out, properties, kind, *id);
+        }
+    }
+    for id in SENT.into_iter().filter(|id| put & (1 << id) == 0) {
+        if id == 0x27 {
+            put_user_properties(out, user_properties.by_ref(), kind);
+        }
+        put_field(out, properties, kind, id);
+    }
+    put_user_properties(out, user_properties, kind);
+}
+
+fn put_user_properties<'a>(
+    out: &mut BytesMut,
+    pairs: impl IntoIterator<Item = &'a (String, String)>,
+    kind: PacketKind,
+) {
+    if !kind.allows(USER_PROPERTY) {
+        return;
+    }
+    for (name, value) in pairs {
+        out.put_u8(USER_PROPERTY);
+        wire::put_bytes(out, name.as_bytes());
+        wire::put_bytes(out, value.as_bytes());
+    }
+}
+
+/// Appends the property with this identifier, if it has a value and the packet may have it.
+fn put_field(out: &mut BytesMut, properties: &Properties, kind: PacketKind, id: u8) {
+    if !kind.allows(id) {
+        return;
+    }
+    let byte = |out: &mut BytesMut, value: Option<u8>| {
+        if let Some(value) = value {
             out.put_slice(&[id, value]);
         }
     };
-    let short = |out: &mut BytesMut, id: u8, value: Option<u16>| {
-        if let Some(value) = value.filter(|_| kind.allows(id)) {
+    let short = |out: &mut BytesMut, value: Option<u16>| {
+        if let Some(value) = value {
             out.put_u8(id);
             out.put_u16(value);
         }
     };
-    let long = |out: &mut BytesMut, id: u8, value: Option<u32>| {
-        if let Some(value) = value.filter(|_| kind.allows(id)) {
+    let long = |out: &mut BytesMut, value: Option<u32>| {
+        if let Some(value) = value {
             out.put_u8(id);
             out.put_u32(value);
         }
     };
-    let bytes = |out: &mut BytesMut, id: u8, value: Option<&[u8]>| {
-        if let Some(value) = value.filter(|_| kind.allows(id)) {
+    let bytes = |out: &mut BytesMut, value: Option<&[u8]>| {
+        if let Some(value) = value {
             out.put_u8(id);
             wire::put_bytes(out, value);
         }
     };
-    let text = |out: &mut BytesMut, id: u8, value: &Option<String>| {
-        bytes(out, id, value.as_ref().map(String::as_bytes));
+    let text = |out: &mut BytesMut, value: &Option<String>| {
+        bytes(out, value.as_ref().map(String::as_bytes));
     };
     let p = properties;
-    byte(out, 0x01, p.payload_format_indicator);
-    long(out, 0x02, p.message_expiry_interval);
-    text(out, 0x03, &p.content_type);
-    text(out, 0x08, &p.response_topic);
-    bytes(out, 0x09, p.correlation_data.as_deref());
-    // Only brokers send subscription identifiers in a PUBLISH [MQTT-3.3.4-6].
-    if kind == PacketKind::Subscribe
-        && let Some(identifier) = p.subscription_identifiers.first()
-    {
-        out.put_u8(0x0b);
-        wire::put_varint(out, *identifier as usize);
-    }
-    long(out, 0x11, p.session_expiry_interval);
-    text(out, 0x15, &p.authentication_method);
-    bytes(out, 0x16, p.authentication_data.as_deref());
-    byte(out, 0x17, p.request_problem_information);
-    long(out, 0x18, p.will_delay_interval);
-    byte(out, 0x19, p.request_response_information);
-    text(out, 0x1c, &p.server_reference);
-    text(out, 0x1f, &p.reason_string);
-    short(out, 0x21, p.receive_maximum);
-    short(out, 0x22, p.topic_alias_maximum);
-    short(out, 0x23, p.topic_alias);
-    if kind.allows(0x26) {
-        for (name, value) in &p.user_properties {
-            out.put_u8(0x26);
-            wire::put_bytes(out, name.as_bytes());
-            wire::put_bytes(out, value.as_bytes());
+    match id {
+        0x01 => byte(out, p.payload_format_indicator),
+        0x02 => long(out, p.message_expiry_interval),
+        0x03 => text(out, &p.content_type),
+        0x08 => text(out, &p.response_topic),
+        0x09 => bytes(out, p.correlation_data.as_deref()),
+        // Only brokers send subscription identifiers in a PUBLISH [MQTT-3.3.4-6].
+        0x0b if kind == PacketKind::Subscribe => {
+            if let Some(identifier) = p.subscription_identifiers.first() {
+                out.put_u8(id);
+                wire::put_varint(out, *identifier as usize);
+            }
         }
+        0x11 => long(out, p.session_expiry_interval),
+        0x15 => text(out, &p.authentication_method),
+        0x16 => bytes(out, p.authentication_data.as_deref()),
+        0x17 => byte(out, p.request_problem_information),
+        0x18 => long(out, p.will_delay_interval),
+        0x19 => byte(out, p.request_response_information),
+        0x1c => text(out, &p.server_reference),
+        0x1f => text(out, &p.reason_string),
+        0x21 => short(out, p.receive_maximum),
+        0x22 => short(out, p.topic_alias_maximum),
+        0x23 => short(out, p.topic_alias),
+        0x27 => long(out, p.maximum_packet_size),
+        _ => {}
     }
-    long(out, 0x27, p.maximum_packet_size);
 }
 
 /// Reads the properties of a packet; `None` if there are none.

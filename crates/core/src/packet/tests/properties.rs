@@ -181,6 +181,28 @@ fn each_packet_of_the_client_has_only_its_own_properties() {
     assert_eq!(bytes, frame(0x10, &body.concat()));
 }
 
+#[test]
+fn properties_are_sent_in_the_order_that_is_given_then_by_identifier() {
+    let pair = |name: &str| (name.to_owned(), String::new());
+    let properties = Properties {
+        user_properties: vec![pair("a"), pair("b"), pair("c")],
+        // Twice, unknown, absent, and of another packet: the first place counts, the rest is nothing.
+        order: vec![0x26, 0x03, 0x02, 0x03, 0x26, 0xff, 0x08, 0x21],
+        payload_format_indicator: Some(1),
+        message_expiry_interval: Some(1),
+        content_type: Some("c".into()),
+        receive_maximum: Some(1),
+        ..Properties::default()
+    };
+    let mut message = Message::new(TopicName::new("t").unwrap(), "p");
+    message.properties = Some(Box::new(properties));
+    let bytes = encode(Protocol::V5, &Outgoing::Publish(message));
+    let fields = b"\x26\0\x01a\0\0\x03\0\x01c\x02\0\0\0\x01\x26\0\x01b\0\0\x01\x01\x26\0\x01c\0\0";
+    let length = u8::try_from(fields.len()).unwrap();
+    let body = [&b"\0\x01t"[..], &[length], fields, b"p"].concat();
+    assert_eq!(bytes, frame(PUBLISH, &body));
+}
+
 /// The properties of a packet of the broker.
 fn properties_of(packet: Incoming) -> Option<Box<Properties>> {
     match packet {
