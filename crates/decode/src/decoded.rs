@@ -13,8 +13,8 @@ use crate::state::StateChange;
 pub struct Decoded {
     /// What was recognised, such as `leaves` or `tasmota`, for people and for counting.
     pub format: &'static str,
-    /// None is a valid answer: the message was metadata, or all values were null. No two of them
-    /// have the same topic, metric and time.
+    /// None is a valid answer: the message was metadata, or all values were null. Several can have
+    /// the same metric, with different times, or with different units (RFC 8428 §5.1.2).
     pub readings: Vec<Measured>,
     /// What is known of series, which need not be those of the readings.
     pub series: Vec<SeriesFacts>,

@@ -3,13 +3,16 @@
 use iot_store::Value;
 use serde_json::Value as Json;
 
+use crate::binary::{read_cbor, read_msgpack};
 use crate::decoded::{Decoded, Measured};
-use crate::format::Format;
-use crate::leaves::leaves;
+use crate::format::{Format, Tree};
+use crate::leaves::{Leaves, Path, leaves, walk_tree};
 use crate::measure::measure;
 use crate::message::Message;
 use crate::names::Names;
+use crate::plain::json_value;
 use crate::reason::Reason;
+use crate::senml::senml;
 use crate::settings::Settings;
 use crate::state::KeepsState;
 
@@ -68,7 +71,33 @@ impl Decoder {
                 readings: leaves(payload, &mut self.names, self.settings.leaves_text)?,
                 ..Decoded::new(name)
             }),
+            Format::Cbor(tree) => {
+                let value = read_cbor(payload)?;
+                self.tree(name, value, *tree)
+            }
+            Format::MsgPack(tree) => {
+                let value = read_msgpack(payload)?;
+                self.tree(name, value, *tree)
+            }
+            Format::Senml => Ok(Decoded {
+                readings: senml(payload, message.received, &mut self.names)?,
+                ..Decoded::new(name)
+            }),
             _ => Err(Reason::malformed(name, "this format is not decoded yet")),
+        }
+    }
+
+    fn tree(&mut self, name: &'static str, value: Json, tree: Tree) -> Result<Decoded, Reason> {
+        match tree {
+            Tree::Whole => Ok(Decoded::value(name, json_value(value))),
+            Tree::Leaves => {
+                let mut leaves = Leaves::new(&mut self.names, self.settings.leaves_text);
+                walk_tree(&value, &mut Path::default(), &mut leaves)?;
+                Ok(Decoded {
+                    readings: leaves.finish(),
+                    ..Decoded::new(name)
+                })
+            }
         }
     }
 }

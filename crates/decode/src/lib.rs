@@ -4,6 +4,7 @@
 //! with zero, one or several readings, or a [`Reason`] for its rejection. It knows no broker and no
 //! database: identifiers and the time of a reading without a time of its own are the caller's.
 
+mod binary;
 mod decoded;
 mod decoder;
 mod format;
@@ -15,6 +16,7 @@ mod names;
 mod plain;
 mod reason;
 mod request;
+mod senml;
 mod settings;
 mod state;
 mod state_words;

@@ -4,6 +4,7 @@
 mod tests;
 
 use iot_store::{Value, read_json};
+use serde_json::Value as Json;
 
 use crate::reason::{PAYLOAD_LIMIT_BYTES, Reason};
 
@@ -74,7 +75,7 @@ fn number_or_json(payload: &[u8]) -> Result<Value, Reason> {
 
 /// Returns the ASCII decimal number that `payload` is: sign, digits with or without a point,
 /// exponent.
-pub(crate) fn number(payload: &[u8]) -> Result<Value, Reason> {
+fn number(payload: &[u8]) -> Result<Value, Reason> {
     let digits = payload.trim_ascii();
     if digits.is_empty() {
         return Err(Reason::Empty);
@@ -101,10 +102,15 @@ fn json(payload: &[u8]) -> Result<Value, Reason> {
     }
     let text = std::str::from_utf8(payload).map_err(|_| Reason::NotUtf8)?;
     let json = read_json(text).map_err(Reason::from)?;
-    Ok(match json.as_f64() {
+    Ok(json_value(json))
+}
+
+/// Returns JSON as the value of a reading: a number alone is a double.
+pub(crate) fn json_value(json: Json) -> Value {
+    match json.as_f64() {
         Some(number) => Value::Number(number),
         None => Value::Json(json),
-    })
+    }
 }
 
 fn text(payload: &[u8], reason: Reason) -> Result<Value, Reason> {
