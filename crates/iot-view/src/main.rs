@@ -1,3 +1,33 @@
 //! Shows, exports and plots stored readings.
 
-fn main() {}
+mod age;
+mod args;
+mod export;
+mod grid;
+mod interrupt;
+mod latest;
+mod open;
+mod period;
+mod screen;
+mod series;
+mod table;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use iot_cli::CommandLine;
+
+fn main() -> ExitCode {
+    let line = iot_cli::read_command(args::program(), std::env::args_os())
+        .unwrap_or_else(|stop| stop.exit());
+    run(&line).unwrap_or_else(|error| iot_cli::report("iot-view", &error))
+}
+
+fn run(line: &CommandLine) -> Result<ExitCode> {
+    let (matches, origins) = (&line.matches, &line.origins);
+    match line.name.as_str() {
+        "latest" => latest::run(args::parsed(matches)?, origins),
+        "export" => export::run(args::parsed(matches)?, origins),
+        other => unreachable!("there is no command `{other}`"),
+    }
+}

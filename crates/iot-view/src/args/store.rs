@@ -1,0 +1,46 @@
+//! Which store is read.
+
+use clap::Args;
+use iot_cli::{StoreUrl, UsageError};
+use iot_store::check_collection;
+
+/// Which store.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Store")]
+pub(crate) struct StoreArgs {
+    /// Read the store mongodb://… or sqlite:PATH [default: mongodb://localhost:27017]
+    #[arg(long, env = "IOT_STORE", hide_env_values = true, value_name = "STORE")]
+    store: Option<StoreUrl>,
+
+    /// Read MongoDB collection NAME, and rejected messages in NAME_rejected
+    #[arg(long, env = "IOT_COLLECTION", hide_env_values = true)]
+    #[arg(value_name = "NAME", default_value = "sensors", value_parser = collection)]
+    #[arg(hide_short_help = true)]
+    pub(crate) collection: String,
+}
+
+fn collection(name: &str) -> anyhow::Result<String> {
+    check_collection(name)?;
+    Ok(name.to_owned())
+}
+
+impl StoreArgs {
+    /// Returns the store's URL.
+    ///
+    /// # Errors
+    /// [`UsageError`] for `none`.
+    pub(crate) fn url(&self) -> Result<StoreUrl, UsageError> {
+        match &self.store {
+            Some(StoreUrl::Nowhere) => Err(UsageError::new(
+                "the store is none: there is nothing to read (give --store sqlite:PATH or mongodb://…)",
+            )),
+            Some(url) => Ok(url.clone()),
+            None => Ok(StoreUrl::local_mongodb()),
+        }
+    }
+
+    /// Returns whether a store is named.
+    pub(crate) fn is_named(&self) -> bool {
+        self.store.is_some()
+    }
+}

@@ -1,0 +1,250 @@
+//! Where an export goes: a file that replaces another one when all is written, or stdout. A thread
+//! writes, so that the store is read meanwhile.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
+use std::thread::{self, JoinHandle};
+
+use anyhow::{Context, Error, Result, anyhow};
+use iot_cli::{io_reason, make_printable, stdout_failure};
+use iot_store::read::ReadError;
+
+use super::encoder::Encoder;
+use super::progress::Progress;
+use super::record::Record;
+use crate::interrupt::Interrupt;
+
+/// Bytes of one write.
+const FULL: usize = 256 * 1024;
+/// Buffers that wait for the thread.
+const WAITING: usize = 4;
+
+/// Why an export ends before its end.
+#[derive(Debug)]
+pub(super) enum Stopped {
+    /// Nobody reads stdout any more, as after `| head`: no error.
+    ReaderGone,
+    Failed(Error),
+}
+
+impl From<Error> for Stopped {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<ReadError> for Stopped {
+    fn from(error: ReadError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// An export that is being written.
+pub(super) struct Output {
+    encoder: Box<dyn Encoder>,
+    buffer: Vec<u8>,
+    /// Makes all text safe for a terminal.
+    is_terminal: bool,
+    progress: Progress,
+    interrupt: Interrupt,
+    writer: Writer,
+    file: Option<Replacement>,
+}
+
+impl Output {
+    /// Begins to write to a file, or to stdout.
+    ///
+    /// # Errors
+    /// The file cannot be made.
+    pub(super) fn open(
+        path: Option<&Path>,
+        is_text: bool,
+        mut encoder: Box<dyn Encoder>,
+        progress: Progress,
+        interrupt: Interrupt,
+    ) -> Result<Self> {
+        let (sink, file): (Box<dyn Write + Send>, _) = match path {
+            None => (Box::new(io::stdout()), None),
+            Some(path) => {
+                let cannot = || format!("cannot write `{}`", path.display());
+                let (file, replacement) = create(path).map_err(reason).with_context(cannot)?;
+                (Box::new(file), replacement)
+            }
+        };
+        let mut buffer = Vec::with_capacity(FULL + FULL / 4);
+        encoder.begin(&mut buffer);
+        Ok(Self {
+            encoder,
+            buffer,
+            is_terminal: is_text && path.is_none() && io::stdout().is_terminal(),
+            progress,
+            interrupt,
+            writer: Writer::start(sink, path.map(Path::to_owned))?,
+            file,
+        })
+    }
+
+    /// Writes a row.
+    ///
+    /// # Errors
+    /// Why the export has to end.
+    pub(super) fn write(&mut self, record: &Record<'_>) -> Result<(), Stopped> {
+        self.encoder.write(record, &mut self.buffer)?;
+        self.progress.count();
+        if self.buffer.len() < FULL {
+            return Ok(());
+        }
+        self.pass_on()?;
+        self.progress.show(Some(record.time()));
+        if self.interrupt.is_set() {
+            self.progress.clear();
+            let error = self.interrupt.error("interrupted: nothing is exported");
+            return Err(Stopped::Failed(error.into()));
+        }
+        Ok(())
+    }
+
+    /// Writes the rest, and makes the file the one that was asked for.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(super) fn finish(mut self) -> Result<(), Stopped> {
+        self.encoder.end(&mut self.buffer)?;
+        self.pass_on()?;
+        self.writer.finish()?;
+        if let Some(file) = self.file.take() {
+            file.replace()?;
+        }
+        self.progress.finish();
+        Ok(())
+    }
+
+    fn pass_on(&mut self) -> Result<(), Stopped> {
+        if self.is_terminal {
+            make_printable(&mut self.buffer, 0, true);
+        }
+        self.progress.add_bytes(self.buffer.len());
+        self.buffer = self.writer.pass(std::mem::take(&mut self.buffer))?;
+        Ok(())
+    }
+}
+
+/// The thread that writes.
+struct Writer {
+    full: Option<SyncSender<Vec<u8>>>,
+    empty: Receiver<Vec<u8>>,
+    thread: Option<JoinHandle<io::Result<()>>>,
+    path: Option<PathBuf>,
+}
+
+impl Writer {
+    fn start(mut sink: Box<dyn Write + Send>, path: Option<PathBuf>) -> Result<Self> {
+        let (full, filled) = sync_channel::<Vec<u8>>(WAITING);
+        let (give_back, empty) = channel();
+        let thread = thread::Builder::new().name("export".into()).spawn(move || {
+            for mut buffer in filled {
+                sink.write_all(&buffer)?;
+                buffer.clear();
+                let _ = give_back.send(buffer);
+            }
+            sink.flush()
+        })?;
+        Ok(Self {
+            full: Some(full),
+            empty,
+            thread: Some(thread),
+            path,
+        })
+    }
+
+    /// Takes a full buffer, and returns an empty one.
+    fn pass(&mut self, buffer: Vec<u8>) -> Result<Vec<u8>, Stopped> {
+        let sent = self.full.as_ref().map(|full| full.send(buffer));
+        match sent {
+            Some(Ok(())) => Ok(self.empty.try_recv().unwrap_or_default()),
+            _ => {
+                self.finish()?;
+                Err(Stopped::ReaderGone)
+            }
+        }
+    }
+
+    fn finish(&mut self) -> Result<(), Stopped> {
+        self.full = None;
+        let Some(thread) = self.thread.take() else {
+            return Ok(());
+        };
+        let Ok(result) = thread.join() else {
+            return Err(anyhow!("the thread that writes has failed").into());
+        };
+        let Err(error) = result else { return Ok(()) };
+        match &self.path {
+            Some(path) => {
+                let cannot = format!("cannot write `{}`", path.display());
+                Err(reason(error).context(cannot).into())
+            }
+            None => match stdout_failure(&error) {
+                Some(line) => Err(anyhow!(line).into()),
+                None => Err(Stopped::ReaderGone),
+            },
+        }
+    }
+}
+
+/// A file under another name, until it is whole. Dropped before that, it is deleted.
+struct Replacement {
+    temporary: PathBuf,
+    path: PathBuf,
+    is_replaced: bool,
+}
+
+impl Replacement {
+    fn replace(mut self) -> Result<()> {
+        let cannot = || format!("cannot write `{}`", self.path.display());
+        let synced = File::open(&self.temporary).and_then(|file| file.sync_all());
+        let renamed = synced.and_then(|()| fs::rename(&self.temporary, &self.path));
+        renamed.map_err(reason).with_context(cannot)?;
+        self.is_replaced = true;
+        Ok(())
+    }
+}
+
+impl Drop for Replacement {
+    fn drop(&mut self) {
+        if !self.is_replaced {
+            let _ = fs::remove_file(&self.temporary);
+        }
+    }
+}
+
+/// Makes the file to write to: beside `path`, unless that is a device or a pipe.
+fn create(path: &Path) -> io::Result<(File, Option<Replacement>)> {
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => {
+            return Err(io::Error::from(ErrorKind::IsADirectory));
+        }
+        Ok(metadata) if !metadata.is_file() => {
+            return Ok((File::options().write(true).open(path)?, None));
+        }
+        _ => {}
+    }
+    // A link stays one.
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".{}.part", std::process::id()));
+    let temporary = path.with_file_name(name);
+    let file = File::create(&temporary)?;
+    let replacement = Replacement {
+        temporary,
+        path,
+        is_replaced: false,
+    };
+    Ok((file, Some(replacement)))
+}
+
+fn reason(error: io::Error) -> Error {
+    anyhow!(io_reason(&error))
+}

@@ -1,0 +1,169 @@
+//! `--every`: what each series was in each step of time.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use chrono::{DateTime, TimeDelta, Utc};
+use iot_cli::Timezone;
+use iot_store::Value;
+use iot_store::read::{Bucket, Division, Reader, Series, TimeRange};
+
+use super::output::{Output, Stopped};
+use super::record::{Cell, Record, Step};
+use crate::args::Aggregate;
+use crate::grid::{Grid, edges};
+
+/// Buckets in memory at once.
+const BUCKETS: usize = 200_000;
+/// Steps that are read at once, at most.
+const STEPS: usize = 10_000;
+
+/// Writes steps.
+#[derive(Debug)]
+pub(super) struct Steps<'a> {
+    pub(super) every: Duration,
+    pub(super) aggregates: &'a [Aggregate],
+    pub(super) wide: bool,
+    pub(super) zone: &'a Timezone,
+    pub(super) range: TimeRange,
+}
+
+impl Steps<'_> {
+    /// Writes the steps of these series, in the order of time.
+    pub(super) fn write(
+        &self,
+        reader: &mut dyn Reader,
+        series: &[Series],
+        output: &mut Output,
+    ) -> Result<(), Stopped> {
+        let Some((since, until)) = self.bounds(series) else {
+            return Ok(());
+        };
+        let grid = Grid::new(self.every, since, until, self.zone);
+        let at_once = (BUCKETS / series.len().max(1)).clamp(1, STEPS);
+        let mut edges = edges(&grid, since).peekable();
+        while edges.peek().is_some_and(|edge| *edge < until) {
+            let mut chunk: Vec<DateTime<Utc>> = edges.by_ref().take(at_once).collect();
+            // Where the next chunk begins, this one ends.
+            let Some(end) = edges.peek() else { break };
+            chunk.push(*end);
+            let chunk = Chunk::read(reader, series, &grid, chunk, self.range)?;
+            self.write_chunk(series, &chunk, output)?;
+        }
+        Ok(())
+    }
+
+    /// Returns from when until when there are readings.
+    fn bounds(&self, series: &[Series]) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
+        let first = series.iter().filter_map(|one| one.first).min()?;
+        let last = series.iter().filter_map(|one| Some(one.last.as_ref()?.time));
+        let end = last.max()? + TimeDelta::milliseconds(1);
+        let since = self.range.since.map_or(first, |since| since.max(first));
+        let until = self.range.until.map_or(end, |until| until.min(end));
+        (since < until).then_some((since, until))
+    }
+
+    fn write_chunk(
+        &self,
+        series: &[Series],
+        chunk: &Chunk,
+        output: &mut Output,
+    ) -> Result<(), Stopped> {
+        let mut cells = Vec::new();
+        for (step, &time) in chunk.edges[..chunk.edges.len() - 1].iter().enumerate() {
+            let buckets = chunk.buckets.iter().map(|of_series| of_series[step].as_ref());
+            if self.wide {
+                cells.clear();
+                for bucket in buckets {
+                    let wanted = self.aggregates.iter();
+                    cells.extend(wanted.map(|wanted| bucket.map(|bucket| cell(bucket, *wanted))));
+                }
+                if cells.iter().any(Option::is_some) {
+                    let cells = &cells;
+                    output.write(&Record::Wide { time, cells })?;
+                }
+                continue;
+            }
+            for (one, bucket) in series.iter().zip(buckets) {
+                let Some(bucket) = bucket else { continue };
+                output.write(&Record::Step(&Step {
+                    key: &one.key,
+                    unit: one.unit.as_ref(),
+                    time,
+                    cells: (self.aggregates.iter())
+                        .map(|wanted| cell(bucket, *wanted))
+                        .collect(),
+                }))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Some steps of all series.
+struct Chunk {
+    /// Where the steps begin, and where the last one ends.
+    edges: Vec<DateTime<Utc>>,
+    /// Of each series, of each step.
+    buckets: Vec<Vec<Option<Bucket>>>,
+}
+
+impl Chunk {
+    fn read(
+        reader: &mut dyn Reader,
+        series: &[Series],
+        grid: &Grid<'_>,
+        edges: Vec<DateTime<Utc>>,
+        range: TimeRange,
+    ) -> Result<Self, Stopped> {
+        let steps = edges.len() - 1;
+        let mut buckets = Vec::with_capacity(series.len());
+        for one in series {
+            let mut of_series = vec![None; steps];
+            if has_readings(one, edges[0], edges[steps]) {
+                for part in grid.parts(&edges) {
+                    let part = within(part, range);
+                    let division = grid.division();
+                    reader.buckets(&one.key, part, division, &mut |bucket| {
+                        let step = edges.partition_point(|edge| *edge <= bucket.start);
+                        if let Some(place) = of_series.get_mut(step.saturating_sub(1)) {
+                            *place = Some(bucket);
+                        }
+                        std::ops::ControlFlow::Continue(())
+                    })?;
+                }
+            }
+            buckets.push(of_series);
+        }
+        Ok(Self { edges, buckets })
+    }
+}
+
+/// Returns the part of the range.
+fn within(part: TimeRange, range: TimeRange) -> TimeRange {
+    TimeRange {
+        since: part.since.max(range.since),
+        until: match (part.until, range.until) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        },
+    }
+}
+
+fn has_readings(series: &Series, since: DateTime<Utc>, until: DateTime<Utc>) -> bool {
+    let begins = series.first.is_none_or(|first| first < until);
+    let last = series.last.as_ref().map(|last| last.time);
+    begins && last.is_some_and(|last| last >= since)
+}
+
+fn cell(bucket: &Bucket, wanted: Aggregate) -> Cell {
+    let number = match wanted {
+        Aggregate::Mean => bucket.mean,
+        Aggregate::Min => bucket.min,
+        Aggregate::Max => bucket.max,
+        Aggregate::First => bucket.first,
+        Aggregate::Last => bucket.last,
+        Aggregate::Count => return Cell::Count(bucket.count),
+    };
+    Cell::Value(Value::Number(number))
+}

@@ -1,0 +1,76 @@
+//! `--watch`: the table on a terminal, again and again.
+
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use chrono::{Local, Utc};
+use iot_cli::{UsageError, printable};
+use iot_store::read::Reader;
+
+use super::Selection;
+use super::line::table;
+use crate::interrupt::Interrupt;
+use crate::screen;
+
+/// How soon a signal is noticed.
+const STEP: Duration = Duration::from_millis(50);
+
+/// Prints the table every `interval`, until a signal comes. A store that does not answer is
+/// reported in its place, and asked again.
+pub(super) fn run(
+    reader: &mut dyn Reader,
+    selection: &Selection,
+    interval: Duration,
+) -> Result<ExitCode> {
+    if !io::stdout().is_terminal() {
+        return Err(UsageError::new("--watch needs a terminal (leave it out)").into());
+    }
+    let interrupt = Interrupt::listen()?;
+    let _screen = screen::Screen::open()?;
+    while !interrupt.is_set() {
+        let next = Instant::now() + interval;
+        draw(&lines(reader, selection))?;
+        while Instant::now() < next && !interrupt.is_set() {
+            thread::sleep(STEP.min(next.saturating_duration_since(Instant::now())));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn lines(reader: &mut dyn Reader, selection: &Selection) -> Vec<String> {
+    let now = Utc::now();
+    let time = now.with_timezone(&Local).format("%H:%M:%S");
+    let head = format!("{}  {time}  (Ctrl-C ends)", printable(reader.name()));
+    let mut lines = vec![head, String::new()];
+    match selection.series(reader, now) {
+        Ok(series) if series.is_empty() => lines.push("no readings".into()),
+        Ok(series) => lines.extend(table(&series, now).lines()),
+        Err(error) => lines.push(printable(&error.to_string()).into_owned()),
+    }
+    lines
+}
+
+/// Writes the lines over those before, as many as fit.
+fn draw(lines: &[String]) -> Result<()> {
+    let (columns, rows) = screen::size();
+    let mut out = String::from("\x1b[H");
+    let hidden = lines.len().saturating_sub(rows);
+    for (at, line) in lines.iter().take(rows).enumerate() {
+        if at > 0 {
+            out.push_str("\r\n");
+        }
+        if hidden > 0 && at + 1 == rows {
+            out.push_str(&format!("… {} more lines", hidden + 1));
+        } else {
+            out.push_str(&screen::cut(line, columns));
+        }
+        out.push_str("\x1b[K");
+    }
+    out.push_str("\x1b[J");
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(out.as_bytes())?;
+    Ok(stdout.flush()?)
+}
