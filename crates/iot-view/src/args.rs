@@ -10,9 +10,7 @@ use clap::{ArgMatches, Command, CommandFactory, FromArgMatches};
 use iot_cli::UsageError;
 
 pub(crate) use export::{Aggregate, ExportArgs, Format};
-pub(crate) use filter::FilterArgs;
 pub(crate) use latest::LatestArgs;
-pub(crate) use period::PeriodArgs;
 pub(crate) use store::StoreArgs;
 
 const EXAMPLES: &str = "\

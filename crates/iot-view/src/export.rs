@@ -37,7 +37,10 @@ pub(crate) fn run(args: ExportArgs, origins: &Origins) -> Result<ExitCode> {
     let now = Utc::now();
     let period = args.period.period(now, None, origins)?;
     let format = format(&args, origins);
-    let path = args.output.as_deref().filter(|path| *path != Path::new("-"));
+    let path = args
+        .output
+        .as_deref()
+        .filter(|path| *path != Path::new("-"));
     if format == Format::Parquet && path.is_none() && io::stdout().is_terminal() {
         let line = "Parquet is no text for a terminal (give -o FILE)";
         return Err(UsageError::new(line).into());
@@ -80,7 +83,9 @@ pub(crate) fn run(args: ExportArgs, origins: &Origins) -> Result<ExitCode> {
             };
             steps.write(&mut *reader, &series, &mut output)
         }
-        None if args.wide => wide::write(&args.store, reader, &filters, range, &series, &mut output),
+        None if args.wide => {
+            wide::write(&args.store, reader, &filters, range, &series, &mut output)
+        }
         None => long::write(&args.store, reader, &filters, range, &mut output),
     };
     match done.and_then(|()| output.finish()) {

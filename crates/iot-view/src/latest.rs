@@ -41,7 +41,10 @@ pub(crate) fn run(args: LatestArgs, _origins: &Origins) -> Result<ExitCode> {
     }
     print(&out)?;
     if series.is_empty() && args.silent.is_none() {
-        notify("iot-view", &format!("no readings of these topics in {}", reader.name()));
+        notify(
+            "iot-view",
+            &format!("no readings of these topics in {}", reader.name()),
+        );
     }
     let is_silent = args.silent.is_some() && !series.is_empty();
     Ok(ExitCode::from(u8::from(is_silent)))
@@ -57,7 +60,11 @@ struct Selection {
 impl Selection {
     fn series(&self, reader: &mut dyn Reader, now: DateTime<Utc>) -> Result<Vec<Series>> {
         let mut series = selected(reader, &self.filters, true)?;
-        series.retain(|one| one.last.as_ref().is_some_and(|last| self.takes(last.time, now)));
+        series.retain(|one| {
+            one.last
+                .as_ref()
+                .is_some_and(|last| self.takes(last.time, now))
+        });
         Ok(series)
     }
 

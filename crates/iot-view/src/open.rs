@@ -29,9 +29,9 @@ pub(crate) fn open(args: &StoreArgs) -> Result<Box<dyn Reader>> {
 fn hint(error: ReadError, args: &StoreArgs) -> Error {
     let is_file = Path::new(EMBEDDED).is_file();
     match error {
-        ReadError::Away(line) if !args.is_named() && is_file => {
-            Error::msg(format!("{line} (for the file here: --store sqlite:{EMBEDDED})"))
-        }
+        ReadError::Away(line) if !args.is_named() && is_file => Error::msg(format!(
+            "{line} (for the file here: --store sqlite:{EMBEDDED})"
+        )),
         ReadError::Away(line) if !args.is_named() => {
             Error::msg(format!("{line} (--store names another one)"))
         }

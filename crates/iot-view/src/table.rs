@@ -39,10 +39,16 @@ impl Table {
             .iter()
             .map(|&column| {
                 let rows = self.rows.iter().map(|row| width(&row[column]));
-                rows.max().unwrap_or_default().max(self.columns[column].0.len())
+                rows.max()
+                    .unwrap_or_default()
+                    .max(self.columns[column].0.len())
             })
             .collect();
-        let header: Vec<String> = self.columns.iter().map(|(name, _)| (*name).into()).collect();
+        let header: Vec<String> = self
+            .columns
+            .iter()
+            .map(|(name, _)| (*name).into())
+            .collect();
         std::iter::once(&header)
             .chain(&self.rows)
             .map(|row| self.line(row, &shown, &widths))

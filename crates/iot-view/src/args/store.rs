@@ -2,7 +2,7 @@
 
 use clap::Args;
 use iot_cli::{StoreUrl, UsageError};
-use iot_store::check_collection;
+use iot_store::mongodb_options::check_collection;
 
 /// Which store.
 #[derive(Debug, Args)]

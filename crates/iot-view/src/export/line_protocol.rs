@@ -38,7 +38,8 @@ impl Encoder for LineProtocol {
             (Record::Step(step), Layout::Steps(aggregates)) => {
                 let metric = step.key.metric.as_deref();
                 push_tags(&step.key.topic, metric, step.unit.map(|unit| &**unit), out);
-                for (at, (name, cell)) in names(aggregates).into_iter().zip(&step.cells).enumerate() {
+                for (at, (name, cell)) in names(aggregates).into_iter().zip(&step.cells).enumerate()
+                {
                     if at > 0 {
                         out.push(b',');
                     }

@@ -143,14 +143,16 @@ impl Writer {
     fn start(mut sink: Box<dyn Write + Send>, path: Option<PathBuf>) -> Result<Self> {
         let (full, filled) = sync_channel::<Vec<u8>>(WAITING);
         let (give_back, empty) = channel();
-        let thread = thread::Builder::new().name("export".into()).spawn(move || {
-            for mut buffer in filled {
-                sink.write_all(&buffer)?;
-                buffer.clear();
-                let _ = give_back.send(buffer);
-            }
-            sink.flush()
-        })?;
+        let thread = thread::Builder::new()
+            .name("export".into())
+            .spawn(move || {
+                for mut buffer in filled {
+                    sink.write_all(&buffer)?;
+                    buffer.clear();
+                    let _ = give_back.send(buffer);
+                }
+                sink.flush()
+            })?;
         Ok(Self {
             full: Some(full),
             empty,

@@ -154,12 +154,20 @@ fn columns(layout: &Layout) -> Vec<Column> {
                 _ => Kind::Number,
             });
             let named = names(aggregates).into_iter().zip(kinds);
-            of_readings(named.map(|(name, kind)| Column::optional(name, kind)).collect())
+            of_readings(
+                named
+                    .map(|(name, kind)| Column::optional(name, kind))
+                    .collect(),
+            )
         }
         Layout::Wide(of_series) => {
             let mut columns = vec![Column::required("time", Kind::Time)];
             columns.extend(of_series.iter().map(|column| {
-                let kind = if column.is_text { Kind::Text } else { Kind::Number };
+                let kind = if column.is_text {
+                    Kind::Text
+                } else {
+                    Kind::Number
+                };
                 Column::optional(&column.name, kind)
             }));
             columns

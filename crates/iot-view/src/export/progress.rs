@@ -87,7 +87,10 @@ impl Progress {
         if let Some(path) = &self.path {
             let seconds = self.started.elapsed().as_secs_f64();
             let (amount, path) = (self.amount(), path.display());
-            notify("iot-view", &format!("{amount} in `{path}` ({seconds:.1} s)"));
+            notify(
+                "iot-view",
+                &format!("{amount} in `{path}` ({seconds:.1} s)"),
+            );
         }
     }
 }

@@ -71,6 +71,9 @@ impl Record<'_> {
 pub(super) fn names(aggregates: &[Aggregate]) -> Vec<&'static str> {
     match aggregates {
         [_] => vec!["value"],
-        _ => aggregates.iter().map(|aggregate| aggregate.name()).collect(),
+        _ => aggregates
+            .iter()
+            .map(|aggregate| aggregate.name())
+            .collect(),
     }
 }

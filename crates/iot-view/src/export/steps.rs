@@ -6,7 +6,7 @@ use anyhow::Result;
 use chrono::{DateTime, TimeDelta, Utc};
 use iot_cli::Timezone;
 use iot_store::Value;
-use iot_store::read::{Bucket, Division, Reader, Series, TimeRange};
+use iot_store::read::{Bucket, Reader, Series, TimeRange};
 
 use super::output::{Output, Stopped};
 use super::record::{Cell, Record, Step};
@@ -56,7 +56,9 @@ impl Steps<'_> {
     /// Returns from when until when there are readings.
     fn bounds(&self, series: &[Series]) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
         let first = series.iter().filter_map(|one| one.first).min()?;
-        let last = series.iter().filter_map(|one| Some(one.last.as_ref()?.time));
+        let last = series
+            .iter()
+            .filter_map(|one| Some(one.last.as_ref()?.time));
         let end = last.max()? + TimeDelta::milliseconds(1);
         let since = self.range.since.map_or(first, |since| since.max(first));
         let until = self.range.until.map_or(end, |until| until.min(end));
@@ -71,7 +73,10 @@ impl Steps<'_> {
     ) -> Result<(), Stopped> {
         let mut cells = Vec::new();
         for (step, &time) in chunk.edges[..chunk.edges.len() - 1].iter().enumerate() {
-            let buckets = chunk.buckets.iter().map(|of_series| of_series[step].as_ref());
+            let buckets = chunk
+                .buckets
+                .iter()
+                .map(|of_series| of_series[step].as_ref());
             if self.wide {
                 cells.clear();
                 for bucket in buckets {

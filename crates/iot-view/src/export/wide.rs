@@ -52,7 +52,9 @@ pub(super) fn write(
         time: None,
         cells: vec![None; series.len()],
     };
-    each(store, reader, filters, range, &mut |row| wide.add(row, output))?;
+    each(store, reader, filters, range, &mut |row| {
+        wide.add(row, output)
+    })?;
     wide.flush(output)
 }
 
