@@ -1,0 +1,62 @@
+// The frame of the page: views, the address bar, the state of the connection.
+
+import { el, setClass, setText } from "./dom.js";
+import { count } from "./format.js";
+import { model } from "./model.js";
+import { ReadingsView } from "./readings.js";
+
+const views = { readings: ReadingsView };
+const main = document.getElementById("main");
+const banner = document.getElementById("banner");
+let current = null;
+
+/** Returns the view and its parameters, which the address holds after `#/`. */
+function address() {
+  const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
+  return { name: path in views ? path : "readings", params: new URLSearchParams(query) };
+}
+
+function show() {
+  if (location.hash === "#main") return;
+  const { name, params } = address();
+  if (current?.name !== name) {
+    current?.view.close();
+    main.replaceChildren();
+    current = { name, view: new views[name](main, params) };
+    for (const link of document.querySelectorAll("nav a")) {
+      if (link.dataset.view === name) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+    }
+    scrollTo(0, 0);
+  } else {
+    current.view.setParams(params);
+  }
+}
+
+const dot = el("span", { class: "dot" });
+const label = el("span", { class: "connection-label" });
+document.getElementById("connection").append(dot, label);
+
+function showConnection() {
+  const { state } = model;
+  const texts = { connecting: "Connecting …", connected: "Live", lost: "Reconnecting …" };
+  setText(label, texts[state]);
+  dot.dataset.state = state;
+  banner.hidden = state !== "lost";
+  if (state === "lost") {
+    setText(banner, "The program does not answer. What you see is from before; this page reconnects by itself.");
+  }
+}
+
+function showProgram() {
+  const { health } = model;
+  const name = health.broker?.address ?? health.store?.name ?? "iot";
+  setText(document.getElementById("brand-name"), name);
+}
+
+model.addEventListener("state", showConnection);
+model.addEventListener("health", showProgram);
+addEventListener("hashchange", show);
+showConnection();
+show();
+model.start();

@@ -1,0 +1,145 @@
+//! Listens, limits connections, and passes requests on.
+
+mod guard;
+mod hosts;
+mod password;
+mod stall;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::middleware;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::sleep;
+
+use self::guard::Guard;
+use self::hosts::Hosts;
+use self::password::Password;
+use self::stall::StallTimeout;
+use crate::api;
+use crate::health::Status;
+use crate::live::Live;
+
+/// Where the page is unless another address is given.
+pub const DEFAULT_ADDRESS: SocketAddr =
+    SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8188));
+
+/// Limit of open connections. Further ones wait.
+const MAX_CONNECTIONS: usize = 256;
+/// Timeout for the head of a request, and for an idle connection.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Limit of the memory for the head of a request.
+const MAX_HEAD_BYTES: usize = 32 << 10;
+/// A connection to which nothing could be written for this time is closed.
+const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// Delay after a failed accept, such as for too many open files.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
+
+/// Who may see the page, and where.
+#[derive(Clone, Debug)]
+pub struct PageConfig {
+    /// Where it listens; port 0 uses a free port.
+    pub address: SocketAddr,
+    /// What browsers have to give, with any user name.
+    pub password: Option<String>,
+    /// Names of this machine in the page's address, beside `localhost`, the machine's own name and
+    /// all addresses.
+    pub hosts: Vec<String>,
+}
+
+/// What the page shows.
+#[derive(Clone)]
+pub struct Sources {
+    /// The readings that arrive now; `None` if none do.
+    pub live: Option<Live>,
+    /// The state of the program.
+    pub status: Arc<dyn Status>,
+}
+
+/// A page that listens.
+pub struct Page {
+    listener: TcpListener,
+    address: SocketAddr,
+    router: Router,
+    live: Live,
+    status: Arc<dyn Status>,
+}
+
+impl Page {
+    /// Listens. Connections wait until [`serve`](Self::serve) is called.
+    ///
+    /// # Errors
+    /// The address cannot be listened on.
+    pub async fn bind(config: PageConfig, sources: Sources) -> io::Result<Self> {
+        let listener = TcpListener::bind(config.address).await?;
+        let address = listener.local_addr()?;
+        let guard = Guard {
+            hosts: Hosts::new(config.hosts),
+            password: config.password.map(|password| Password::new(&password)),
+        };
+        let live = sources.live.clone().unwrap_or_default();
+        let status = Arc::clone(&sources.status);
+        let guarded = middleware::from_fn_with_state(Arc::new(guard), guard::check);
+        let router = api::router(sources, live.clone()).layer(guarded);
+        Ok(Self {
+            listener,
+            address,
+            router,
+            live,
+            status,
+        })
+    }
+
+    /// Returns where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers requests until it is dropped.
+    pub async fn serve(self) {
+        tokio::select! {
+            () = self.live.broadcast(&*self.status) => {}
+            () = accept(self.listener, self.router) => {}
+        }
+    }
+}
+
+async fn accept(listener: TcpListener, router: Router) {
+    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    // Connections end with this task.
+    let mut open = tokio::task::JoinSet::new();
+    loop {
+        let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
+            return;
+        };
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                open.spawn(answer(stream, router.clone(), permit));
+            }
+            Err(_) => sleep(ACCEPT_RETRY_DELAY).await,
+        }
+        while open.try_join_next().is_some() {}
+    }
+}
+
+/// Answers the requests of a connection.
+async fn answer(stream: TcpStream, router: Router, _permit: OwnedSemaphorePermit) {
+    let _ = stream.set_nodelay(true);
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .serve_connection(
+            TokioIo::new(StallTimeout::new(stream, STALL_TIMEOUT)),
+            TowerToHyperService::new(router),
+        );
+    // A connection that fails is the browser's concern.
+    let _ = connection.await;
+}
