@@ -5,6 +5,7 @@ mod fields;
 mod filter;
 mod mongodb;
 mod output;
+mod page;
 mod plan;
 mod selection;
 mod session;
@@ -25,6 +26,7 @@ use fields::FieldsArgs;
 use filter::FilterArgs;
 use mongodb::MongoArgs;
 use output::OutputArgs;
+use page::PageOptions;
 pub(crate) use plan::{FailFast, IntakePlan, Plan, StorePlan};
 use selection::SelectionArgs;
 use session::DurableArgs;
@@ -103,6 +105,9 @@ pub(crate) struct Args {
     watch: WatchArgs,
 
     #[command(flatten)]
+    page: PageOptions,
+
+    #[command(flatten)]
     session: DurableArgs,
 
     #[command(flatten)]
@@ -165,6 +170,7 @@ impl Args {
         let filters = &self.filters.topic;
         self.selection.check(is_v5, filters, origins)?;
         self.output.check(origins)?;
+        self.page.check(origins)?;
         self.fields.check(store != StoreUrl::Nowhere, origins)?;
         let is_mongodb = matches!(store, StoreUrl::MongoDb(_));
         self.mongodb.check(is_mongodb, origins)
@@ -183,6 +189,7 @@ impl Args {
         let (fields, downsampling) = self.fields.plan(stores, as_published);
         let mut config = self.connect.config(origins)?;
         let durable = self.session.plan(&self.connect, &mut config);
+        let page = self.page.plan(origins)?;
         let is_mosquitto = self.connect.is_mosquitto();
         // Without a store, nothing has to be a reading.
         let takes_any = !stores && !origins.is_set("payload");
@@ -216,6 +223,7 @@ impl Args {
                 output: self.output.plan(is_mosquitto),
             },
             watch: self.watch.plan(),
+            page,
             durable,
             #[cfg(feature = "embedded")]
             embedded: self.embedded.listen(),

@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use iot_page::Live;
 use iot_store::Stored;
 
 use crate::watch::gauges::Gauges;
@@ -13,6 +14,8 @@ pub(crate) struct Counts {
     totals: Mutex<Totals>,
     /// The state of the run beside the counts.
     pub(crate) gauges: Gauges,
+    /// The latest readings, if a page shows them.
+    pub(crate) live: Option<Live>,
 }
 
 /// The counts of one moment.
@@ -81,6 +84,14 @@ impl Totals {
 }
 
 impl Counts {
+    /// Returns counts of 0. `live` gets the readings, for a page.
+    pub(crate) fn new(live: Option<Live>) -> Self {
+        Self {
+            live,
+            ..Self::default()
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Totals> {
         self.totals.lock().unwrap_or_else(PoisonError::into_inner)
     }

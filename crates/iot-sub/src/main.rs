@@ -32,6 +32,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use iot_cli::Signals;
+use iot_page::Live;
 use tokio::time::{Instant, sleep_until};
 
 use args::{Args, Plan};
@@ -76,12 +77,17 @@ fn run(args: Args) -> Result<()> {
 }
 
 async fn receive(plan: Plan, messages: &Messages) -> Result<()> {
-    let counts = Arc::new(Counts::default());
+    let counts = Arc::new(Counts::new(plan.page.is_some().then(Live::new)));
     let mut watching = Watching::start(plan.watch, Arc::clone(&counts), messages).await?;
-    tokio::select! {
+    let page = watch::page::start(&plan, &counts, messages).await?;
+    let result = tokio::select! {
         result = work(plan, counts, messages) => result,
         error = watching.failed() => Err(error),
+    };
+    if let Some(page) = page {
+        page.abort();
     }
+    result
 }
 
 async fn work(mut plan: Plan, counts: Arc<Counts>, messages: &Messages) -> Result<()> {

@@ -9,6 +9,7 @@ pub(crate) mod health;
 mod histogram;
 mod http;
 mod notify;
+pub(crate) mod page;
 mod part;
 mod prometheus;
 

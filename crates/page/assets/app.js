@@ -1,11 +1,12 @@
 // The frame of the page: views, the address bar, the state of the connection.
 
-import { el, setClass, setText } from "./dom.js";
-import { count } from "./format.js";
+import { el, setText } from "./dom.js";
+import { ChartView } from "./chart.js";
+import { HealthView } from "./health.js";
 import { model } from "./model.js";
 import { ReadingsView } from "./readings.js";
 
-const views = { readings: ReadingsView };
+const views = { readings: ReadingsView, chart: ChartView, health: HealthView };
 const main = document.getElementById("main");
 const banner = document.getElementById("banner");
 let current = null;
@@ -50,7 +51,8 @@ function showConnection() {
 
 function showProgram() {
   const { health } = model;
-  const name = health.broker?.address ?? health.store?.name ?? "iot";
+  const { broker, store } = health;
+  const name = broker ? (broker.embedded ? "Embedded broker" : broker.address) : (store?.name ?? "iot");
   setText(document.getElementById("brand-name"), name);
 }
 

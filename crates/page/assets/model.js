@@ -1,6 +1,11 @@
 // What the server sends: all series, their latest readings, and the health of the program.
 
-import { Series, keyOf } from "./series.js";
+import { RECENT, Series, keyOf } from "./series.js";
+
+/** Readings that are kept of a series in a chart. */
+const RECENT_IN_CHART = 20_000;
+/** Without a store, readings that are kept of all series together. */
+const RECENT_WITHOUT_STORE = 400_000;
 
 /** Without any event for this time, the connection counts as lost: the health comes each second. */
 const EVENT_TIMEOUT = 6000;
@@ -93,7 +98,7 @@ class Model extends EventTarget {
   }
 
   takeStart(list) {
-    // Numbers of another run mean other series, and its counts begin anew.
+    // Numbers of another run mean other series, and its counts begin again.
     this.ids = [];
     this.history = this.health ? [this.health] : [];
     this.attempts = 0;
@@ -115,10 +120,21 @@ class Model extends EventTarget {
   }
 
   takeReadings(list) {
-    for (const [id, value, time, readings = 1] of list) {
-      this.ids[id]?.receive(value, time, readings, this.slotMs);
+    for (const [id, value, time, readings = 1, ...rest] of list) {
+      this.ids[id]?.receive(value, time, readings, rest, this.slotMs);
     }
     this.emit("readings", list);
+  }
+
+  /** Keeps more readings of a series, while a chart shows it. */
+  keep(key, isInChart) {
+    const series = this.series.get(key);
+    if (series) series.recentLimit = isInChart ? RECENT_IN_CHART : this.recentLimit();
+  }
+
+  recentLimit() {
+    if (this.hasStore()) return RECENT;
+    return Math.max(RECENT, Math.min(RECENT_IN_CHART, Math.floor(RECENT_WITHOUT_STORE / this.series.size)));
   }
 
   get(topic, metric) {
@@ -127,6 +143,7 @@ class Model extends EventTarget {
     if (!series) {
       series = new Series(topic, metric);
       this.series.set(key, series);
+      series.recentLimit = this.recentLimit();
     }
     return series;
   }
@@ -135,6 +152,7 @@ class Model extends EventTarget {
   async loadStored() {
     if (!this.hasStore()) {
       this.isLoaded = true;
+      for (const series of this.series.values()) series.recentLimit = Math.max(series.recentLimit, this.recentLimit());
       this.emit("series");
       return;
     }
@@ -155,6 +173,7 @@ class Model extends EventTarget {
     const series = this.get(topic, metric);
     if (unit && !series.unit) series.unit = unit;
     if (name) series.name = name;
+    series.first = first;
     if (!series.interval && count > 1) series.interval = (last - first) / (count - 1);
     if (last !== null && value !== null) series.set(value, last);
     series.search = `${series.key} ${series.name} ${series.unit}`.toLowerCase();

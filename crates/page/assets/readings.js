@@ -1,7 +1,7 @@
 // The view of all series: a tree of topics or a flat list, with search.
 
-import { el, setClass, setText } from "./dom.js";
-import { age, count, number, plural, rate } from "./format.js";
+import { el, setText } from "./dom.js";
+import { count, number, plural } from "./format.js";
 import { askForHistory } from "./history.js";
 import { model } from "./model.js";
 import { ReadingRow } from "./reading-row.js";

@@ -3,6 +3,8 @@
 import { decimalsOf } from "./format.js";
 
 export const SLOTS = 60;
+/** So many of the latest readings are kept of each series. */
+export const RECENT = 40;
 
 /** Time after which a series of unknown rate counts as silent. */
 const SILENT_UNKNOWN = 60 * 60 * 1000;
@@ -25,6 +27,11 @@ export class Series {
     this.lastSlot = 0;
     /** Whether the store was asked for the last hour. */
     this.hasHistory = false;
+    /** When the store's first reading was, or the first one that was received. */
+    this.first = null;
+    /** The latest readings, for a chart; those of a few ticks, or more while a chart shows them. */
+    this.recent = { time: [], mean: [], low: [], high: [], count: [] };
+    this.recentLimit = RECENT;
     this.search = this.key.toLowerCase();
   }
 
@@ -37,12 +44,37 @@ export class Series {
     return true;
   }
 
-  /** Adds readings that were received: the latest, and how many they are. */
-  receive(value, time, readings, slotMs) {
+  /** Adds readings that were received: the latest, how many they are, and what they have in common. */
+  receive(value, time, readings, [mean = value, low = value, high = value], slotMs) {
     const gap = this.time === null ? 0 : (time - this.time) / readings;
     if (!this.set(value, time)) return;
+    this.first ??= time;
     if (gap > 0) this.interval = this.interval ? this.interval + (gap - this.interval) * 0.2 : gap;
-    if (typeof value === "number") this.fillSlot(Math.floor(time / slotMs), value);
+    if (typeof value !== "number") return;
+    this.fillSlot(Math.floor(time / slotMs), value);
+    this.addRecent(time, readings, mean, low, high);
+  }
+
+  addRecent(time, readings, mean, low, high) {
+    const { recent } = this;
+    recent.time.push(time);
+    recent.mean.push(mean);
+    recent.low.push(low);
+    recent.high.push(high);
+    recent.count.push(readings);
+    if (recent.time.length > 2 * this.recentLimit) this.dropRecent(recent.time.length - this.recentLimit);
+  }
+
+  dropRecent(many) {
+    for (const column of Object.values(this.recent)) column.splice(0, many);
+  }
+
+  /** Drops readings up to a time: the store has them. */
+  forgetRecent(through) {
+    const { time } = this.recent;
+    let many = 0;
+    while (many < time.length && time[many] <= through) many += 1;
+    if (many) this.dropRecent(many);
   }
 
   /** Sets a slot of the last hour, where slots are counted from 1970. */

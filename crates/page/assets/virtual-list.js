@@ -28,7 +28,7 @@ export class VirtualList {
     this.render();
   }
 
-  /** Shows the visible rows anew. */
+  /** Shows the visible rows again. */
   render() {
     const height = this.rowHeight();
     this.element.style.height = `${this.length * height}px`;

@@ -14,7 +14,7 @@ use axum::routing::get;
 use crate::assets;
 use crate::health::Status;
 use crate::live::Live;
-use crate::server::Sources;
+use crate::sources::Sources;
 
 /// What requests are answered from.
 #[derive(Clone)]

@@ -42,17 +42,27 @@ macro_rules! assets {
     };
 }
 
-static ASSETS: [Asset; 19] = assets![
+static ASSETS: [Asset; 29] = assets![
     "/", HTML, "assets/index.html";
     "/icon.svg", SVG, "assets/icon.svg";
     "/app.js", SCRIPT, "assets/app.js";
+    "/chart-data.js", SCRIPT, "assets/chart-data.js";
+    "/chart-export.js", SCRIPT, "assets/chart-export.js";
+    "/chart-legend.js", SCRIPT, "assets/chart-legend.js";
+    "/chart-range.js", SCRIPT, "assets/chart-range.js";
+    "/chart.js", SCRIPT, "assets/chart.js";
     "/dom.js", SCRIPT, "assets/dom.js";
     "/format.js", SCRIPT, "assets/format.js";
+    "/gestures.js", SCRIPT, "assets/gestures.js";
+    "/health.js", SCRIPT, "assets/health.js";
     "/history.js", SCRIPT, "assets/history.js";
     "/model.js", SCRIPT, "assets/model.js";
+    "/plot.js", SCRIPT, "assets/plot.js";
+    "/rate-line.js", SCRIPT, "assets/rate-line.js";
     "/reading-row.js", SCRIPT, "assets/reading-row.js";
     "/readings.js", SCRIPT, "assets/readings.js";
     "/selection.js", SCRIPT, "assets/selection.js";
+    "/series-picker.js", SCRIPT, "assets/series-picker.js";
     "/series.js", SCRIPT, "assets/series.js";
     "/sparkline.js", SCRIPT, "assets/sparkline.js";
     "/style.css", STYLE, "assets/style.css";

@@ -12,7 +12,9 @@ mod assets;
 mod health;
 mod live;
 mod server;
+mod sources;
 
 pub use health::{Broker, Commits, Health, Messages, NoStatus, Spool, Status, StoreState};
 pub use live::Live;
-pub use server::{DEFAULT_ADDRESS, Page, PageConfig, Sources};
+pub use server::{DEFAULT_ADDRESS, Page, PageConfig};
+pub use sources::Sources;

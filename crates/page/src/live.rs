@@ -8,4 +8,3 @@ mod table;
 
 pub use feed::Live;
 pub(crate) use feed::Subscription;
-pub(crate) use rejections::RejectedFor;

@@ -26,6 +26,7 @@ use self::stall::StallTimeout;
 use crate::api;
 use crate::health::Status;
 use crate::live::Live;
+use crate::sources::Sources;
 
 /// Where the page is unless another address is given.
 pub const DEFAULT_ADDRESS: SocketAddr =
@@ -42,7 +43,7 @@ const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// Delay after a failed accept, such as for too many open files.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// Who may see the page, and where.
+/// Where the page is, and what a browser needs to see it.
 #[derive(Clone, Debug)]
 pub struct PageConfig {
     /// Where it listens; port 0 uses a free port.
@@ -52,15 +53,6 @@ pub struct PageConfig {
     /// Names of this machine in the page's address, beside `localhost`, the machine's own name and
     /// all addresses.
     pub hosts: Vec<String>,
-}
-
-/// What the page shows.
-#[derive(Clone)]
-pub struct Sources {
-    /// The readings that arrive now; `None` if none do.
-    pub live: Option<Live>,
-    /// The state of the program.
-    pub status: Arc<dyn Status>,
 }
 
 /// A page that listens.
@@ -81,7 +73,7 @@ impl Page {
         let listener = TcpListener::bind(config.address).await?;
         let address = listener.local_addr()?;
         let guard = Guard {
-            hosts: Hosts::new(config.hosts),
+            hosts: Hosts::new(&config.hosts),
             password: config.password.map(|password| Password::new(&password)),
         };
         let live = sources.live.clone().unwrap_or_default();

@@ -2,6 +2,7 @@
 
 use iot_cli::{PacketProperties, StoreUrl};
 use iot_core::{ClientConfig, Subscription};
+use iot_page::PageConfig;
 use iot_store::KeepRejected;
 use iot_store::mongodb_options::Options as MongoOptions;
 
@@ -24,6 +25,8 @@ pub(crate) struct Plan {
     pub(crate) intake: IntakePlan,
     pub(crate) store: StorePlan,
     pub(crate) watch: WatchPlan,
+    /// Set if a page is served.
+    pub(crate) page: Option<PageConfig>,
     /// Set if the session outlives this process.
     pub(crate) durable: Option<Durable>,
     /// The address of the embedded broker, with `--embedded`.

@@ -132,6 +132,9 @@ impl Intake {
             return;
         }
         if self.queue.is_none() && self.output.shows_messages() {
+            if let Some(live) = &self.counts.live {
+                live.record([&self.decoder.entry(message, self.now)]);
+            }
             self.unstored.show(ticket);
             return;
         }
@@ -251,6 +254,9 @@ impl Intake {
         let entries = || self.batch.iter().filter_map(|item| item.entry.as_ref());
         // Counted before another thread can count them as stored.
         self.counts.received(entries().count() as u64);
+        if let Some(live) = &self.counts.live {
+            live.record(entries());
+        }
         if let Some(queue) = &self.queue {
             queue.extend(self.batch.drain(..));
             failpoint::pass(Point::AfterReceive);

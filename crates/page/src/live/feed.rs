@@ -20,7 +20,7 @@ use crate::health::{Health, Status};
 const TICK: Duration = Duration::from_millis(100);
 /// After so many updates, the health follows.
 const HEALTH_TICKS: u32 = 10;
-/// Updates that wait for a browser. One that is further behind gets everything anew.
+/// Updates that wait for a browser. One that is further behind gets everything again.
 const WAITING_UPDATES: usize = 32;
 
 /// The latest reading of each series, for browsers that are open. Clones share it.
@@ -148,7 +148,7 @@ pub(crate) struct Subscription {
     live: Live,
     receiver: Receiver<Bytes>,
     first: Option<Bytes>,
-    /// Everything has to be sent anew.
+    /// Everything has to be sent again.
     behind: bool,
 }
 

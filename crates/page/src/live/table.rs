@@ -95,12 +95,6 @@ pub(super) struct Tick {
     pub(super) updates: Vec<Update>,
 }
 
-impl Tick {
-    pub(super) fn is_empty(&self) -> bool {
-        self.series.is_empty() && self.updates.is_empty()
-    }
-}
-
 impl Table {
     /// Takes a reading that was received at `now`.
     pub(super) fn reading(&mut self, reading: &Reading, now: DateTime<Utc>) {

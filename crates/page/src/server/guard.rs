@@ -40,7 +40,7 @@ const HEADERS: [(HeaderName, &str); 6] = [
     ),
 ];
 
-/// Who may ask.
+/// The conditions of a request.
 pub(super) struct Guard {
     pub(super) hosts: Hosts,
     pub(super) password: Option<Password>,

@@ -12,7 +12,7 @@ pub(super) struct Hosts(Vec<String>);
 impl Hosts {
     /// Accepts `names`, `localhost`, the machine's own name, and all IP addresses, which no site
     /// can have as its name.
-    pub(super) fn new(names: Vec<String>) -> Self {
+    pub(super) fn new(names: &[String]) -> Self {
         let mut names: Vec<String> = names.iter().map(|name| name.to_lowercase()).collect();
         names.push("localhost".into());
         if let Some(own) = machine_name() {
@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn only_names_of_this_machine_and_addresses_are_accepted() {
-        let hosts = Hosts::new(vec!["iot.Example.com".into()]);
+        let hosts = Hosts::new(&["iot.Example.com".into()]);
         for good in [
             "localhost",
             "localhost:8188",
