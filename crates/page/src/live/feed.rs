@@ -74,9 +74,11 @@ impl Live {
         let now = Utc::now();
         let mut received = self.lock();
         for entry in entries {
-            match entry {
-                Entry::Reading(reading) => received.table.reading(reading, now),
-                Entry::Rejection(rejection) => received.rejections.add(rejection, now),
+            for reading in entry.readings() {
+                received.table.reading(reading, now);
+            }
+            if let Some(rejection) = entry.as_rejection() {
+                received.rejections.add(rejection, now);
             }
         }
     }

@@ -100,8 +100,8 @@ impl Table {
     pub(super) fn reading(&mut self, reading: &Reading, now: DateTime<Utc>) {
         self.take(
             &reading.topic,
-            None,
-            None,
+            reading.metric.as_ref(),
+            reading.unit.as_ref(),
             &reading.value,
             reading.reg_date.timestamp_millis(),
             now.timestamp_millis(),
