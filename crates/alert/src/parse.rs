@@ -106,7 +106,7 @@ fn check_name(name: &str) -> Result<(), RuleError> {
     }
     if name.is_empty() || name.contains(['/', '+', '#']) || name.chars().any(char::is_control) {
         return Err(RuleError::new(format!(
-            "`{name}` is no name for an alert: it becomes a level of a topic, so it has no `/`, `+` or `#`"
+            "`{name}` is not a name of an alert: it becomes a level of a topic, so it has no `/`, `+` or `#`"
         )));
     }
     Ok(())
@@ -142,7 +142,7 @@ fn condition(words: &mut Words) -> Result<Condition, RuleError> {
         "stuck" => duration(words, "stuck").map(Condition::Stuck),
         "rejected" => Ok(Condition::Rejected),
         _ => Err(RuleError::new(format!(
-            "`{word}` is no condition ({CONDITIONS})"
+            "`{word}` is not a condition ({CONDITIONS})"
         ))),
     }
 }
@@ -191,7 +191,7 @@ fn compare(comparison: Comparison, operand: &str) -> Result<Condition, RuleError
             Operand::Text(operand.to_owned()),
         )),
         _ => Err(RuleError::new(format!(
-            "`{operand}` is no number (text can only be compared with == and !=)"
+            "`{operand}` is not a number (text can only be compared with == and !=)"
         ))),
     }
 }
@@ -207,7 +207,7 @@ fn range(words: &mut Words, keyword: &str) -> Result<(f64, f64), RuleError> {
             "`{word}` begins above its end (write LOW..HIGH)"
         ))),
         None => Err(RuleError::new(format!(
-            "`{word}` is no range (write LOW..HIGH, such as -5..8.5)"
+            "`{word}` is not a range (write LOW..HIGH, such as -5..8.5)"
         ))),
     }
 }
@@ -216,7 +216,7 @@ fn amount_in(words: &mut Words, keyword: &str) -> Result<(f64, Duration), RuleEr
     let word = words.next().ok_or_else(|| missing_after(keyword))?;
     let by = finite(&word).filter(|by| *by > 0.0).ok_or_else(|| {
         RuleError::new(format!(
-            "`{keyword} {word}` is no amount (write a number above 0)"
+            "`{keyword} {word}` is not an amount (write a number above 0)"
         ))
     })?;
     match words.next().as_deref() {
@@ -362,9 +362,9 @@ mod tests {
         refused("", "an alert is empty");
         refused("a", "needs a condition");
         refused("a >", "missing after `>`");
-        refused("a > warm", "`warm` is no number");
-        refused("a > NaN", "`NaN` is no number");
-        refused("a hot", "`hot` is no condition");
+        refused("a > warm", "`warm` is not a number");
+        refused("a > NaN", "`NaN` is not a number");
+        refused("a hot", "`hot` is not a condition");
         refused("a outside 8..2", "begins above its end");
         refused("a outside 8", "LOW..HIGH");
         refused("a rises 5", "rises 5 in 10m");

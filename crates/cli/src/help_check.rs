@@ -50,7 +50,9 @@ pub fn help_faults(mut command: Command) -> Vec<String> {
         let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
         let verb = help.split([' ', ':']).next().unwrap_or_default();
         if !VERBS.contains(&verb) {
-            faults.push(format!("{id}: `{verb}` is no verb that a help begins with"));
+            faults.push(format!(
+                "{id}: `{verb}` is not a verb that a help begins with"
+            ));
         }
         if help.chars().count() > LONGEST {
             faults.push(format!("{id}: the help is longer than two lines"));

@@ -32,7 +32,7 @@ pub(crate) fn parse_host(text: &str) -> Result<String, String> {
             Some((address, rest)) if is_ipv6(address) && is_port(rest.strip_prefix(':')) => {
                 Err(with_port(address, &rest[1..]))
             }
-            _ => Err("between the brackets is no IPv6 address, as in -h ::1".to_owned()),
+            _ => Err("the text in the brackets is not an IPv6 address, as in -h ::1".to_owned()),
         };
     }
     match text.split_once(':') {

@@ -6,6 +6,7 @@ mod clock;
 mod command_args;
 mod commands;
 mod connect;
+mod counted;
 mod credentials;
 mod duration;
 mod error;
@@ -47,6 +48,7 @@ pub use clock::wait_for_clock;
 pub use command_args::CommandArgs;
 pub use commands::{CommandLine, read_command};
 pub use connect::ConnectArgs;
+pub use counted::counted;
 pub use duration::parse_duration;
 pub use error::{Interrupted, UsageError};
 #[doc(hidden)]

@@ -90,7 +90,7 @@ fn read(keys: &mut impl Read) -> Result<String> {
             byte => line.push(byte),
         }
     }
-    String::from_utf8(line).map_err(|_| anyhow!("the password is no UTF-8 text"))
+    String::from_utf8(line).map_err(|_| anyhow!("the password is not UTF-8"))
 }
 
 #[cfg(all(test, unix))]
@@ -113,6 +113,6 @@ mod tests {
         case(b"abc\x03\n", Err("no password was given"));
         case(b"\x04", Err("no password was given"));
         case(b"abc", Err("no password was given: the terminal has gone"));
-        case(b"\xff\n", Err("the password is no UTF-8 text"));
+        case(b"\xff\n", Err("the password is not UTF-8"));
     }
 }

@@ -251,7 +251,7 @@ mod tests {
     fn command() -> Command {
         let number = |text: &str| match text.parse::<u8>() {
             Ok(number) => Ok(number),
-            Err(error) => Err(format!("that is no number: {error}")),
+            Err(error) => Err(format!("that is not a number: {error}")),
         };
         let flag = |id: &'static str| Arg::new(id).long(id).action(ArgAction::SetTrue);
         let in_group = |id: &'static str, group: &'static str| flag(id).group(group);
@@ -294,11 +294,11 @@ mod tests {
         );
         case(
             &["--number", "a"],
-            "invalid value `a` for `--number`: that is no number: invalid digit found in string",
+            "invalid value `a` for `--number`: that is not a number: invalid digit found in string",
         );
         case(
             &["--number", "postgres://u:PW@h/db"],
-            "invalid value `postgres://…` for `--number`: that is no number: invalid digit found in string",
+            "invalid value `postgres://…` for `--number`: that is not a number: invalid digit found in string",
         );
         case(&["--number"], "`--number` needs a value: <number>");
         case(
@@ -307,7 +307,7 @@ mod tests {
         );
         case(
             &["--number", "1\n2"],
-            "invalid value `1\\n2` for `--number`: that is no number: invalid digit found in string",
+            "invalid value `1\\n2` for `--number`: that is not a number: invalid digit found in string",
         );
         case(
             &["-h"],

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-/// What a decoder asks for. Whoever called it may refuse: nothing that is asked for is needed to
+/// What a decoder asks for. The program that called it may refuse: nothing that is asked for is needed to
 /// decode the next message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {

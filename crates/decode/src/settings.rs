@@ -1,4 +1,4 @@
-//! What all decoders are told.
+//! The settings of all decoders.
 
 use iot_cli::Timezone;
 

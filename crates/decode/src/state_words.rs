@@ -42,7 +42,7 @@ impl StateWords {
                 return Err(format!("`{pair}` has no word"));
             }
             if words.iter().any(|(known, _)| **known == *word) {
-                return Err(format!("the word `{word}` stands twice"));
+                return Err(format!("the word `{word}` occurs twice"));
             }
             words.push((word.into(), value));
         }
@@ -133,7 +133,7 @@ mod tests {
             ("wet", "`wet` is not WORD=1 or WORD=0"),
             ("wet=2", "`wet=2` is not WORD=1 or WORD=0"),
             ("=1", "`=1` has no word"),
-            ("wet=1,wet=0", "the word `wet` stands twice"),
+            ("wet=1,wet=0", "the word `wet` occurs twice"),
         ] {
             assert_eq!(StateWords::parse(text).unwrap_err(), expected);
         }

@@ -347,7 +347,7 @@ impl Engine {
             match phase {
                 Phase::Subscribing => "subscribing".into(),
                 Phase::Connecting(_) => format!(
-                    "{} of {} connections stand",
+                    "{} of {} connections are open",
                     state.connected, plan.load.connections
                 ),
                 _ => {

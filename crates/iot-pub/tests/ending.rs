@@ -134,7 +134,7 @@ fn a_full_disk_stops_the_printing_and_not_the_publishing() {
     assert_eq!(inbox.arrived().len(), 300);
     assert_eq!(
         ended.stderr(),
-        "iot-pub: cannot write to standard output: no space left on device; printing stops, publishing goes on\n\
+        "iot-pub: cannot write to standard output: no space left on device; printing stops, publishing continues\n\
          iot-pub: cannot write to standard output: no space left on device\n"
     );
 }

@@ -189,7 +189,7 @@ fn a_lost_connection_is_reported_once_for_all_and_everything_arrives() {
         ended.stderr(),
         format!(
             "iot-pub: lost one of 5 connections to broker `127.0.0.1:{port}`: the broker closed the connection; connecting again\n\
-             iot-pub: all 5 connections to broker `127.0.0.1:{port}` stand again\n"
+             iot-pub: all 5 connections to broker `127.0.0.1:{port}` are open again\n"
         )
     );
 }

@@ -212,7 +212,7 @@ fn a_bad_line_of_standard_input_is_named_too() {
     let folder = folder("rec.csv", &CSV.replace("25.30,", ""));
     let publisher = ends_with(piped(broker.port(), folder.path(), "cat rec.csv"), 0);
     let stderr = publisher.stderr();
-    let expected = "iot-pub: skipped a bad line: standard input:2: 3 fields are wanted, and there are only 2\n\
+    let expected = "iot-pub: skipped a bad line: standard input:2: 3 fields are needed, not 2\n\
                     iot-pub: 1 bad line of `standard input` skipped\n";
     assert_eq!(stderr, expected);
 }

@@ -26,7 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
-use iot_cli::{Signals, StoreUrl};
+use iot_cli::{Signals, StoreUrl, counted};
 use iot_core::PacketId;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -269,7 +269,8 @@ impl Embedded {
         let dropped = self.dropped.total();
         if dropped > 0 {
             self.messages.say(&format_args!(
-                "dropped {dropped} messages with QoS 0: subscribers read too slowly"
+                "dropped {} with QoS 0: subscribers read too slowly",
+                counted(dropped, "message")
             ));
         }
         let totals = self.counts.totals();

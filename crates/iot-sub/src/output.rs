@@ -231,7 +231,9 @@ impl Output {
         }
         if let Some(failure) = self.readings.failure() {
             self.is_failure_reported = true;
-            messages.say(&format_args!("{failure}; printing stops, storing goes on"));
+            messages.say(&format_args!(
+                "{failure}; printing stops, storing continues"
+            ));
         }
     }
 
@@ -357,7 +359,13 @@ impl Messages {
 
     /// A message is kept as rejected.
     pub(crate) fn rejected(&self, topic: &str, reason: &str) {
-        self.say(&format_args!("rejected a message on `{topic}`: {reason}"));
+        let help = match reason {
+            "not a number or JSON" => " (--payload text accepts any text)",
+            _ => "",
+        };
+        self.say(&format_args!(
+            "rejected a message on `{topic}`: {reason}{help}"
+        ));
     }
 
     /// Prints the waiting lines.

@@ -90,7 +90,7 @@ fn a_full_disk_ends_the_printing_not_the_storing_and_is_reported() {
     let stderr = program.stderr();
     assert_eq!(
         stderr.replace("Connected with result code 0\n", ""),
-        "iot-sub: cannot write to standard output: no space left on device; printing stops, storing goes on\n\
+        "iot-sub: cannot write to standard output: no space left on device; printing stops, storing continues\n\
          iot-sub: received 4, stored 4, rejected 0\n\
          iot-sub: cannot write to standard output: no space left on device\n"
     );

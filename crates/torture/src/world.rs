@@ -17,7 +17,7 @@ pub(crate) const NOTICE_TIMEOUT: Duration = Duration::from_mins(2);
 pub(crate) const LOST_BROKER: &str = "lost broker";
 pub(crate) const LOST_STORE: &str = "waiting for store";
 pub(crate) const STOPS: &str = "reading from the broker stops";
-pub(crate) const GOES_ON: &str = "reading goes on";
+pub(crate) const GOES_ON: &str = "reading continues";
 
 /// Everything that a fault can strike.
 pub(crate) struct World {

@@ -138,7 +138,7 @@ impl<U: Send + 'static> Client<U> {
     fn passed_over(&self, message: &Message, size: usize, limit: usize) {
         let topic = &message.topic;
         let text = format!(
-            "a message to `{topic}` of {size} bytes is larger than the limit of {limit}: it is passed over"
+            "a message to `{topic}` of {size} bytes is larger than the limit of {limit}: it is skipped"
         );
         self.log(LogLevel::Warning, &text);
     }

@@ -250,7 +250,7 @@ pub(super) fn read(
 fn once<T>(slot: &mut Option<T>, value: T) -> Result<(), DecodeError> {
     match slot.replace(value) {
         None => Ok(()),
-        Some(_) => Err(DecodeError::Protocol("a property stands twice")),
+        Some(_) => Err(DecodeError::Protocol("a property occurs twice")),
     }
 }
 

@@ -77,7 +77,7 @@ impl BrokerNotices {
         let line = match connections {
             1 => format!("connected to broker `{address}` again{meanwhile}"),
             _ => format!(
-                "all {connections} connections to broker `{address}` stand again{meanwhile}"
+                "all {connections} connections to broker `{address}` are open again{meanwhile}"
             ),
         };
         notify(NAME, &line);

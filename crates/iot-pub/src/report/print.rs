@@ -48,7 +48,7 @@ impl Observer for MessagePrinter {
             self.is_failure_reported = true;
             notify(
                 NAME,
-                &format!("{failure}; printing stops, publishing goes on"),
+                &format!("{failure}; printing stops, publishing continues"),
             );
         }
     }

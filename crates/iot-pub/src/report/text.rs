@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use iot_cli::counted;
 use iot_core::QoS;
 use serde_json::{Value, json};
 
@@ -103,8 +104,9 @@ impl Report<'_> {
         if self.outcome.connections > 1 || self.losses > 0 {
             let _ = writeln!(
                 text,
-                "connections:   {}, lost {} times",
-                self.outcome.connections, self.losses
+                "connections:   {}, lost {}",
+                self.outcome.connections,
+                counted(self.losses, "time")
             );
         }
         if let Some(memory) = self.memory {

@@ -184,7 +184,7 @@ impl FieldsArgs {
             let is_other = |other: &&&Arc<str>| other != &name && other.eq_ignore_ascii_case(name);
             if let Some(other) = names[..at].iter().find(is_other) {
                 return Err(UsageError::new(format!(
-                    "the fields `{other}` and `{name}` are one to SQLite, which ignores case"
+                    "the fields `{other}` and `{name}` differ only in case, which SQLite ignores"
                 )));
             }
         }

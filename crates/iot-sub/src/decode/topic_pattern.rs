@@ -38,7 +38,7 @@ impl FromStr for TopicPattern {
                     Some(name) => Level::Field(field_name(name)?),
                     None if level.contains(['{', '}', '+', '#']) => {
                         return Err(format!(
-                            "`{level}` is no level: a field is the whole of it, as in iot/{{home}}/{{sensor}}"
+                            "`{level}` is not a whole level, which a field has to be, as in iot/{{home}}/{{sensor}}"
                         ));
                     }
                     None => Level::Text(level.to_owned()),
@@ -48,14 +48,14 @@ impl FromStr for TopicPattern {
         let pattern = Self(levels);
         let mut names: Vec<_> = pattern.names().collect();
         if names.is_empty() {
-            return Err("no level is a field, as in iot/{home}/{sensor}".into());
+            return Err("a pattern needs a field, as in iot/{home}/{sensor}".into());
         }
         names.sort_unstable_by_key(|name| name.to_ascii_lowercase());
         let same = |[one, next]: &&[&Arc<str>; 2]| one.eq_ignore_ascii_case(next);
         match names.array_windows().find(same) {
-            Some([one, next]) if one == next => Err(format!("the field `{one}` stands twice")),
+            Some([one, next]) if one == next => Err(format!("the field `{one}` occurs twice")),
             Some([one, next]) => Err(format!(
-                "the fields `{one}` and `{next}` are one to SQLite, which ignores case"
+                "the fields `{one}` and `{next}` differ only in case, which SQLite ignores"
             )),
             None => Ok(()),
         }?;
@@ -68,7 +68,7 @@ fn field_name(name: &str) -> Result<Arc<str>, String> {
     let begins_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     if !begins_well || !name.chars().all(plain) {
         return Err(format!(
-            "`{name}` is no name of a field: letters, digits and _ are"
+            "`{name}` is not a field name (use letters, digits and _)"
         ));
     }
     if RESERVED
@@ -144,21 +144,24 @@ mod tests {
     #[test]
     fn a_wrong_pattern_is_reported() {
         for (pattern, expected) in [
-            ("iot/a", "no level is a field, as in iot/{home}/{sensor}"),
-            ("iot/{a}/{a}", "the field `a` stands twice"),
+            (
+                "iot/a",
+                "a pattern needs a field, as in iot/{home}/{sensor}",
+            ),
+            ("iot/{a}/{a}", "the field `a` occurs twice"),
             (
                 "iot/{A}/{a}",
-                "the fields `A` and `a` are one to SQLite, which ignores case",
+                "the fields `A` and `a` differ only in case, which SQLite ignores",
             ),
             ("iot/{value}", "the name `value` is taken"),
             ("iot/{Topic}", "the name `Topic` is taken"),
             (
                 "iot/{a b}",
-                "`a b` is no name of a field: letters, digits and _ are",
+                "`a b` is not a field name (use letters, digits and _)",
             ),
             (
                 "iot/x{a}",
-                "`x{a}` is no level: a field is the whole of it, as in iot/{home}/{sensor}",
+                "`x{a}` is not a whole level, which a field has to be, as in iot/{home}/{sensor}",
             ),
             ("#/{a}", "`#` must be the last level"),
         ] {

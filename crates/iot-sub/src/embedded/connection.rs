@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use iot_cli::counted;
 use iot_core::packet::{Codec, Incoming};
 use iot_core::{Protocol, ReasonCode, Will};
 use tokio::io::AsyncWriteExt;
@@ -402,8 +403,8 @@ impl Connection {
     fn finish(&mut self, end: &End) {
         if self.downstream.dropped > 0 {
             self.gateway.messages.say(&format_args!(
-                "dropped {} messages with QoS 0 to client `{}`: it read too slowly",
-                self.downstream.dropped,
+                "dropped {} with QoS 0 to client `{}`: it read too slowly",
+                counted(self.downstream.dropped, "message"),
                 self.name()
             ));
         }

@@ -44,7 +44,7 @@ pub(super) fn full(space: Space, limit: Size, before: Option<Hold>) -> Option<Ho
 /// again.
 pub(super) fn line(name: &str, limit: Size, full: Option<Hold>) -> String {
     let problem = match full {
-        None => return format!("spool `{name}` has room again; reading goes on"),
+        None => return format!("spool `{name}` has room again; reading continues"),
         Some(Hold::Limit) => {
             format!("has reached its limit of {limit} (--spool-limit raises it)")
         }

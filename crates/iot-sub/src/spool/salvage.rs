@@ -55,7 +55,7 @@ pub(super) fn replace(path: &Path, report: &dyn Fn(String)) -> anyhow::Result<()
         path.display()
     ));
     report(format!(
-        "{read} entries of the damaged spool were readable, and are in the new one"
+        "readable entries of the damaged spool, which are in the new one: {read}"
     ));
     Ok(())
 }

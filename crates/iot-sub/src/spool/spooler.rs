@@ -266,7 +266,7 @@ impl Spooler {
             self.hold = None;
             self.set_hold(false);
             self.messages.say(&format_args!(
-                "spool `{}` can be written to again; reading goes on",
+                "spool `{}` can be written to again; reading continues",
                 self.spool.name()
             ));
         }

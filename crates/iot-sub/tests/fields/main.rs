@@ -429,11 +429,11 @@ fn what_makes_no_sense_is_wrong_usage() {
         (&["--fields", "qos,qos"], "the field `qos` is named twice"),
         (
             &["--topic-pattern", "iot/{A}/{a}"],
-            "the fields `A` and `a` are one to SQLite, which ignores case",
+            "the fields `A` and `a` differ only in case, which SQLite ignores",
         ),
         (
             &["--topic-pattern", "iot/{A}", "--topic-pattern", "b/{a}"],
-            "the fields `A` and `a` are one to SQLite, which ignores case",
+            "the fields `A` and `a` differ only in case, which SQLite ignores",
         ),
         (
             &["--value-key", "/a", "--value-key", "/b"],

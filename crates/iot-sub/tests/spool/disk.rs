@@ -34,7 +34,7 @@ fn at_its_limit_reading_stops_and_goes_on_when_there_is_room() {
     let received = program.stdout().lines().count();
     assert!(received < COUNT as usize, "all were received");
     mongo.start_again();
-    program.wait_for_stderr("spool `s` has room again; reading goes on");
+    program.wait_for_stderr("spool `s` has room again; reading continues");
     arrive(&mongo, COUNT.into());
     assert_eq!(
         totals(program),
@@ -64,7 +64,7 @@ fn a_damaged_spool_is_set_aside_and_the_rest_of_it_is_delivered() {
     let line = program.wait_for_stderr("the damaged spool `");
     let aside = line.rsplit('`').nth(1).unwrap();
     assert!(Path::new(aside).exists(), "{line}");
-    let line = program.wait_for_stderr("entries of the damaged spool were readable");
+    let line = program.wait_for_stderr("readable entries of the damaged spool");
     let salvaged: u64 = line.split(' ').nth(1).unwrap().parse().unwrap();
     // Less than a page's.
     assert!((1_900..2_000).contains(&salvaged), "{line}");
@@ -154,7 +154,7 @@ fn a_full_disk_stops_reading_and_it_goes_on_when_there_is_room() {
     let expected = format!("iot-sub: spool `{spool}`: the disk is full; ");
     assert!(line.starts_with(&expected), "{line}");
     disk.heal();
-    program.wait_for_stderr("can be written to again; reading goes on");
+    program.wait_for_stderr("can be written to again; reading continues");
     arrive(&mongo, 2);
     assert_eq!(
         totals(program),
@@ -243,7 +243,7 @@ fn a_disk_is_not_filled_to_its_end_and_reading_goes_on_when_there_is_room() {
     let acknowledged = broker.log().matches("Received PUBACK").count();
     assert!(acknowledged < COUNT as usize, "all were acknowledged");
     mongo.start_again();
-    program.wait_for_stderr("has room again; reading goes on");
+    program.wait_for_stderr("has room again; reading continues");
     arrive(&mongo, COUNT.into());
     assert_eq!(
         totals(program),

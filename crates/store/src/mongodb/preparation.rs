@@ -216,7 +216,7 @@ fn start_index(collections: &Collections, report: &Report) {
                 Some(code) if !failure::may_pass(code) => {
                     let failure = monitor.failure(&error, database.name());
                     report(&format!(
-                        "cannot make an index for topic and reg_date in `{name}`: {failure}; storing goes on without"
+                        "cannot make an index for topic and reg_date in `{name}`: {failure}; storing continues without it"
                     ));
                     return;
                 }

@@ -226,7 +226,7 @@ fn properties() {
     malformed(V5, &publish(b"\x7f"), foreign);
     malformed(V5, &connack(b"\x01\x00"), foreign);
     malformed(V5, b"\x40\x06\x00\x01\x00\x02\x01\x00", foreign);
-    let twice = "a property stands twice";
+    let twice = "a property occurs twice";
     protocol_error(V5, &publish(b"\x01\x00\x01\x00"), twice);
     protocol_error(V5, &publish(b"\x23\x00\x01\x23\x00\x01"), twice);
     protocol_error(V5, &connack(b"\x21\x00\x01\x21\x00\x01"), twice);

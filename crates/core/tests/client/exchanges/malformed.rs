@@ -147,7 +147,7 @@ fn properties_are_where_they_belong_and_once() {
         V5,
         b"\x30\x0b\x00\x01t\x06\x23\x00\x01\x23\x00\x02x",
         0x82,
-        "stands twice",
+        "occurs twice",
     );
     leaves(
         V5,

@@ -49,10 +49,7 @@ impl Columns {
     pub(super) fn parts(self, fields: Vec<Vec<u8>>) -> Result<Parts, String> {
         if fields.len() != self.count {
             let (found, wanted) = (fields.len(), self.count);
-            let what = if found < wanted { "only" } else { "more:" };
-            return Err(format!(
-                "{wanted} fields are wanted, and there are {what} {found}"
-            ));
+            return Err(format!("{wanted} fields are needed, not {found}"));
         }
         let text = |column: usize, name: &str| {
             let text = str::from_utf8(&fields[column]);
@@ -79,7 +76,7 @@ pub(super) fn columns(header: &[u8]) -> Result<Columns, String> {
 
 fn columns_between(header: &[u8], separator: u8) -> Result<Columns, String> {
     let Parsed::Fields(names) = parse(header, separator) else {
-        return Err("this is no header".into());
+        return Err("this is not a header".into());
     };
     let find = |name: &str| {
         names

@@ -29,7 +29,7 @@ pub(super) fn date(raw: &str) -> Result<DateTime<FixedOffset>, String> {
     };
     time.ok_or_else(|| {
         let shown: String = raw.chars().take(100).collect();
-        format!("`{shown}` is no time, as in 2026-06-21T06:00:00Z or {{\"$date\": …}}")
+        format!("`{shown}` is not a time, as in 2026-06-21T06:00:00Z or {{\"$date\": …}}")
     })
 }
 
@@ -76,5 +76,5 @@ fn number(fields: &serde_json::Map<String, Json>) -> Result<Option<Json>, String
     };
     number
         .map(|number| Some(Json::Number(number)))
-        .ok_or_else(|| format!("`{text}` in {key} is no number that a payload can be"))
+        .ok_or_else(|| format!("`{text}` in {key} is not a number that a payload can hold"))
 }

@@ -159,7 +159,12 @@ fn moment(time: &Time) -> Result<DateTime<FixedOffset>, String> {
         Time::Text(text) => text,
     };
     let parsed = parse_time(time).map(ParsedTime::or_utc);
-    parsed.ok_or_else(|| format!("`{}` is no time, as in 2026-06-21T06:00:00Z", shown(time)))
+    parsed.ok_or_else(|| {
+        format!(
+            "`{}` is not a time, as in 2026-06-21T06:00:00Z",
+            shown(time)
+        )
+    })
 }
 
 /// Returns the beginning of a text, on one line.

@@ -100,8 +100,8 @@ fn json_of_mongodb() {
         "0 a 25.3",
         "1000 a 5",
         r#"2000 a {"t":1.5,"n":[2]}"#,
-        "bad: f:5: `NaN` in $numberDouble is no number that a payload can be",
-        r#"bad: f:6: `{"$date":true}` is no time, as in 2026-06-21T06:00:00Z or {"$date": …}"#,
+        "bad: f:5: `NaN` in $numberDouble is not a number that a payload can hold",
+        r#"bad: f:6: `{"$date":true}` is not a time, as in 2026-06-21T06:00:00Z or {"$date": …}"#,
     ];
     assert_eq!(read(text), expected);
 }
@@ -143,9 +143,9 @@ fn a_bad_line_is_named_and_those_after_it_are_read() {
                 a,1\"2,2026-06-21T06:00:00Z\n\
                 a,1,2026-06-21T06:00:00Z\n";
     let expected = [
-        "bad: f:2: 3 fields are wanted, and there are only 2",
-        "bad: f:3: `today` is no time, as in 2026-06-21T06:00:00Z",
-        "bad: f:4: 3 fields are wanted, and there are more: 4",
+        "bad: f:2: 3 fields are needed, not 2",
+        "bad: f:3: `today` is not a time, as in 2026-06-21T06:00:00Z",
+        "bad: f:4: 3 fields are needed, not 4",
         "bad: f:5: topic name `a/+` contains the wildcard `+` (only topic filters have wildcards)",
         "bad: f:6: text between a closing quote and the next comma",
         "bad: f:7: a quote in a field that doesn't begin with one",
@@ -215,7 +215,7 @@ fn the_first_line_says_what_it_is() {
         "\ntopic,value\n",
         "2: there is no column `time` in `topic,value`",
     );
-    no_header("\"", "1: this is no header in `\\\"`");
+    no_header("\"", "1: this is not a header in `\\\"`");
     assert!(read("").is_empty());
 }
 
@@ -325,6 +325,6 @@ fn bad_lines_are_counted_once_or_end_it() {
     let path = file.path().display();
     assert_eq!(
         error,
-        format!("bad line: {path}:2: 3 fields are wanted, and there are only 1")
+        format!("bad line: {path}:2: 3 fields are needed, not 1")
     );
 }

@@ -60,7 +60,7 @@ fn a_full_disk_stops_reading_until_delivery_makes_room() {
         ..Default::default()
     });
     backlog.set_delivered(batch.last);
-    eventually(DEADLINE, "reading goes on", || {
+    eventually(DEADLINE, "reading continues", || {
         !queue.is_full() && counts.totals().in_flight == 0
     });
     assert_eq!(counts.totals().spooled, sent - 500);

@@ -36,7 +36,7 @@ fn damaged(fixture: &mut Fixture, damage: impl FnOnce(&Fixture)) -> (Vec<Entry>,
     assert_eq!(
         lines[2],
         format!(
-            "{} entries of the damaged spool were readable, and are in the new one",
+            "readable entries of the damaged spool, which are in the new one: {}",
             found.len()
         )
     );
