@@ -80,7 +80,9 @@ fn with_options(program: Command) -> Command {
         let arg = Arg::new(id).long(id).help(help).action(action);
         arg.help_heading("Program")
     };
+    let about = program.get_about().cloned();
     let program = GenerateArgs::augment_args(program)
+        .about(about.unwrap_or_default())
         .disable_help_flag(true)
         .disable_version_flag(true)
         .disable_help_subcommand(true)

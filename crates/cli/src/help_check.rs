@@ -3,7 +3,7 @@
 use clap::{ArgAction, Command};
 
 /// How the help of an option begins.
-const VERBS: [&str; 30] = [
+const VERBS: [&str; 33] = [
     "Accept",
     "Acknowledge",
     "Append",
@@ -12,6 +12,7 @@ const VERBS: [&str; 30] = [
     "Create",
     "Delay",
     "Delete",
+    "Draw",
     "Exit",
     "Limit",
     "Listen",
@@ -23,6 +24,7 @@ const VERBS: [&str; 30] = [
     "Remove",
     "Round",
     "Run",
+    "Select",
     "Send",
     "Serve",
     "Set",
@@ -34,6 +36,7 @@ const VERBS: [&str; 30] = [
     "Unsubscribe",
     "Use",
     "Wait",
+    "Write",
 ];
 /// What ends a program before it runs has no variable: it would end each run. A program in the
 /// place of mosquitto's knows no variables.

@@ -4,6 +4,7 @@ mod export;
 mod filter;
 mod latest;
 mod period;
+mod plot;
 mod store;
 
 use clap::{ArgMatches, Command, CommandFactory, FromArgMatches};
@@ -11,6 +12,7 @@ use iot_cli::UsageError;
 
 pub(crate) use export::{Aggregate, ExportArgs, Format};
 pub(crate) use latest::LatestArgs;
+pub(crate) use plot::{PlotArgs, Size};
 pub(crate) use store::StoreArgs;
 
 const EXAMPLES: &str = "\
@@ -27,7 +29,11 @@ const FILTERS: &str = "A FILTER is a topic filter, as in home/+/temp or home/#, 
 
 /// Returns the program with its commands.
 pub(crate) fn program() -> Command {
-    let commands = [LatestArgs::command(), ExportArgs::command()];
+    let commands = [
+        LatestArgs::command(),
+        ExportArgs::command(),
+        PlotArgs::command(),
+    ];
     let program = Command::new("iot-view")
         .about(ABOUT)
         .version(env!("CARGO_PKG_VERSION"))

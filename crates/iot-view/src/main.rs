@@ -8,6 +8,7 @@ mod interrupt;
 mod latest;
 mod open;
 mod period;
+mod plot;
 mod screen;
 mod series;
 mod table;
@@ -28,6 +29,7 @@ fn run(line: &CommandLine) -> Result<ExitCode> {
     match line.name.as_str() {
         "latest" => latest::run(args::parsed(matches)?, origins),
         "export" => export::run(args::parsed(matches)?, origins),
+        "plot" => plot::run(args::parsed(matches)?, origins),
         other => unreachable!("there is no command `{other}`"),
     }
 }

@@ -79,7 +79,7 @@ pub(crate) struct ExportArgs {
     #[arg(hide_possible_values = true)]
     pub(crate) aggregate: Vec<Aggregate>,
 
-    /// Store in FILE, with progress on stderr; FILE is replaced once all is written
+    /// Write to FILE, with progress on stderr; FILE is replaced once all is written
     #[arg(
         short,
         long,

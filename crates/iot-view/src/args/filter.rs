@@ -5,7 +5,7 @@ use iot_store::read::SeriesFilter;
 
 /// Some of the series.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Store")]
+#[command(next_help_heading = "Arguments")]
 pub(crate) struct FilterArgs {
     /// Select topics by a topic filter, or values by TOPIC#METRIC (can be repeated) [default: all]
     #[arg(value_name = "FILTER")]
