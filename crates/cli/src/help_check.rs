@@ -64,7 +64,8 @@ pub fn help_faults(mut command: Command) -> Vec<String> {
             arg.get_action(),
             ArgAction::Help | ArgAction::HelpShort | ArgAction::HelpLong | ArgAction::Version
         );
-        let has_none = is_for_help || WITHOUT_VARIABLE.contains(&id.as_str());
+        let has_none =
+            is_for_help || arg.is_positional() || WITHOUT_VARIABLE.contains(&id.as_str());
         if arg.get_env().is_none() && !has_none {
             faults.push(format!("{id}: it has no variable"));
         }

@@ -109,8 +109,8 @@ mod tests {
         assert_eq!(
             table.lines(),
             [
-                "topic            value",
-                "a                  1.5",
+                "topic           value",
+                "a                 1.5",
                 "温度/\\u{1b}[2J  20.25",
             ]
         );

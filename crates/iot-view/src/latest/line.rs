@@ -93,7 +93,7 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "topic            value  unit   age  readings/h",
+                "topic           value  unit   age  readings/h",
                 "iot/\\u{1b}[2Ja   21.5  °C    18 h        60.0",
             ]
         );

@@ -64,8 +64,10 @@ fn text(value: f64, step: f64) -> String {
     if value.abs() < step / 2.0 {
         return "0".to_owned();
     }
+    let sign = if value < 0.0 { "−" } else { "" };
+    let value = value.abs();
     if !(1e-4..1e7).contains(&size) {
-        return format!("{value:.1e}").replace(".0e", "e");
+        return format!("{sign}{}", format!("{value:.1e}").replace(".0e", "e"));
     }
     #[expect(
         clippy::cast_possible_truncation,
@@ -73,8 +75,7 @@ fn text(value: f64, step: f64) -> String {
         reason = "it is small"
     )]
     let decimals = (-step.log10().floor()).clamp(0.0, 8.0) as usize;
-    let text = format!("{value:.decimals$}");
-    text.replace('-', "−")
+    format!("{sign}{value:.decimals$}")
 }
 
 #[cfg(test)]
@@ -97,6 +98,6 @@ mod tests {
         case(0.0, 0.0, "−1.0 −0.5 0 0.5 1.0");
         case(0.0, 2_600.0, "0 1000 2000 3000");
         case(0.0, 3e9, "0 1e9 2e9 3e9");
-        case(-1e308, 1e308, "−5e299 0 5e299".replace('−', "-").as_str());
+        case(-1e308, 1e308, "−1e300 −5e299 0 5e299 1e300");
     }
 }
