@@ -45,7 +45,7 @@ export class ChartLegend {
       const isNumber = typeof value === "number";
       const band = under && under.high > under.low ? ` (${number(under.low, decimals)} … ${number(under.high, decimals)})` : "";
       const unit = series?.unit ? ` ${series.unit}` : "";
-      setText(cells.at, (isNumber ? number(value, decimals + (band ? 1 : 0)) + unit : (value ?? "–")) + band);
+      setText(cells.at, (isNumber ? number(value, decimals + (band ? 1 : 0)) + unit : String(value ?? "–")) + band);
       const { low, mean, high } = summary(tables?.[index], from, to);
       setText(cells.low, number(low, decimals));
       setText(cells.mean, number(mean, Math.min(decimals + 1, 6)));

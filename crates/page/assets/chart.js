@@ -211,7 +211,7 @@ export class ChartView {
     const [from, to] = this.ends();
     const hasPoint = this.tables?.some(([times]) => times.some((time) => time >= from && time <= to));
     if (hasPoint) return null;
-    if (series.every((one) => one && one.value !== null && typeof one.value !== "number")) return "These readings are text or JSON, which has no line.";
+    if (series.every((one) => one && one.value !== null && typeof one.value === "string")) return "These readings are text or JSON, which has no line.";
     if (!model.hasStore()) return "Nothing is stored: the chart begins with the readings that arrive from now on.";
     return this.hasLoaded || this.tables ? "No readings in this range." : "Loading …";
   }

@@ -5,13 +5,17 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** Returns how many decimals a number has, at most six. */
+/** Numbers are shown with so many digits, unless there are more before the point. */
+const DIGITS = 6;
+
+/** Returns how many decimals of a number are shown. */
 export function decimalsOf(number) {
   if (!Number.isFinite(number) || Number.isInteger(number) || Math.abs(number) >= 1e9) return 0;
   const text = String(number);
-  const exponent = text.indexOf("e");
-  if (exponent >= 0) return 6;
-  return Math.min(text.length - text.indexOf(".") - 1, 6);
+  if (text.includes("e")) return 6;
+  const point = text.indexOf(".");
+  const before = text.slice(0, point).replace(/^-?0?/, "").length;
+  return Math.min(text.length - point - 1, Math.max(1, DIGITS - before));
 }
 
 /** Returns a number with `decimals`, and a real minus sign. */
@@ -30,7 +34,8 @@ export function count(value) {
 /** Returns a duration in its largest unit: `12 s`, `3 min`. */
 export function duration(ms) {
   if (ms < 10 * SECOND && ms % SECOND !== 0) return `${(ms / SECOND).toFixed(1)} s`;
-  if (ms < 1.5 * MINUTE) return `${Math.round(ms / SECOND)} s`;
+  if (ms >= HOUR && ms < 2 * DAY && ms % HOUR === 0) return `${ms / HOUR} h`;
+  if (ms < 1.5 * MINUTE && ms !== MINUTE) return `${Math.round(ms / SECOND)} s`;
   if (ms < 1.5 * HOUR) return `${Math.round(ms / MINUTE)} min`;
   if (ms < 2 * DAY) return `${Math.round(ms / HOUR)} h`;
   return `${Math.round(ms / DAY)} d`;

@@ -61,7 +61,7 @@ export class HealthView {
     this.rejections.append(this.rejectionList);
     this.main.append(
       el("h1", { class: "hidden", text: "Health" }),
-      el("div", { class: "cards" }, this.state, this.rates, this.broker.element, this.store.element, this.spool.element, this.program.element, this.equation, this.rejections),
+      el("div", { class: "cards" }, this.state, this.rates, el("div", { class: "facts" }, this.broker.element, this.store.element, this.spool.element, this.program.element), this.equation, this.rejections),
     );
   }
 

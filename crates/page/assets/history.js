@@ -9,7 +9,7 @@ let isAsking = false;
 
 /** Asks for series of which nothing was asked yet, and calls `done` when some have come. */
 export async function askForHistory(visible, done) {
-  const missing = visible.filter((series) => !series.hasHistory && typeof series.value === "number").slice(0, BATCH);
+  const missing = visible.filter((series) => !series.hasHistory && typeof series.value !== "string").slice(0, BATCH);
   if (isAsking || !missing.length) return;
   isAsking = true;
   for (const series of missing) series.hasHistory = true;

@@ -115,7 +115,9 @@ export class Plot {
 
   /** Shows these points: for each series `[times, means, lows, highs]`. */
   setData(tables, from, to) {
-    const joined = tables.length === 0 ? [[]] : tables.length === 1 ? tables[0] : uPlot.join(tables);
+    // A null of one series stays a gap, also where another one has points in it.
+    const expand = tables.map((table) => table.map(() => 2));
+    const joined = tables.length === 0 ? [[]] : tables.length === 1 ? tables[0] : uPlot.join(tables, expand);
     this.plot.batch(() => {
       this.plot.setData(joined, false);
       this.plot.setScale("x", { min: from, max: to });

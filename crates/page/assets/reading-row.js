@@ -74,11 +74,8 @@ export class ReadingRow {
       for (const cell of [this.number, this.unit, this.rate, this.age]) setText(cell, "");
       setClass(this.element, "silent", false);
       setClass(this.element, "selected", false);
-      this.spark.show(null);
-      this.spark.element.setAttribute("visibility", "hidden");
     } else {
       this.element.removeAttribute("aria-expanded");
-      this.spark.element.setAttribute("visibility", "visible");
       setText(this.note, item.series.name);
     }
   }
@@ -86,7 +83,7 @@ export class ReadingRow {
   showSeries(series) {
     const now = model.now();
     const isNumber = typeof series.value === "number";
-    setText(this.number, isNumber ? number(series.value, series.decimals) : (series.value ?? "–"));
+    setText(this.number, isNumber ? number(series.value, series.decimals) : String(series.value ?? "–"));
     setClass(this.value, "is-text", !isNumber);
     setText(this.unit, series.unit);
     setText(this.rate, rate(series.interval));

@@ -130,7 +130,9 @@ export class ReadingsView {
     const found = [...model.series.values()].filter(
       (series) => words.every((word) => series.search.includes(word)) && (!onlySilent || series.isSilent(now)),
     );
-    if (this.params.get("view") === "list") {
+    const isList = this.params.get("view") === "list";
+    this.body.classList.toggle("tree", !isList);
+    if (isList) {
       this.rows = this.sorted(found).map((series) => ({ series, level: 1, name: series.key }));
     } else {
       const root = buildTree(sortSeries(found));

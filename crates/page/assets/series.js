@@ -50,9 +50,9 @@ export class Series {
     if (!this.set(value, time)) return;
     this.first ??= time;
     if (gap > 0) this.interval = this.interval ? this.interval + (gap - this.interval) * 0.2 : gap;
-    if (typeof value !== "number") return;
-    this.fillSlot(Math.floor(time / slotMs), value);
-    this.addRecent(time, readings, mean, low, high);
+    if (typeof value !== "number" && typeof value !== "boolean") return;
+    this.fillSlot(Math.floor(time / slotMs), Number(value));
+    this.addRecent(time, readings, Number(mean), Number(low), Number(high));
   }
 
   addRecent(time, readings, mean, low, high) {

@@ -44,7 +44,9 @@ export function treeRows(root, isOpen) {
       const name = prefix ? `${prefix}/${child.name}` : child.name;
       const only = child.children.size === 1 && child.series.length === 0;
       // A chain of groups with one child each is one row.
-      if (only && [...child.children.values()][0].children.size > 0) {
+      if (child.all.length === 1 && child.children.size > 0) {
+        visit(child, level, name);
+      } else if (only && [...child.children.values()][0].children.size > 0) {
         visit(child, level, name);
       } else if (child.children.size === 0 && child.series.length === 1) {
         rows.push({ series: child.series[0], level, name: leafName(name, child.series[0]) });

@@ -11,10 +11,13 @@ mod api;
 mod assets;
 mod health;
 mod live;
+mod queries;
 mod server;
 mod sources;
+#[cfg(test)]
+mod testing;
 
 pub use health::{Broker, Commits, Health, Messages, NoStatus, Spool, Status, StoreState};
 pub use live::Live;
 pub use server::{DEFAULT_ADDRESS, Page, PageConfig};
-pub use sources::Sources;
+pub use sources::{OpenReader, Sources};

@@ -8,3 +8,4 @@ mod table;
 
 pub use feed::Live;
 pub(crate) use feed::Subscription;
+pub(crate) use shown_value::ShownValue;

@@ -135,3 +135,6 @@ async fn answer(stream: TcpStream, router: Router, _permit: OwnedSemaphorePermit
     // A connection that fails is the browser's concern.
     let _ = connection.await;
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use iot_cli::{StoreUrl, io_reason};
-use iot_page::{Broker, Commits, Health, Page, PageConfig, Sources, Spool, Status, StoreState};
+use iot_page::{
+    Broker, Commits, Health, OpenReader, Page, PageConfig, Sources, Spool, Status, StoreState,
+};
+use iot_store::read;
 use tokio::task::JoinHandle;
 
 use super::gauges::StoreMode;
@@ -33,6 +36,7 @@ pub(crate) async fn start(
     };
     let sources = Sources {
         live: counts.live.clone(),
+        store: open_reader(plan),
         status: Arc::new(state),
     };
     let (address, has_password) = (config.address, config.password.is_some());
@@ -64,6 +68,17 @@ fn is_embedded(plan: &Plan) -> bool {
         let _ = plan;
         false
     };
+}
+
+/// Returns what opens the store for reading, if there is one.
+fn open_reader(plan: &Plan) -> Option<Arc<OpenReader>> {
+    let url = match &plan.store.url {
+        StoreUrl::Nowhere => return None,
+        StoreUrl::Sqlite(path) => format!("sqlite:{}", path.display()),
+        StoreUrl::MongoDb(url) => url.clone(),
+    };
+    let collection = plan.store.collection.clone();
+    Some(Arc::new(move || read::open(&url, &collection)))
 }
 
 /// Returns the store's name without user, password and options.

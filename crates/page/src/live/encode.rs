@@ -10,7 +10,6 @@ use std::io::Write;
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::shown_value::ShownValue;
 use super::table::{LiveSeries, Update};
 
 /// Returns the event about `series`, each with its number.
@@ -25,7 +24,7 @@ pub(super) fn series<'a>(
         event.json_after_comma(&*series.topic);
         event.json_after_comma(series.metric.as_deref());
         event.json_after_comma(series.unit.as_deref());
-        event.value(&series.value);
+        event.json_after_comma(&series.value);
         event.json_after_comma(series.time);
         event.json_after_comma(series.count);
         event.json_after_comma(series.interval.round());
@@ -40,7 +39,7 @@ pub(super) fn updates(updates: &[Update]) -> Bytes {
     for update in updates {
         event.begin_item();
         event.json(update.id);
-        event.value(&update.value);
+        event.json_after_comma(&update.value);
         event.json_after_comma(update.time);
         let since = update.since;
         if since.count > 1 {
@@ -102,13 +101,6 @@ impl Event {
     fn json_after_comma(&mut self, value: impl Serialize) {
         self.text.push(b',');
         self.json(value);
-    }
-
-    fn value(&mut self, value: &ShownValue) {
-        match value {
-            ShownValue::Number(number) => self.json_after_comma(number),
-            ShownValue::Text(text) => self.json_after_comma(&**text),
-        }
     }
 
     fn finish(mut self) -> Bytes {

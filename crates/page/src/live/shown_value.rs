@@ -1,31 +1,45 @@
 //! A value as the page shows it.
 
 use std::fmt::{self, Write};
-use std::sync::Arc;
 
 use iot_store::Value;
+use serde::Serialize;
+use serde_json::Value as Json;
 
 /// Limit of the bytes that are shown of a text or of JSON.
 const SHOWN_BYTES: usize = 200;
 
-/// A number, or the beginning of anything else as text.
-#[derive(Clone, Debug, PartialEq)]
+/// A number, a boolean, or the beginning of anything else as text.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
 pub(crate) enum ShownValue {
     Number(f64),
-    Text(Arc<str>),
+    Bool(bool),
+    Text(String),
 }
 
 impl ShownValue {
     /// Returns `value` as it is shown. A long one is cut without being written in full.
     pub(crate) fn of(value: &Value) -> Self {
-        if let Value::Number(number) = value {
-            return Self::Number(*number);
+        match value {
+            Value::Number(number) => return Self::Number(*number),
+            Value::Json(Json::Bool(value)) => return Self::Bool(*value),
+            Value::Json(_) | Value::Text(_) => {}
         }
         let mut text = Cut(String::new());
         if write!(text, "{value}").is_err() {
             text.0.push('…');
         }
-        Self::Text(text.0.into())
+        Self::Text(text.0)
+    }
+
+    /// Returns it as a number for a chart.
+    pub(crate) fn number(&self) -> Option<f64> {
+        match self {
+            Self::Number(number) => Some(*number),
+            Self::Bool(value) => Some(f64::from(u8::from(*value))),
+            Self::Text(_) => None,
+        }
     }
 }
 
@@ -51,9 +65,11 @@ mod tests {
     #[test]
     fn a_long_value_is_cut_at_a_character() {
         assert_eq!(ShownValue::of(&Value::Number(2.5)), ShownValue::Number(2.5));
+        let on = ShownValue::of(&Value::Json(true.into()));
+        assert_eq!(on.number(), Some(1.0));
         let text = |value: Value| match ShownValue::of(&value) {
-            ShownValue::Text(text) => text.to_string(),
-            ShownValue::Number(_) => panic!("a number"),
+            ShownValue::Text(text) => text,
+            other => panic!("{other:?}"),
         };
         assert_eq!(text(Value::Text("on".into())), "on");
         assert_eq!(

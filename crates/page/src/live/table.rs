@@ -46,7 +46,7 @@ pub(super) struct SinceTick {
 impl SinceTick {
     fn add(&mut self, value: &ShownValue) {
         self.count += 1;
-        let &ShownValue::Number(number) = value else {
+        let Some(number) = value.number() else {
             return;
         };
         if self.numbers == 0 {
@@ -230,3 +230,6 @@ fn smooth(interval: f32, gap: i64) -> f32 {
         interval + (gap - interval) * 0.2
     }
 }
+
+#[cfg(test)]
+mod tests;
