@@ -5,9 +5,13 @@ use serde_json::{Value as Json, json};
 
 use crate::entry::Entry;
 use crate::extra::Extra;
+use crate::reading::Reading;
 use crate::reading_id::IdGenerator;
+use crate::readings::Readings;
+use crate::received_payload::ReceivedPayload;
 use crate::store::{SameId, Stored};
 use crate::testing;
+use crate::value::Value;
 
 /// A store of its own for each rule.
 pub(crate) trait Subject {
@@ -48,6 +52,43 @@ pub(crate) fn contract_without_unique_ids<S: Subject>(mut new: impl FnMut() -> S
     stores_every_kind_of_value(&mut new());
     keeps_rejections_whole(&mut new());
     skips_retained_messages_that_repeat_the_last_one(&mut new());
+    stores_all_readings_of_a_message(&mut new());
+}
+
+/// Returns the entry of a message in JSON that gives these readings: metric, number, unit.
+pub(crate) fn several(
+    ids: &mut IdGenerator,
+    topic: &str,
+    values: &[(&str, &str, Option<&str>)],
+) -> Entry {
+    let now = DateTime::from_timestamp_millis(1_795_428_000_123).expect("a time");
+    let fields = values
+        .iter()
+        .map(|(metric, value, _)| format!("\"{metric}\":{value}"));
+    let payload = format!("{{{}}}", fields.collect::<Vec<_>>().join(","));
+    let readings: Vec<_> = values
+        .iter()
+        .map(|(metric, value, unit)| Reading {
+            id: ids.next(now),
+            topic: topic.into(),
+            metric: Some((*metric).into()),
+            value: Value::Number(value.parse().expect("a number")),
+            unit: unit.map(Into::into),
+            reg_date: now,
+            extra: None,
+            payload: ReceivedPayload::default(),
+        })
+        .collect();
+    Entry::Readings(Box::new(Readings {
+        id: readings
+            .first()
+            .map_or_else(|| ids.next(now), |first| first.id),
+        topic: topic.into(),
+        received: now,
+        payload: ReceivedPayload::of_message(payload.as_bytes()),
+        readings,
+        series: Vec::new(),
+    }))
 }
 
 /// Makes entries of one process, a millisecond apart.
@@ -264,6 +305,36 @@ fn skips_retained_messages_that_repeat_the_last_one(subject: &mut impl Subject) 
             "{topic} {payload}"
         );
     }
+}
+
+fn stores_all_readings_of_a_message(subject: &mut impl Subject) {
+    let mut source = Source::new();
+    let values = [("temp", "20.5", Some("°C")), ("hum", "40", None)];
+    let none: &[(&str, &str, Option<&str>)] = &[];
+    let entries = [
+        several(&mut source.ids, "iot/a", &values),
+        several(&mut source.ids, "iot/b", none),
+        source.entry("iot/a", "1"),
+    ];
+    let expected = Stored {
+        stored: 2,
+        skipped: 1,
+        readings: 3,
+        ..Stored::default()
+    };
+    assert_eq!(subject.insert_first(&entries), expected);
+    let mut found = subject.readings();
+    found.sort_unstable_by(|one, other| one.1.to_string().cmp(&other.1.to_string()));
+    let value = |(topic, value, _): &(String, Json, String)| (topic.clone(), value.clone());
+    let found: Vec<_> = found.iter().map(value).collect();
+    let topic = || "iot/a".to_owned();
+    let expected = [
+        (topic(), json!(1.0)),
+        (topic(), json!(20.5)),
+        (topic(), json!(40.0)),
+    ];
+    assert_eq!(found, expected);
+    assert!(subject.rejections().is_empty());
 }
 
 /// Returns a time as the stores are asked to show it.

@@ -54,6 +54,11 @@ impl<V> RecentTable<V> {
         self.entries.get(topic).map(|entry| &entry.value)
     }
 
+    /// Returns the value of a topic to change it, which counts as a use.
+    pub fn get_mut(&mut self, topic: &str) -> Option<&mut V> {
+        self.entries.get_mut(topic).map(|entry| &mut entry.value)
+    }
+
     /// Sets the value of a topic, which holds `heap` bytes beside its own size. Returns the values
     /// that were dropped for it.
     pub fn insert(&mut self, topic: Arc<str>, value: V, heap: usize) -> Vec<V> {

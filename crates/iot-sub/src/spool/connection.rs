@@ -17,6 +17,7 @@ const FORMAT: Format = Format {
     application_id: 0x69_6f_74_71,
     // 3: entries that carry the payload they were read from.
     version: 3,
+    upgrade: held::upgrade,
     schema: &[include_str!("spool.sql"), held::SCHEMA],
     settings: &[
         // In pages. Together with one transaction that is half of [`RESERVE`], which has to do for

@@ -9,7 +9,7 @@ use anyhow::{anyhow, bail};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::failure::{explain, read_only};
-use super::{held, private_file};
+use super::private_file;
 
 /// How long a commit waits for another program that is writing.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -22,6 +22,8 @@ pub struct Format {
     /// Version of the schema, in SQLite's `user_version`. Raise it with every change of the schema,
     /// and change `upgrade` then.
     pub version: i32,
+    /// Makes the present schema of that of an earlier version, within a transaction.
+    pub upgrade: fn(&Connection, i32) -> rusqlite::Result<()>,
     /// The statements that make its tables.
     pub schema: &'static [&'static str],
     /// Pragmas that are set on each connection.
@@ -146,8 +148,9 @@ fn upgrade(connection: &mut Connection, format: &Format) -> rusqlite::Result<()>
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Another process may have been first.
-    if version(&transaction)? == 1 {
-        transaction.execute_batch(held::UPGRADE)?;
+    let found = version(&transaction)?;
+    if found < format.version {
+        (format.upgrade)(&transaction, found)?;
         transaction.pragma_update(None, "user_version", format.version)?;
     }
     transaction.commit()

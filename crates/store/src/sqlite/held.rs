@@ -56,7 +56,18 @@ use rusqlite::{Connection, params};
 pub const SCHEMA: &str = include_str!("held.sql");
 
 /// What makes a file of version 1 one of version 2: a table that was never used.
-pub(super) const UPGRADE: &str = concat!("DROP TABLE IF EXISTS held;", include_str!("held.sql"));
+const UPGRADE: &str = concat!("DROP TABLE IF EXISTS held;", include_str!("held.sql"));
+
+/// Brings the table from an earlier version of a file to the present one.
+///
+/// # Errors
+/// SQLite's.
+pub fn upgrade(connection: &Connection, version: i32) -> rusqlite::Result<()> {
+    if version < 2 {
+        connection.execute_batch(UPGRADE)?;
+    }
+    Ok(())
+}
 
 /// Whose session it is that the broker keeps.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,24 +1,20 @@
 //! The inserts of one transaction.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use rusqlite::{CachedStatement, Connection, OptionalExtension};
+use rusqlite::{CachedStatement, Connection};
 
 use super::repetitions::{is_rejected, repeats};
+use super::series_table::SeriesTable;
 use super::sql_value::Date;
-use super::{field_columns, rejected_limit, unique_ids};
+use super::{rejected_limit, unique_ids, view};
 use crate::entry::Entry;
 use crate::keep_rejected::KeepRejected;
 use crate::reading::Reading;
-use crate::recent_table::RecentTable;
+use crate::readings::Readings;
 use crate::rejection::Rejection;
 use crate::store::Stored;
-
-/// Row ids of topics that are committed.
-pub(super) type Topics = RecentTable<i64>;
-/// Row ids of topics that are not.
-type NewTopics = HashMap<Arc<str>, i64>;
+use crate::tally::Fate;
 
 /// How a file is written.
 #[derive(Clone, Copy, Debug)]
@@ -38,10 +34,7 @@ pub(super) struct Insertion<'a> {
     insert_reading: CachedStatement<'a>,
     insert_rejection: CachedStatement<'a>,
     date: Date,
-    /// Topics that are committed.
-    topics: &'a mut Topics,
-    /// Topics first seen here: their ids count only once they are committed.
-    new_topics: NewTopics,
+    series: &'a mut SeriesTable,
     stored: Stored,
     /// Readings that were refused.
     refused: Vec<Refusal>,
@@ -53,7 +46,6 @@ pub(super) struct Insertion<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Inserted {
     pub(super) stored: Stored,
-    pub(super) new_topics: NewTopics,
     pub(super) refused: Vec<Refusal>,
     /// Bytes of rejections.
     pub(super) rejected_bytes: u64,
@@ -73,14 +65,14 @@ impl<'a> Insertion<'a> {
     pub(super) fn new(
         transaction: &'a Connection,
         columns: Columns,
-        topics: &'a mut Topics,
+        series: &'a mut SeriesTable,
     ) -> rusqlite::Result<Self> {
         // Only a file that was ever asked for fields has that column.
         let insert_reading = transaction.prepare_cached(if columns.has_fields {
-            "INSERT INTO readings (topic_id, reg_date, uid, value, fields) VALUES (?, ?, ?, ?, ?)
+            "INSERT INTO readings (series_id, reg_date, uid, value, unit, fields) VALUES (?, ?, ?, ?, ?, ?)
              ON CONFLICT DO NOTHING"
         } else {
-            "INSERT INTO readings (topic_id, reg_date, uid, value) VALUES (?, ?, ?, ?)
+            "INSERT INTO readings (series_id, reg_date, uid, value, unit) VALUES (?, ?, ?, ?, ?)
              ON CONFLICT DO NOTHING"
         })?;
         let insert_rejection = transaction.prepare_cached(
@@ -93,8 +85,7 @@ impl<'a> Insertion<'a> {
             insert_reading,
             insert_rejection,
             date: Date::default(),
-            topics,
-            new_topics: NewTopics::new(),
+            series,
             stored: Stored::default(),
             refused: Vec::new(),
             rejected_bytes: 0,
@@ -103,69 +94,98 @@ impl<'a> Insertion<'a> {
 
     /// Inserts `entry`, unless it is there already or only repeats what is.
     pub(super) fn insert(&mut self, entry: &Entry) -> rusqlite::Result<()> {
-        match entry {
-            Entry::Reading(reading) => self.reading(reading),
-            Entry::Readings(_) => unimplemented!("no message gives several readings yet"),
+        let fate = match entry {
+            Entry::Reading(reading) => match self.reading(reading)? {
+                Some(fate) => fate,
+                None => self.refuse(&unique_ids::conflict(reading))?,
+            },
+            Entry::Readings(readings) => self.readings(readings)?,
             Entry::Rejection(rejection) => {
                 if rejection.once && is_rejected(self.transaction, rejection)? {
-                    self.stored.skipped += 1;
-                    return Ok(());
+                    Fate::Skipped
+                } else {
+                    self.rejection(rejection)?
                 }
-                self.rejection(rejection)
             }
-        }
+        };
+        *match fate {
+            Fate::Skipped => &mut self.stored.skipped,
+            Fate::Duplicate => &mut self.stored.duplicates,
+            Fate::Stored => &mut self.stored.stored,
+            Fate::Rejected => &mut self.stored.rejected,
+        } += 1;
+        Ok(())
     }
 
-    /// Returns what was inserted, and the topics that are new.
+    /// Returns what was inserted.
     pub(super) fn finish(self) -> Inserted {
         Inserted {
             stored: self.stored,
-            new_topics: self.new_topics,
             refused: self.refused,
             rejected_bytes: self.rejected_bytes,
         }
     }
 
-    fn reading(&mut self, reading: &Reading) -> rusqlite::Result<()> {
-        let topic_id = self.topic_id(&reading.topic)?;
+    fn readings(&mut self, readings: &Readings) -> rusqlite::Result<Fate> {
+        for update in &readings.series {
+            self.series.update(self.transaction, update)?;
+        }
+        let mut fate = Fate::Skipped;
+        let mut refused = None;
+        for reading in &readings.readings {
+            match self.reading(reading)? {
+                Some(of_reading) => fate = fate.max(of_reading),
+                None => refused = refused.or(Some(reading)),
+            }
+        }
+        if let Some(reading) = refused {
+            fate = fate.max(self.refuse(&unique_ids::conflict_in(readings, reading))?);
+        }
+        Ok(fate)
+    }
+
+    /// Inserts a reading; returns nothing if another one has its id.
+    fn reading(&mut self, reading: &Reading) -> rusqlite::Result<Option<Fate>> {
+        let series = self.series.find(self.transaction, reading)?;
         let once = reading.extra.as_ref().is_some_and(|extra| extra.once);
-        if once && repeats(self.transaction, topic_id, reading)? {
-            self.stored.skipped += 1;
-            return Ok(());
+        if once && repeats(self.transaction, series.id, reading)? {
+            return Ok(Some(Fate::Skipped));
         }
         let at = self.date.text(reading.reg_date);
         let id = reading.id.bytes();
+        let unit = series.unit.as_deref();
         let inserted = if self.columns.has_fields {
-            let fields = field_columns::text(reading);
+            let fields = view::field_text(reading);
             self.insert_reading
-                .execute((topic_id, at, id, &reading.value, fields))?
+                .execute((series.id, at, id, &reading.value, unit, fields))?
         } else {
             self.insert_reading
-                .execute((topic_id, at, id, &reading.value))?
+                .execute((series.id, at, id, &reading.value, unit))?
         };
         if inserted > 0 {
-            self.stored.stored += 1;
             self.stored.readings += 1;
-        } else if self.columns.keyed && unique_ids::is_other(self.transaction, topic_id, reading)? {
-            let conflict = unique_ids::conflict(reading);
-            let rejected = self.stored.rejected;
-            self.rejection(&conflict)?;
-            if self.stored.rejected > rejected {
-                self.refused.push(Refusal {
-                    topic: conflict.topic,
-                    reason: conflict.reason,
-                });
-            }
-        } else {
-            self.stored.duplicates += 1;
+            return Ok(Some(Fate::Stored));
         }
-        Ok(())
+        let is_other =
+            self.columns.keyed && unique_ids::is_other(self.transaction, series.id, reading)?;
+        Ok((!is_other).then_some(Fate::Duplicate))
     }
 
-    fn rejection(&mut self, rejection: &Rejection) -> rusqlite::Result<()> {
+    /// Keeps a message as a rejection of which the store refuses a reading.
+    fn refuse(&mut self, rejection: &Rejection) -> rusqlite::Result<Fate> {
+        let fate = self.rejection(rejection)?;
+        if fate == Fate::Rejected {
+            self.refused.push(Refusal {
+                topic: Arc::clone(&rejection.topic),
+                reason: rejection.reason.clone(),
+            });
+        }
+        Ok(fate)
+    }
+
+    fn rejection(&mut self, rejection: &Rejection) -> rusqlite::Result<Fate> {
         if self.columns.rejected == KeepRejected::Nothing {
-            self.stored.rejected += 1;
-            return Ok(());
+            return Ok(Fate::Rejected);
         }
         let inserted = self.insert_rejection.execute((
             &*rejection.topic,
@@ -176,36 +196,10 @@ impl<'a> Insertion<'a> {
             self.date.text(rejection.reg_date),
             rejection.id.bytes(),
         ))?;
-        if inserted > 0 {
-            self.stored.rejected += 1;
-            self.rejected_bytes += rejected_limit::size(rejection);
-        } else {
-            self.stored.duplicates += 1;
+        if inserted == 0 {
+            return Ok(Fate::Duplicate);
         }
-        Ok(())
+        self.rejected_bytes += rejected_limit::size(rejection);
+        Ok(Fate::Rejected)
     }
-
-    fn topic_id(&mut self, topic: &Arc<str>) -> rusqlite::Result<i64> {
-        let known = self.topics.get(topic);
-        if let Some(&id) = known.or_else(|| self.new_topics.get(topic)) {
-            return Ok(id);
-        }
-        let id = topic_id(self.transaction, topic)?;
-        self.new_topics.insert(Arc::clone(topic), id);
-        Ok(id)
-    }
-}
-
-/// Returns the row id of `topic`, which gets one if it has none.
-fn topic_id(connection: &Connection, topic: &str) -> rusqlite::Result<i64> {
-    let found = connection
-        .prepare_cached("SELECT id FROM topics WHERE name = ?")?
-        .query_row([topic], |row| row.get(0))
-        .optional()?;
-    if let Some(id) = found {
-        return Ok(id);
-    }
-    connection
-        .prepare_cached("INSERT INTO topics (name) VALUES (?)")?
-        .insert([topic])
 }

@@ -1,21 +1,21 @@
-//! Retained messages that have come again: what a topic's last reading or rejection holds.
+//! Retained messages that have come again: what a series' last reading or a topic's last rejection holds.
 
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::reading::Reading;
 use crate::rejection::Rejection;
 
-/// Returns whether the topic's last reading has the same value, and is not this one.
+/// Returns whether the series' last reading has the same value, and is not this one.
 pub(super) fn repeats(
     connection: &Connection,
-    topic: i64,
+    series: i64,
     reading: &Reading,
 ) -> rusqlite::Result<bool> {
-    let last = "SELECT value = ?2 AND typeof(value) = typeof(?2) AND uid <> ?3 FROM readings WHERE topic_id = ?1
+    let last = "SELECT value = ?2 AND typeof(value) = typeof(?2) AND uid <> ?3 FROM readings WHERE series_id = ?1
                 ORDER BY reg_date DESC, uid DESC LIMIT 1";
     let same = connection
         .prepare_cached(last)?
-        .query_row((topic, &reading.value, reading.id.bytes()), |row| {
+        .query_row((series, &reading.value, reading.id.bytes()), |row| {
             row.get(0)
         })
         .optional()?;

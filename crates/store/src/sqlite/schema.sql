@@ -1,26 +1,34 @@
--- The embedded store. For people: the view `sensors` and the table `sensors_rejected`.
+-- The embedded store. For people: the view `sensors`, and the tables `series` and `sensors_rejected`.
 
-CREATE TABLE topics (
-    id   INTEGER PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE
+-- A series is a topic, and a metric if a message has several values. `unit` is the present one; `first_unit` is that of readings
+-- without a unit of their own, if it was another one before.
+CREATE TABLE series (
+    id         INTEGER PRIMARY KEY,
+    topic      TEXT NOT NULL,
+    metric     TEXT,
+    unit       TEXT,
+    first_unit TEXT,
+    name       TEXT,
+    device     TEXT,
+    class      TEXT
 ) STRICT;
 
--- One B-tree, ordered by topic and then time: a second index would cost two thirds of the speed.
--- `reg_date` is text because the view shows it: so `WHERE topic = … AND reg_date > …` on the view uses this key.
--- `value` is REAL for a number and TEXT for JSON and text; ANY, as an affinity of REAL would turn the text `1e400` into
--- infinity.
-CREATE TABLE readings (
-    topic_id INTEGER NOT NULL REFERENCES topics (id),
-    reg_date TEXT NOT NULL,
-    uid      BLOB NOT NULL,
-    value    ANY NOT NULL,
-    PRIMARY KEY (topic_id, reg_date, uid)
-) STRICT, WITHOUT ROWID;
+-- NULL differs from NULL, so the first index does not make plain topics unique.
+CREATE UNIQUE INDEX series_key ON series (topic, metric);
+CREATE UNIQUE INDEX series_topic ON series (topic) WHERE metric IS NULL;
 
-CREATE VIEW sensors AS
-SELECT topics.name AS topic, readings.value AS value, readings.reg_date AS reg_date
-FROM readings JOIN topics ON topics.id = readings.topic_id
-ORDER BY readings.reg_date, readings.uid;
+-- One B-tree, ordered by series and then time: a second index would cost two thirds of the speed.
+-- `reg_date` is text because the view shows it: so `WHERE topic = … AND reg_date > …` on the view uses this key.
+-- `value` is REAL for a number, INTEGER for a boolean, and TEXT for JSON and text; ANY, as an affinity of REAL would turn the
+-- text `1e400` into infinity. `unit` is set only where it is not the series' first one.
+CREATE TABLE readings (
+    series_id INTEGER NOT NULL,
+    reg_date  TEXT NOT NULL,
+    uid       BLOB NOT NULL,
+    value     ANY NOT NULL,
+    unit      TEXT,
+    PRIMARY KEY (series_id, reg_date, uid)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE sensors_rejected (
     topic    TEXT NOT NULL,
@@ -31,3 +39,17 @@ CREATE TABLE sensors_rejected (
     reg_date TEXT NOT NULL,
     uid      BLOB NOT NULL UNIQUE
 ) STRICT;
+
+-- What is known about this file as a whole.
+CREATE TABLE about (
+    name  TEXT PRIMARY KEY,
+    value ANY NOT NULL
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO about VALUES ('view_has_metric', 1);
+
+CREATE VIEW sensors AS
+SELECT series.topic AS topic, readings.value AS value, readings.reg_date AS reg_date,
+       series.metric AS metric, coalesce(readings.unit, series.first_unit, series.unit) AS unit
+FROM readings JOIN series ON series.id = readings.series_id
+ORDER BY readings.reg_date, readings.uid;

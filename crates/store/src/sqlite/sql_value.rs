@@ -3,6 +3,7 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use rusqlite::ToSql;
 use rusqlite::types::{ToSqlOutput, ValueRef};
+use serde_json::Value as Json;
 
 use crate::value::Value;
 
@@ -10,6 +11,7 @@ impl ToSql for Value {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(match self {
             Self::Number(number) => ToSqlOutput::from(*number),
+            Self::Json(Json::Bool(value)) => ToSqlOutput::from(i64::from(*value)),
             Self::Json(json) => ToSqlOutput::from(json.to_string()),
             Self::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
         })

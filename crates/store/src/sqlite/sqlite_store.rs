@@ -10,9 +10,11 @@ use super::disk::{self, FileId};
 use super::failure::{Damaged, explain};
 use super::file::{self, Format};
 use super::held::{self, Held, HeldId, SessionChange, SessionKey};
-use super::insertion::{Columns, Inserted, Insertion, Refusal, Topics};
+use super::insertion::{Columns, Inserted, Insertion, Refusal};
 use super::log::{self, LogState};
-use super::{field_columns, rejected_limit, unique_ids};
+use super::series_table::SeriesTable;
+use super::upgrade::upgrade;
+use super::{rejected_limit, unique_ids, view};
 use crate::entry::Entry;
 use crate::keep_rejected::KeepRejected;
 use crate::store::Stored;
@@ -20,9 +22,13 @@ use crate::store::Stored;
 const FORMAT: Format = Format {
     // `iots`
     application_id: 0x69_6f_74_73,
-    version: 2,
+    // 3: series in place of topics, and rollups.
+    version: 3,
+    upgrade,
     schema: &[include_str!("schema.sql"), held::SCHEMA],
     settings: &[
+        // No series is ever removed while it has readings; to check that again costs each insert.
+        ("foreign_keys", 0),
         // Few and large checkpoints are fast; the limit gives the log's room back after a burst.
         ("wal_autocheckpoint", 10_000),
         ("journal_size_limit", 64 << 20),
@@ -32,9 +38,6 @@ const FORMAT: Format = Format {
     ],
 };
 
-/// Bytes of memory for the row ids of topics.
-const TOPICS_BYTES: usize = 16 << 20;
-
 /// The embedded store, open.
 #[derive(Debug)]
 pub struct SqliteStore {
@@ -42,8 +45,7 @@ pub struct SqliteStore {
     file: PathBuf,
     /// Name shown in errors.
     path: String,
-    /// Topics that are committed.
-    topics: Topics,
+    series: SeriesTable,
     columns: Columns,
     /// Readings that were refused since somebody asked.
     refused: Vec<Refusal>,
@@ -86,14 +88,14 @@ impl SqliteStore {
         let name = path.display().to_string();
         let mut connection =
             connect(path, report).with_context(|| format!("cannot open store `{name}`"))?;
-        let has_fields = field_columns::add(&mut connection, fields)
+        let has_fields = view::add_fields(&mut connection, fields)
             .map_err(explain)
             .with_context(|| format!("cannot add fields to store `{name}`"))?;
         Ok(Self {
-            connection,
             file: path.to_owned(),
             path: name,
-            topics: Topics::new(TOPICS_BYTES),
+            series: SeriesTable::new(&connection)?,
+            connection,
             columns: Columns {
                 has_fields,
                 keyed: false,
@@ -168,7 +170,12 @@ impl SqliteStore {
         if disk::file_id(&self.file) != self.file_id {
             bail!("`{}` was removed while it was in use", self.path);
         }
-        self.commit_all(entries, changes)
+        let committed = self.commit_all(entries, changes);
+        if committed.is_err() {
+            // It may know series of a transaction that came to nothing.
+            self.series.forget();
+        }
+        committed
             .map_err(explain)
             .with_context(|| format!("cannot store in `{}`", self.path))
     }
@@ -183,13 +190,12 @@ impl SqliteStore {
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut insertion = Insertion::new(&transaction, self.columns, &mut self.topics)?;
+        let mut insertion = Insertion::new(&transaction, self.columns, &mut self.series)?;
         for entry in entries {
             insertion.insert(entry)?;
         }
         let Inserted {
             stored,
-            new_topics,
             refused,
             rejected_bytes,
         } = insertion.finish();
@@ -201,9 +207,6 @@ impl SqliteStore {
         }
         held::apply(&transaction, changes)?;
         transaction.commit()?;
-        for (topic, id) in new_topics {
-            self.topics.insert(topic, id, 0);
-        }
         self.refused.extend(refused);
         self.rejected_bytes = all_rejected;
         Ok(stored)

@@ -4,3 +4,4 @@ mod file;
 mod fixture;
 mod held;
 mod insert;
+mod upgrade;

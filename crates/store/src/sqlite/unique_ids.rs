@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::reading::Reading;
 use crate::reading_id::ReadingId;
+use crate::readings::Readings;
 use crate::rejection::Rejection;
 
 /// Makes ids unique.
@@ -15,13 +16,13 @@ pub(super) const INDEX: &str = "CREATE UNIQUE INDEX IF NOT EXISTS readings_uid O
 /// doesn't count.
 pub(super) fn is_other(
     connection: &Connection,
-    topic_id: i64,
+    series_id: i64,
     reading: &Reading,
 ) -> rusqlite::Result<bool> {
-    let other = "SELECT topic_id <> ?2 OR value <> ?3 OR typeof(value) <> typeof(?3) FROM readings WHERE uid = ?1";
+    let other = "SELECT series_id <> ?2 OR value <> ?3 OR typeof(value) <> typeof(?3) FROM readings WHERE uid = ?1";
     let other = connection
         .prepare_cached(other)?
-        .query_row((reading.id.bytes(), topic_id, &reading.value), |row| {
+        .query_row((reading.id.bytes(), series_id, &reading.value), |row| {
             row.get(0)
         })
         .optional()?;
@@ -39,9 +40,30 @@ pub(super) fn conflict(reading: &Reading) -> Rejection {
     if let Some(received) = reading.received() {
         hash.update(received.kept());
     }
+    let id = of_same_second(reading.id, hash);
+    Rejection::of_reading(id, reading, reason(reading))
+}
+
+/// Returns what becomes of a message if another reading has the id of this one of it.
+pub(super) fn conflict_in(readings: &Readings, reading: &Reading) -> Rejection {
+    let mut hash = Sha256::new();
+    hash.update(readings.id.bytes());
+    hash.update(&*readings.topic);
+    hash.update([0]);
+    if let Some(payload) = readings.payload.as_kept() {
+        hash.update(payload.kept());
+    }
+    let id = of_same_second(readings.id, hash);
+    Rejection::of_readings(id, readings, reason(reading))
+}
+
+fn reason(reading: &Reading) -> String {
+    format!("another reading has its id {}", reading.id)
+}
+
+fn of_same_second(id: ReadingId, hash: Sha256) -> ReadingId {
     let hash: [u8; 32] = hash.finalize().into();
-    let mut id = reading.id.bytes();
+    let mut id = id.bytes();
     id[4..].copy_from_slice(&hash[..8]);
-    let reason = format!("another reading has its id {}", reading.id);
-    Rejection::of_reading(ReadingId::from(id), reading, reason)
+    ReadingId::from(id)
 }

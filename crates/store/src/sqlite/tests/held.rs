@@ -71,10 +71,14 @@ fn packet_ids_are_found_again_by_the_process_that_takes_up_the_session() {
 #[test]
 fn a_file_of_version_1_is_taken_over() {
     let fixture = Fixture::new();
-    drop(fixture.open());
-    let old = "DROP TABLE held; PRAGMA user_version = 1";
     let connection = Connection::open(fixture.path()).unwrap();
+    let old = include_str!("version_2.sql");
     connection.execute_batch(old).unwrap();
+    let version_1 = format!(
+        "PRAGMA application_id = {}; PRAGMA user_version = 1",
+        0x69_6f_74_73
+    );
+    connection.execute_batch(&version_1).unwrap();
     drop(connection);
     assert_eq!(fixture.open().held(&session("a")).unwrap(), []);
 }

@@ -35,7 +35,7 @@ fn the_view_shows_what_was_received_in_order_of_arrival() {
             "z|text|{\"b\":1,\"a\":[true,null,2.0]}|2026-11-23T10:00:00.004Z",
             "a|text|\"open\"|2026-11-23T10:00:00.004Z",
             "a|text|open|2026-11-23T10:00:00.005Z",
-            "a|text|true|2026-11-23T10:00:00.005Z",
+            "a|integer|1|2026-11-23T10:00:00.005Z",
             "a|text|1e400|2026-11-23T10:00:00.999Z",
             "a|text|\u{feff}10 °C|2026-11-23T10:01:00.000Z",
         ]
@@ -49,10 +49,13 @@ fn a_query_for_a_topic_and_times_follows_the_key_and_sorts_nothing() {
     fixture.open().commit(&[entry]).unwrap();
     for (query, expected) in [
         (
-            "topic = 'a' AND reg_date > '2026-11-23' LIMIT 9",
-            "(topic_id=? AND reg_date>?)",
+            "topic = 'a' AND metric IS NULL AND reg_date > '2026-11-23' LIMIT 9",
+            "(series_id=? AND reg_date>?)",
         ),
-        ("topic = 'a' ORDER BY reg_date DESC LIMIT 1", "(topic_id=?)"),
+        (
+            "topic = 'a' AND metric IS NULL ORDER BY reg_date DESC LIMIT 1",
+            "(series_id=?)",
+        ),
     ] {
         let plan = fixture.rows(&format!(
             "EXPLAIN QUERY PLAN SELECT * FROM sensors WHERE {query}"
@@ -155,6 +158,7 @@ fn sqlite_keeps_the_contract() {
             Stored {
                 stored: total - rejected,
                 rejected,
+                readings: total - rejected,
                 ..Stored::default()
             }
         }
@@ -167,6 +171,7 @@ fn sqlite_keeps_the_contract() {
             self.rows("SELECT topic, value, reg_date FROM sensors", |row| {
                 let value = match row.get_ref(1)? {
                     ValueRef::Real(number) => json!(number),
+                    ValueRef::Integer(number) => json!(number == 1),
                     value => {
                         let text = value.as_str()?;
                         serde_json::from_str(text).unwrap_or_else(|_| json!(text))
