@@ -106,6 +106,10 @@ impl Source {
         }
     }
 
+    pub(crate) fn ids(&mut self) -> &mut IdGenerator {
+        &mut self.ids
+    }
+
     pub(crate) fn entry(&mut self, topic: &str, payload: impl AsRef<[u8]>) -> Entry {
         let entry = testing::entry(topic, payload.as_ref(), self.now, &mut self.ids);
         self.now += chrono::Duration::milliseconds(1);

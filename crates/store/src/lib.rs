@@ -25,6 +25,8 @@ pub mod mongodb;
 pub mod mongodb_options;
 mod python_repr;
 pub mod read;
+#[cfg(test)]
+mod read_contract;
 mod reading;
 mod reading_id;
 mod readings;

@@ -15,11 +15,14 @@ pub mod held;
 mod insertion;
 pub mod log;
 pub mod private_file;
+mod read;
 mod rejected_limit;
 mod repetitions;
+mod rollups;
 mod series_table;
 mod sql_value;
 mod sqlite_store;
+mod store_file;
 #[cfg(test)]
 mod tests;
 mod unique_ids;
@@ -28,4 +31,6 @@ mod view;
 
 pub use failure::{Damaged, Retryable};
 pub use insertion::Refusal;
+pub use read::SqliteReader;
+pub use rollups::{Mode as RollupMode, Reindex, reindex};
 pub use sqlite_store::SqliteStore;

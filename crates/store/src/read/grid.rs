@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 /// How a range is divided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Division {
-    /// Into so many parts of the same length, at least one. Where a part is longer than 20 minutes,
-    /// it begins at a whole minute, and where it is longer than 20 hours, at a whole hour (UTC), so
+    /// Into so many parts of the same length, at least one. Where a part is longer than 6 minutes,
+    /// it begins at a whole minute, and where it is longer than 6 hours, at a whole hour (UTC), so
     /// that their lengths may differ by that.
     Into(u32),
     /// Into parts of this length, whole milliseconds and at least one, which begin at its multiples
@@ -20,7 +20,7 @@ pub enum Division {
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
 /// A part has at least so many minutes, or hours, where it begins at a whole one.
-const FEWEST: i64 = 20;
+const FEWEST: i64 = 6;
 
 /// The parts of a range. Times are milliseconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,13 +4,18 @@ use super::error::ReadError;
 use super::reader::Reader;
 
 /// Opens the store at `store`: `sqlite:PATH`, or the `mongodb://` URL of a deployment, whose
-/// readings are in `collection`. Nothing is written to it, and an SQLite file must be there.
+/// readings are in `collection`. Nothing is written to a file, which must be there.
 ///
 /// # Errors
 /// There is no such store, or it can't be read.
 pub fn open(store: &str, collection: &str) -> Result<Box<dyn Reader>, ReadError> {
+    #[cfg(feature = "sqlite")]
+    if let Some(path) = store.strip_prefix("sqlite:") {
+        let path = path.strip_prefix("//").unwrap_or(path);
+        let reader = crate::sqlite::SqliteReader::open(std::path::Path::new(path))?;
+        return Ok(Box::new(reader));
+    }
     let _ = collection;
-    Err(ReadError::Failed(format!(
-        "store `{store}` cannot be read yet"
-    )))
+    let line = "a store that can be read is mongodb://… or sqlite:PATH";
+    Err(ReadError::Unusable(line.to_owned()))
 }

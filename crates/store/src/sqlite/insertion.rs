@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rusqlite::{CachedStatement, Connection};
 
 use super::repetitions::{is_rejected, repeats};
+use super::rollups::Due;
 use super::series_table::SeriesTable;
 use super::sql_value::Date;
 use super::{rejected_limit, unique_ids, view};
@@ -35,6 +36,7 @@ pub(super) struct Insertion<'a> {
     insert_rejection: CachedStatement<'a>,
     date: Date,
     series: &'a mut SeriesTable,
+    due: &'a mut Due,
     stored: Stored,
     /// Readings that were refused.
     refused: Vec<Refusal>,
@@ -66,6 +68,7 @@ impl<'a> Insertion<'a> {
         transaction: &'a Connection,
         columns: Columns,
         series: &'a mut SeriesTable,
+        due: &'a mut Due,
     ) -> rusqlite::Result<Self> {
         // Only a file that was ever asked for fields has that column.
         let insert_reading = transaction.prepare_cached(if columns.has_fields {
@@ -86,6 +89,7 @@ impl<'a> Insertion<'a> {
             insert_rejection,
             date: Date::default(),
             series,
+            due,
             stored: Stored::default(),
             refused: Vec::new(),
             rejected_bytes: 0,
@@ -163,6 +167,8 @@ impl<'a> Insertion<'a> {
                 .execute((series.id, at, id, &reading.value, unit))?
         };
         if inserted > 0 {
+            let millis = reading.reg_date.timestamp_millis();
+            self.due.note(self.transaction, series.id, millis)?;
             self.stored.readings += 1;
             return Ok(Some(Fate::Stored));
         }

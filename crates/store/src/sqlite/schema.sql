@@ -13,9 +13,11 @@ CREATE TABLE series (
     class      TEXT
 ) STRICT;
 
--- NULL differs from NULL, so the first index does not make plain topics unique.
-CREATE UNIQUE INDEX series_key ON series (topic, metric);
-CREATE UNIQUE INDEX series_topic ON series (topic) WHERE metric IS NULL;
+-- NULL differs from NULL in a unique index, so plain topics need one of their own: it also shows SQLite that `topic = … AND metric
+-- IS NULL` is one series, whose readings are in order already.
+CREATE UNIQUE INDEX series_metric ON series (topic, metric) WHERE metric IS NOT NULL;
+CREATE UNIQUE INDEX series_plain ON series (topic) WHERE metric IS NULL;
+CREATE INDEX series_topic ON series (topic);
 
 -- One B-tree, ordered by series and then time: a second index would cost two thirds of the speed.
 -- `reg_date` is text because the view shows it: so `WHERE topic = … AND reg_date > …` on the view uses this key.
@@ -46,7 +48,7 @@ CREATE TABLE about (
     value ANY NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-INSERT INTO about VALUES ('view_has_metric', 1);
+INSERT INTO about VALUES ('view_has_metric', 1), ('rollups', 'on');
 
 CREATE VIEW sensors AS
 SELECT series.topic AS topic, readings.value AS value, readings.reg_date AS reg_date,

@@ -197,18 +197,25 @@ fn read_or_insert(
     topic: &str,
     metric: Option<&str>,
 ) -> rusqlite::Result<Known> {
-    let found = connection
-        .prepare_cached("SELECT id, first_unit, unit FROM series WHERE topic = ? AND metric IS ?")?
-        .query_row((topic, metric), |row| {
-            let text = |text: Option<String>| text.map(Arc::<str>::from);
-            Ok(Known {
-                id: row.get(0)?,
-                first_unit: text(row.get(1)?),
-                unit: text(row.get(2)?),
-            })
+    let known = |row: &rusqlite::Row<'_>| {
+        let text = |text: Option<String>| text.map(Arc::<str>::from);
+        Ok(Known {
+            id: row.get(0)?,
+            first_unit: text(row.get(1)?),
+            unit: text(row.get(2)?),
         })
-        .optional()?;
-    if let Some(known) = found {
+    };
+    // Two statements, as each uses an index of its own.
+    let columns = "SELECT id, first_unit, unit FROM series WHERE topic = ?";
+    let found = match metric {
+        None => connection
+            .prepare_cached(&format!("{columns} AND metric IS NULL"))?
+            .query_row([topic], known),
+        Some(metric) => connection
+            .prepare_cached(&format!("{columns} AND metric = ?"))?
+            .query_row((topic, metric), known),
+    };
+    if let Some(known) = found.optional()? {
         return Ok(known);
     }
     let id = connection

@@ -7,36 +7,16 @@ use anyhow::{Context, bail};
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::disk::{self, FileId};
-use super::failure::{Damaged, explain};
-use super::file::{self, Format};
+use super::failure::explain;
 use super::held::{self, Held, HeldId, SessionChange, SessionKey};
 use super::insertion::{Columns, Inserted, Insertion, Refusal};
-use super::log::{self, LogState};
+use super::rollups::{self, Due, Mode};
 use super::series_table::SeriesTable;
-use super::upgrade::upgrade;
+use super::store_file::connect;
 use super::{rejected_limit, unique_ids, view};
 use crate::entry::Entry;
 use crate::keep_rejected::KeepRejected;
 use crate::store::Stored;
-
-const FORMAT: Format = Format {
-    // `iots`
-    application_id: 0x69_6f_74_73,
-    // 3: series in place of topics, and rollups.
-    version: 3,
-    upgrade,
-    schema: &[include_str!("schema.sql"), held::SCHEMA],
-    settings: &[
-        // No series is ever removed while it has readings; to check that again costs each insert.
-        ("foreign_keys", 0),
-        // Few and large checkpoints are fast; the limit gives the log's room back after a burst.
-        ("wal_autocheckpoint", 10_000),
-        ("journal_size_limit", 64 << 20),
-        // In KiB; filled only as far as it is used. One page for each of some thousand topics stays
-        // in memory.
-        ("cache_size", -16_384),
-    ],
-};
 
 /// The embedded store, open.
 #[derive(Debug)]
@@ -46,6 +26,7 @@ pub struct SqliteStore {
     /// Name shown in errors.
     path: String,
     series: SeriesTable,
+    pub(super) due: Due,
     columns: Columns,
     /// Readings that were refused since somebody asked.
     refused: Vec<Refusal>,
@@ -96,6 +77,7 @@ impl SqliteStore {
             path: name,
             series: SeriesTable::new(&connection)?,
             connection,
+            due: Due::default(),
             columns: Columns {
                 has_fields,
                 keyed: false,
@@ -120,6 +102,43 @@ impl SqliteStore {
             .with_context(|| format!("cannot make ids unique in store `{}`", self.path))?;
         self.columns.keyed = true;
         Ok(())
+    }
+
+    /// Keeps rollups, or none from now on, where nobody has turned them on or off before: a file
+    /// without readings gets what is asked for, one with readings keeps what it has, but for
+    /// `false`.
+    ///
+    /// # Errors
+    /// The file can't be written.
+    pub fn keep_rollups(&mut self, keep: bool) -> anyhow::Result<()> {
+        self.set_rollups(keep)
+            .map_err(explain)
+            .with_context(|| format!("cannot store in `{}`", self.path))
+    }
+
+    fn set_rollups(&mut self, keep: bool) -> rusqlite::Result<()> {
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mode = rollups::mode(&transaction)?;
+        if keep && mode == Mode::Off {
+            let readings = "SELECT EXISTS (SELECT 1 FROM readings)";
+            if !transaction.query_row(readings, [], |row| row.get::<_, bool>(0))? {
+                rollups::set_mode(&transaction, Mode::On)?;
+            }
+        } else if !keep && mode != Mode::Off {
+            // Those that it has would not be corrected; `reindex` makes them anew.
+            rollups::set_mode(&transaction, Mode::Off)?;
+        }
+        transaction.commit()
+    }
+
+    /// Returns whether the file has rollups.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn rollups(&self) -> anyhow::Result<Mode> {
+        rollups::mode(&self.connection).map_err(explain)
     }
 
     /// Sets what is kept of rejections from the next commit on.
@@ -174,6 +193,7 @@ impl SqliteStore {
         if committed.is_err() {
             // It may know series of a transaction that came to nothing.
             self.series.forget();
+            self.due.forget();
         }
         committed
             .map_err(explain)
@@ -190,7 +210,9 @@ impl SqliteStore {
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut insertion = Insertion::new(&transaction, self.columns, &mut self.series)?;
+        self.due.begin(&transaction)?;
+        let mut insertion =
+            Insertion::new(&transaction, self.columns, &mut self.series, &mut self.due)?;
         for entry in entries {
             insertion.insert(entry)?;
         }
@@ -206,6 +228,7 @@ impl SqliteStore {
             all_rejected = Some(all);
         }
         held::apply(&transaction, changes)?;
+        self.due.roll_some(&transaction, stored.readings)?;
         transaction.commit()?;
         self.refused.extend(refused);
         self.rejected_bytes = all_rejected;
@@ -221,27 +244,4 @@ impl SqliteStore {
     pub(super) fn commit(&mut self, entries: &[Entry]) -> anyhow::Result<Stored> {
         self.commit_with(entries, &[])
     }
-}
-
-/// Opens the file, after a look at its log: SQLite would drop what is behind damage, and all of it
-/// if the database is missing.
-fn connect(path: &Path, report: &dyn Fn(String)) -> anyhow::Result<Connection> {
-    if log::is_missing(path) && log::holds_commits(path)? {
-        bail!(
-            "it is missing or empty, but its write-ahead log `{}-wal` holds readings (put the file back, or move the \
-             log away to start with a new file)",
-            path.display()
-        );
-    }
-    let state = log::repair(path, report)?;
-    let connection = file::connect(path, &FORMAT)?;
-    if state == LogState::Incomplete {
-        let verdict: String = connection
-            .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
-            .map_err(explain)?;
-        if verdict != "ok" {
-            bail!(Damaged::Corrupt);
-        }
-    }
-    Ok(connection)
 }

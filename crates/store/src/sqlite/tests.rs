@@ -4,4 +4,5 @@ mod file;
 mod fixture;
 mod held;
 mod insert;
+mod read;
 mod upgrade;

@@ -9,6 +9,7 @@
 
 use rusqlite::Connection;
 
+use super::rollups::SCHEMA as ROLLUPS;
 use super::{held, view};
 
 /// Makes the table of series of that of topics. The first statement also renames what `readings`
@@ -29,8 +30,9 @@ const SERIES: &str = "
     INSERT INTO new_series (id, topic) SELECT id, name FROM series;
     DROP TABLE series;
     ALTER TABLE new_series RENAME TO series;
-    CREATE UNIQUE INDEX series_key ON series (topic, metric);
-    CREATE UNIQUE INDEX series_topic ON series (topic) WHERE metric IS NULL;
+    CREATE UNIQUE INDEX series_metric ON series (topic, metric) WHERE metric IS NOT NULL;
+    CREATE UNIQUE INDEX series_plain ON series (topic) WHERE metric IS NULL;
+    CREATE INDEX series_topic ON series (topic);
     ALTER TABLE readings RENAME COLUMN topic_id TO series_id;
     ALTER TABLE readings ADD COLUMN unit TEXT;
     CREATE TABLE about (
@@ -44,6 +46,7 @@ pub(super) fn upgrade(connection: &Connection, version: i32) -> rusqlite::Result
     if version < 3 {
         let fields = view::shown_fields(connection, false, view::has_fields(connection)?)?;
         connection.execute_batch(SERIES)?;
+        connection.execute_batch(ROLLUPS)?;
         view::make(connection, false, &fields)?;
     }
     Ok(())

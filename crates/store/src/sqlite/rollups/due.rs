@@ -1,0 +1,205 @@
+//! The hours that are due, and when their turn comes.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashSet};
+use std::time::{Duration, SystemTime};
+
+use rusqlite::Connection;
+
+use super::cell::Span;
+use super::roll::roll;
+use crate::sqlite::about;
+
+/// An hour is rolled up so long after it is over, or after it became due: what is late by a little
+/// is not late then, and an hour into which many late readings come is not rolled up at each.
+const DELAY: Duration = Duration::from_secs(10);
+/// Most readings that one commit rolls up beside those that it stores; an hour with more is done as
+/// a whole.
+const READINGS: i64 = 2_000;
+/// Most hours that are remembered; all are in the file.
+const REMEMBERED: usize = 200_000;
+
+/// Under which name the file says whether it has rollups.
+const ROLLUPS: &str = "rollups";
+/// All hours before this one have lost their readings, and keep their rollups.
+const PRUNED: &str = "pruned_hour";
+
+/// Whether a file has rollups.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// It has none.
+    #[default]
+    Off,
+    /// They are being made; hours become due.
+    Building,
+    /// It has them.
+    On,
+}
+
+/// Returns whether a file has rollups.
+pub(in crate::sqlite) fn mode(connection: &Connection) -> rusqlite::Result<Mode> {
+    let mode = about::get::<String>(connection, ROLLUPS)?;
+    Ok(match mode.as_deref() {
+        Some("on") => Mode::On,
+        Some("building") => Mode::Building,
+        _ => Mode::Off,
+    })
+}
+
+/// Says whether a file has rollups.
+pub(in crate::sqlite) fn set_mode(connection: &Connection, mode: Mode) -> rusqlite::Result<()> {
+    let mode = match mode {
+        Mode::Off => "off",
+        Mode::Building => "building",
+        Mode::On => "on",
+    };
+    about::set(connection, ROLLUPS, mode)
+}
+
+/// Returns the hour before which readings are gone and rollups stay.
+pub(in crate::sqlite) fn pruned_hour(connection: &Connection) -> rusqlite::Result<i64> {
+    Ok(about::get(connection, PRUNED)?.unwrap_or(i64::MIN))
+}
+
+/// Sets it.
+pub(in crate::sqlite) fn set_pruned_hour(
+    connection: &Connection,
+    hour: i64,
+) -> rusqlite::Result<()> {
+    about::set(connection, PRUNED, hour)
+}
+
+/// The hours that are due. It may also know some of a transaction that was never committed:
+/// [`forget`](Self::forget) them then.
+#[derive(Debug)]
+pub(in crate::sqlite) struct Due {
+    mode: Mode,
+    pruned_hour: i64,
+    /// Series and hour.
+    known: HashSet<(i64, i64)>,
+    /// The same, by the time (seconds since 1970) from which on they may be rolled up.
+    queue: BinaryHeap<Reverse<(i64, i64, i64)>>,
+    /// There may be more in the file.
+    incomplete: bool,
+    delay: i64,
+}
+
+impl Default for Due {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Off,
+            pruned_hour: i64::MIN,
+            known: HashSet::new(),
+            queue: BinaryHeap::new(),
+            incomplete: true,
+            delay: i64::try_from(DELAY.as_secs()).unwrap_or_default(),
+        }
+    }
+}
+
+impl Due {
+    /// Forgets what it knows; the file knows it.
+    pub(in crate::sqlite) fn forget(&mut self) {
+        self.known.clear();
+        self.queue.clear();
+        self.incomplete = true;
+    }
+
+    /// Rolls hours up as soon as they are due, for tests.
+    #[cfg(test)]
+    pub(in crate::sqlite) fn at_once(&mut self) {
+        self.delay = i64::from(i32::MIN);
+    }
+
+    /// Begins a transaction.
+    pub(in crate::sqlite) fn begin(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        // Another program may have changed them.
+        self.mode = mode(connection)?;
+        self.pruned_hour = pruned_hour(connection)?;
+        Ok(())
+    }
+
+    /// Takes note of a reading of a series at this time, in milliseconds.
+    pub(in crate::sqlite) fn note(
+        &mut self,
+        connection: &Connection,
+        series: i64,
+        millis: i64,
+    ) -> rusqlite::Result<()> {
+        let hour = millis.div_euclid(Span::Hour.millis());
+        if self.mode == Mode::Off || self.known.contains(&(series, hour)) {
+            return Ok(());
+        }
+        self.add(connection, series, hour)
+    }
+
+    fn add(&mut self, connection: &Connection, series: i64, hour: i64) -> rusqlite::Result<()> {
+        if hour < self.pruned_hour {
+            // The readings that would be added up are gone.
+            return Ok(());
+        }
+        connection
+            .prepare_cached("INSERT OR IGNORE INTO rollups_due VALUES (?, ?)")?
+            .execute((series, hour))?;
+        if self.known.len() >= REMEMBERED {
+            self.forget();
+        }
+        self.remember(series, hour, now());
+        Ok(())
+    }
+
+    fn remember(&mut self, series: i64, hour: i64, now: i64) {
+        if self.known.insert((series, hour)) {
+            let over = (hour + 1).saturating_mul(3_600).max(now);
+            let at = over.saturating_add(self.delay);
+            self.queue.push(Reverse((at, series, hour)));
+        }
+    }
+
+    /// Rolls up some hours whose time has come, in the transaction that `connection` is in and that
+    /// has stored so many readings.
+    pub(in crate::sqlite) fn roll_some(
+        &mut self,
+        connection: &Connection,
+        stored: u64,
+    ) -> rusqlite::Result<()> {
+        if self.mode == Mode::Off {
+            return Ok(());
+        }
+        let now = now();
+        if self.incomplete && self.queue.is_empty() {
+            self.load(connection, now)?;
+        }
+        let mut left = READINGS.max(i64::try_from(stored).unwrap_or(i64::MAX));
+        while left > 0
+            && let Some(Reverse((at, series, hour))) = self.queue.peek().copied()
+            && at <= now
+        {
+            self.queue.pop();
+            self.known.remove(&(series, hour));
+            // An hour with few readings has its price, too.
+            left -= roll(connection, series, hour)?.max(50);
+        }
+        Ok(())
+    }
+
+    fn load(&mut self, connection: &Connection, now: i64) -> rusqlite::Result<()> {
+        let mut due =
+            connection.prepare_cached("SELECT series_id, hour FROM rollups_due LIMIT ?")?;
+        let limit = i64::try_from(REMEMBERED / 2).unwrap_or(i64::MAX);
+        let mut rows = due.query([limit])?;
+        let mut loaded = 0;
+        while let Some(row) = rows.next()? {
+            self.remember(row.get(0)?, row.get(1)?, now);
+            loaded += 1;
+        }
+        self.incomplete = loaded == limit;
+        Ok(())
+    }
+}
+
+/// Returns the seconds since 1970.
+fn now() -> i64 {
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
+}

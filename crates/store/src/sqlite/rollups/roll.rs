@@ -1,0 +1,78 @@
+//! Makes the rollups of an hour from its readings.
+
+use rusqlite::Connection;
+
+use super::FEWEST_FOR_MINUTES;
+use super::cell::{Cell, Span};
+use crate::sqlite::sql_value::{as_number, minute_of_hour, time_text};
+
+/// Makes the rollups of an hour of a series, and of its day, in the transaction that `connection` is
+/// in; the hour is not due any more. Returns how many readings it has.
+pub(in crate::sqlite) fn roll(
+    connection: &Connection,
+    series: i64,
+    hour: i64,
+) -> rusqlite::Result<i64> {
+    let mut of_hour = Cell::default();
+    let mut minutes: Vec<(i64, Cell)> = Vec::new();
+    {
+        let mut readings = connection.prepare_cached(
+            "SELECT reg_date, value FROM readings
+             WHERE series_id = ? AND reg_date >= ? AND reg_date < ? ORDER BY reg_date, uid",
+        )?;
+        let from = time_text(hour * Span::Hour.millis());
+        let to = time_text((hour + 1) * Span::Hour.millis());
+        let mut rows = readings.query((series, from, to))?;
+        while let Some(row) = rows.next()? {
+            let minute = hour * 60 + minute_of_hour(row.get_ref(0)?.as_str()?);
+            let number = as_number(row.get_ref(1)?);
+            of_hour.add(number);
+            match minutes.last_mut() {
+                Some((last, cell)) if *last == minute => cell.add(number),
+                _ => {
+                    let mut cell = Cell::default();
+                    cell.add(number);
+                    minutes.push((minute, cell));
+                }
+            }
+        }
+    }
+    connection
+        .prepare_cached(
+            "DELETE FROM rollups WHERE series_id = ? AND span = 1 AND start >= ? AND start < ?",
+        )?
+        .execute((series, hour * 60, (hour + 1) * 60))?;
+    if of_hour.number > FEWEST_FOR_MINUTES {
+        for (minute, cell) in minutes {
+            cell.write(connection, series, Span::Minute, minute)?;
+        }
+    }
+    write(connection, series, Span::Hour, hour * 60, &of_hour)?;
+    let day = hour.div_euclid(24) * Span::Day as i64;
+    let mut of_day = Cell::default();
+    for (_, cell) in Cell::all(connection, series, Span::Hour, (day, day + 1440))? {
+        of_day.add_cell(&cell);
+    }
+    write(connection, series, Span::Day, day, &of_day)?;
+    connection
+        .prepare_cached("DELETE FROM rollups_due WHERE series_id = ? AND hour = ?")?
+        .execute((series, hour))?;
+    Ok(of_hour.number)
+}
+
+/// Writes a cell, or removes it if nothing is in it.
+fn write(
+    connection: &Connection,
+    series: i64,
+    span: Span,
+    start: i64,
+    cell: &Cell,
+) -> rusqlite::Result<()> {
+    if cell.number > 0 {
+        return cell.write(connection, series, span, start);
+    }
+    connection
+        .prepare_cached("DELETE FROM rollups WHERE series_id = ? AND span = ? AND start = ?")?
+        .execute((series, span as i64, start))?;
+    Ok(())
+}
