@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 use crate::binary::{read_cbor, read_msgpack};
 use crate::decoded::{Decoded, Measured};
 use crate::format::{Format, Tree};
+use crate::known::Known;
 use crate::leaves::{Leaves, Path, leaves, walk_tree};
 use crate::measure::measure;
 use crate::message::Message;
@@ -22,6 +23,7 @@ pub struct Decoder {
     format: Format,
     settings: Settings,
     names: Names,
+    known: Known,
 }
 
 impl Decoder {
@@ -34,6 +36,7 @@ impl Decoder {
             format,
             settings,
             names: Names::default(),
+            known: Known::default(),
         })
     }
 
@@ -83,6 +86,7 @@ impl Decoder {
                 readings: senml(payload, message.received, &mut self.names)?,
                 ..Decoded::new(name)
             }),
+            Format::Known => self.known.decode(message, &self.settings, &mut self.names),
             _ => Err(Reason::malformed(name, "this format is not decoded yet")),
         }
     }

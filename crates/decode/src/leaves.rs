@@ -16,7 +16,7 @@ use crate::names::Names;
 use crate::reason::Reason;
 
 pub(crate) use document::walk_document;
-pub(crate) use path::Path;
+pub(crate) use path::{Path, last_key};
 pub(crate) use tree::walk_tree;
 
 /// A value without values within.

@@ -101,3 +101,51 @@ impl Path {
         Ok(())
     }
 }
+
+/// Returns the last key of a path as the path has it. An index does not count: in `Power.0` the
+/// key is `Power`.
+pub(crate) fn last_key(path: &str) -> &str {
+    let mut rest = path;
+    loop {
+        let (before, key) = split_last(rest);
+        let is_index = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_digit());
+        match before {
+            Some(before) if is_index => rest = before,
+            _ => return key,
+        }
+    }
+}
+
+/// Splits a path at its last dot that is not escaped.
+fn split_last(path: &str) -> (Option<&str>, &str) {
+    let dots = path.rmatch_indices('.');
+    for (at, _) in dots {
+        let before = &path[..at];
+        let escapes = before.len() - before.trim_end_matches('\\').len();
+        if escapes % 2 == 0 {
+            return (Some(before), &path[at + 1..]);
+        }
+    }
+    (None, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_key_is_before_indices() {
+        for (path, expected) in [
+            ("ENERGY.Power", "Power"),
+            ("ENERGY.Power.0", "Power"),
+            ("a.1.2", "a"),
+            ("0.tC", "tC"),
+            ("0", "0"),
+            (r"PMS5003.PM2\.5", r"PM2\.5"),
+            (r"a\\.b", "b"),
+            ("", ""),
+        ] {
+            assert_eq!(last_key(path), expected, "{path}");
+        }
+    }
+}
