@@ -400,7 +400,7 @@ impl Engine {
             .settings
             .silence
             .iter()
-            .position(|rule| rule.watches(topic));
+            .position(|rule| rule.watches(topic, metric));
         if rules.is_empty() && position.is_none() {
             return None;
         }

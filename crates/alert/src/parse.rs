@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use iot_cli::parse_duration;
-use iot_core::TopicFilter;
+use iot_store::read::SeriesFilter;
 
 use crate::condition::{Comparison, Condition, Operand};
 use crate::rule::{Rule, SILENT, SilenceRule, SilentAfter};
@@ -42,8 +42,7 @@ impl FromStr for Rule {
             }
             None => (None, first),
         };
-        let (filter, metric) = split_metric(&filter);
-        let filter = TopicFilter::new(filter).map_err(|error| RuleError::new(error.to_string()))?;
+        let filter: SeriesFilter = filter.parse().map_err(RuleError)?;
         let condition = condition(&mut words)?;
         let mut lasting = None;
         let mut clear = None;
@@ -58,16 +57,15 @@ impl FromStr for Rule {
                 }
             }
         }
-        if condition == Condition::Rejected && (metric.is_some() || clear.is_some()) {
+        if condition == Condition::Rejected && clear.is_some() {
             return Err(RuleError::new(
-                "`rejected` is about whole messages: it takes neither #METRIC nor `clear`",
+                "`rejected` takes no `clear`: it is over when a message can be read",
             ));
         }
         let name = name.unwrap_or_else(|| condition.default_name().to_owned());
         Ok(Self {
             name: name.into(),
             filter,
-            metric: metric.map(Into::into),
             condition,
             lasting: lasting.unwrap_or_default(),
             clear,
@@ -81,8 +79,7 @@ impl FromStr for SilenceRule {
     fn from_str(text: &str) -> Result<Self, RuleError> {
         let (filter, after) = match text.rsplit_once('=') {
             Some((filter, after)) => {
-                let filter = TopicFilter::new(filter.trim())
-                    .map_err(|error| RuleError::new(error.to_string()))?;
+                let filter = filter.trim().parse().map_err(RuleError)?;
                 (Some(filter), after)
             }
             None => (None, text),
@@ -110,17 +107,6 @@ fn check_name(name: &str) -> Result<(), RuleError> {
         )));
     }
     Ok(())
-}
-
-/// Splits `FILTER#METRIC`. A `#` at the start or after `/` is the filter's wildcard.
-fn split_metric(text: &str) -> (&str, Option<&str>) {
-    let separator = text
-        .char_indices()
-        .find(|&(at, c)| c == '#' && at > 0 && text.as_bytes()[at - 1] != b'/');
-    match separator {
-        Some((at, _)) => (&text[..at], Some(&text[at + 1..])),
-        None => (text, None),
-    }
 }
 
 fn condition(words: &mut Words) -> Result<Condition, RuleError> {
@@ -296,34 +282,17 @@ mod tests {
     fn a_whole_alert_has_name_filter_condition_time_and_end() {
         let rule = rule("freezer: iot/freezer/temp > -10 for 10m clear < -15");
         assert_eq!(&*rule.name, "freezer");
-        assert_eq!(rule.filter.as_str(), "iot/freezer/temp");
-        assert_eq!(rule.metric, None);
+        assert_eq!(rule.filter.to_string(), "iot/freezer/temp");
         assert_eq!(rule.condition.to_string(), "> -10");
         assert_eq!(rule.lasting, Duration::from_mins(10));
         assert_eq!(rule.clear.unwrap().to_string(), "< -15");
     }
 
     #[test]
-    fn a_metric_follows_the_filter() {
-        for (text, filter, metric) in [
-            ("a/b#temp > 1", "a/b", Some("temp")),
-            ("a/#", "a/#", None),
-            ("a/##ENERGY.Power", "a/#", Some("ENERGY.Power")),
-            ("##t", "#", Some("t")),
-            ("+/x#a#b", "+/x", Some("a#b")),
-            ("#", "#", None),
-        ] {
-            let text = if text.contains(' ') {
-                text.to_owned()
-            } else {
-                format!("{text} > 1")
-            };
-            let rule = rule(&text);
-            assert_eq!(
-                (rule.filter.as_str(), rule.metric.as_deref()),
-                (filter, metric),
-                "{text}"
-            );
+    fn a_metric_may_follow_the_filter() {
+        for filter in ["a/b#temp", "a/#", "a/##ENERGY.Power", "#", "+/x#a"] {
+            let rule = rule(&format!("{filter} > 1"));
+            assert_eq!(rule.filter.to_string(), filter);
         }
     }
 
@@ -352,7 +321,7 @@ mod tests {
         assert_eq!(rule("a >5").condition.to_string(), "> 5");
         assert_eq!(rule("a = true").condition.to_string(), "== 1");
         let quoted = rule("\"living room/door\" == \"half open\" for 1h");
-        assert_eq!(quoted.filter.as_str(), "living room/door");
+        assert_eq!(quoted.filter.to_string(), "living room/door");
         assert_eq!(quoted.condition.to_string(), "== half open");
         assert_eq!(&*quoted.name, "equal");
     }
@@ -373,10 +342,10 @@ mod tests {
         refused("a > 1 for ever", "`for ever`");
         refused("a > 1 for 1m for 2m", "`for` is unexpected");
         refused("a > 1 clear stuck 1h", "`clear stuck 1h`");
-        refused("a/#/b > 1", "`#` must be the last level");
+        refused("a/#/b > 1", "must be the last");
         refused("silent: a > 1", "--silent-after");
         refused("x/y: a > 1", "no name for an alert");
-        refused("a#m rejected", "whole messages");
+        refused("a rejected clear < 1", "takes no `clear`");
         refused("\"a > 1", "never closed");
     }
 
@@ -388,7 +357,7 @@ mod tests {
             (None, SilentAfter::Time(Duration::from_mins(10)))
         );
         let rule: SilenceRule = "iot/+/temp=auto".parse().unwrap();
-        assert_eq!(rule.filter.unwrap().as_str(), "iot/+/temp");
+        assert_eq!(rule.filter.unwrap().to_string(), "iot/+/temp");
         assert_eq!(rule.after, SilentAfter::Learned);
         let error = "soon".parse::<SilenceRule>().unwrap_err().to_string();
         assert!(error.contains("or `auto`"), "{error}");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use iot_core::TopicFilter;
+use iot_store::read::SeriesFilter;
 
 use crate::condition::Condition;
 
@@ -15,10 +15,8 @@ pub const SILENT: &str = "silent";
 pub struct Rule {
     /// Its name, without `/`, `+` and `#`: it becomes a level of a topic.
     pub name: Arc<str>,
-    /// Topics that are watched.
-    pub filter: TopicFilter,
-    /// Only series with this metric; `None` watches all series of the topics.
-    pub metric: Option<Arc<str>>,
+    /// Series that are watched.
+    pub filter: SeriesFilter,
     /// What makes it begin.
     pub condition: Condition,
     /// For how long the condition must hold first. Zero by default.
@@ -28,14 +26,20 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// Returns how far its condition looks back, if it does.
+    pub fn looks_back(&self) -> Option<Duration> {
+        match self.condition {
+            Condition::Rises(_, length)
+            | Condition::Falls(_, length)
+            | Condition::Stuck(length) => Some(length),
+            _ => None,
+        }
+    }
+
     /// Returns whether it watches this series.
     pub(crate) fn watches(&self, topic: &str, metric: Option<&str>) -> bool {
-        let metric_fits = match &self.metric {
-            _ if self.condition == Condition::Rejected => metric.is_none(),
-            Some(wanted) => metric == Some(wanted),
-            None => true,
-        };
-        metric_fits && self.filter.matches(topic)
+        let is_rejected = self.condition == Condition::Rejected;
+        (!is_rejected || metric.is_none()) && self.filter.selects(topic, metric)
     }
 }
 
@@ -51,17 +55,16 @@ pub enum SilentAfter {
 /// Which series are reported when they are silent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SilenceRule {
-    /// Topics that are watched; `None` is all of them.
-    pub filter: Option<TopicFilter>,
+    /// Series that are watched; `None` is all of them.
+    pub filter: Option<SeriesFilter>,
     /// After which time.
     pub after: SilentAfter,
 }
 
 impl SilenceRule {
-    /// Returns whether it watches a topic.
-    pub(crate) fn watches(&self, topic: &str) -> bool {
-        self.filter
-            .as_ref()
-            .is_none_or(|filter| filter.matches(topic))
+    /// Returns whether it watches this series.
+    pub(crate) fn watches(&self, topic: &str, metric: Option<&str>) -> bool {
+        let filter = self.filter.as_ref();
+        filter.is_none_or(|filter| filter.selects(topic, metric))
     }
 }

@@ -1,5 +1,6 @@
 //! The command line options, and the plan that they give.
 
+mod alert;
 mod embedded;
 mod fields;
 mod filter;
@@ -21,6 +22,7 @@ use iot_store::REJECTED_PAYLOAD_LIMIT;
 use crate::decode::{Keys, PayloadMode, payload_hash};
 use crate::size::Size;
 use crate::watch::health::HealthUrl;
+use alert::AlertArgs;
 use embedded::EmbeddedArgs;
 use fields::FieldsArgs;
 use filter::FilterArgs;
@@ -108,6 +110,9 @@ pub(crate) struct Args {
     page: PageOptions,
 
     #[command(flatten)]
+    alerts: AlertArgs,
+
+    #[command(flatten)]
     session: DurableArgs,
 
     #[command(flatten)]
@@ -171,6 +176,7 @@ impl Args {
         self.selection.check(is_v5, filters, origins)?;
         self.output.check(origins)?;
         self.page.check(origins)?;
+        self.alerts.check(origins)?;
         self.fields.check(store != StoreUrl::Nowhere, origins)?;
         let is_mongodb = matches!(store, StoreUrl::MongoDb(_));
         self.mongodb.check(is_mongodb, origins)
@@ -221,9 +227,11 @@ impl Args {
                 downsampling,
                 selection: self.selection.plan(),
                 output: self.output.plan(is_mosquitto),
+                alerts: None,
             },
             watch: self.watch.plan(),
             page,
+            alerts: self.alerts.plan(),
             durable,
             #[cfg(feature = "embedded")]
             embedded: self.embedded.listen(),

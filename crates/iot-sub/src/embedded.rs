@@ -165,6 +165,7 @@ impl Embedded {
         {
             let mut intake = gateway.intake();
             intake.begin();
+            intake.set_connected(true);
             for message in retained {
                 intake.message(message, None);
             }

@@ -11,6 +11,7 @@
 )]
 
 mod acknowledge;
+mod alert;
 mod args;
 mod counts;
 mod decode;
@@ -40,7 +41,7 @@ use counts::Counts;
 use decode::select::TimedOut;
 use output::Messages;
 use pipeline::Subscriber;
-use pipeline::destination::{self, Opened};
+use pipeline::destination::{self, Destination, Opened};
 use session::forget::forget;
 use session::saved_session::SavedSession;
 use watch::{Watching, health};
@@ -109,6 +110,23 @@ async fn work(mut plan: Plan, counts: Arc<Counts>, messages: &Messages) -> Resul
     let Opened::Open(destination) = opened else {
         return Ok(());
     };
+    let alerts = alert::start(&mut plan, destination.name(), messages)?;
+    let result = store(plan, destination, signals, deadline, counts, messages).await;
+    if let Some(alerts) = alerts {
+        tokio::task::block_in_place(|| alerts.finish());
+    }
+    result
+}
+
+/// Receives and stores, until the run ends.
+async fn store(
+    mut plan: Plan,
+    destination: Destination,
+    signals: Signals,
+    deadline: Option<Instant>,
+    counts: Arc<Counts>,
+    messages: &Messages,
+) -> Result<()> {
     #[cfg(feature = "embedded")]
     if let Some(listen) = plan.embedded {
         return embedded::run(

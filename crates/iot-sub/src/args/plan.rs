@@ -1,11 +1,14 @@
 //! The plan of a run, which the options give.
 
+use std::sync::Arc;
+
 use iot_cli::{PacketProperties, StoreUrl};
 use iot_core::{ClientConfig, Subscription};
 use iot_page::PageConfig;
 use iot_store::KeepRejected;
 use iot_store::mongodb_options::Options as MongoOptions;
 
+use crate::alert::{AlertPlan, Alerts};
 use crate::args::store::SpoolPlan;
 use crate::decode::PayloadMode;
 use crate::decode::decoder::FieldsPlan;
@@ -27,6 +30,8 @@ pub(crate) struct Plan {
     pub(crate) watch: WatchPlan,
     /// Set if a page is served.
     pub(crate) page: Option<PageConfig>,
+    /// Set if something is watched.
+    pub(crate) alerts: Option<AlertPlan>,
     /// Set if the session outlives this process.
     pub(crate) durable: Option<Durable>,
     /// The address of the embedded broker, with `--embedded`.
@@ -45,6 +50,8 @@ pub(crate) struct IntakePlan {
     pub(crate) fields: FieldsPlan,
     pub(crate) downsampling: Downsampling,
     pub(crate) selection: Selection,
+    /// Set once alerts have started.
+    pub(crate) alerts: Option<Arc<Alerts>>,
 }
 
 /// Where readings are stored.

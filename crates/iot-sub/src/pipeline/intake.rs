@@ -10,6 +10,7 @@ use iot_store::sqlite::held::SessionKey;
 use iot_store::{Entry, Stored};
 
 use crate::acknowledge::{Ack, Acknowledger};
+use crate::alert::Alerts;
 use crate::args::IntakePlan;
 use crate::counts::Counts;
 use crate::decode::decoder::Decoder;
@@ -36,6 +37,7 @@ pub(crate) struct Intake {
     pub(crate) messages: Messages,
     pub(crate) counts: Arc<Counts>,
     downsampler: Option<Downsampler>,
+    alerts: Option<Arc<Alerts>>,
     /// The queue to the store; `None` without a store.
     queue: Option<Arc<Queue>>,
     acknowledger: Acknowledger,
@@ -81,7 +83,12 @@ impl Intake {
         counts: Arc<Counts>,
         messages: Messages,
     ) -> Result<Self> {
+        if let (Some(queue), Some(alerts)) = (&queue, &plan.alerts) {
+            let alerts = Arc::clone(alerts);
+            queue.before_commit(move || alerts.commit());
+        }
         Ok(Self {
+            alerts: plan.alerts,
             output: Output::new(plan.output, broker)?,
             decoder: Decoder::new(plan.payload, plan.fields, broker.to_owned()),
             downsampler: Downsampler::new(plan.downsampling),
@@ -119,6 +126,10 @@ impl Intake {
     /// Handles a message.
     pub(crate) fn message(&mut self, message: Message, ticket: Option<Ticket>) {
         failpoint::pass(Point::BeforeReceive);
+        if self.is_own_alert(message.topic.as_str()) {
+            self.unstored.skip(ticket.map(|ticket| ticket.ack));
+            return;
+        }
         let selected = self.selector.select(&message);
         match selected {
             Selected::Take | Selected::Show => {
@@ -139,7 +150,9 @@ impl Intake {
             return;
         }
         let skips = self.decoder.skips(&message);
+        let retained = message.retain;
         let entry = self.decoder.entry(message, self.now);
+        self.watch(&entry, retained);
         match &entry {
             Entry::Reading(reading) => self.output.reading(reading),
             Entry::Readings(readings) => {
@@ -166,6 +179,31 @@ impl Intake {
             return;
         }
         self.push(entry, ticket);
+    }
+
+    /// Takes note of whether messages can arrive.
+    pub(crate) fn set_connected(&self, connected: bool) {
+        if let Some(alerts) = &self.alerts {
+            alerts.set_connected(connected);
+        }
+    }
+
+    /// Whether the message is an alert of ours.
+    fn is_own_alert(&self, topic: &str) -> bool {
+        self.alerts
+            .as_ref()
+            .is_some_and(|alerts| alerts.is_own_topic(topic))
+    }
+
+    /// Shows what a message became to those who wait for alerts.
+    fn watch(&self, entry: &Entry, retained: bool) {
+        let Some(alerts) = &self.alerts else {
+            return;
+        };
+        match entry.as_rejection() {
+            Some(rejection) => alerts.rejected(&rejection.topic, &rejection.reason, self.now),
+            None => alerts.observe(entry.readings(), retained, self.now),
+        }
     }
 
     /// Counts topics that downsampling has forgotten, and reports the first.
@@ -289,6 +327,9 @@ impl Intake {
             skipped,
             ..Stored::default()
         });
+        if let Some(alerts) = &self.alerts {
+            alerts.commit();
+        }
         self.acknowledger.acknowledge(&acks);
     }
 }

@@ -2,7 +2,8 @@
 //! bytes.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::fmt;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use iot_store::Entry;
@@ -58,6 +59,16 @@ pub(crate) struct Queue {
     state: Mutex<State>,
     filled: Condvar,
     emptied: Notify,
+    before_commit: OnceLock<Hook>,
+}
+
+/// What is to be done between taking items out and committing them.
+struct Hook(Box<dyn Fn() + Send + Sync>);
+
+impl fmt::Debug for Hook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hook")
+    }
 }
 
 #[derive(Debug, Default)]
@@ -85,6 +96,11 @@ pub(crate) struct Work {
 impl Queue {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets what is called, on the thread that commits, each time before items are committed.
+    pub(crate) fn before_commit(&self, hook: impl Fn() + Send + Sync + 'static) {
+        let _ = self.before_commit.set(Hook(Box::new(hook)));
     }
 
     /// Adds what was received, in order.
@@ -204,6 +220,9 @@ impl Queue {
         drop(state);
         if !taken.is_empty() {
             self.emptied.notify_waiters();
+            if let Some(Hook(hook)) = self.before_commit.get() {
+                hook();
+            }
         }
         taken
     }

@@ -330,6 +330,7 @@ impl Subscriber {
         self.intake.counts.gauges.connected();
         self.intake.messages.connected(ack.code.0);
         self.lost_early.connected();
+        self.intake.set_connected(true);
         let protocol = self.connection.config().protocol;
         let messages = &self.intake.messages;
         match self.session.connected(ack, protocol, messages) {
@@ -345,6 +346,7 @@ impl Subscriber {
     /// # Errors
     /// Another client has taken the session over.
     fn disconnected(&mut self, error: &Error) -> Result<bool> {
+        self.intake.set_connected(false);
         if self.fall_back(error)? {
             return Ok(true);
         }

@@ -28,6 +28,15 @@ pub(crate) fn session(broker: &str, client_id: &str, store: &str) -> Result<Path
     Ok(directory.join(file_name(broker, client_id, store) + ".session"))
 }
 
+/// Returns the path of the file of alerts, and creates its private directory.
+///
+/// # Errors
+/// As [`spool`].
+pub(crate) fn alerts(broker: &str, client_id: &str, store: &str) -> Result<PathBuf> {
+    let directory = directory().context("no directory for alerts (give --alert-file PATH)")?;
+    Ok(directory.join(file_name(broker, client_id, store) + ".alerts"))
+}
+
 fn directory() -> Result<PathBuf> {
     let absolute = |name| {
         env::var_os(name)

@@ -49,7 +49,12 @@ impl SeriesFilter {
 
     /// Returns whether it selects the series.
     pub fn matches(&self, key: &SeriesKey) -> bool {
-        self.matches_metric(key.metric.as_deref()) && self.matches_topic(&key.topic)
+        self.selects(&key.topic, key.metric.as_deref())
+    }
+
+    /// Returns whether it selects the series of this topic and metric.
+    pub fn selects(&self, topic: &str, metric: Option<&str>) -> bool {
+        self.matches_metric(metric) && self.matches_topic(topic)
     }
 
     /// Returns whether it selects series of this topic.

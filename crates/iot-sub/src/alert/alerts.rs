@@ -1,0 +1,321 @@
+//! What the pipeline calls: each reading, each commit, each connection.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use chrono::{DateTime, Utc};
+use iot_alert::{AlertFile, Change, Engine, Observation, Sample};
+use iot_core::ClientConfig;
+use iot_store::read::{Row, SeriesFilter};
+use iot_store::{Reading, Value};
+
+use super::courier::{Courier, Shared};
+use super::delivery::Delivery;
+use super::exec::Program;
+use super::lines::Lines;
+use super::mqtt::Mqtt;
+use super::plan::AlertPlan;
+use super::url::Url;
+use crate::output::Messages;
+
+/// Most reports that wait for one destination.
+const OUTBOX_LIMIT: u64 = 10_000;
+/// How often time alone is looked at.
+const TICK: Duration = Duration::from_secs(1);
+/// How long the end of the program waits for reports that can be delivered.
+const END_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Watches readings, and reports changes.
+#[derive(Debug)]
+pub(crate) struct Alerts {
+    plan: AlertPlan,
+    state: Mutex<State>,
+    /// Whether there are changes that are not on disk.
+    has_changes: AtomicBool,
+    shared: Arc<Shared>,
+    messages: Messages,
+}
+
+#[derive(Debug)]
+struct State {
+    engine: Engine,
+    changes: Vec<Change>,
+    /// The fault of the file that was reported.
+    fault: Option<String>,
+    /// Whether it was reported that there are too many series.
+    reported_unwatched: bool,
+}
+
+/// The threads of alerts, which end with this.
+pub(crate) struct AlertThreads {
+    alerts: Arc<Alerts>,
+    couriers: Vec<JoinHandle<()>>,
+    ticker: Option<(mpsc::Sender<()>, JoinHandle<()>)>,
+}
+
+impl Alerts {
+    /// Opens the file at `path`, and starts the threads. `config` is for publishing.
+    ///
+    /// # Errors
+    /// The file cannot be used, or a thread cannot be started.
+    pub(crate) fn start(
+        plan: AlertPlan,
+        path: &std::path::Path,
+        config: &ClientConfig,
+        messages: &Messages,
+    ) -> Result<AlertThreads> {
+        let deliveries = deliveries(&plan, config, messages);
+        let names = deliveries
+            .iter()
+            .map(|(name, _)| (*name).to_owned())
+            .collect();
+        let cannot = || format!("cannot use the file of alerts `{}`", path.display());
+        let file = AlertFile::open(path, names, OUTBOX_LIMIT).with_context(cannot)?;
+        let now = Utc::now().timestamp_millis();
+        let mut engine = Engine::new(plan.settings.clone(), now);
+        let changes = engine.restore(file.states().with_context(cannot)?, now);
+        let shared = Arc::new(Shared::new(file));
+        let alerts = Arc::new(Self {
+            plan,
+            has_changes: AtomicBool::new(!changes.is_empty()),
+            state: Mutex::new(State {
+                engine,
+                changes,
+                fault: None,
+                reported_unwatched: false,
+            }),
+            shared: Arc::clone(&shared),
+            messages: messages.clone(),
+        });
+        alerts.commit();
+        let couriers = deliveries.into_iter().map(|(destination, delivery)| {
+            let (shared, messages) = (Arc::clone(&shared), messages.clone());
+            let courier = Courier {
+                destination,
+                delivery,
+                shared,
+                messages,
+            };
+            courier.start()
+        });
+        let couriers = couriers.collect::<Result<_>>()?;
+        let ticker = Some(start_ticker(Arc::clone(&alerts))?);
+        Ok(AlertThreads {
+            alerts,
+            couriers,
+            ticker,
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether this topic is one that alerts are published to: such a message is no reading.
+    pub(crate) fn is_own_topic(&self, topic: &str) -> bool {
+        self.plan.is_own_topic(topic)
+    }
+
+    /// Takes note of a series that the store knows.
+    pub(crate) fn known_series(&self, topic: &str, metric: Option<&str>, newest: DateTime<Utc>) {
+        let newest = newest.timestamp_millis();
+        self.state().engine.known_series(topic, metric, newest);
+    }
+
+    /// Returns which stored readings conditions look back to, and how far.
+    pub(crate) fn look_back(&self) -> Vec<(SeriesFilter, Duration)> {
+        let rules = self.plan.settings.rules.iter();
+        rules
+            .filter_map(|rule| Some((rule.filter.clone(), rule.looks_back()?)))
+            .collect()
+    }
+
+    /// Takes note of a stored reading, for conditions that look back. Live readings come later.
+    pub(crate) fn recall(&self, row: &Row) {
+        let key = (&*row.key.topic, row.key.metric.as_deref());
+        let time = row.time.timestamp_millis();
+        let observation = observation(key, row.unit.as_deref(), &row.value, time);
+        self.state().engine.recall(&observation);
+    }
+
+    /// Takes the readings of one message, received at `now`.
+    pub(crate) fn observe<'a>(
+        &self,
+        readings: impl IntoIterator<Item = &'a Reading>,
+        retained: bool,
+        now: DateTime<Utc>,
+    ) {
+        let mut state = self.state();
+        let State {
+            engine, changes, ..
+        } = &mut *state;
+        for reading in readings {
+            let time = reading.reg_date.timestamp_millis();
+            let key = (&*reading.topic, reading.metric.as_deref());
+            let mut observation = observation(key, reading.unit.as_deref(), &reading.value, time);
+            observation.retained = retained;
+            engine.observe(&observation, now.timestamp_millis(), changes);
+        }
+        self.note(&state.changes);
+    }
+
+    /// Takes note of a message that was rejected.
+    pub(crate) fn rejected(&self, topic: &str, reason: &str, now: DateTime<Utc>) {
+        let mut state = self.state();
+        let State {
+            engine, changes, ..
+        } = &mut *state;
+        engine.rejected(topic, reason, now.timestamp_millis(), changes);
+        self.note(&state.changes);
+    }
+
+    /// Takes note of whether messages can arrive.
+    pub(crate) fn set_connected(&self, connected: bool) {
+        let now = Utc::now().timestamp_millis();
+        self.state().engine.set_connected(connected, now);
+    }
+
+    fn note(&self, changes: &[Change]) {
+        if !changes.is_empty() {
+            self.has_changes.store(true, Ordering::Release);
+        }
+    }
+
+    /// Writes changes to disk. It is called before the readings that caused them are committed.
+    ///
+    /// If the disk is full, readings are stored all the same, and the changes are kept in memory.
+    pub(crate) fn commit(&self) {
+        if !self.has_changes.load(Ordering::Acquire) {
+            return;
+        }
+        let mut state = self.state();
+        let result = self.shared.file().commit(&state.changes);
+        match result {
+            Ok(()) => {
+                let reports = state.changes.iter().any(|change| change.event.is_some());
+                state.changes.clear();
+                self.has_changes.store(false, Ordering::Release);
+                if state.fault.take().is_some() {
+                    self.messages.say(&"alerts are written again");
+                }
+                drop(state);
+                if reports {
+                    self.shared.notify();
+                }
+            }
+            Err(error) => {
+                let fault = error.to_string();
+                if state.fault.as_ref() != Some(&fault) {
+                    self.messages.say(&format_args!(
+                        "cannot write alerts: {fault} (kept in memory, and tried again)"
+                    ));
+                    state.fault = Some(fault);
+                }
+            }
+        }
+    }
+
+    fn tick(&self, elapsed: Duration) {
+        let mut state = self.state();
+        let State {
+            engine,
+            changes,
+            reported_unwatched,
+            ..
+        } = &mut *state;
+        engine.tick(Utc::now().timestamp_millis(), elapsed, changes);
+        self.note(changes);
+        if engine.unwatched() > 0 && !*reported_unwatched {
+            *reported_unwatched = true;
+            self.messages.say(&format_args!(
+                "there are more series than alerts have memory for: only the first {} are watched",
+                engine.watched()
+            ));
+        }
+        drop(state);
+        self.commit();
+    }
+}
+
+fn observation<'a>(
+    (topic, metric): (&'a str, Option<&'a str>),
+    unit: Option<&'a str>,
+    value: &Value,
+    time: i64,
+) -> Observation<'a> {
+    Observation {
+        topic,
+        metric,
+        unit,
+        sample: sample(value),
+        time,
+        retained: false,
+    }
+}
+
+fn sample(value: &Value) -> Option<Sample> {
+    match value {
+        Value::Number(number) => Some(Sample::Number(*number)),
+        Value::Text(text) => Some(Sample::Text(text.clone())),
+        Value::Json(json) => Sample::from_json(json),
+    }
+}
+
+/// Returns the destinations with their names in the file.
+fn deliveries(
+    plan: &AlertPlan,
+    config: &ClientConfig,
+    messages: &Messages,
+) -> Vec<(&'static str, Box<dyn Delivery>)> {
+    let mut deliveries: Vec<(&'static str, Box<dyn Delivery>)> =
+        vec![("stderr", Box::new(Lines(messages.clone())))];
+    if let Some(topic) = &plan.topic {
+        let mqtt = Mqtt::new(config.clone(), topic.clone(), plan.discovery.clone());
+        deliveries.push(("mqtt", Box::new(mqtt)));
+    }
+    if let Some(exec) = &plan.exec {
+        deliveries.push(("exec", Box::new(Program::new(exec.clone()))));
+    }
+    if let Some((url, format)) = &plan.url {
+        deliveries.push(("url", Box::new(Url::new(url.clone(), *format))));
+    }
+    deliveries
+}
+
+fn start_ticker(alerts: Arc<Alerts>) -> Result<(mpsc::Sender<()>, JoinHandle<()>)> {
+    let (stop, stopped) = mpsc::channel::<()>();
+    let ticker = std::thread::Builder::new().name("alerts".into());
+    let ticker = ticker.spawn(move || {
+        let mut last = Instant::now();
+        while stopped.recv_timeout(TICK) == Err(mpsc::RecvTimeoutError::Timeout) {
+            let now = Instant::now();
+            alerts.tick(now - last);
+            last = now;
+        }
+    });
+    Ok((stop, ticker.context("cannot start a thread")?))
+}
+
+impl AlertThreads {
+    /// Returns what the pipeline calls.
+    pub(crate) fn alerts(&self) -> Arc<Alerts> {
+        Arc::clone(&self.alerts)
+    }
+
+    /// Delivers what can be delivered at once, and ends the threads. The rest is delivered by the
+    /// next run.
+    pub(crate) fn finish(mut self) {
+        if let Some((stop, ticker)) = self.ticker.take() {
+            drop(stop);
+            let _ = ticker.join();
+        }
+        self.alerts.commit();
+        self.alerts.shared.end(Instant::now() + END_TIMEOUT);
+        for courier in self.couriers.drain(..) {
+            let _ = courier.join();
+        }
+    }
+}

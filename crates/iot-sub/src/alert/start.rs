@@ -1,0 +1,66 @@
+//! Starts alerts for a plan.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use anyhow::Result;
+use iot_cli::StoreUrl;
+use iot_core::ClientConfig;
+
+use super::alerts::{AlertThreads, Alerts};
+use super::known::{Source, learn};
+use crate::args::Plan;
+use crate::output::Messages;
+use crate::path_suffix::with_suffix;
+use crate::session::state_path;
+
+/// Starts what the plan asks for, and connects it with the plan's intake. `store` is the store's
+/// name.
+///
+/// # Errors
+/// The file of alerts cannot be used.
+pub(crate) fn start(
+    plan: &mut Plan,
+    store: &str,
+    messages: &Messages,
+) -> Result<Option<AlertThreads>> {
+    let Some(alerts) = plan.alerts.take() else {
+        return Ok(None);
+    };
+    let path = match (&alerts.file, &plan.store.url) {
+        (Some(path), _) => path.clone(),
+        (None, StoreUrl::Sqlite(path)) => with_suffix(path, ".alerts"),
+        (None, _) => state_path::alerts(&plan.broker(), &plan.config.client_id, store)?,
+    };
+    let threads = Alerts::start(alerts, &path, &publisher(plan), messages)?;
+    if let Some(source) = Source::new(&plan.store.url, &plan.store.collection) {
+        tokio::task::block_in_place(|| learn(&threads.alerts(), source, messages));
+    }
+    plan.intake.alerts = Some(threads.alerts());
+    Ok(Some(threads))
+}
+
+/// Returns the configuration of the connection that alerts are published over.
+fn publisher(plan: &Plan) -> ClientConfig {
+    let mut config = ClientConfig {
+        clean_session: true,
+        session_expiry_interval: None,
+        manual_ack: false,
+        payload_limit: None,
+        will: None,
+        ..plan.config.clone()
+    };
+    if !config.client_id.is_empty() {
+        config.client_id.push_str("-alerts");
+    }
+    #[cfg(feature = "embedded")]
+    if let Some(listen) = plan.embedded {
+        let ip = match listen.ip() {
+            ip if !ip.is_unspecified() => ip,
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        };
+        config.host = ip.to_string();
+        config.port = listen.port();
+    }
+    config
+}

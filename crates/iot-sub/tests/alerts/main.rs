@@ -1,0 +1,150 @@
+//! Alerts: what is reported, where it arrives, and what a restart changes.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod destinations;
+mod webhook;
+
+use std::path::Path;
+
+use common::{interrupt, publish, sqlite, start, sub};
+use testkit::{Broker, DEADLINE, Running};
+
+/// `iot-sub` with a SQLite store in `folder` and these options.
+fn watch(broker: &Broker, folder: &Path, args: &[&str]) -> Running {
+    let store = format!("sqlite:{}", folder.join("iot.db").display());
+    let port = broker.port().to_string();
+    let program = sub(&["-p", &port, "--store", &store, "--alert-file"])
+        .args([folder.join("alerts")])
+        .args(args)
+        .spawn();
+    program.wait_for_stderr("Connected with result code 0");
+    program
+}
+
+#[track_caller]
+fn send(broker: &Broker, topic: &str, value: &str) {
+    publish(broker.port(), &["-q", "1", "-t", topic, "-m", value]);
+}
+
+/// The lines of reports on stderr.
+fn reports(program: &Running) -> Vec<String> {
+    let stderr = program.stderr();
+    let lines = stderr
+        .lines()
+        .filter_map(|line| line.strip_prefix("iot-sub: "));
+    let is_report = |line: &&str| line.starts_with("ALERT ") || line.starts_with("ok ");
+    lines.filter(is_report).map(str::to_owned).collect()
+}
+
+#[test]
+fn begin_and_end_are_reported_once() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let rule = "hot: iot/x > 30 clear < 28";
+    let program = watch(&broker, folder.path(), &["-q", "1", "--alert", rule]);
+    broker.wait_for_log("Sending SUBACK", DEADLINE);
+    for value in ["29", "31", "33", "29", "31", "27", "20"] {
+        send(&broker, "iot/x", value);
+    }
+    program.wait_for_stderr("ok hot");
+    assert_eq!(reports(&program)[0], "ALERT hot: iot/x: 31 (> 30)");
+    assert_eq!(reports(&program).len(), 2);
+    interrupt(program);
+    let stored = sqlite(
+        &folder.path().join("iot.db"),
+        "select count(*) from sensors",
+    );
+    assert_eq!(stored, "7\n");
+}
+
+#[test]
+fn a_silent_series_is_reported_and_its_return() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let program = watch(&broker, folder.path(), &["--silent-after", "2s"]);
+    broker.wait_for_log("Sending SUBACK", DEADLINE);
+    send(&broker, "iot/x", "1");
+    program.wait_for_stderr("ALERT silent: iot/x: no reading for ");
+    send(&broker, "iot/x", "1");
+    program.wait_for_stderr("ok silent: iot/x: a reading again after ");
+    interrupt(program);
+}
+
+#[test]
+fn a_killed_program_neither_forgets_nor_repeats() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let args = ["--durable", "-i", "watcher", "--alert", "hot: iot/x > 30"];
+    let state = folder.path().join("state");
+    let run = || {
+        let store = format!("sqlite:{}", folder.path().join("iot.db").display());
+        let port = broker.port().to_string();
+        let program = sub(&["-p", &port, "--store", &store])
+            .env("XDG_STATE_HOME", &state)
+            .args(args)
+            .spawn();
+        program.wait_for_stderr("Connected with result code 0");
+        program
+    };
+    let mut program = run();
+    broker.wait_for_log("Sending SUBACK", DEADLINE);
+    send(&broker, "iot/x", "31");
+    program.wait_for_stderr("ALERT hot");
+    program.kill();
+    // What arrives meanwhile is not lost: the session is kept by the broker.
+    send(&broker, "iot/x", "32");
+    let mut program = run();
+    program.wait_for_stdout(" iot/x 32.0");
+    send(&broker, "iot/x", "33");
+    program.wait_for_stdout(" iot/x 33.0");
+    assert_eq!(reports(&program), Vec::<String>::new());
+    program.kill();
+    send(&broker, "iot/x", "20");
+    let program = run();
+    program.wait_for_stderr("ok hot: iot/x: 20; `> 30` lasted ");
+    assert_eq!(reports(&program).len(), 1);
+    interrupt(program);
+}
+
+#[test]
+fn wrong_options_are_refused_before_anything_connects() {
+    for (args, expected) in [
+        (&["--alert", "iot/x hot"][..], "`hot` is no condition"),
+        (
+            &["--alert", "a > 1", "--alert", "b > 1"],
+            "two alerts are named `above`",
+        ),
+        (&["--silent-after", "soon"], "or `auto`"),
+        (
+            &["--alert-topic", "a/{name}/{topic}"],
+            "`--alert-topic` needs --alert or --silent-after",
+        ),
+        (
+            &["--alert", "a > 1", "--alert-topic", "a/{name}"],
+            "{name} and {topic}",
+        ),
+        (
+            &["--alert", "a > 1", "--alert-discovery"],
+            "needs --alert-topic",
+        ),
+        (
+            &["--alert", "a > 1", "--alert-url", "ftp://x"],
+            "http:// or https://",
+        ),
+    ] {
+        let mut program = sub(&["--store", "none"]).args(args).spawn();
+        assert_eq!(program.wait().code(), Some(2), "{args:?}");
+        let stderr = program.stderr();
+        assert!(stderr.contains(expected), "{args:?}: {stderr}");
+    }
+}
+
+#[test]
+fn alerts_work_without_a_store() {
+    let broker = Broker::start();
+    let program = start(&broker, "none", &["--alert", "iot/x rejected"]);
+    send(&broker, "iot/x", "1");
+    program.wait_for_stdout("iot/x 1.0");
+    interrupt(program);
+}
