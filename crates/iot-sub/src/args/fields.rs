@@ -36,6 +36,7 @@ pub(crate) struct FieldsArgs {
         hide_env_values = true,
         value_name = "PATTERN"
     )]
+    #[arg(hide_short_help = true)]
     topic_pattern: Vec<TopicPattern>,
 
     /// Use the value at JSON pointer POINTER (/a/b) of a JSON payload
@@ -92,6 +93,7 @@ pub(crate) struct FieldsArgs {
         value_name = "DEADBAND"
     )]
     #[arg(num_args = 0..=1, default_missing_value = "0", value_parser = deadband)]
+    #[arg(hide_short_help = true)]
     on_change: Option<f64>,
 
     /// Store a reading only if the topic's last stored one is DURATION older, such as 10s

@@ -91,6 +91,7 @@ pub(crate) struct SelectionArgs {
     /// Skip retained messages
     #[arg(short = 'R', long, env = "IOT_NO_RETAINED", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new())]
+    #[arg(hide_short_help = true)]
     no_retained: bool,
 
     /// Use retained messages only, and exit at the first other message
