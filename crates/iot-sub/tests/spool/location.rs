@@ -84,7 +84,7 @@ fn options_that_contradict_a_spool_are_reported() {
         ),
         (
             &["--spool", "s", "--spool-limit", "5K"],
-            "iot-sub: invalid value `5K` for `--spool-limit`: a spool needs 1MiB at least",
+            "iot-sub: invalid value `5K` for `--spool-limit`: a spool needs at least 1MiB",
         ),
     ] {
         let mut program = sub(args).spawn();
