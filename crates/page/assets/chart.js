@@ -54,7 +54,7 @@ export class ChartView {
     for (const [name, text, seconds] of SPANS) {
       this.spans.append(button(text, `Last ${text}`, () => this.setRange(new ChartRange({ span: seconds * 1000 })), { "data-span": seconds * 1000, "data-name": name }));
     }
-    this.spans.append(button("All", "From the first reading on", () => this.showAll()));
+    this.spans.append(button("All", "All: from the first reading on", () => this.showAll()));
     this.live = el("button", { type: "button", class: "live", on: { click: () => this.toggleLive() } }, el("span", { class: "dot" }), "Live");
     this.picker = new SeriesPicker((key) => this.setKeys([...this.keys, key]));
     this.title = el("p", { class: "range-text", "aria-live": "off" });
