@@ -12,9 +12,10 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::{ArgGroup, Parser};
-use iot_cli::{ConnectArgs, Origins, PacketKind, Stop, Verbosity, parse_duration};
+use iot_cli::{ConnectArgs, Origins, PacketKind, Stop, UsageError, Verbosity, parse_duration};
 use iot_core::{ClientConfig, Protocol, QoS};
 
+use crate::edge_nodes;
 use crate::plan::Plan;
 use load::LoadArgs;
 use publish::PublishArgs;
@@ -145,7 +146,14 @@ impl Args {
         let once = self.publish.is_once() && self.load.repeats_nothing();
         let (repeat, is_shown) = (message.repeat(), message.is_shown());
         let is_lines = message.is_lines();
-        let devices = self.publish.devices(self.load.device_count(), origins)?;
+        let mut devices = self.publish.devices(self.load.device_count(), origins)?;
+        let edge_nodes = edge_nodes::assign(&mut devices).map_err(UsageError::new)?;
+        let shared = self.load.shared_connections(&devices);
+        let connections = edge_nodes.len() + shared;
+        if !edge_nodes.is_empty() {
+            self.load
+                .check_edge_nodes(&mut self.connect, connections, origins)?;
+        }
         let mut config = ClientConfig {
             max_queued: self.max_queued,
             ..self.connect.config(origins)?
@@ -172,9 +180,13 @@ impl Args {
             is_shown: is_shown && !is_mosquitto,
             is_lines,
             devices,
+            edge_nodes,
+            connections,
             fail_fast: self.connect.fail_fast || is_mosquitto,
             gives_up_after: (once && repeat.is_none()).then_some(self.connect_timeout),
-            load: self.load.load(self.connect.session.id_prefix),
+            load: self
+                .load
+                .load(self.connect.session.id_prefix, (shared, connections)),
         })
     }
 }

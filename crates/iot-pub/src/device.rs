@@ -3,11 +3,14 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
-use chrono::{DateTime, Local, Utc};
-use iot_core::{QoS, TopicName};
+use bytes::Bytes;
+use chrono::{DateTime, FixedOffset, Local};
+use iot_core::{Message, QoS, TopicName};
 
+use crate::outgoing::{Outgoing, Tick};
 use crate::payload::Source;
 use crate::payload::clock::Simulation;
+use crate::payload::made::Made;
 use crate::payload::model::At;
 use crate::payload::pace::{Next, Pace};
 use crate::payload::random::Random;
@@ -36,6 +39,16 @@ pub(crate) struct Device {
     pub(crate) ticks: u64,
     /// By how much the next tick is late, if that is drawn already.
     pub(crate) late: Option<Duration>,
+    /// Where it belongs to, if an edge node sends its values.
+    pub(crate) edge: Option<EdgePlace>,
+}
+
+/// A member of a Sparkplug edge node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct EdgePlace {
+    /// The index of the node, which is that of its connection, too.
+    pub(crate) node: usize,
+    pub(crate) member: usize,
 }
 
 impl Device {
@@ -96,25 +109,55 @@ impl Device {
     ///
     /// # Errors
     /// A line that ends the run, and a template that cannot be filled.
-    pub(crate) fn next(&mut self, start: Instant) -> Result<Next> {
+    pub(crate) fn next(&mut self, start: Instant) -> Result<Tick> {
         let simulated = self
             .simulation
             .map(|simulation| (simulation, self.simulated()));
         self.ticks += 1;
         self.late = None;
-        let payload = match &mut self.source {
-            Source::Message(text) => Some(text.clone()),
+        let made = match &mut self.source {
+            Source::Message(text) => Some(Made::new(text.clone())),
             Source::Sensor(sensor) => {
                 let (at, time) = moment(start, simulated);
                 sensor
                     .next(at, time)
                     .map_err(|why| anyhow!("cannot fill the payload template: {why}"))?
             }
-            Source::Recording(recording) => return recording.next(),
-            Source::Lines(lines) => return lines.next(&self.topic),
+            Source::Recording(recording) => {
+                let next = recording.next()?;
+                return Ok(self.tick(next));
+            }
+            Source::Lines(lines) => {
+                let next = lines.next(&self.topic)?;
+                return Ok(self.tick(next));
+            }
         };
-        let topic = self.topic.clone();
-        Ok(payload.map_or(Next::Silent, |payload| Next::Message { topic, payload }))
+        let Some(made) = made else {
+            return Ok(Tick::Silent);
+        };
+        Ok(Tick::Publish(Outgoing {
+            message: self.message(self.topic.clone(), made.payload),
+            shown: made.shown,
+            sample: made.sample,
+        }))
+    }
+
+    fn tick(&self, next: Next) -> Tick {
+        match next {
+            Next::Message { topic, payload } => Tick::Publish(Outgoing {
+                message: self.message(topic, payload),
+                shown: None,
+                sample: None,
+            }),
+            Next::Silent => Tick::Silent,
+            Next::Over => Tick::Over,
+        }
+    }
+
+    fn message(&self, topic: TopicName, payload: Bytes) -> Message {
+        Message::new(topic, payload)
+            .with_qos(self.qos)
+            .with_retain(self.retain)
     }
 
     fn late(&mut self) -> Duration {
@@ -137,15 +180,18 @@ impl Device {
 
 /// Returns when a reading is made: now, in a run that began at `start`, or by the clock of the
 /// simulation.
-fn moment(start: Instant, simulated: Option<(Simulation, Duration)>) -> (At, DateTime<Utc>) {
+fn moment(
+    start: Instant,
+    simulated: Option<(Simulation, Duration)>,
+) -> (At, DateTime<FixedOffset>) {
     let (elapsed, time, time_of_day) = match simulated {
         None => {
-            let time = Utc::now();
-            (start.elapsed(), time, time.with_timezone(&Local).time())
+            let time = Local::now();
+            (start.elapsed(), time.fixed_offset(), time.time())
         }
         Some((simulation, elapsed)) => {
             let time = simulation.time(elapsed);
-            (elapsed, time.to_utc(), time.time())
+            (elapsed, time, time.time())
         }
     };
     let at = At {
@@ -171,6 +217,7 @@ impl Device {
             random: Random::new(1, 1),
             ticks: 0,
             late: None,
+            edge: None,
         }
     }
 }

@@ -8,6 +8,7 @@
 mod coalesce;
 pub(crate) mod counts;
 mod driver;
+mod edge_sessions;
 mod file_limit;
 mod link;
 mod notices;
@@ -61,7 +62,7 @@ const SHORT_DISCONNECT_TIMEOUT: Duration = Duration::from_millis(200);
 /// # Errors
 /// What prevents or ends the run, and what is missing at its end.
 pub(crate) async fn run(plan: Plan, observers: Vec<Box<dyn Observer>>) -> Result<()> {
-    file_limit::check(plan.load.connections + usize::from(plan.load.verify))?;
+    file_limit::check(plan.connections + usize::from(plan.load.verify))?;
     let mut signals = Signals::listen()?;
     let mut engine = Engine::new(plan, observers);
     engine.subscribe()?;
@@ -122,7 +123,8 @@ struct Engine {
 impl Engine {
     fn new(mut plan: Plan, observers: Vec<Box<dyn Observer>>) -> Self {
         let verifier = plan.load.verify.then(|| Verifier::new(&plan.devices));
-        let state = RunState::new(BrokerNotices::new(&plan), verifier, observers);
+        let edge_nodes = std::mem::take(&mut plan.edge_nodes);
+        let state = RunState::new(BrokerNotices::new(&plan), edge_nodes, verifier, observers);
         // Load is worth a line, and so are lines, of which there may be many.
         let is_progress_shown = plan.load.is_load() || plan.is_lines;
         Self {
@@ -234,7 +236,7 @@ impl Engine {
     fn connect(&mut self, since: Instant, now: Instant) -> Result<Option<Instant>> {
         let mut state = self.shared.lock();
         let load = &self.plan.load;
-        while state.links.len() < load.connections {
+        while state.links.len() < self.plan.connections {
             let index = state.links.len();
             let due = since.checked_add(load.connect_rate.due(index as u64));
             if due.is_none_or(|due| due > now) {
@@ -243,13 +245,17 @@ impl Engine {
             let mut config = self.plan.config.clone();
             if let Some(prefix) = &load.id_prefix {
                 config.client_id = format!("{prefix}{}", index + 1);
-            } else if load.connections > 1 {
+            } else if self.plan.connections > 1 {
                 config.client_id = String::new();
+            }
+            if let Some(node) = state.edge_nodes.get(index) {
+                config.clean_session = true;
+                config.will = Some(node.will()?);
             }
             let connection = Connection::new(config)?;
             state.links.push(Link::new(connection.handle()));
             // With many connections, there is work while one waits; and a pause changes latency.
-            let coalescer = AckCoalescer::new(load.connections == 1 && load.report.is_none());
+            let coalescer = AckCoalescer::new(self.plan.connections == 1 && load.report.is_none());
             let shared = Arc::clone(&self.shared);
             self.tasks
                 .spawn(driver::drive(shared, index, connection, coalescer));
@@ -348,7 +354,7 @@ impl Engine {
                 Phase::Subscribing => "subscribing".into(),
                 Phase::Connecting(_) => format!(
                     "{} of {} connections are open",
-                    state.connected, plan.load.connections
+                    state.connected, plan.connections
                 ),
                 _ => {
                     let counts = &state.counts;
@@ -382,7 +388,7 @@ impl Engine {
         let qos = devices.iter().map(|device| device.qos).max();
         let verification = state.verification.take();
         let outcome = Outcome {
-            connections: self.plan.load.connections,
+            connections: self.plan.connections,
             devices: devices.len(),
             qos: qos.unwrap_or_default(),
             counts: state.counts.clone(),
@@ -421,6 +427,7 @@ impl Engine {
         {
             let mut state = self.shared.lock();
             state.is_ending = true;
+            state.end_edge_sessions();
             let links = state.links.iter().map(|link| &link.handle);
             for handle in links.chain(&self.subscriber) {
                 self.plan.properties.disconnect(handle);

@@ -2,9 +2,12 @@
 
 mod args;
 mod device;
+mod edge_node;
+mod edge_nodes;
 mod engine;
 mod excerpt;
 mod name;
+mod outgoing;
 mod payload;
 mod plan;
 mod report;

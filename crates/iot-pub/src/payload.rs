@@ -1,7 +1,9 @@
 //! The sources of payloads: a message, lines, a simulated sensor, or a recording.
 
 pub(crate) mod clock;
+pub(crate) mod format;
 pub(crate) mod lines;
+pub(crate) mod made;
 pub(crate) mod model;
 mod number;
 pub(crate) mod pace;

@@ -7,6 +7,7 @@ use iot_cli::PacketProperties;
 use iot_core::ClientConfig;
 
 use crate::device::Device;
+use crate::edge_node::EdgeNode;
 use crate::schedule::rate::Rate;
 
 /// What a run is to do.
@@ -17,6 +18,10 @@ pub(crate) struct Plan {
     pub(crate) properties: PacketProperties,
     /// At least one.
     pub(crate) devices: Vec<Device>,
+    /// The Sparkplug edge nodes of the devices. Each has a connection of its own.
+    pub(crate) edge_nodes: Vec<EdgeNode>,
+    /// The connections of edge nodes come first, then those that the other devices share.
+    pub(crate) connections: usize,
     /// The number of messages; `None` publishes until Ctrl-C.
     pub(crate) count: Option<u64>,
     /// The time from a delivery to the next message, if each message waits for the delivery of the
@@ -35,6 +40,7 @@ pub(crate) struct Plan {
 /// How many connections publish, how fast, for how long, and what is reported.
 #[derive(Debug)]
 pub(crate) struct Load {
+    /// Those that devices share, which are not of an edge node.
     pub(crate) connections: usize,
     /// With many connections, the client identifiers are PREFIX1, PREFIX2 and so on.
     pub(crate) id_prefix: Option<String>,

@@ -9,9 +9,9 @@ use std::future::pending;
 use std::time::Instant;
 
 use anyhow::Result;
-use iot_core::Message;
 
 use crate::device::Device;
+use crate::outgoing::Outgoing;
 use by_device::ByDevice;
 use by_rate::ByRate;
 use rate::Rate;
@@ -73,7 +73,7 @@ impl Schedule {
 
     /// Does the tick that is due: returns its message and the index of its device, or `None` if
     /// that device is silent.
-    pub(crate) fn next(&mut self) -> Result<Option<(usize, Message)>> {
+    pub(crate) fn next(&mut self) -> Result<Option<(usize, Outgoing)>> {
         match self {
             Self::ByRate(by_rate) => by_rate.next(),
             Self::ByDevice(by_device) => by_device.next(),
@@ -107,9 +107,9 @@ mod tests {
                 schedule.due(),
                 Some(start + Duration::from_millis(10) * tick)
             );
-            let (device, message) = schedule.next().unwrap().unwrap();
+            let (device, outgoing) = schedule.next().unwrap().unwrap();
             assert_eq!(device, tick as usize % 2);
-            assert_eq!(message.payload, "1");
+            assert_eq!(outgoing.message.payload, "1");
             assert_eq!(schedule.advance(device, start + Duration::from_secs(5)), 0);
         }
     }

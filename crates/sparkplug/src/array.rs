@@ -63,6 +63,20 @@ impl Array {
         })
     }
 
+    /// Returns how many values the bytes of an array of this type hold at most, without reading
+    /// them.
+    pub fn count(data_type: DataType, bytes: &[u8]) -> usize {
+        let size = match data_type {
+            DataType::BooleanArray => return 8 * bytes.len(),
+            DataType::StringArray => return bytes.iter().filter(|byte| **byte == 0).count(),
+            DataType::Int8Array | DataType::UInt8Array => 1,
+            DataType::Int16Array | DataType::UInt16Array => 2,
+            DataType::Int32Array | DataType::UInt32Array | DataType::FloatArray => 4,
+            _ => 8,
+        };
+        bytes.len() / size
+    }
+
     /// Returns its type and its bytes.
     pub fn write(&self) -> (DataType, Vec<u8>) {
         match self {

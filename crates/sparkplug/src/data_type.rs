@@ -82,6 +82,11 @@ impl DataType {
         Self::DateTimeArray,
     ];
 
+    /// Returns whether it is an [`Array`](crate::Array).
+    pub fn is_array(self) -> bool {
+        self.number() >= Self::Int8Array.number()
+    }
+
     /// Returns its number in a message.
     pub fn number(self) -> u32 {
         self as u32

@@ -16,7 +16,7 @@ mod topic;
 pub use array::{Array, ArrayError};
 pub use command::{BD_SEQ, REBIRTH, asks_for_rebirth, bd_seq, bd_seq_metric, rebirth_request};
 pub use data_type::DataType;
-pub use limits::{DEPTH_LIMIT, PART_LIMIT, ReadError, read_payload};
+pub use limits::{DEPTH_LIMIT, Field, PART_LIMIT, ReadError, Schema, check_parts, read_payload};
 pub use payload::{
     DataSet, DataSetValue, Metadata, Metric, MetricValue, Parameter, ParameterValue, Payload,
     PropertySet, PropertySetList, PropertyValue, Row, Scalar, Template, TypedProperty,

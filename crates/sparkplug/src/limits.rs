@@ -5,8 +5,7 @@ use prost::Message as _;
 
 use crate::payload::Payload;
 
-/// Most metrics, properties, rows, texts and other parts in one payload, on all levels together.
-/// One takes up to 200 bytes of memory.
+/// Most fields in one payload, on all levels together. One takes up to 200 bytes of memory.
 pub const PART_LIMIT: usize = 300_000;
 
 /// Deepest nesting of templates and properties.
@@ -16,10 +15,10 @@ pub const DEPTH_LIMIT: usize = 50;
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ReadError {
     /// It is not protobuf, or not this message.
-    #[error("not a Sparkplug payload: {0}")]
+    #[error("not the expected protobuf message: {0}")]
     Malformed(String),
     /// It has more parts than [`PART_LIMIT`].
-    #[error("more than {PART_LIMIT} metrics, properties and other parts")]
+    #[error("more than {PART_LIMIT} fields")]
     TooManyParts,
     /// It is nested deeper than [`DEPTH_LIMIT`].
     #[error("nested deeper than {DEPTH_LIMIT} levels")]
@@ -32,49 +31,47 @@ pub enum ReadError {
 /// It is not a Sparkplug payload, or exceeds a limit.
 pub fn read_payload(bytes: &[u8]) -> Result<Payload, ReadError> {
     let mut parts = PART_LIMIT;
-    check(bytes, Part::Payload, DEPTH_LIMIT, &mut parts)?;
+    check_parts(bytes, &Part::Payload, DEPTH_LIMIT, &mut parts)?;
     Payload::decode(bytes).map_err(|error| ReadError::Malformed(error.to_string()))
 }
 
-/// A message within a payload.
-#[derive(Clone, Copy)]
-enum Part {
-    Payload,
-    Metric,
-    Template,
-    DataSet,
-    Row,
-    PropertySet,
-    PropertyValue,
-    PropertySetList,
-    /// It holds no messages.
+/// What a message of some protobuf schema may hold.
+pub trait Schema: Sized {
+    /// Returns what the field with this number holds.
+    fn field(&self, number: u64) -> Field<Self>;
+}
+
+/// What a field holds.
+#[derive(Debug)]
+pub enum Field<S> {
+    /// A number, a text, bytes, or anything that is skipped.
     Leaf,
+    /// A message.
+    Message(S),
+    /// Numbers, each of at least so many bytes, if they are packed into one field.
+    Numbers(usize),
 }
 
-impl Part {
-    /// Returns what this field holds.
-    fn field(self, number: u64) -> Self {
-        match (self, number) {
-            (Self::Payload | Self::Template, 2) => Self::Metric,
-            (Self::Metric, 9) | (Self::PropertyValue, 9) | (Self::PropertySetList, 1) => {
-                Self::PropertySet
-            }
-            (Self::Metric, 17) => Self::DataSet,
-            (Self::Metric, 18) => Self::Template,
-            (Self::DataSet, 4) => Self::Row,
-            (Self::PropertySet, 2) => Self::PropertyValue,
-            (Self::PropertyValue, 10) => Self::PropertySetList,
-            _ => Self::Leaf,
-        }
-    }
-}
-
-/// Counts the parts of a message, of which `parts` are left.
-fn check(mut bytes: &[u8], part: Part, depth: usize, parts: &mut usize) -> Result<(), ReadError> {
+/// Takes the fields of a message, on all levels, from the `parts` that may be read. `depth` is how
+/// many levels there may be.
+///
+/// # Errors
+/// There are more, or the bytes are not protobuf.
+pub fn check_parts(
+    mut bytes: &[u8],
+    schema: &impl Schema,
+    depth: usize,
+    parts: &mut usize,
+) -> Result<(), ReadError> {
     let depth = depth.checked_sub(1).ok_or(ReadError::TooDeep)?;
     let cut = || ReadError::Malformed("it ends within a field".into());
+    let take = |parts: &mut usize, count| {
+        *parts = parts.checked_sub(count).ok_or(ReadError::TooManyParts)?;
+        Ok(())
+    };
     while !bytes.is_empty() {
         let key = varint(&mut bytes).ok_or_else(cut)?;
+        take(parts, 1)?;
         let length = match key & 7 {
             0 => {
                 varint(&mut bytes).ok_or_else(cut)?;
@@ -94,13 +91,43 @@ fn check(mut bytes: &[u8], part: Part, depth: usize, parts: &mut usize) -> Resul
         if key & 7 != 2 {
             continue;
         }
-        *parts = parts.checked_sub(1).ok_or(ReadError::TooManyParts)?;
-        match part.field(key >> 3) {
-            Part::Leaf => {}
-            inner => check(field, inner, depth, parts)?,
+        match schema.field(key >> 3) {
+            Field::Leaf => {}
+            Field::Message(inner) => check_parts(field, &inner, depth, parts)?,
+            Field::Numbers(size) => take(parts, length / size.max(1))?,
         }
     }
     Ok(())
+}
+
+/// A message within a payload.
+#[derive(Clone, Copy)]
+enum Part {
+    Payload,
+    Metric,
+    Template,
+    DataSet,
+    Row,
+    PropertySet,
+    PropertyValue,
+    PropertySetList,
+}
+
+impl Schema for Part {
+    fn field(&self, number: u64) -> Field<Self> {
+        Field::Message(match (self, number) {
+            (Self::Payload | Self::Template, 2) => Self::Metric,
+            (Self::Metric | Self::PropertyValue, 9) | (Self::PropertySetList, 1) => {
+                Self::PropertySet
+            }
+            (Self::Metric, 17) => Self::DataSet,
+            (Self::Metric, 18) => Self::Template,
+            (Self::DataSet, 4) => Self::Row,
+            (Self::PropertySet, 2) => Self::PropertyValue,
+            (Self::PropertyValue, 10) => Self::PropertySetList,
+            _ => return Field::Leaf,
+        })
+    }
 }
 
 fn varint(bytes: &mut &[u8]) -> Option<u64> {

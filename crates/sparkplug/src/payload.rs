@@ -293,6 +293,13 @@ pub enum ParameterValue {
     String(String),
 }
 
+impl Payload {
+    /// Returns its bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        prost::Message::encode_to_vec(self)
+    }
+}
+
 impl Metric {
     /// Returns a metric with this name and value, of this type.
     pub fn new(name: &str, data_type: crate::DataType, value: MetricValue) -> Self {

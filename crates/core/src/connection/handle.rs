@@ -11,6 +11,7 @@ use crate::request::{
 };
 #[cfg(doc)]
 use crate::session::{Event, Session};
+use crate::will::Will;
 
 /// Publishes, subscribes and acknowledges on a [`Connection`](super::Connection), from any thread,
 /// without waiting.
@@ -80,6 +81,15 @@ impl Handle {
     pub fn set_manual_ack(&self, manual: bool) {
         self.shared
             .act(|state| state.session.set_manual_ack(manual));
+    }
+
+    /// Sets the will that the next CONNECT sends, for protocols that number their wills. The broker
+    /// keeps the will of the present connection.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a will that does not fit into a packet, or whose properties are wrong.
+    pub fn set_will(&self, will: Option<Will>) -> Result<(), Error> {
+        self.shared.act(|state| state.session.set_will(will))
     }
 
     /// Applies limits at once, and other settings with the next connection.

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::message::{Message, PacketId, Properties, QoS};
 use crate::packet::{Ack, Outgoing};
 use crate::reason::ReasonCode;
+use crate::will::Will;
 
 /// How many bytes of QoS 0 messages wait to be written at most. A single message may be larger.
 const MAX_UNSENT_BYTES: usize = 1024 * 1024;
@@ -122,6 +123,16 @@ impl Session {
         self.config = config;
         self.notify_writable();
         self.send_queued();
+    }
+
+    /// Sets the will of the next connection.
+    pub(crate) fn set_will(&mut self, will: Option<Will>) -> Result<(), Error> {
+        let config = ClientConfig {
+            will,
+            ..(*self.config).clone()
+        };
+        self.config = Arc::new(config.checked()?);
+        Ok(())
     }
 
     /// How many messages may be in flight.

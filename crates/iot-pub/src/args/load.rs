@@ -7,6 +7,7 @@ use clap::builder::BoolishValueParser;
 use iot_cli::{ConnectArgs, Origins, UsageError, parse_duration};
 
 use crate::args::message::MessageArgs;
+use crate::device::Device;
 use crate::plan::{Load, ReportFormat};
 use crate::schedule::rate::Rate;
 
@@ -114,6 +115,43 @@ impl LoadArgs {
         Ok(())
     }
 
+    /// Returns how many connections the devices share that are not of an edge node.
+    pub(crate) fn shared_connections(&self, devices: &[Device]) -> usize {
+        if devices.iter().all(|device| device.edge.is_some()) {
+            return 0;
+        }
+        usize::try_from(self.connections).unwrap_or(usize::MAX)
+    }
+
+    /// Checks what goes together with edge nodes, each of which has a connection with a will, of
+    /// `connections` in all.
+    ///
+    /// # Errors
+    /// [`UsageError`] for a client identifier of several clients, and a will.
+    pub(crate) fn check_edge_nodes(
+        &self,
+        connect: &mut ConnectArgs,
+        connections: usize,
+        origins: &Origins,
+    ) -> Result<(), UsageError> {
+        if origins.is_set("will_topic") {
+            let will = origins.name("will_topic");
+            return Err(UsageError::new(format!(
+                "{will} cannot be used with Sparkplug, where the will is the DEATH of the edge node"
+            )));
+        }
+        if connections > 1 && connect.id.is_some() && connect.session.id_prefix.is_none() {
+            if origins.is_typed("id") {
+                let id = origins.name("id");
+                return Err(UsageError::new(format!(
+                    "{id} names one client, and each edge node is one (give --id-prefix PREFIX for clients PREFIX1, PREFIX2 and so on)"
+                )));
+            }
+            connect.id = None;
+        }
+        Ok(())
+    }
+
     /// Returns how many devices are wanted.
     pub(crate) fn device_count(&self) -> usize {
         let count = self.devices.unwrap_or(self.connections);
@@ -125,11 +163,15 @@ impl LoadArgs {
         self.rate.is_none() && self.duration.is_none()
     }
 
-    /// Returns what the options mean.
-    pub(crate) fn load(self, id_prefix: Option<String>) -> Load {
+    /// Returns what the options mean, with this many shared connections, and all connections.
+    pub(crate) fn load(
+        self,
+        id_prefix: Option<String>,
+        (shared, connections): (usize, usize),
+    ) -> Load {
         Load {
-            connections: usize::try_from(self.connections).unwrap_or(usize::MAX),
-            id_prefix: id_prefix.filter(|_| self.connections > 1),
+            connections: shared,
+            id_prefix: id_prefix.filter(|_| connections > 1),
             connect_rate: self.connect_rate,
             rate: self.rate,
             duration: self.duration,

@@ -15,6 +15,7 @@ use crate::args::simulation::SimulationArgs;
 use crate::args::topic::TopicTemplate;
 use crate::device::Device;
 use crate::payload::Source;
+use crate::payload::format::Format;
 use crate::payload::random::Random;
 use crate::scenario::{self, DeviceSpec};
 
@@ -107,6 +108,30 @@ impl PublishArgs {
         ))
     }
 
+    /// Checks that what is typed suits Sparkplug, which has rules for QoS and retained messages.
+    ///
+    /// # Errors
+    /// [`UsageError`] for `--qos` and `--retain`.
+    fn check_sparkplug(&self, origins: &Origins) -> Result<(), UsageError> {
+        if self.simulation.format() != Some(Format::Sparkplug) {
+            return Ok(());
+        }
+        let is_qos = self.qos != QoS::AtMostOnce && origins.is_typed("qos");
+        let is_retain = self.retain && origins.is_typed("retain");
+        for (id, is_given, why) in [
+            ("qos", is_qos, "publishes with QoS 0"),
+            ("retain", is_retain, "retains nothing"),
+        ] {
+            if is_given {
+                let name = origins.name(id);
+                return Err(UsageError::new(format!(
+                    "{name} cannot be used with --format sparkplug: an edge node {why}"
+                )));
+            }
+        }
+        Ok(())
+    }
+
     fn interval(&self) -> Duration {
         // A repeated message follows the delivery of the one before, and nothing else.
         let default = match self.message.repeat() {
@@ -133,9 +158,12 @@ impl PublishArgs {
             return Ok(vec![device]);
         }
         let kind = self.simulation.sensor_kind(origins)?;
+        self.check_sparkplug(origins)?;
+        let is_sparkplug = kind.sparkplug().is_some();
+        let default = self.simulation.format().and_then(Format::default_topic);
         let topic = match &self.topic {
             Some(topic) => topic.clone(),
-            None => DEFAULT_TOPIC
+            None => { default.unwrap_or(DEFAULT_TOPIC) }
                 .parse()
                 .map_err(|why: String| UsageError::new(why))?,
         };
@@ -156,8 +184,12 @@ impl PublishArgs {
                 Ok(Device {
                     name,
                     topic,
-                    qos: self.qos,
-                    retain: self.retain,
+                    qos: if is_sparkplug {
+                        QoS::AtMostOnce
+                    } else {
+                        self.qos
+                    },
+                    retain: self.retain && !is_sparkplug,
                     source,
                     interval: self.interval(),
                     jitter: self.jitter.unwrap_or_default(),
@@ -165,6 +197,7 @@ impl PublishArgs {
                     random: jitter_of(seed, index),
                     ticks: 0,
                     late: None,
+                    edge: None,
                 })
             })
             .collect()
@@ -175,6 +208,7 @@ impl PublishArgs {
             qos: self.qos,
             retain: self.retain,
             precision: self.simulation.precision(),
+            format: self.simulation.format(),
             interval: self.interval(),
             jitter: self.jitter,
         };
@@ -195,6 +229,7 @@ impl PublishArgs {
             random: jitter_of(seed, index),
             ticks: 0,
             late: None,
+            edge: None,
         };
         Ok(wanted.map(device).collect())
     }
@@ -220,6 +255,7 @@ impl PublishArgs {
             random: jitter_of(0, 0),
             ticks: 0,
             late: None,
+            edge: None,
         }))
     }
 }

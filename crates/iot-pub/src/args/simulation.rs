@@ -8,7 +8,8 @@ use iot_cli::{Origins, UsageError};
 use rand::Rng;
 
 use crate::payload::clock::{Simulation, Speed, parse_start};
-use crate::payload::sensor::{Kind, NamedModel};
+use crate::payload::format::Format;
+use crate::payload::sensor::{Kind, NamedModel, Output, Unit};
 
 #[expect(clippy::doc_markdown, reason = "the documentation is the help text")]
 #[derive(Debug, Args)]
@@ -39,6 +40,19 @@ pub(crate) struct SimulationArgs {
     #[arg(conflicts_with_all = ["given", "replay", "scenario"])]
     payload_template: Option<String>,
 
+    /// Publish readings as json, cbor, msgpack, senml, senml-cbor, sparkplug, tasmota or
+    /// zigbee2mqtt
+    #[arg(long, env = "IOT_PAYLOAD_FORMAT", hide_env_values = true)]
+    #[arg(value_name = "FORMAT", hide_possible_values = true)]
+    #[arg(conflicts_with_all = ["given", "replay", "payload_template", "verify"])]
+    format: Option<Format>,
+
+    /// Set the unit of a model, for formats that have units: °C, or temp=°C (can be repeated)
+    #[arg(long, env = "IOT_UNIT", hide_env_values = true)]
+    #[arg(value_name = "[NAME=]UNIT", conflicts_with_all = ["given", "replay", "scenario"])]
+    #[arg(hide_short_help = true)]
+    unit: Vec<Unit>,
+
     /// Use SEED for the random numbers, and a simulated clock: each run gives the same readings
     #[arg(long, env = "IOT_SEED", hide_env_values = true)]
     #[arg(value_name = "SEED", conflicts_with_all = ["replay", "stdin_line"])]
@@ -64,6 +78,11 @@ impl SimulationArgs {
     /// Returns the file that describes the devices, if there is one.
     pub(crate) fn scenario(&self) -> Option<&Path> {
         self.scenario.as_deref()
+    }
+
+    /// Returns the format of payloads, if one is given.
+    pub(crate) fn format(&self) -> Option<Format> {
+        self.format
     }
 
     /// Returns how many digits after the point are published.
@@ -95,7 +114,14 @@ impl SimulationArgs {
     /// # Errors
     /// [`UsageError`] for models or a template that make no sense.
     pub(crate) fn sensor_kind(&self, origins: &Origins) -> Result<Kind, UsageError> {
-        let kind = |template| Kind::new(self.model.clone(), template, self.precision());
+        let kind = |template| {
+            let output = Output {
+                template,
+                format: self.format.filter(|_| template.is_none()),
+                units: &self.unit,
+            };
+            Kind::new(self.model.clone(), output, self.precision())
+        };
         // What is wrong with the models is not the template's fault.
         kind(None).map_err(UsageError::new)?;
         kind(self.payload_template.as_deref()).map_err(|why| {

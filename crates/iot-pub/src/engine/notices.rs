@@ -42,7 +42,7 @@ impl BrokerNotices {
             notices: Notices::new(&plan.config),
             is_loss_reported: false,
             address,
-            connections: plan.load.connections,
+            connections: plan.connections,
             fail_fast: plan.fail_fast,
             lost: 0,
             dropped_before: 0,

@@ -19,9 +19,10 @@ pub(crate) trait Observer: Send {
         let _ = (connections, now);
     }
 
-    /// A connection has taken a message, `lateness` after it was due.
-    fn published(&mut self, message: &Message, lateness: Duration) {
-        let _ = (message, lateness);
+    /// A connection has taken a message, `lateness` after it was due. `shown` is the text of a
+    /// payload that is not text.
+    fn published(&mut self, message: &Message, shown: Option<&str>, lateness: Duration) {
+        let _ = (message, shown, lateness);
     }
 
     /// A message that was due at `due` is acknowledged by the broker, or written with QoS 0.

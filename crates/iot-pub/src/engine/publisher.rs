@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use iot_cli::PacketProperties;
-use iot_core::{Error, Message};
+use iot_core::{Error, Message, PacketId};
 
 use super::shared::{RunState, Verification};
 use crate::device::Device;
+use crate::outgoing::Outgoing;
 use crate::plan::Plan;
 use crate::schedule::Schedule;
 
@@ -40,7 +41,7 @@ pub(super) struct Publisher {
 /// A message that is due.
 struct Ready {
     device: usize,
-    message: Message,
+    outgoing: Outgoing,
     due: Instant,
 }
 
@@ -173,9 +174,10 @@ impl Publisher {
         properties: &PacketProperties,
         due: Instant,
     ) -> Result<Option<Ready>> {
-        let Some((device, mut message)) = self.schedule.next()? else {
+        let Some((device, mut outgoing)) = self.schedule.next()? else {
             return Ok(None);
         };
+        let message = &mut outgoing.message;
         message.properties.clone_from(&properties.publish);
         state.counts.messages += 1;
         if let Some(Verification { verifier, .. }) = &state.verification {
@@ -183,7 +185,7 @@ impl Publisher {
         }
         Ok(Some(Ready {
             device,
-            message,
+            outgoing,
             due,
         }))
     }
@@ -191,12 +193,15 @@ impl Publisher {
     fn send(&mut self, state: &mut RunState, now: Instant, ready: Ready) -> Result<()> {
         let Ready {
             device,
-            message,
+            outgoing,
             due,
         } = &ready;
-        let link = device % state.links.len();
-        match state.links[link].handle.publish_tracked(message.clone()) {
-            Ok(id) => state.accepted((link, *device), id, message, (*due, now)),
+        let (link, message, published) = self.publish_one(state, *device, outgoing)?;
+        match published {
+            Ok(id) => {
+                let shown = outgoing.shown.as_deref();
+                state.accepted((link, *device), id, (&message, shown), (*due, now));
+            }
             Err(error @ Error::PacketTooLarge { .. }) if self.count != Some(1) => {
                 state.counts.rejected += 1;
                 state.notices.rejected(&error);
@@ -214,5 +219,37 @@ impl Publisher {
         }
         state.counts.skipped += self.schedule.advance(*device, now);
         Ok(())
+    }
+
+    /// Hands a message to its connection. Returns the index of that, the message as it was sent, and
+    /// what the connection says.
+    fn publish_one(
+        &self,
+        state: &mut RunState,
+        device: usize,
+        outgoing: &Outgoing,
+    ) -> Result<(usize, Message, Result<PacketId, Error>)> {
+        let place = self.schedule.devices()[device].edge;
+        if let (Some(place), Some(sample)) = (place, &outgoing.sample) {
+            let (mut message, node) = (
+                state.edge_nodes[place.node].message(place.member, sample)?,
+                place.node,
+            );
+            message.properties.clone_from(&outgoing.message.properties);
+            // Its BIRTH has to come first.
+            if !state.links[node].is_up() {
+                return Ok((node, message, Err(Error::NotConnected)));
+            }
+            let published = state.links[node].handle.publish_tracked(message.clone());
+            if published.is_ok() {
+                state.edge_nodes[node].sent(place.member, sample);
+            }
+            return Ok((node, message, published));
+        }
+        let nodes = state.edge_nodes.len();
+        let link = nodes + device % (state.links.len() - nodes);
+        let message = outgoing.message.clone();
+        let published = state.links[link].handle.publish_tracked(message.clone());
+        Ok((link, message, published))
     }
 }

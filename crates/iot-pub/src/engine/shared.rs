@@ -12,6 +12,7 @@ use super::counts::Counts;
 use super::link::Link;
 use super::notices::BrokerNotices;
 use super::observer::Observer;
+use crate::edge_node::EdgeNode;
 use crate::name::NAME;
 use crate::verify::verifier::Verifier;
 
@@ -36,7 +37,9 @@ impl Shared {
 
 /// The state of a run.
 pub(super) struct RunState {
+    /// Those of edge nodes first.
     pub(super) links: Vec<Link>,
+    pub(super) edge_nodes: Vec<EdgeNode>,
     pub(super) counts: Counts,
     pub(super) observers: Vec<Box<dyn Observer>>,
     /// How many connections were accepted at least once.
@@ -75,11 +78,13 @@ impl Verification {
 impl RunState {
     pub(super) fn new(
         notices: BrokerNotices,
+        edge_nodes: Vec<EdgeNode>,
         verifier: Option<Verifier>,
         observers: Vec<Box<dyn Observer>>,
     ) -> Self {
         Self {
             links: Vec::new(),
+            edge_nodes,
             counts: Counts::default(),
             observers,
             connected: 0,
@@ -97,7 +102,7 @@ impl RunState {
         &mut self,
         (link, device): (usize, usize),
         id: PacketId,
-        message: &Message,
+        (message, shown): (&Message, Option<&str>),
         (due, now): (Instant, Instant),
     ) {
         self.counts.accepted(message.qos);
@@ -107,7 +112,7 @@ impl RunState {
         }
         let lateness = now.saturating_duration_since(due);
         for observer in &mut self.observers {
-            observer.published(message, lateness);
+            observer.published(message, shown, lateness);
         }
     }
 
@@ -131,6 +136,10 @@ impl RunState {
                 self.connected(link, event);
                 true
             }
+            Event::Received { message, .. } => {
+                self.edge_command(link, message);
+                false
+            }
             Event::ConnectFailed(error) | Event::Disconnected(Err(error)) => {
                 self.failed(link, event, error);
                 true
@@ -148,6 +157,9 @@ impl RunState {
             }
         }
         self.is_full = false;
+        if let Err(error) = self.begin_edge_session(link, is_new) {
+            self.fail(error);
+        }
         if !self.is_ending {
             let dropped = self.counts.dropped;
             self.notices.connected(event, !is_new, dropped);

@@ -17,6 +17,16 @@ pub(crate) fn push_number(text: &mut String, number: f64, precision: Option<usiz
     }
 }
 
+/// Returns a number rounded to `precision` digits after the point, as it would be written.
+pub(crate) fn rounded(number: f64, precision: Option<usize>) -> f64 {
+    if precision.is_none() {
+        return number;
+    }
+    let mut text = String::new();
+    push_number(&mut text, number, precision);
+    text.parse().unwrap_or(number)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, FixedOffset};
 
+use super::format::{Format, Snapshot, Value};
+use super::made::Made;
 use super::model::{At, Model};
 use super::number::push_number;
 use super::random::Random;
@@ -61,6 +62,8 @@ fn is_name(text: &str) -> bool {
 #[derive(Debug, Clone)]
 pub(crate) struct Kind {
     models: Vec<Model>,
+    /// Names and units of the models.
+    values: Arc<[Value]>,
     payload: Payload,
     precision: Option<usize>,
 }
@@ -70,45 +73,68 @@ pub(crate) struct Kind {
 enum Payload {
     /// The reading of the only model.
     Number,
-    /// A JSON object with the readings of the models with these names.
-    Object(Arc<[String]>),
     Template(Arc<Template>),
+    Format(Format),
+}
+
+/// How the readings become a payload, as options and scenarios say it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Output<'a> {
+    /// Excludes the format.
+    pub(crate) template: Option<&'a str>,
+    pub(crate) format: Option<Format>,
+    /// Units of models: by name, or without one that of the only model.
+    pub(crate) units: &'a [Unit],
+}
+
+/// A unit as people type it: `°C`, or with the name of a model: `temp=°C`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unit {
+    pub(crate) model: Option<String>,
+    pub(crate) unit: String,
+}
+
+impl std::str::FromStr for Unit {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (model, unit) = match text.split_once('=') {
+            Some((model, unit)) => (Some(model.trim().to_owned()), unit.trim()),
+            None => (None, text.trim()),
+        };
+        if unit.is_empty() || unit.chars().any(char::is_control) {
+            return Err("a unit is a short text, as in `°C` or `temp=°C`".into());
+        }
+        let unit = unit.to_owned();
+        Ok(Self { model, unit })
+    }
 }
 
 impl Kind {
     /// Returns the kind with these models, `uniform(25,26)` if there are none. Without a template
-    /// the payload is the number, or JSON with each model's name.
+    /// and a format the payload is the number, or JSON with each model's name.
     ///
     /// # Errors
     /// One line: names are missing, the same, or unknown to the template.
     pub(crate) fn new(
         mut models: Vec<NamedModel>,
-        template: Option<&str>,
+        output: Output<'_>,
         precision: Option<usize>,
     ) -> Result<Self, String> {
         if models.is_empty() {
             models.push("uniform".parse()?);
         }
-        let mut names: Vec<String> = Vec::new();
-        for model in &models {
-            let name = match (&model.name, &models[..]) {
-                (Some(name), _) => name.clone(),
-                (None, [_]) => "value".into(),
-                (None, _) => {
-                    return Err("several models need a name each, as in `temp=daily(14,26)`".into());
-                }
-            };
-            if names.contains(&name) {
-                return Err(format!("two models have the name `{name}`"));
+        let names = names_of(&models)?;
+        let payload = match (output.template, output.format, &names[..]) {
+            (Some(_), Some(_), _) => {
+                return Err("a payload has a template or a format, not both".into());
             }
-            names.push(name);
-        }
-        let payload = match (template, &names[..]) {
-            (None, [_]) => Payload::Number,
-            (None, _) => Payload::Object(names.into()),
-            (Some(template), _) => {
+            (None, Some(format), _) => Payload::Format(format),
+            (None, None, [_]) => Payload::Number,
+            (None, None, _) => Payload::Format(Format::Json),
+            (Some(template), None, _) => {
                 let is_single = names.len() == 1;
-                let mut readings: Vec<(String, usize)> = names.into_iter().zip(0..).collect();
+                let mut readings: Vec<(String, usize)> = names.iter().cloned().zip(0..).collect();
                 // A single model is also the value.
                 if is_single && readings[0].0 != "value" {
                     readings.push(("value".into(), 0));
@@ -118,9 +144,15 @@ impl Kind {
         };
         Ok(Self {
             models: models.into_iter().map(|model| model.model).collect(),
+            values: values_of(names, output.units)?.into(),
             payload,
             precision,
         })
+    }
+
+    /// Returns the names and units of the models, if they are sent by a Sparkplug edge node.
+    pub(crate) fn sparkplug(&self) -> Option<&[Value]> {
+        matches!(self.payload, Payload::Format(Format::Sparkplug)).then_some(&self.values)
     }
 
     /// Returns the sensor of this kind that is in this device.
@@ -134,6 +166,49 @@ impl Kind {
     }
 }
 
+fn names_of(models: &[NamedModel]) -> Result<Vec<String>, String> {
+    let mut names: Vec<String> = Vec::new();
+    for model in models {
+        let name = match (&model.name, models) {
+            (Some(name), _) => name.clone(),
+            (None, [_]) => "value".into(),
+            (None, _) => {
+                return Err("several models need a name each, as in `temp=daily(14,26)`".into());
+            }
+        };
+        if names.contains(&name) {
+            return Err(format!("two models have the name `{name}`"));
+        }
+        names.push(name);
+    }
+    Ok(names)
+}
+
+fn values_of(names: Vec<String>, units: &[Unit]) -> Result<Vec<Value>, String> {
+    let is_single = names.len() == 1;
+    let values = names.into_iter().map(|name| Value { name, unit: None });
+    let mut values: Vec<Value> = values.collect();
+    for Unit { model, unit } in units {
+        let value = match model {
+            Some(model) => values.iter_mut().find(|value| value.name == *model),
+            None if is_single => values.first_mut(),
+            None => {
+                return Err(format!(
+                    "`{unit}` needs the name of its model, as in `temp={unit}`"
+                ));
+            }
+        };
+        let Some(value) = value else {
+            let model = model.as_deref().unwrap_or_default();
+            return Err(format!(
+                "`{unit}` is the unit of `{model}`, and no model has that name"
+            ));
+        };
+        value.unit = Some(unit.clone());
+    }
+    Ok(values)
+}
+
 /// One sensor.
 #[derive(Debug)]
 pub(crate) struct Sensor {
@@ -144,12 +219,16 @@ pub(crate) struct Sensor {
 }
 
 impl Sensor {
-    /// Returns the payload of the next reading; `None` if all models have dropped out. One of
-    /// several that has dropped out is `null`.
+    /// Returns what the sensor sends next; `None` if all models have dropped out. One of several
+    /// that has dropped out is `null`.
     ///
     /// # Errors
     /// What the template cannot do with the readings, on one line.
-    pub(crate) fn next(&mut self, at: At, time: DateTime<Utc>) -> Result<Option<Bytes>, String> {
+    pub(crate) fn next(
+        &mut self,
+        at: At,
+        time: DateTime<FixedOffset>,
+    ) -> Result<Option<Made>, String> {
         let Self { kind, random, .. } = self;
         let models = kind.models.iter_mut();
         let readings: Vec<Option<f64>> = models.map(|model| model.next(at, random)).collect();
@@ -157,30 +236,34 @@ impl Sensor {
             return Ok(None);
         }
         self.messages += 1;
-        let mut text = String::new();
-        match &kind.payload {
-            Payload::Number => push_reading(&mut text, readings[0], kind.precision),
-            Payload::Object(names) => {
-                let mut separator = "{\"";
-                for (name, reading) in names.iter().zip(readings) {
-                    text.push_str(separator);
-                    text.push_str(name);
-                    text.push_str("\": ");
-                    push_reading(&mut text, reading, kind.precision);
-                    separator = ", \"";
-                }
-                text.push('}');
+        Ok(Some(match &kind.payload {
+            Payload::Number => {
+                let mut text = String::new();
+                push_reading(&mut text, readings[0], kind.precision);
+                Made::new(text.into())
             }
+            Payload::Format(format) => format.message(&Snapshot {
+                device: &self.device,
+                values: &kind.values,
+                readings: &readings,
+                time,
+                precision: kind.precision,
+            }),
             Payload::Template(template) => {
-                text = template.render(Message {
+                let text = template.render(Message {
                     readings,
-                    time,
+                    time: time.to_utc(),
                     seq: self.messages,
                     device: Arc::clone(&self.device),
                 })?;
+                Made::new(text.into())
             }
-        }
-        Ok(Some(text.into()))
+        }))
+    }
+
+    /// Returns the names and units of the models, if they are sent by a Sparkplug edge node.
+    pub(crate) fn sparkplug(&self) -> Option<&[Value]> {
+        self.kind.sparkplug()
     }
 }
 
@@ -202,7 +285,11 @@ mod tests {
     #[track_caller]
     fn kind(models: &[&str], template: Option<&str>) -> Result<Kind, String> {
         let models = models.iter().map(|model| model.parse().unwrap()).collect();
-        Kind::new(models, template, Some(1))
+        let output = Output {
+            template,
+            ..Output::default()
+        };
+        Kind::new(models, output, Some(1))
     }
 
     #[track_caller]
@@ -215,8 +302,8 @@ mod tests {
         };
         let time = DateTime::from_timestamp_millis(1_750_000_000_123).unwrap();
         for expected in expected {
-            let payload = sensor.next(at, time).unwrap();
-            let payload = payload.map(|payload| String::from_utf8(payload.into()).unwrap());
+            let made = sensor.next(at, time.fixed_offset()).unwrap();
+            let payload = made.map(|made| String::from_utf8(made.payload.into()).unwrap());
             assert_eq!(payload.as_deref(), *expected);
         }
     }
@@ -263,6 +350,39 @@ mod tests {
             None,
             &[Some(r#"{"a": null, "b": 1.0}"#)],
         );
+    }
+
+    #[test]
+    fn units_belong_to_models() {
+        #[track_caller]
+        fn case(models: &[&str], units: &[&str], expected: Result<&[Option<&str>], &str>) {
+            let models = models.iter().map(|model| model.parse().unwrap()).collect();
+            let units: Vec<Unit> = units.iter().map(|unit| unit.parse().unwrap()).collect();
+            let output = Output {
+                units: &units,
+                ..Output::default()
+            };
+            let found = Kind::new(models, output, None);
+            let found = found.as_ref().map(|kind| {
+                let units = kind.values.iter().map(|value| value.unit.as_deref());
+                units.collect::<Vec<_>>()
+            });
+            let expected = expected.map(<[_]>::to_vec).map_err(str::to_owned);
+            assert_eq!(found.map_err(Clone::clone), expected);
+        }
+        case(&["uniform"], &["°C"], Ok(&[Some("°C")]));
+        case(&["a=uniform", "b=walk"], &["b=%"], Ok(&[None, Some("%")]));
+        case(
+            &["a=uniform", "b=walk"],
+            &["%"],
+            Err("`%` needs the name of its model, as in `temp=%`"),
+        );
+        case(
+            &["a=uniform"],
+            &["b=%"],
+            Err("`%` is the unit of `b`, and no model has that name"),
+        );
+        assert!("a=".parse::<Unit>().is_err());
     }
 
     #[test]

@@ -62,7 +62,7 @@ impl Observer for Measurement {
         self.start = now;
     }
 
-    fn published(&mut self, _: &Message, lateness: Duration) {
+    fn published(&mut self, _: &Message, _: Option<&str>, lateness: Duration) {
         self.lateness.record(lateness);
     }
 

@@ -34,11 +34,12 @@ impl MessagePrinter {
 }
 
 impl Observer for MessagePrinter {
-    fn published(&mut self, message: &Message, _: Duration) {
+    fn published(&mut self, message: &Message, shown: Option<&str>, _: Duration) {
+        let payload = shown.map_or(&message.payload[..], str::as_bytes);
         let is_printed = self.printer.print(|out| {
             out.extend_from_slice(message.topic.as_str().as_bytes());
             out.push(b' ');
-            out.extend_from_slice(&message.payload);
+            out.extend_from_slice(payload);
             out.push(b'\n');
         });
         if !is_printed

@@ -21,47 +21,49 @@ pub(super) struct Group {
     pub(super) count: Option<Spanned<i64>>,
     pub(super) topic: Spanned<String>,
     pub(super) qos: Option<Spanned<i64>>,
-    pub(super) retain: Option<bool>,
-    pub(super) model: Option<Spanned<Models>>,
+    pub(super) retain: Option<Spanned<bool>>,
+    pub(super) model: Option<Spanned<Texts>>,
+    pub(super) format: Option<Spanned<String>>,
+    pub(super) unit: Option<Spanned<Texts>>,
     pub(super) payload_template: Option<Spanned<String>>,
     pub(super) precision: Option<Spanned<i64>>,
     pub(super) interval: Option<Spanned<String>>,
     pub(super) jitter: Option<Spanned<String>>,
 }
 
-/// One model, or several with names, in the order of the file.
+/// One text, or several with names, in the order of the file.
 #[derive(Debug)]
-pub(super) enum Models {
+pub(super) enum Texts {
     One(String),
     Named(Vec<(Spanned<String>, Spanned<String>)>),
 }
 
 // Not `untagged`, which forgets the positions of values in the file.
-impl<'de> Deserialize<'de> for Models {
+impl<'de> Deserialize<'de> for Texts {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ModelsVisitor)
+        deserializer.deserialize_any(TextsVisitor)
     }
 }
 
-struct ModelsVisitor;
+struct TextsVisitor;
 
-impl<'de> Visitor<'de> for ModelsVisitor {
-    type Value = Models;
+impl<'de> Visitor<'de> for TextsVisitor {
+    type Value = Texts;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a model, or a table of models with names")
+        f.write_str("a text, or a table of texts with names")
     }
 
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Models, E> {
-        Ok(Models::One(text.to_owned()))
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Texts, E> {
+        Ok(Texts::One(text.to_owned()))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Models, A::Error> {
-        let mut models: Vec<(Spanned<String>, Spanned<String>)> = Vec::new();
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Texts, A::Error> {
+        let mut texts: Vec<(Spanned<String>, Spanned<String>)> = Vec::new();
         while let Some(entry) = map.next_entry()? {
-            models.push(entry);
+            texts.push(entry);
         }
-        models.sort_by_key(|(name, _)| name.span().start);
-        Ok(Models::Named(models))
+        texts.sort_by_key(|(name, _)| name.span().start);
+        Ok(Texts::Named(texts))
     }
 }

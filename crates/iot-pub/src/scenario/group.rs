@@ -8,9 +8,11 @@ use iot_core::{QoS, TopicName};
 use toml::Spanned;
 
 use super::fault::{Fault, fault, parsed, whole};
-use super::file::{Group, Models};
+use super::file::{Group, Texts};
 use super::spec::{Defaults, DeviceSpec};
-use crate::payload::sensor::{Kind, NamedModel};
+use crate::edge_nodes::SeriesTopic;
+use crate::payload::format::Format;
+use crate::payload::sensor::{Kind, NamedModel, Output, Unit};
 use crate::topic_template::Template;
 
 /// The most devices of a scenario. More are a mistake.
@@ -36,9 +38,19 @@ pub(super) fn devices_of(
     let name = name_of(group)?;
     let count = count_of(group, room)?;
     let topic = topic_of(group)?;
-    let qos = qos_of(group, defaults)?;
     let (interval, jitter) = timing_of(group, defaults)?;
     let kind = kind_of(group, defaults)?;
+    let is_sparkplug = kind.sparkplug().is_some();
+    let (qos, retain) = if is_sparkplug {
+        check_sparkplug(group)?;
+        (QoS::AtMostOnce, false)
+    } else {
+        let retain = group.retain.as_ref().map(Spanned::get_ref);
+        (
+            qos_of(group, defaults)?,
+            *retain.unwrap_or(&defaults.retain),
+        )
+    };
     let device = |number: usize| {
         let device = match count {
             1 => name.to_owned(),
@@ -49,11 +61,14 @@ pub(super) fn devices_of(
             Placeholder::Group => text.push_str(name),
             Placeholder::Number => text.push_str(&number.to_string()),
         });
+        if is_sparkplug {
+            SeriesTopic::read(&topic).map_err(|why| fault(&group.topic, why))?;
+        }
         Ok(DeviceSpec {
             topic: TopicName::new(topic).map_err(|error| fault(&group.topic, error.to_string()))?,
             name: device,
             qos,
-            retain: group.retain.unwrap_or(defaults.retain),
+            retain,
             kind: kind.clone(),
             interval,
             jitter,
@@ -123,26 +138,68 @@ fn kind_of(group: &Group, defaults: &Defaults) -> Result<Kind, Fault> {
         None => Vec::new(),
         Some(models) => named_models(models)?,
     };
+    let units = match &group.unit {
+        None => Vec::new(),
+        Some(units) => units_of(units)?,
+    };
     let template = group.payload_template.as_ref();
-    let text = template.map(|text| text.get_ref().as_str());
-    Kind::new(models, text, precision).map_err(|why| match (template, &group.model) {
+    let format = match &group.format {
+        None => defaults.format.filter(|_| template.is_none()),
+        Some(format) => {
+            let parsed = Format::parse(format.get_ref());
+            Some(parsed.map_err(|why| fault(format, format!("`{}`: {why}", format.get_ref())))?)
+        }
+    };
+    let output = Output {
+        template: template.map(|text| text.get_ref().as_str()),
+        format,
+        units: &units,
+    };
+    Kind::new(models, output, precision).map_err(|why| match (template, &group.model) {
         (Some(at), _) => fault(at, why),
         (None, Some(at)) => fault(at, why),
         (None, None) => fault(&group.name, why),
     })
 }
 
-fn named_models(models: &Spanned<Models>) -> Result<Vec<NamedModel>, Fault> {
+fn named_models(models: &Spanned<Texts>) -> Result<Vec<NamedModel>, Fault> {
     match models.get_ref() {
-        Models::One(text) => {
+        Texts::One(text) => {
             let model = NamedModel::from_str(text).map_err(|why| fault(models, why))?;
             Ok(vec![model])
         }
-        Models::Named(table) => {
+        Texts::Named(table) => {
             let model = |(name, text): &(Spanned<String>, Spanned<String>)| {
                 NamedModel::new(name.get_ref(), text.get_ref()).map_err(|why| fault(text, why))
             };
             table.iter().map(model).collect()
         }
+    }
+}
+
+fn units_of(units: &Spanned<Texts>) -> Result<Vec<Unit>, Fault> {
+    match units.get_ref() {
+        Texts::One(text) => {
+            let unit = Unit::from_str(text).map_err(|why| fault(units, why))?;
+            Ok(vec![unit])
+        }
+        Texts::Named(table) => {
+            let unit = |(name, text): &(Spanned<String>, Spanned<String>)| Unit {
+                model: Some(name.get_ref().clone()),
+                unit: text.get_ref().clone(),
+            };
+            Ok(table.iter().map(unit).collect())
+        }
+    }
+}
+
+/// Checks what Sparkplug has rules for.
+fn check_sparkplug(group: &Group) -> Result<(), Fault> {
+    if let Some(qos) = group.qos.as_ref().filter(|qos| *qos.get_ref() != 0) {
+        return Err(fault(qos, "a Sparkplug edge node publishes with QoS 0"));
+    }
+    match group.retain.as_ref().filter(|retain| *retain.get_ref()) {
+        Some(retain) => Err(fault(retain, "a Sparkplug edge node retains nothing")),
+        None => Ok(()),
     }
 }

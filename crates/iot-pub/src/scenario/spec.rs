@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use iot_core::{QoS, TopicName};
 
+use crate::payload::format::Format;
 use crate::payload::sensor::Kind;
 
 /// The values of the options, for groups without a value of their own.
@@ -12,6 +13,8 @@ pub(crate) struct Defaults {
     pub(crate) qos: QoS,
     pub(crate) retain: bool,
     pub(crate) precision: Option<usize>,
+    /// For groups without a template.
+    pub(crate) format: Option<Format>,
     pub(crate) interval: Duration,
     pub(crate) jitter: Option<Duration>,
 }

@@ -9,6 +9,7 @@ fn defaults() -> Defaults {
         qos: QoS::AtLeastOnce,
         retain: true,
         precision: Some(1),
+        format: None,
         interval: Duration::from_secs(7),
         jitter: None,
     }
@@ -76,7 +77,7 @@ fn a_fault_is_reported_with_line_and_key() {
     refused(
         "[[group]]\nname = 'a'\nnmae = 'b'\ntopic = 't'",
         "f.toml:3: unknown field `nmae`, expected one of `name`, `count`, `topic`, `qos`, `retain`, `model`, \
-         `payload-template`, `precision`, `interval`, `jitter`",
+         `format`, `unit`, `payload-template`, `precision`, `interval`, `jitter`",
     );
     refused("[[group]]\nname = 'a'", "f.toml:1: missing field `topic`");
     refused(

@@ -6,11 +6,11 @@ use std::future::pending;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use iot_core::Message;
 
 use super::interval::IntervalTicks;
 use crate::device::Device;
-use crate::payload::pace::{Next, Pace};
+use crate::outgoing::{Outgoing, Tick as DeviceTick};
+use crate::payload::pace::Pace;
 
 /// Devices, each with its own ticks.
 pub(crate) struct ByDevice {
@@ -88,23 +88,18 @@ impl ByDevice {
 
     /// Does the tick that is due: returns its message and the index of its device, or `None` if
     /// that device is silent.
-    pub(super) fn next(&mut self) -> Result<Option<(usize, Message)>> {
+    pub(super) fn next(&mut self) -> Result<Option<(usize, Outgoing)>> {
         let (Some(Reverse(tick)), Some(start)) = (self.ticks.pop(), self.start) else {
             return Ok(None);
         };
         let device = &mut self.devices[tick.device];
         match device.next(start)? {
-            Next::Message { topic, payload } => {
-                let message = Message::new(topic, payload)
-                    .with_qos(device.qos)
-                    .with_retain(device.retain);
-                Ok(Some((tick.device, message)))
-            }
-            Next::Silent => {
+            DeviceTick::Publish(outgoing) => Ok(Some((tick.device, outgoing))),
+            DeviceTick::Silent => {
                 self.advance(tick.device, Instant::now());
                 Ok(None)
             }
-            Next::Over => Ok(None),
+            DeviceTick::Over => Ok(None),
         }
     }
 
@@ -165,6 +160,7 @@ mod tests {
             random: Random::new(1, 1),
             ticks: 0,
             late: None,
+            edge: None,
         }
     }
 
@@ -180,9 +176,12 @@ mod tests {
         let mut tick = || {
             let due = schedule.due().unwrap();
             now = now.max(due + Duration::from_millis(lag));
-            let (device, message) = schedule.next().unwrap().unwrap();
+            let (device, outgoing) = schedule.next().unwrap().unwrap();
             schedule.advance(device, now);
-            ((due - start).as_millis(), message.topic.to_string())
+            (
+                (due - start).as_millis(),
+                outgoing.message.topic.to_string(),
+            )
         };
         (0..count).map(|_| tick()).collect()
     }

@@ -3,11 +3,10 @@
 use std::time::Instant;
 
 use anyhow::Result;
-use iot_core::Message;
 
 use super::rate::Rate;
 use crate::device::Device;
-use crate::payload::pace::Next;
+use crate::outgoing::{Outgoing, Tick};
 
 /// Devices that take turns at a rate. No tick is skipped: a message that could not be published in
 /// time is published late.
@@ -51,7 +50,7 @@ impl ByRate {
 
     /// Does the tick that is due: returns its message and the index of its device, or `None` if
     /// that device is silent.
-    pub(super) fn next(&mut self) -> Result<Option<(usize, Message)>> {
+    pub(super) fn next(&mut self) -> Result<Option<(usize, Outgoing)>> {
         let Some(start) = self.start else {
             return Ok(None);
         };
@@ -60,14 +59,9 @@ impl ByRate {
         self.done += 1;
         let device = &mut self.devices[turn];
         Ok(match device.next(start)? {
-            Next::Message { topic, payload } => {
-                let message = Message::new(topic, payload)
-                    .with_qos(device.qos)
-                    .with_retain(device.retain);
-                Some((turn, message))
-            }
-            Next::Silent => None,
-            Next::Over => {
+            Tick::Publish(outgoing) => Some((turn, outgoing)),
+            Tick::Silent => None,
+            Tick::Over => {
                 self.is_over = true;
                 None
             }
