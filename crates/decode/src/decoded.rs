@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use iot_store::Value;
 
+use crate::reason::Reason;
 use crate::request::Request;
 use crate::state::StateChange;
 
@@ -22,6 +23,10 @@ pub struct Decoded {
     pub requests: Vec<Request>,
     /// What is to be remembered beyond the end of the process.
     pub state: Vec<StateChange>,
+    /// Why the message, or a part of it, could not be decoded, if the decoder has learned from it
+    /// all the same or asks for something. Without readings, the message is rejected for this
+    /// reason; with readings, something is missing.
+    pub rejection: Option<Reason>,
 }
 
 impl Decoded {

@@ -12,9 +12,11 @@ use crate::measure::measure;
 use crate::message::Message;
 use crate::names::Names;
 use crate::plain::json_value;
+use crate::protobuf::Protobuf;
 use crate::reason::Reason;
 use crate::senml::senml;
 use crate::settings::Settings;
+use crate::sparkplug::Sparkplug;
 use crate::state::KeepsState;
 
 /// Decodes messages of one format. It remembers what earlier messages have told it, within limits.
@@ -24,6 +26,9 @@ pub struct Decoder {
     settings: Settings,
     names: Names,
     known: Known,
+    sparkplug: Sparkplug,
+    /// The message type, if the format is protobuf.
+    protobuf: Option<Protobuf>,
 }
 
 impl Decoder {
@@ -32,7 +37,16 @@ impl Decoder {
     /// # Errors
     /// A file that the format names cannot be read. The text is one line.
     pub fn new(format: Format, settings: Settings) -> Result<Self, String> {
+        let protobuf = match &format {
+            Format::Protobuf { file, message } => {
+                let found = Protobuf::open(file, message);
+                Some(found.map_err(|error| error.to_string())?)
+            }
+            _ => None,
+        };
         Ok(Self {
+            sparkplug: Sparkplug::default(),
+            protobuf,
             format,
             settings,
             names: Names::default(),
@@ -86,8 +100,16 @@ impl Decoder {
                 readings: senml(payload, message.received, &mut self.names)?,
                 ..Decoded::new(name)
             }),
+            Format::Known if Sparkplug::knows(message.topic) => self.sparkplug.decode(message),
             Format::Known => self.known.decode(message, &self.settings, &mut self.names),
-            _ => Err(Reason::malformed(name, "this format is not decoded yet")),
+            Format::Sparkplug => self.sparkplug.decode(message),
+            Format::Protobuf { .. } => {
+                let json = match &self.protobuf {
+                    Some(protobuf) => protobuf.json(payload)?,
+                    None => Json::Null,
+                };
+                self.tree(name, json, Tree::Leaves)
+            }
         }
     }
 
@@ -107,5 +129,7 @@ impl Decoder {
 }
 
 impl KeepsState for Decoder {
-    fn restore(&mut self, _key: &str, _value: &[u8]) {}
+    fn restore(&mut self, key: &str, value: &[u8]) {
+        self.sparkplug.restore(key, value);
+    }
 }

@@ -18,14 +18,15 @@ use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
 use serde_json::Value as Json;
 
 use crate::reason::Reason;
-pub use error::ProtobufError;
+use error::ProtobufError;
+use schema::Type;
 
 /// The name of the format.
 const NAME: &str = "protobuf";
 
 /// A message type of a descriptor set.
 #[derive(Clone, Debug)]
-pub struct Protobuf {
+pub(crate) struct Protobuf {
     descriptor: MessageDescriptor,
 }
 
@@ -35,12 +36,12 @@ impl Protobuf {
     ///
     /// # Errors
     /// The file cannot be read or is no descriptor set, or has no such message.
-    pub fn open(file: &Path, message: &str) -> Result<Self, ProtobufError> {
+    pub(crate) fn open(file: &Path, message: &str) -> Result<Self, ProtobufError> {
         let bytes = fs::read(file).map_err(|error| ProtobufError::read(file, &error))?;
         let pool = DescriptorPool::decode(&bytes[..])
             .map_err(|error| ProtobufError::no_set(file, &error.to_string()))?;
-        let descriptor = find(&pool, message)
-            .ok_or_else(|| ProtobufError::no_message(file, message, &pool))?;
+        let descriptor =
+            find(&pool, message).ok_or_else(|| ProtobufError::no_message(file, message, &pool))?;
         Ok(Self { descriptor })
     }
 
@@ -55,13 +56,17 @@ impl Protobuf {
             Reason::malformed(NAME, format!("not a message `{name}`: {why}"))
         };
         let mut fields = JSON_NODE_LIMIT;
-        check_parts(payload, &self.descriptor, JSON_DEPTH_LIMIT, &mut fields).map_err(
-            |error| match error {
-                ReadError::TooDeep => Reason::TooDeep,
-                ReadError::TooManyParts => Reason::TooManyNodes,
-                ReadError::Malformed(why) => malformed(&why),
-            },
-        )?;
+        check_parts(
+            payload,
+            &Type(self.descriptor.clone()),
+            JSON_DEPTH_LIMIT,
+            &mut fields,
+        )
+        .map_err(|error| match error {
+            ReadError::TooDeep => Reason::TooDeep,
+            ReadError::TooManyParts => Reason::TooManyNodes,
+            ReadError::Malformed(why) => malformed(&why),
+        })?;
         let message = DynamicMessage::decode(self.descriptor.clone(), payload)
             .map_err(|error| malformed(&error.to_string()))?;
         json::json_of(&message)

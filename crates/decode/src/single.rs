@@ -16,7 +16,12 @@ mod tests {
 
     #[test]
     fn a_float_keeps_its_digits() {
-        for (number, expected) in [(20.1, 20.1), (-0.3, -0.3), (1e-40, 1e-40), (16_777_216.0, 16_777_216.0)] {
+        for (number, expected) in [
+            (20.1, 20.1),
+            (-0.3, -0.3),
+            (1e-40, 1e-40),
+            (16_777_216.0, 16_777_216.0),
+        ] {
             assert_eq!(widened(number).to_bits(), f64::to_bits(expected));
         }
         assert!(widened(f32::NAN).is_nan());

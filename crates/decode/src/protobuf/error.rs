@@ -11,7 +11,7 @@ const NAMES_SHOWN: usize = 8;
 /// Why there is no message type. The text is one line that names the file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct ProtobufError(String);
+pub(crate) struct ProtobufError(String);
 
 impl ProtobufError {
     pub(super) fn read(file: &Path, error: &io::Error) -> Self {
@@ -44,7 +44,9 @@ impl ProtobufError {
             .collect();
         if !same.is_empty() {
             let names = listed(&same);
-            return Self(format!("`{file}` has several messages `{message}`: {names}"));
+            return Self(format!(
+                "`{file}` has several messages `{message}`: {names}"
+            ));
         }
         let all: Vec<String> = pool
             .all_messages()
@@ -52,7 +54,9 @@ impl ProtobufError {
             .map(|it| it.full_name().to_owned())
             .collect();
         let names = listed(&all);
-        Self(format!("`{file}` has no message `{message}`: it has {names}"))
+        Self(format!(
+            "`{file}` has no message `{message}`: it has {names}"
+        ))
     }
 }
 

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use chrono::{DateTime, SecondsFormat};
 use iot_store::JSON_NODE_LIMIT;
-use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, Value};
+use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, ReflectMessage as _, Value};
 use serde_json::{Map, Number, Value as Json};
 
 use crate::reason::Reason;
@@ -64,7 +64,10 @@ fn well_known(message: &DynamicMessage, nodes: &mut usize) -> Result<Option<Json
             Some(text.map_or(Json::Null, Json::String))
         }
         "Duration" => {
-            #[expect(clippy::cast_precision_loss, reason = "beyond 2^53, the nearest double")]
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "beyond 2^53, the nearest double"
+            )]
             let seconds = number("seconds") as f64 + number("nanos") as f64 / 1e9;
             Some(finite(seconds))
         }

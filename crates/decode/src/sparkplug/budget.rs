@@ -21,7 +21,10 @@ impl Budget {
     pub(super) fn take(&mut self, count: usize, text_bytes: usize) -> Result<(), Reason> {
         let bytes = count.saturating_mul(NODE).saturating_add(text_bytes);
         self.0 = self.0.checked_sub(bytes).ok_or_else(|| {
-            Reason::malformed(NAME, "more arrays, tables and templates than memory is spent on")
+            Reason::malformed(
+                NAME,
+                "more arrays, tables and templates than memory is spent on",
+            )
         })?;
         Ok(())
     }

@@ -6,9 +6,9 @@ use chrono::DateTime;
 use iot_store::{Value, read_json};
 use serde_json::Value as Json;
 
+use super::names::{NAME, ONLINE};
 use crate::decoded::{Decoded, Measured};
 use crate::reason::Reason;
-use super::names::{NAME, ONLINE};
 
 /// Decodes the payload of STATE: JSON with `online` and `timestamp`, or `ONLINE` and `OFFLINE` in
 /// versions before 3.0.
@@ -22,12 +22,18 @@ pub(super) fn state(payload: &[u8]) -> Result<Decoded, Reason> {
         text if text.starts_with('{') => {
             let json = read_json(text)?;
             let Some(is_online) = json.get("online").and_then(Json::as_bool) else {
-                return Err(not_a_state("a STATE without `online`, which is true or false"));
+                return Err(not_a_state(
+                    "a STATE without `online`, which is true or false",
+                ));
             };
             let time = json.get("timestamp").and_then(Json::as_i64);
             (is_online, time.and_then(DateTime::from_timestamp_millis))
         }
-        _ => return Err(not_a_state("a STATE that is neither JSON nor ONLINE or OFFLINE")),
+        _ => {
+            return Err(not_a_state(
+                "a STATE that is neither JSON nor ONLINE or OFFLINE",
+            ));
+        }
     };
     let mut decoded = Decoded::new(NAME);
     decoded.readings.push(Measured {

@@ -109,7 +109,10 @@ fn keep_last(readings: &mut Vec<Measured>) {
     let mut last: HashMap<(&str, Option<DateTime<Utc>>), usize> =
         HashMap::with_capacity(readings.len());
     for (at, reading) in readings.iter().enumerate() {
-        last.insert((reading.metric.as_deref().unwrap_or_default(), reading.time), at);
+        last.insert(
+            (reading.metric.as_deref().unwrap_or_default(), reading.time),
+            at,
+        );
     }
     if last.len() == readings.len() {
         return;

@@ -10,7 +10,7 @@ use iot_store::Value;
 use prost::Message as _;
 
 use super::metrics::{Unknown, read_metrics};
-use super::names::{NAME, ONLINE};
+use super::names::ONLINE;
 use super::record;
 use super::session::{Order, Session};
 use super::table::Table;
@@ -178,7 +178,9 @@ impl Node {
             decoded.readings.push(online(self.topic(None), false, None));
         }
         let members = self.members.values();
-        decoded.readings.extend(members.map(|member| member.online(false, None)));
+        decoded
+            .readings
+            .extend(members.map(|member| member.online(false, None)));
         self.forget_members(decoded);
         self.session = None;
         self.keep_session(decoded);
@@ -249,7 +251,12 @@ impl Node {
     }
 
     /// Forgets all devices but this one, if the node takes more than `limit_bytes`.
-    pub(super) fn limit(&mut self, limit_bytes: usize, device: Option<&str>, decoded: &mut Decoded) {
+    pub(super) fn limit(
+        &mut self,
+        limit_bytes: usize,
+        device: Option<&str>,
+        decoded: &mut Decoded,
+    ) {
         if self.heap_size() <= limit_bytes {
             return;
         }

@@ -85,9 +85,10 @@ impl Table {
         /// Two counters before a shared text.
         const COUNTERS: usize = 16;
         let text = |text: &Arc<str>| COUNTERS + text.len();
-        let texts = self.definitions.iter().map(|definition| {
-            text(&definition.name) + definition.unit.as_ref().map_or(0, text)
-        });
+        let texts = self
+            .definitions
+            .iter()
+            .map(|definition| text(&definition.name) + definition.unit.as_ref().map_or(0, text));
         self.definitions.len() * size_of::<Definition>()
             + self.by_alias.capacity() * size_of::<(u64, usize)>()
             + texts.sum::<usize>()

@@ -3,9 +3,7 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use chrono::{DateTime, SecondsFormat, Utc};
-use iot_sparkplug::{
-    Array, DataSet, DataType, Metric, MetricValue, Parameter, Row, Template,
-};
+use iot_sparkplug::{Array, DataSet, DataType, Metric, MetricValue, Parameter, Row, Template};
 use iot_store::Value;
 use serde_json::{Map, Number, Value as Json};
 
@@ -34,14 +32,18 @@ pub(super) fn value_of(
     budget: &mut Budget,
 ) -> Result<Option<Value>, Reason> {
     Ok(match value {
-        MetricValue::Int(bits) if data_type != DataType::DateTime => match integer(data_type, bits.into()) {
-            Integer::Boolean(it) => Some(Value::Json(it.into())),
-            Integer::Number(it) => Some(Value::Number(it)),
-        },
-        MetricValue::Long(bits) if data_type != DataType::DateTime => match integer(data_type, bits) {
-            Integer::Boolean(it) => Some(Value::Json(it.into())),
-            Integer::Number(it) => Some(Value::Number(it)),
-        },
+        MetricValue::Int(bits) if data_type != DataType::DateTime => {
+            match integer(data_type, bits.into()) {
+                Integer::Boolean(it) => Some(Value::Json(it.into())),
+                Integer::Number(it) => Some(Value::Number(it)),
+            }
+        }
+        MetricValue::Long(bits) if data_type != DataType::DateTime => {
+            match integer(data_type, bits) {
+                Integer::Boolean(it) => Some(Value::Json(it.into())),
+                Integer::Number(it) => Some(Value::Number(it)),
+            }
+        }
         MetricValue::Int(bits) => Some(date_time(bits.into())),
         MetricValue::Long(bits) => Some(date_time(bits)),
         MetricValue::Float(number) => finite(widened(number)),
@@ -71,7 +73,10 @@ enum Integer {
 /// width or a larger one.
 fn integer(data_type: DataType, bits: u64) -> Integer {
     #[expect(clippy::cast_possible_truncation, reason = "the width of the type")]
-    #[expect(clippy::cast_precision_loss, reason = "beyond 2^53, the nearest double")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "beyond 2^53, the nearest double"
+    )]
     #[expect(clippy::cast_possible_wrap, reason = "two's complement")]
     Integer::Number(match data_type {
         DataType::Boolean => return Integer::Boolean(bits != 0),
@@ -85,7 +90,10 @@ fn integer(data_type: DataType, bits: u64) -> Integer {
 
 /// Returns the time in RFC 3339, or the number of milliseconds beyond the year 9999.
 fn date_time(milliseconds: u64) -> Value {
-    #[expect(clippy::cast_precision_loss, reason = "beyond 2^53, the nearest double")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "beyond 2^53, the nearest double"
+    )]
     match time_of(milliseconds) {
         Some(time) => Value::Text(time.to_rfc3339_opts(SecondsFormat::Millis, true)),
         None => Value::Number(milliseconds as f64),

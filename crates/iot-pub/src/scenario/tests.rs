@@ -77,7 +77,7 @@ fn a_fault_is_reported_with_line_and_key() {
     refused(
         "[[group]]\nname = 'a'\nnmae = 'b'\ntopic = 't'",
         "f.toml:3: unknown field `nmae`, expected one of `name`, `count`, `topic`, `qos`, `retain`, `model`, \
-         `format`, `unit`, `payload-template`, `precision`, `interval`, `jitter`",
+         `format`, `unit`, `format`, `unit`, `payload-template`, `precision`, `interval`, `jitter`",
     );
     refused("[[group]]\nname = 'a'", "f.toml:1: missing field `topic`");
     refused(
