@@ -79,6 +79,43 @@ fn factory() {
 }
 
 #[test]
+fn known_devices() {
+    let topics = day("known-devices.toml", 3000);
+    assert_eq!(topics.len(), 8);
+    let socket = &topics["tele/washing-machine/SENSOR"][0];
+    assert!(
+        socket.starts_with(r#"{"Time":"2026-06-21T00:00:00","ENERGY":{"Total":81.5,"Power":"#),
+        "{socket}"
+    );
+    let room = &topics["zigbee2mqtt/room-1"][0];
+    assert!(room.contains(r#""last_seen": "2026-06-2"#), "{room}");
+    let station = &topics["weather/station"][0];
+    assert!(station.starts_with(r#"[{"bn":"station/","bt":17"#), "{station}");
+    assert!(topics["heating/heat-pump"][0].starts_with(r#"{"flow": 3"#));
+}
+
+/// Each edge node has a connection of its own; what the broker has of them at the end says that all
+/// were born and died.
+#[test]
+fn plant() {
+    let broker = Broker::start();
+    let host = broker.mosquitto_sub(["-t", "spBv1.0/#", "-F", "%t"]);
+    broker.wait_for_log("Sending SUBACK", testkit::DEADLINE);
+    let args = "--seed 1 --start 2026-06-21 --speed max --count 2000";
+    let program = iot_pub(broker.port(), args)
+        .args(["--scenario".as_ref(), example("plant.toml").as_os_str()]);
+    let stdout = ends_well(program.spawn()).stdout();
+    let line = |topic: &str| stdout.lines().filter(|line| line.starts_with(topic)).count();
+    assert_eq!(line("spBv1.0/plant/DBIRTH/"), 7);
+    assert!(line("spBv1.0/plant/DDATA/line1/press-3 {\"force\": ") > 100);
+    assert!(line("spBv1.0/plant/NDATA/line2 {\"power\": ") > 10);
+    for node in ["line1", "line2", "building"] {
+        host.wait_for_stdout(&format!("spBv1.0/plant/NDEATH/{node}"));
+        assert!(host.stdout().contains(&format!("spBv1.0/plant/NBIRTH/{node}\n")));
+    }
+}
+
+#[test]
 fn a_wrong_file_is_reported_before_anything_connects() {
     let program = bare("--scenario nowhere.toml");
     let ended = ends_with(program.spawn(), 1);

@@ -2,9 +2,11 @@
 
 mod common;
 
+use std::io::{self, Write as _};
+
 use common::{ends_well, iot_pub};
 use iot_sparkplug::{Metric, MetricValue, Payload, bd_seq, read_payload, rebirth_request};
-use testkit::{Broker, DEADLINE, FaultyNet, Running, eventually};
+use testkit::{Broker, DEADLINE, FaultyNet, Running, eventually, sparkplug_peer};
 
 /// Starts a subscriber to all messages of edge nodes.
 fn host(broker: &Broker) -> Running {
@@ -163,4 +165,29 @@ fn each_edge_node_has_a_connection() {
     for node in 1..=3 {
         wait_for(&host, &format!("NDEATH/line{node}"), 1);
     }
+}
+
+/// Another implementation reads what we send, and asks for a rebirth.
+#[test]
+fn mqtt_spb_wrapper_reads_the_node() {
+    let broker = Broker::start();
+    let (input, mut commands) = io::pipe().unwrap();
+    let host = sparkplug_peer("sparkplug_host.py", broker.port()).stdin(input).spawn();
+    host.wait_for_stdout("subscribed");
+    let mut node = iot_pub(broker.port(), NODE).spawn();
+    host.wait_for_stdout("DDATA line1/press2 4 force=2.0");
+    commands.write_all(b"rebirth line1\n").unwrap();
+    node.wait_for_stderr("rebirth on command");
+    let births = || host.stdout().matches("NBIRTH line1 0 bdSeq=0 Node_Control/Rebirth=False").count();
+    eventually(DEADLINE, "a second BIRTH", || births() == 2);
+    node.interrupt();
+    common::ends_with(node, 0);
+    let printed = host.wait_for_stdout("NDEATH line1 - bdSeq=0");
+    let begin = "subscribed\n\
+        NBIRTH line1 0 bdSeq=0 Node_Control/Rebirth=False\n\
+        DBIRTH line1/press1 1 force=1.0kN\n\
+        DBIRTH line1/press2 2 force=1.0kN\n\
+        DDATA line1/press1 3 force=2.0\n\
+        DDATA line1/press2 4 force=2.0\n";
+    assert!(printed.starts_with(begin), "{printed}");
 }

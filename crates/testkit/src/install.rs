@@ -49,6 +49,23 @@ pub(crate) fn mongod() -> PathBuf {
     path
 }
 
+/// Returns the Python with mqtt-spb-wrapper: `$IOT_SPARKPLUG_PYTHON`, or that in `.cache/sparkplug`
+/// in the workspace.
+#[track_caller]
+pub(crate) fn sparkplug_python() -> PathBuf {
+    let cached = workspace().join(".cache/sparkplug/bin/python");
+    let Some(path) = given("IOT_SPARKPLUG_PYTHON").or_else(|| cached.is_file().then_some(cached))
+    else {
+        panic!("no Python with mqtt-spb-wrapper here: `scripts/install-test-servers` installs it");
+    };
+    path
+}
+
+/// Returns the path of a script in `scripts/peers`.
+pub(crate) fn peer_script(name: &str) -> PathBuf {
+    workspace().join("scripts/peers").join(name)
+}
+
 /// A variable that names no file is an error: another program would hide a typing error.
 fn given(variable: &str) -> Option<PathBuf> {
     env::var_os(variable)

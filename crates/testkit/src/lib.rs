@@ -30,6 +30,7 @@ mod power;
 mod program;
 mod server;
 mod socks;
+mod sparkplug;
 mod trace;
 mod wait;
 
@@ -43,5 +44,6 @@ pub use peer::{Conversation, ScriptedPeer};
 pub use power::{Loss, PoweredDisk};
 pub use program::{Program, Running, program};
 pub use socks::SocksProxy;
+pub use sparkplug::sparkplug_peer;
 pub use trace::{Call, read_trace, traced};
 pub use wait::{Condition, DEADLINE, eventually};

@@ -187,7 +187,7 @@ fn what_is_not_the_message_is_refused() {
     let reason = |bytes: &[u8]| reading.json(bytes).unwrap_err();
     assert_eq!(
         reason(b"hello").to_string(),
-        "not protobuf: not a message `plant.Reading`: it ends within a field"
+        "not protobuf: not a message `plant.Reading`: a field of wire type 4"
     );
     // A text where a number belongs.
     assert!(reason(b"\x0a\x01a").to_string().contains("plant.Reading"));

@@ -65,19 +65,25 @@ impl Table {
 
     /// Returns the definition that a metric of DATA means: by its name, or else by its alias.
     pub(super) fn find(&self, metric: &Metric) -> Option<&Definition> {
-        let at = match (&metric.name, metric.alias) {
-            (Some(name), _) => {
-                let name = name.as_str();
-                let place = self.definitions.binary_search_by(|it| (*it.name).cmp(name));
-                place.ok()?
-            }
-            (None, Some(alias)) => {
-                let place = self.by_alias.binary_search_by_key(&alias, |(it, _)| *it);
-                self.by_alias[place.ok()?].1
-            }
-            (None, None) => return None,
+        let Some(name) = metric.name.as_deref() else {
+            return self.by_alias(metric.alias?);
         };
-        self.definitions.get(at)
+        let place = { &self.definitions }.binary_search_by(|it| (*it.name).cmp(name));
+        match (place, metric.alias) {
+            (Ok(at), _) => self.definitions.get(at),
+            // mqtt-spb-wrapper writes `DATA/temp` in the BIRTH, and `temp` with its alias in DATA.
+            (Err(_), Some(alias)) => {
+                let definition = self.by_alias(alias)?;
+                let end = definition.name.strip_suffix(name)?;
+                end.ends_with('/').then_some(definition)
+            }
+            (Err(_), None) => None,
+        }
+    }
+
+    fn by_alias(&self, alias: u64) -> Option<&Definition> {
+        let place = self.by_alias.binary_search_by_key(&alias, |(it, _)| *it);
+        self.definitions.get(self.by_alias[place.ok()?].1)
     }
 
     /// Returns roughly how many bytes it holds on the heap.

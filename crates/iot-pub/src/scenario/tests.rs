@@ -77,7 +77,7 @@ fn a_fault_is_reported_with_line_and_key() {
     refused(
         "[[group]]\nname = 'a'\nnmae = 'b'\ntopic = 't'",
         "f.toml:3: unknown field `nmae`, expected one of `name`, `count`, `topic`, `qos`, `retain`, `model`, \
-         `format`, `unit`, `format`, `unit`, `payload-template`, `precision`, `interval`, `jitter`",
+         `format`, `unit`, `payload-template`, `precision`, `interval`, `jitter`",
     );
     refused("[[group]]\nname = 'a'", "f.toml:1: missing field `topic`");
     refused(
@@ -134,7 +134,7 @@ fn a_fault_is_reported_with_line_and_key() {
     );
     refused(
         "[[group]]\nname = 'a'\ntopic = 't'\nmodel = 5",
-        "f.toml:4: model: invalid type: integer `5`, expected a model, or a table of models with names",
+        "f.toml:4: model: invalid type: integer `5`, expected a text, or a table of texts with names",
     );
     refused(
         "[[group]]\nname = 'a'\ntopic = 't'\npayload-template = '{{x}}'",
