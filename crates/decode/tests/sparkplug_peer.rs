@@ -5,7 +5,9 @@ use std::io::{self, PipeWriter, Write as _};
 
 use bytes::Bytes;
 use chrono::Utc;
-use iot_decode::{Decoded, Decoder, Format, KeepsState as _, Message, Request, Settings, StateChange};
+use iot_decode::{
+    Decoded, Decoder, Format, KeepsState as _, Message, Request, Settings, StateChange,
+};
 use testkit::{Broker, DEADLINE, Running, eventually, sparkplug_peer};
 
 /// Decodes what a broker sends, and publishes what the decoder asks for.
@@ -21,7 +23,18 @@ struct Host {
 impl Host {
     fn new() -> Self {
         let broker = Broker::start();
-        let args = ["-t", "spBv1.0/+/NBIRTH/#", "-t", "spBv1.0/+/DBIRTH/#", "-t", "spBv1.0/+/DDATA/#", "-t", "spBv1.0/+/NDEATH/#", "-F", "%t %x"];
+        let args = [
+            "-t",
+            "spBv1.0/+/NBIRTH/#",
+            "-t",
+            "spBv1.0/+/DBIRTH/#",
+            "-t",
+            "spBv1.0/+/DDATA/#",
+            "-t",
+            "spBv1.0/+/NDEATH/#",
+            "-F",
+            "%t %x",
+        ];
         let subscriber = broker.mosquitto_sub(args);
         broker.wait_for_log("Sending SUBACK", DEADLINE);
         Self {
@@ -36,7 +49,9 @@ impl Host {
     /// Decodes the next message. Returns its readings as lines, and whether it asked for a rebirth.
     #[track_caller]
     fn next(&mut self) -> (Vec<String>, bool) {
-        eventually(DEADLINE, "a message", || self.subscriber.stdout().lines().count() > self.taken);
+        eventually(DEADLINE, "a message", || {
+            self.subscriber.stdout().lines().count() > self.taken
+        });
         let stdout = self.subscriber.stdout();
         let line = stdout.lines().nth(self.taken).unwrap();
         self.taken += 1;
@@ -79,14 +94,20 @@ fn decoder() -> Decoder {
 fn lines(decoded: &Decoded) -> Vec<String> {
     let readings = decoded.readings.iter().map(|it| {
         let topic = it.topic.as_deref().unwrap_or_default();
-        format!("{topic}#{}={}", it.metric.as_deref().unwrap_or_default(), it.value)
+        format!(
+            "{topic}#{}={}",
+            it.metric.as_deref().unwrap_or_default(),
+            it.value
+        )
     });
     readings.collect()
 }
 
 /// Has the node do something.
 fn tell(node: &Running, commands: &mut PipeWriter, command: &str) {
-    commands.write_all(format!("{command}\n").as_bytes()).unwrap();
+    commands
+        .write_all(format!("{command}\n").as_bytes())
+        .unwrap();
     node.wait_for_stdout(&format!("{command}\n"));
 }
 
@@ -94,7 +115,9 @@ fn tell(node: &Running, commands: &mut PipeWriter, command: &str) {
 fn mqtt_spb_wrapper_is_decoded() {
     let mut host = Host::new();
     let (input, mut commands) = io::pipe().unwrap();
-    let node = sparkplug_peer("sparkplug_node.py", host.broker.port()).stdin(input).spawn();
+    let node = sparkplug_peer("sparkplug_node.py", host.broker.port())
+        .stdin(input)
+        .spawn();
     node.wait_for_stdout("connected");
 
     tell(&node, &mut commands, "birth");
@@ -116,7 +139,12 @@ fn mqtt_spb_wrapper_is_decoded() {
     assert_eq!(readings, device_lines);
 
     // By alias alone, and with a name beside it.
-    let force = |value: &str| (vec![format!("spBv1.0/plant/line1/press#DATA/force={value}")], false);
+    let force = |value: &str| {
+        (
+            vec![format!("spBv1.0/plant/line1/press#DATA/force={value}")],
+            false,
+        )
+    };
     tell(&node, &mut commands, "data 3");
     assert_eq!(host.next(), force("3.0"));
     tell(&node, &mut commands, "named 4");
@@ -131,11 +159,23 @@ fn mqtt_spb_wrapper_is_decoded() {
     assert_eq!(host.next(), (force("6.0").0, true));
     node.wait_for_stdout("rebirth\n");
     let (readings, is_requested) = host.next();
-    assert_eq!((&readings[0], is_requested), (&node_lines[0].to_owned(), false));
+    assert_eq!(
+        (&readings[0], is_requested),
+        (&node_lines[0].to_owned(), false)
+    );
     let (readings, is_requested) = host.next();
-    assert_eq!((&readings[0], is_requested), (&device_lines[0].to_owned(), false));
+    assert_eq!(
+        (&readings[0], is_requested),
+        (&device_lines[0].to_owned(), false)
+    );
 
     commands.write_all(b"quit\n").unwrap();
     let (readings, _) = host.next();
-    assert_eq!(readings, ["spBv1.0/plant/line1#online=false", "spBv1.0/plant/line1/press#online=false"]);
+    assert_eq!(
+        readings,
+        [
+            "spBv1.0/plant/line1#online=false",
+            "spBv1.0/plant/line1/press#online=false"
+        ]
+    );
 }

@@ -90,7 +90,10 @@ fn known_devices() {
     let room = &topics["zigbee2mqtt/room-1"][0];
     assert!(room.contains(r#""last_seen": "2026-06-2"#), "{room}");
     let station = &topics["weather/station"][0];
-    assert!(station.starts_with(r#"[{"bn":"station/","bt":17"#), "{station}");
+    assert!(
+        station.starts_with(r#"[{"bn":"station/","bt":17"#),
+        "{station}"
+    );
     assert!(topics["heating/heat-pump"][0].starts_with(r#"{"flow": 3"#));
 }
 
@@ -105,13 +108,21 @@ fn plant() {
     let program = iot_pub(broker.port(), args)
         .args(["--scenario".as_ref(), example("plant.toml").as_os_str()]);
     let stdout = ends_well(program.spawn()).stdout();
-    let line = |topic: &str| stdout.lines().filter(|line| line.starts_with(topic)).count();
+    let line = |topic: &str| {
+        stdout
+            .lines()
+            .filter(|line| line.starts_with(topic))
+            .count()
+    };
     assert_eq!(line("spBv1.0/plant/DBIRTH/"), 7);
     assert!(line("spBv1.0/plant/DDATA/line1/press-3 {\"force\": ") > 100);
     assert!(line("spBv1.0/plant/NDATA/line2 {\"power\": ") > 10);
     for node in ["line1", "line2", "building"] {
         host.wait_for_stdout(&format!("spBv1.0/plant/NDEATH/{node}"));
-        assert!(host.stdout().contains(&format!("spBv1.0/plant/NBIRTH/{node}\n")));
+        assert!(
+            host.stdout()
+                .contains(&format!("spBv1.0/plant/NBIRTH/{node}\n"))
+        );
     }
 }
 

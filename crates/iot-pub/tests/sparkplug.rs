@@ -172,13 +172,19 @@ fn each_edge_node_has_a_connection() {
 fn mqtt_spb_wrapper_reads_the_node() {
     let broker = Broker::start();
     let (input, mut commands) = io::pipe().unwrap();
-    let host = sparkplug_peer("sparkplug_host.py", broker.port()).stdin(input).spawn();
+    let host = sparkplug_peer("sparkplug_host.py", broker.port())
+        .stdin(input)
+        .spawn();
     host.wait_for_stdout("subscribed");
     let mut node = iot_pub(broker.port(), NODE).spawn();
     host.wait_for_stdout("DDATA line1/press2 4 force=2.0");
     commands.write_all(b"rebirth line1\n").unwrap();
     node.wait_for_stderr("rebirth on command");
-    let births = || host.stdout().matches("NBIRTH line1 0 bdSeq=0 Node_Control/Rebirth=False").count();
+    let births = || {
+        host.stdout()
+            .matches("NBIRTH line1 0 bdSeq=0 Node_Control/Rebirth=False")
+            .count()
+    };
     eventually(DEADLINE, "a second BIRTH", || births() == 2);
     node.interrupt();
     common::ends_with(node, 0);
