@@ -1,7 +1,7 @@
 //! Protobuf with a descriptor set: `protobuf:FILE:MESSAGE`.
 //!
-//! The message becomes JSON with the names of the `.proto` file, and each number and boolean in it a
-//! reading, as with `leaves`.
+//! The message becomes JSON with the names of the `.proto` file, and each number and boolean in it
+//! a reading, as with `leaves`.
 
 mod error;
 mod json;
@@ -31,8 +31,9 @@ pub(crate) struct Protobuf {
 }
 
 impl Protobuf {
-    /// Reads a descriptor set, as `protoc --include_imports --descriptor_set_out=FILE` writes it, and
-    /// finds the message with this name, with its package or, if only one is called so, without.
+    /// Reads a descriptor set, as `protoc --include_imports --descriptor_set_out=FILE` writes it,
+    /// and finds the message with this name, with its package or, if only one is called so,
+    /// without.
     ///
     /// # Errors
     /// The file cannot be read or is no descriptor set, or has no such message.

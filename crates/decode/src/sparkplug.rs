@@ -1,8 +1,8 @@
 //! Sparkplug B 3.0 (and STATE of older versions), recognised by the topic only.
 //!
-//! The series' topic is `spBv1.0/GROUP/NODE[/DEVICE]`, so that BIRTH and DATA are one series. What a
-//! BIRTH says of aliases, types and units is remembered by edge node, within limits, and survives a
-//! restart. A missing message, an unknown alias or a missing BIRTH requests a rebirth.
+//! The series' topic is `spBv1.0/GROUP/NODE[/DEVICE]`, so that BIRTH and DATA are one series. What
+//! a BIRTH says of aliases, types and units is remembered by edge node, within limits, and survives
+//! a restart. A missing message, an unknown alias or a missing BIRTH requests a rebirth.
 
 mod budget;
 mod host;
@@ -63,8 +63,8 @@ impl Sparkplug {
     /// Decodes a message.
     ///
     /// # Errors
-    /// The topic is not Sparkplug's, or the payload cannot be read. If metrics cannot be named, this
-    /// is [`Decoded::rejection`], because a rebirth may be requested as well.
+    /// The topic is not Sparkplug's, or the payload cannot be read. If metrics cannot be named,
+    /// this is [`Decoded::rejection`], because a rebirth may be requested as well.
     pub fn decode(&mut self, message: &Message<'_>) -> Result<Decoded, Reason> {
         let topic = SparkplugTopic::read(message.topic).ok_or_else(|| {
             let why = "the topic is none of Sparkplug's, such as spBv1.0/GROUP/NDATA/NODE";

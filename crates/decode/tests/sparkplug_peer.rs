@@ -108,7 +108,13 @@ fn tell(node: &Running, commands: &mut PipeWriter, command: &str) {
     commands
         .write_all(format!("{command}\n").as_bytes())
         .unwrap();
-    node.wait_for_stdout(&format!("{command}\n"));
+    wait_for_line(node, command);
+}
+
+fn wait_for_line(node: &Running, line: &str) {
+    eventually(DEADLINE, line, || {
+        node.stdout().lines().any(|it| it == line)
+    });
 }
 
 #[test]
@@ -157,7 +163,7 @@ fn mqtt_spb_wrapper_is_decoded() {
     tell(&node, &mut commands, "lose");
     tell(&node, &mut commands, "data 6");
     assert_eq!(host.next(), (force("6.0").0, true));
-    node.wait_for_stdout("rebirth\n");
+    wait_for_line(&node, "rebirth");
     let (readings, is_requested) = host.next();
     assert_eq!(
         (&readings[0], is_requested),

@@ -188,7 +188,8 @@ fn mqtt_spb_wrapper_reads_the_node() {
     eventually(DEADLINE, "a second BIRTH", || births() == 2);
     node.interrupt();
     common::ends_with(node, 0);
-    let printed = host.wait_for_stdout("NDEATH line1 - bdSeq=0");
+    host.wait_for_stdout("NDEATH line1 - bdSeq=0");
+    let printed = host.stdout();
     let begin = "subscribed\n\
         NBIRTH line1 0 bdSeq=0 Node_Control/Rebirth=False\n\
         DBIRTH line1/press1 1 force=1.0kN\n\

@@ -142,7 +142,7 @@ fn a_measured_0_is_there_and_an_absent_field_is_not() {
 }
 
 #[test]
-fn what_is_wrong_with_the_set_is_said_with_the_file() {
+fn a_wrong_set_is_reported_with_its_file() {
     let set = set();
     let file = set.file().display().to_string();
     for name in [

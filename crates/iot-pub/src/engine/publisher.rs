@@ -221,8 +221,8 @@ impl Publisher {
         Ok(())
     }
 
-    /// Hands a message to its connection. Returns the index of that, the message as it was sent, and
-    /// what the connection says.
+    /// Hands a message to its connection. Returns the index of that, the message as it was sent,
+    /// and what the connection says.
     fn publish_one(
         &self,
         state: &mut RunState,
