@@ -12,6 +12,7 @@ Prints `rebirth` and sends both BIRTHs again when NCMD asks for it.
 """
 
 import sys
+import threading
 import time
 
 # The folder of this file, so that no library of the same name is found in it.
@@ -40,8 +41,13 @@ def birth():
 
 def command(payload):
     if any(metric["name"] == "Node Control/Rebirth" and metric["value"] for metric in payload["metrics"]):
-        birth()
-        say("rebirth")
+        # What the thread of the node publishes is sent after this call.
+        threading.Thread(target=rebirth).start()
+
+
+def rebirth():
+    birth()
+    say("rebirth")
 
 
 # The command that the library would add cannot be called.
