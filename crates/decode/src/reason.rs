@@ -49,6 +49,8 @@ pub enum Reason {
     NotAMeasure,
     /// It is none of these words
     NotAState(String),
+    /// What a program has said about it
+    Map(String),
     /// It is not what the format wants: its name, and what is wrong with it
     Malformed(&'static str, String),
 }
@@ -111,6 +113,7 @@ impl fmt::Display for Reason {
             ),
             Self::NotAMeasure => f.write_str("not a number with a unit"),
             Self::NotAState(words) => write!(f, "not a state: none of {words}"),
+            Self::Map(why) => write!(f, "map: {why}"),
             Self::Malformed(format, why) => write!(f, "not {format}: {why}"),
             Self::TooDeep => write!(f, "nested deeper than {JSON_DEPTH_LIMIT} levels"),
             Self::TooManyNodes => write!(f, "more than {JSON_NODE_LIMIT} values and keys"),

@@ -1,0 +1,100 @@
+//! Compiles a jq program.
+
+use jaq_core::data::JustLut;
+use jaq_core::load::{self, Arena, File, Loader};
+use jaq_core::{Compiler, Filter, compile};
+use jaq_json::Val;
+
+/// What would show the environment of this process.
+const LEFT_OUT: [&str; 1] = ["env"];
+
+/// Returns the compiled form of `program`.
+///
+/// # Errors
+/// What is wrong with it, and at which column.
+pub(super) fn compile(program: &str) -> Result<Filter<JustLut<Val>>, String> {
+    let definitions = { jaq_core::defs() }
+        .chain(jaq_std::defs())
+        .chain(jaq_json::defs());
+    let functions = { jaq_core::funs() }
+        .chain(jaq_std::funs())
+        .chain(jaq_json::funs())
+        .filter(|(name, ..)| !LEFT_OUT.contains(name));
+    let arena = Arena::default();
+    // This loader reads no modules.
+    let modules = Loader::new(definitions)
+        .load(
+            &arena,
+            File {
+                code: program,
+                path: (),
+            },
+        )
+        .map_err(|errors| match errors.into_iter().next() {
+            Some((_, error)) => load_error(program, &error),
+            None => "it cannot be read".to_owned(),
+        })?;
+    Compiler::default()
+        .with_funs(functions)
+        .compile(modules)
+        .map_err(|errors| {
+            let mut errors = errors.into_iter().flat_map(|(_, errors)| errors);
+            match errors.next() {
+                Some((name, compile::Undefined::Filter(arity))) => {
+                    let arity = if arity == 0 {
+                        String::new()
+                    } else {
+                        format!("/{arity}")
+                    };
+                    format!(
+                        "there is no filter `{name}{arity}`{}",
+                        column(program, name)
+                    )
+                }
+                Some((name, undefined)) => {
+                    let kind = undefined.as_str();
+                    format!("there is no {kind} `{name}`{}", column(program, name))
+                }
+                None => "it cannot be compiled".to_owned(),
+            }
+        })
+}
+
+fn load_error(program: &str, error: &load::Error<&str>) -> String {
+    let expected = match error {
+        load::Error::Io(errors) => {
+            let path = errors.first().map_or("", |(path, _)| path);
+            return format!("modules such as `{path}` cannot be read");
+        }
+        load::Error::Lex(errors) => {
+            { errors.first() }.map(|(expected, found)| (expected.as_str().to_owned(), *found))
+        }
+        load::Error::Parse(errors) => {
+            { errors.first() }.map(|(expected, found)| (expected.as_str().to_owned(), *found))
+        }
+    };
+    let Some((expected, found)) = expected else {
+        return "it cannot be read".to_owned();
+    };
+    let place = column(program, found);
+    match found.chars().next() {
+        None => format!("{expected} is expected at its end"),
+        Some(first) => format!("{expected} is expected{place}, not `{first}`"),
+    }
+}
+
+/// Returns ` at column …` for a part of the program, counted in characters from 1.
+fn column(program: &str, part: &str) -> String {
+    let start = (part.as_ptr() as usize).wrapping_sub(program.as_ptr() as usize);
+    match program.get(..start) {
+        Some(before) => {
+            let line = before.rsplit('\n').next().unwrap_or(before);
+            let column = line.chars().count() + 1;
+            match before.matches('\n').count() {
+                0 => format!(" at column {column}"),
+                lines => format!(" at line {}, column {column}", lines + 1),
+            }
+        }
+        None => String::new(),
+    }
+}

@@ -1,0 +1,192 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use chrono::DateTime;
+
+use super::*;
+
+fn run_with(map: &Map, payload: &str) -> Result<Vec<String>, String> {
+    let payload = Bytes::copy_from_slice(payload.as_bytes());
+    let now = DateTime::from_timestamp_millis(1_795_428_000_250).unwrap();
+    let message = Message {
+        qos: 1,
+        retain: true,
+        ..Message::new("a/b", &payload, now)
+    };
+    let decoded = map.run(&message).map_err(|reason| reason.to_string())?;
+    let readings = decoded.readings.iter().map(|reading| {
+        let mut text = String::new();
+        for name in [&reading.topic, &reading.metric].into_iter().flatten() {
+            text += &format!("{name} ");
+        }
+        text += &reading.value.to_string();
+        if let Some(unit) = &reading.unit {
+            text += &format!(" {unit}");
+        }
+        if let Some(time) = &reading.time {
+            text += &format!(" at {}", time.to_rfc3339());
+        }
+        text
+    });
+    Ok(readings.collect())
+}
+
+fn run(program: &str, payload: &str) -> Result<Vec<String>, String> {
+    run_with(&Map::compile(program)?, payload)
+}
+
+#[track_caller]
+fn case(program: &str, payload: &str, expected: &[&str]) {
+    let expected = expected.iter().copied().map(str::to_owned).collect();
+    assert_eq!(run(program, payload), Ok(expected), "{program}");
+}
+
+#[track_caller]
+fn refused(program: &str, payload: &str, expected: &str) {
+    assert_eq!(run(program, payload), Err(expected.to_owned()), "{program}");
+}
+
+#[test]
+fn each_output_is_a_reading() {
+    case(".payload.t / 10", r#"{"t": 215}"#, &["21.5"]);
+    case(
+        ".payload | to_entries[] | {metric: .key, value}",
+        r#"{"t": 21.5, "h": 40, "on": true, "name": "x", "gone": null}"#,
+        &["t 21.5", "h 40.0", "on true", "name x"],
+    );
+    case(
+        r#"{topic: "c", metric: "m", value: .payload.v, unit: "°C", time: .payload.at}"#,
+        r#"{"v": 1, "at": "2026-11-23T11:00:00+01:00"}"#,
+        &["c m 1.0 °C at 2026-11-23T10:00:00+00:00"],
+    );
+    case(
+        ".payload[] | {value: .[1], time: .[0]}",
+        "[[1795428000, 1], [1795428000250, 2], [null, 3]]",
+        &[
+            "1.0 at 2026-11-23T10:00:00+00:00",
+            "2.0 at 2026-11-23T10:00:00.250+00:00",
+            "3.0",
+        ],
+    );
+    case(
+        ".payload",
+        r#"{"a": [1, {"b": null}]}"#,
+        &[r#"{"a":[1,{"b":null}]}"#],
+    );
+    case("empty", "1", &[]);
+    case("null", "1", &[]);
+}
+
+#[test]
+fn the_input_has_all_of_the_message() {
+    case(
+        ".topic, .payload, .qos, .retain, (.time | todate), (.properties | length)",
+        "on fire",
+        &[
+            "a/b",
+            "on fire",
+            "1.0",
+            "true",
+            "2026-11-23T10:00:00.25Z",
+            "0.0",
+        ],
+    );
+    case(
+        ".payload | split(\";\")[] | tonumber",
+        "1;2.5",
+        &["1.0", "2.5"],
+    );
+    case(
+        ".payload",
+        "18446744073709551615",
+        &["1.8446744073709552e+19"],
+    );
+}
+
+#[test]
+fn properties_have_the_names_of_the_option_fields() {
+    let payload = Bytes::from_static(b"1");
+    let pairs = [("site".to_owned(), "roof".to_owned())];
+    let mut message = Message::new("a", &payload, DateTime::UNIX_EPOCH);
+    message.properties.content_type = Some("text/plain");
+    message.properties.user_properties = &pairs;
+    let map = Map::compile(".properties | .content_type + \" \" + .user_properties.site").unwrap();
+    let decoded = map.run(&message).unwrap();
+    assert_eq!(decoded.readings[0].value.to_string(), "text/plain roof");
+}
+
+#[test]
+fn an_error_is_told_in_jq_s_words() {
+    refused(
+        ".payload.a",
+        "hello",
+        "map: cannot index \"hello\" with \"a\"",
+    );
+    refused("error(\"no\")", "1", "map: no");
+    refused("halt", "1", "map: the program halts");
+    refused("nan", "1", "map: an output is not a finite number: NaN");
+    refused(
+        "{metric: \"a\", vaule: 1}",
+        "1",
+        "map: an output has the unknown key \"vaule\" (metric, value, unit, time and topic are known)",
+    );
+    refused(
+        "{metric: \"a\"}",
+        "1",
+        "map: an output has a metric and no value",
+    );
+    refused(
+        "{value: 1, metric: 2}",
+        "1",
+        "map: the metric of an output is no text: 2",
+    );
+    refused(
+        "{value: 1, topic: \"a/+\"}",
+        "1",
+        "map: the topic of an output has a wildcard: a/+",
+    );
+    refused(
+        "{value: 1, time: \"today\"}",
+        "1",
+        "map: the time of an output cannot be read: \"today\" (seconds, milliseconds or RFC 3339)",
+    );
+}
+
+#[test]
+fn a_program_that_is_wrong_is_refused_with_the_place() {
+    for (program, expected) in [
+        (".a | fo(1)", "there is no filter `fo/1` at column 6"),
+        ("$x", "there is no variable `$x` at column 1"),
+        ("env", "there is no filter `env` at column 1"),
+        ("input", "there is no filter `input` at column 1"),
+        ("import \"m\" as m; 1", "modules such as `m` cannot be read"),
+    ] {
+        assert_eq!(Map::compile(program).unwrap_err(), expected);
+    }
+    for program in ["(.a", ".a |", "1 2", "\"a", "if 1"] {
+        let error = Map::compile(program).unwrap_err();
+        assert!(error.contains("is expected"), "{program}: {error}");
+    }
+}
+
+#[test]
+fn the_limits_end_a_run() {
+    refused("range(20000)", "1", "map: more than 10000 outputs");
+    refused("repeat(1)", "1", "map: more than 10000 outputs");
+    let limits = MapLimits {
+        time: Duration::ZERO,
+        ..MapLimits::default()
+    };
+    let map = Map::compile("repeat(1)").unwrap().with_limits(limits);
+    assert_eq!(
+        run_with(&map, "1"),
+        Err("map: it runs for more than 0 ms".to_owned())
+    );
+    let deep = format!("{}1{}", "[".repeat(101), "]".repeat(101));
+    refused(".payload", &deep, "nested deeper than 100 levels");
+    refused(
+        "reduce range(200) as $i (1; [.])",
+        "1",
+        "map: an output is nested deeper than 100 levels",
+    );
+}
