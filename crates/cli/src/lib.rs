@@ -70,4 +70,4 @@ pub use socket_address::parse_socket_address;
 pub use store_url::StoreUrl;
 pub use time::{ParsedTime, parse_time, parse_unix_time};
 pub use timezone::Timezone;
-pub use verbosity::{Verbosity, debug, debug_line, is_quiet, print_packet};
+pub use verbosity::{Verbosity, debug, debug_line, is_debug, is_quiet, print_packet};

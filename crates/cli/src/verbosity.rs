@@ -62,7 +62,8 @@ pub fn is_quiet() -> bool {
     VERBOSITY.load(Ordering::Relaxed) == Verbosity::Quiet as u8
 }
 
-fn is_debug() -> bool {
+/// Returns whether `--debug` asks for details.
+pub fn is_debug() -> bool {
     VERBOSITY.load(Ordering::Relaxed) == Verbosity::Debug as u8
 }
 

@@ -8,6 +8,7 @@
 //! which nothing sorts.
 
 mod about;
+pub mod decoder_state;
 pub mod disk;
 pub mod failure;
 pub mod file;

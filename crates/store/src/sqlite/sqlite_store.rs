@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use rusqlite::{Connection, TransactionBehavior};
 
+use super::decoder_state::{self, StateRow};
 use super::disk::{self, FileId};
 use super::failure::explain;
 use super::held::{self, Held, HeldId, SessionChange, SessionKey};
@@ -182,28 +183,14 @@ impl SqliteStore {
         entries: &[Entry],
         changes: &[SessionChange],
     ) -> anyhow::Result<Stored> {
-        if entries.is_empty() && changes.is_empty() {
-            return Ok(Stored::default());
-        }
-        // What is written into a file without a name nobody would ever find.
-        if disk::file_id(&self.file) != self.file_id {
-            bail!("`{}` was removed while it was in use", self.path);
-        }
-        let committed = self.commit_all(entries, changes);
-        if committed.is_err() {
-            // It may know series of a transaction that came to nothing.
-            self.series.forget();
-            self.due.forget();
-        }
-        committed
-            .map_err(explain)
-            .with_context(|| format!("cannot store in `{}`", self.path))
+        self.commit_with_state(entries, changes, &[])
     }
 
     fn commit_all(
         &mut self,
         entries: &[Entry],
         changes: &[SessionChange],
+        state: &[StateRow],
     ) -> rusqlite::Result<Stored> {
         // Without IMMEDIATE, a second writer would make the first INSERT fail at once instead of
         // waiting.
@@ -228,11 +215,50 @@ impl SqliteStore {
             all_rejected = Some(all);
         }
         held::apply(&transaction, changes)?;
+        decoder_state::apply(&transaction, state)?;
         self.due.roll_some(&transaction, stored.readings)?;
         transaction.commit()?;
         self.refused.extend(refused);
         self.rejected_bytes = all_rejected;
         Ok(stored)
+    }
+
+    /// Does what [`commit_with`](Self::commit_with) does, and commits what decoders have learned.
+    ///
+    /// # Errors
+    /// As [`commit_with`](Self::commit_with).
+    pub fn commit_with_state(
+        &mut self,
+        entries: &[Entry],
+        changes: &[SessionChange],
+        state: &[StateRow],
+    ) -> anyhow::Result<Stored> {
+        if entries.is_empty() && changes.is_empty() && state.is_empty() {
+            return Ok(Stored::default());
+        }
+        // What is written into a file without a name nobody would ever find.
+        if disk::file_id(&self.file) != self.file_id {
+            bail!("`{}` was removed while it was in use", self.path);
+        }
+        let committed = self.commit_all(entries, changes, state);
+        if committed.is_err() {
+            // It may know series of a transaction that came to nothing.
+            self.series.forget();
+            self.due.forget();
+        }
+        committed
+            .map_err(explain)
+            .with_context(|| format!("cannot store in `{}`", self.path))
+    }
+
+    /// Returns what decoders have learned, by its keys.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn decoder_state(&self) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+        decoder_state::read(&self.connection)
+            .map_err(explain)
+            .with_context(|| format!("cannot read `{}`", self.path))
     }
 
     /// Takes the readings that were refused since the last call. Each is committed as a rejection.
