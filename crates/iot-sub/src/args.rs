@@ -1,6 +1,7 @@
 //! The command line options, and the plan that they give.
 
 mod alert;
+mod decode;
 mod embedded;
 mod fields;
 mod filter;
@@ -19,10 +20,12 @@ use iot_cli::{ConnectArgs, Origins, PacketKind, StoreUrl, UsageError, Verbosity}
 use iot_core::{ClientConfig, PayloadLimit, Protocol};
 use iot_store::REJECTED_PAYLOAD_LIMIT;
 
-use crate::decode::{Keys, PayloadMode, payload_hash};
+use crate::decode::{Keys, payload_hash};
+use crate::output::OutputPlan;
 use crate::size::Size;
 use crate::watch::health::HealthUrl;
 use alert::AlertArgs;
+use decode::DecodeArgs;
 use embedded::EmbeddedArgs;
 use fields::FieldsArgs;
 use filter::FilterArgs;
@@ -62,17 +65,6 @@ pub(crate) struct Args {
     #[command(flatten)]
     filters: FilterArgs,
 
-    /// Accept as a reading: a number or else JSON (auto), only one of them, or any text (text)
-    #[arg(
-        long,
-        env = "IOT_PAYLOAD",
-        hide_env_values = true,
-        help_heading = "Subscriptions"
-    )]
-    #[arg(value_enum, default_value_t, value_name = "KIND")]
-    #[arg(hide_short_help = true)]
-    payload: PayloadMode,
-
     /// Limit payloads to SIZE: a larger one is rejected without being held in memory [default:
     /// 16MiB; without a store no limit]
     #[arg(
@@ -84,6 +76,9 @@ pub(crate) struct Args {
     )]
     #[arg(hide_short_help = true)]
     max_payload: Option<Size>,
+
+    #[command(flatten)]
+    decode: DecodeArgs,
 
     #[command(flatten)]
     store: StoreArgs,
@@ -150,13 +145,24 @@ impl Args {
     }
 
     fn default_store(&self) -> StoreUrl {
-        if self.embedded.is_on() {
+        if self.decode.explains() {
+            StoreUrl::Nowhere
+        } else if self.embedded.is_on() {
             StoreUrl::Sqlite("iot.db".into())
         } else if self.connect.is_mosquitto() {
             StoreUrl::Nowhere
         } else {
             StoreUrl::local_mongodb()
         }
+    }
+
+    /// Returns where readings are stored: nowhere while messages are explained, unless both are
+    /// typed, which is an error.
+    fn used_store(&self) -> StoreUrl {
+        if self.decode.explains() && !self.origins.is_typed("store") {
+            return StoreUrl::Nowhere;
+        }
+        self.store.store(self.default_store())
     }
 
     /// Sets options that other options need, and checks values that clap cannot check.
@@ -169,7 +175,7 @@ impl Args {
         }
         let (connect, qos) = (&mut self.connect, &mut self.filters.qos);
         self.session.resolve(origins, connect, qos)?;
-        let store = self.store.store(self.default_store());
+        let store = self.used_store();
         self.store.check(&store, origins)?;
         let is_v5 = self.connect.protocol_version == Protocol::V5;
         let filters = &self.filters.topic;
@@ -177,7 +183,11 @@ impl Args {
         self.output.check(origins)?;
         self.page.check(origins)?;
         self.alerts.check(origins)?;
-        self.fields.check(store != StoreUrl::Nowhere, origins)?;
+        let stores = store != StoreUrl::Nowhere;
+        let has_value_key = self.fields.has_value_key();
+        self.decode.check(stores, has_value_key, origins)?;
+        let reads_times = self.decode.reads_times();
+        self.fields.check(stores, reads_times, origins)?;
         let is_mongodb = matches!(store, StoreUrl::MongoDb(_));
         self.mongodb.check(is_mongodb, origins)
     }
@@ -186,7 +196,7 @@ impl Args {
     pub(crate) fn plan(mut self) -> Result<Plan> {
         self.resolve()?;
         let origins = &self.origins;
-        let store = self.store.store(self.default_store());
+        let store = self.used_store();
         let spool = self.store.spool(&store, self.connect.id.as_deref());
         let stores = store != StoreUrl::Nowhere;
         let as_published = self.selection.retain_as_published();
@@ -198,8 +208,16 @@ impl Args {
         let page = self.page.plan(origins)?;
         let is_mosquitto = self.connect.is_mosquitto();
         // Without a store, nothing has to be a reading.
-        let takes_any = !stores && !origins.is_set("payload");
-        let FilterArgs { topic, qos } = self.filters;
+        let explains = self.decode.explains();
+        let takes_any = !stores && !explains && !self.decode.is_given();
+        let FilterArgs { mut topic, qos } = self.filters;
+        topic.extend(self.decode.subscriptions());
+        let timezone = fields.keys.timezone.clone();
+        let decode = self.decode.plan(takes_any, timezone, origins)?;
+        let output = OutputPlan {
+            named: decode.router.names_readings(),
+            ..self.output.plan(is_mosquitto, explains)
+        };
         Ok(Plan {
             properties: self.connect.packet_properties(&SENT, &config, origins)?,
             config: self.selection.configure(ClientConfig {
@@ -217,16 +235,12 @@ impl Args {
                 spool,
             },
             intake: IntakePlan {
-                payload: if takes_any {
-                    PayloadMode::Text
-                } else {
-                    self.payload
-                },
+                decode,
                 prints_any_payload: takes_any && fields.keys == Keys::default(),
                 fields,
                 downsampling,
                 selection: self.selection.plan(),
-                output: self.output.plan(is_mosquitto),
+                output,
                 alerts: None,
             },
             watch: self.watch.plan(),

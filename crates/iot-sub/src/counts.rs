@@ -25,18 +25,21 @@ pub(crate) struct Totals {
     pub(crate) received: u64,
     /// Entries that an earlier run left in the spool.
     pub(crate) found: u64,
-    /// Readings that are in the store, or that were only printed.
+    /// Messages whose readings are in the store, or that were only printed.
     pub(crate) stored: u64,
     /// Redeliveries of messages that were received before.
     pub(crate) duplicates: u64,
     /// Messages that are not a reading, or that the store cannot hold.
     pub(crate) rejected: u64,
-    /// Messages that options skip.
+    /// Messages that options skip, and messages without a reading.
     pub(crate) skipped: u64,
     /// Entries in the spool that are not in the store yet.
     pub(crate) spooled: u64,
     /// Messages that are neither stored nor spooled yet.
     pub(crate) in_flight: u64,
+    /// Readings that are in the store. A message has any number of them, so they are not part of
+    /// the equation.
+    pub(crate) readings: u64,
 }
 
 impl Totals {
@@ -68,6 +71,11 @@ impl Totals {
         let counts = [
             ("received", self.received, true),
             ("stored", self.stored, stores),
+            (
+                "readings",
+                self.readings,
+                stores && self.readings != self.stored,
+            ),
             ("rejected", self.rejected, true),
             ("spooled", self.spooled, spools),
             ("skipped", self.skipped, self.skipped > 0),
@@ -132,9 +140,10 @@ impl Counts {
             rejected,
             duplicates,
             skipped,
-            readings: _,
+            readings,
         } = stored;
         self.change(|totals| {
+            totals.readings += readings;
             totals.in_flight -= stored + rejected + duplicates + skipped;
             totals.skipped += skipped;
             totals.stored += stored;
@@ -166,9 +175,10 @@ impl Counts {
             rejected,
             duplicates,
             skipped,
-            readings: _,
+            readings,
         } = done;
         self.change(|totals| {
+            totals.readings += readings;
             totals.spooled -= stored + rejected + duplicates + skipped;
             totals.duplicates += duplicates;
             totals.skipped += skipped;

@@ -132,9 +132,10 @@ impl Embedded {
             sessions.load(&client_id, PacketId(id), fingerprint);
         }
         let acknowledger = Acknowledger::clients();
+        let state = destination.decoder_state()?;
         let writer = StoreWriter::start(destination, acknowledger.clone(), &counts, messages)?;
         let queue = writer.as_ref().map(|writer| Arc::clone(&writer.queue));
-        let intake = Intake::new(
+        let mut intake = Intake::new(
             plan.intake,
             &address.to_string(),
             queue.clone(),
@@ -142,6 +143,7 @@ impl Embedded {
             Arc::clone(&counts),
             messages.clone(),
         )?;
+        intake.decoder.restore(&state);
         let identifiers = plan.properties.subscribe.subscription_identifiers.clone();
         let retained = broker.retained(&plan.subscriptions).await;
         let gateway = Gateway::new(Parts {
@@ -231,6 +233,7 @@ impl Embedded {
                     if prints_rate {
                         self.gateway.intake().output.print_rate();
                     }
+                    self.gateway.publish_outgoing();
                 }
             }
         }

@@ -17,6 +17,8 @@ use iot_cli::{Printer, debug_line, is_quiet, make_printable, printable};
 use iot_core::{Event, Handle, Message};
 use iot_store::{Reading, Rejection};
 
+use crate::decode::explain::{Verdict, explain};
+
 pub(crate) use self::format::Format;
 use self::format::Shown;
 use self::time::Clock;
@@ -39,6 +41,8 @@ pub(crate) enum Style {
     Message(MessageStyle),
     /// The number of messages in the last second.
     Rate,
+    /// How a message would be stored.
+    Explain,
 }
 
 /// How `mosquitto_sub` prints a message.
@@ -59,6 +63,8 @@ pub(crate) struct OutputPlan {
     pub(crate) style: Style,
     /// On a terminal, each topic has a line of its own.
     pub(crate) watch: bool,
+    /// Columns of readings have a metric and a unit.
+    pub(crate) named: bool,
 }
 
 /// Lines on stdout.
@@ -66,6 +72,7 @@ pub(crate) struct OutputPlan {
 pub(crate) struct Output {
     readings: Printer,
     style: Style,
+    named: bool,
     watch: Option<Watch>,
     /// A terminal shows the lines: what it would obey is escaped.
     is_on_terminal: bool,
@@ -84,7 +91,11 @@ impl Output {
     pub(crate) fn new(plan: OutputPlan, broker: &str) -> Result<Self> {
         let mut lines = Vec::new();
         if plan.style == Style::Csv {
-            lines.extend(readings::CSV_HEADER.as_bytes());
+            let header = match plan.named {
+                true => readings::CSV_HEADER_NAMED,
+                false => readings::CSV_HEADER,
+            };
+            lines.extend(header.as_bytes());
         }
         let is_on_terminal = std::io::stdout().is_terminal();
         let watch = (plan.watch && is_on_terminal).then(|| {
@@ -95,6 +106,7 @@ impl Output {
         let mut output = Self {
             readings: Printer::new(std::io::stdout())?,
             style: plan.style,
+            named: plan.named,
             watch,
             is_on_terminal,
             clock: Clock::default(),
@@ -141,17 +153,31 @@ impl Output {
         match self.style {
             // Writing to memory doesn't fail.
             Style::Tutorial => {
-                let _ = write!(self.lines, " {} {}", reading.topic, reading.value);
+                let _ = write!(self.lines, " {}", reading.topic);
+                if let Some(metric) = &reading.metric {
+                    let _ = write!(self.lines, " {metric}");
+                }
+                let _ = write!(self.lines, " {}", reading.value);
+                if let Some(unit) = &reading.unit {
+                    let _ = write!(self.lines, " {unit}");
+                }
                 self.end_tutorial_line(start);
             }
             Style::Json => readings::json(reading, &mut self.lines),
-            Style::Csv => readings::csv(reading, &mut self.lines),
-            Style::Message(_) | Style::Rate => return,
+            Style::Csv => readings::csv(reading, self.named, &mut self.lines),
+            Style::Message(_) | Style::Rate | Style::Explain => return,
         }
         if self.is_on_terminal {
             make_printable(&mut self.lines, start, true);
         }
         self.finish_line(&reading.topic, start);
+    }
+
+    /// Prints how a message of `topic` would be stored, and what is known of it.
+    pub(crate) fn explain(&mut self, topic: &str, verdict: &Verdict, known: &Verdict) {
+        let start = self.lines.len();
+        explain(topic, verdict, known, &mut self.lines);
+        self.finish_line(topic, start);
     }
 
     /// Prints a payload that is no reading as the tutorial's subscriber would; returns whether it
@@ -350,6 +376,11 @@ impl Messages {
                 let _ = writeln!(out, "{line}");
             });
         }
+    }
+
+    /// Reports the format that was recognised on a topic, with `--debug`.
+    pub(crate) fn recognised(&self, topic: &str, format: &str) {
+        self.say(&format_args!("`{topic}`: format {format}"));
     }
 
     pub(crate) fn rejection(&self, rejection: &Rejection) {

@@ -125,11 +125,22 @@ impl FieldsArgs {
         }
     }
 
-    /// Checks the options against the store, and the names of fields.
+    /// Whether a value is named.
+    pub(super) fn has_value_key(&self) -> bool {
+        !self.value_key.is_empty()
+    }
+
+    /// Checks the options against the store, and the names of fields; `reads_times` says whether
+    /// decoders read times, too.
     ///
     /// # Errors
     /// [`UsageError`] for options that are typed and have no store; a name that is there twice.
-    pub(super) fn check(&self, stores: bool, origins: &Origins) -> Result<(), UsageError> {
+    pub(super) fn check(
+        &self,
+        stores: bool,
+        reads_times: bool,
+        origins: &Origins,
+    ) -> Result<(), UsageError> {
         let about_the_store = [
             ("retained", self.retained.is_some()),
             ("topic_pattern", !self.topic_pattern.is_empty()),
@@ -156,6 +167,7 @@ impl FieldsArgs {
         }
         if self.device_timezone.is_some()
             && self.time_key.is_empty()
+            && !reads_times
             && origins.is_typed("device_timezone")
         {
             let name = origins.name("device_timezone");

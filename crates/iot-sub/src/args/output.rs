@@ -76,8 +76,10 @@ impl OutputArgs {
     }
 
     /// Returns what the options mean. In the place of `mosquitto_sub`, payloads are printed.
-    pub(super) fn plan(self, is_mosquitto: bool) -> OutputPlan {
-        let style = if self.message_rate {
+    pub(super) fn plan(self, is_mosquitto: bool, explains: bool) -> OutputPlan {
+        let style = if explains {
+            Style::Explain
+        } else if self.message_rate {
             Style::Rate
         } else if self.json {
             Style::Json
@@ -97,6 +99,7 @@ impl OutputArgs {
             // As in mosquitto_sub: a rate belongs to no topic.
             watch: self.watch && style != Style::Rate,
             style,
+            named: false,
         }
     }
 }

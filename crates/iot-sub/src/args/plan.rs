@@ -10,10 +10,12 @@ use iot_store::mongodb_options::Options as MongoOptions;
 
 use crate::alert::{AlertPlan, Alerts};
 use crate::args::store::SpoolPlan;
-use crate::decode::PayloadMode;
 use crate::decode::decoder::FieldsPlan;
 use crate::decode::downsample::Downsampling;
+use crate::decode::explain::Explainer;
+use crate::decode::router::Router;
 use crate::decode::select::Selection;
+use crate::decode::victron::Portal;
 use crate::output::OutputPlan;
 use crate::session::durable::Durable;
 use crate::watch::WatchPlan;
@@ -44,7 +46,7 @@ pub(crate) struct Plan {
 #[derive(Debug)]
 pub(crate) struct IntakePlan {
     pub(crate) output: OutputPlan,
-    pub(crate) payload: PayloadMode,
+    pub(crate) decode: DecodePlan,
     /// What is no reading is printed as well: nothing is stored.
     pub(crate) prints_any_payload: bool,
     pub(crate) fields: FieldsPlan,
@@ -52,6 +54,16 @@ pub(crate) struct IntakePlan {
     pub(crate) selection: Selection,
     /// Set once alerts have started.
     pub(crate) alerts: Option<Arc<Alerts>>,
+}
+
+/// What makes readings of messages.
+#[derive(Debug)]
+pub(crate) struct DecodePlan {
+    pub(crate) router: Router,
+    /// Set if messages are explained instead of stored.
+    pub(crate) explainer: Option<Explainer>,
+    /// Victron devices that need a keepalive.
+    pub(crate) portals: Vec<Portal>,
 }
 
 /// Where readings are stored.

@@ -1,17 +1,22 @@
 //! What is stored of a message beside topic, value and time: parts of its topic, facts about it,
 //! and whether it was retained.
 
+use std::mem;
 use std::sync::Arc;
 
 use chrono::{DateTime, SubsecRound, Utc};
 use clap::ValueEnum;
 use iot_core::{Message, SkippedMessage};
+use iot_decode::{Decoded, KeepsState, PlainFormat, Request, StateChange};
 use iot_store::{Entry, Extra, FieldValue, IdGenerator, RECEIVED, Rejection};
+use serde_json::Value as Json;
 
+use super::assemble::{self, Parts};
 use super::keys::Keys;
 use super::message::read_message;
 use super::message_fact::FieldName;
-use super::payload::PayloadMode;
+use super::message_view::view;
+use super::router::{Route, Router};
 use super::topic_pattern::TopicPattern;
 
 /// What a retained message is worth.
@@ -26,6 +31,13 @@ pub(crate) enum Retained {
     Mark,
     /// It is not stored
     Skip,
+}
+
+/// Decoded values, and what keys have found beside them.
+struct Values {
+    decoded: Decoded,
+    time: Option<DateTime<Utc>>,
+    id: Vec<Json>,
 }
 
 /// What is stored, as the options say it.
@@ -61,7 +73,7 @@ impl FieldsPlan {
 /// Makes entries of messages.
 #[derive(Debug)]
 pub(crate) struct Decoder {
-    mode: PayloadMode,
+    router: Router,
     plan: FieldsPlan,
     /// Readings have the four fields, whatever the message.
     plain: bool,
@@ -70,10 +82,29 @@ pub(crate) struct Decoder {
     client: String,
 }
 
+/// What a message became.
+#[derive(Debug)]
+pub(crate) struct Made {
+    /// `None`: it has no reading, and is not rejected.
+    pub(crate) entry: Option<Entry>,
+    /// What was recognised; `None` if it is rejected.
+    pub(crate) format: Option<&'static str>,
+    /// What the decoder asks for, if anything.
+    pub(crate) effects: Option<Box<Effects>>,
+}
+
+/// What a decoder asks for beside readings.
+#[derive(Debug, Default)]
+pub(crate) struct Effects {
+    pub(crate) requests: Vec<Request>,
+    /// To be committed with the readings.
+    pub(crate) state: Vec<StateChange>,
+}
+
 impl Decoder {
-    pub(crate) fn new(mode: PayloadMode, plan: FieldsPlan, broker: String) -> Self {
+    pub(crate) fn new(router: Router, plan: FieldsPlan, broker: String) -> Self {
         Self {
-            mode,
+            router,
             plain: plan.names().is_empty(),
             plan,
             ids: IdGenerator::new(),
@@ -87,38 +118,121 @@ impl Decoder {
         self.client = client;
     }
 
+    /// Takes what an earlier process has learned from messages.
+    pub(crate) fn restore(&mut self, state: &[(String, Vec<u8>)]) {
+        for (key, value) in state {
+            self.router.restore(key, value);
+        }
+    }
+
     /// Whether the message is not to be stored, as it was retained.
     pub(crate) fn skips(&self, message: &Message) -> bool {
         message.retain && self.plan.retained == Retained::Skip
     }
 
     /// Returns what `message`, received at `now`, is.
-    pub(crate) fn entry(&mut self, message: Message, now: DateTime<Utc>) -> Entry {
-        let once = message.retain && self.plan.retained == Retained::Once;
-        let fields = if self.plain {
-            Vec::new()
-        } else {
-            self.fields(&message, now)
+    pub(crate) fn entry(&mut self, message: Message, now: DateTime<Utc>) -> Made {
+        let extra = Extra {
+            once: message.retain && self.plan.retained == Retained::Once,
+            fields: if self.plain {
+                Vec::new()
+            } else {
+                self.fields(&message, now)
+            },
         };
+        if let Some(format) = self.router.only_plain() {
+            return self.plain_entry(format, message, now, extra);
+        }
+        let route = self.router.route(message.topic.as_str());
+        if let Some(format) = self.router.unruled_plain(route) {
+            return self.plain_entry(format, message, now, extra);
+        }
+        let decoded = self.decoded(route, &message, now);
         let Message { topic, payload, .. } = message;
-        let mut entry = read_message(
-            self.mode,
-            &self.plan.keys,
-            topic,
-            &payload,
-            now,
-            &mut self.ids,
-        );
-        if once || !fields.is_empty() {
-            match &mut entry {
-                Entry::Reading(reading) => {
-                    reading.extra = Some(Box::new(Extra { once, fields }));
+        let topic = topic.into();
+        match decoded {
+            Ok(Values {
+                mut decoded,
+                time,
+                id,
+            }) => {
+                let effects = Effects {
+                    requests: mem::take(&mut decoded.requests),
+                    state: mem::take(&mut decoded.state),
+                };
+                let has_effects = !effects.requests.is_empty() || !effects.state.is_empty();
+                let parts = Parts {
+                    topic,
+                    payload: &payload,
+                    now,
+                    time,
+                    id,
+                    extra,
+                };
+                Made {
+                    format: Some(decoded.format),
+                    entry: assemble::entry(decoded, parts, &mut self.ids),
+                    effects: has_effects.then(|| Box::new(effects)),
                 }
-                Entry::Readings(_) => {}
-                Entry::Rejection(rejection) => rejection.once = once,
+            }
+            Err(reason) => {
+                let now_in_ms = now.trunc_subsecs(3);
+                let id = self.ids.next(now);
+                let rejection = Rejection::new(id, topic, &payload, reason, now_in_ms);
+                Made {
+                    entry: Some(Entry::Rejection(Rejection {
+                        once: extra.once,
+                        ..rejection
+                    })),
+                    format: None,
+                    effects: None,
+                }
             }
         }
-        entry
+    }
+
+    /// Returns the entry of a message whose payload is one value.
+    fn plain_entry(
+        &mut self,
+        format: PlainFormat,
+        message: Message,
+        now: DateTime<Utc>,
+        extra: Extra,
+    ) -> Made {
+        let Message { topic, payload, .. } = message;
+        let keys = &self.plan.keys;
+        let mut entry = read_message(format, keys, topic, &payload, now, &mut self.ids);
+        match &mut entry {
+            Entry::Reading(reading) if extra.once || !extra.fields.is_empty() => {
+                reading.extra = Some(Box::new(extra));
+            }
+            Entry::Reading(_) | Entry::Readings(_) => {}
+            Entry::Rejection(rejection) => rejection.once = extra.once,
+        }
+        let is_rejected = entry.as_rejection().is_some();
+        Made {
+            entry: Some(entry),
+            format: (!is_rejected).then(|| format.name()),
+            effects: None,
+        }
+    }
+
+    /// Returns what the route and its rule make of a message.
+    fn decoded(
+        &mut self,
+        route: Route,
+        message: &Message,
+        now: DateTime<Utc>,
+    ) -> Result<Values, String> {
+        let view = view(message, now);
+        let mut decoded = self.router.decode(route, &view)?;
+        self.router.shape(route, &mut decoded)?;
+        let keys = &self.plan.keys;
+        let time_key = self.router.time(route).or(keys.time.as_ref());
+        let (time, id) = keys
+            .find_in_json(time_key, &message.payload)
+            .map_err(|reason| reason.to_string())?;
+        Ok(Values { decoded, time, id })
     }
 
     /// Returns what is kept of a message that was larger than it may be, received at `now`; its

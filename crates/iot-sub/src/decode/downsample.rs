@@ -1,4 +1,4 @@
-//! `--on-change` and `--min-interval`: of many readings of a topic, those that are stored.
+//! `--on-change` and `--min-interval`: of many readings of a series, those that are stored.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,10 +6,10 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use iot_store::{Reading, RecentTable, Value};
 
-/// Bytes of memory for what was last stored of each topic: of some 300,000 topics.
+/// Bytes of memory for what was last stored of each series: of some 300,000 series.
 const TABLE_BYTES: usize = 64 << 20;
 
-/// What is stored of a topic's readings; both conditions count.
+/// What is stored of a series' readings; both conditions count.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Downsampling {
     /// The value differs from the one last stored, a number by more than this.
@@ -18,12 +18,14 @@ pub(crate) struct Downsampling {
     pub(crate) min_interval: Option<Duration>,
 }
 
-/// Remembers for each topic what was last stored, in this run.
+/// Remembers for each series what was last stored, in this run.
 #[derive(Debug)]
 pub(crate) struct Downsampler {
     on_change: Option<f64>,
     min_interval: Option<TimeDelta>,
+    /// The key is the topic, and behind a NUL the metric.
     last: RecentTable<(Value, DateTime<Utc>)>,
+    key: String,
 }
 
 impl Downsampler {
@@ -38,18 +40,27 @@ impl Downsampler {
             min_interval: min_interval
                 .map(|interval| TimeDelta::from_std(interval).unwrap_or(TimeDelta::MAX)),
             last: RecentTable::new(TABLE_BYTES),
+            key: String::new(),
         })
     }
 
-    /// Returns how many topics were forgotten because there are too many. The next reading of such
-    /// a topic is stored.
+    /// Returns how many series were forgotten because there are too many. The next reading of such
+    /// a series is stored.
     pub(crate) fn forgotten(&self) -> u64 {
         self.last.dropped()
     }
 
     /// Returns whether `reading` is to be stored.
     pub(crate) fn keeps(&mut self, reading: &Reading) -> bool {
-        let keeps = match self.last.get(&reading.topic) {
+        let key = match &reading.metric {
+            None => &*reading.topic,
+            Some(metric) => {
+                self.key.clear();
+                self.key.extend([&*reading.topic, "\0", metric]);
+                &*self.key
+            }
+        };
+        let keeps = match self.last.get(key) {
             None => true,
             Some((value, time)) => {
                 let changed = match (self.on_change, value, &reading.value) {
@@ -60,7 +71,7 @@ impl Downsampler {
                     (Some(_), last, now) => last != now,
                 };
                 let passed = reading.reg_date - *time;
-                // A clock that was set back must not silence a topic.
+                // A clock that was set back must not silence a series.
                 let due = self
                     .min_interval
                     .is_none_or(|interval| passed >= interval || passed < TimeDelta::zero());
@@ -70,7 +81,11 @@ impl Downsampler {
         if keeps {
             let last = (reading.value.clone(), reading.reg_date);
             let heap = reading.value.heap_size();
-            self.last.insert(Arc::clone(&reading.topic), last, heap);
+            let key = match &reading.metric {
+                None => Arc::clone(&reading.topic),
+                Some(_) => Arc::from(key),
+            };
+            self.last.insert(key, last, heap);
         }
         keeps
     }
@@ -79,10 +94,11 @@ impl Downsampler {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use iot_decode::PlainFormat;
     use iot_store::{Entry, IdGenerator};
 
     use super::*;
-    use crate::decode::{PayloadMode, read};
+    use crate::decode::read;
 
     /// Which of these payloads, so many seconds after the start, are stored.
     #[track_caller]
@@ -102,7 +118,7 @@ mod tests {
         for (at, (seconds, payload)) in readings.iter().enumerate() {
             let now = DateTime::from_timestamp(1_795_428_000 + seconds, 0).unwrap();
             let payload = Bytes::copy_from_slice(payload.as_bytes());
-            let Entry::Reading(reading) = read(PayloadMode::Auto, "t", &payload, now, &mut ids)
+            let Entry::Reading(reading) = read(PlainFormat::Auto, "t", &payload, now, &mut ids)
             else {
                 panic!("not a reading");
             };

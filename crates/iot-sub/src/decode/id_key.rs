@@ -28,6 +28,41 @@ pub(super) fn id(topic: &str, values: &[&Json]) -> ReadingId {
     ReadingId::from(id)
 }
 
+/// Returns the id of one of several readings of such a message: that of a metric, and of one series
+/// that the message has `nth` readings of before it. The first reading of the message's topic
+/// without a metric has the message's id.
+pub(super) fn reading_id(
+    message_topic: &str,
+    values: &[Json],
+    series: (&str, Option<&str>),
+    nth: usize,
+) -> ReadingId {
+    let values: Vec<&Json> = values.iter().collect();
+    let (topic, metric) = series;
+    let message = id(message_topic, &values);
+    if metric.is_none() && topic == message_topic && nth == 0 {
+        return message;
+    }
+    let mut hash = Sha256::new();
+    hash.update(message.bytes());
+    // The first four bytes can be the same for many messages: they are times.
+    for value in &values {
+        hash.update(value.to_string());
+        hash.update([0]);
+    }
+    hash.update(topic);
+    hash.update([0]);
+    // A metric is never empty.
+    hash.update(metric.unwrap_or_default());
+    hash.update([0]);
+    hash.update(nth.to_be_bytes());
+    let hash: [u8; 32] = hash.finalize().into();
+    let mut id = message.bytes();
+    // What stands first keeps inserts in order.
+    id[4..].copy_from_slice(&hash[..8]);
+    ReadingId::from(id)
+}
+
 /// Returns the seconds of what is a time from 2001 on. A number that only looks so changes the
 /// order of inserts, nothing else.
 ///

@@ -4,12 +4,11 @@ use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 use iot_cli::Timezone;
-use iot_decode::{TimeError, read_time};
+use iot_decode::{PlainFormat, Reason, TimeError, read_time};
 use iot_store::{ReadingId, Value};
 use serde_json::Value as Json;
 
 use super::id_key::id;
-use super::payload::{PayloadMode, Reason};
 
 /// A JSON pointer (RFC 6901), such as `/a/b`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +53,7 @@ impl Keys {
     /// Returns what there is in `payload`, a message's of `topic`.
     pub(super) fn find(
         &self,
-        mode: PayloadMode,
+        mode: PlainFormat,
         topic: &str,
         payload: &[u8],
     ) -> Result<Found, Reason> {
@@ -66,23 +65,12 @@ impl Keys {
                 id: None,
             });
         };
-        let Value::Json(json) = PayloadMode::Json.value(payload)? else {
+        let Value::Json(json) = PlainFormat::Json.value(payload)? else {
             return Err(Reason::Missing(first.clone()));
         };
         let id = self.id(topic, &json)?;
-        let time = match &self.time {
-            Some(Pointer(pointer)) => {
-                let found = json.pointer(pointer);
-                let found = found.ok_or_else(|| Reason::Missing(pointer.clone()))?;
-                let time =
-                    read_time(found, self.timezone.as_ref()).map_err(|error| match error {
-                        TimeError::NoTimezone => Reason::NoTimezone(pointer.clone()),
-                        TimeError::Unreadable => Reason::NotATime(pointer.clone(), found.clone()),
-                    })?;
-                Some(time)
-            }
-            None => None,
-        };
+        let time = self.time.as_ref().map(|time| self.time_at(time, &json));
+        let time = time.transpose()?;
         let value = match &self.value {
             Some(Pointer(pointer)) => match json.pointer(pointer) {
                 None | Some(Json::Null) => return Err(Reason::Missing(pointer.clone())),
@@ -94,9 +82,47 @@ impl Keys {
             None => Value::Json(json),
         };
         match value {
-            Value::Json(_) if mode == PayloadMode::Number => Err(Reason::NotANumber),
+            Value::Json(_) if mode == PlainFormat::Number => Err(Reason::NotANumber),
             value => Ok(Found { value, time, id }),
         }
+    }
+
+    /// Returns the time at `time_key` and the values that make the message what it is, which a
+    /// format other than a plain one leaves in the payload. Without keys nothing is parsed.
+    pub(super) fn find_in_json(
+        &self,
+        time_key: Option<&Pointer>,
+        payload: &[u8],
+    ) -> Result<(Option<DateTime<Utc>>, Vec<Json>), Reason> {
+        let Some(Pointer(first)) = time_key.or(self.id.first()) else {
+            return Ok((None, Vec::new()));
+        };
+        let Value::Json(json) = PlainFormat::Json.value(payload)? else {
+            return Err(Reason::Missing(first.clone()));
+        };
+        let time = time_key.map(|pointer| self.time_at(pointer, &json));
+        let values = self.id_values(&json)?;
+        Ok((time.transpose()?, values.into_iter().cloned().collect()))
+    }
+
+    /// Returns the time at a pointer.
+    fn time_at(&self, pointer: &Pointer, json: &Json) -> Result<DateTime<Utc>, Reason> {
+        let Pointer(pointer) = pointer;
+        let found = json.pointer(pointer);
+        let found = found.ok_or_else(|| Reason::Missing(pointer.clone()))?;
+        read_time(found, self.timezone.as_ref()).map_err(|error| match error {
+            TimeError::NoTimezone => Reason::NoTimezone(pointer.clone()),
+            TimeError::Unreadable => Reason::NotATime(pointer.clone(), found.clone()),
+        })
+    }
+
+    /// Returns the values that make a message what it is.
+    fn id_values<'a>(&self, json: &'a Json) -> Result<Vec<&'a Json>, Reason> {
+        let found = |Pointer(pointer): &Pointer| {
+            let found = json.pointer(pointer).filter(|found| !found.is_null());
+            found.ok_or_else(|| Reason::Missing(pointer.clone()))
+        };
+        self.id.iter().map(found).collect()
     }
 
     /// Returns the id that a message of `topic` has by itself, if it is to have one.
@@ -104,11 +130,7 @@ impl Keys {
         if self.id.is_empty() {
             return Ok(None);
         }
-        let found = |Pointer(pointer): &Pointer| {
-            let found = json.pointer(pointer).filter(|found| !found.is_null());
-            found.ok_or_else(|| Reason::Missing(pointer.clone()))
-        };
-        let values = self.id.iter().map(found).collect::<Result<Vec<_>, _>>()?;
+        let values = self.id_values(json)?;
         Ok(Some(id(topic, &values)))
     }
 }
@@ -118,7 +140,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn case(mode: PayloadMode, value: &str, time: &str, payload: &str, expected: &str) {
+    fn case(mode: PlainFormat, value: &str, time: &str, payload: &str, expected: &str) {
         let pointer = |text: &str| (!text.is_empty()).then(|| text.parse().unwrap());
         let keys = Keys {
             value: pointer(value),
@@ -138,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_value_is_picked_out() {
-        let mode = PayloadMode::Auto;
+        let mode = PlainFormat::Auto;
         case(mode, "/a/b", "", r#"{"a": {"b": 25}}"#, "25.0");
         case(mode, "/a/1", "", r#"{"a": [1, 2.5]}"#, "2.5");
         case(mode, "/a", "", r#"{"a": "on"}"#, r#""on""#);
@@ -154,7 +176,7 @@ mod tests {
             "! not JSON: expected value at line 1 column 1",
         );
         case(
-            PayloadMode::Number,
+            PlainFormat::Number,
             "/a",
             "",
             r#"{"a": "on"}"#,
@@ -192,10 +214,10 @@ mod tests {
             ("true", "! the time at /t cannot be read: `true`"),
         ] {
             let payload = format!(r#"{{"v": 1, "t": {time}}}"#);
-            case(PayloadMode::Auto, "/v", "/t", &payload, expected);
+            case(PlainFormat::Auto, "/v", "/t", &payload, expected);
         }
         case(
-            PayloadMode::Auto,
+            PlainFormat::Auto,
             "/v",
             "/t",
             r#"{"v": 1}"#,

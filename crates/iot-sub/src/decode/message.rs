@@ -7,16 +7,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chrono::{DateTime, SubsecRound, Utc};
+use iot_decode::PlainFormat;
 use iot_store::{Entry, IdGenerator, Reading, ReceivedPayload, Rejection};
 
 use super::keys::Keys;
-use super::payload::PayloadMode;
 
 /// Returns what a message of `topic` with `payload`, received at `now`, is: a reading, or a
 /// rejection that says why not.
 #[cfg(test)]
 pub(crate) fn read(
-    mode: PayloadMode,
+    mode: PlainFormat,
     topic: impl Into<Arc<str>>,
     payload: &Bytes,
     now: DateTime<Utc>,
@@ -27,7 +27,7 @@ pub(crate) fn read(
 
 /// Does the same, with the value, the time and the id that `keys` name.
 pub(crate) fn read_message(
-    mode: PayloadMode,
+    mode: PlainFormat,
     keys: &Keys,
     topic: impl Into<Arc<str>>,
     payload: &Bytes,
@@ -69,7 +69,7 @@ mod tests {
         let now = DateTime::from_timestamp(1_795_428_000, 123_987_654).unwrap();
         let payload = Bytes::copy_from_slice(payload);
         read(
-            PayloadMode::Auto,
+            PlainFormat::Auto,
             "iot/home2/temp",
             &payload,
             now,

@@ -105,6 +105,9 @@ impl Gateway {
     /// Passes the intake's batch to the store, and removes retained messages if that is wanted.
     pub(super) fn flush(&self, intake: &mut Intake) {
         intake.flush();
+        for message in intake.take_outgoing() {
+            self.publisher.publish(&message);
+        }
         let removals = intake.selector.take_removals();
         if !removals.is_empty() {
             for removal in removals {
@@ -116,6 +119,14 @@ impl Gateway {
         }
         if intake.selector.has_ended() {
             self.ended.notify_one();
+        }
+    }
+
+    /// Publishes keepalives that are due.
+    pub(super) fn publish_outgoing(&self) {
+        let messages = self.intake().take_outgoing();
+        for message in &messages {
+            self.publisher.publish(message);
         }
     }
 

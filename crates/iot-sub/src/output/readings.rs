@@ -8,21 +8,34 @@ use iot_store::{Reading, Value};
 /// What names the columns of [`csv`].
 pub(super) const CSV_HEADER: &str = "topic,value,time\n";
 
-/// Appends `{"topic": …, "value": …, "time": …}` and a newline.
+/// The columns of readings that may have a metric and a unit.
+pub(super) const CSV_HEADER_NAMED: &str = "topic,value,time,metric,unit\n";
+
+/// Appends `{"topic": …, "metric": …, "value": …, "unit": …, "time": …}` and a newline; the metric
+/// and the unit only where there are any.
 pub(super) fn json(reading: &Reading, out: &mut Vec<u8>) {
     // Writing to memory doesn't fail.
     out.extend(b"{\"topic\":");
     let _ = serde_json::to_writer(&mut *out, &*reading.topic);
+    if let Some(metric) = &reading.metric {
+        out.extend(b",\"metric\":");
+        let _ = serde_json::to_writer(&mut *out, &**metric);
+    }
     out.extend(b",\"value\":");
     let _ = match &reading.value {
         Value::Text(text) => serde_json::to_writer(&mut *out, text).map_err(Into::into),
         value => write!(out, "{value}"),
     };
+    if let Some(unit) = &reading.unit {
+        out.extend(b",\"unit\":");
+        let _ = serde_json::to_writer(&mut *out, &**unit);
+    }
     let _ = writeln!(out, ",\"time\":\"{}\"}}", time(reading));
 }
 
-/// Appends the columns topic, value and time, quoted where RFC 4180 wants that.
-pub(super) fn csv(reading: &Reading, out: &mut Vec<u8>) {
+/// Appends the columns topic, value and time, and metric and unit if they are `named`, quoted where
+/// RFC 4180 wants that.
+pub(super) fn csv(reading: &Reading, named: bool, out: &mut Vec<u8>) {
     field(&reading.topic, out);
     out.push(b',');
     match &reading.value {
@@ -32,7 +45,14 @@ pub(super) fn csv(reading: &Reading, out: &mut Vec<u8>) {
         Value::Text(text) => field(text, out),
         Value::Json(json) => field(&json.to_string(), out),
     }
-    let _ = writeln!(out, ",{}", time(reading));
+    let _ = write!(out, ",{}", time(reading));
+    if named {
+        for name in [&reading.metric, &reading.unit] {
+            out.push(b',');
+            field(name.as_deref().unwrap_or_default(), out);
+        }
+    }
+    out.push(b'\n');
 }
 
 fn field(text: &str, out: &mut Vec<u8>) {
@@ -61,17 +81,18 @@ fn time(reading: &Reading) -> String {
 mod tests {
     use bytes::Bytes;
     use chrono::DateTime;
+    use iot_decode::PlainFormat;
     use iot_store::{Entry, IdGenerator};
 
     use super::*;
-    use crate::decode::{PayloadMode, read};
+    use crate::decode::read;
 
     #[track_caller]
     fn case(payload: &str, as_json: &str, as_csv: &str) {
         let now = DateTime::from_timestamp_millis(1_795_428_000_123).unwrap();
         let payload = Bytes::copy_from_slice(payload.as_bytes());
         let entry = read(
-            PayloadMode::Text,
+            PlainFormat::Text,
             "a,b",
             &payload,
             now,
@@ -82,7 +103,7 @@ mod tests {
         };
         let (mut out, mut other) = (Vec::new(), Vec::new());
         json(&reading, &mut out);
-        csv(&reading, &mut other);
+        csv(&reading, false, &mut other);
         let expected =
             format!(r#"{{"topic":"a,b","value":{as_json},"time":"2026-11-23T10:00:00.123Z"}}"#);
         assert_eq!(String::from_utf8(out).unwrap(), expected + "\n");

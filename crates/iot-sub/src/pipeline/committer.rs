@@ -103,22 +103,27 @@ impl Committer {
         away: &mut Away,
     ) -> Result<Result<Stored, String>> {
         let GroupCommit {
-            entries, changes, ..
+            entries,
+            changes,
+            state,
+            ..
         } = group_commit;
         match &mut self.store {
-            DirectStore::SqliteFile { file, name } => match file.commit_with(entries, changes) {
-                Ok(committed) => {
-                    for refusal in file.take_refused() {
-                        self.messages.rejected(&refusal.topic, &refusal.reason);
+            DirectStore::SqliteFile { file, name } => {
+                match file.commit_with_state(entries, changes, state) {
+                    Ok(committed) => {
+                        for refusal in file.take_refused() {
+                            self.messages.rejected(&refusal.topic, &refusal.reason);
+                        }
+                        Ok(Ok(committed))
                     }
-                    Ok(Ok(committed))
+                    Err(error) => match error.downcast_ref::<Retryable>() {
+                        Some(problem) => Ok(Err(problem.to_string())),
+                        None => Err(error).with_context(|| format!("cannot store in `{name}`")),
+                    },
                 }
-                Err(error) => match error.downcast_ref::<Retryable>() {
-                    Some(problem) => Ok(Err(problem.to_string())),
-                    None => Err(error).with_context(|| format!("cannot store in `{name}`")),
-                },
-            },
-            // A database keeps no packet identifiers, so the changes of the session are not
+            }
+            // A database keeps no packet identifiers and no state of decoders, so neither is
             // written.
             DirectStore::Database(_) if entries.is_empty() => Ok(Ok(Stored::default())),
             DirectStore::Database(store) => {

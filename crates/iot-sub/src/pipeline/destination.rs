@@ -85,6 +85,18 @@ impl Destination {
         }
     }
 
+    /// Returns what decoders have learned in earlier runs, by its keys.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) fn decoder_state(&self) -> Result<Vec<(String, Vec<u8>)>> {
+        match self {
+            Self::Direct(DirectStore::SqliteFile { file, .. }) => file.decoder_state(),
+            Self::Spooled { spool, .. } => spool.decoder_state(),
+            Self::Nowhere | Self::Direct(DirectStore::Database(_)) => Ok(Vec::new()),
+        }
+    }
+
     /// Returns the packet identifiers that a session holds; `None` if there is no file for them.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 //! acknowledgements that are sent afterwards.
 
 use iot_store::Entry;
+use iot_store::sqlite::decoder_state::StateRow;
 use iot_store::sqlite::held::{Change, SessionChange};
 use tokio::sync::oneshot;
 
@@ -14,6 +15,8 @@ use crate::pipeline::queue::{OnCommit, QueueEntry};
 pub(crate) struct GroupCommit {
     pub(crate) entries: Vec<Entry>,
     pub(crate) changes: Vec<SessionChange>,
+    /// What decoders have learned from the messages.
+    pub(crate) state: Vec<StateRow>,
     acks: Vec<Ack>,
     releases: Vec<Release>,
     /// Notified when the session's packet identifiers are removed.
@@ -22,8 +25,13 @@ pub(crate) struct GroupCommit {
 
 impl GroupCommit {
     pub(crate) fn add(&mut self, item: QueueEntry) {
-        let QueueEntry { entry, on_commit } = item;
+        let QueueEntry {
+            entry,
+            on_commit,
+            state,
+        } = item;
         self.entries.extend(entry);
+        self.state.extend(state.into_iter().flatten());
         match on_commit {
             OnCommit::Nothing => {}
             OnCommit::Acknowledge(token) => self.acks.push(token),
@@ -47,7 +55,7 @@ impl GroupCommit {
 
     /// Returns whether there is something to commit.
     pub(crate) fn has_content(&self) -> bool {
-        !self.entries.is_empty() || !self.changes.is_empty()
+        !self.entries.is_empty() || !self.changes.is_empty() || !self.state.is_empty()
     }
 
     /// Returns whether there is nothing to commit or to acknowledge.
@@ -58,6 +66,7 @@ impl GroupCommit {
     /// Acknowledges all of it after the commit; the entries stay.
     pub(crate) fn acknowledge(&mut self, acknowledger: &Acknowledger) {
         self.changes.clear();
+        self.state.clear();
         if !self.acks.is_empty() {
             failpoint::pass(Point::BeforeAck);
             acknowledger.acknowledge(&self.acks);

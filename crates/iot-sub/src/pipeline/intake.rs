@@ -5,17 +5,24 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
-use iot_core::{Message, SkippedMessage};
+use iot_cli::is_debug;
+use iot_core::{Message, QoS, SkippedMessage, TopicName};
+use iot_decode::{Request, StateChange};
+use iot_store::sqlite::decoder_state::StateRow;
 use iot_store::sqlite::held::SessionKey;
 use iot_store::{Entry, Stored};
+use tokio::time::Instant;
 
 use crate::acknowledge::{Ack, Acknowledger};
 use crate::alert::Alerts;
 use crate::args::IntakePlan;
 use crate::counts::Counts;
-use crate::decode::decoder::Decoder;
+use crate::decode::decoder::{Decoder, Effects, Made};
 use crate::decode::downsample::Downsampler;
+use crate::decode::explain::{Explainer, Verdict};
+use crate::decode::recognised::Recognised;
 use crate::decode::select::{Selected, Selector};
+use crate::decode::victron::Keepalives;
 use crate::failpoint::{self, Point};
 use crate::output::{Messages, Output};
 use crate::pipeline::group_commit::GroupCommit;
@@ -38,6 +45,9 @@ pub(crate) struct Intake {
     pub(crate) counts: Arc<Counts>,
     downsampler: Option<Downsampler>,
     alerts: Option<Arc<Alerts>>,
+    recognised: Recognised,
+    explainer: Option<Explainer>,
+    outgoing: Outgoing,
     /// The queue to the store; `None` without a store.
     queue: Option<Arc<Queue>>,
     acknowledger: Acknowledger,
@@ -48,6 +58,14 @@ pub(crate) struct Intake {
     unstored: Unstored,
     /// When the current messages were received.
     now: DateTime<Utc>,
+}
+
+/// Messages to be published.
+#[derive(Debug)]
+struct Outgoing {
+    keepalives: Keepalives,
+    /// What decoders have asked for.
+    asked: Vec<Message>,
 }
 
 /// Messages that are not stored: only printed, or skipped.
@@ -90,7 +108,13 @@ impl Intake {
         Ok(Self {
             alerts: plan.alerts,
             output: Output::new(plan.output, broker)?,
-            decoder: Decoder::new(plan.payload, plan.fields, broker.to_owned()),
+            decoder: Decoder::new(plan.decode.router, plan.fields, broker.to_owned()),
+            recognised: Recognised::new(is_debug()),
+            explainer: plan.decode.explainer,
+            outgoing: Outgoing {
+                keepalives: Keepalives::new(plan.decode.portals),
+                asked: Vec::new(),
+            },
             downsampler: Downsampler::new(plan.downsampling),
             selector: Selector::new(plan.selection),
             messages,
@@ -144,41 +168,49 @@ impl Intake {
         }
         if self.queue.is_none() && self.output.shows_messages() {
             if let Some(live) = &self.counts.live {
-                live.record([&self.decoder.entry(message, self.now)]);
+                live.record(self.decoder.entry(message, self.now).entry.as_ref());
             }
             self.unstored.show(ticket);
             return;
         }
+        if self.explainer.is_some() {
+            self.explain(message, ticket);
+            return;
+        }
         let skips = self.decoder.skips(&message);
         let retained = message.retain;
-        let entry = self.decoder.entry(message, self.now);
-        self.watch(&entry, retained);
-        match &entry {
-            Entry::Reading(reading) => self.output.reading(reading),
-            Entry::Readings(readings) => {
-                for reading in &readings.readings {
-                    self.output.reading(reading);
-                }
-            }
-            Entry::Rejection(rejection)
-                if self.prints_any_payload
-                    && rejection.payload.len() as u64 == rejection.length
-                    && self.output.payload(&rejection.topic, &rejection.payload) =>
+        let topic = { self.recognised.reports() }.then(|| message.topic.clone());
+        let Made {
+            mut entry,
+            format,
+            effects,
+        } = self.decoder.entry(message, self.now);
+        if let Some(format) = format {
+            self.recognised.count(format);
+            if let Some(topic) = topic
+                && self.recognised.is_new(topic.as_str())
             {
-                self.unstored.show(ticket);
-                return;
+                self.messages.recognised(topic.as_str(), format);
             }
-            Entry::Rejection(rejection) => self.messages.rejection(rejection),
         }
-        let left_out = match (&mut self.downsampler, &entry) {
-            (Some(downsampler), Entry::Reading(reading)) => !skips && !downsampler.keeps(reading),
-            _ => false,
-        };
-        if skips || left_out {
+        self.watch(entry.as_ref(), retained);
+        if !self.print(entry.as_ref()) {
+            self.unstored.show(ticket);
+            return;
+        }
+        let state = effects.and_then(|effects| self.take_effects(*effects));
+        if skips {
+            entry = None;
+        }
+        entry = entry.and_then(|entry| self.downsampled(entry));
+        if entry.is_none() && state.is_none() {
             self.unstored.skip(ticket.map(|ticket| ticket.ack));
             return;
         }
-        self.push(entry, ticket);
+        if entry.is_none() {
+            self.unstored.skip(None);
+        }
+        self.push(entry, state, ticket);
     }
 
     /// Takes note of whether messages can arrive.
@@ -196,8 +228,8 @@ impl Intake {
     }
 
     /// Shows what a message became to those who wait for alerts.
-    fn watch(&self, entry: &Entry, retained: bool) {
-        let Some(alerts) = &self.alerts else {
+    fn watch(&self, entry: Option<&Entry>, retained: bool) {
+        let (Some(alerts), Some(entry)) = (&self.alerts, entry) else {
             return;
         };
         match entry.as_rejection() {
@@ -206,7 +238,103 @@ impl Intake {
         }
     }
 
-    /// Counts topics that downsampling has forgotten, and reports the first.
+    /// Prints how a message would be stored.
+    fn explain(&mut self, message: Message, ticket: Option<Ticket>) {
+        let Some(explainer) = &mut self.explainer else {
+            return;
+        };
+        let topic = message.topic.clone();
+        let known = explainer.known(&message, self.now);
+        let mut made = self.decoder.entry(message, self.now);
+        let verdict = Verdict::of_made(&made, topic.as_str(), self.now);
+        self.output.explain(topic.as_str(), &verdict, &known);
+        if let Some(format) = made.format {
+            self.recognised.count(format);
+        }
+        if let Some(effects) = made.effects.take() {
+            self.take_effects(*effects);
+        }
+        self.unstored.show(ticket);
+    }
+
+    /// Prints what a message became. Returns `false` if it is no reading, and was printed all the
+    /// same.
+    fn print(&mut self, entry: Option<&Entry>) -> bool {
+        match entry {
+            None => {}
+            Some(Entry::Rejection(rejection)) => {
+                let is_whole = rejection.payload.len() as u64 == rejection.length;
+                if self.prints_any_payload
+                    && is_whole
+                    && self.output.payload(&rejection.topic, &rejection.payload)
+                {
+                    return false;
+                }
+                self.messages.rejection(rejection);
+            }
+            Some(entry) => {
+                for reading in entry.readings() {
+                    self.output.reading(reading);
+                }
+            }
+        }
+        true
+    }
+
+    /// Returns what of an entry is stored with `--on-change` and `--min-interval`.
+    fn downsampled(&mut self, mut entry: Entry) -> Option<Entry> {
+        let Some(downsampler) = &mut self.downsampler else {
+            return Some(entry);
+        };
+        match &mut entry {
+            Entry::Reading(reading) => downsampler.keeps(reading).then_some(entry),
+            Entry::Readings(readings) => {
+                readings
+                    .readings
+                    .retain(|reading| downsampler.keeps(reading));
+                let has_content = !readings.readings.is_empty() || !readings.series.is_empty();
+                has_content.then_some(entry)
+            }
+            Entry::Rejection(_) => Some(entry),
+        }
+    }
+
+    /// Takes what a decoder asks for, and returns what it has learned, if there is a store.
+    fn take_effects(&mut self, effects: Effects) -> Option<Box<[StateRow]>> {
+        for request in effects.requests {
+            match request {
+                Request::Publish { topic, payload } => {
+                    if let Ok(topic) = TopicName::new(topic) {
+                        let message = Message::new(topic, payload);
+                        self.outgoing.asked.push(message.with_qos(QoS::AtMostOnce));
+                    }
+                }
+                // The options say what is subscribed to.
+                Request::Subscribe { .. } => {}
+            }
+        }
+        if self.queue.is_none() || effects.state.is_empty() {
+            return None;
+        }
+        let rows = effects.state.into_iter();
+        let rows = rows.map(|StateChange { key, value }| StateRow { key, value });
+        Some(rows.collect())
+    }
+
+    /// A connection to the broker was made.
+    pub(crate) fn connected(&mut self) {
+        self.outgoing.keepalives.connected();
+    }
+
+    /// Takes the messages that are to be published: what decoders have asked for, and keepalives
+    /// that are due.
+    pub(crate) fn take_outgoing(&mut self) -> Vec<Message> {
+        let mut messages = std::mem::take(&mut self.outgoing.asked);
+        messages.extend(self.outgoing.keepalives.due(Instant::now()));
+        messages
+    }
+
+    /// Counts series that downsampling has forgotten, and reports the first.
     fn count_forgotten(&self) {
         let Some(downsampler) = &self.downsampler else {
             return;
@@ -214,13 +342,18 @@ impl Intake {
         let forgotten = downsampler.forgotten();
         if forgotten > 0 && self.counts.gauges.set_forgotten_topics(forgotten) == 0 {
             self.messages.say(&format_args!(
-                "there are more topics than --on-change and --min-interval have memory for: those \
+                "there are more series than --on-change and --min-interval have memory for: those \
                  without a message for the longest time are forgotten, and their next reading is stored"
             ));
         }
     }
 
-    fn push(&mut self, entry: Entry, ticket: Option<Ticket>) {
+    fn push(
+        &mut self,
+        entry: Option<Entry>,
+        state: Option<Box<[StateRow]>>,
+        ticket: Option<Ticket>,
+    ) {
         let on_commit = match ticket {
             None => OnCommit::Nothing,
             Some(Ticket { ack, hold: None }) => OnCommit::Acknowledge(ack),
@@ -230,8 +363,9 @@ impl Intake {
             }) => OnCommit::Hold(ack, session, fingerprint),
         };
         self.batch.push(QueueEntry {
-            entry: Some(entry),
+            entry,
             on_commit,
+            state,
         });
     }
 
@@ -251,7 +385,7 @@ impl Intake {
         if let Entry::Rejection(rejection) = &entry {
             self.messages.rejection(rejection);
         }
-        self.push(entry, ticket);
+        self.push(Some(entry), None, ticket);
     }
 
     /// Handles a message that was received before: it is acknowledged when that one is on disk.
@@ -273,6 +407,7 @@ impl Intake {
         self.batch.push(QueueEntry {
             entry: Some(entry),
             on_commit: OnCommit::Nothing,
+            state: None,
         });
     }
 
@@ -285,6 +420,7 @@ impl Intake {
     pub(crate) fn flush(&mut self) {
         self.output.flush();
         self.count_forgotten();
+        self.counts.gauges.decoded(&self.recognised.take());
         self.finish_unstored();
         if self.batch.is_empty() {
             return;

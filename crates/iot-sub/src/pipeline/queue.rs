@@ -6,7 +6,9 @@ use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use iot_store::Entry;
+use iot_store::sqlite::decoder_state::StateRow;
 use iot_store::sqlite::held::SessionKey;
 use tokio::sync::{Notify, oneshot};
 
@@ -23,6 +25,8 @@ const BYTES: usize = 64 * 1024 * 1024;
 pub(crate) struct QueueEntry {
     pub(crate) entry: Option<Entry>,
     pub(crate) on_commit: OnCommit,
+    /// What the decoder has learned from the message, to be committed with its entry.
+    pub(crate) state: Option<Box<[StateRow]>>,
 }
 
 /// What to do when the entry is on disk, and what to write in the same commit.
@@ -45,11 +49,16 @@ impl QueueEntry {
         Self {
             entry: None,
             on_commit,
+            state: None,
         }
     }
 
     fn size(&self) -> usize {
-        self.entry.as_ref().map_or(0, Entry::size)
+        let state = self.state.iter().flatten().map(|row| {
+            let value = row.value.as_ref().map_or(0, Bytes::len);
+            size_of::<StateRow>() + row.key.len() + value
+        });
+        self.entry.as_ref().map_or(0, Entry::size) + state.sum::<usize>()
     }
 }
 

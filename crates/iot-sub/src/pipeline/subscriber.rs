@@ -87,6 +87,7 @@ impl Subscriber {
         let held = held.into_iter();
         handle.hold(held.map(|(id, fingerprint)| (PacketId(id), fingerprint)));
         let acknowledger = Acknowledger::broker(handle.clone());
+        let state = destination.decoder_state()?;
         let writer = StoreWriter::start(destination, acknowledger.clone(), &counts, messages)?;
         let address = connection.config().address();
         let notices = Notices::new(connection.config());
@@ -110,6 +111,7 @@ impl Subscriber {
             lost_early: LostEarly::default(),
             reading: true,
         };
+        subscriber.intake.decoder.restore(&state);
         subscriber.session.connecting(messages)?;
         Ok(subscriber)
     }
@@ -225,6 +227,17 @@ impl Subscriber {
         }
     }
 
+    /// Publishes what decoders have asked for. It is not missed if the connection is lost: they ask
+    /// again.
+    fn publish_outgoing(&mut self) {
+        if !self.intake.counts.gauges.is_connected() {
+            return;
+        }
+        for message in self.intake.take_outgoing() {
+            let _ = self.handle.publish(message);
+        }
+    }
+
     /// Does what has to be done each second.
     fn second(&mut self) -> Result<()> {
         if self.intake.output.prints_rate() {
@@ -233,6 +246,7 @@ impl Subscriber {
         if self.session.no_room {
             return self.session.connecting(&self.intake.messages);
         }
+        self.publish_outgoing();
         match &mut self.session.durable {
             Some(durable) => durable.catch_up(),
             None => Ok(()),
@@ -248,6 +262,7 @@ impl Subscriber {
             next = self.connection.try_next();
         }
         self.intake.flush();
+        self.publish_outgoing();
         for removal in self.intake.selector.take_removals() {
             let topic = removal.topic.clone();
             if self.handle.publish(removal).is_err() {
@@ -328,6 +343,7 @@ impl Subscriber {
         self.fail_fast.connected();
         self.intake.decoder.set_client(self.handle.client_id());
         self.intake.counts.gauges.connected();
+        self.intake.connected();
         self.intake.messages.connected(ack.code.0);
         self.lost_early.connected();
         self.intake.set_connected(true);

@@ -21,7 +21,7 @@ use crate::session::durable::Durable;
 use crate::session::protocol_fallback::fall_back;
 use crate::session::saved_session::SavedSession;
 use crate::session::state_path;
-use crate::spool::spool_file::Spool;
+use crate::spool::spool_file::{Content, Spool};
 
 /// Removes the session at the broker and its files here.
 ///
@@ -161,6 +161,10 @@ fn release(
         return Ok(None);
     }
     let mut spool = Spool::open(&path, &|line| messages.say(&line))?;
-    spool.commit_with(&[], &none, 0)?;
+    let content = Content {
+        changes: &none,
+        ..Content::default()
+    };
+    spool.commit_with(content, 0)?;
     Ok(Some((spool.len(), spool.name())))
 }

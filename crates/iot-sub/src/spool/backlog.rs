@@ -231,16 +231,17 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use iot_decode::PlainFormat;
     use iot_store::IdGenerator;
 
     use super::*;
-    use crate::decode::{PayloadMode, read};
+    use crate::decode::read;
 
     #[test]
     fn what_an_earlier_run_has_left_goes_before_what_comes() {
         let mut ids = IdGenerator::new();
         let now = chrono::Utc::now();
-        let mut entry = |_| read(PayloadMode::Auto, "t", &"1".into(), now, &mut ids);
+        let mut entry = |_| read(PlainFormat::Auto, "t", &"1".into(), now, &mut ids);
         let spool: Vec<(Seq, Entry)> = (3..9).map(|seq| (seq, entry(seq))).collect();
         let backlog = Backlog::new(Arc::new(Queue::default()), 2, 5);
         // Committed while what was left is still in the spool only.

@@ -2,7 +2,7 @@
 //! changed.
 //!
 //! ```text
-//! "iot1"  4 bytes: what this is, and the version of the format; "iot2" and "iot3" where the
+//! "iot1"  4 bytes: what this is, and the version of the format; "iot2" to "iot4" where the
 //!         body has more
 //! length  4 bytes: of what follows the checksum
 //! crc     4 bytes: CRC-32 of what follows
@@ -20,6 +20,18 @@
 //!         text       the text
 //!         rejection  length (8) and SHA-256 (32) of the whole payload, length of what is
 //!                    kept of it (4), that, reason
+//! ```
+//!
+//! "iot4" is "iot3" with a metric, a unit, or several readings:
+//!
+//! ```text
+//! one reading     8 in the flags: length of the metric (4), metric; 16: the same for the unit;
+//!                 they stand before the value
+//! several         behind the payload their number (4), each of them, and then facts about series
+//! each of them    kind (1), id (12), reg_date in ms (8), flags (1): 1 once and fields as in
+//!                 "iot2", 32 a topic of its own, 8 metric, 16 unit; length of the value (4), value
+//! facts           flags (1), topic, and with 1 in the flags the metric, 2 unit, 4 name, 8 device,
+//!                 16 device class, each text behind its length (4)
 //! ```
 //!
 //! All numbers are little endian. What salvages a damaged file finds entries in it by their first

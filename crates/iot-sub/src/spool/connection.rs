@@ -15,8 +15,8 @@ use super::space::used;
 const FORMAT: Format = Format {
     // `iotq`
     application_id: 0x69_6f_74_71,
-    // 3: entries that carry the payload they were read from.
-    version: 3,
+    // 3: entries that carry the payload they were read from; 4: metrics, units, several readings.
+    version: 4,
     upgrade: held::upgrade,
     schema: &[include_str!("spool.sql"), held::SCHEMA],
     settings: &[

@@ -173,6 +173,7 @@ fn salvage(from: &Path, to: &Path) -> anyhow::Result<u64> {
                         .map_err(explain)?;
                 }
                 rows.held(&transaction)?;
+                rows.decoder_state(&transaction)?;
                 rows.each(&mut keep)?
             }
             None => vec![1..=Seq::MAX],

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use iot_store::Entry;
 use iot_store::sqlite::Damaged;
+use iot_store::sqlite::decoder_state::{self, StateRow};
 use iot_store::sqlite::disk::{self, FileId};
 use iot_store::sqlite::failure::explain;
 #[cfg(feature = "embedded")]
@@ -33,6 +34,16 @@ const TRIM: Seq = 10_000;
 /// A file with more bytes in use is not looked through at the start, for that would take a while
 /// and nothing could be received meanwhile: damage is found when it is read.
 const LOOKED_THROUGH: u64 = 64 << 20;
+
+/// What one transaction writes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Content<'a> {
+    pub(crate) entries: &'a [Entry],
+    /// Of the session.
+    pub(crate) changes: &'a [SessionChange],
+    /// What decoders have learned.
+    pub(crate) state: &'a [StateRow],
+}
 
 /// An open spool; nobody else has it open. Its entries are numbered without a gap.
 #[derive(Debug)]
@@ -183,40 +194,56 @@ impl Spool {
         self.last
     }
 
-    /// Commits `entries` and `changes`, all or none of them, and deletes some of those up to number
+    /// Returns what decoders have learned, by its keys.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub(crate) fn decoder_state(&self) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+        decoder_state::read(&self.connection).map_err(|error| self.failed(error))
+    }
+
+    /// Commits entries and changes, all or none of them, and deletes some of those up to number
     /// `trim`. Returns the number of the first one; the others follow without a gap. When it
     /// returns they are on disk, also through a loss of power.
     ///
     /// # Errors
     /// Nothing of this call is done. A [`Retryable`](iot_store::sqlite::Retryable) cause may pass.
     /// Any other is fatal: it is unknown what is on the disk, so acknowledge nothing and exit.
-    pub(crate) fn commit_with(
-        &mut self,
-        entries: &[Entry],
-        changes: &[SessionChange],
-        trim: Seq,
-    ) -> anyhow::Result<Seq> {
-        self.commit_all(entries, changes, trim)
+    pub(crate) fn commit_with(&mut self, content: Content<'_>, trim: Seq) -> anyhow::Result<Seq> {
+        self.commit_all(content, trim)
             .map_err(|error| self.failed(error))
     }
 
     #[cfg(test)]
     pub(super) fn commit(&mut self, entries: &[Entry], trim: Seq) -> anyhow::Result<Seq> {
-        self.commit_with(entries, &[], trim)
+        let content = Content {
+            entries,
+            ..Content::default()
+        };
+        self.commit_with(content, trim)
+    }
+
+    #[cfg(test)]
+    pub(super) fn commit_changes(&mut self, changes: &[SessionChange]) -> anyhow::Result<Seq> {
+        let content = Content {
+            changes,
+            ..Content::default()
+        };
+        self.commit_with(content, 0)
     }
 
     /// Deletes some of the entries up to number `trim`; errors are
     /// [`commit_with`](Self::commit_with)'s.
     pub(crate) fn trim(&mut self, trim: Seq) -> anyhow::Result<()> {
-        self.commit_with(&[], &[], trim).map(drop)
+        self.commit_with(Content::default(), trim).map(drop)
     }
 
-    fn commit_all(
-        &mut self,
-        entries: &[Entry],
-        changes: &[SessionChange],
-        trim: Seq,
-    ) -> rusqlite::Result<Seq> {
+    fn commit_all(&mut self, content: Content<'_>, trim: Seq) -> rusqlite::Result<Seq> {
+        let Content {
+            entries,
+            changes,
+            state,
+        } = content;
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -238,6 +265,7 @@ impl Spool {
         }
         drop(insert);
         held::apply(&transaction, changes)?;
+        decoder_state::apply(&transaction, state)?;
         transaction.commit()?;
         (self.trimmed, self.last) = (trim, last);
         // One large message doesn't keep its room for ever.

@@ -24,7 +24,7 @@ use crate::size::Size;
 use crate::spool::backlog::Backlog;
 use crate::spool::hold::{self, Hold};
 use crate::spool::seq::Seq;
-use crate::spool::spool_file::Spool;
+use crate::spool::spool_file::{Content, Spool};
 
 /// Limits of one commit. The write-ahead log grows by no more than that, but for a single message
 /// that is larger.
@@ -213,9 +213,17 @@ impl Spooler {
         }
         let began = Instant::now();
         let GroupCommit {
-            entries, changes, ..
+            entries,
+            changes,
+            state,
+            ..
         } = &self.group_commit;
-        match self.spool.commit_with(entries, changes, delivered) {
+        let content = Content {
+            entries,
+            changes,
+            state,
+        };
+        match self.spool.commit_with(content, delivered) {
             Ok(first) => {
                 if !entries.is_empty() {
                     let gauges = &self.counts.gauges;

@@ -2,6 +2,7 @@
 //! once for each batch.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -23,6 +24,8 @@ pub(crate) struct Gauges {
     pub(crate) delivery_time: Histogram,
     pub(crate) delivery_size: Histogram,
     failed_deliveries: AtomicU64,
+    /// How many messages had each format.
+    formats: Mutex<Vec<(&'static str, u64)>>,
     /// Topics that `--on-change` and `--min-interval` had no memory for.
     forgotten_topics: AtomicU64,
     /// Connections that the broker has accepted.
@@ -71,6 +74,7 @@ impl Default for Gauges {
             delivery_time: Histogram::new(LATENCIES),
             delivery_size: Histogram::new(SIZES),
             failed_deliveries: AtomicU64::new(0),
+            formats: Mutex::default(),
             forgotten_topics: AtomicU64::new(0),
             connections: AtomicU64::new(0),
             connected: AtomicBool::new(false),
@@ -131,6 +135,17 @@ impl Gauges {
         self.forgotten_topics.swap(count, Ordering::Relaxed)
     }
 
+    /// So many messages more had these formats.
+    pub(crate) fn decoded(&self, more: &[(&'static str, u64)]) {
+        let mut formats = self.formats.lock().unwrap_or_else(PoisonError::into_inner);
+        for (format, count) in more {
+            match formats.iter_mut().find(|(known, _)| known == format) {
+                Some((_, total)) => *total += count,
+                None => formats.push((format, *count)),
+            }
+        }
+    }
+
     /// An attempt to deliver has failed.
     pub(crate) fn delivery_failed(&self) {
         self.failed_deliveries.fetch_add(1, Ordering::Relaxed);
@@ -169,7 +184,7 @@ impl Gauges {
         self.connections.load(Ordering::Relaxed)
     }
 
-    pub(super) fn is_connected(&self) -> bool {
+    pub(crate) fn is_connected(&self) -> bool {
         self.connected.load(Ordering::Relaxed)
     }
 
@@ -198,6 +213,12 @@ impl Gauges {
 
     pub(super) fn forgotten_topics(&self) -> u64 {
         self.forgotten_topics.load(Ordering::Relaxed)
+    }
+
+    /// Returns how many messages had each format.
+    pub(super) fn formats(&self) -> Vec<(&'static str, u64)> {
+        let formats = self.formats.lock();
+        formats.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn failed_deliveries(&self) -> u64 {

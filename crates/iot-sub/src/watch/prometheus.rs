@@ -15,6 +15,7 @@ pub(super) fn render(counts: &Counts) -> String {
     let mut page = Page(String::with_capacity(8 << 10));
     messages(&mut page, counts.totals());
     let gauges = &counts.gauges;
+    formats(&mut page, gauges);
     broker(&mut page, gauges);
     if gauges.store_mode() != StoreMode::Nowhere {
         store(&mut page, gauges);
@@ -39,8 +40,13 @@ fn messages(page: &mut Page, totals: Totals) {
     );
     page.counter(
         "iot_sub_stored_total",
-        "Readings that the store has.",
+        "Messages whose readings the store has.",
         totals.stored,
+    );
+    page.counter(
+        "iot_sub_readings_total",
+        "Readings that the store has; a message has any number of them.",
+        totals.readings,
     );
     page.counter(
         "iot_sub_duplicates_total",
@@ -54,7 +60,7 @@ fn messages(page: &mut Page, totals: Totals) {
     );
     page.counter(
         "iot_sub_skipped_total",
-        "Messages that were skipped by options.",
+        "Messages that were skipped by options, and messages without a reading.",
         totals.skipped,
     );
     page.gauge(
@@ -67,6 +73,19 @@ fn messages(page: &mut Page, totals: Totals) {
         "Messages that are neither stored nor spooled yet.",
         totals.in_flight,
     );
+}
+
+/// The number of formats is limited, so they can be a label.
+fn formats(page: &mut Page, gauges: &Gauges) {
+    let name = "iot_sub_decoded_total";
+    page.head(
+        name,
+        "counter",
+        "Messages by the format that was recognised.",
+    );
+    for (format, count) in gauges.formats() {
+        page.line(&format!("{name}{{format=\"{format}\"}}"), count);
+    }
 }
 
 fn broker(page: &mut Page, gauges: &Gauges) {
@@ -87,7 +106,7 @@ fn broker(page: &mut Page, gauges: &Gauges) {
     );
     page.counter(
         "iot_sub_forgotten_topics_total",
-        "Topics that --on-change and --min-interval have forgotten because there are too many.",
+        "Series that --on-change and --min-interval have forgotten because there are too many.",
         gauges.forgotten_topics(),
     );
     page.gauge(

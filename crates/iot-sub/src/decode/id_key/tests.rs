@@ -4,7 +4,7 @@ use iot_store::{Entry, IdGenerator};
 use super::*;
 use crate::decode::keys::Keys;
 use crate::decode::message::read_message;
-use crate::decode::payload::PayloadMode;
+use iot_decode::PlainFormat;
 
 fn entry(pointers: &[&str], topic: &str, payload: &str) -> Entry {
     let keys = Keys {
@@ -14,7 +14,7 @@ fn entry(pointers: &[&str], topic: &str, payload: &str) -> Entry {
     let payload = Bytes::copy_from_slice(payload.as_bytes());
     let now = chrono::Utc::now();
     let mut ids = IdGenerator::new();
-    read_message(PayloadMode::Auto, &keys, topic, &payload, now, &mut ids)
+    read_message(PlainFormat::Auto, &keys, topic, &payload, now, &mut ids)
 }
 
 #[track_caller]
@@ -91,7 +91,7 @@ fn it_is_found_beside_the_value() {
         id: vec!["/seq".parse().unwrap()],
         ..Keys::default()
     };
-    let found = keys.find(PayloadMode::Number, "a", br#"{"seq": 7, "t": 20}"#);
+    let found = keys.find(PlainFormat::Number, "a", br#"{"seq": 7, "t": 20}"#);
     let found = found.unwrap();
     assert_eq!(found.value.to_string(), "20.0");
     assert_eq!(found.id, Some(id(&["/seq"], "a", r#"{"seq": 7}"#)));

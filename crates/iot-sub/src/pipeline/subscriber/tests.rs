@@ -45,6 +45,7 @@ async fn a_message_that_is_too_large_is_reported_kept_and_counted() {
         received: 2,
         stored: 1,
         rejected: 1,
+        readings: 1,
         ..Totals::default()
     };
     assert_eq!(counts.totals(), expected);

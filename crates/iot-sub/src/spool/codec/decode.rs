@@ -4,16 +4,17 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use iot_store::{
-    CutPayload, Entry, Extra, FieldValue, Reading, ReadingId, ReceivedPayload, Rejection, Value,
-    read_own_json,
+    CutPayload, Entry, Extra, FieldValue, Reading, ReadingId, Readings, ReceivedPayload, Rejection,
+    SeriesUpdate, Value, read_own_json,
 };
 use serde_json::Value as Json;
 
 use super::format::{
-    DATE, HAS_CUT_PAYLOAD, HAS_EXTRA, HAS_PAYLOAD, HEADER, JSON, MAGIC, MAGIC_2, MAGIC_3, NUMBER,
-    REJECTION, TEXT,
+    DATE, HAS_CUT_PAYLOAD, HAS_EXTRA, HAS_METRIC, HAS_PAYLOAD, HAS_TOPIC, HAS_UNIT, HEADER, JSON,
+    MAGIC, MAGIC_2, MAGIC_3, MAGIC_4, NUMBER, READINGS, REJECTION, SERIES_CLASS, SERIES_DEVICE,
+    SERIES_METRIC, SERIES_NAME, SERIES_UNIT, TEXT,
 };
 use crate::spool::seq::Seq;
 
@@ -48,7 +49,7 @@ pub(in crate::spool) fn decode(bytes: &[u8]) -> Result<Numbered, NotAnEntry> {
 pub(in crate::spool) fn decode_first(bytes: &[u8]) -> Result<(Numbered, usize), NotAnEntry> {
     let mut rest = Rest(bytes);
     let magic = rest.array()?;
-    if ![MAGIC, MAGIC_2, MAGIC_3].contains(&magic) {
+    if ![MAGIC, MAGIC_2, MAGIC_3, MAGIC_4].contains(&magic) {
         return Err(NotAnEntry);
     }
     let length = rest.u32()? as usize;
@@ -65,12 +66,10 @@ pub(in crate::spool) fn decode_first(bytes: &[u8]) -> Result<(Numbered, usize), 
 fn body(mut rest: Rest<'_>, magic: [u8; 4]) -> Result<Entry, NotAnEntry> {
     let [kind] = rest.array()?;
     let id = ReadingId::from(rest.array::<12>()?);
-    let millis = i64::from_le_bytes(rest.array()?);
-    let reg_date = DateTime::from_timestamp_millis(millis).ok_or(NotAnEntry)?;
-    let length = rest.u32()? as usize;
-    let topic = Arc::from(text(rest.bytes(length)?)?);
+    let reg_date = rest.time()?;
+    let topic = rest.shared()?;
     let flags = match magic {
-        MAGIC_3 => rest.array::<1>()?[0],
+        MAGIC_3 | MAGIC_4 => rest.array::<1>()?[0],
         MAGIC_2 => HAS_EXTRA,
         _ => 0,
     };
@@ -79,44 +78,108 @@ fn body(mut rest: Rest<'_>, magic: [u8; 4]) -> Result<Entry, NotAnEntry> {
         _ => Some(self::extra(&mut rest)?),
     };
     let payload = payload(flags, &mut rest)?;
-    let value = match kind {
-        NUMBER => {
-            let number = f64::from_bits(u64::from_le_bytes(rest.array()?));
-            if !number.is_finite() || !rest.0.is_empty() {
-                return Err(NotAnEntry);
-            }
-            Value::Number(number)
+    if kind == READINGS {
+        let readings = readings(&topic, &mut rest)?;
+        let mut series = Vec::new();
+        while !rest.0.is_empty() {
+            series.push(series_update(&mut rest)?);
         }
-        JSON => Value::Json(json(rest.0)?),
-        TEXT => Value::Text(text(rest.0)?.to_owned()),
-        REJECTION => {
-            let length = u64::from_le_bytes(rest.array()?);
-            let sha256 = rest.array()?;
-            let kept = rest.u32()? as usize;
-            let payload = Bytes::copy_from_slice(rest.bytes(kept)?);
-            return Ok(Entry::Rejection(Rejection {
-                id,
-                topic,
-                payload,
-                length,
-                sha256,
-                reason: text(rest.0)?.to_owned(),
-                reg_date,
-                once: extra.is_some_and(|extra| extra.once),
-            }));
-        }
-        _ => return Err(NotAnEntry),
-    };
+        return Ok(Entry::Readings(Box::new(Readings {
+            id,
+            topic,
+            received: reg_date,
+            payload,
+            readings,
+            series,
+        })));
+    }
+    if kind == REJECTION {
+        let length = u64::from_le_bytes(rest.array()?);
+        let sha256 = rest.array()?;
+        let kept = rest.u32()? as usize;
+        let payload = Bytes::copy_from_slice(rest.bytes(kept)?);
+        return Ok(Entry::Rejection(Rejection {
+            id,
+            topic,
+            payload,
+            length,
+            sha256,
+            reason: text(rest.0)?.to_owned(),
+            reg_date,
+            once: extra.is_some_and(|extra| extra.once),
+        }));
+    }
+    let metric = rest.shared_if(flags & HAS_METRIC)?;
+    let unit = rest.shared_if(flags & HAS_UNIT)?;
     Ok(Entry::Reading(Reading {
         id,
         topic,
-        metric: None,
-        value,
-        unit: None,
+        metric,
+        value: value(kind, rest.0)?,
+        unit,
         reg_date,
         extra: extra.map(Box::new),
         payload,
     }))
+}
+
+fn value(kind: u8, bytes: &[u8]) -> Result<Value, NotAnEntry> {
+    match kind {
+        NUMBER => {
+            let bits = bytes.try_into().map_err(|_| NotAnEntry)?;
+            let number = f64::from_bits(u64::from_le_bytes(bits));
+            if !number.is_finite() {
+                return Err(NotAnEntry);
+            }
+            Ok(Value::Number(number))
+        }
+        JSON => json(bytes).map(Value::Json),
+        TEXT => Ok(Value::Text(text(bytes)?.to_owned())),
+        _ => Err(NotAnEntry),
+    }
+}
+
+/// Returns the readings of a message of `topic`.
+fn readings(topic: &Arc<str>, rest: &mut Rest<'_>) -> Result<Vec<Reading>, NotAnEntry> {
+    let mut readings = Vec::new();
+    for _ in 0..rest.u32()? {
+        let [kind] = rest.array()?;
+        let id = ReadingId::from(rest.array::<12>()?);
+        let reg_date = rest.time()?;
+        let [flags] = rest.array()?;
+        let extra = match flags & HAS_EXTRA {
+            0 => None,
+            _ => Some(Box::new(extra(rest)?)),
+        };
+        let own_topic = rest.shared_if(flags & HAS_TOPIC)?;
+        let metric = rest.shared_if(flags & HAS_METRIC)?;
+        let unit = rest.shared_if(flags & HAS_UNIT)?;
+        let length = rest.u32()? as usize;
+        let value = value(kind, rest.bytes(length)?)?;
+        readings.push(Reading {
+            id,
+            topic: own_topic.unwrap_or_else(|| Arc::clone(topic)),
+            metric,
+            value,
+            unit,
+            reg_date,
+            extra,
+            payload: ReceivedPayload::default(),
+        });
+    }
+    Ok(readings)
+}
+
+fn series_update(rest: &mut Rest<'_>) -> Result<SeriesUpdate, NotAnEntry> {
+    let [flags] = rest.array()?;
+    Ok(SeriesUpdate {
+        topic: rest.shared()?,
+        metric: rest.shared_if(flags & SERIES_METRIC)?,
+        unit: rest.shared_if(flags & SERIES_UNIT)?,
+        name: rest.shared_if(flags & SERIES_NAME)?,
+        device: rest.shared_if(flags & SERIES_DEVICE)?,
+        class: rest.shared_if(flags & SERIES_CLASS)?,
+    })
 }
 
 fn payload(flags: u8, rest: &mut Rest<'_>) -> Result<ReceivedPayload, NotAnEntry> {
@@ -192,5 +255,24 @@ impl<'a> Rest<'a> {
 
     fn u32(&mut self) -> Result<u32, NotAnEntry> {
         self.array().map(u32::from_le_bytes)
+    }
+
+    fn time(&mut self) -> Result<DateTime<Utc>, NotAnEntry> {
+        let millis = i64::from_le_bytes(self.array()?);
+        DateTime::from_timestamp_millis(millis).ok_or(NotAnEntry)
+    }
+
+    /// A text behind its length.
+    fn shared(&mut self) -> Result<Arc<str>, NotAnEntry> {
+        let length = self.u32()? as usize;
+        text(self.bytes(length)?).map(Arc::from)
+    }
+
+    /// A text that is there if the flag is set.
+    fn shared_if(&mut self, flag: u8) -> Result<Option<Arc<str>>, NotAnEntry> {
+        match flag {
+            0 => Ok(None),
+            _ => self.shared().map(Some),
+        }
     }
 }

@@ -1,10 +1,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
+use iot_decode::PlainFormat;
 use iot_store::{
-    CutPayload, Entry, Extra, FieldValue, IdGenerator, PayloadRef, Reading, ReadingId,
-    ReceivedPayload, Rejection, Value,
+    CutPayload, Entry, Extra, FieldValue, IdGenerator, PayloadRef, Reading, ReadingId, Readings,
+    ReceivedPayload, Rejection, SeriesUpdate, Value,
 };
 use proptest::prelude::*;
 use serde_json::Value as Json;
@@ -13,9 +14,9 @@ use super::decode::NotAnEntry;
 use super::encode::len;
 use super::format::MAGIC;
 use super::{decode, decode_first, encode};
-use crate::decode::{PayloadMode, read};
+use crate::decode::read;
 
-fn entry(mode: PayloadMode, topic: &str, payload: &[u8]) -> Entry {
+fn entry(mode: PlainFormat, topic: &str, payload: &[u8]) -> Entry {
     let now = DateTime::from_timestamp_millis(1_795_428_000_123).unwrap();
     let payload = Bytes::copy_from_slice(payload);
     read(mode, topic, &payload, now, &mut IdGenerator::new())
@@ -83,29 +84,72 @@ fn payload() -> impl Strategy<Value = ReceivedPayload> {
     ]
 }
 
-fn entries() -> impl Strategy<Value = Entry> {
+fn name() -> impl Strategy<Value = Option<Arc<str>>> {
+    prop::option::of("[a-zµ°./]{1,10}".prop_map(Arc::from))
+}
+
+fn head() -> impl Strategy<Value = (ReadingId, Arc<str>, DateTime<Utc>)> {
     let head = (any::<[u8; 12]>(), any::<String>(), any::<i32>());
-    let head = head.prop_map(|(id, topic, seconds)| {
+    head.prop_map(|(id, topic, seconds)| {
         let reg_date = DateTime::from_timestamp_millis(i64::from(seconds) * 1_001).unwrap();
         (ReadingId::from(id), Arc::from(topic), reg_date)
-    });
+    })
+}
+
+fn reading() -> impl Strategy<Value = Reading> {
+    (head(), name(), value(), name(), extra()).prop_map(
+        |((id, topic, reg_date), metric, value, unit, extra)| Reading {
+            id,
+            topic,
+            metric,
+            value,
+            unit,
+            reg_date,
+            extra,
+            payload: ReceivedPayload::default(),
+        },
+    )
+}
+
+fn readings() -> impl Strategy<Value = Readings> {
+    let series = ((any::<String>(), name(), name()), (name(), name(), name())).prop_map(
+        |((topic, metric, unit), (name, device, class))| SeriesUpdate {
+            topic: Arc::from(topic),
+            metric,
+            unit,
+            name,
+            device,
+            class,
+        },
+    );
+    let each = prop::collection::vec((any::<bool>(), reading()), 0..6);
+    let series = prop::collection::vec(series, 0..3);
+    (head(), payload(), each, series).prop_map(|((id, topic, received), payload, each, series)| {
+        let of_message = |(is_own, reading)| match is_own {
+            true => Reading {
+                topic: Arc::clone(&topic),
+                ..reading
+            },
+            false => reading,
+        };
+        Readings {
+            id,
+            received,
+            payload,
+            readings: each.into_iter().map(of_message).collect(),
+            series,
+            topic,
+        }
+    })
+}
+
+fn entries() -> impl Strategy<Value = Entry> {
     let bytes = prop::collection::vec(any::<u8>(), 0..200);
     prop_oneof![
-        (head.clone(), value(), extra(), payload()).prop_map(
-            |((id, topic, reg_date), value, extra, payload)| {
-                Entry::Reading(Reading {
-                    id,
-                    topic,
-                    metric: None,
-                    value,
-                    unit: None,
-                    reg_date,
-                    extra,
-                    payload,
-                })
-            }
-        ),
-        (head, bytes, any::<String>(), any::<bool>()).prop_map(
+        (reading(), payload())
+            .prop_map(|(reading, payload)| Entry::Reading(Reading { payload, ..reading })),
+        readings().prop_map(|readings| Entry::Readings(Box::new(readings))),
+        (head(), bytes, any::<String>(), any::<bool>()).prop_map(
             |((id, topic, reg_date), payload, reason, once)| {
                 Entry::Rejection(Rejection {
                     once,
@@ -160,14 +204,14 @@ proptest! {
 
 #[test]
 fn a_number_takes_few_bytes() {
-    let entry = entry(PayloadMode::Auto, "iot/home2/temp", b"25.5");
+    let entry = entry(PlainFormat::Auto, "iot/home2/temp", b"25.5");
     assert_eq!(encoded(&entry).len(), 67);
 }
 
 #[test]
 fn the_payload_is_written_where_the_value_does_not_tell_it() {
     for payload in ["25", " 25.50 ", "{\"temperature\": 25.5, \"unit\": \"C\"}"] {
-        let entry = entry(PayloadMode::Auto, "iot", payload.as_bytes());
+        let entry = entry(PlainFormat::Auto, "iot", payload.as_bytes());
         let ((_, read), _) = decode_first(&encoded(&entry)).unwrap();
         let read = read.as_reading().unwrap();
         let received = Some(PayloadRef::Whole(payload.as_bytes()));
@@ -178,7 +222,7 @@ fn the_payload_is_written_where_the_value_does_not_tell_it() {
 #[test]
 fn json_of_the_deepest_kind_comes_back() {
     let deep = format!("{}1{}", "[".repeat(100), "]".repeat(100));
-    let entry = entry(PayloadMode::Auto, "iot", deep.as_bytes());
+    let entry = entry(PlainFormat::Auto, "iot", deep.as_bytes());
     assert!(entry.as_reading().is_some());
     assert_eq!(decode(&encoded(&entry)), Ok((7, entry)));
 }

@@ -3,12 +3,13 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use iot_decode::PlainFormat;
 use iot_store::{BoxFuture, IdGenerator, ReadingId};
 use tokio::sync::Barrier;
 use tokio::time::timeout;
 
 use super::*;
-use crate::decode::{PayloadMode, read};
+use crate::decode::read;
 use crate::pipeline::queue::Queue;
 
 /// One call of [`Store::insert`]: the first id and how many, and whether it was said to be a
@@ -87,7 +88,7 @@ fn entries(count: usize) -> Vec<Entry> {
     let mut ids = IdGenerator::new();
     let now = chrono::Utc::now();
     (0..count)
-        .map(|_| read(PayloadMode::Auto, "iot/a", &"1".into(), now, &mut ids))
+        .map(|_| read(PlainFormat::Auto, "iot/a", &"1".into(), now, &mut ids))
         .collect()
 }
 

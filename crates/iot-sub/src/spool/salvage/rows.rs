@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 use std::path::Path;
 
+use iot_store::sqlite::decoder_state::{self, StateRow};
 use iot_store::sqlite::failure::explain;
 use iot_store::sqlite::file;
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -64,6 +65,18 @@ impl Rows {
             }
         }
         Ok(())
+    }
+
+    /// Copies what decoders have learned, as far as it can be read: they learn what is lost again.
+    pub(super) fn decoder_state(&self, new: &Connection) -> anyhow::Result<()> {
+        let state: Vec<StateRow> = { decoder_state::read(&self.connection).into_iter() }
+            .flatten()
+            .map(|(key, value)| StateRow {
+                key: key.into(),
+                value: Some(value.into()),
+            })
+            .collect();
+        decoder_state::apply(new, &state).map_err(explain)
     }
 
     /// Passes on all rows that can be reached, in their order, and returns which numbers could not.

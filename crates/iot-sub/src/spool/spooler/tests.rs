@@ -1,17 +1,19 @@
 use iot_core::{ClientConfig, Connection};
+use iot_decode::PlainFormat;
 use iot_store::IdGenerator;
 use testkit::{DEADLINE, eventually};
 
 use super::*;
-use crate::decode::{PayloadMode, read};
+use crate::decode::read;
 use crate::pipeline::queue::{OnCommit, QueueEntry};
 use crate::spool::tests::fixture::limit_pages;
 
 fn item(ids: &mut IdGenerator) -> QueueEntry {
     let topic = "t".repeat(1_000);
     let now = chrono::Utc::now();
-    let entry = read(PayloadMode::Auto, topic.as_str(), &"1".into(), now, ids);
+    let entry = read(PlainFormat::Auto, topic.as_str(), &"1".into(), now, ids);
     QueueEntry {
+        state: None,
         entry: Some(entry),
         on_commit: OnCommit::Nothing,
     }

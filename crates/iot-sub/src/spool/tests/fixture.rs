@@ -7,10 +7,11 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use chrono::Utc;
+use iot_decode::PlainFormat;
 use iot_store::{Entry, IdGenerator};
 use tempfile::TempDir;
 
-use crate::decode::{PayloadMode, read};
+use crate::decode::read;
 use crate::spool::spool_file::Spool;
 
 pub(super) struct Fixture {
@@ -52,7 +53,7 @@ impl Fixture {
         let mut entry = |value: u32| {
             let payload = value.to_string().into();
             read(
-                PayloadMode::Auto,
+                PlainFormat::Auto,
                 topic.as_str(),
                 &payload,
                 Utc::now(),

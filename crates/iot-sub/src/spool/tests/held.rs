@@ -8,6 +8,7 @@ use iot_store::sqlite::held::{Change, SessionChange, SessionKey};
 use rusqlite::Connection;
 
 use super::fixture::Fixture;
+use crate::spool::spool_file::Content;
 
 fn packet_id(id: u16) -> NonZeroU16 {
     NonZeroU16::new(id).unwrap()
@@ -39,7 +40,7 @@ fn packet_ids_that_are_held_are_found_again() {
     ];
     let mut spool = fixture.open();
     assert_eq!(spool.held(&session("a")).unwrap(), []);
-    spool.commit_with(&[], &of("a", &changes), 0).unwrap();
+    spool.commit_changes(&of("a", &changes)).unwrap();
     drop(spool);
     let mut spool = fixture.open();
     assert_eq!(
@@ -51,9 +52,7 @@ fn packet_ids_that_are_held_are_found_again() {
         spool.held(&session("a")).unwrap(),
         [(packet_id(1), u64::MAX)]
     );
-    spool
-        .commit_with(&[], &of("a", &[Change::Forget]), 0)
-        .unwrap();
+    spool.commit_changes(&of("a", &[Change::Forget])).unwrap();
     drop(spool);
     assert_eq!(fixture.open().held(&session("a")).unwrap(), []);
 }
@@ -70,7 +69,7 @@ fn a_file_of_version_1_is_taken_over() {
     let mut spool = fixture.open();
     assert_eq!(spool.held(&session("a")).unwrap(), []);
     let changes = [Change::Hold(packet_id(1), 1)];
-    spool.commit_with(&[], &of("a", &changes), 0).unwrap();
+    spool.commit_changes(&of("a", &changes)).unwrap();
     drop(spool);
     assert_eq!(
         fixture.open().held(&session("a")).unwrap(),
@@ -87,7 +86,13 @@ fn packet_ids_that_are_held_are_salvaged_and_the_store_s_name() {
     spool.supply("a").unwrap();
     let held = [(packet_id(7), u64::MAX), (packet_id(65_535), 1)];
     let changes = held.map(|(id, fingerprint)| Change::Hold(id, fingerprint));
-    spool.commit_with(&entries, &of("c", &changes), 0).unwrap();
+    let changes = of("c", &changes);
+    let content = Content {
+        entries: &entries,
+        changes: &changes,
+        ..Content::default()
+    };
+    spool.commit_with(content, 0).unwrap();
     spool.fold().unwrap();
     drop(spool);
     fixture.write_at(SeekFrom::Start(20 * 4_096), &[0xa5; 4_096]);

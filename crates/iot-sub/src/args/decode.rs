@@ -1,0 +1,212 @@
+//! The options of decoding: what payloads mean, and which readings they become.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::builder::BoolishValueParser;
+use iot_cli::{Origins, Timezone, UsageError};
+use iot_core::{QoS, TopicFilter};
+use iot_decode::{Format, PlainFormat, Settings};
+
+use crate::args::filter::FilterArg;
+use crate::args::plan::DecodePlan;
+use crate::decode::explain::Explainer;
+use crate::decode::routed::{Routed, routed_format, routed_program};
+use crate::decode::router::{Router, Routes};
+use crate::decode::rules_file;
+use crate::decode::victron::Portal;
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Decoding")]
+#[expect(clippy::doc_markdown, reason = "the documentation is the help text")]
+pub(super) struct DecodeArgs {
+    /// Read payloads as auto, number, json, text, measure, state[:WORD=1,WORD=0], leaves,
+    /// cbor[+leaves], msgpack[+leaves], senml, sparkplug, protobuf:FILE:MESSAGE or known; repeat it
+    #[arg(long, env = "IOT_DECODE", hide_env_values = true)]
+    #[arg(value_name = "[FILTER=]FORMAT", value_parser = routed_format)]
+    decode: Vec<Routed<Format>>,
+
+    /// Use payloads of this kind; the former name of --decode
+    #[arg(long, env = "IOT_PAYLOAD", hide_env_values = true, hide = true)]
+    #[arg(value_name = "KIND", value_parser = routed_format)]
+    payload: Option<Routed<Format>>,
+
+    /// Run the jq program PROGRAM for each message, or those that match FILTER: each output is a
+    /// reading (can be repeated: the first match counts)
+    #[arg(long, env = "IOT_MAP", hide_env_values = true)]
+    #[arg(value_name = "[FILTER=]PROGRAM", value_parser = routed_program, allow_hyphen_values = true)]
+    map: Vec<Routed<String>>,
+
+    /// Read rules for topics from the TOML file FILE
+    #[arg(long, env = "IOT_RULES", hide_env_values = true, value_name = "FILE")]
+    rules: Option<PathBuf>,
+
+    /// Print how each message would be stored, or why not, and what --decode known makes of it; store
+    /// nothing
+    #[arg(long, env = "IOT_EXPLAIN", hide_env_values = true)]
+    #[arg(value_parser = BoolishValueParser::new())]
+    #[arg(conflicts_with_all = ["json", "csv", "message_rate", "format", "verbose", "no_newline", "watch"])]
+    explain: bool,
+
+    /// Read 23,5 as a number in a measure
+    #[arg(long, env = "IOT_DECIMAL_COMMA", hide_env_values = true)]
+    #[arg(value_parser = BoolishValueParser::new())]
+    #[arg(hide_short_help = true)]
+    decimal_comma: bool,
+
+    /// Store strings, too, with the formats that store each value of a document
+    #[arg(long, env = "IOT_LEAVES_TEXT", hide_env_values = true)]
+    #[arg(value_parser = BoolishValueParser::new())]
+    #[arg(hide_short_help = true)]
+    leaves_text: bool,
+
+    /// Subscribe to Home Assistant's discovery messages below PREFIX, for names and units
+    /// [default: homeassistant]
+    #[arg(
+        long,
+        env = "IOT_DISCOVER",
+        hide_env_values = true,
+        value_name = "PREFIX"
+    )]
+    #[arg(num_args = 0..=1, default_missing_value = "homeassistant", value_parser = prefix)]
+    #[arg(hide_short_help = true)]
+    discover: Option<TopicFilter>,
+
+    /// Send the keepalive of the Victron device with portal ID PORTAL each 30 seconds (can be
+    /// repeated)
+    #[arg(long, env = "IOT_VICTRON_KEEPALIVE", hide_env_values = true)]
+    #[arg(value_name = "PORTAL")]
+    #[arg(hide_short_help = true)]
+    victron_keepalive: Vec<Portal>,
+}
+
+/// Returns the filter of all topics below a prefix.
+fn prefix(text: &str) -> Result<TopicFilter, String> {
+    let prefix = text.trim_end_matches('/');
+    if prefix.is_empty() || prefix.contains(['+', '#']) {
+        return Err("a prefix is a part of a topic, such as homeassistant".into());
+    }
+    TopicFilter::new(format!("{prefix}/#")).map_err(|error| error.to_string())
+}
+
+impl DecodeArgs {
+    /// Whether messages are explained and not stored.
+    pub(super) fn explains(&self) -> bool {
+        self.explain
+    }
+
+    /// Whether an option says what payloads are.
+    pub(super) fn is_given(&self) -> bool {
+        let is_any = !self.decode.is_empty() || self.payload.is_some() || !self.map.is_empty();
+        is_any || self.rules.is_some() || self.discover.is_some()
+    }
+
+    /// Whether local times in payloads are read, so that a time zone means something.
+    pub(super) fn reads_times(&self) -> bool {
+        self.is_given() || self.explain
+    }
+
+    /// Returns what is subscribed to beside the filters of the user.
+    pub(super) fn subscriptions(&self) -> Option<FilterArg> {
+        { self.discover.clone() }.map(|filter| FilterArg {
+            filter,
+            qos: Some(QoS::AtMostOnce),
+        })
+    }
+
+    /// Checks the options against each other.
+    ///
+    /// # Errors
+    /// [`UsageError`] for options that exclude each other.
+    pub(super) fn check(
+        &self,
+        stores: bool,
+        has_value_key: bool,
+        origins: &Origins,
+    ) -> Result<(), UsageError> {
+        let name = |id| origins.name(id);
+        if !self.decode.is_empty() && self.payload.is_some() {
+            let same_layer = origins.layer("decode") == origins.layer("payload");
+            if same_layer {
+                let (decode, payload) = (name("decode"), name("payload"));
+                return Err(UsageError::new(format!(
+                    "{decode} cannot be used with {payload}, which is its former name (leave one of them out)"
+                )));
+            }
+        }
+        if self.explain && stores && origins.is_typed("explain") && origins.is_typed("store") {
+            let (explain, store) = (name("explain"), name("store"));
+            return Err(UsageError::new(format!(
+                "{explain} stores nothing, and cannot be used with {store} (leave one of them out)"
+            )));
+        }
+        let is_plain = |routed: &Routed<Format>| matches!(routed.what, Format::Plain(_));
+        if has_value_key && origins.is_typed("decode") && !self.decode.iter().all(is_plain) {
+            let (value_key, decode) = (name("value_key"), name("decode"));
+            return Err(UsageError::new(format!(
+                "{value_key} names one value, and goes only with {decode} auto, number, json or text (give --map or --rules)"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Returns what makes readings of messages; `takes_any` says that text is one where no option
+    /// says what payloads are.
+    ///
+    /// # Errors
+    /// [`UsageError`]: the rules, or a file that a format needs, cannot be read.
+    pub(super) fn plan(
+        self,
+        takes_any: bool,
+        timezone: Option<Timezone>,
+        origins: &Origins,
+    ) -> Result<DecodePlan, UsageError> {
+        let settings = Settings {
+            decimal_comma: self.decimal_comma,
+            leaves_text: self.leaves_text,
+            timezone,
+        };
+        let explainer = self.explain.then(|| Explainer::new(settings.clone()));
+        let portals = self.victron_keepalive.clone();
+        let fallback = Format::Plain(match takes_any {
+            true => PlainFormat::Text,
+            false => PlainFormat::Auto,
+        });
+        let routes = self.routes(fallback, origins)?;
+        Ok(DecodePlan {
+            router: Router::new(routes, settings).map_err(UsageError::new)?,
+            explainer: explainer.transpose().map_err(UsageError::new)?,
+            portals,
+        })
+    }
+
+    fn routes(self, mut fallback: Format, origins: &Origins) -> Result<Routes, UsageError> {
+        let payload_counts = origins.layer("payload") > origins.layer("decode");
+        let mut formats = match self.payload {
+            Some(payload) if self.decode.is_empty() || payload_counts => vec![payload],
+            _ => self.decode,
+        };
+        if let Some(filter) = self.discover {
+            if formats.is_empty() {
+                fallback = Format::Known;
+            }
+            formats.insert(
+                0,
+                Routed {
+                    filter: Some(filter),
+                    what: Format::Known,
+                },
+            );
+        }
+        let rules = match &self.rules {
+            Some(path) => rules_file::read(path).map_err(UsageError::new)?,
+            None => Vec::new(),
+        };
+        Ok(Routes {
+            rules,
+            maps: self.map,
+            formats,
+            fallback,
+        })
+    }
+}
