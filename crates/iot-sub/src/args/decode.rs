@@ -165,6 +165,10 @@ impl DecodeArgs {
             decimal_comma: self.decimal_comma,
             leaves_text: self.leaves_text,
             timezone,
+            discovery_prefix: self.discover.as_ref().map_or_else(
+                || Settings::default().discovery_prefix,
+                |filter| filter.as_str().trim_end_matches("/#").to_owned(),
+            ),
         };
         let explainer = self.explain.then(|| Explainer::new(settings.clone()));
         let portals = self.victron_keepalive.clone();

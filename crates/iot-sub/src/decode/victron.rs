@@ -1,20 +1,14 @@
 //! The keepalive of a Victron device (Venus OS), which stops publishing without one.
 
 use std::str::FromStr;
-use std::time::Duration;
 
 use iot_core::{Message, TopicName};
+use iot_decode::{VICTRON_KEEPALIVE_INTERVAL, victron_keepalive};
 use tokio::time::Instant;
 
-/// The device stops 60 seconds after the last one.
-const INTERVAL: Duration = Duration::from_secs(30);
-
-/// All but the first say that values need not be sent again.
-const NEXT: &[u8] = br#"{"keepalive-options":["suppress-republish"]}"#;
-
-/// The topic of the keepalive for one installation, by its portal ID.
+/// The portal ID of an installation, which is a level of a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Portal(TopicName);
+pub(crate) struct Portal(String);
 
 impl FromStr for Portal {
     type Err = String;
@@ -25,8 +19,9 @@ impl FromStr for Portal {
                 "a portal ID is one level of a topic, as in N/PORTAL/system/0/Serial".into(),
             );
         }
-        let topic = TopicName::new(format!("R/{text}/keepalive"));
-        topic.map(Self).map_err(|error| error.to_string())
+        let topic = TopicName::new(text.to_owned());
+        topic.map_err(|error| error.to_string())?;
+        Ok(Self(text.to_owned()))
     }
 }
 
@@ -53,20 +48,26 @@ impl Keepalives {
 
     /// Returns the keepalives that are due.
     pub(crate) fn due(&mut self, now: Instant) -> Vec<Message> {
-        if self.last.is_some_and(|last| now < last + INTERVAL) {
+        if self
+            .last
+            .is_some_and(|last| now < last + VICTRON_KEEPALIVE_INTERVAL)
+        {
             return Vec::new();
         }
-        let payload = if self.last.is_some() { NEXT } else { b"" };
+        let is_first = self.last.is_none();
         self.last = Some(now);
-        let messages = { self.portals.iter() };
-        messages
-            .map(|Portal(topic)| Message::new(topic.clone(), payload))
-            .collect()
+        let messages = self.portals.iter().filter_map(|Portal(portal)| {
+            let (topic, payload) = victron_keepalive(portal, is_first);
+            Some(Message::new(TopicName::new(topic).ok()?, payload))
+        });
+        messages.collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -81,7 +82,7 @@ mod tests {
         };
         assert_eq!(payloads(0), [0]);
         assert!(payloads(29).is_empty());
-        assert_eq!(payloads(30), [NEXT.len()]);
+        assert_eq!(payloads(30).len(), 1);
         keepalives.connected();
         let due = keepalives.due(now + Duration::from_secs(31));
         assert_eq!(due[0].topic.as_str(), "R/c0619ab/keepalive");
