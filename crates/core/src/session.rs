@@ -74,6 +74,7 @@ mod timers;
 mod tokens;
 mod transmit;
 mod unanswered;
+mod unconfirmed;
 
 pub use event::Event;
 pub(crate) use id_map::IdMap;

@@ -250,8 +250,39 @@ async fn an_end_that_the_broker_does_not_answer_is_given_up() {
     let (mut connection, handle, mut broker) = scripted(config(0)).await;
     handle.disconnect(ReasonCode::SUCCESS).unwrap();
     pause();
+    let before = tokio::time::Instant::now();
     ends(&mut connection).await;
+    // By the stopped clock, which only waits advance.
+    assert!(before.elapsed() <= Duration::from_millis(101));
     broker.expect(b"\xe0\x00");
+}
+
+/// What the broker has in its buffer when it closes the connection.
+async fn unconfirmed_if(read: fn(&mut Conversation)) -> u64 {
+    let (mut connection, handle, mut broker) = scripted(config(0)).await;
+    handle.publish(message("x", QoS::AtMostOnce)).unwrap();
+    // Without it, the end of the stream would be waited for only shortly.
+    handle.publish(message("y", QoS::AtLeastOnce)).unwrap();
+    assert_eq!(handle.unconfirmed(), 1);
+    handle.disconnect(ReasonCode::SUCCESS).unwrap();
+    let closed = std::thread::spawn(move || {
+        read(&mut broker);
+        broker.close();
+    });
+    ends(&mut connection).await;
+    closed.join().unwrap();
+    handle.unconfirmed()
+}
+
+#[tokio::test]
+async fn a_broker_that_closes_the_stream_has_read_everything_unless_it_resets_it() {
+    let all = |broker: &mut Conversation| while broker.read_packet()[0] != 0xe0 {};
+    assert_eq!(unconfirmed_if(all).await, 0);
+    let first = |broker: &mut Conversation| {
+        broker.wait_for_bytes(5 + 7 + 2);
+        broker.read(1);
+    };
+    assert_eq!(unconfirmed_if(first).await, 1);
 }
 
 #[tokio::test]

@@ -27,6 +27,10 @@ Examples:
   iot-pub --connections 100 --rate 5000/s --for 30s -q 1 --report text
 ";
 
+/// How soon after a message with QoS 0 the broker is asked whether it reads. Until its answer, the
+/// message counts as one that may be lost with the connection.
+const CONFIRM_INTERVAL: Duration = Duration::from_secs(1);
+
 /// Publish sensor readings over MQTT
 #[derive(Debug, Parser)]
 #[command(
@@ -169,6 +173,7 @@ impl Args {
         }
         let is_one = once && self.count.is_none_or(|count| count == 1);
         config.assigns_topic_aliases = !is_one;
+        config.confirm_interval = (!is_mosquitto).then_some(CONFIRM_INTERVAL);
         Ok(Plan {
             config,
             properties,

@@ -124,7 +124,8 @@ impl Engine {
     fn new(mut plan: Plan, observers: Vec<Box<dyn Observer>>) -> Self {
         let verifier = plan.load.verify.then(|| Verifier::new(&plan.devices));
         let edge_nodes = std::mem::take(&mut plan.edge_nodes);
-        let state = RunState::new(BrokerNotices::new(&plan), edge_nodes, verifier, observers);
+        let mut state = RunState::new(BrokerNotices::new(&plan), edge_nodes, verifier, observers);
+        state.confirms = plan.config.confirm_interval.is_some();
         // Load is worth a line, and so are lines, of which there may be many.
         let is_progress_shown = plan.load.is_load() || plan.is_lines;
         Self {
@@ -384,6 +385,7 @@ impl Engine {
             self.wait_for_reader(signals).await;
         }
         let mut state = self.shared.lock();
+        state.closed();
         let devices = self.publisher.devices();
         let qos = devices.iter().map(|device| device.qos).max();
         let verification = state.verification.take();

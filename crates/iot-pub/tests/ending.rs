@@ -3,9 +3,9 @@
 
 mod common;
 
-use std::io::Write;
-use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::fs::File;
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
 
 use common::{Inbox, at_once, ends_well, ends_with, iot_pub, wait_for_lines};
 use testkit::{Broker, DEADLINE, FaultyNet, Program, Running, ScriptedPeer, Way};
@@ -183,34 +183,41 @@ fn lines_that_ctrl_c_ends_are_reported_with_code_130() {
 }
 
 #[test]
-fn a_broker_that_stays_connected_after_disconnect_costs_nothing() {
+fn a_broker_that_stays_connected_after_disconnect_is_not_waited_for() {
     let peer = ScriptedPeer::listen();
-    let mut publisher = iot_pub(peer.port(), "-m x").spawn();
+    let publisher = iot_pub(peer.port(), "-m x").spawn();
     let mut broker = peer.accept();
     broker.read_packet();
     broker.send(b"\x20\x02\x00\x00");
     broker.read_packet();
     assert_eq!(broker.read_packet(), b"\xe0\x00");
-    let before = Instant::now();
-    assert!(publisher.wait().success());
-    // 100 ms, and what a busy machine adds.
-    assert!(before.elapsed() < Duration::from_secs(2));
+    // How long that takes is tested where the clock can be stopped, in iot-core.
+    ends_well(publisher);
+    drop(broker);
 }
 
 #[test]
 fn a_slow_reader_gets_the_whole_message() {
     let broker = Broker::start();
     let folder = tempfile::tempdir().expect("a folder");
-    let script = format!(
-        "\"$0\" -h 127.0.0.1 -p {} -t iot/a -m \"$(cat)\" | (sleep 4; wc -c >{}/count)",
-        broker.port(),
-        folder.path().display()
-    );
+    let echo = folder.path().join("echo");
+    let made = Command::new("mkfifo").arg(&echo).status();
+    assert!(made.expect("mkfifo").success());
+    let script = "exec \"$0\" -h 127.0.0.1 -p \"$1\" -t iot/a -m \"$(cat)\" >\"$2\"";
     let input = folder.path().join("input");
     std::fs::write(&input, "0".repeat(100_000)).expect("a file");
-    let program = Program::new("sh").args(["-c", &script, env!("CARGO_BIN_EXE_iot-pub")]);
-    let input = std::fs::File::open(input).expect("the file");
-    ends_well(program.stdin(input).spawn());
-    let count = std::fs::read_to_string(folder.path().join("count")).expect("a count");
-    assert_eq!(count.trim(), (100_000 + "iot/a ".len() + 1).to_string());
+    let port = broker.port().to_string();
+    let mut publisher = Program::new("sh")
+        .args(["-c", script, env!("CARGO_BIN_EXE_iot-pub"), &port])
+        .args([&echo])
+        .stdin(File::open(input).expect("the file"))
+        .spawn();
+    let mut reader = File::open(&echo).expect("a writer");
+    // The message is published, and the pipe is full.
+    broker.wait_for_log("Received DISCONNECT", DEADLINE);
+    assert!(publisher.is_running());
+    let mut text = String::new();
+    reader.read_to_string(&mut text).expect("the echo");
+    assert_eq!(text, format!("iot/a {}\n", "0".repeat(100_000)));
+    ends_well(publisher);
 }

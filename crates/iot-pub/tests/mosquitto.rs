@@ -53,3 +53,23 @@ fn its_exit_codes_are_mosquittos() {
         assert_eq!(status.code(), theirs.code(), "{args:?}: {}", ours.stderr());
     }
 }
+
+#[test]
+fn an_empty_file_is_an_empty_message_and_empty_standard_input_an_error() {
+    let broker = Broker::start();
+    let port = broker.port().to_string();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let empty = file.path().to_str().unwrap();
+    let subscriber = common::subscriber(&broker, ["-t", "iot/a", "-F", "%l", "-C", "2"]);
+    for (args, code) in [(&["-f", empty][..], 0), (&["-s"], 1)] {
+        let theirs = Program::new("mosquitto_pub");
+        let ours = Program::new(env!("CARGO_BIN_EXE_iot-pub")).args(["--mosquitto"]);
+        for program in [theirs, ours] {
+            let program = program.args(["-p", &port, "-t", "iot/a"]).args(args);
+            assert_eq!(program.spawn().wait().code(), Some(code), "{args:?}");
+        }
+    }
+    let mut subscriber = subscriber;
+    assert!(subscriber.wait().success());
+    assert_eq!(subscriber.stdout(), "0\n0\n");
+}

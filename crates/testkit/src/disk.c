@@ -1,7 +1,7 @@
 /* A faulty disk: preloaded into a program, it lets writes or fsyncs fail below one folder, on command.
  *
- * The command is a file, $TESTKIT_DISK_COMMAND: `full` in it makes writes fail with ENOSPC, `fsync` makes fsyncs fail
- * with EIO; without the file all is well. $TESTKIT_DISK is the folder. */
+ * The command is a file, $TESTKIT_DISK_COMMAND: `full` in it makes writes fail with ENOSPC, `write` with EIO, `fsync`
+ * makes fsyncs fail with EIO; without the file all is well. $TESTKIT_DISK is the folder. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -52,6 +52,7 @@ ssize_t write(int file, const void *bytes, size_t count)
 {
     static __typeof__(&write) real;
     FAIL("full", ENOSPC)
+    FAIL("write", EIO)
     if (!real)
         real = REAL(write);
     return real(file, bytes, count);
@@ -61,6 +62,7 @@ ssize_t pwrite(int file, const void *bytes, size_t count, off_t at)
 {
     static __typeof__(&pwrite) real;
     FAIL("full", ENOSPC)
+    FAIL("write", EIO)
     if (!real)
         real = REAL(pwrite);
     return real(file, bytes, count, at);
@@ -70,6 +72,7 @@ ssize_t pwrite64(int file, const void *bytes, size_t count, off64_t at)
 {
     static __typeof__(&pwrite64) real;
     FAIL("full", ENOSPC)
+    FAIL("write", EIO)
     if (!real)
         real = REAL(pwrite64);
     return real(file, bytes, count, at);

@@ -58,6 +58,11 @@ impl FaultyDisk {
         self.tell("full");
     }
 
+    /// Makes each further write fail, as on a broken disk.
+    pub fn fail_write(&self) {
+        self.tell("write");
+    }
+
     /// Makes each further fsync fail.
     pub fn fail_fsync(&self) {
         self.tell("fsync");
@@ -98,7 +103,11 @@ mod tests {
         let disk = FaultyDisk::at(folder.path());
         let here = folder.path().join("file");
         assert_eq!(copy(&disk, &here), Some(0));
-        for act in [FaultyDisk::fill, FaultyDisk::fail_fsync] {
+        for act in [
+            FaultyDisk::fill,
+            FaultyDisk::fail_write,
+            FaultyDisk::fail_fsync,
+        ] {
             act(&disk);
             assert_ne!(copy(&disk, &here), Some(0));
             assert_eq!(copy(&disk, &elsewhere.path().join("file")), Some(0));

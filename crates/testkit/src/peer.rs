@@ -109,6 +109,17 @@ impl Conversation {
         }
     }
 
+    /// Waits until so many bytes have arrived, and does not read them.
+    #[track_caller]
+    pub fn wait_for_bytes(&self, count: usize) {
+        let mut bytes = vec![0; count];
+        crate::eventually(crate::DEADLINE, "bytes", || {
+            self.stream
+                .peek(&mut bytes)
+                .is_ok_and(|arrived| arrived >= count)
+        });
+    }
+
     /// Sends these bytes.
     #[track_caller]
     pub fn send(&mut self, bytes: &[u8]) {

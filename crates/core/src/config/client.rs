@@ -73,6 +73,10 @@ pub struct ClientConfig {
     /// it closes the connection. An MQTT 5 broker may set another time (server keep alive,
     /// [MQTT-3.2.2-21]). Default 60 s (MQTT 3.1.1 §3.1.2.10).
     pub keep_alive: Duration,
+    /// How soon after messages with QoS 0 a PINGREQ is sent whose answer shows that the broker has
+    /// read them, so that [`Handle::unconfirmed`](crate::Handle::unconfirmed) counts few. Default
+    /// none: only the keep alive sends PINGREQ.
+    pub confirm_interval: Option<Duration>,
     /// User name, at most 65,535 bytes (MQTT 3.1.1 §3.1.3.4). Default none.
     pub username: Option<String>,
     /// Password, at most 65,535 bytes; before MQTT 5 only with a user name [MQTT-3.1.2-22]. Default
@@ -166,6 +170,7 @@ impl Default for ClientConfig {
             clean_session: true,
             protocol: Protocol::V311,
             keep_alive: Duration::from_mins(1),
+            confirm_interval: None,
             username: None,
             password: None,
             will: None,

@@ -180,7 +180,7 @@ impl Driver {
     fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if let Link::Closing(..) = self.link {
             if ready!(self.poll_closing(cx)) {
-                self.lost(Ok(()));
+                self.closed();
             }
         } else if let Err(error) = ready!(self.poll_up(cx)) {
             self.lost(Err(error));
@@ -378,6 +378,16 @@ impl Driver {
                 Err(_) => return Poll::Ready(true),
             }
         }
+    }
+
+    /// The connection is over after DISCONNECT. A system that resets it had bytes of it that the
+    /// broker had not read; over TLS and WebSocket, they may be those of the layer's own end.
+    fn closed(&mut self) {
+        let is_bare = matches!(&self.link, Link::Closing(stream, _) if stream.is_bare());
+        if !(is_bare && self.reader.was_reset) {
+            self.shared.lock().session.all_read();
+        }
+        self.lost(Ok(()));
     }
 
     /// The connection is over, for the given reason.

@@ -195,4 +195,10 @@ impl Handle {
     pub fn unacknowledged(&self) -> usize {
         self.shared.lock().session.unacknowledged()
     }
+
+    /// Returns how many messages with QoS 0 may be lost with the present or last connection:
+    /// [`Session::unconfirmed`](crate::session::Session::unconfirmed).
+    pub fn unconfirmed(&self) -> u64 {
+        self.shared.lock().session.unconfirmed()
+    }
 }

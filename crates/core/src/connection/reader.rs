@@ -1,5 +1,6 @@
 //! Reads what has arrived and gives the session the packets in it.
 
+use std::io::ErrorKind;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -27,6 +28,8 @@ pub(super) struct Reader {
     topics: RecentTopics,
     /// Bytes were read since the last write, so the system may not have acknowledged them.
     pub(super) tcp_ack_due: bool,
+    /// The broker closed the connection before it had read everything.
+    pub(super) was_reset: bool,
 }
 
 impl Default for Reader {
@@ -38,6 +41,7 @@ impl Default for Reader {
             skip: None,
             topics: RecentTopics::default(),
             tcp_ack_due: false,
+            was_reset: false,
         }
     }
 }
@@ -49,6 +53,7 @@ impl Reader {
         self.dropping = 0;
         self.skip = None;
         self.tcp_ack_due = false;
+        self.was_reset = false;
     }
 
     /// Reads once.
@@ -69,7 +74,10 @@ impl Reader {
         let read = match read {
             Ok(0) => return Poll::Ready(Err(Error::Closed)),
             Ok(read) => read,
-            Err(error) => return Poll::Ready(Err(from_socket(error))),
+            Err(error) => {
+                self.was_reset = error.kind() == ErrorKind::ConnectionReset;
+                return Poll::Ready(Err(from_socket(error)));
+            }
         };
         self.tcp_ack_due = true;
         self.chunk = if read >= self.chunk {

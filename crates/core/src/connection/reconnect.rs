@@ -60,3 +60,41 @@ impl Reconnect {
         self.backoff.next()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::{advance, pause};
+
+    use super::*;
+
+    const DELAYS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(120));
+
+    /// A connection that the broker accepts, and closes after this time. Returns the delay before
+    /// the next one.
+    async fn lost_after(reconnect: &mut Reconnect, lasted: u64, has_progressed: bool) -> Duration {
+        reconnect.opened();
+        reconnect.accepted(DELAYS.1);
+        advance(Duration::from_secs(lasted)).await;
+        reconnect.lost(&Err(Error::Closed), has_progressed);
+        reconnect.next_delay(DELAYS)
+    }
+
+    #[tokio::test]
+    async fn the_delay_grows_until_there_is_progress_or_the_connection_has_lasted() {
+        pause();
+        let mut reconnect = Reconnect::new(DELAYS);
+        let grown = [1, 1, 2, 4, 8, 16, 32, 60, 60, 60];
+        for shortest in grown {
+            let delay = lost_after(&mut reconnect, 0, false).await;
+            assert!(delay >= Duration::from_secs(shortest), "{delay:?}");
+        }
+        assert_eq!(lost_after(&mut reconnect, 0, true).await, DELAYS.0);
+        for shortest in &grown[1..] {
+            let delay = lost_after(&mut reconnect, 0, false).await;
+            assert!(delay >= Duration::from_secs(*shortest), "{delay:?}");
+        }
+        let delay = lost_after(&mut reconnect, 119, false).await;
+        assert!(delay >= Duration::from_secs(60), "{delay:?}");
+        assert_eq!(lost_after(&mut reconnect, 120, false).await, DELAYS.0);
+    }
+}

@@ -78,7 +78,7 @@ impl Session {
             Incoming::PubComp(ack) => self.acknowledged(ack, QoS::ExactlyOnce),
             Incoming::SubAck(ack) => self.suback(ack)?,
             Incoming::UnsubAck(ack) => self.unsuback(ack),
-            Incoming::PingResp => {}
+            Incoming::PingResp => self.publishing.unconfirmed.ping_answered(),
             Incoming::Auth(auth) => self.reauthentication(auth)?,
             Incoming::ConnAck(_) => return Err(protocol_error("a second CONNACK")),
             Incoming::Disconnect(disconnect) => return Err(server_disconnect(disconnect)),

@@ -29,6 +29,7 @@ impl Session {
         self.publishing.aliases.reset(0);
         self.publishing.refusals.opened();
         self.keep_alive.restart(now);
+        self.publishing.unconfirmed.restart(now);
         self.authentication.is_repeating = false;
         self.inbox.connecting(self.config.topic_alias_maximum);
         let connect = self.connect_packet();

@@ -58,6 +58,11 @@ impl KeepAlive {
         Ok(())
     }
 
+    /// A PINGREQ is sent before it is due.
+    pub(super) fn confirming_ping(&mut self, now: Instant) {
+        self.ping_sent.get_or_insert(now);
+    }
+
     /// After a pause in reading, the broker has the whole time again to answer.
     pub(super) fn set_reading(&mut self, reading: bool, now: Instant) {
         if reading && !self.reading && self.ping_sent.is_some() {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::outgoing_aliases::OutgoingAliases;
 use super::publish_queue::PublishQueue;
 use super::refusals::Refusals;
+use super::unconfirmed::Unconfirmed;
 use crate::error::Error;
 use crate::message::PacketId;
 use crate::packet::Ack;
@@ -24,4 +25,5 @@ pub(super) struct PublishState {
     pub(super) pubrecs: BTreeMap<PacketId, Box<Ack>>,
     pub(super) aliases: OutgoingAliases,
     pub(super) refusals: Refusals,
+    pub(super) unconfirmed: Unconfirmed,
 }

@@ -82,6 +82,7 @@ impl Session {
         }
         let id = message.packet_id;
         self.publishing.unsent_bytes += size;
+        self.publishing.unconfirmed.accepted();
         self.output.send(Outgoing::Publish(message));
         Ok(id)
     }

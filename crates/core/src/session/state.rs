@@ -155,6 +155,18 @@ impl Session {
         self.publishing.queue.len()
     }
 
+    /// Returns how many messages with QoS 0 were accepted on the present or last connection, and
+    /// may be lost with it: those that follow the last PINGREQ that was answered. None if the broker
+    /// has closed the connection after DISCONNECT and had read everything.
+    pub fn unconfirmed(&self) -> u64 {
+        self.publishing.unconfirmed.count()
+    }
+
+    /// The broker has closed the connection after DISCONNECT.
+    pub(crate) fn all_read(&mut self) {
+        self.publishing.unconfirmed.all_read();
+    }
+
     /// Returns how many messages with QoS 1 and 2 were sent on this connection and are not yet
     /// acknowledged.
     pub(crate) fn in_flight(&self) -> usize {

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use bytes::Bytes;
 use clap::Args;
 use clap::builder::BoolishValueParser;
-use iot_cli::{UsageError, io_reason, parse_duration};
+use iot_cli::{UsageError, io_reason, is_mosquitto, parse_duration};
 
 use crate::payload::lines::Lines;
 
@@ -139,7 +139,8 @@ impl MessageArgs {
         let read = input.take(LARGEST + 1).read_to_end(&mut payload);
         read.map_err(|error| anyhow!(io_reason(&error)))
             .with_context(|| format!("cannot read {name}"))?;
-        if payload.is_empty() {
+        // mosquitto_pub publishes an empty file, and refuses empty standard input.
+        if payload.is_empty() && !(is_mosquitto() && self.file.is_some()) {
             bail!("{name} is empty (-n publishes an empty message)");
         }
         if payload.len() as u64 > LARGEST {

@@ -17,8 +17,8 @@ pub(crate) struct Counts {
     pub(crate) rejected: u64,
     /// QoS 0: due, or not yet written, while the broker was away.
     pub(crate) dropped: u64,
-    /// QoS 0: written to a connection that was lost before the broker had read everything. They are
-    /// among the sent ones.
+    /// QoS 0: written to a connection that ended before the broker had shown that it has read them.
+    /// They are among the sent ones.
     pub(crate) maybe_lost: u64,
     /// Ticks that were missed.
     pub(crate) skipped: u64,
@@ -65,9 +65,14 @@ impl Counts {
             }
         }
         if self.maybe_lost > 0 {
+            let which = match (missing.is_empty(), all) {
+                (false, _) => format!("up to {} more may be lost", self.maybe_lost),
+                (true, 1) => "the message may be lost".to_owned(),
+                (true, all) => format!("up to {} of {all} messages may be lost", self.maybe_lost),
+            };
+            let them = if all == 1 { "it" } else { "them" };
             missing.push(format!(
-                "up to {} more may be lost: they were written when the connection was lost",
-                self.maybe_lost
+                "{which}: when the connection ended, nothing showed that the broker had read {them}"
             ));
         }
         (!missing.is_empty()).then(|| missing.join(", "))
@@ -98,6 +103,31 @@ mod tests {
             ..Counts::default()
         };
         assert_eq!(counts.missing(qos).as_deref(), expected);
+    }
+
+    #[test]
+    fn messages_that_may_be_lost_are_an_upper_limit() {
+        let line = |dropped, messages| {
+            let counts = Counts {
+                messages,
+                dropped,
+                maybe_lost: messages - dropped,
+                ..Counts::default()
+            };
+            counts.missing(QoS::AtMostOnce).unwrap()
+        };
+        let why = "when the connection ended, nothing showed that the broker had read";
+        assert_eq!(
+            line(3, 5),
+            format!(
+                "3 of 5 messages were dropped while the broker was away, up to 2 more may be lost: {why} them"
+            )
+        );
+        assert_eq!(
+            line(0, 5),
+            format!("up to 5 of 5 messages may be lost: {why} them")
+        );
+        assert_eq!(line(0, 1), format!("the message may be lost: {why} it"));
     }
 
     #[test]

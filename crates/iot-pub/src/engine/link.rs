@@ -14,8 +14,8 @@ const KEPT_CAPACITY: usize = 1024;
 pub(super) struct Link {
     pub(super) handle: Handle,
     status: Status,
-    /// Messages with QoS 0 on the present or last connection.
-    unacknowledged: Unacknowledged,
+    /// Messages with QoS 0 that were not written before the connection was lost.
+    unwritten: u64,
     /// Mostly in the order in which their acknowledgements come.
     in_flight: VecDeque<InFlight>,
 }
@@ -26,14 +26,6 @@ enum Status {
     New,
     Up,
     Lost,
-}
-
-/// Messages with QoS 0 on one connection.
-#[derive(Debug, Clone, Copy, Default)]
-struct Unacknowledged {
-    written: u64,
-    /// The connection was lost before they were written.
-    unwritten: u64,
 }
 
 /// A message that is not yet written (QoS 0) or acknowledged (QoS 1 and 2).
@@ -49,7 +41,7 @@ impl Link {
         Self {
             handle,
             status: Status::New,
-            unacknowledged: Unacknowledged::default(),
+            unwritten: 0,
             in_flight: VecDeque::new(),
         }
     }
@@ -60,7 +52,7 @@ impl Link {
 
     /// The broker has accepted the connection. Returns whether that is the first time.
     pub(super) fn connected(&mut self) -> bool {
-        self.unacknowledged = Unacknowledged::default();
+        self.unwritten = 0;
         std::mem::replace(&mut self.status, Status::Up) == Status::New
     }
 
@@ -73,17 +65,16 @@ impl Link {
         was_up
     }
 
-    /// A message with QoS 0 is written, or the connection was lost before.
-    pub(super) fn finished_unacknowledged(&mut self, is_written: bool) {
-        self.unacknowledged.written += u64::from(is_written);
-        self.unacknowledged.unwritten += u64::from(!is_written);
+    /// The connection was lost before a message with QoS 0 was written.
+    pub(super) fn unwritten(&mut self) {
+        self.unwritten += 1;
     }
 
-    /// The connection is lost. Returns how many messages with QoS 0 may be lost although they were
-    /// written: if the socket took no more, the broker had not read all of them.
+    /// The connection is over. Returns how many messages with QoS 0 may be lost although they were
+    /// written: nothing shows that the broker has read them.
     pub(super) fn maybe_lost(&mut self) -> u64 {
-        let Unacknowledged { written, unwritten } = std::mem::take(&mut self.unacknowledged);
-        if unwritten > 0 { written } else { 0 }
+        let unwritten = std::mem::take(&mut self.unwritten);
+        self.handle.unconfirmed().saturating_sub(unwritten)
     }
 
     /// The connection has taken a message.

@@ -54,6 +54,8 @@ pub(super) struct RunState {
     pub(super) notices: BrokerNotices,
     /// The connections are being closed: what becomes of them is not reported any more.
     pub(super) is_ending: bool,
+    /// Messages with QoS 0 are confirmed by PINGREQ, so that those without are few.
+    pub(super) confirms: bool,
 }
 
 /// The verifier, and its connection.
@@ -94,6 +96,15 @@ impl RunState {
             verification: verifier.map(Verification::new),
             notices,
             is_ending: false,
+            confirms: false,
+        }
+    }
+
+    /// The connections are closed: counts the messages with QoS 0 that the broker did not read.
+    pub(super) fn closed(&mut self) {
+        if self.confirms {
+            let up = self.links.iter_mut().filter(|link| link.is_up());
+            self.counts.maybe_lost += up.map(Link::maybe_lost).sum::<u64>();
         }
     }
 
@@ -168,7 +179,9 @@ impl RunState {
 
     fn failed(&mut self, link: usize, event: &Event, error: &Error) {
         let was_up = self.links[link].failed();
-        self.counts.maybe_lost += self.links[link].maybe_lost();
+        if was_up && self.confirms {
+            self.counts.maybe_lost += self.links[link].maybe_lost();
+        }
         if was_up {
             for observer in &mut self.observers {
                 observer.lost();
@@ -195,9 +208,7 @@ impl RunState {
         self.last_delivery = Some(now);
         match error {
             None => {
-                if message.qos == QoS::AtMostOnce {
-                    self.links[link].finished_unacknowledged(true);
-                } else {
+                if message.qos != QoS::AtMostOnce {
                     self.notices.progress();
                 }
                 self.counts.acknowledged(message.qos);
@@ -221,7 +232,7 @@ impl RunState {
             // QoS 0: the connection was lost before the message was written.
             Some(_) => {
                 self.counts.dropped += 1;
-                self.links[link].finished_unacknowledged(false);
+                self.links[link].unwritten();
             }
         }
         self.counts.pending -= 1;

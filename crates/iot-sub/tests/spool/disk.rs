@@ -81,6 +81,16 @@ fn overwrite_page(path: &Path, page: u64) {
 
 #[test]
 fn a_failed_fsync_ends_the_program_and_acknowledges_nothing() {
+    ends_without_an_acknowledgement(FaultyDisk::fail_fsync);
+}
+
+#[test]
+fn a_failed_write_ends_the_program_and_acknowledges_nothing() {
+    ends_without_an_acknowledgement(FaultyDisk::fail_write);
+}
+
+#[track_caller]
+fn ends_without_an_acknowledgement(fail: fn(&FaultyDisk)) {
     let broker = Broker::start();
     let mongo = Mongo::reserve();
     let folder = tempfile::tempdir().unwrap();
@@ -93,7 +103,7 @@ fn a_failed_fsync_ends_the_program_and_acknowledges_nothing() {
     broker.wait_for_log("Sending SUBACK", DEADLINE);
     publish(broker.port(), &["-q", "1", "-m", "1"]);
     broker.wait_for_log("Received PUBACK from unsynced", DEADLINE);
-    disk.fail_fsync();
+    fail(&disk);
     publish(broker.port(), &["-q", "1", "-m", "2"]);
     assert_eq!(program.wait().code(), Some(1));
     let stderr = program.stderr();

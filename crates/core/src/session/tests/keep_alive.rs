@@ -121,3 +121,49 @@ fn without_a_connection_there_is_no_deadline() {
     assert_eq!(bench.session.deadline(), None);
     bench.advance(1_000).unwrap();
 }
+
+#[test]
+fn a_ping_confirms_the_messages_with_qos_0_before_it() {
+    let mut bench = Bench::online(ClientConfig {
+        confirm_interval: Some(Duration::from_secs(1)),
+        keep_alive: Duration::ZERO,
+        ..v311()
+    });
+    assert_eq!(bench.session.deadline(), None);
+    bench.publish(0, "1");
+    bench.publish(0, "2");
+    assert_eq!(bench.session.unconfirmed(), 2);
+    bench.sent();
+    bench.advance(1).unwrap();
+    assert_eq!(bench.sent(), ["PINGREQ"]);
+    bench.publish(0, "3");
+    // One at a time.
+    bench.advance(1).unwrap();
+    assert!(!bench.sent().contains(&"PINGREQ".to_owned()));
+    bench.handle(Incoming::PingResp).unwrap();
+    assert_eq!(bench.session.unconfirmed(), 1);
+    bench.advance(0).unwrap();
+    assert_eq!(bench.sent(), ["PINGREQ"]);
+    bench.handle(Incoming::PingResp).unwrap();
+    assert_eq!(bench.session.unconfirmed(), 0);
+    bench.advance(100).unwrap();
+    assert_eq!(bench.sent(), NOTHING);
+}
+
+#[test]
+fn without_an_interval_only_the_keep_alive_confirms() {
+    let mut bench = Bench::online(v311());
+    bench.publish(0, "1");
+    bench.publish(1, "2");
+    bench.sent();
+    bench.advance(59).unwrap();
+    assert_eq!(bench.sent(), NOTHING);
+    assert_eq!(bench.session.unconfirmed(), 1);
+    bench.advance(1).unwrap();
+    assert_eq!(bench.sent(), ["PINGREQ"]);
+    bench.handle(Incoming::PingResp).unwrap();
+    assert_eq!(bench.session.unconfirmed(), 0);
+    bench.publish(0, "3");
+    bench.connect(false);
+    assert_eq!(bench.session.unconfirmed(), 0, "a new connection");
+}
