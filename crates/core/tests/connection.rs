@@ -267,7 +267,7 @@ async fn unconfirmed_if(read: fn(&mut Conversation)) -> u64 {
     handle.disconnect(ReasonCode::SUCCESS).unwrap();
     let closed = std::thread::spawn(move || {
         read(&mut broker);
-        broker.close();
+        drop(broker);
     });
     ends(&mut connection).await;
     closed.join().unwrap();

@@ -461,47 +461,6 @@ fn watching_keeps_a_line_for_each_topic_on_a_terminal_only() {
     );
 }
 
-/// On a terminal, only: into a pipe the bytes go as they are.
-#[test]
-fn control_characters_from_strangers_do_not_reach_a_terminal() {
-    let broker = Broker::start();
-    let topic = "iot/\u{1b}]52;c;cm0=\u{7}";
-    let payload = "\"\u{1b}[2J\u{9b}31m\u{7}\"";
-    let iot_sub = format!(
-        "{} -p {} --store none -C 2",
-        env!("CARGO_BIN_EXE_iot-sub"),
-        broker.port()
-    );
-    for format in ["", " -v", " -F %t:%p", " --json", " --csv"] {
-        let before = broker.log().matches("Sending SUBACK").count();
-        let command = format!("{iot_sub}{format}");
-        let mut program = Program::new("script")
-            .args(["-qec", &command, "/dev/null"])
-            .spawn();
-        eventually(DEADLINE, "a subscription", || {
-            broker.log().matches("Sending SUBACK").count() > before
-        });
-        broker.mosquitto_pub(["-t", topic, "-m", payload]);
-        broker.mosquitto_pub(["-t", "iot/a", "-m", "1"]);
-        assert!(program.wait().success());
-        let output = program.stdout();
-        assert!(output.contains("iot/a"), "{format}: {output:?}");
-        let mut stray = output.chars().filter(|it| it.is_control());
-        let is_clean = stray.all(|it| matches!(it, '\r' | '\n'));
-        assert!(is_clean, "{format}: {output:?}");
-    }
-    let mut piped = Program::new("sh")
-        .args(["-c", &format!("{iot_sub} -v")])
-        .spawn();
-    eventually(DEADLINE, "a subscription", || {
-        broker.log().matches("Sending SUBACK").count() == 6
-    });
-    broker.mosquitto_pub(["-t", topic, "-m", payload]);
-    broker.mosquitto_pub(["-t", "iot/a", "-m", "1"]);
-    assert!(piped.wait().success());
-    assert_eq!(piped.stdout(), format!("{topic} {payload}\niot/a 1\n"));
-}
-
 #[test]
 fn what_excludes_each_other_is_wrong_usage() {
     for (args, message) in [

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::handle_writer::HandleWriter;
 use super::link::{self, Link};
-use super::reader::Reader;
+use super::reader::{Reader, StreamEnd};
 use super::reconnect::Reconnect;
 use super::shared::{Shared, SharedState};
 use super::timer::{CLOSE_TIMEOUT, SENT_TIMEOUT, Timer};
@@ -384,7 +384,7 @@ impl Driver {
     /// broker had not read; over TLS and WebSocket, they may be those of the layer's own end.
     fn closed(&mut self) {
         let is_bare = matches!(&self.link, Link::Closing(stream, _) if stream.is_bare());
-        if !(is_bare && self.reader.was_reset) {
+        if !(is_bare && self.reader.end == Some(StreamEnd::Broken)) {
             self.shared.lock().session.all_read();
         }
         self.lost(Ok(()));
@@ -404,6 +404,11 @@ impl Driver {
             let mut bytes = BytesMut::new();
             session.codec().encode(&disconnect, &mut bytes);
             link::send_last(stream, &bytes);
+        }
+        let writer = &self.writer;
+        let is_written = writer.output.is_empty() && !writer.has_failed && !unwritten;
+        if is_written && session.backlog() == 0 && self.reader.end == Some(StreamEnd::Orderly) {
+            session.all_read();
         }
         let tries_again = result.is_err();
         session.close(result.clone());

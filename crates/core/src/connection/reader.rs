@@ -1,6 +1,5 @@
 //! Reads what has arrived and gives the session the packets in it.
 
-use std::io::ErrorKind;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -18,6 +17,14 @@ use crate::transport::Stream;
 /// The read buffer's size at first, and the size it grows to while reads fill it.
 const CHUNK_SIZES: (usize, usize) = (4 * 1024, 64 * 1024);
 
+/// How a stream has ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum StreamEnd {
+    /// The broker has closed it, and had read what had arrived: the system would reset it otherwise.
+    Orderly,
+    Broken,
+}
+
 pub(super) struct Reader {
     input: BytesMut,
     chunk: usize,
@@ -28,8 +35,8 @@ pub(super) struct Reader {
     topics: RecentTopics,
     /// Bytes were read since the last write, so the system may not have acknowledged them.
     pub(super) tcp_ack_due: bool,
-    /// The broker closed the connection before it had read everything.
-    pub(super) was_reset: bool,
+    /// How the stream has ended, if it has.
+    pub(super) end: Option<StreamEnd>,
 }
 
 impl Default for Reader {
@@ -41,7 +48,7 @@ impl Default for Reader {
             skip: None,
             topics: RecentTopics::default(),
             tcp_ack_due: false,
-            was_reset: false,
+            end: None,
         }
     }
 }
@@ -53,7 +60,7 @@ impl Reader {
         self.dropping = 0;
         self.skip = None;
         self.tcp_ack_due = false;
-        self.was_reset = false;
+        self.end = None;
     }
 
     /// Reads once.
@@ -72,10 +79,13 @@ impl Reader {
             return Poll::Pending;
         };
         let read = match read {
-            Ok(0) => return Poll::Ready(Err(Error::Closed)),
+            Ok(0) => {
+                self.end = Some(StreamEnd::Orderly);
+                return Poll::Ready(Err(Error::Closed));
+            }
             Ok(read) => read,
             Err(error) => {
-                self.was_reset = error.kind() == ErrorKind::ConnectionReset;
+                self.end = Some(StreamEnd::Broken);
                 return Poll::Ready(Err(from_socket(error)));
             }
         };

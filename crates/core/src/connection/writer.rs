@@ -21,6 +21,8 @@ pub(super) struct Writer {
     unflushed: bool,
     /// The socket takes nothing any more; what the broker had sent before is still to be read.
     pub(super) error: Option<Error>,
+    /// There was such an error, which may be taken.
+    pub(super) has_failed: bool,
 }
 
 impl Writer {
@@ -30,7 +32,10 @@ impl Writer {
         if self.error.is_none() {
             match self.try_write(stream, cx) {
                 Ok(wrote) => return wrote,
-                Err(error) => self.error = Some(error),
+                Err(error) => {
+                    self.error = Some(error);
+                    self.has_failed = true;
+                }
             }
         }
         self.output.bytes.clear();

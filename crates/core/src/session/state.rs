@@ -156,13 +156,14 @@ impl Session {
     }
 
     /// Returns how many messages with QoS 0 were accepted on the present or last connection, and
-    /// may be lost with it: those that follow the last PINGREQ that was answered. None if the broker
-    /// has closed the connection after DISCONNECT and had read everything.
+    /// may be lost with it: those that follow the last PINGREQ that was answered. None after the
+    /// broker has closed the connection and had read what had arrived; messages on the way at that
+    /// moment are not counted.
     pub fn unconfirmed(&self) -> u64 {
         self.publishing.unconfirmed.count()
     }
 
-    /// The broker has closed the connection after DISCONNECT.
+    /// The broker has closed the connection, and had read what had arrived.
     pub(crate) fn all_read(&mut self) {
         self.publishing.unconfirmed.all_read();
     }
