@@ -3,11 +3,12 @@
 use clap::{ArgAction, Command};
 
 /// How the help of an option begins.
-const VERBS: [&str; 33] = [
+const VERBS: [&str; 34] = [
     "Accept",
     "Acknowledge",
     "Append",
     "Ask",
+    "Check",
     "Connect",
     "Create",
     "Delay",

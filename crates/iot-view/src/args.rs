@@ -1,18 +1,22 @@
 //! The commands and their options.
 
+mod check;
 mod export;
 mod filter;
 mod latest;
 mod period;
 mod plot;
+mod rejected;
 mod store;
 
 use clap::{ArgMatches, Command, CommandFactory, FromArgMatches};
 use iot_cli::UsageError;
 
+pub(crate) use check::CheckArgs;
 pub(crate) use export::{Aggregate, ExportArgs, Format};
 pub(crate) use latest::LatestArgs;
 pub(crate) use plot::{PlotArgs, Size};
+pub(crate) use rejected::RejectedArgs;
 pub(crate) use store::StoreArgs;
 
 const EXAMPLES: &str = "\
@@ -33,6 +37,8 @@ pub(crate) fn program() -> Command {
         LatestArgs::command(),
         ExportArgs::command(),
         PlotArgs::command(),
+        RejectedArgs::command(),
+        CheckArgs::command(),
     ];
     let program = Command::new("iot-view")
         .about(ABOUT)

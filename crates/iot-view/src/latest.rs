@@ -4,18 +4,18 @@ mod json;
 mod line;
 mod watch;
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use chrono::{DateTime, TimeDelta, Utc};
-use iot_cli::{Origins, notify, stdout_failure};
+use iot_cli::{Origins, notify};
 use iot_store::read::{Reader, Series, SeriesFilter};
 
 use crate::args::LatestArgs;
 use crate::open::open;
 use crate::series::selected;
+use crate::stdout;
 
 /// Prints the latest readings. Exits with 1 if one of them is silent, and that was asked for.
 pub(crate) fn run(args: LatestArgs, _origins: &Origins) -> Result<ExitCode> {
@@ -30,16 +30,12 @@ pub(crate) fn run(args: LatestArgs, _origins: &Origins) -> Result<ExitCode> {
     }
     let now = Utc::now();
     let series = selection.series(&mut *reader, now)?;
-    let mut out = Vec::new();
     if args.json {
-        series.iter().for_each(|one| json::push(one, now, &mut out));
+        let lines = series.iter().filter_map(|one| json::line(one, now));
+        stdout::print_lines(&lines.collect::<Vec<_>>())?;
     } else if !series.is_empty() {
-        for line in line::table(&series, now).lines() {
-            out.extend_from_slice(line.as_bytes());
-            out.push(b'\n');
-        }
+        stdout::print_lines(&line::table(&series, now).lines())?;
     }
-    print(&out)?;
     if series.is_empty() && args.silent.is_none() {
         notify(
             "iot-view",
@@ -74,14 +70,5 @@ impl Selection {
         };
         // Longer than any age: nothing is silent for that long.
         TimeDelta::from_std(silent).is_ok_and(|silent| now - last > silent)
-    }
-}
-
-fn print(out: &[u8]) -> Result<()> {
-    let mut stdout = io::stdout().lock();
-    let written = stdout.write_all(out).and_then(|()| stdout.flush());
-    match written.err().and_then(|error| stdout_failure(&error)) {
-        Some(failure) => bail!(failure),
-        None => Ok(()),
     }
 }

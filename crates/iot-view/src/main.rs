@@ -2,6 +2,7 @@
 
 mod age;
 mod args;
+mod check;
 mod export;
 mod grid;
 mod interrupt;
@@ -9,8 +10,10 @@ mod latest;
 mod open;
 mod period;
 mod plot;
+mod rejected;
 mod screen;
 mod series;
+mod stdout;
 mod table;
 
 use std::process::ExitCode;
@@ -29,6 +32,8 @@ fn run(line: &CommandLine) -> Result<ExitCode> {
     match line.name.as_str() {
         "latest" => latest::run(args::parsed(matches)?, origins),
         "export" => export::run(args::parsed(matches)?, origins),
+        "rejected" => rejected::run(args::parsed(matches)?, origins),
+        "check" => check::run(args::parsed(matches)?, origins),
         "plot" => plot::run(args::parsed(matches)?, origins),
         other => unreachable!("there is no command `{other}`"),
     }

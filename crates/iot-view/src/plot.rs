@@ -13,13 +13,13 @@ mod time_axis;
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Result, anyhow, bail};
 use chrono::{DateTime, TimeDelta, Utc};
-use iot_cli::{Moment, Origins, Timezone, UsageError, io_reason, notify, stdout_failure};
+use iot_cli::{Moment, Origins, Timezone, UsageError, io_reason, notify};
 use iot_store::read::{Reader, Series, TimeRange};
 
 use self::curve::Curve;
@@ -28,6 +28,7 @@ use crate::args::PlotArgs;
 use crate::open::open;
 use crate::screen;
 use crate::series::selected;
+use crate::stdout;
 
 /// More would hide each other.
 const MOST_CURVES: usize = 24;
@@ -92,7 +93,7 @@ pub(crate) fn run(args: PlotArgs, origins: &Origins) -> Result<ExitCode> {
         panels: panels(curves),
     };
     match target {
-        Target::Terminal => print(&draw_terminal::lines(&picture, has_colours()))?,
+        Target::Terminal => stdout::print_lines(&draw_terminal::lines(&picture, has_colours()))?,
         Target::Svg(path) => write(path, draw_svg::svg(&picture, args.size).as_bytes())?,
         Target::Png(path) => {
             let png = png::render(&draw_svg::svg(&picture, args.size))?;
@@ -170,19 +171,6 @@ fn nothing(all: &[Series], zone: &Timezone) -> anyhow::Error {
 fn has_colours() -> bool {
     let is_off = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     io::stdout().is_terminal() && !is_off
-}
-
-fn print(lines: &[String]) -> Result<()> {
-    let mut text = lines.join("\n");
-    text.push('\n');
-    let mut stdout = io::stdout().lock();
-    let written = stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush());
-    match written.err().and_then(|error| stdout_failure(&error)) {
-        Some(failure) => bail!(failure),
-        None => Ok(()),
-    }
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {

@@ -7,9 +7,9 @@ use serde_json::{Map, Value as Json};
 
 use super::line::per_hour;
 
-/// Appends an object and a newline. What is not known is left out.
-pub(super) fn push(series: &Series, now: DateTime<Utc>, out: &mut Vec<u8>) {
-    let Some(last) = &series.last else { return };
+/// Returns an object, without what is not known.
+pub(super) fn line(series: &Series, now: DateTime<Utc>) -> Option<String> {
+    let last = series.last.as_ref()?;
     let mut object = Map::new();
     let mut text = |name: &str, text: Option<&str>| {
         if let Some(text) = text {
@@ -35,6 +35,5 @@ pub(super) fn push(series: &Series, now: DateTime<Utc>, out: &mut Vec<u8>) {
     if let Some(rate) = per_hour(series) {
         object.insert("readings_per_hour".into(), rate.into());
     }
-    out.extend_from_slice(Json::Object(object).to_string().as_bytes());
-    out.push(b'\n');
+    Some(Json::Object(object).to_string())
 }
