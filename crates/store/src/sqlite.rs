@@ -33,7 +33,7 @@ mod view;
 
 pub use failure::{Damaged, Retryable};
 pub use insertion::Refusal;
+pub use integrity::damage_in;
 pub use read::SqliteReader;
 pub use rollups::{Mode as RollupMode, Reindex, reindex};
-pub use integrity::damage_in;
 pub use sqlite_store::SqliteStore;

@@ -23,9 +23,9 @@ const TEXT: u32 = 12;
 /// The mean width of a character, in pixels.
 const CHARACTER: f64 = 7.2;
 const LONGEST_LABEL: usize = 30;
-const HEAD: f64 = 44.0;
+const HEAD: f64 = 56.0;
 const FOOT: f64 = 44.0;
-const BETWEEN: f64 = 22.0;
+const BETWEEN: f64 = 36.0;
 const LINE_HEIGHT: f64 = 18.0;
 
 /// Returns the picture.
@@ -36,7 +36,6 @@ pub(super) fn svg(picture: &Picture, size: Size) -> String {
     let frame = Frame::new(picture, size.width, height, &labels);
     let title = Style {
         size: 16,
-        bold: true,
         ..style(INK, "start")
     };
     #[expect(
@@ -45,9 +44,9 @@ pub(super) fn svg(picture: &Picture, size: Size) -> String {
         reason = "a width"
     )]
     let most = (frame.width / 10.0) as usize;
-    svg.text(frame.left, 27.0, &shortened(&picture.title, most), title);
+    svg.text(frame.left, 24.0, &shortened(&picture.title, most), title);
     let zone = picture.zone.name(picture.until);
-    svg.text(frame.left + frame.width, 27.0, &zone, style(SOFT, "end"));
+    svg.text(frame.left + frame.width, 24.0, &zone, style(SOFT, "end"));
     let most = (frame.width / 90.0).max(2.0) as usize;
     let ticks = ticks(picture.since, picture.until, most, &picture.zone);
     for (at, (panel, labels)) in picture.panels.iter().zip(&labels).enumerate() {
@@ -63,7 +62,6 @@ fn style(colour: &'static str, anchor: &'static str) -> Style {
         size: TEXT,
         colour,
         anchor,
-        bold: false,
     }
 }
 
@@ -79,10 +77,10 @@ fn short_labels(panel: &Panel) -> Vec<String> {
 fn usual_height(picture: &Picture) -> usize {
     let of_panel = |panel: &Panel| match picture.panels.len() {
         1 => 360.max(panel.curves.len() * 18 + 30),
-        _ => 170.max(panel.curves.len() * 18 + 30),
+        _ => 176.max(panel.curves.len() * 18 + 30),
     };
     let panels: usize = picture.panels.iter().map(of_panel).sum();
-    panels + 88 + 22 * (picture.panels.len() - 1)
+    panels + 100 + 36 * (picture.panels.len() - 1)
 }
 
 /// Where the panels are.
@@ -172,7 +170,7 @@ fn draw_panel(svg: &mut Svg, panel: &Panel, labels: &[String], place: &Place<'_>
         clippy::cast_sign_loss,
         reason = "a height"
     )]
-    let wanted = (place.height / 50.0).clamp(2.0, 10.0) as usize;
+    let wanted = (place.height / 36.0).clamp(2.0, 10.0) as usize;
     let scale = Scale::new(low, high, wanted);
     for (value, text) in &scale.ticks {
         let y = place.y(&scale, *value);
@@ -185,15 +183,11 @@ fn draw_panel(svg: &mut Svg, panel: &Panel, labels: &[String], place: &Place<'_>
     }
     svg.line((left, place.top), (left, bottom), FRAME);
     svg.line((left, bottom), (right, bottom), FRAME);
-    let unit = Style {
-        bold: true,
-        ..style(INK, "end")
-    };
     svg.text(
         left - 8.0,
         place.top - 9.0,
         &shortened(&panel.unit, 10),
-        unit,
+        style(INK, "end"),
     );
     // All bands are below all lines.
     for (number, curve) in &panel.curves {

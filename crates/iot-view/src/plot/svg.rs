@@ -18,7 +18,6 @@ pub(super) struct Style {
     pub(super) colour: &'static str,
     /// `start`, `middle` or `end`.
     pub(super) anchor: &'static str,
-    pub(super) bold: bool,
 }
 
 impl Svg {
@@ -73,13 +72,11 @@ impl Svg {
             size,
             colour,
             anchor,
-            bold,
         } = style;
-        let weight = if bold { " font-weight=\"bold\"" } else { "" };
         let _ = write!(
             self.text,
             "<text x=\"{x:.1}\" y=\"{y:.1}\" font-size=\"{size}\" fill=\"{colour}\" \
-             text-anchor=\"{anchor}\"{weight}>"
+             text-anchor=\"{anchor}\">"
         );
         push_escaped(text, &mut self.text);
         self.text.push_str("</text>\n");
