@@ -6,6 +6,8 @@ mod filter;
 mod latest;
 mod period;
 mod plot;
+mod prune;
+mod reindex;
 mod rejected;
 mod store;
 
@@ -16,6 +18,8 @@ pub(crate) use check::CheckArgs;
 pub(crate) use export::{Aggregate, ExportArgs, Format};
 pub(crate) use latest::LatestArgs;
 pub(crate) use plot::{PlotArgs, Size};
+pub(crate) use prune::PruneArgs;
+pub(crate) use reindex::ReindexArgs;
 pub(crate) use rejected::RejectedArgs;
 pub(crate) use store::StoreArgs;
 
@@ -39,6 +43,8 @@ pub(crate) fn program() -> Command {
         PlotArgs::command(),
         RejectedArgs::command(),
         CheckArgs::command(),
+        PruneArgs::command(),
+        ReindexArgs::command(),
     ];
     let program = Command::new("iot-view")
         .about(ABOUT)

@@ -10,6 +10,8 @@ mod latest;
 mod open;
 mod period;
 mod plot;
+mod prune;
+mod reindex;
 mod rejected;
 mod screen;
 mod series;
@@ -34,6 +36,8 @@ fn run(line: &CommandLine) -> Result<ExitCode> {
         "export" => export::run(args::parsed(matches)?, origins),
         "rejected" => rejected::run(args::parsed(matches)?, origins),
         "check" => check::run(args::parsed(matches)?, origins),
+        "prune" => prune::run(args::parsed(matches)?, origins),
+        "reindex" => reindex::run(args::parsed(matches)?),
         "plot" => plot::run(args::parsed(matches)?, origins),
         other => unreachable!("there is no command `{other}`"),
     }

@@ -23,6 +23,7 @@ mod keep_rejected;
 #[cfg(feature = "mongodb")]
 pub mod mongodb;
 pub mod mongodb_options;
+mod pruned;
 mod python_repr;
 pub mod read;
 #[cfg(test)]
@@ -49,6 +50,7 @@ pub use extra::{Extra, FieldValue, RECEIVED};
 pub use failure::Failure;
 pub use json::{JSON_DEPTH_LIMIT, JSON_NODE_LIMIT, JsonError, read_json, read_own_json};
 pub use keep_rejected::KeepRejected;
+pub use pruned::Pruned;
 pub use python_repr::push_number;
 pub use reading::Reading;
 pub use reading_id::{IdGenerator, ReadingId};
