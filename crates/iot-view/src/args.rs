@@ -4,6 +4,7 @@ mod check;
 mod export;
 mod filter;
 mod latest;
+mod page;
 mod period;
 mod plot;
 mod prune;
@@ -17,6 +18,7 @@ use iot_cli::UsageError;
 pub(crate) use check::CheckArgs;
 pub(crate) use export::{Aggregate, ExportArgs, Format};
 pub(crate) use latest::LatestArgs;
+pub(crate) use page::{BrokerArgs, PageCommand};
 pub(crate) use plot::{PlotArgs, Size};
 pub(crate) use prune::PruneArgs;
 pub(crate) use reindex::ReindexArgs;
@@ -45,6 +47,7 @@ pub(crate) fn program() -> Command {
         CheckArgs::command(),
         PruneArgs::command(),
         ReindexArgs::command(),
+        PageCommand::command(),
     ];
     let program = Command::new("iot-view")
         .about(ABOUT)

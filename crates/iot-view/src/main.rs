@@ -8,6 +8,7 @@ mod grid;
 mod interrupt;
 mod latest;
 mod open;
+mod page;
 mod period;
 mod plot;
 mod prune;
@@ -39,6 +40,7 @@ fn run(line: &CommandLine) -> Result<ExitCode> {
         "prune" => prune::run(args::parsed(matches)?, origins),
         "reindex" => reindex::run(args::parsed(matches)?),
         "plot" => plot::run(args::parsed(matches)?, origins),
+        "page" => page::run(&args::parsed(matches)?, origins),
         other => unreachable!("there is no command `{other}`"),
     }
 }

@@ -29,6 +29,7 @@ function show() {
       else link.removeAttribute("aria-current");
     }
     scrollTo(0, 0);
+    showTitle();
   } else {
     current.view.setParams(params);
   }
@@ -43,10 +44,12 @@ function showConnection() {
   const texts = { connecting: "Connecting …", connected: "Live", lost: "Reconnecting …" };
   setText(label, texts[state]);
   dot.dataset.state = state;
-  banner.hidden = state !== "lost";
-  if (state === "lost") {
-    setText(banner, "The program does not answer. What you see is from before; this page reconnects by itself.");
-  }
+  const problem =
+    state === "lost"
+      ? "The program does not answer. What you see is from before; this page reconnects by itself."
+      : model.storeError && `Stored readings cannot be shown: ${model.storeError}. This page tries again by itself.`;
+  banner.hidden = !problem;
+  setText(banner, problem || "");
 }
 
 function showProgram() {
@@ -54,9 +57,16 @@ function showProgram() {
   const { broker, store } = health;
   const name = broker ? (broker.embedded ? "Embedded broker" : broker.address) : (store?.name ?? "iot");
   setText(document.getElementById("brand-name"), name);
+  showTitle(name);
+}
+
+function showTitle(name = document.getElementById("brand-name").textContent) {
+  const view = current?.name ?? "readings";
+  document.title = `${view[0].toUpperCase()}${view.slice(1)} · ${name}`;
 }
 
 model.addEventListener("state", showConnection);
+model.addEventListener("store", showConnection);
 model.addEventListener("health", showProgram);
 addEventListener("hashchange", show);
 showConnection();

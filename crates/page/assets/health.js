@@ -57,7 +57,7 @@ export class HealthView {
     this.spool = this.facts("Spool");
     this.program = this.facts("Program");
     this.rejections = el("section", { class: "card wide", "aria-labelledby": "rejections-title" }, el("h2", { id: "rejections-title", text: "Rejections" }));
-    this.rejectionList = el("div", { class: "rejections" });
+    this.rejectionList = el("div", { class: "rejections", tabindex: "0", role: "group", "aria-labelledby": "rejections-title" });
     this.rejections.append(this.rejectionList);
     this.main.append(
       el("h1", { class: "hidden", text: "Health" }),

@@ -9,6 +9,8 @@ const RECENT_WITHOUT_STORE = 400_000;
 
 /** Without any event for this time, the connection counts as lost: the health comes each second. */
 const EVENT_TIMEOUT = 6000;
+/** After this time, a store that did not answer is asked again. */
+const STORE_RETRY = 5000;
 const RETRY_DELAYS = [500, 1000, 2000, 5000];
 
 class Model extends EventTarget {
@@ -46,6 +48,7 @@ class Model extends EventTarget {
       const silent = performance.now() - this.lastEvent > EVENT_TIMEOUT;
       if (this.state === "connected" && silent) this.reconnect();
     }, 1000);
+    setInterval(() => this.storeError && this.state === "connected" && this.loadStored(), STORE_RETRY);
     // A laptop that wakes up, or a phone whose tab comes back.
     addEventListener("online", () => this.reconnect());
   }
@@ -165,6 +168,7 @@ class Model extends EventTarget {
     } catch (error) {
       this.storeError = error.message;
     }
+    this.emit("store");
     this.isLoaded = true;
     this.emit("series");
   }

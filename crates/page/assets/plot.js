@@ -143,15 +143,18 @@ export class Plot {
     return { time: this.plot.data[0][at], mean: column(1), low: column(2), high: column(3) };
   }
 
-  /** Moves the cursor by so many points of the first series. */
+  /** Moves the cursor to the next point before (-1) or after (1) it that is another pixel. */
   step(by) {
     const { plot } = this;
     const times = plot.data[0];
     if (!times.length) return;
     const shown = this.cursorTime();
     const start = shown === null ? times.length - 1 : plot.valToIdx(shown);
+    const from = shown === null ? Infinity : plot.valToPos(shown, "x");
+    const isPoint = (index) => this.series.some((_, one) => plot.data[one * COLUMNS + 1][index] != null);
+    const isNear = (index) => Math.abs(plot.valToPos(times[index], "x") - from) < 1;
     let at = start + (shown === null ? 0 : by);
-    while (at > 0 && at < times.length - 1 && plot.data[1][at] == null) at += by;
+    while (at > 0 && at < times.length - 1 && (isNear(at) || !isPoint(at))) at += by;
     at = Math.max(0, Math.min(at, times.length - 1));
     const left = plot.valToPos(times[at], "x");
     plot.setCursor({ left, top: plot.over.clientHeight / 2 });

@@ -69,6 +69,7 @@ export class ReadingsView {
     this.body = el("div", {
       class: "rows",
       role: "treegrid",
+      "aria-multiselectable": "true",
       tabindex: "0",
       "aria-label": "Readings",
       on: { keydown: (event) => this.key(event), focus: () => this.list.render(), blur: () => this.list.render() },
@@ -178,6 +179,7 @@ export class ReadingsView {
   }
 
   showSummary() {
+    setText(this.head.querySelector(".spark-cell"), model.hasStore() ? "Last hour" : "Last 5 min");
     const now = model.now();
     let [silent, perSecond] = [0, 0];
     for (const series of model.series.values()) {

@@ -5,7 +5,7 @@ import { Sub, open, scratch, until, untilText, withTimes } from "./world.mjs";
 const rows = (page) => page.$$eval(".rows .row:not([hidden])", (all) => all.map((row) => row.textContent));
 
 async function withThree(watch, run) {
-  const sub = await Sub.start(["--store", `sqlite:${join(scratch, "readings.db")}`, ...withTimes]);
+  const sub = await Sub.start(["--store", `sqlite:${join(scratch, `readings-${Math.random()}.db`)}`, ...withTimes]);
   try {
     for (const [topic, value] of [["home/kitchen/temp", 21.5], ["home/kitchen/humidity", 48], ["lab/freezer", -18.2]]) {
       await sub.publishNow(topic, value);

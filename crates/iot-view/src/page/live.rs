@@ -1,0 +1,133 @@
+//! Readings from a broker, for the page only: nothing is stored or acknowledged for others.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use bytes::Bytes;
+use chrono::{SubsecRound, Utc};
+use iot_cli::{io_reason, notify};
+use iot_core::{Client, ClientConfig};
+use iot_decode::{Decoder, Format, Message, Settings};
+use iot_page::Live;
+use iot_store::{Entry, IdGenerator, Reading, ReceivedPayload, Rejection};
+
+use crate::args::BrokerArgs;
+
+const KEEP_ALIVE: Duration = Duration::from_secs(60);
+
+/// A subscription, and what comes of it.
+pub(super) struct Receiving {
+    pub(super) live: Live,
+    pub(super) client: Client<()>,
+    /// `HOST:PORT`
+    pub(super) address: String,
+}
+
+impl Receiving {
+    /// Connects to `host`; tries until it succeeds.
+    ///
+    /// # Errors
+    /// The options are wrong, or a thread cannot be started.
+    pub(super) fn start(host: &str, args: &BrokerArgs) -> Result<Self> {
+        let client = Client::new(ClientConfig::default(), ())?;
+        client.username_pw_set(args.username.as_deref(), password(args)?.as_deref())?;
+        let topics = args.topic.clone();
+        client.on_connect(move |client, (), _flags, code| {
+            if !code.is_accepted() {
+                return;
+            }
+            for topic in &topics {
+                if let Err(error) = client.subscribe(topic.as_str(), 0) {
+                    notify(
+                        "iot-view",
+                        &format!("cannot subscribe to `{topic}`: {error}"),
+                    );
+                }
+            }
+        });
+        client.on_disconnect(|_client, (), ended| {
+            if let Err(error) = ended {
+                notify(
+                    "iot-view",
+                    &format!("the connection to the broker has ended: {error}"),
+                );
+            }
+        });
+        let name = format!("{host}:{}", args.port);
+        let (broker, mut is_reported) = (name.clone(), false);
+        client.on_connect_fail(move |_client, (), error| {
+            if !std::mem::replace(&mut is_reported, true) {
+                notify(
+                    "iot-view",
+                    &format!("waiting for broker `{broker}`: {error}"),
+                );
+            }
+        });
+        let live = Live::new();
+        let (shown, mut decoder) = (live.clone(), EntryDecoder::new()?);
+        client.on_message(move |_client, (), message| {
+            let entries = decoder.entries(message.topic.as_str(), &message.payload);
+            shown.record(&entries);
+        });
+        client.connect_async(host, args.port, KEEP_ALIVE, None)?;
+        client.loop_start()?;
+        Ok(Self {
+            live,
+            client,
+            address: name,
+        })
+    }
+}
+
+fn password(args: &BrokerArgs) -> Result<Option<String>> {
+    let Some(path) = &args.password_file else {
+        return Ok(None);
+    };
+    let text = fs::read_to_string(path)
+        .map_err(|error| anyhow!(io_reason(&error)))
+        .with_context(|| format!("cannot read password file `{}`", path.display()))?;
+    Ok(text.lines().next().map(str::to_owned))
+}
+
+/// Reads messages as `iot-sub` does without options: a number, JSON, or nothing.
+struct EntryDecoder {
+    decoder: Decoder,
+    ids: IdGenerator,
+}
+
+impl EntryDecoder {
+    fn new() -> Result<Self> {
+        let decoder = Decoder::new(Format::default(), Settings::default());
+        Ok(Self {
+            decoder: decoder.map_err(anyhow::Error::msg)?,
+            ids: IdGenerator::new(),
+        })
+    }
+
+    fn entries(&mut self, topic: &str, payload: &Bytes) -> Vec<Entry> {
+        let now = Utc::now().trunc_subsecs(3);
+        let decoded = match self.decoder.decode(&Message::new(topic, payload, now)) {
+            Ok(decoded) => decoded,
+            Err(reason) => {
+                let id = self.ids.next(now);
+                let reason = reason.to_string();
+                let rejection = Rejection::new(id, topic.into(), payload, reason, now);
+                return vec![Entry::Rejection(rejection)];
+            }
+        };
+        let readings = decoded.readings.into_iter().map(|measured| {
+            Entry::Reading(Reading {
+                id: self.ids.next(now),
+                topic: measured.topic.unwrap_or_else(|| topic.into()),
+                metric: measured.metric,
+                value: measured.value,
+                unit: measured.unit,
+                reg_date: measured.time.unwrap_or(now),
+                extra: None,
+                payload: ReceivedPayload::default(),
+            })
+        });
+        readings.collect()
+    }
+}
