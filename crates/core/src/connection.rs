@@ -1,5 +1,7 @@
-//! The async client: a [`Connection`] drives a [`Session`](crate::session::Session) over a byte
-//! stream, a [`Handle`] asks things of it.
+//! The async client: a connection, and a handle for everybody who asks things of it.
+//!
+//! A [`Connection`] drives a [`Session`](crate::session::Session) over a byte stream. A [`Handle`]
+//! publishes, subscribes and disconnects.
 
 mod backoff;
 mod coalesce;

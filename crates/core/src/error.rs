@@ -22,6 +22,19 @@ use failure::Failure;
 const TLS_ALERT: &[u8] = b"\x15\x03";
 
 /// An error of this library.
+///
+/// Its text is one line for a person.
+///
+/// ```
+/// use iot_core::{Error, TopicName};
+///
+/// let error = Error::from(TopicName::new("iot/#").unwrap_err());
+/// assert!(matches!(error, Error::Topic(_)));
+/// assert_eq!(
+///     error.to_string(),
+///     "topic name `iot/#` contains the wildcard `#` (only topic filters have wildcards)"
+/// );
+/// ```
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

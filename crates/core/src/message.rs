@@ -16,6 +16,21 @@ pub use properties::{Properties, PropertyError};
 pub use qos::{InvalidQoS, QoS};
 
 /// An application message, to publish or received (MQTT 3.1.1 §3.3).
+///
+/// ```
+/// use iot_core::{Message, QoS, TopicName};
+///
+/// # fn main() -> Result<(), iot_core::Error> {
+/// let topic = TopicName::new("iot/kitchen/temp")?;
+/// let message = Message {
+///     qos: QoS::AtLeastOnce,
+///     retain: true,
+///     ..Message::new(topic, "21.5")
+/// };
+/// assert_eq!(&message.payload[..], b"21.5");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     /// The topic that it is published to; a topic alias is resolved already.

@@ -1,5 +1,7 @@
-//! The protocol as a state machine: packets and the time go in; packets to send, events and the
-//! next deadline come out. It has no socket and no clock, and does not block.
+//! The protocol as a state machine, without a socket and without a clock.
+//!
+//! Packets and the time go in; packets to send, events and the next deadline come out. Nothing
+//! blocks.
 //!
 //! A [`Session`] outlives connections. For each connection its owner
 //! - calls [`Session::open`] at the start,

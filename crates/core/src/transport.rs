@@ -1,5 +1,6 @@
-//! How bytes travel: TCP or a Unix socket, TLS and WebSocket on top, through a SOCKS5 proxy if one
-//! is named. What comes out is one stream to read from and to write to.
+//! How bytes travel: TCP or a Unix socket, with TLS, WebSocket or a SOCKS5 proxy.
+//!
+//! Each gives one stream to read from and to write to.
 
 mod duplex;
 mod proxy;

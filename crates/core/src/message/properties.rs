@@ -8,6 +8,22 @@ use crate::topic::{TopicError, TopicName};
 ///
 /// Each packet can have some of them; others are not sent with it, and the connection ends with
 /// 0x81 if the broker sends them. Texts and data have at most 65,535 bytes each.
+///
+/// ```
+/// use iot_core::{Message, Properties, TopicName};
+///
+/// # fn main() -> Result<(), iot_core::Error> {
+/// let properties = Properties {
+///     content_type: Some("application/json".to_owned()),
+///     message_expiry_interval: Some(60),
+///     ..Properties::default()
+/// };
+/// let topic = TopicName::new("iot/kitchen")?;
+/// let message = Message::new(topic, r#"{"temp":21.5}"#).with_properties(properties);
+/// assert!(message.properties.is_some());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Properties {
     /// 1: the payload is UTF-8 text, 0: unspecified bytes (§3.3.2.3.2).

@@ -10,6 +10,17 @@ use super::text::{check_code_points, check_text, shown, text_type};
 /// It has at least one character, at most 65,535 bytes, no wildcard, no NUL and no other disallowed
 /// code point; that of a received message may have other disallowed code points. Clones share the
 /// text.
+///
+/// ```
+/// use iot_core::TopicName;
+///
+/// # fn main() -> Result<(), iot_core::Error> {
+/// let topic = TopicName::new("iot/kitchen/temp")?;
+/// assert_eq!(topic.as_str(), "iot/kitchen/temp");
+/// assert!(TopicName::new("iot/+/temp").is_err());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TopicName(Arc<str>);
 
