@@ -99,10 +99,10 @@ impl Row {
             let (mut readings, mut messages) = (0_u32, 0_u32);
             while start.elapsed() < ROUND {
                 for (topic, payload) in &self.messages {
-                    let decoded = decoder.decode(&Message::new(topic, payload, now));
-                    let decoded = black_box(decoded.expect("a message"));
-                    assert!(decoded.rejection.is_none() && decoded.requests.is_empty());
-                    readings += u32::try_from(decoded.readings.len()).expect("few readings");
+                    let answer = decoder.decode(&Message::new(topic, payload, now));
+                    let answer = black_box(answer.expect("a message"));
+                    assert!(answer.rejection.is_none() && answer.requests.is_empty());
+                    readings += u32::try_from(answer.readings.len()).expect("few readings");
                     messages += 1;
                 }
             }

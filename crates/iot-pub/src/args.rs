@@ -155,8 +155,7 @@ impl Args {
         let shared = self.load.shared_connections(&devices);
         let connections = edge_nodes.len() + shared;
         if !edge_nodes.is_empty() {
-            self.load
-                .check_edge_nodes(&mut self.connect, connections, origins)?;
+            LoadArgs::check_edge_nodes(&mut self.connect, connections, origins)?;
         }
         let mut config = ClientConfig {
             max_queued: self.max_queued,

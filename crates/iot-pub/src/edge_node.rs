@@ -61,13 +61,11 @@ impl EdgeNode {
     /// Adds a device with these metrics, or gives them to the node itself. Returns the index of the
     /// member. Each is to be added once.
     pub(crate) fn add(&mut self, device: Option<&str>, values: &[Value]) -> usize {
-        let index = match device {
-            None => 0,
-            Some(_) => {
-                self.members.push(Member::new(device));
-                self.members.len() - 1
-            }
-        };
+        let mut index = 0;
+        if device.is_some() {
+            index = self.members.len();
+            self.members.push(Member::new(device));
+        }
         for value in values {
             self.aliases += 1;
             self.members[index].metrics.push(Measured {

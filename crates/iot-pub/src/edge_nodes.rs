@@ -53,15 +53,15 @@ impl<'a> SeriesTopic<'a> {
     pub(crate) fn read(topic: &'a str) -> Result<Self, String> {
         let mut levels = topic.split('/');
         let levels = [(); 5].map(|()| levels.next());
-        let (group, node, device) = match levels {
-            [
-                Some(iot_sparkplug::NAMESPACE),
-                Some(group),
-                Some(node),
-                device,
-                None,
-            ] => (group, node, device),
-            _ => return Err(wanted(topic)),
+        let [
+            Some(iot_sparkplug::NAMESPACE),
+            Some(group),
+            Some(node),
+            device,
+            None,
+        ] = levels
+        else {
+            return Err(wanted(topic));
         };
         let is_name = |level: &str| !level.is_empty() && level != "STATE";
         if ![Some(group), Some(node), device]

@@ -127,7 +127,6 @@ fn options_that_do_not_go_together_are_refused() {
 
 #[test]
 fn a_broken_format_in_a_scenario_is_reported_with_its_line() {
-    let folder = tempfile::tempdir().unwrap();
     #[track_caller]
     fn case(folder: &std::path::Path, keys: &str, expected: &str) {
         let text = format!("[[group]]\nname = \"a\"\ntopic = \"spBv1.0/g/n\"\n{keys}\n");
@@ -135,6 +134,7 @@ fn a_broken_format_in_a_scenario_is_reported_with_its_line() {
         let ended = ends_with(bare("--scenario a.toml").current_dir(folder).spawn(), 2);
         assert_eq!(ended.stderr(), format!("iot-pub: a.toml:{expected}\n"));
     }
+    let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     case(
         folder,

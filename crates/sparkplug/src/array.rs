@@ -68,7 +68,7 @@ impl Array {
     pub fn count(data_type: DataType, bytes: &[u8]) -> usize {
         let size = match data_type {
             DataType::BooleanArray => return 8 * bytes.len(),
-            DataType::StringArray => return bytes.iter().filter(|byte| **byte == 0).count(),
+            DataType::StringArray => return bytes.split(|byte| *byte == 0).count() - 1,
             DataType::Int8Array | DataType::UInt8Array => 1,
             DataType::Int16Array | DataType::UInt16Array => 2,
             DataType::Int32Array | DataType::UInt32Array | DataType::FloatArray => 4,

@@ -43,9 +43,9 @@ impl ProtobufError {
             .map(|it| it.full_name().to_owned())
             .collect();
         if !same.is_empty() {
-            let names = listed(&same);
+            let listed = listed(&same);
             return Self(format!(
-                "`{file}` has several messages `{message}`: {names}"
+                "`{file}` has several messages `{message}`: {listed}"
             ));
         }
         let all: Vec<String> = pool
@@ -53,9 +53,9 @@ impl ProtobufError {
             .filter(|it| !it.full_name().starts_with("google.protobuf.") && !it.is_map_entry())
             .map(|it| it.full_name().to_owned())
             .collect();
-        let names = listed(&all);
+        let listed = listed(&all);
         Self(format!(
-            "`{file}` has no message `{message}`: it has {names}"
+            "`{file}` has no message `{message}`: it has {listed}"
         ))
     }
 }

@@ -83,7 +83,7 @@ impl Node {
         self.keep_session(decoded);
         let unknown = match kind {
             DeviceDeath => {
-                self.device_dies(device, &payload, decoded);
+                self.device_dies(device.as_ref(), &payload, decoded);
                 Ok(Unknown::default())
             }
             NodeBirth | DeviceBirth => self.be_born(device, payload, decoded),
@@ -143,26 +143,23 @@ impl Node {
         payload: Payload,
         decoded: &mut Decoded,
     ) -> Result<Unknown, Reason> {
-        match self.members.get(&device.cloned()) {
-            Some(member) => read_metrics((&member.topic, &member.table), payload, decoded),
-            None => {
-                let table = Table::of(&[]);
-                let topic = self.topic(device.map(AsRef::as_ref));
-                let result = read_metrics((&topic, &table), payload, decoded);
-                // Its BIRTH is missing, even if each metric has a name.
-                result.map(|unknown| unknown.or_no_birth())
-            }
+        if let Some(member) = self.members.get(&device.cloned()) {
+            return read_metrics((&member.topic, &member.table), payload, decoded);
         }
+        let topic = self.topic(device.map(AsRef::as_ref));
+        let result = read_metrics((&topic, &Table::of(&[])), payload, decoded);
+        // Its BIRTH is missing, even if each metric has a name.
+        result.map(Unknown::or_no_birth)
     }
 
     /// A device is away, as its node says.
-    fn device_dies(&mut self, device: Option<Arc<str>>, payload: &Payload, decoded: &mut Decoded) {
+    fn device_dies(&mut self, device: Option<&Arc<str>>, payload: &Payload, decoded: &mut Decoded) {
         let time = payload.timestamp.and_then(time_of);
-        let topic = self.topic(device.as_deref());
+        let topic = self.topic(device.map(AsRef::as_ref));
         decoded.readings.push(online(topic, false, time));
-        if self.members.remove(&device).is_some() {
+        if self.members.remove(&device.cloned()).is_some() {
             decoded.state.push(StateChange {
-                key: record::table_key(&self.name, device.as_deref()),
+                key: record::table_key(&self.name, device.map(AsRef::as_ref)),
                 value: None,
             });
         }

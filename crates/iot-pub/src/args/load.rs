@@ -129,7 +129,6 @@ impl LoadArgs {
     /// # Errors
     /// [`UsageError`] for a client identifier of several clients, and a will.
     pub(crate) fn check_edge_nodes(
-        &self,
         connect: &mut ConnectArgs,
         connections: usize,
         origins: &Origins,

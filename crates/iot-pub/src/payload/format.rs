@@ -34,7 +34,7 @@ pub(crate) enum Format {
     Sparkplug,
     /// tele/DEVICE/SENSOR, as Tasmota sends it
     Tasmota,
-    /// zigbee2mqtt/DEVICE, as Zigbee2MQTT sends it
+    /// zigbee2mqtt/DEVICE, as `Zigbee2MQTT` sends it
     #[value(name = "zigbee2mqtt")]
     Zigbee2Mqtt,
 }

@@ -1,4 +1,4 @@
-//! JSON objects: plain, and as Zigbee2MQTT sends them.
+//! JSON objects: plain, and as `Zigbee2MQTT` sends them.
 
 use chrono::SecondsFormat;
 
@@ -11,7 +11,7 @@ pub(super) fn object(snapshot: &Snapshot<'_>) -> String {
     text
 }
 
-/// Returns the same with `last_seen`, in the format `ISO_8601` of Zigbee2MQTT.
+/// Returns the same with `last_seen`, in the format `ISO_8601` of `Zigbee2MQTT`.
 pub(super) fn zigbee2mqtt(snapshot: &Snapshot<'_>) -> String {
     let mut text = members(snapshot);
     let time = snapshot.time.to_utc();
