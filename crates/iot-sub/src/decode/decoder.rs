@@ -149,7 +149,7 @@ impl Decoder {
         }
         let decoded = self.decoded(route, &message, now);
         let Message { topic, payload, .. } = message;
-        let topic = topic.into();
+        let topic: Arc<str> = topic.into();
         match decoded {
             Ok(Values {
                 mut decoded,
@@ -161,6 +161,17 @@ impl Decoder {
                     state: mem::take(&mut decoded.state),
                 };
                 let has_effects = !effects.requests.is_empty() || !effects.state.is_empty();
+                let effects = has_effects.then(|| Box::new(effects));
+                // With readings, only a part of the message is missing.
+                if let Some(reason) = decoded.rejection.take()
+                    && decoded.readings.is_empty()
+                {
+                    let reason = reason.to_string();
+                    return Made {
+                        effects,
+                        ..self.rejected((topic, &payload), reason, now, extra.once)
+                    };
+                }
                 let parts = Parts {
                     topic,
                     payload: &payload,
@@ -172,22 +183,27 @@ impl Decoder {
                 Made {
                     format: Some(decoded.format),
                     entry: assemble::entry(decoded, parts, &mut self.ids),
-                    effects: has_effects.then(|| Box::new(effects)),
+                    effects,
                 }
             }
-            Err(reason) => {
-                let now_in_ms = now.trunc_subsecs(3);
-                let id = self.ids.next(now);
-                let rejection = Rejection::new(id, topic, &payload, reason, now_in_ms);
-                Made {
-                    entry: Some(Entry::Rejection(Rejection {
-                        once: extra.once,
-                        ..rejection
-                    })),
-                    format: None,
-                    effects: None,
-                }
-            }
+            Err(reason) => self.rejected((topic, &payload), reason, now, extra.once),
+        }
+    }
+
+    /// Returns the rejection of a message, for this reason.
+    fn rejected(
+        &mut self,
+        (topic, payload): (Arc<str>, &[u8]),
+        reason: String,
+        now: DateTime<Utc>,
+        once: bool,
+    ) -> Made {
+        let id = self.ids.next(now);
+        let rejection = Rejection::new(id, topic, payload, reason, now.trunc_subsecs(3));
+        Made {
+            entry: Some(Entry::Rejection(Rejection { once, ..rejection })),
+            format: None,
+            effects: None,
         }
     }
 

@@ -53,6 +53,11 @@ impl Explainer {
             Ok(decoded) => decoded,
             Err(reason) => return Verdict::rejected(&reason.to_string()),
         };
+        if let Some(reason) = &decoded.rejection
+            && decoded.readings.is_empty()
+        {
+            return Verdict::rejected(&reason.to_string());
+        }
         let format = decoded.format;
         let parts = Parts {
             topic: message.topic.as_str().into(),
