@@ -35,7 +35,7 @@ export const tests = {
       await sub.publishLines(["a/b 7.5"]);
       const page = watch(await open(url, { httpCredentials: { username: "ada", password: "geheim" } }));
       await until(page, () => document.querySelector(".rows")?.textContent.includes("7.5"));
-      if (!/HTTP does not encrypt/.test(sub.stderr)) await sub.wait(() => /HTTP does not encrypt/.test(sub.stderr));
+      await sub.line(/(HTTP does not encrypt)/);
     } finally {
       await sub.stop();
     }

@@ -27,39 +27,37 @@ async function serveFromFolder(route) {
 export const scratch = mkdtempSync(join(tmpdir(), "iot-page-"));
 const running = new Set();
 
-/** iot-sub with an embedded broker and a page. */
-export class Sub {
-  static async start(args = [], { listen = "127.0.0.1:0", page = "127.0.0.1:0" } = {}) {
-    const all = ["--embedded", "--listen", listen, `--page=${page}`, "-t", "#", ...args];
-    const child = spawn(join(programs, "iot-sub"), all, { stdio: ["ignore", "ignore", "pipe"] });
-    running.add(child);
-    const sub = new Sub(child);
-    const line = (pattern) => sub.stderr.match(pattern)?.[1];
-    await sub.wait(() => line(/broker listens on (\S+)/) && line(/the page is at (\S+)/));
-    sub.listen = line(/broker listens on (\S+)/);
-    sub.url = line(/the page is at (\S+)/);
-    return sub;
+/** A program that serves a page. */
+class Served {
+  constructor(program, args) {
+    this.child = spawn(join(programs, program), args, { stdio: ["ignore", "ignore", "pipe"] });
+    this.stderr = "";
+    this.child.stderr.on("data", (text) => {
+      this.stderr += text;
+    });
+    running.add(this.child);
+    this.ended = new Promise((resolve) => this.child.on("exit", resolve));
+    this.ended.then(() => running.delete(this.child));
   }
 
-  constructor(child) {
-    this.child = child;
-    this.stderr = "";
-    this.ended = new Promise((resolve) => child.on("exit", resolve));
-    this.ended.then(() => running.delete(child));
+  /** Waits for a line on stderr, and returns what the pattern has in brackets. */
+  async line(pattern) {
+    const find = () => this.stderr.match(pattern)?.[1];
+    if (!find()) await this.wait(find);
+    return find();
   }
 
   /** Waits until its messages satisfy a condition. */
   wait(isDone) {
     return new Promise((resolve, reject) => {
       const fail = (why) => reject(new Error(`${why}: ${this.stderr}`));
-      const timer = setTimeout(() => fail("iot-sub does not print what is expected"), DEADLINE);
-      this.child.stderr.on("data", (text) => {
-        this.stderr += text;
+      const timer = setTimeout(() => fail("a program does not print what is expected"), DEADLINE);
+      this.child.stderr.on("data", () => {
         if (!isDone()) return;
         clearTimeout(timer);
         resolve();
       });
-      this.child.on("exit", () => fail("iot-sub has ended"));
+      this.child.on("exit", () => fail("a program has ended"));
     });
   }
 
@@ -68,12 +66,31 @@ export class Sub {
     await this.ended;
   }
 
-  get port() {
-    return this.listen.split(":").at(-1);
-  }
-
   get address() {
     return this.url.match(/\/\/([^/]+)/)[1];
+  }
+}
+
+/** iot-view page. */
+export class View extends Served {
+  static async start(args) {
+    const view = new View("iot-view", ["page", "127.0.0.1:0", ...args]);
+    view.url = await view.line(/the page is at (\S+)/);
+    return view;
+  }
+}
+
+/** iot-sub with an embedded broker and a page. */
+export class Sub extends Served {
+  static async start(args = [], { listen = "127.0.0.1:0", page = "127.0.0.1:0" } = {}) {
+    const sub = new Sub("iot-sub", ["--embedded", "--listen", listen, `--page=${page}`, "-t", "#", ...args]);
+    sub.url = await sub.line(/the page is at (\S+)/);
+    sub.listen = await sub.line(/broker listens on (\S+)/);
+    return sub;
+  }
+
+  get port() {
+    return this.listen.split(":").at(-1);
   }
 
   /** Runs iot-pub to its end. */
