@@ -18,9 +18,9 @@ function address() {
 }
 
 function show() {
-  if (location.hash === "#main") return;
   const { name, params } = address();
   if (current?.name !== name) {
+    const isFirst = !current;
     current?.view.close();
     main.replaceChildren();
     current = { name, view: new views[name](main, params) };
@@ -29,6 +29,8 @@ function show() {
       else link.removeAttribute("aria-current");
     }
     scrollTo(0, 0);
+    // For the keyboard and screen readers: the new view begins here.
+    if (!isFirst) main.focus({ preventScroll: true });
     showTitle();
   } else {
     current.view.setParams(params);
@@ -68,6 +70,11 @@ function showTitle(name = document.getElementById("brand-name").textContent) {
 model.addEventListener("state", showConnection);
 model.addEventListener("store", showConnection);
 model.addEventListener("health", showProgram);
+document.querySelector(".skip").addEventListener("click", (event) => {
+  // The address holds the view.
+  event.preventDefault();
+  main.focus();
+});
 addEventListener("hashchange", show);
 showConnection();
 show();

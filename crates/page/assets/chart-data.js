@@ -42,7 +42,10 @@ export class ChartData {
     model.series.get(key)?.forgetRecent(stored.through ?? -Infinity);
   }
 
-  /** Returns the points of a series as `[times, means, lows, highs]`, in order, with null for gaps. */
+  /**
+   * Returns the points of a series as `[times, means, lows, highs]`, in order, with null for gaps. Its property `counts` has how
+   * many readings each point stands for.
+   */
   points(key) {
     const stored = this.stored.get(key);
     const points = stored ? copy(stored) : { time: [], mean: [], low: [], high: [], count: [] };
@@ -54,7 +57,7 @@ export class ChartData {
 }
 
 function copy({ time, mean, min, max, count }) {
-  return { time: time.slice(), mean: mean.slice(), low: (min ?? mean).slice(), high: (max ?? mean).slice(), count: count?.slice() ?? null };
+  return { time: time.slice(), mean: mean.slice(), low: (min ?? mean).slice(), high: (max ?? mean).slice(), count: count?.slice() ?? time.map(() => 1) };
 }
 
 /** Appends readings after `through`; those in the bucket of the last point become part of it. */
@@ -63,7 +66,7 @@ function append(points, recent, through, width) {
     const time = recent.time[at];
     if (time <= through) continue;
     const last = points.time.length - 1;
-    if (width > 0 && points.count && last >= 0 && time < points.time[last] + width) {
+    if (width > 0 && last >= 0 && time < points.time[last] + width) {
       const [old, added] = [points.count[last], recent.count[at]];
       points.mean[last] = (points.mean[last] * old + recent.mean[at] * added) / (old + added);
       points.low[last] = Math.min(points.low[last], recent.low[at]);
@@ -76,27 +79,29 @@ function append(points, recent, through, width) {
     points.mean.push(recent.mean[at]);
     points.low.push(recent.low[at]);
     points.high.push(recent.high[at]);
-    points.count?.push(recent.count[at]);
+    points.count.push(recent.count[at]);
   }
 }
 
 /** Puts a null between points that are far from each other. */
-function withGaps({ time, mean, low, high }, width) {
+function withGaps({ time, mean, low, high, count }, width) {
   const distances = [];
   for (let at = 1; at < time.length; at += 1) distances.push(time[at] - time[at - 1]);
-  if (distances.length < 2) return [time, mean, low, high];
+  if (distances.length < 2) return Object.assign([time, mean, low, high], { counts: count });
   const usual = distances.slice().sort((one, other) => one - other)[Math.floor(distances.length / 2)];
   const limit = Math.max(GAP * usual, 2.5 * width, GAP_AT_LEAST);
-  const out = [[], [], [], []];
+  const out = Object.assign([[], [], [], []], { counts: [] });
   for (let at = 0; at < time.length; at += 1) {
     if (at > 0 && distances[at - 1] > limit) {
       out[0].push(time[at - 1] + 1);
       for (const column of [1, 2, 3]) out[column].push(null);
+      out.counts.push(0);
     }
     out[0].push(time[at]);
     out[1].push(mean[at]);
     out[2].push(low[at]);
     out[3].push(high[at]);
+    out.counts.push(count[at]);
   }
   return out;
 }

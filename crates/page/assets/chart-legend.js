@@ -63,8 +63,8 @@ function summary(table, from, to) {
     if (times[at] < from || times[at] > to || means[at] === null) continue;
     low = Math.min(low, lows[at]);
     high = Math.max(high, highs[at]);
-    sum += means[at];
-    count += 1;
+    sum += means[at] * table.counts[at];
+    count += table.counts[at];
   }
   return count ? { low, high, mean: sum / count } : {};
 }

@@ -22,10 +22,11 @@ export async function askForHistory(visible, done) {
   ]);
   try {
     const response = await fetch(`api/buckets?${params}`);
-    if (response.ok) take(missing, await response.json());
+    if (!response.ok) throw new Error(response.statusText);
+    take(missing, await response.json());
     done();
   } catch {
-    // The connection is lost: everything is asked for again after it.
+    // The program or the store is away: they are asked for again later.
     for (const series of missing) series.hasHistory = false;
   } finally {
     isAsking = false;

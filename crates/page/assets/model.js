@@ -113,7 +113,7 @@ class Model extends EventTarget {
   takeSeries(list) {
     for (const [id, topic, metric, unit, value, time, , interval] of list) {
       const series = this.get(topic, metric);
-      if (unit) series.unit = unit;
+      if (unit) series.setUnit(unit);
       series.set(value, time);
       if (interval) series.interval = interval;
       if (typeof value === "number") series.fillSlot(Math.floor(time / this.slotMs), value);
@@ -175,12 +175,11 @@ class Model extends EventTarget {
 
   takeStored({ topic, metric, unit, name, first, last, count, value }) {
     const series = this.get(topic, metric);
-    if (unit && !series.unit) series.unit = unit;
     if (name) series.name = name;
+    series.setUnit(series.unit || unit || "");
     series.first = first;
     if (!series.interval && count > 1) series.interval = (last - first) / (count - 1);
     if (last !== null && value !== null) series.set(value, last);
-    series.search = `${series.key} ${series.name} ${series.unit}`.toLowerCase();
   }
 }
 

@@ -35,6 +35,11 @@ export class Series {
     this.search = this.key.toLowerCase();
   }
 
+  setUnit(unit) {
+    this.unit = unit;
+    this.search = `${this.key} ${this.name} ${unit}`.toLowerCase();
+  }
+
   /** Sets the latest reading; false if it is older than what is known. */
   set(value, time) {
     if (this.time !== null && time < this.time) return false;

@@ -46,7 +46,7 @@ export function treeRows(root, isOpen) {
       // A chain of groups with one child each is one row.
       if (child.all.length === 1 && child.children.size > 0) {
         visit(child, level, name);
-      } else if (only && [...child.children.values()][0].children.size > 0) {
+      } else if (only && isGroup([...child.children.values()][0])) {
         visit(child, level, name);
       } else if (child.children.size === 0 && child.series.length === 1) {
         rows.push({ series: child.series[0], level, name: leafName(name, child.series[0]) });
@@ -61,6 +61,10 @@ export function treeRows(root, isOpen) {
   };
   visit(root, 1, "");
   return rows;
+}
+
+function isGroup(node) {
+  return node.children.size > 0 || node.series.length > 1;
 }
 
 function leafName(name, series) {
