@@ -201,7 +201,8 @@ impl Args {
         let stores = store != StoreUrl::Nowhere;
         let as_published = self.selection.retain_as_published();
         let rejected = self.store.keep_rejected();
-        let mongodb = self.mongodb.options(self.fields.same_id(), rejected);
+        let keep = self.store.keep();
+        let mongodb = self.mongodb.options(self.fields.same_id(), rejected, keep);
         let (fields, downsampling) = self.fields.plan(stores, as_published);
         let mut config = self.connect.config(origins)?;
         let durable = self.session.plan(&self.connect, &mut config);
@@ -232,6 +233,8 @@ impl Args {
                 collection: self.mongodb.collection(),
                 mongodb,
                 rejected,
+                keep,
+                rollups: self.store.rollups(),
                 spool,
             },
             intake: IntakePlan {

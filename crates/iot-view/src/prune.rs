@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 use iot_cli::{Moment, Origins, StoreUrl, Timezone, UsageError, notify};
-use iot_store::Pruned;
 use iot_store::sqlite::prune;
+use iot_store::{Expiry, Pruned};
 
 use crate::args::{PruneArgs, StoreArgs};
 use crate::interrupt::Interrupt;
@@ -37,9 +37,11 @@ pub(crate) fn run(args: PruneArgs, origins: &Origins) -> Result<ExitCode> {
         return Ok(ExitCode::FAILURE);
     }
     let interrupt = Interrupt::listen()?;
-    let done = prune(&path, before, args.keep_rollups, &mut |_| {
-        !interrupt.is_set()
-    })?;
+    let expiry = Expiry {
+        before,
+        keep_rollups: args.keep_rollups,
+    };
+    let done = prune(&path, expiry, &mut |_| !interrupt.is_set())?;
     let Pruned {
         readings,
         rejections,

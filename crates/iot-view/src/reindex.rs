@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use iot_cli::{StoreUrl, UsageError, is_quiet, notify};
-use iot_store::sqlite::{Reindex, reindex};
+use iot_store::Reindexed;
+use iot_store::sqlite::reindex;
 
 use crate::args::ReindexArgs;
 use crate::interrupt::Interrupt;
@@ -40,8 +41,8 @@ pub(crate) fn run(args: ReindexArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn amount(done: Reindex) -> String {
-    let Reindex {
+fn amount(done: Reindexed) -> String {
+    let Reindexed {
         readings,
         series,
         all_series,

@@ -8,7 +8,7 @@
 //! - [`sqlite::SqliteStore`] (feature `sqlite`): one local file, which is written to before a
 //!   message is acknowledged.
 //!
-//! The module [`read`] reads them back.
+//! The module [`read`] reads them back, and [`upkeep`] removes old readings.
 //!
 //! This crate knows no broker: how a message becomes an entry is the caller's.
 
@@ -16,6 +16,7 @@
 mod contract;
 mod csv_text;
 mod entry;
+mod expiry;
 mod extra;
 mod failure;
 mod json;
@@ -23,7 +24,6 @@ mod keep_rejected;
 #[cfg(feature = "mongodb")]
 pub mod mongodb;
 pub mod mongodb_options;
-mod pruned;
 mod python_repr;
 pub mod read;
 #[cfg(test)]
@@ -33,6 +33,7 @@ mod reading_id;
 mod readings;
 mod received_payload;
 mod recent_table;
+mod reindexed;
 mod rejection;
 mod series_update;
 #[cfg(feature = "sqlite")]
@@ -42,21 +43,23 @@ mod tally;
 #[cfg(test)]
 mod testing;
 mod time_text;
+pub mod upkeep;
 mod value;
 
 pub use csv_text::{csv_name, push_csv_cell, push_csv_name, push_csv_value};
 pub use entry::Entry;
+pub use expiry::{Expiry, Pruned};
 pub use extra::{Extra, FieldValue, RECEIVED};
 pub use failure::Failure;
 pub use json::{JSON_DEPTH_LIMIT, JSON_NODE_LIMIT, JsonError, read_json, read_own_json};
 pub use keep_rejected::KeepRejected;
-pub use pruned::Pruned;
 pub use python_repr::push_number;
 pub use reading::Reading;
 pub use reading_id::{IdGenerator, ReadingId};
 pub use readings::Readings;
 pub use received_payload::{CutPayload, PayloadRef, REJECTED_PAYLOAD_LIMIT, ReceivedPayload};
 pub use recent_table::RecentTable;
+pub use reindexed::Reindexed;
 pub use rejection::Rejection;
 pub use series_update::SeriesUpdate;
 pub use store::{BoxFuture, SameId, Store, Stored};

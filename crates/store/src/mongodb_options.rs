@@ -23,6 +23,8 @@ pub struct Options {
     pub index: bool,
     /// What is kept of rejections.
     pub rejected: KeepRejected,
+    /// Readings and rejections that are older are removed.
+    pub keep: Option<Duration>,
 }
 
 /// How a time-series collection is made.

@@ -37,5 +37,5 @@ pub use insertion::Refusal;
 pub use integrity::damage_in;
 pub use prune::prune;
 pub use read::SqliteReader;
-pub use rollups::{Mode as RollupMode, Reindex, reindex};
+pub use rollups::{Mode as RollupMode, reindex};
 pub use sqlite_store::SqliteStore;

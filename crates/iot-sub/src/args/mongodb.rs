@@ -73,10 +73,16 @@ impl MongoArgs {
     }
 
     /// Returns how it is used.
-    pub(super) fn options(&self, same_id: SameId, rejected: KeepRejected) -> Options {
+    pub(super) fn options(
+        &self,
+        same_id: SameId,
+        rejected: KeepRejected,
+        keep: Option<Duration>,
+    ) -> Options {
         Options {
             same_id,
             rejected,
+            keep,
             time_series: self.time_series.map(|granularity| TimeSeries {
                 granularity: granularity.into(),
                 expire_after: self.expire_after,

@@ -1,6 +1,7 @@
 //! The plan of a run, which the options give.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use iot_cli::{PacketProperties, StoreUrl};
 use iot_core::{ClientConfig, Subscription};
@@ -76,6 +77,10 @@ pub(crate) struct StorePlan {
     pub(crate) mongodb: MongoOptions,
     /// What is kept of rejections.
     pub(crate) rejected: KeepRejected,
+    /// Readings that are older are removed.
+    pub(crate) keep: Option<Duration>,
+    /// An SQLite file gets rollups.
+    pub(crate) rollups: bool,
     /// Set if readings go to a spool first.
     pub(crate) spool: Option<SpoolPlan>,
 }

@@ -1,9 +1,10 @@
 //! The options of the store and of the spool before it.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use iot_cli::{Origins, StoreUrl, UsageError};
+use iot_cli::{Origins, StoreUrl, UsageError, parse_duration};
 use iot_store::KeepRejected;
 
 use crate::size::Size;
@@ -49,6 +50,19 @@ pub(crate) struct StoreArgs {
     #[arg(value_name = "SIZE")]
     #[arg(hide_short_help = true)]
     rejected_limit: Option<Size>,
+
+    /// Remove readings and rejected messages that are older than DURATION, such as 90d, a few at a
+    /// time [default: keep all]
+    #[arg(long, env = "IOT_KEEP", hide_env_values = true)]
+    #[arg(value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(hide_short_help = true)]
+    keep: Option<Duration>,
+
+    /// Do not keep rollups by minute, hour and day in the SQLite file; charts of long ranges take
+    /// longer
+    #[arg(long, env = "IOT_NO_ROLLUPS", hide_env_values = true)]
+    #[arg(hide_short_help = true)]
+    no_rollups: bool,
 }
 
 /// The message for a MongoDB store without the feature `mongodb`.
@@ -116,6 +130,31 @@ impl StoreArgs {
         }
     }
 
+    /// Returns how long readings are kept, if not for ever.
+    pub(crate) fn keep(&self) -> Option<Duration> {
+        self.keep
+    }
+
+    /// Whether an SQLite file gets rollups.
+    pub(crate) fn rollups(&self) -> bool {
+        !self.no_rollups
+    }
+
+    /// Checks the options of old readings against the store. Only typed options cause an error.
+    fn check_keep(store: &StoreUrl, origins: &Origins) -> Result<(), UsageError> {
+        let (id, why) = match store {
+            StoreUrl::Nowhere if origins.is_typed("keep") => (
+                "keep",
+                "needs a store, from which it removes readings (give --store)",
+            ),
+            StoreUrl::Nowhere | StoreUrl::MongoDb(_) if origins.is_typed("no_rollups") => {
+                ("no_rollups", "needs an SQLite store (--store sqlite:PATH)")
+            }
+            _ => return Ok(()),
+        };
+        Err(UsageError::new(format!("{} {why}", origins.name(id))))
+    }
+
     /// Checks the options of rejections against the store. Only typed options cause an error.
     fn check_rejected(&self, store: &StoreUrl, origins: &Origins) -> Result<(), UsageError> {
         let mut ids = ["rejected", "rejected_limit"].into_iter();
@@ -147,6 +186,7 @@ impl StoreArgs {
                 .map_err(|fault| UsageError::new(format!("{fault:#}")))?;
         }
         self.check_rejected(store, origins)?;
+        Self::check_keep(store, origins)?;
         let is_typed = |id| origins.is_typed(id);
         let name = |id| origins.name(id);
         let wrong = |line: String| Err(UsageError::new(line));

@@ -135,6 +135,10 @@ pub(crate) async fn open(
             let fields = plan.intake.fields.names();
             let mut store = SqliteStore::open_reporting(path, &fields, &report)?;
             store.keep_rejected(plan.store.rejected);
+            store.keep_rollups(plan.store.rollups)?;
+            if let Some(keep) = plan.store.keep {
+                store.keep_for(keep);
+            }
             if !plan.intake.fields.keys.id.is_empty() {
                 store.make_ids_unique()?;
             }

@@ -2,15 +2,18 @@
 
 use std::collections::HashSet;
 use std::mem;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::batch::Batch;
 use super::collections::Collections;
 use super::document;
 use super::item::{self, Bad, Item};
 use super::preparation::Preparation;
+use super::prune;
 use super::rejected_limit;
 use super::retained::{self, Newest};
 use super::same_id::{self, Moving};
+use super::series_notes::SeriesNotes;
 use super::writer::{Refused, Writer};
 use crate::entry::Entry;
 use crate::failure::Failure;
@@ -27,9 +30,12 @@ pub struct MongoStore {
     preparation: Preparation,
     pub(super) writer: Writer,
     moving: Moving,
+    notes: SeriesNotes,
     report: Report,
     /// Held while old rejections are dropped: two at once would drop twice as many.
     dropping: tokio::sync::Mutex<()>,
+    /// Old readings are being removed, if that is wanted.
+    removing: AtomicBool,
 }
 
 impl MongoStore {
@@ -55,8 +61,10 @@ impl MongoStore {
             preparation: Preparation::default(),
             writer: Writer::default(),
             moving: Moving::default(),
+            notes: SeriesNotes::default(),
             report,
             dropping: tokio::sync::Mutex::default(),
+            removing: AtomicBool::new(false),
         })
     }
 
@@ -64,6 +72,11 @@ impl MongoStore {
         self.preparation
             .prepare(&self.collections, &self.options, &self.report)
             .await?;
+        if let Some(keep) = self.options.keep
+            && !self.removing.swap(true, Ordering::Relaxed)
+        {
+            prune::start(&self.collections, keep, &self.report);
+        }
         let items = item::items(entries);
         let mut items =
             retained::without_repetitions(&self.collections, self.newest(), items).await?;
@@ -95,6 +108,9 @@ impl MongoStore {
             tally.add(bad.item.entry, Fate::Rejected);
         }
         self.keep_rejections(entries, &refused, &mut tally).await?;
+        self.notes
+            .note(&self.collections, entries, &self.report)
+            .await?;
         for Rejection { topic, reason, .. } in &refused {
             (self.report)(&format!("rejected a message on `{topic}`: {reason}"));
         }

@@ -4,5 +4,6 @@ mod away;
 mod collection;
 mod fixture;
 mod insert;
+mod read;
 mod refused;
 mod same_id;

@@ -97,6 +97,20 @@ impl SeriesFilter {
         Some(SeriesKey { topic, metric })
     }
 
+    /// Returns the topic filter.
+    pub fn topic_filter(&self) -> &str {
+        &self.topic
+    }
+
+    /// Returns the metric that it selects: any (`None`), none (`Some(None)`), or one.
+    pub fn metric(&self) -> Option<Option<&str>> {
+        match &self.metric {
+            MetricFilter::Any => None,
+            MetricFilter::None => Some(None),
+            MetricFilter::Is(name) => Some(Some(name)),
+        }
+    }
+
     /// Returns what all selected topics begin with: nothing, or levels that end with `/`, or a
     /// whole topic.
     pub fn topic_prefix(&self) -> &str {

@@ -15,6 +15,11 @@ pub fn open(store: &str, collection: &str) -> Result<Box<dyn Reader>, ReadError>
         let reader = crate::sqlite::SqliteReader::open(std::path::Path::new(path))?;
         return Ok(Box::new(reader));
     }
+    #[cfg(feature = "mongodb")]
+    if store.starts_with("mongodb") {
+        let reader = crate::mongodb::MongoReader::open(store, collection)?;
+        return Ok(Box::new(reader));
+    }
     let _ = collection;
     let line = "a store that can be read is mongodb://… or sqlite:PATH";
     Err(ReadError::Unusable(line.to_owned()))

@@ -1,213 +1,245 @@
-//! Deletes old readings, in small steps beside the program that writes.
+//! Removes old readings, in small steps.
 
 use std::path::Path;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use chrono::{DateTime, Utc};
-use rusqlite::{Connection, TransactionBehavior};
+use chrono::Utc;
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::failure::explain;
-use super::rollups::{Mode, Span, mode, pruned_hour, roll, set_pruned_hour};
-use super::sql_value::time_text;
+use super::rollups::{self, Cell, Mode, Span, roll};
+use super::sql_value::{millis_of, time_text};
 use super::store_file::connect_to_existing;
-use crate::pruned::Pruned;
+use crate::expiry::{Expiry, Pruned};
 
-/// Rows that one step deletes.
-const ROWS: u32 = 5_000;
-/// Hours that one step rolls up.
-const HOURS: i64 = 20;
+/// Rows that one step removes.
+const ROWS: i64 = 2_000;
 /// A pause between steps: the program that writes has its turn.
-const PAUSE: Duration = Duration::from_millis(5);
+const PAUSE: Duration = Duration::from_millis(20);
+/// Delay between two looks through all series, by the program that writes.
+const SWEEP_DELAY: Duration = Duration::from_mins(10);
 
-/// Deletes the readings and rejections of the file at `path` that are older than `before`, rounded
-/// down to a whole hour. Their rollups go, too, or stay with `keep_rollups`. `proceed` is called
-/// after each step; if it returns `false`, the work ends, and what is deleted is deleted.
-///
-/// The file does not shrink: its free pages are used for what comes.
+/// Removes old readings and rejections from the file at `path`.
 ///
 /// # Errors
-/// The file can't be written, or has no rollups to keep.
+/// The file can't be written; or rollups are to be kept, and it has none.
 pub fn prune(
     path: &Path,
-    before: DateTime<Utc>,
-    keep_rollups: bool,
+    expiry: Expiry,
     proceed: &mut dyn FnMut(Pruned) -> bool,
 ) -> anyhow::Result<Pruned> {
     let mut connection = connect_to_existing(path)?;
-    let failed = || format!("cannot prune `{}`", path.display());
-    let hour = before.timestamp_millis().div_euclid(Span::Hour.millis());
-    let mut work = Work {
-        hour,
-        before: time_text(hour.saturating_mul(Span::Hour.millis())),
-        done: Pruned::default(),
-        proceed,
-    };
-    let has_rollups = mode(&connection).map_err(explain).with_context(failed)?;
-    if keep_rollups && has_rollups != Mode::On {
-        bail!(
-            "{}: it has no rollups to keep (iot-view reindex makes them)",
-            failed()
-        );
+    let name = path.display();
+    let failed = || format!("cannot prune store `{name}`");
+    let mode = rollups::mode(&connection)
+        .map_err(explain)
+        .with_context(failed)?;
+    if expiry.keep_rollups && mode != Mode::On {
+        bail!("store `{name}` has no rollups to keep (make them with `iot-view reindex`)");
     }
-    let finished = work.run(&mut connection, keep_rollups);
-    finished.map_err(explain).with_context(failed)?;
-    Ok(work.done)
+    let mut sweep = Sweep::new(expiry);
+    let mut all = Pruned::default();
+    loop {
+        let step = (|| {
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let step = sweep.step(&transaction, ROWS)?;
+            transaction.commit()?;
+            Ok(step)
+        })();
+        let pruned = step.map_err(explain).with_context(failed)?;
+        all.readings += pruned.readings;
+        all.rejections += pruned.rejections;
+        if sweep.is_done || !proceed(all) {
+            return Ok(all);
+        }
+        sleep(PAUSE);
+    }
 }
 
-struct Work<'a> {
-    /// Hours since 1970: all before this one go.
+/// A look through all series for what is older than a time.
+#[derive(Debug)]
+pub(super) struct Sweep {
+    /// The first hour that stays.
     hour: i64,
-    /// The same as text.
-    before: String,
-    done: Pruned,
-    proceed: &'a mut dyn FnMut(Pruned) -> bool,
+    keep_rollups: bool,
+    /// The series that it is at.
+    series: i64,
+    is_begun: bool,
+    pub(super) is_done: bool,
 }
 
-impl Work<'_> {
-    fn run(&mut self, connection: &mut Connection, keep_rollups: bool) -> rusqlite::Result<()> {
-        let is_open = if keep_rollups {
-            self.keep_rollups(connection)?
-        } else {
-            self.delete_rollups(connection)?
-        };
-        if is_open && self.delete_readings(connection)? {
-            self.delete_rejections(connection)?;
-        }
-        Ok(())
-    }
-
-    /// Makes the rollups that are due while their readings are there. Returns whether to go on.
-    fn keep_rollups(&mut self, connection: &mut Connection) -> rusqlite::Result<bool> {
-        loop {
-            let transaction =
-                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let due: Vec<(i64, i64)> = transaction
-                .prepare_cached("SELECT series_id, hour FROM rollups_due WHERE hour < ? LIMIT ?")?
-                .query_map((self.hour, HOURS), |row| Ok((row.get(0)?, row.get(1)?)))?
-                .collect::<Result<_, _>>()?;
-            for (series, hour) in &due {
-                roll(&transaction, *series, *hour)?;
-            }
-            if due.is_empty() {
-                // From here on, the hours before count as what they are now.
-                let hour = self.hour.max(pruned_hour(&transaction)?);
-                set_pruned_hour(&transaction, hour)?;
-                transaction.commit()?;
-                return Ok(true);
-            }
-            transaction.commit()?;
-            if !self.proceed() {
-                return Ok(false);
-            }
+impl Sweep {
+    fn new(expiry: Expiry) -> Self {
+        let millis = expiry.before.timestamp_millis();
+        Self {
+            hour: millis.div_euclid(Span::Hour.millis()),
+            keep_rollups: expiry.keep_rollups,
+            series: i64::MIN,
+            is_begun: false,
+            is_done: false,
         }
     }
 
-    fn delete_rollups(&mut self, connection: &mut Connection) -> rusqlite::Result<bool> {
-        let minutes = self.hour.saturating_mul(60);
-        let day = minutes.div_euclid(Span::Day as i64) * Span::Day as i64;
-        for series in all_series(connection)? {
-            let transaction =
-                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            for (span, end) in [
-                (Span::Minute, minutes),
-                (Span::Hour, minutes),
-                (Span::Day, day),
-            ] {
-                transaction
-                    .prepare_cached(
-                        "DELETE FROM rollups WHERE series_id = ? AND span = ? AND start < ?",
-                    )?
-                    .execute((series, span as i64, end))?;
+    /// Removes up to about so many rows, in the transaction that `connection` is in.
+    fn step(&mut self, connection: &Connection, rows: i64) -> rusqlite::Result<Pruned> {
+        let mut pruned = Pruned::default();
+        if !self.is_begun {
+            self.is_begun = true;
+            let before = rollups::pruned_hour(connection)?;
+            if self.keep_rollups && before < self.hour {
+                rollups::set_pruned_hour(connection, self.hour)?;
             }
-            transaction
-                .prepare_cached("DELETE FROM rollups_due WHERE series_id = ? AND hour < ?")?
-                .execute((series, self.hour))?;
-            // The day that goes on loses its first hours.
-            let of_day = transaction
+        }
+        let deadline = time_text(self.hour * Span::Hour.millis());
+        let mut left = rows;
+        while left > 0 {
+            let next: Option<(i64, String)> = connection
                 .prepare_cached(
-                    "SELECT 1 FROM rollups WHERE series_id = ? AND span = 1440 AND start = ?",
+                    "SELECT series.id, (SELECT min(reg_date) FROM readings WHERE series_id = series.id)
+                     FROM series WHERE id >= ? ORDER BY id LIMIT 1",
                 )?
-                .exists((series, day))?;
-            if of_day && day < minutes {
-                self.delete_first_hours(&transaction, series, day)?;
-            }
-            transaction.commit()?;
-            if !self.proceed() {
-                return Ok(false);
-            }
+                .query_row([self.series], |row| {
+                    let first: Option<String> = row.get(1)?;
+                    Ok((row.get(0)?, first.unwrap_or_default()))
+                })
+                .optional()?;
+            let Some((series, first)) = next else {
+                break;
+            };
+            // To look at a series has its price, too.
+            left -= 20;
+            self.series = series;
+            let millis = millis_of(&first).filter(|_| first < deadline);
+            let Some(millis) = millis else {
+                self.series += 1;
+                continue;
+            };
+            let hour = millis.div_euclid(Span::Hour.millis());
+            self.rollups(connection, series, hour)?;
+            let end = time_text((hour + 1) * Span::Hour.millis());
+            let deleted = connection
+                .prepare_cached(
+                    "DELETE FROM readings WHERE (series_id, reg_date, uid) IN
+                     (SELECT series_id, reg_date, uid FROM readings
+                      WHERE series_id = ?1 AND reg_date >= ?2 AND reg_date < ?3
+                      ORDER BY reg_date, uid LIMIT ?4)",
+                )?
+                .execute(params![series, first, end, left.max(1)])?;
+            pruned.readings += deleted as u64;
+            left -= i64::try_from(deleted).unwrap_or(i64::MAX);
         }
-        Ok(true)
-    }
-
-    /// Makes the rollup of a day of the hours that stay.
-    fn delete_first_hours(
-        &mut self,
-        connection: &Connection,
-        series: i64,
-        day: i64,
-    ) -> rusqlite::Result<()> {
-        let from = time_text(day * Span::Minute.millis());
-        let deleted = connection
-            .prepare_cached(
-                "DELETE FROM readings WHERE series_id = ? AND reg_date >= ? AND reg_date < ?",
-            )?
-            .execute((series, &from, &self.before))?;
-        self.done.readings += deleted as u64;
-        roll(connection, series, self.hour - 1)?;
-        Ok(())
-    }
-
-    fn delete_readings(&mut self, connection: &mut Connection) -> rusqlite::Result<bool> {
-        for series in all_series(connection)? {
-            loop {
-                let transaction =
-                    connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-                let deleted = transaction
-                    .prepare_cached(
-                        "DELETE FROM readings WHERE (series_id, reg_date, uid) IN
-                         (SELECT series_id, reg_date, uid FROM readings
-                          WHERE series_id = ? AND reg_date < ? LIMIT ?)",
-                    )?
-                    .execute((series, &self.before, ROWS))?;
-                transaction.commit()?;
-                self.done.readings += deleted as u64;
-                if deleted > 0 && !self.proceed() {
-                    return Ok(false);
-                }
-                if deleted < ROWS as usize {
-                    break;
-                }
-            }
-        }
-        Ok(true)
-    }
-
-    fn delete_rejections(&mut self, connection: &mut Connection) -> rusqlite::Result<()> {
-        loop {
+        if left > 0 {
             let deleted = connection
                 .prepare_cached(
                     "DELETE FROM sensors_rejected WHERE rowid IN
-                     (SELECT rowid FROM sensors_rejected WHERE reg_date < ? LIMIT ?)",
+                     (SELECT rowid FROM (SELECT rowid, reg_date FROM sensors_rejected ORDER BY rowid LIMIT ?1)
+                      WHERE reg_date < ?2)",
                 )?
-                .execute((&self.before, ROWS))?;
-            self.done.rejections += deleted as u64;
-            if deleted < ROWS as usize || !self.proceed() {
-                return Ok(());
-            }
+                .execute(params![left, deadline])?;
+            pruned.rejections += deleted as u64;
+            self.is_done = deleted == 0;
         }
+        Ok(pruned)
     }
 
-    fn proceed(&mut self) -> bool {
-        sleep(PAUSE);
-        (self.proceed)(self.done)
+    /// Sees to the rollups of an hour whose readings go.
+    fn rollups(&self, connection: &Connection, series: i64, hour: i64) -> rusqlite::Result<()> {
+        let due: bool = connection
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM rollups_due WHERE series_id = ? AND hour = ?)",
+            )?
+            .query_row((series, hour), |row| row.get(0))?;
+        if self.keep_rollups {
+            if due {
+                roll(connection, series, hour)?;
+            }
+            return Ok(());
+        }
+        if hour < rollups::pruned_hour(connection)? {
+            // Kept by an earlier call.
+            return Ok(());
+        }
+        connection
+            .prepare_cached(
+                "DELETE FROM rollups WHERE series_id = ?1 AND span IN (1, 60) AND start >= ?2 AND start < ?2 + 60",
+            )?
+            .execute((series, hour * 60))?;
+        connection
+            .prepare_cached("DELETE FROM rollups_due WHERE series_id = ? AND hour = ?")?
+            .execute((series, hour))?;
+        let day = hour.div_euclid(24) * Span::Day as i64;
+        let mut of_day = Cell::default();
+        for (_, cell) in Cell::all(connection, series, Span::Hour, (day, day + 1440))? {
+            of_day.add_cell(&cell);
+        }
+        if of_day.number > 0 {
+            return of_day.write(connection, series, Span::Day, day);
+        }
+        connection
+            .prepare_cached(
+                "DELETE FROM rollups WHERE series_id = ? AND span = 1440 AND start = ?",
+            )?
+            .execute((series, day))?;
+        Ok(())
     }
 }
 
-fn all_series(connection: &Connection) -> rusqlite::Result<Vec<i64>> {
-    connection
-        .prepare_cached("SELECT id FROM series ORDER BY id")?
-        .query_map([], |row| row.get(0))?
-        .collect()
+/// How long the program that writes keeps readings.
+#[derive(Debug)]
+pub(super) struct Keep {
+    keep: Duration,
+    sweep: Option<Sweep>,
+    next: Instant,
+}
+
+impl Keep {
+    /// Keeps readings for so long.
+    pub(super) fn new(keep: Duration) -> Self {
+        Self {
+            keep,
+            sweep: None,
+            next: Instant::now(),
+        }
+    }
+
+    /// Removes some of what is older, in a transaction that has stored so many readings: at most twice
+    /// as many, so that a commit takes little longer and the file does not grow.
+    pub(super) fn remove_some(
+        &mut self,
+        connection: &Connection,
+        stored: u64,
+    ) -> rusqlite::Result<Pruned> {
+        if self.sweep.is_none() {
+            if Instant::now() < self.next {
+                return Ok(Pruned::default());
+            }
+            let keep = chrono::Duration::from_std(self.keep).unwrap_or(chrono::Duration::MAX);
+            let Some(before) = Utc::now().checked_sub_signed(keep) else {
+                return Ok(Pruned::default());
+            };
+            let keep_rollups = false;
+            self.sweep = Some(Sweep::new(Expiry {
+                before,
+                keep_rollups,
+            }));
+        }
+        let Some(sweep) = &mut self.sweep else {
+            return Ok(Pruned::default());
+        };
+        let rows = i64::try_from(stored.saturating_mul(2)).unwrap_or(i64::MAX);
+        let pruned = sweep.step(connection, rows.clamp(200, ROWS))?;
+        if sweep.is_done {
+            self.sweep = None;
+            self.next = Instant::now() + SWEEP_DELAY;
+        }
+        Ok(pruned)
+    }
+
+    /// Begins again, as a transaction came to nothing.
+    pub(super) fn forget(&mut self) {
+        self.sweep = None;
+    }
 }

@@ -14,7 +14,7 @@ mod roll;
 pub(super) use cell::{Cell, Span};
 pub use due::Mode;
 pub(super) use due::{Due, mode, pruned_hour, set_mode, set_pruned_hour};
-pub use reindex::{Reindex, reindex};
+pub use reindex::reindex;
 pub(super) use roll::roll;
 
 /// The tables.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use rusqlite::{Connection, TransactionBehavior};
@@ -11,6 +12,7 @@ use super::disk::{self, FileId};
 use super::failure::explain;
 use super::held::{self, Held, HeldId, SessionChange, SessionKey};
 use super::insertion::{Columns, Inserted, Insertion, Refusal};
+use super::prune::Keep;
 use super::rollups::{self, Due, Mode};
 use super::series_table::SeriesTable;
 use super::store_file::connect;
@@ -28,6 +30,7 @@ pub struct SqliteStore {
     path: String,
     series: SeriesTable,
     pub(super) due: Due,
+    keep: Option<Keep>,
     columns: Columns,
     /// Readings that were refused since somebody asked.
     refused: Vec<Refusal>,
@@ -79,6 +82,7 @@ impl SqliteStore {
             series: SeriesTable::new(&connection)?,
             connection,
             due: Due::default(),
+            keep: None,
             columns: Columns {
                 has_fields,
                 keyed: false,
@@ -132,6 +136,11 @@ impl SqliteStore {
             rollups::set_mode(&transaction, Mode::Off)?;
         }
         transaction.commit()
+    }
+
+    /// Removes readings and rejections that are older, some with each commit.
+    pub fn keep_for(&mut self, keep: Duration) {
+        self.keep = Some(Keep::new(keep));
     }
 
     /// Returns whether the file has rollups.
@@ -217,6 +226,11 @@ impl SqliteStore {
         held::apply(&transaction, changes)?;
         decoder_state::apply(&transaction, state)?;
         self.due.roll_some(&transaction, stored.readings)?;
+        if let Some(keep) = &mut self.keep
+            && keep.remove_some(&transaction, stored.readings)?.rejections > 0
+        {
+            all_rejected = None;
+        }
         transaction.commit()?;
         self.refused.extend(refused);
         self.rejected_bytes = all_rejected;
@@ -245,6 +259,9 @@ impl SqliteStore {
             // It may know series of a transaction that came to nothing.
             self.series.forget();
             self.due.forget();
+            if let Some(keep) = &mut self.keep {
+                keep.forget();
+            }
         }
         committed
             .map_err(explain)

@@ -4,5 +4,6 @@ mod file;
 mod fixture;
 mod held;
 mod insert;
+mod prune;
 mod read;
 mod upgrade;

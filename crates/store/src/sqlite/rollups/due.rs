@@ -177,6 +177,10 @@ impl Due {
         {
             self.queue.pop();
             self.known.remove(&(series, hour));
+            if hour < self.pruned_hour {
+                // Its readings may be gone in part.
+                continue;
+            }
             // An hour with few readings has its price, too.
             left -= roll(connection, series, hour)?.max(50);
         }

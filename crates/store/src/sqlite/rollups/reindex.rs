@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use super::cell::Span;
 use super::due::{Mode, mode, pruned_hour, set_mode};
 use super::roll::roll;
+use crate::reindexed::Reindexed;
 use crate::sqlite::about;
 use crate::sqlite::failure::explain;
 use crate::sqlite::sql_value::{millis_of, time_text};
@@ -26,17 +27,6 @@ const PAUSE: Duration = Duration::from_millis(5);
 const SERIES: &str = "reindex_series";
 const TIME: &str = "reindex_time";
 
-/// How far the work is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Reindex {
-    /// Readings that were added up so far, by this call.
-    pub readings: u64,
-    /// Series that are done.
-    pub series: u64,
-    /// All series.
-    pub all_series: u64,
-}
-
 /// Makes the rollups of the file at `path`, or goes on with that. `proceed` is called after each step;
 /// if it returns `false`, the work ends, and the next call continues. What the file had is made anew
 /// only with `anew`.
@@ -46,10 +36,10 @@ pub struct Reindex {
 pub fn reindex(
     path: &Path,
     anew: bool,
-    proceed: &mut dyn FnMut(Reindex) -> bool,
-) -> anyhow::Result<Reindex> {
+    proceed: &mut dyn FnMut(Reindexed) -> bool,
+) -> anyhow::Result<Reindexed> {
     let mut connection = connect_to_existing(path)?;
-    let mut done = Reindex::default();
+    let mut done = Reindexed::default();
     let name = path.display();
     let failed = || format!("cannot make rollups in `{name}`");
     match mode(&connection).map_err(explain).with_context(failed)? {
@@ -93,7 +83,7 @@ fn begin(connection: &mut Connection) -> rusqlite::Result<()> {
 }
 
 /// Does the next step; returns nothing if all is done.
-fn step(connection: &mut Connection, done: &mut Reindex) -> rusqlite::Result<Option<Step>> {
+fn step(connection: &mut Connection, done: &mut Reindexed) -> rusqlite::Result<Option<Step>> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     if mode(&transaction)? != Mode::Building {
         return Ok(Some(Step::TurnedOff));

@@ -1,0 +1,266 @@
+//! What is noted of series beside their readings: a document for each series in the collection of the
+//! same name with `_series` behind it.
+//!
+//! It has topic, metric, unit, name, device and class, and the first time and the latest reading, so
+//! that a list of series needs no look at the readings. All of that may be written again without
+//! harm. A reading of a day that is over also makes what was cached of that day void
+//! ([`super::read`]).
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use mongodb::bson::{Bson, Document, doc, oid::ObjectId};
+
+use super::collections::Collections;
+use super::document;
+use crate::entry::Entry;
+use crate::failure::Failure;
+use crate::mongodb_options::Report;
+use crate::reading::Reading;
+use crate::series_update::SeriesUpdate;
+
+/// Notes of more series than these wait for each other: an update costs about as much as an insert.
+const AT_ONCE: usize = 200;
+/// How long they wait.
+const DELAY: Duration = Duration::from_secs(1);
+/// Most notes that wait.
+const WAITING: usize = 20_000;
+/// Most updates in one command.
+const UPDATES: usize = 1_000;
+
+/// A day in milliseconds.
+pub(super) const DAY: i64 = 86_400_000;
+/// A day counts as over so long before it is, as clocks differ.
+const EARLY: i64 = 600_000;
+
+/// Notes that are not written yet.
+#[derive(Debug, Default)]
+pub(super) struct SeriesNotes {
+    waiting: Mutex<HashMap<String, Note>>,
+    written: Mutex<Option<Instant>>,
+    /// A failure was reported.
+    failed: AtomicBool,
+}
+
+/// What is to be noted of a series.
+#[derive(Clone, Debug, Default)]
+struct Note {
+    topic: String,
+    metric: Option<String>,
+    facts: Document,
+    first: Option<mongodb::bson::DateTime>,
+    last: Option<(i64, ObjectId, Document)>,
+}
+
+/// Returns the `_id` of a series' document: `TOPIC`, or `TOPIC#METRIC`.
+pub(super) fn series_id(topic: &str, metric: Option<&str>) -> String {
+    match metric {
+        None => topic.to_owned(),
+        // No topic has a #.
+        Some(metric) => format!("{topic}#{metric}"),
+    }
+}
+
+/// Returns the `_id` of the document for a day of a series, whose rollups may be cached there.
+pub(super) fn day_id(series: &str, day: i64) -> String {
+    format!("{series}@{day}")
+}
+
+impl SeriesNotes {
+    /// Notes what `entries` say, which are stored.
+    ///
+    /// # Errors
+    /// What was cached of days that are over could not be made void.
+    pub(super) async fn note(
+        &self,
+        collections: &Collections,
+        entries: &[Entry],
+        report: &Report,
+    ) -> Result<(), Failure> {
+        let now = chrono::Utc::now().timestamp_millis();
+        let mut late = HashMap::new();
+        let due = {
+            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut has_facts = false;
+            for entry in entries {
+                for reading in entry.readings() {
+                    add(&mut waiting, reading);
+                    let day = reading.reg_date.timestamp_millis().div_euclid(DAY);
+                    if (day + 1) * DAY <= now + EARLY {
+                        let series = series_id(&reading.topic, reading.metric.as_deref());
+                        late.insert(day_id(&series, day), ());
+                    }
+                }
+                if let Entry::Readings(readings) = entry {
+                    has_facts |= !readings.series.is_empty();
+                    for update in &readings.series {
+                        add_facts(&mut waiting, update);
+                    }
+                }
+            }
+            let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_time = written.is_none_or(|at| at.elapsed() >= DELAY);
+            let count = waiting.len();
+            let is_due = is_time || has_facts || count <= AT_ONCE || count > WAITING;
+            if is_due {
+                *written = Some(Instant::now());
+                std::mem::take(&mut *waiting)
+            } else {
+                HashMap::new()
+            }
+        };
+        self.make_void(collections, late.into_keys(), report)
+            .await?;
+        let updates = due.into_iter().map(|(id, note)| note.update(id));
+        let written = write(collections, &series_name(collections), updates.collect()).await;
+        self.check(written, collections, report)
+    }
+
+    /// Makes void what is cached of these days.
+    async fn make_void(
+        &self,
+        collections: &Collections,
+        days: impl Iterator<Item = String>,
+        report: &Report,
+    ) -> Result<(), Failure> {
+        let update = |id: String| {
+            doc! {"q": {"_id": id}, "u": {"$inc": {"late": 1}, "$unset": {"cells": ""}}}
+        };
+        let updates = days.map(update).collect();
+        let written = write(collections, &rollups_name(collections), updates).await;
+        self.check(written, collections, report)
+    }
+
+    /// Readings do not wait for a user that may not write notes.
+    fn check(
+        &self,
+        written: Result<(), Failure>,
+        collections: &Collections,
+        report: &Report,
+    ) -> Result<(), Failure> {
+        match written {
+            Err(Failure::NotAllowed { reason, .. }) => {
+                if !self.failed.swap(true, Ordering::Relaxed) {
+                    report(&format!(
+                        "cannot write to `{}` and `{}`: {reason} (readings are stored; lists of series and charts \
+                         are slower without)",
+                        series_name(collections),
+                        rollups_name(collections),
+                    ));
+                }
+                Ok(())
+            }
+            other => other,
+        }
+    }
+}
+
+/// Returns the name of the collection with a document for each series.
+pub(super) fn series_name(collections: &Collections) -> String {
+    format!("{}_series", collections.readings.name())
+}
+
+/// Returns the name of the collection in which rollups are cached.
+pub(super) fn rollups_name(collections: &Collections) -> String {
+    format!("{}_rollups", collections.readings.name())
+}
+
+fn of_series<'a>(
+    notes: &'a mut HashMap<String, Note>,
+    topic: &str,
+    metric: Option<&str>,
+) -> &'a mut Note {
+    notes
+        .entry(series_id(topic, metric))
+        .or_insert_with(|| Note {
+            topic: topic.to_owned(),
+            metric: metric.map(str::to_owned),
+            ..Note::default()
+        })
+}
+
+fn add(notes: &mut HashMap<String, Note>, reading: &Reading) {
+    let note = of_series(notes, &reading.topic, reading.metric.as_deref());
+    if let Some(unit) = &reading.unit {
+        note.facts.insert("unit", &**unit);
+    }
+    let millis = reading.reg_date.timestamp_millis();
+    let time = mongodb::bson::DateTime::from_millis(millis);
+    note.first = Some(note.first.map_or(time, |first| first.min(time)));
+    let id = ObjectId::from_bytes(reading.id.bytes());
+    if note
+        .last
+        .as_ref()
+        .is_none_or(|(before, before_id, _)| (*before, *before_id) < (millis, id))
+        && let Ok(document) = document::reading(reading)
+        && let Ok(Some(value)) = document.get("value")
+        && let Ok(value) = Bson::try_from(value)
+    {
+        // Time and id first: the greatest is the latest.
+        note.last = Some((
+            millis,
+            id,
+            doc! {"reg_date": time, "id": id, "value": value},
+        ));
+    }
+}
+
+fn add_facts(notes: &mut HashMap<String, Note>, update: &SeriesUpdate) {
+    let note = of_series(notes, &update.topic, update.metric.as_deref());
+    let facts = [
+        ("unit", &update.unit),
+        ("name", &update.name),
+        ("device", &update.device),
+        ("class", &update.class),
+    ];
+    for (name, fact) in facts {
+        if let Some(fact) = fact {
+            note.facts.insert(name, &**fact);
+        }
+    }
+}
+
+impl Note {
+    fn update(self, id: String) -> Document {
+        let mut always = doc! {"topic": self.topic};
+        if let Some(metric) = self.metric {
+            always.insert("metric", metric);
+        }
+        always.extend(self.facts);
+        let mut update = doc! {"$set": always};
+        if let Some(first) = self.first {
+            update.insert("$min", doc! {"first": first});
+        }
+        if let Some((_, _, last)) = self.last {
+            update.insert("$max", doc! {"last": last});
+        }
+        doc! {"q": {"_id": id}, "u": update, "upsert": true}
+    }
+}
+
+async fn write(
+    collections: &Collections,
+    name: &str,
+    updates: Vec<Document>,
+) -> Result<(), Failure> {
+    for updates in updates.chunks(UPDATES) {
+        let command = doc! {
+            "update": name,
+            "updates": updates.to_vec(),
+            "ordered": false,
+            "writeConcern": {"w": "majority", "j": true, "wtimeout": 20_000},
+        };
+        let database = collections.database.clone();
+        let reply = collections
+            .request(async move { database.run_command(command).await })
+            .await?;
+        // Two that upsert the same one at once: the other has done it, or the next one will.
+        if reply.contains_key("writeConcernError") {
+            return Err(Failure::Unknown("a note was not confirmed".to_owned()));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,62 @@
+//! What keeps a store small and fast: removing old readings, and making rollups.
+
+use crate::expiry::{Expiry, Pruned};
+use crate::reindexed::Reindexed;
+
+/// Removes old readings and rejections from the store at `store` (as in [`open`](crate::read::open)),
+/// in small steps beside the program that writes. `proceed` is called after each; if it returns
+/// `false`, the work ends, and what is removed stays so.
+///
+/// # Errors
+/// The store can't be written, or can't do this: a MongoDB time-series collection removes readings
+/// itself (`--expire-after`), and MongoDB has no rollups that could be kept.
+pub fn prune(
+    store: &str,
+    collection: &str,
+    expiry: Expiry,
+    proceed: &mut dyn FnMut(Pruned) -> bool,
+) -> anyhow::Result<Pruned> {
+    #[cfg(feature = "sqlite")]
+    if let Some(path) = sqlite_path(store) {
+        return crate::sqlite::prune(path, expiry, proceed);
+    }
+    #[cfg(feature = "mongodb")]
+    if store.starts_with("mongodb") {
+        return crate::mongodb::prune(store, collection, expiry, proceed);
+    }
+    let _ = (collection, expiry, proceed);
+    anyhow::bail!("a store that can be pruned is mongodb://… or sqlite:PATH")
+}
+
+/// Makes the rollups of the store at `store`, in small steps beside the program that writes, or goes
+/// on with that after an interruption; those that there are are made anew only with `anew`. `proceed`
+/// is called after each step; if it returns `false`, the work ends, and the next call continues. In
+/// MongoDB it makes what is cached void, so that it is made again when it is asked for.
+///
+/// # Errors
+/// The store can't be written, or another program turns its rollups off.
+pub fn reindex(
+    store: &str,
+    collection: &str,
+    anew: bool,
+    proceed: &mut dyn FnMut(Reindexed) -> bool,
+) -> anyhow::Result<Reindexed> {
+    #[cfg(feature = "sqlite")]
+    if let Some(path) = sqlite_path(store) {
+        return crate::sqlite::reindex(path, anew, proceed);
+    }
+    #[cfg(feature = "mongodb")]
+    if store.starts_with("mongodb") {
+        return crate::mongodb::reindex(store, collection);
+    }
+    let _ = (collection, anew, proceed);
+    anyhow::bail!("a store with rollups is mongodb://… or sqlite:PATH")
+}
+
+#[cfg(feature = "sqlite")]
+fn sqlite_path(store: &str) -> Option<&std::path::Path> {
+    let path = store.strip_prefix("sqlite:")?;
+    Some(std::path::Path::new(
+        path.strip_prefix("//").unwrap_or(path),
+    ))
+}
