@@ -293,7 +293,10 @@ pub(crate) fn downsampling_is_exact<S: ReadSubject>(cases: u32, new: impl Fn() -
     ];
     let range = (0..216_000_000_i64, 0..216_000_000_i64, 0..8_u8);
     let questions = prop::collection::vec((range, division), 1..12);
-    let mut runner = TestRunner::new(Config::with_cases(cases));
+    let mut runner = TestRunner::new(Config {
+        failure_persistence: None,
+        ..Config::with_cases(cases)
+    });
     let run = runner.run(&(commits, questions), |(commits, questions)| {
         compare(&mut new(), &commits, &questions)
     });

@@ -89,7 +89,7 @@ pub trait Reader: Send {
     fn rejection(&mut self, id: ReadingId) -> Result<Option<Rejection>, ReadError>;
 }
 
-impl dyn Reader {
+impl dyn Reader + '_ {
     /// Returns the buckets of a series as [`buckets`](Reader::buckets) passes them.
     ///
     /// # Errors

@@ -84,6 +84,7 @@ fn a_time_series_collection_keeps_the_contract_of_reading() {
 fn downsampling_is_exact_also_when_late_readings_come() {
     let mongo = Mongo::start();
     downsampling_is_exact(6, collections(&mongo, Options::default()));
+    let mongo = Mongo::start();
     downsampling_is_exact(2, collections(&mongo, time_series()));
 }
 
