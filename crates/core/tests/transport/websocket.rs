@@ -328,6 +328,30 @@ fn what_a_server_may_not_send_ends_the_connection_and_is_named() {
     }
 }
 
+/// 16 MiB and the room for other packets, though the packet limit is lower.
+#[test]
+fn a_message_beyond_the_packet_limit_of_mqtt_5_is_not_held() {
+    let (port, played) = server(|mut server| {
+        // A frame of 17 MiB begins.
+        server.send(b"\x82\x7f\0\0\0\0\x01\x10\0\0");
+        let (first, payload) = server.read_frame();
+        assert_eq!(first, 0x88);
+        assert_eq!(u16::from_be_bytes([payload[0], payload[1]]), 1009);
+    });
+    let config = ClientConfig {
+        protocol: Protocol::V5,
+        maximum_packet_size: 1_000,
+        ..plain(port)
+    };
+    let limit = 16 * 1024 * 1024 + 64 * 1024;
+    let expected = format!(
+        "the broker sent what WebSocket does not allow: message too long: {} > {limit}",
+        17 * 1024 * 1024
+    );
+    fails_with(config, &expected, false);
+    played.join().unwrap();
+}
+
 #[test]
 fn a_server_that_does_not_accept_as_it_should_is_left() {
     let extension = format!("{YES}Sec-WebSocket-Extensions: permessage-deflate\r\n");

@@ -21,10 +21,11 @@ use crate::error::failure::Failure;
 pub(in super::super) async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
     options: &WebSocket,
     address: &str,
+    largest_packet: usize,
     stream: S,
 ) -> io::Result<WebSocketStream<S>> {
     let request = request(options, address).map_err(io::Error::other)?;
-    let limits = Some(stream::limits());
+    let limits = Some(stream::limits(largest_packet));
     let (stream, answer) = client_async_with_config(request, stream, limits)
         .await
         .map_err(|error| failed(error, &options.path))?;

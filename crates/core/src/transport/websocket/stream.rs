@@ -22,17 +22,19 @@ use crate::error::failure::Failure;
 const WRITE_CHUNK: usize = 64 * 1024;
 /// What one read asks for. An idle connection keeps as much.
 const READ_CHUNK: usize = 8 * 1024;
-/// The largest MQTT packet, and room for others in the same message. A smaller limit would end
-/// connections over packets that the session skips.
-const LARGEST_MESSAGE: usize = 268_435_460 + 64 * 1024;
+/// Room for other packets in the message of the largest one.
+const ROOM: usize = 64 * 1024;
+/// A message that brokers may make of several packets, however small the largest one is.
+const SEVERAL_PACKETS: usize = 16 * 1024 * 1024;
 
-/// Returns what the library may hold, and that it writes at once.
-pub(super) fn limits() -> WebSocketConfig {
+/// Returns what the library may hold if no packet is larger than this, and that it writes at once.
+pub(super) fn limits(largest_packet: usize) -> WebSocketConfig {
+    let largest = largest_packet.max(SEVERAL_PACKETS) + ROOM;
     WebSocketConfig::default()
         .read_buffer_size(READ_CHUNK)
         .write_buffer_size(0)
-        .max_message_size(Some(LARGEST_MESSAGE))
-        .max_frame_size(Some(LARGEST_MESSAGE))
+        .max_message_size(Some(largest))
+        .max_frame_size(Some(largest))
 }
 
 /// A WebSocket after its handshake.
@@ -231,8 +233,11 @@ mod tests {
     /// A client and a server with only 64 bytes of room between them.
     async fn pair() -> (WebSocketStream<DuplexStream>, Server) {
         let (ours, theirs) = tokio::io::duplex(64);
-        let client =
-            tokio_tungstenite::WebSocketStream::from_raw_socket(ours, Role::Client, Some(limits()));
+        let client = tokio_tungstenite::WebSocketStream::from_raw_socket(
+            ours,
+            Role::Client,
+            Some(limits(0)),
+        );
         let server = Server::from_raw_socket(theirs, Role::Server, None);
         (WebSocketStream::new(client.await), server.await)
     }
