@@ -21,6 +21,16 @@ use failure::Failure;
 /// How a TLS record with an alert begins, the answer of a TLS port to CONNECT. No MQTT packet does.
 const TLS_ALERT: &[u8] = b"\x15\x03";
 
+/// How servers of other protocols answer or greet. No MQTT packet begins like this.
+const OTHER_PROTOCOLS: [(&[u8], &str, &str); 2] = [
+    (
+        b"HTTP/",
+        "HTTP",
+        "is the port right? For MQTT over WebSocket: --ws",
+    ),
+    (b"SSH-", "SSH", "is the port right?"),
+];
+
 /// An error of this library.
 ///
 /// Its text is one line for a person.
@@ -267,6 +277,12 @@ impl Error {
             let text = "the broker answers with TLS (connect with TLS: --cafile FILE)";
             return Failure::permanent(text).into();
         }
+        for (start, protocol, hint) in OTHER_PROTOCOLS {
+            if buffer.starts_with(start) {
+                let text = format!("the server speaks {protocol}, not MQTT ({hint})");
+                return Failure::temporary(io::ErrorKind::InvalidData, text).into();
+            }
+        }
         match packet::publish_at_start(buffer) {
             Some((topic, size)) => Self::BadMessage {
                 topic,
@@ -427,6 +443,24 @@ mod tests {
         let text = error.to_string();
         assert!(text.starts_with("the broker answers with TLS"), "{text}");
         assert!(error.is_permanent());
+    }
+
+    #[test]
+    fn servers_of_other_protocols_are_named() {
+        for (bytes, expected) in [
+            (
+                &b"HTTP/1.1 400 Bad Request\r\n"[..],
+                "the server speaks HTTP, not MQTT (is the port right? For MQTT over WebSocket: --ws)",
+            ),
+            (
+                b"SSH-2.0-OpenSSH_9.2\r\n",
+                "the server speaks SSH, not MQTT (is the port right?)",
+            ),
+        ] {
+            let error = Error::undecodable(DecodeError::Malformed("flags"), bytes);
+            assert!(!error.is_permanent());
+            assert!(error.to_string().contains(expected), "{error}");
+        }
     }
 
     #[test]
