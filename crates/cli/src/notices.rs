@@ -24,6 +24,9 @@ pub struct Notices {
     connected_at: Option<Instant>,
     /// The last loss, and how often it has happened since something was acknowledged.
     loss: Option<(String, u64)>,
+    /// What the broker had sent has ended the last connection. It may send the same on each, after a
+    /// SUBACK and other messages, which are no progress then.
+    is_poisoned: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +48,7 @@ impl Notices {
             reported: Vec::new(),
             connected_at: None,
             loss: None,
+            is_poisoned: false,
         }
     }
 
@@ -68,7 +72,9 @@ impl Notices {
                 return None;
             }
             Event::Subscribed(_) | Event::Received { .. } => {
-                self.progress();
+                if !self.is_poisoned {
+                    self.progress();
+                }
                 return None;
             }
             Event::ConnectFailed(error) | Event::Disconnected(Err(error)) => error,
@@ -103,6 +109,10 @@ impl Notices {
         if self.connected_at.is_some_and(|at| at.elapsed() >= LASTING) {
             self.loss = None;
         }
+        self.is_poisoned = matches!(
+            error,
+            Error::Decode(_) | Error::BadMessage { .. } | Error::Protocol(_)
+        );
         let count = match &self.loss {
             Some((last, count)) if *last == reason => count + 1,
             _ => 1,
@@ -150,7 +160,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use iot_core::packet::{ConnAck, SubscribeAck};
+    use iot_core::packet::{ConnAck, DecodeError, SubscribeAck};
     use iot_core::reason::ConnectCode;
     use iot_core::{PacketId, Protocol};
 
@@ -248,6 +258,21 @@ mod tests {
             let line = notices.line(&ended(Error::Closed));
             assert_eq!(line.as_deref(), expected, "{count}");
         }
+    }
+
+    #[test]
+    fn what_breaks_each_connection_after_its_suback_is_counted() {
+        let mut notices = Notices::new(&config());
+        let broken = || ended(Error::Decode(DecodeError::Malformed("a field")));
+        for count in 1..=9 {
+            notices.line(&connected());
+            notices.line(&subscribed());
+            assert_eq!(notices.line(&broken()).is_some(), count == 1, "{count}");
+        }
+        notices.line(&connected());
+        notices.line(&subscribed());
+        let line = notices.line(&broken()).unwrap();
+        assert!(line.starts_with("lost broker `b:1883` 10 times"), "{line}");
     }
 
     #[test]
