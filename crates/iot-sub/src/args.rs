@@ -246,6 +246,7 @@ impl Args {
                 output,
                 alerts: None,
             },
+            export: self.watch.export(&fields.patterns),
             watch: self.watch.plan(),
             page,
             alerts: self.alerts.plan(),

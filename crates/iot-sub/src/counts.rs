@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use iot_page::Live;
 use iot_store::Stored;
 
+use crate::watch::exported::Exported;
 use crate::watch::gauges::Gauges;
 
 /// The counts of all messages so far. Every change keeps
@@ -16,6 +17,8 @@ pub(crate) struct Counts {
     pub(crate) gauges: Gauges,
     /// The latest readings, if a page shows them.
     pub(crate) live: Option<Live>,
+    /// The latest readings, if they are exported as metrics.
+    pub(crate) exported: Option<Exported>,
 }
 
 /// The counts of one moment.
@@ -93,9 +96,10 @@ impl Totals {
 
 impl Counts {
     /// Returns counts of 0. `live` gets the readings, for a page.
-    pub(crate) fn new(live: Option<Live>) -> Self {
+    pub(crate) fn new(live: Option<Live>, exported: Option<Exported>) -> Self {
         Self {
             live,
+            exported,
             ..Self::default()
         }
     }

@@ -44,6 +44,7 @@ use pipeline::Subscriber;
 use pipeline::destination::{self, Destination, Opened};
 use session::forget::forget;
 use session::saved_session::SavedSession;
+use watch::exported::Exported;
 use watch::{Watching, health};
 
 fn main() -> ExitCode {
@@ -77,8 +78,11 @@ fn run(args: Args) -> Result<()> {
     result
 }
 
-async fn receive(plan: Plan, messages: &Messages) -> Result<()> {
-    let counts = Arc::new(Counts::new(plan.page.is_some().then(Live::new)));
+async fn receive(mut plan: Plan, messages: &Messages) -> Result<()> {
+    let counts = Arc::new(Counts::new(
+        plan.page.is_some().then(Live::new),
+        plan.export.take().map(Exported::new),
+    ));
     let mut watching = Watching::start(plan.watch, Arc::clone(&counts), messages).await?;
     let page = watch::page::start(&plan, &counts, messages).await?;
     let result = tokio::select! {

@@ -4,6 +4,7 @@
 //! Everything here only reads the [`Counts`] and [`Gauges`] that the other parts of the program
 //! write.
 
+pub(crate) mod exported;
 pub(crate) mod gauges;
 pub(crate) mod health;
 mod histogram;

@@ -20,6 +20,7 @@ use crate::decode::victron::Portal;
 use crate::output::OutputPlan;
 use crate::session::durable::Durable;
 use crate::watch::WatchPlan;
+use crate::watch::exported::ExportPlan;
 
 /// The plan of a run.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub(crate) struct Plan {
     pub(crate) intake: IntakePlan,
     pub(crate) store: StorePlan,
     pub(crate) watch: WatchPlan,
+    /// Set if readings are exported as metrics.
+    pub(crate) export: Option<ExportPlan>,
     /// Set if a page is served.
     pub(crate) page: Option<PageConfig>,
     /// Set if something is watched.

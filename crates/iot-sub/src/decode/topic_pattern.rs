@@ -90,7 +90,7 @@ impl TopicPattern {
     }
 
     /// Returns the fields of `topic`, if it has this form.
-    pub(super) fn fields(&self, topic: &str) -> Option<Vec<(Arc<str>, FieldValue)>> {
+    pub(crate) fn fields(&self, topic: &str) -> Option<Vec<(Arc<str>, FieldValue)>> {
         let mut fields = Vec::new();
         let mut parts = topic.split('/');
         for level in &self.0 {

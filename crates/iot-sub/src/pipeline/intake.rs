@@ -431,6 +431,14 @@ impl Intake {
         if let Some(live) = &self.counts.live {
             live.record(entries());
         }
+        if let Some(exported) = &self.counts.exported
+            && exported.record(entries(), self.now)
+        {
+            self.messages.say(
+                &"there are more series than --export-limit: the readings of further ones are not \
+                  exported as metrics",
+            );
+        }
         if let Some(queue) = &self.queue {
             queue.extend(self.batch.drain(..));
             failpoint::pass(Point::AfterReceive);

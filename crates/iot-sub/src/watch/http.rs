@@ -12,17 +12,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use hyper::header::{ALLOW, CONTENT_TYPE};
+use hyper::body::Incoming;
+use hyper::header::{ACCEPT, ALLOW, CONTENT_TYPE};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use iot_cli::io_reason;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
-use super::prometheus;
+use super::prometheus::{self, Format};
 use crate::counts::Counts;
 
 /// Limit of open connections. Beyond it the oldest one is closed.
@@ -83,8 +84,10 @@ pub(super) async fn serve(listener: TcpListener, counts: Arc<Counts>) {
 
 /// Answers the only request of a connection.
 async fn answer_one(stream: TcpStream, counts: Arc<Counts>) {
-    let service = service_fn(|request| {
-        let response = answer(request.method(), request.uri().path(), &counts);
+    let service = service_fn(|request: Request<Incoming>| {
+        let accept = request.headers().get(ACCEPT);
+        let format = Format::accepted(accept.and_then(|accept| accept.to_str().ok()));
+        let response = answer(request.method(), request.uri().path(), format, &counts);
         async { Ok::<_, Infallible>(response) }
     });
     let connection = http1::Builder::new()
@@ -97,7 +100,7 @@ async fn answer_one(stream: TcpStream, counts: Arc<Counts>) {
     let _ = timeout(CONNECTION_TIMEOUT, connection).await;
 }
 
-fn answer(method: &Method, path: &str, counts: &Counts) -> Response<String> {
+fn answer(method: &Method, path: &str, format: Format, counts: &Counts) -> Response<String> {
     if !matches!(*method, Method::GET | Method::HEAD) {
         let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD");
         let allowed = hyper::header::HeaderValue::from_static("GET, HEAD");
@@ -108,8 +111,8 @@ fn answer(method: &Method, path: &str, counts: &Counts) -> Response<String> {
     match path {
         "/metrics" => response(
             StatusCode::OK,
-            prometheus::CONTENT_TYPE,
-            prometheus::render(counts),
+            format.content_type(),
+            prometheus::render(counts, format),
         ),
         "/livez" => match gauges.stuck() {
             None => plain(StatusCode::OK, "alive"),

@@ -1,18 +1,48 @@
-//! The metrics in Prometheus' text format. No label holds a topic, because the number of topics has
-//! no limit.
+//! The metrics in Prometheus' text format, or as OpenMetrics. No label of the program's own metrics
+//! holds a topic, because the number of topics has no limit; exported readings have one.
 
 use std::fmt::Write;
 
+use chrono::Utc;
+
+use super::exported::{Exported, Family, Sample};
 use super::gauges::{Gauges, StoreMode};
 use super::histogram::Histogram;
 use crate::counts::{Counts, Totals};
 
-/// The format's media type.
-pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// How metrics are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    /// Prometheus' text format 0.0.4.
+    Text,
+    /// OpenMetrics 1.0.0: a counter's family has no `_total`, and the page has an end.
+    OpenMetrics,
+}
+
+impl Format {
+    /// Returns the format that a request's `Accept` header asks for.
+    pub(super) fn accepted(accept: Option<&str>) -> Self {
+        match accept {
+            Some(accept) if accept.contains("application/openmetrics-text") => Self::OpenMetrics,
+            _ => Self::Text,
+        }
+    }
+
+    /// Returns its media type.
+    pub(super) fn content_type(self) -> &'static str {
+        match self {
+            Self::Text => "text/plain; version=0.0.4; charset=utf-8",
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        }
+    }
+}
 
 /// Returns all current metrics. The counts among them are consistent with each other.
-pub(super) fn render(counts: &Counts) -> String {
-    let mut page = Page(String::with_capacity(8 << 10));
+pub(super) fn render(counts: &Counts, format: Format) -> String {
+    let mut page = Page {
+        text: String::with_capacity(8 << 10),
+        format,
+    };
     messages(&mut page, counts.totals());
     let gauges = &counts.gauges;
     formats(&mut page, gauges);
@@ -23,7 +53,41 @@ pub(super) fn render(counts: &Counts) -> String {
     let version = env!("CARGO_PKG_VERSION");
     page.head("iot_sub_build_info", "gauge", "The program's version.");
     page.line(&format!("iot_sub_build_info{{version=\"{version}\"}}"), 1);
-    page.0
+    if let Some(exported) = &counts.exported {
+        readings(&mut page, exported);
+    }
+    if format == Format::OpenMetrics {
+        page.text.push_str("# EOF\n");
+    }
+    page.text
+}
+
+/// The latest value of each series that is exported.
+fn readings(page: &mut Page, exported: &Exported) {
+    exported.render(Utc::now(), |family, samples| {
+        let (name, kind, help) = match family {
+            Family::Value => ("iot_reading", "gauge", "The latest value of a series."),
+            Family::Timestamp => (
+                "iot_reading_timestamp_seconds",
+                "gauge",
+                "Time of the latest reading of a series.",
+            ),
+            Family::Count => (
+                "iot_readings_total",
+                "counter",
+                "Readings of a series since the start.",
+            ),
+        };
+        page.head(name, kind, help);
+        for Sample { labels, value } in samples {
+            let _ = writeln!(page.text, "{name}{{{labels}}} {value}");
+        }
+    });
+    page.counter(
+        "iot_sub_unexported_readings_total",
+        "Readings of series beyond --export-limit.",
+        exported.left_out(),
+    );
 }
 
 /// `received + found = stored + duplicates + rejected + skipped + spooled + in flight`.
@@ -179,16 +243,23 @@ fn store(page: &mut Page, gauges: &Gauges) {
 const ONE: u32 = 1;
 const MICROSECONDS: u32 = 1_000_000;
 
-struct Page(String);
+struct Page {
+    text: String,
+    format: Format,
+}
 
 impl Page {
     fn head(&mut self, name: &str, kind: &str, help: &str) {
+        let name = match (self.format, kind) {
+            (Format::OpenMetrics, "counter") => name.trim_end_matches("_total"),
+            _ => name,
+        };
         // Writing to memory does not fail.
-        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
     }
 
     fn line(&mut self, name: &str, value: impl std::fmt::Display) {
-        let _ = writeln!(self.0, "{name} {value}");
+        let _ = writeln!(self.text, "{name} {value}");
     }
 
     fn counter(&mut self, name: &str, help: &str, value: u64) {

@@ -72,6 +72,20 @@ fn a_silent_series_is_reported_and_its_return() {
 }
 
 #[test]
+fn a_series_of_the_store_is_missed_after_a_restart() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let program = watch(&broker, folder.path(), &[]);
+    broker.wait_for_log("Sending SUBACK", DEADLINE);
+    send(&broker, "iot/dead", "1");
+    program.wait_for_stdout("iot/dead");
+    interrupt(program);
+    let program = watch(&broker, folder.path(), &["--silent-after", "2s"]);
+    program.wait_for_stderr("ALERT silent: iot/dead: no reading for ");
+    interrupt(program);
+}
+
+#[test]
 fn a_killed_program_neither_forgets_nor_repeats() {
     let broker = Broker::start();
     let folder = tempfile::tempdir().unwrap();

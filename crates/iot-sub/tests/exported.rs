@@ -1,0 +1,149 @@
+//! Readings as metrics: `--export-readings`, scraped by a real Prometheus.
+
+mod common;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+
+use common::{interrupt, publish, sub};
+use testkit::{Broker, DEADLINE, Program, Running, eventually, free_port};
+
+fn start(broker: &Broker, metrics: u16, args: &[&str]) -> Running {
+    let port = broker.port().to_string();
+    let address = format!("127.0.0.1:{metrics}");
+    let program = sub(&["-p", &port, "--store", "none", "--metrics", &address])
+        .args(args)
+        .spawn();
+    broker.wait_for_log("Sending SUBACK", DEADLINE);
+    program
+}
+
+fn scrape(port: u16, accept: &str) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let request = format!("GET /metrics HTTP/1.1\r\nHost: x\r\nAccept: {accept}\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer.split_once("\r\n\r\n").unwrap().1.to_owned()
+}
+
+fn send(broker: &Broker, topic: &str, value: &str) {
+    publish(broker.port(), &["-q", "1", "-t", topic, "-m", value]);
+}
+
+/// The lines about readings.
+fn readings(text: &str) -> Vec<&str> {
+    let lines = text.lines().filter(|line| line.starts_with("iot_reading"));
+    let mut lines: Vec<_> = lines.filter(|line| !line.contains("_timestamp_")).collect();
+    lines.sort_unstable();
+    lines
+}
+
+#[test]
+fn each_series_is_a_metric_with_the_levels_of_its_topic_as_labels() {
+    let broker = Broker::start();
+    let port = free_port();
+    let args = ["--export-readings", "--topic-pattern", "iot/{home}/{sensor}"];
+    let program = start(&broker, port, &args);
+    send(&broker, "iot/a\"b/temp", "20.5");
+    send(&broker, "iot/a\"b/temp", "21.5");
+    send(&broker, "iot/x/door", "true");
+    program.wait_for_stdout("iot/x/door");
+    let text = scrape(port, "*/*");
+    assert_eq!(
+        readings(&text),
+        [
+            r#"iot_reading{topic="iot/a\"b/temp",home="a\"b",sensor="temp"} 21.5"#,
+            r#"iot_reading{topic="iot/x/door",home="x",sensor="door"} 1"#,
+            r#"iot_readings_total{topic="iot/a\"b/temp",home="a\"b",sensor="temp"} 2"#,
+            r#"iot_readings_total{topic="iot/x/door",home="x",sensor="door"} 1"#,
+        ]
+    );
+    let mut promtool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("promtool (scripts/install-test-servers installs it)");
+    promtool.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    assert!(promtool.wait().unwrap().success());
+    let text = scrape(port, "application/openmetrics-text;version=1.0.0,text/plain;q=0.5");
+    assert!(text.ends_with("# EOF\n"));
+    assert!(text.contains("# TYPE iot_readings counter\n"));
+    interrupt(program);
+}
+
+#[test]
+fn a_silent_series_loses_its_value_and_keeps_its_timestamp() {
+    let broker = Broker::start();
+    let port = free_port();
+    let args = ["--export-readings", "iot/#", "--reading-expiry", "1s"];
+    let program = start(&broker, port, &args);
+    send(&broker, "iot/x", "1");
+    program.wait_for_stdout("iot/x");
+    eventually(DEADLINE, "the value has expired", || {
+        !scrape(port, "*/*").contains("iot_reading{")
+    });
+    assert!(scrape(port, "*/*").contains("iot_reading_timestamp_seconds{topic=\"iot/x\"}"));
+    send(&broker, "iot/x", "2");
+    eventually(DEADLINE, "the value is back", || {
+        scrape(port, "*/*").contains("iot_reading{topic=\"iot/x\"} 2\n")
+    });
+    interrupt(program);
+}
+
+#[test]
+fn series_beyond_the_limit_are_counted_and_reported_once() {
+    let broker = Broker::start();
+    let port = free_port();
+    let args = ["--export-readings", "--export-limit", "2"];
+    let program = start(&broker, port, &args);
+    for topic in ["iot/1", "iot/2", "iot/3", "iot/4"] {
+        send(&broker, topic, "1");
+    }
+    program.wait_for_stdout("iot/4");
+    let text = scrape(port, "*/*");
+    assert_eq!(readings(&text).len(), 4);
+    assert!(text.contains("iot_sub_unexported_readings_total 2\n"));
+    assert_eq!(program.stderr().matches("--export-limit").count(), 1);
+    interrupt(program);
+}
+
+#[test]
+fn a_real_prometheus_scrapes_them() {
+    let broker = Broker::start();
+    let (port, prometheus) = (free_port(), free_port());
+    let program = start(&broker, port, &["--export-readings"]);
+    send(&broker, "iot/x", "21.5");
+    program.wait_for_stdout("iot/x");
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("prometheus.yml");
+    let text = format!(
+        "global:\n  scrape_interval: 1s\nscrape_configs:\n  - job_name: iot\n    static_configs:\n      - targets: ['127.0.0.1:{port}']\n"
+    );
+    std::fs::write(&config, text).unwrap();
+    let server = Program::new("prometheus")
+        .args([format!("--config.file={}", config.display())])
+        .args([format!("--storage.tsdb.path={}", folder.path().join("data").display())])
+        .args([format!("--web.listen-address=127.0.0.1:{prometheus}")])
+        .spawn();
+    server.wait_for_stderr("Server is ready to receive web requests");
+    eventually(DEADLINE, "Prometheus has the reading", || {
+        query(prometheus, "/api/v1/query?query=iot_reading").contains(r#""topic":"iot/x""#)
+    });
+    let answer = query(prometheus, "/api/v1/query?query=iot_reading");
+    assert!(answer.contains("\"21.5\""), "{answer}");
+    drop(server);
+    interrupt(program);
+}
+
+fn query(port: u16, path: &str) -> String {
+    let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else {
+        return String::new();
+    };
+    let request = format!("GET {path} HTTP/1.0\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer);
+    answer
+}
