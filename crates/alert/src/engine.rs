@@ -162,7 +162,7 @@ impl Engine {
         };
         let slot = self.series.get_mut(number);
         // The newest reading decides: a late one says what is over already.
-        if reading.retained || reading.time <= slot.newest {
+        if reading.retained || reading.time < slot.newest {
             return;
         }
         let time = reading.time.min(now);

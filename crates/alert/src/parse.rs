@@ -344,7 +344,7 @@ mod tests {
         refused("a > 1 clear stuck 1h", "`clear stuck 1h`");
         refused("a/#/b > 1", "must be the last");
         refused("silent: a > 1", "--silent-after");
-        refused("x/y: a > 1", "no name for an alert");
+        refused("x/y: a > 1", "not a name of an alert");
         refused("a rejected clear < 1", "takes no `clear`");
         refused("\"a > 1", "never closed");
     }

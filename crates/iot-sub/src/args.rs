@@ -204,6 +204,7 @@ impl Args {
         let keep = self.store.keep();
         let mongodb = self.mongodb.options(self.fields.same_id(), rejected, keep);
         let (fields, downsampling) = self.fields.plan(stores, as_published);
+        let export = self.watch.export(&fields.patterns);
         let mut config = self.connect.config(origins)?;
         let durable = self.session.plan(&self.connect, &mut config);
         let page = self.page.plan(origins)?;
@@ -246,7 +247,7 @@ impl Args {
                 output,
                 alerts: None,
             },
-            export: self.watch.export(&fields.patterns),
+            export,
             watch: self.watch.plan(),
             page,
             alerts: self.alerts.plan(),

@@ -7,16 +7,19 @@ use std::net::TcpStream;
 use std::process::{Command, Stdio};
 
 use common::{interrupt, publish, sub};
-use testkit::{Broker, DEADLINE, Program, Running, eventually, free_port};
+use testkit::{Broker, DEADLINE, Program, Running, eventually};
 
-fn start(broker: &Broker, metrics: u16, args: &[&str]) -> Running {
+/// `iot-sub` that exports readings, and the port of its metrics.
+fn start(broker: &Broker, args: &[&str]) -> (Running, u16) {
     let port = broker.port().to_string();
-    let address = format!("127.0.0.1:{metrics}");
-    let program = sub(&["-p", &port, "--store", "none", "--metrics", &address])
+    let program = sub(&["-p", &port, "--store", "none", "--metrics", "127.0.0.1:0"])
         .args(args)
         .spawn();
     broker.wait_for_log("Sending SUBACK", DEADLINE);
-    program
+    let stderr = program.wait_for_stderr("/metrics");
+    let (_, rest) = stderr.split_once("http://127.0.0.1:").unwrap();
+    let port = rest.split('/').next().unwrap().parse().unwrap();
+    (program, port)
 }
 
 fn scrape(port: u16, accept: &str) -> String {
@@ -43,9 +46,17 @@ fn readings(text: &str) -> Vec<&str> {
 #[test]
 fn each_series_is_a_metric_with_the_levels_of_its_topic_as_labels() {
     let broker = Broker::start();
-    let port = free_port();
-    let args = ["--export-readings", "--topic-pattern", "iot/{home}/{sensor}"];
-    let program = start(&broker, port, &args);
+    let folder = tempfile::tempdir().unwrap();
+    let store = format!("sqlite:{}", folder.path().join("iot.db").display());
+    let pattern = "iot/{home}/{sensor}";
+    let args = [
+        "--store",
+        &store,
+        "--export-readings",
+        "--topic-pattern",
+        pattern,
+    ];
+    let (program, port) = start(&broker, &args);
     send(&broker, "iot/a\"b/temp", "20.5");
     send(&broker, "iot/a\"b/temp", "21.5");
     send(&broker, "iot/x/door", "true");
@@ -65,9 +76,17 @@ fn each_series_is_a_metric_with_the_levels_of_its_topic_as_labels() {
         .stdin(Stdio::piped())
         .spawn()
         .expect("promtool (scripts/install-test-servers installs it)");
-    promtool.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    promtool
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(text.as_bytes())
+        .unwrap();
     assert!(promtool.wait().unwrap().success());
-    let text = scrape(port, "application/openmetrics-text;version=1.0.0,text/plain;q=0.5");
+    let text = scrape(
+        port,
+        "application/openmetrics-text;version=1.0.0,text/plain;q=0.5",
+    );
     assert!(text.ends_with("# EOF\n"));
     assert!(text.contains("# TYPE iot_readings counter\n"));
     interrupt(program);
@@ -76,9 +95,8 @@ fn each_series_is_a_metric_with_the_levels_of_its_topic_as_labels() {
 #[test]
 fn a_silent_series_loses_its_value_and_keeps_its_timestamp() {
     let broker = Broker::start();
-    let port = free_port();
     let args = ["--export-readings", "iot/#", "--reading-expiry", "1s"];
-    let program = start(&broker, port, &args);
+    let (program, port) = start(&broker, &args);
     send(&broker, "iot/x", "1");
     program.wait_for_stdout("iot/x");
     eventually(DEADLINE, "the value has expired", || {
@@ -95,9 +113,8 @@ fn a_silent_series_loses_its_value_and_keeps_its_timestamp() {
 #[test]
 fn series_beyond_the_limit_are_counted_and_reported_once() {
     let broker = Broker::start();
-    let port = free_port();
     let args = ["--export-readings", "--export-limit", "2"];
-    let program = start(&broker, port, &args);
+    let (program, port) = start(&broker, &args);
     for topic in ["iot/1", "iot/2", "iot/3", "iot/4"] {
         send(&broker, topic, "1");
     }
@@ -112,8 +129,10 @@ fn series_beyond_the_limit_are_counted_and_reported_once() {
 #[test]
 fn a_real_prometheus_scrapes_them() {
     let broker = Broker::start();
-    let (port, prometheus) = (free_port(), free_port());
-    let program = start(&broker, port, &["--export-readings"]);
+    let (program, port) = start(&broker, &["--export-readings"]);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let prometheus = listener.local_addr().unwrap().port();
+    drop(listener);
     send(&broker, "iot/x", "21.5");
     program.wait_for_stdout("iot/x");
     let folder = tempfile::tempdir().unwrap();
@@ -124,7 +143,10 @@ fn a_real_prometheus_scrapes_them() {
     std::fs::write(&config, text).unwrap();
     let server = Program::new("prometheus")
         .args([format!("--config.file={}", config.display())])
-        .args([format!("--storage.tsdb.path={}", folder.path().join("data").display())])
+        .args([format!(
+            "--storage.tsdb.path={}",
+            folder.path().join("data").display()
+        )])
         .args([format!("--web.listen-address=127.0.0.1:{prometheus}")])
         .spawn();
     server.wait_for_stderr("Server is ready to receive web requests");

@@ -106,6 +106,15 @@ fn a_condition_must_hold_for_its_time_and_ends_where_clear_says() {
 }
 
 #[test]
+fn each_of_several_values_of_the_same_moment_counts() {
+    let mut watch = Watch::new(&["a > 10"], &[]);
+    for value in [1.0, 11.0, 1.0] {
+        watch.number("a", value);
+    }
+    watch.expect(&["above a firing", "above a ok"]);
+}
+
+#[test]
 fn a_report_says_value_condition_and_how_long_it_lasted() {
     let mut watch = Watch::new(&["f > -10"], &[]);
     watch.number("f", -8.5);

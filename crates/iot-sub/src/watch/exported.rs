@@ -154,22 +154,46 @@ impl Exported {
         mut write: impl FnMut(Family, &mut dyn Iterator<Item = Sample<'_>>),
     ) {
         let mut table = self.table();
-        let expiry = self.plan.expiry.and_then(|expiry| TimeDelta::from_std(expiry).ok());
+        let expiry = self
+            .plan
+            .expiry
+            .and_then(|expiry| TimeDelta::from_std(expiry).ok());
         if let Some(expiry) = expiry {
             let kept = TIMESTAMP_KEPT.max(expiry);
-            table.series.retain(|_, latest| now - latest.received < kept);
+            table
+                .series
+                .retain(|_, latest| now - latest.received < kept);
         }
         let all = &table.series;
-        let is_current = |latest: &Latest| expiry.is_none_or(|expiry| now - latest.received < expiry);
+        let is_current =
+            |latest: &Latest| expiry.is_none_or(|expiry| now - latest.received < expiry);
         let values = all.values().filter(|latest| is_current(latest));
         let values = values.filter_map(|latest| Some((latest, latest.value?)));
-        write(Family::Value, &mut values.map(|(latest, value)| Sample { labels: &latest.labels, value }));
+        write(
+            Family::Value,
+            &mut values.map(|(latest, value)| Sample {
+                labels: &latest.labels,
+                value,
+            }),
+        );
         #[expect(clippy::cast_precision_loss, reason = "milliseconds fit")]
         let time = |latest: &Latest| latest.time.timestamp_millis() as f64 / 1000.0;
-        write(Family::Timestamp, &mut all.values().map(|latest| Sample { labels: &latest.labels, value: time(latest) }));
+        write(
+            Family::Timestamp,
+            &mut all.values().map(|latest| Sample {
+                labels: &latest.labels,
+                value: time(latest),
+            }),
+        );
         #[expect(clippy::cast_precision_loss, reason = "such a count is not reached")]
         let count = |latest: &Latest| latest.count as f64;
-        write(Family::Count, &mut all.values().map(|latest| Sample { labels: &latest.labels, value: count(latest) }));
+        write(
+            Family::Count,
+            &mut all.values().map(|latest| Sample {
+                labels: &latest.labels,
+                value: count(latest),
+            }),
+        );
     }
 }
 
@@ -201,7 +225,9 @@ fn label(labels: &mut String, name: &str, value: &str) {
 
 /// Returns a name for a label: letters, digits and `_`, and none that is taken.
 fn label_name(name: &str) -> String {
-    let letters = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' });
+    let letters = name
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' });
     let name: String = letters.collect();
     let is_taken = matches!(&*name, "topic" | "metric" | "unit");
     if is_taken || name.starts_with("__") || !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
@@ -221,7 +247,13 @@ mod tests {
         label(&mut labels, "topic", "a\"b\\c\nd");
         label(&mut labels, "unit", "°C");
         assert_eq!(labels, r#"topic="a\"b\\c\nd",unit="°C""#);
-        for (name, expected) in [("home", "home"), ("a-b", "a_b"), ("topic", "level_topic"), ("1", "level_1"), ("__x", "level___x")] {
+        for (name, expected) in [
+            ("home", "home"),
+            ("a-b", "a_b"),
+            ("topic", "level_topic"),
+            ("1", "level_1"),
+            ("__x", "level___x"),
+        ] {
             assert_eq!(label_name(name), expected);
         }
     }

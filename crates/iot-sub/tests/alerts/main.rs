@@ -124,7 +124,7 @@ fn a_killed_program_neither_forgets_nor_repeats() {
 #[test]
 fn wrong_options_are_refused_before_anything_connects() {
     for (args, expected) in [
-        (&["--alert", "iot/x hot"][..], "`hot` is no condition"),
+        (&["--alert", "iot/x hot"][..], "`hot` is not a condition"),
         (
             &["--alert", "a > 1", "--alert", "b > 1"],
             "two alerts are named `above`",
