@@ -65,10 +65,10 @@ fn each_series_is_a_metric_with_the_levels_of_its_topic_as_labels() {
     assert_eq!(
         readings(&text),
         [
-            r#"iot_reading{topic="iot/a\"b/temp",home="a\"b",sensor="temp"} 21.5"#,
-            r#"iot_reading{topic="iot/x/door",home="x",sensor="door"} 1"#,
             r#"iot_readings_total{topic="iot/a\"b/temp",home="a\"b",sensor="temp"} 2"#,
             r#"iot_readings_total{topic="iot/x/door",home="x",sensor="door"} 1"#,
+            r#"iot_reading{topic="iot/a\"b/temp",home="a\"b",sensor="temp"} 21.5"#,
+            r#"iot_reading{topic="iot/x/door",home="x",sensor="door"} 1"#,
         ]
     );
     let mut promtool = Command::new("promtool")
