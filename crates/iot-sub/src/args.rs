@@ -32,7 +32,7 @@ use filter::FilterArgs;
 use mongodb::MongoArgs;
 use output::OutputArgs;
 use page::PageOptions;
-pub(crate) use plan::{FailFast, IntakePlan, Plan, StorePlan};
+pub(crate) use plan::{DecodePlan, FailFast, IntakePlan, Plan, StorePlan};
 use selection::SelectionArgs;
 use session::DurableArgs;
 pub(crate) use store::SpoolPlan;

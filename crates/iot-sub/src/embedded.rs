@@ -143,7 +143,7 @@ impl Embedded {
             Arc::clone(&counts),
             messages.clone(),
         )?;
-        intake.decoder.restore(&state);
+        intake.decoding.decoder.restore(&state);
         let identifiers = plan.properties.subscribe.subscription_identifiers.clone();
         let retained = broker.retained(&plan.subscriptions).await;
         let gateway = Gateway::new(Parts {

@@ -8,10 +8,12 @@
 
 mod broker_session;
 mod committer;
+mod decoding;
 pub(crate) mod destination;
 mod drain;
 pub(crate) mod group_commit;
 mod intake;
+mod outgoing;
 pub(crate) mod queue;
 pub(crate) mod store_away;
 pub(crate) mod store_writer;

@@ -104,7 +104,7 @@ fn a_message_is_stored_once_with_its_metrics() {
             let payload = format!(r#"{{"seq":{seq},"t":20,"h":40}}"#);
             broker.mosquitto_pub(["-q", "1", "-t", "iot/a", "-m", &payload]);
         }
-        program.wait_for_stdout(" iot/a seq 2.0\n iot/a t 20.0\n iot/a h 40.0");
+        program.wait_for_stdout(" iot/a seq 2.0");
         assert_eq!(interrupt(program), expected);
     }
     assert_eq!(sqlite(&file, "SELECT count(*) FROM sensors"), "6\n");

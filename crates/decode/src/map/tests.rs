@@ -116,7 +116,7 @@ fn properties_have_the_names_of_the_option_fields() {
 }
 
 #[test]
-fn an_error_is_told_in_jq_s_words() {
+fn an_error_has_jq_s_words() {
     refused(
         ".payload.a",
         "hello",

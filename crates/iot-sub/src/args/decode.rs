@@ -35,14 +35,16 @@ pub(super) struct DecodeArgs {
     /// reading (can be repeated: the first match counts)
     #[arg(long, env = "IOT_MAP", hide_env_values = true)]
     #[arg(value_name = "[FILTER=]PROGRAM", value_parser = routed_program, allow_hyphen_values = true)]
+    #[arg(hide_short_help = true)]
     map: Vec<Routed<String>>,
 
     /// Read rules for topics from the TOML file FILE
     #[arg(long, env = "IOT_RULES", hide_env_values = true, value_name = "FILE")]
+    #[arg(hide_short_help = true)]
     rules: Option<PathBuf>,
 
-    /// Print how each message would be stored, or why not, and what --decode known makes of it; store
-    /// nothing
+    /// Print how each message would be stored, or why not, and what --decode known makes of it;
+    /// store nothing
     #[arg(long, env = "IOT_EXPLAIN", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new())]
     #[arg(conflicts_with_all = ["json", "csv", "message_rate", "format", "verbose", "no_newline", "watch"])]

@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told() {
+    fn what_is_wrong_is_reported() {
         let problem = |text| routed_format(text).unwrap_err();
         assert!(problem("yaml").starts_with("`yaml` is not a format"));
         assert!(problem("a/#=yaml").starts_with("`yaml` is not a format"));

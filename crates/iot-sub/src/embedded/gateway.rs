@@ -105,7 +105,7 @@ impl Gateway {
     /// Passes the intake's batch to the store, and removes retained messages if that is wanted.
     pub(super) fn flush(&self, intake: &mut Intake) {
         intake.flush();
-        for message in intake.take_outgoing() {
+        for message in intake.decoding.take_outgoing() {
             self.publisher.publish(&message);
         }
         let removals = intake.selector.take_removals();
@@ -124,7 +124,7 @@ impl Gateway {
 
     /// Publishes keepalives that are due.
     pub(super) fn publish_outgoing(&self) {
-        let messages = self.intake().take_outgoing();
+        let messages = self.intake().decoding.take_outgoing();
         for message in &messages {
             self.publisher.publish(message);
         }

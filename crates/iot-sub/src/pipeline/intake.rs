@@ -5,26 +5,20 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
-use iot_cli::is_debug;
-use iot_core::{Message, QoS, SkippedMessage, TopicName};
-use iot_decode::{Request, StateChange};
+use iot_core::{Message, SkippedMessage};
 use iot_store::sqlite::decoder_state::StateRow;
 use iot_store::sqlite::held::SessionKey;
 use iot_store::{Entry, Stored};
-use tokio::time::Instant;
 
 use crate::acknowledge::{Ack, Acknowledger};
 use crate::alert::Alerts;
 use crate::args::IntakePlan;
 use crate::counts::Counts;
-use crate::decode::decoder::{Decoder, Effects, Made};
-use crate::decode::downsample::Downsampler;
-use crate::decode::explain::{Explainer, Verdict};
-use crate::decode::recognised::Recognised;
+use crate::decode::decoder::Made;
 use crate::decode::select::{Selected, Selector};
-use crate::decode::victron::Keepalives;
 use crate::failpoint::{self, Point};
 use crate::output::{Messages, Output};
+use crate::pipeline::decoding::Decoding;
 use crate::pipeline::group_commit::GroupCommit;
 use crate::pipeline::queue::{OnCommit, Queue, QueueEntry};
 
@@ -39,15 +33,11 @@ pub(crate) struct Ticket {
 /// Receives messages and passes them to the queue.
 pub(crate) struct Intake {
     pub(crate) selector: Selector,
-    pub(crate) decoder: Decoder,
+    pub(crate) decoding: Decoding,
     pub(crate) output: Output,
     pub(crate) messages: Messages,
     pub(crate) counts: Arc<Counts>,
-    downsampler: Option<Downsampler>,
     alerts: Option<Arc<Alerts>>,
-    recognised: Recognised,
-    explainer: Option<Explainer>,
-    outgoing: Outgoing,
     /// The queue to the store; `None` without a store.
     queue: Option<Arc<Queue>>,
     acknowledger: Acknowledger,
@@ -58,14 +48,6 @@ pub(crate) struct Intake {
     unstored: Unstored,
     /// When the current messages were received.
     now: DateTime<Utc>,
-}
-
-/// Messages to be published.
-#[derive(Debug)]
-struct Outgoing {
-    keepalives: Keepalives,
-    /// What decoders have asked for.
-    asked: Vec<Message>,
 }
 
 /// Messages that are not stored: only printed, or skipped.
@@ -108,14 +90,7 @@ impl Intake {
         Ok(Self {
             alerts: plan.alerts,
             output: Output::new(plan.output, broker)?,
-            decoder: Decoder::new(plan.decode.router, plan.fields, broker.to_owned()),
-            recognised: Recognised::new(is_debug()),
-            explainer: plan.decode.explainer,
-            outgoing: Outgoing {
-                keepalives: Keepalives::new(plan.decode.portals),
-                asked: Vec::new(),
-            },
-            downsampler: Downsampler::new(plan.downsampling),
+            decoding: Decoding::new(plan.decode, plan.fields, plan.downsampling, broker),
             selector: Selector::new(plan.selection),
             messages,
             counts,
@@ -168,41 +143,39 @@ impl Intake {
         }
         if self.queue.is_none() && self.output.shows_messages() {
             if let Some(live) = &self.counts.live {
-                live.record(self.decoder.entry(message, self.now).entry.as_ref());
+                live.record(
+                    self.decoding
+                        .decode(message, self.now, &self.messages)
+                        .entry
+                        .as_ref(),
+                );
             }
             self.unstored.show(ticket);
             return;
         }
-        if self.explainer.is_some() {
-            self.explain(message, ticket);
+        if self.decoding.explains() {
+            let (output, messages) = (&mut self.output, &self.messages);
+            self.decoding.explain(message, self.now, output, messages);
+            self.unstored.show(ticket);
             return;
         }
-        let skips = self.decoder.skips(&message);
+        let skips = self.decoding.decoder.skips(&message);
         let retained = message.retain;
-        let topic = { self.recognised.reports() }.then(|| message.topic.clone());
+        let made = self.decoding.decode(message, self.now, &self.messages);
         let Made {
-            mut entry,
-            format,
-            effects,
-        } = self.decoder.entry(message, self.now);
-        if let Some(format) = format {
-            self.recognised.count(format);
-            if let Some(topic) = topic
-                && self.recognised.is_new(topic.as_str())
-            {
-                self.messages.recognised(topic.as_str(), format);
-            }
-        }
+            mut entry, effects, ..
+        } = made;
         self.watch(entry.as_ref(), retained);
         if !self.print(entry.as_ref()) {
             self.unstored.show(ticket);
             return;
         }
-        let state = effects.and_then(|effects| self.take_effects(*effects));
+        let state = effects.and_then(|effects| self.decoding.take_effects(*effects));
+        let state = state.filter(|_| self.queue.is_some());
         if skips {
             entry = None;
         }
-        entry = entry.and_then(|entry| self.downsampled(entry));
+        entry = entry.and_then(|entry| self.decoding.downsampled(entry));
         if entry.is_none() && state.is_none() {
             self.unstored.skip(ticket.map(|ticket| ticket.ack));
             return;
@@ -238,25 +211,6 @@ impl Intake {
         }
     }
 
-    /// Prints how a message would be stored.
-    fn explain(&mut self, message: Message, ticket: Option<Ticket>) {
-        let Some(explainer) = &mut self.explainer else {
-            return;
-        };
-        let topic = message.topic.clone();
-        let known = explainer.known(&message, self.now);
-        let mut made = self.decoder.entry(message, self.now);
-        let verdict = Verdict::of_made(&made, topic.as_str(), self.now);
-        self.output.explain(topic.as_str(), &verdict, &known);
-        if let Some(format) = made.format {
-            self.recognised.count(format);
-        }
-        if let Some(effects) = made.effects.take() {
-            self.take_effects(*effects);
-        }
-        self.unstored.show(ticket);
-    }
-
     /// Prints what a message became. Returns `false` if it is no reading, and was printed all the
     /// same.
     fn print(&mut self, entry: Option<&Entry>) -> bool {
@@ -281,65 +235,14 @@ impl Intake {
         true
     }
 
-    /// Returns what of an entry is stored with `--on-change` and `--min-interval`.
-    fn downsampled(&mut self, mut entry: Entry) -> Option<Entry> {
-        let Some(downsampler) = &mut self.downsampler else {
-            return Some(entry);
-        };
-        match &mut entry {
-            Entry::Reading(reading) => downsampler.keeps(reading).then_some(entry),
-            Entry::Readings(readings) => {
-                readings
-                    .readings
-                    .retain(|reading| downsampler.keeps(reading));
-                let has_content = !readings.readings.is_empty() || !readings.series.is_empty();
-                has_content.then_some(entry)
-            }
-            Entry::Rejection(_) => Some(entry),
-        }
-    }
-
-    /// Takes what a decoder asks for, and returns what it has learned, if there is a store.
-    fn take_effects(&mut self, effects: Effects) -> Option<Box<[StateRow]>> {
-        for request in effects.requests {
-            match request {
-                Request::Publish { topic, payload } => {
-                    if let Ok(topic) = TopicName::new(topic) {
-                        let message = Message::new(topic, payload);
-                        self.outgoing.asked.push(message.with_qos(QoS::AtMostOnce));
-                    }
-                }
-                // The options say what is subscribed to.
-                Request::Subscribe { .. } => {}
-            }
-        }
-        if self.queue.is_none() || effects.state.is_empty() {
-            return None;
-        }
-        let rows = effects.state.into_iter();
-        let rows = rows.map(|StateChange { key, value }| StateRow { key, value });
-        Some(rows.collect())
-    }
-
     /// A connection to the broker was made.
     pub(crate) fn connected(&mut self) {
-        self.outgoing.keepalives.connected();
-    }
-
-    /// Takes the messages that are to be published: what decoders have asked for, and keepalives
-    /// that are due.
-    pub(crate) fn take_outgoing(&mut self) -> Vec<Message> {
-        let mut messages = std::mem::take(&mut self.outgoing.asked);
-        messages.extend(self.outgoing.keepalives.due(Instant::now()));
-        messages
+        self.decoding.connected();
     }
 
     /// Counts series that downsampling has forgotten, and reports the first.
     fn count_forgotten(&self) {
-        let Some(downsampler) = &self.downsampler else {
-            return;
-        };
-        let forgotten = downsampler.forgotten();
+        let forgotten = self.decoding.forgotten();
         if forgotten > 0 && self.counts.gauges.set_forgotten_topics(forgotten) == 0 {
             self.messages.say(&format_args!(
                 "there are more series than --on-change and --min-interval have memory for: those \
@@ -374,14 +277,14 @@ impl Intake {
     pub(crate) fn skipped(&mut self, skipped: SkippedMessage, ticket: Option<Ticket>) {
         failpoint::pass(Point::BeforeReceive);
         match self.selector.select(&skipped.message) {
-            Selected::Take if !self.decoder.skips(&skipped.message) => {}
+            Selected::Take if !self.decoding.decoder.skips(&skipped.message) => {}
             Selected::Take | Selected::Show | Selected::Skip => {
                 self.unstored.skip(ticket.map(|ticket| ticket.ack));
                 return;
             }
             Selected::Leave => return,
         }
-        let entry = self.decoder.skipped(skipped, self.now);
+        let entry = self.decoding.decoder.skipped(skipped, self.now);
         if let Entry::Rejection(rejection) = &entry {
             self.messages.rejection(rejection);
         }
@@ -400,7 +303,10 @@ impl Intake {
     /// Stores a rejection for a message that was too large. It is acknowledged already, because a
     /// second delivery would be too large as well.
     pub(crate) fn passed_over(&mut self, message: &Message, size: usize, limit: usize) {
-        let entry = self.decoder.passed_over(message, size, limit, self.now);
+        let entry = self
+            .decoding
+            .decoder
+            .passed_over(message, size, limit, self.now);
         if let Entry::Rejection(rejection) = &entry {
             self.messages.rejection(rejection);
         }
@@ -420,7 +326,7 @@ impl Intake {
     pub(crate) fn flush(&mut self) {
         self.output.flush();
         self.count_forgotten();
-        self.counts.gauges.decoded(&self.recognised.take());
+        self.counts.gauges.decoded(&self.decoding.take_formats());
         self.finish_unstored();
         if self.batch.is_empty() {
             return;

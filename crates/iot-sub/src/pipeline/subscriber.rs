@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep_until};
 use super::broker_session::{BrokerSession, Connected};
 use super::drain::drain;
 use super::intake::{Intake, Ticket};
+use super::outgoing::{publish_removals, publish_requests};
 use crate::acknowledge::{Ack, Acknowledger, Release};
 use crate::args::{FailFast, Plan};
 use crate::counts::Counts;
@@ -111,7 +112,7 @@ impl Subscriber {
             lost_early: LostEarly::default(),
             reading: true,
         };
-        subscriber.intake.decoder.restore(&state);
+        subscriber.intake.decoding.decoder.restore(&state);
         subscriber.session.connecting(messages)?;
         Ok(subscriber)
     }
@@ -227,17 +228,6 @@ impl Subscriber {
         }
     }
 
-    /// Publishes what decoders have asked for. It is not missed if the connection is lost: they ask
-    /// again.
-    fn publish_outgoing(&mut self) {
-        if !self.intake.counts.gauges.is_connected() {
-            return;
-        }
-        for message in self.intake.take_outgoing() {
-            let _ = self.handle.publish(message);
-        }
-    }
-
     /// Does what has to be done each second.
     fn second(&mut self) -> Result<()> {
         if self.intake.output.prints_rate() {
@@ -246,7 +236,7 @@ impl Subscriber {
         if self.session.no_room {
             return self.session.connecting(&self.intake.messages);
         }
-        self.publish_outgoing();
+        publish_requests(&mut self.intake, &self.handle);
         match &mut self.session.durable {
             Some(durable) => durable.catch_up(),
             None => Ok(()),
@@ -262,13 +252,8 @@ impl Subscriber {
             next = self.connection.try_next();
         }
         self.intake.flush();
-        self.publish_outgoing();
-        for removal in self.intake.selector.take_removals() {
-            let topic = removal.topic.clone();
-            if self.handle.publish(removal).is_err() {
-                self.intake.selector.not_removed(&topic);
-            }
-        }
+        publish_requests(&mut self.intake, &self.handle);
+        publish_removals(&mut self.intake, &self.handle);
         Ok(())
     }
 
@@ -341,7 +326,10 @@ impl Subscriber {
     fn connected(&mut self, ack: &ConnAck) -> Result<()> {
         self.connected = true;
         self.fail_fast.connected();
-        self.intake.decoder.set_client(self.handle.client_id());
+        self.intake
+            .decoding
+            .decoder
+            .set_client(self.handle.client_id());
         self.intake.counts.gauges.connected();
         self.intake.connected();
         self.intake.messages.connected(ack.code.0);

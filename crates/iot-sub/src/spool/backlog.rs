@@ -137,8 +137,8 @@ impl Backlog {
 
     // The side of the task that delivers.
 
-    /// Takes the oldest entries: `most` of them, and `bytes` at most but for a single one that is
-    /// larger. Waits for the first; returns `None` when there are none and none will come. May be
+    /// Takes the oldest entries: `most` readings of them, and `bytes` at most but for a single
+    /// message that is larger. Waits for the first; returns `None` when there are none and none will come. May be
     /// dropped at the await.
     pub(crate) async fn take(&self, most: usize, bytes: usize) -> Option<Batch> {
         loop {
@@ -161,13 +161,15 @@ impl Backlog {
             last: 0,
             again: false,
         };
-        let mut size = 0;
-        while batch.entries.len() < most
+        let (mut size, mut documents) = (0, 0);
+        while documents < most
             && let Some((seq, entry)) = state.ready.front()
         {
             size += entry.size();
+            documents += entry.readings().len().max(1);
             let again = *seq <= state.found;
-            if !batch.entries.is_empty() && (size > bytes || again != batch.again) {
+            let is_beyond = size > bytes || documents > most || again != batch.again;
+            if !batch.entries.is_empty() && is_beyond {
                 break;
             }
             batch.again = again;

@@ -67,7 +67,7 @@ fn a_rule_has_all_of_its_keys() {
 }
 
 #[test]
-fn a_number_that_gets_too_large_is_told() {
+fn a_number_that_gets_too_large_is_rejected() {
     let rules = parse("[[rule]]\nfilter = \"a\"\nscale = 1e300").unwrap();
     let mut readings = vec![Measured::new(Value::Number(1e300))];
     assert_eq!(
@@ -77,7 +77,7 @@ fn a_number_that_gets_too_large_is_told() {
 }
 
 #[test]
-fn what_is_wrong_is_told_with_line_and_key() {
+fn what_is_wrong_has_line_and_key() {
     problem(
         "",
         "rules `house.toml`, line 1: there is no rule (each begins with [[rule]])",
@@ -161,4 +161,18 @@ fn a_syntax_error_has_its_line() {
     let problem = parse("[[rule]]\nfilter = \"a\n").unwrap_err();
     assert_eq!(problem.at, 20, "{problem:?}");
     assert!(!problem.why.contains('\n'), "{problem:?}");
+}
+
+#[test]
+fn the_examples_are_read() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/rules");
+    let files: Vec<_> = folder
+        .read_dir()
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .collect();
+    assert_eq!(files.len(), 4);
+    for file in files {
+        read(&file).unwrap();
+    }
 }

@@ -1,10 +1,10 @@
 //! The batches that were taken from the backlog and are not yet known to be in the store.
 
 use std::collections::{HashSet, VecDeque};
-use std::mem;
 use std::sync::Arc;
+use std::{iter, mem};
 
-use iot_store::Entry;
+use iot_store::{Entry, ReadingId};
 
 use crate::spool::backlog::Batch;
 use crate::spool::seq::Seq;
@@ -121,11 +121,18 @@ impl Batches {
 /// Returns whether an id is in both batches. Ids that were given here ascend, so there is mostly
 /// little to compare.
 fn have_an_id_in_common(first: &[Entry], second: &[Entry]) -> bool {
-    let ascends = |entries: &[Entry]| entries.is_sorted_by_key(Entry::id);
-    let is_after = || first.last().map(Entry::id) < second.first().map(Entry::id);
+    let ascends = |entries: &[Entry]| entries.iter().flat_map(ids).is_sorted();
+    let last = first.last().and_then(|entry| ids(entry).last());
+    let is_after = || last < second.first().map(Entry::id);
     if is_after() && ascends(first) && ascends(second) {
         return false;
     }
-    let ids: HashSet<_> = first.iter().map(Entry::id).collect();
-    second.iter().any(|entry| ids.contains(&entry.id()))
+    let known: HashSet<_> = first.iter().flat_map(ids).collect();
+    second.iter().flat_map(ids).any(|id| known.contains(&id))
+}
+
+/// Returns the id of a message, and those of its readings.
+fn ids(entry: &Entry) -> impl Iterator<Item = ReadingId> {
+    let readings = entry.readings().iter().map(|reading| reading.id);
+    iter::once(entry.id()).chain(readings)
 }
