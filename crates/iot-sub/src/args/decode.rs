@@ -20,8 +20,8 @@ use crate::decode::victron::Portal;
 #[command(next_help_heading = "Decoding")]
 #[expect(clippy::doc_markdown, reason = "the documentation is the help text")]
 pub(super) struct DecodeArgs {
-    /// Read payloads as auto, number, json, text, measure, state[:WORD=1,WORD=0], leaves,
-    /// cbor[+leaves], msgpack[+leaves], senml, sparkplug, protobuf:FILE:MESSAGE or known; repeat it
+    /// Read payloads as auto, number, json, text, measure, state, leaves, cbor, msgpack, senml,
+    /// sparkplug, protobuf or known
     #[arg(long, env = "IOT_DECODE", hide_env_values = true)]
     #[arg(value_name = "[FILTER=]FORMAT", value_parser = routed_format)]
     decode: Vec<Routed<Format>>,
@@ -43,8 +43,7 @@ pub(super) struct DecodeArgs {
     #[arg(hide_short_help = true)]
     rules: Option<PathBuf>,
 
-    /// Print how each message would be stored, or why not, and what --decode known makes of it;
-    /// store nothing
+    /// Print how each message would be stored, and store nothing
     #[arg(long, env = "IOT_EXPLAIN", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new())]
     #[arg(conflicts_with_all = ["json", "csv", "message_rate", "format", "verbose", "no_newline", "watch"])]

@@ -37,6 +37,7 @@ pub(crate) struct FieldsArgs {
         value_name = "PATTERN"
     )]
     #[arg(hide_short_help = true)]
+    #[arg(hide_short_help = true)]
     topic_pattern: Vec<TopicPattern>,
 
     /// Use the value at JSON pointer POINTER (/a/b) of a JSON payload
@@ -46,6 +47,7 @@ pub(crate) struct FieldsArgs {
         hide_env_values = true,
         value_name = "POINTER"
     )]
+    #[arg(hide_short_help = true)]
     value_key: Vec<Pointer>,
 
     /// Use the time at POINTER: seconds, milliseconds or RFC 3339
@@ -55,6 +57,7 @@ pub(crate) struct FieldsArgs {
         hide_env_values = true,
         value_name = "POINTER"
     )]
+    #[arg(hide_short_help = true)]
     time_key: Vec<Pointer>,
 
     /// Read times without a time zone as those of ZONE: local, UTC, +02:00 or Europe/Berlin

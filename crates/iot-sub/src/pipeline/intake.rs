@@ -237,6 +237,7 @@ impl Intake {
 
     /// A connection to the broker was made.
     pub(crate) fn connected(&mut self) {
+        self.counts.gauges.connected();
         self.decoding.connected();
     }
 

@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep_until};
 use super::broker_session::{BrokerSession, Connected};
 use super::drain::drain;
 use super::intake::{Intake, Ticket};
-use super::outgoing::{publish_removals, publish_requests};
+use super::outgoing::publish_outgoing;
 use crate::acknowledge::{Ack, Acknowledger, Release};
 use crate::args::{FailFast, Plan};
 use crate::counts::Counts;
@@ -236,11 +236,11 @@ impl Subscriber {
         if self.session.no_room {
             return self.session.connecting(&self.intake.messages);
         }
-        publish_requests(&mut self.intake, &self.handle);
-        match &mut self.session.durable {
-            Some(durable) => durable.catch_up(),
-            None => Ok(()),
-        }
+        publish_outgoing(&mut self.intake, &self.handle);
+        self.session
+            .durable
+            .as_mut()
+            .map_or(Ok(()), SavedSession::catch_up)
     }
 
     /// Handles the event and those after it that are ready, and passes their messages on.
@@ -252,8 +252,7 @@ impl Subscriber {
             next = self.connection.try_next();
         }
         self.intake.flush();
-        publish_requests(&mut self.intake, &self.handle);
-        publish_removals(&mut self.intake, &self.handle);
+        publish_outgoing(&mut self.intake, &self.handle);
         Ok(())
     }
 
@@ -330,7 +329,6 @@ impl Subscriber {
             .decoding
             .decoder
             .set_client(self.handle.client_id());
-        self.intake.counts.gauges.connected();
         self.intake.connected();
         self.intake.messages.connected(ack.code.0);
         self.lost_early.connected();

@@ -137,8 +137,8 @@ impl Backlog {
 
     // The side of the task that delivers.
 
-    /// Takes the oldest entries: `most` readings of them, and `bytes` at most but for a single
-    /// message that is larger. Waits for the first; returns `None` when there are none and none will come. May be
+    /// Takes the oldest entries, `most` readings and `bytes` at most, but for a single message that
+    /// is larger. Waits for the first; returns `None` when there are none and none will come. May be
     /// dropped at the await.
     pub(crate) async fn take(&self, most: usize, bytes: usize) -> Option<Batch> {
         loop {
