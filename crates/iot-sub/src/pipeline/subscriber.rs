@@ -85,8 +85,7 @@ impl Subscriber {
             plan.properties,
             durable,
         )?;
-        let held = held.into_iter();
-        handle.hold(held.map(|(id, fingerprint)| (PacketId(id), fingerprint)));
+        handle.hold({ held.into_iter() }.map(|(id, fingerprint)| (PacketId(id), fingerprint)));
         let acknowledger = Acknowledger::broker(handle.clone());
         let state = destination.decoder_state()?;
         let writer = StoreWriter::start(destination, acknowledger.clone(), &counts, messages)?;
@@ -237,10 +236,8 @@ impl Subscriber {
             return self.session.connecting(&self.intake.messages);
         }
         publish_outgoing(&mut self.intake, &self.handle);
-        self.session
-            .durable
-            .as_mut()
-            .map_or(Ok(()), SavedSession::catch_up)
+        let durable = self.session.durable.as_mut();
+        durable.map_or(Ok(()), SavedSession::catch_up)
     }
 
     /// Handles the event and those after it that are ready, and passes their messages on.
