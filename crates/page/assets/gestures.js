@@ -1,4 +1,4 @@
-// Wheel and two fingers on the chart.
+// Wheel, double click and fingers on the chart.
 
 const WHEEL_STEP = 0.0016;
 
@@ -14,32 +14,48 @@ export function bindGestures(element, { zoom, move }) {
     },
     { passive: false },
   );
-  bindPinch(element, zoom);
+  element.addEventListener("dblclick", (event) => zoom(2, event.clientX));
+  bindTouch(element, zoom, move);
 }
 
 function pixels(delta, event) {
   return event.deltaMode === WheelEvent.DOM_DELTA_LINE ? delta * 20 : delta;
 }
 
-function bindPinch(element, zoom) {
-  let distance = null;
-  const between = ([one, other]) => Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY);
-  const middle = ([one, other]) => (one.clientX + other.clientX) / 2;
+/** One finger moves sideways, two zoom. Up and down, the page scrolls. */
+function bindTouch(element, zoom, move) {
+  let last = null;
+  const read = (touches) => {
+    const [one, other = one] = touches;
+    return {
+      fingers: touches.length,
+      x: (one.clientX + other.clientX) / 2,
+      y: (one.clientY + other.clientY) / 2,
+      distance: Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY),
+    };
+  };
   element.addEventListener("touchstart", (event) => {
-    distance = event.touches.length === 2 ? between(event.touches) : null;
+    last = read(event.touches);
   }, { passive: true });
   element.addEventListener(
     "touchmove",
     (event) => {
-      if (event.touches.length !== 2 || !distance) return;
-      event.preventDefault();
-      const next = between(event.touches);
-      zoom(distance / next, middle(event.touches));
-      distance = next;
+      const next = read(event.touches);
+      if (last?.fingers !== next.fingers) {
+        last = next;
+      } else if (next.fingers === 2 && last.distance > 0) {
+        event.preventDefault();
+        zoom(last.distance / next.distance, next.x);
+        last = next;
+      } else if (next.fingers === 1 && Math.abs(next.x - last.x) > Math.abs(next.y - last.y)) {
+        if (event.cancelable) event.preventDefault();
+        move((last.x - next.x) / element.clientWidth);
+        last = next;
+      }
     },
     { passive: false },
   );
   element.addEventListener("touchend", () => {
-    distance = null;
+    last = null;
   }, { passive: true });
 }

@@ -23,6 +23,32 @@ export const tests = {
     }
   },
 
+  "on a phone one finger moves the chart and two zoom": async ({ watch }) => {
+    const sub = await Sub.start(["--store", `sqlite:${join(scratch, "touch.db")}`]);
+    try {
+      await sub.publishLines(["a/b 1", "a/b 2"]);
+      const page = watch(await open(`${sub.url}#/chart?s=a/b&last=1h`, { viewport: { width: 390, height: 800 }, hasTouch: true, isMobile: true }));
+      await page.waitForSelector(".u-over");
+      const { x, y } = await page.locator(".u-over").boundingBox();
+      const touch = await page.context().newCDPSession(page);
+      const send = (type, ...points) => touch.send("Input.dispatchTouchEvent", { type, touchPoints: points.map(([dx, dy], id) => ({ x: x + dx, y: y + dy, id })) });
+      await send("touchStart", [100, 100]);
+      await send("touchMove", [140, 100]);
+      await send("touchMove", [220, 102]);
+      await send("touchEnd");
+      await until(page, () => location.hash.includes("from="));
+      await page.click(".live");
+      await until(page, () => location.hash.includes("last=1h"));
+      await send("touchStart", [140, 100], [180, 100]);
+      await send("touchMove", [100, 100], [220, 100]);
+      await send("touchMove", [80, 100], [240, 100]);
+      await send("touchEnd");
+      await until(page, () => /last=\d/.test(location.hash) && !location.hash.includes("last=1h"));
+    } finally {
+      await sub.stop();
+    }
+  },
+
   "an empty page says what it waits for": async ({ watch }) => {
     const sub = await Sub.start(["--store", `sqlite:${join(scratch, "empty.db")}`]);
     try {
