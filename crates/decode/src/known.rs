@@ -23,7 +23,7 @@ use crate::names::Names;
 use crate::reason::Reason;
 use crate::settings::Settings;
 use context::Context;
-use discovery::Discovery;
+use discovery::{Discovery, is_config};
 
 pub use victron::{VICTRON_KEEPALIVE_INTERVAL, victron_keepalive};
 
@@ -48,7 +48,7 @@ impl Known {
         names: &mut Names,
     ) -> Result<Decoded, Reason> {
         let topic = message.topic;
-        if self.discovery.is_config(topic, settings) {
+        if is_config(topic, settings) {
             return self.discovery.learn(message, names);
         }
         if let Some(state) = self.discovery.state(topic, message.payload) {

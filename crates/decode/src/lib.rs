@@ -8,6 +8,8 @@ mod binary;
 mod decoded;
 mod decoder;
 mod format;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod json_time;
 mod known;
 mod leaves;

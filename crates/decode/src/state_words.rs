@@ -17,7 +17,7 @@ const KNOWN: [(&str, &str); 6] = [
 /// The words that are states.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum StateWords {
-    /// ON/OFF, true/false, open/closed, online/offline, home/not_home and 1/0, in any case.
+    /// ON/OFF, true/false, open/closed, online/offline, `home`/`not_home` and 1/0, in any case.
     #[default]
     Known,
     /// These words only, exactly so.

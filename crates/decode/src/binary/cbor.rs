@@ -162,11 +162,11 @@ impl Reader<'_> {
         let exponent = exponent.as_i64().ok_or_else(|| malformed(WRONG))?;
         let number = if tag == DECIMAL_FRACTION {
             // A big mantissa is a double, and has an exponent of its own.
-            match mantissa.is_f64() {
-                true => mantissa.as_f64().unwrap_or_default() * 10_f64.powi(clamp(exponent)),
-                false => {
-                    { format!("{mantissa}e{exponent}").parse() }.map_err(|_| malformed(WRONG))?
-                }
+            if mantissa.is_f64() {
+                mantissa.as_f64().unwrap_or_default() * 10_f64.powi(clamp(exponent))
+            } else {
+                let decimal = format!("{mantissa}e{exponent}");
+                decimal.parse().map_err(|_| malformed(WRONG))?
             }
         } else {
             mantissa.as_f64().unwrap_or_default() * 2_f64.powi(clamp(exponent))

@@ -105,6 +105,9 @@ impl Context<'_> {
     }
 }
 
+/// What a message became, or why not.
+pub(super) type Answer = Result<Decoded, Reason>;
+
 /// Returns an answer with these readings.
 pub(super) fn readings(format: &'static str, readings: Vec<Measured>) -> Decoded {
     Decoded {

@@ -39,14 +39,14 @@ impl Default for Discovery {
     }
 }
 
-impl Discovery {
-    /// Whether `topic` is of a discovery message: `PREFIX/COMPONENT/[NODE/]OBJECT/config`.
-    pub(super) fn is_config(&self, topic: &str, settings: &Settings) -> bool {
-        let rest = topic.strip_prefix(&*settings.discovery_prefix);
-        let rest = rest.and_then(|rest| rest.strip_prefix('/')?.strip_suffix("/config"));
-        rest.is_some_and(|rest| matches!(rest.split('/').count(), 2 | 3))
-    }
+/// Whether `topic` is of a discovery message: `PREFIX/COMPONENT/[NODE/]OBJECT/config`.
+pub(super) fn is_config(topic: &str, settings: &Settings) -> bool {
+    let rest = topic.strip_prefix(&*settings.discovery_prefix);
+    let rest = rest.and_then(|rest| rest.strip_prefix('/')?.strip_suffix("/config"));
+    rest.is_some_and(|rest| matches!(rest.split('/').count(), 2 | 3))
+}
 
+impl Discovery {
     /// Learns what a discovery message says. It has no readings.
     ///
     /// # Errors

@@ -99,9 +99,10 @@ fn uplink_readings(
         let is_taken = found[..own]
             .iter()
             .any(|reading| reading.metric.as_deref() == Some(name));
-        let metric = match is_taken {
-            true => context.names.share(&format!("uplink.{name}")),
-            false => context.names.share(name),
+        let metric = if is_taken {
+            context.names.share(&format!("uplink.{name}"))
+        } else {
+            context.names.share(name)
         };
         found.push(Measured {
             metric: Some(metric),

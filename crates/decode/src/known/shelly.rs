@@ -4,7 +4,7 @@ use iot_store::Value;
 use serde_json::Value as Json;
 
 use super::Recognised;
-use super::context::{Context, Fields, readings, word};
+use super::context::{Answer, Context, Fields, readings, word};
 use super::units;
 use crate::decoded::Decoded;
 
@@ -30,7 +30,7 @@ pub(super) fn decode(context: &mut Context<'_>) -> Recognised {
                 json.get("id")?;
             }
             let time = json.get("unixtime").cloned();
-            gen2(context, &json, time.as_ref())
+            Some(gen2(context, &json, time.as_ref()))
         }
         [_, .., "events", "rpc"] => notification(context),
         ["shellies", _, .., "command" | "set"] => Some(Ok(Decoded::new(GEN1))),
@@ -58,14 +58,14 @@ fn notification(context: &mut Context<'_>) -> Recognised {
     let method = json.get("method")?.as_str()?;
     let params = json.get("params").filter(|params| params.is_object())?;
     match method {
-        "NotifyStatus" | "NotifyFullStatus" => gen2(context, params, params.get("ts")),
+        "NotifyStatus" | "NotifyFullStatus" => Some(gen2(context, params, params.get("ts"))),
         // Somebody pressed a button.
         "NotifyEvent" => Some(Ok(Decoded::new(GEN2))),
         _ => None,
     }
 }
 
-fn gen2(context: &mut Context<'_>, json: &Json, time: Option<&Json>) -> Recognised {
+fn gen2(context: &mut Context<'_>, json: &Json, time: Option<&Json>) -> Answer {
     let fields = Fields {
         skipped: &SKIPPED,
         unit: &|field| units::shelly(field),
@@ -73,7 +73,7 @@ fn gen2(context: &mut Context<'_>, json: &Json, time: Option<&Json>) -> Recognis
         topic: None,
     };
     let found = context.read(json, &fields);
-    Some(found.map(|found| readings(GEN2, found)))
+    found.map(|found| readings(GEN2, found))
 }
 
 fn gen1(context: &mut Context<'_>, rest: &[&str]) -> Recognised {

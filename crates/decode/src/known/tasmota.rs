@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::Recognised;
-use super::context::{Context, Fields, readings, word};
+use super::context::{Answer, Context, Fields, readings, word};
 use super::units;
 use crate::decoded::Decoded;
 use iot_store::Value;
@@ -27,15 +27,15 @@ pub(super) fn decode(context: &mut Context<'_>) -> Recognised {
         ("tele", "SENSOR" | "STATE") => {
             let json = context.object()?;
             json.get("Time")?;
-            report(context, &json)
+            Some(report(context, &json))
         }
         ("stat", "STATUS8" | "STATUS10") => {
             let json = context.object()?;
-            report(context, json.get("StatusSNS")?)
+            Some(report(context, json.get("StatusSNS")?))
         }
         ("stat", "STATUS11") => {
             let json = context.object()?;
-            report(context, json.get("StatusSTS")?)
+            Some(report(context, json.get("StatusSTS")?))
         }
         ("stat", last) if is_power(last) => {
             let state = word(context.text()?)?;
@@ -51,7 +51,7 @@ fn is_power(level: &str) -> bool {
     number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-fn report(context: &mut Context<'_>, json: &Json) -> Recognised {
+fn report(context: &mut Context<'_>, json: &Json) -> Answer {
     let text = |name: &str| json.get(name).and_then(Json::as_str);
     let temperature = match text("TempUnit") {
         Some("C") => Some("°C"),
@@ -70,5 +70,5 @@ fn report(context: &mut Context<'_>, json: &Json) -> Recognised {
         topic: None,
     };
     let found = context.read(json, &fields);
-    Some(found.map(|found| readings(FORMAT, found)))
+    found.map(|found| readings(FORMAT, found))
 }

@@ -27,7 +27,7 @@ pub(super) fn tasmota(field: &str) -> Option<&'static str> {
     })
 }
 
-/// Zigbee2MQTT: <https://www.zigbee2mqtt.io/supported-devices/> (the exposes of the devices).
+/// `Zigbee2MQTT`: <https://www.zigbee2mqtt.io/supported-devices/> (the exposes of the devices).
 /// `voltage` is in mV for batteries, in V for mains.
 pub(super) fn zigbee2mqtt(field: &str) -> Option<&'static str> {
     Some(match field {

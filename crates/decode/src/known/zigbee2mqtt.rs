@@ -1,9 +1,9 @@
-//! Zigbee2MQTT: <https://www.zigbee2mqtt.io/guide/usage/mqtt_topics_and_messages.html>.
+//! `Zigbee2MQTT`: <https://www.zigbee2mqtt.io/guide/usage/mqtt_topics_and_messages.html>.
 
 use serde_json::Value as Json;
 
 use super::Recognised;
-use super::context::{Context, Fields, readings, word};
+use super::context::{Answer, Context, Fields, readings, word};
 use super::units;
 use crate::decoded::Decoded;
 use iot_store::Value;
@@ -26,7 +26,7 @@ pub(super) fn decode(context: &mut Context<'_>) -> Recognised {
         [_, "bridge", ..] | [_, _, .., "set" | "get"] => Some(Ok(Decoded::new(FORMAT))),
         [_, _, .., "availability"] => availability(context),
         [_, _, ..] => match context.object() {
-            Some(json) => device(context, json),
+            Some(json) => Some(device(context, json)),
             None => attribute(context),
         },
         _ => None,
@@ -42,7 +42,7 @@ fn availability(context: &mut Context<'_>) -> Recognised {
     Some(Ok(Decoded::value(FORMAT, Value::Json(Json::Bool(state)))))
 }
 
-fn device(context: &mut Context<'_>, mut json: Json) -> Recognised {
+fn device(context: &mut Context<'_>, mut json: Json) -> Answer {
     // `last_seen` is a text in ISO 8601 with or without an offset, or milliseconds since 1970.
     let time = context.time(json.get("last_seen"));
     if let Json::Object(fields) = &mut json {
@@ -65,7 +65,7 @@ fn device(context: &mut Context<'_>, mut json: Json) -> Recognised {
         topic: None,
     };
     let found = context.read(&json, &fields);
-    Some(found.map(|found| readings(FORMAT, found)))
+    found.map(|found| readings(FORMAT, found))
 }
 
 /// Reads one attribute of a device, which has a topic of its own with `output: attribute`.

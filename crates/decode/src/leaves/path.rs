@@ -122,7 +122,7 @@ fn split_last(path: &str) -> (Option<&str>, &str) {
     for (at, _) in dots {
         let before = &path[..at];
         let escapes = before.len() - before.trim_end_matches('\\').len();
-        if escapes % 2 == 0 {
+        if escapes.is_multiple_of(2) {
             return (Some(before), &path[at + 1..]);
         }
     }

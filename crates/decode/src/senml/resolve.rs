@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use iot_store::Value;
 use serde_json::Value as Json;
 
@@ -48,8 +48,7 @@ impl Base {
             return Err("its name has a NUL".into());
         }
         let seconds = self.time + record.time.unwrap_or_default();
-        let time =
-            time(seconds, now).ok_or_else(|| format!("the time {seconds:e} is too large"))?;
+        let time = time(seconds, now)?;
         let unit = record.unit.or(self.unit.as_deref());
         let value = match (record.value, record.fact) {
             (Some(value), _) => Some(finite(self.value + value)?),
@@ -85,7 +84,7 @@ impl Base {
     fn update(&mut self, record: &Record<'_>) {
         let base = &record.base;
         if let Some(name) = base.name {
-            self.name = name.to_owned();
+            name.clone_into(&mut self.name);
         }
         if let Some(unit) = base.unit {
             self.unit = (!unit.is_empty()).then(|| unit.to_owned());
@@ -109,16 +108,17 @@ fn finite(number: f64) -> Result<Value, String> {
     clippy::cast_possible_truncation,
     reason = "a number beyond the range of an i64 is out of the range of a time"
 )]
-fn time(seconds: f64, now: DateTime<Utc>) -> Option<Option<DateTime<Utc>>> {
+fn time(seconds: f64, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, String> {
     if seconds == 0.0 {
-        return Some(None);
+        return Ok(None);
     }
     let milliseconds = (seconds * 1e3).round() as i64;
     let time = if seconds < RELATIVE_LIMIT_SECONDS {
-        now.trunc_subsecs(3)
-            .checked_add_signed(chrono::TimeDelta::try_milliseconds(milliseconds)?)?
+        TimeDelta::try_milliseconds(milliseconds)
+            .and_then(|passed| now.trunc_subsecs(3).checked_add_signed(passed))
     } else {
-        DateTime::from_timestamp_millis(milliseconds)?
+        DateTime::from_timestamp_millis(milliseconds)
     };
-    Some(Some(time))
+    let out_of_range = || format!("the time {seconds:e} is out of range");
+    time.map(Some).ok_or_else(out_of_range)
 }

@@ -50,13 +50,12 @@ fn after_dot(text: &str) -> Option<(Key<'_>, &str)> {
 /// Reads `['name']`, `["name"]` or `[0]`.
 fn in_brackets(text: &str) -> Option<(Key<'_>, &str)> {
     let text = text.strip_prefix('[')?.trim_start();
-    let (key, rest) = match quoted(text) {
-        Some((name, rest)) => (Key::Name(name), rest),
-        None => {
-            let end = text.find(|c: char| !c.is_ascii_digit())?;
-            let (index, rest) = text.split_at(end);
-            (Key::Index(index.parse().ok()?), rest)
-        }
+    let (key, rest) = if let Some((name, rest)) = quoted(text) {
+        (Key::Name(name), rest)
+    } else {
+        let end = text.find(|c: char| !c.is_ascii_digit())?;
+        let (index, rest) = text.split_at(end);
+        (Key::Index(index.parse().ok()?), rest)
     };
     Some((key, rest.trim_start().strip_prefix(']')?))
 }
