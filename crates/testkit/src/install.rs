@@ -61,6 +61,18 @@ pub(crate) fn sparkplug_python() -> PathBuf {
     path
 }
 
+/// Returns the Python with cbor2 and msgpack: `$IOT_CODECS_PYTHON`, or that in `.cache/codecs` in
+/// the workspace.
+#[track_caller]
+pub(crate) fn codecs_python() -> PathBuf {
+    let cached = workspace().join(".cache/codecs/bin/python");
+    let Some(path) = given("IOT_CODECS_PYTHON").or_else(|| cached.is_file().then_some(cached))
+    else {
+        panic!("no Python with cbor2 and msgpack here: `scripts/install-test-servers` installs it");
+    };
+    path
+}
+
 /// Returns the path of a script in `scripts/peers`.
 pub(crate) fn peer_script(name: &str) -> PathBuf {
     workspace().join("scripts/peers").join(name)

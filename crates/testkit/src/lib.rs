@@ -19,6 +19,7 @@
 mod authority;
 mod broker;
 mod capture;
+mod codecs;
 mod disk;
 mod install;
 mod mongo;
@@ -36,6 +37,7 @@ mod wait;
 
 pub use authority::{Authority, KeyForm, Pair};
 pub use broker::{Broker, BrokerBuilder};
+pub use codecs::binary_documents;
 pub use disk::FaultyDisk;
 pub use mongo::{Mongo, MongoBuilder, MongoSet};
 pub use nats::Nats;
