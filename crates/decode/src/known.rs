@@ -22,13 +22,10 @@ use crate::message::Message;
 use crate::names::Names;
 use crate::reason::Reason;
 use crate::settings::Settings;
-use context::Context;
+use context::{Context, Recognised};
 use discovery::{Discovery, is_config};
 
 pub use victron::{VICTRON_KEEPALIVE_INTERVAL, victron_keepalive};
-
-/// What a device's messages became; `None` if the message is not of this device.
-type Recognised = Option<Result<Decoded, Reason>>;
 
 /// Recognises devices.
 #[derive(Debug, Default)]

@@ -1,6 +1,7 @@
 //! Each number and boolean of a JSON document as a reading whose metric is its path.
 
 mod document;
+mod leaf;
 mod path;
 #[cfg(test)]
 mod tests;
@@ -14,30 +15,11 @@ use serde_json::Value as Json;
 use crate::decoded::Measured;
 use crate::names::Names;
 use crate::reason::Reason;
+use document::walk_document;
 
-pub(crate) use document::walk_document;
+pub(crate) use leaf::{Leaf, TakeLeaf};
 pub(crate) use path::{Path, last_key};
 pub(crate) use tree::walk_tree;
-
-/// A value without values within.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Leaf<'a> {
-    Number(f64),
-    Bool(bool),
-    Text(&'a str),
-}
-
-/// Takes leaves with their paths.
-pub(crate) trait TakeLeaf {
-    /// Takes a leaf; the path is empty if it is the whole document.
-    fn take(&mut self, path: &str, leaf: Leaf<'_>);
-}
-
-impl<F: FnMut(&str, Leaf<'_>)> TakeLeaf for F {
-    fn take(&mut self, path: &str, leaf: Leaf<'_>) {
-        self(path, leaf);
-    }
-}
 
 /// Makes readings of leaves.
 #[derive(Debug)]

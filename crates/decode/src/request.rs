@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 
-/// What a decoder asks for. The program that called it may refuse: nothing that is asked for is needed to
-/// decode the next message.
+/// What a decoder asks for. The program that called it may refuse: nothing that is asked for is
+/// needed to decode the next message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
     /// Publish this message with QoS 0, not retained. The decoder limits how often it asks.

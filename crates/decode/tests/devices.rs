@@ -2,8 +2,9 @@
 //! device, and one decoder reads it from top to bottom.
 //!
 //! A message is a line with its topic, lines with its payload, a line `=> FORMAT` or
-//! `=> ! REASON`, and a line for each reading: `[TOPIC#]METRIC | VALUE | UNIT | TIME`, or for what
-//! is known of a series `series TOPIC#METRIC | NAME | UNIT | DEVICE | CLASS`. Devices are in Berlin.
+//! `=> ! REASON`, and a line for each reading: `[TOPIC#]METRIC | VALUE | UNIT | TIME`. A line
+//! `series TOPIC#METRIC | NAME | UNIT | DEVICE | CLASS` is what is known of a series. Devices are in
+//! Berlin.
 
 use std::fmt::Write;
 use std::fs;

@@ -4,7 +4,8 @@ use std::process::Command;
 
 use crate::install::{codecs_python, peer_script};
 
-/// Returns so many random documents as `scripts/peers/binary_documents.py` writes them, a line each.
+/// Returns so many random documents, a line each, as `scripts/peers/binary_documents.py` writes
+/// them.
 #[track_caller]
 pub fn binary_documents(count: usize) -> String {
     let output = Command::new(codecs_python())

@@ -4,7 +4,7 @@ use ciborium_ll::{Decoder, Header, simple};
 use serde_json::{Map, Value as Json};
 
 use super::budget::Budget;
-use super::{base64url, double, key};
+use super::json::{base64url, double, key};
 use crate::reason::Reason;
 
 const FORMAT: &str = "CBOR";

@@ -5,7 +5,7 @@ use rmp::Marker;
 use serde_json::{Map, Value as Json};
 
 use super::budget::Budget;
-use super::{base64url, double, key};
+use super::json::{base64url, double, key};
 use crate::reason::Reason;
 
 const FORMAT: &str = "MessagePack";

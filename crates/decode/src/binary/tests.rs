@@ -1,4 +1,7 @@
+use serde_json::Value as Json;
+
 use super::*;
+use crate::reason::Reason;
 
 fn bytes(hex: &str) -> Vec<u8> {
     let digits: Vec<u8> = hex

@@ -108,6 +108,9 @@ impl Context<'_> {
 /// What a message became, or why not.
 pub(super) type Answer = Result<Decoded, Reason>;
 
+/// What a message of a device became; `None` if the message is not of this device.
+pub(super) type Recognised = Option<Answer>;
+
 /// Returns an answer with these readings.
 pub(super) fn readings(format: &'static str, readings: Vec<Measured>) -> Decoded {
     Decoded {

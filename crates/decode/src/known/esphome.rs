@@ -3,8 +3,7 @@
 use iot_store::Value;
 use serde_json::Value as Json;
 
-use super::Recognised;
-use super::context::{Context, readings, word};
+use super::context::{Context, Recognised, readings, word};
 use crate::decoded::{Decoded, Measured};
 
 const FORMAT: &str = "esphome";

@@ -4,8 +4,7 @@ use chrono::{DateTime, Utc};
 use iot_store::Value;
 use serde_json::Value as Json;
 
-use super::Recognised;
-use super::context::{Context, Fields, readings};
+use super::context::{Context, Fields, Recognised, readings};
 use super::units;
 use crate::decoded::{Decoded, Measured};
 

@@ -2,8 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::Recognised;
-use super::context::{Context, Fields, readings};
+use super::context::{Context, Fields, Recognised, readings};
 use super::units;
 
 const FORMAT: &str = "openmqttgateway";

@@ -3,8 +3,7 @@
 use iot_store::Value;
 use serde_json::Value as Json;
 
-use super::Recognised;
-use super::context::{Context, readings};
+use super::context::{Context, Recognised, readings};
 use super::units;
 use crate::decoded::{Decoded, Measured};
 use crate::leaves::Path;

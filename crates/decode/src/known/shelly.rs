@@ -3,8 +3,7 @@
 use iot_store::Value;
 use serde_json::Value as Json;
 
-use super::Recognised;
-use super::context::{Answer, Context, Fields, readings, word};
+use super::context::{Answer, Context, Fields, Recognised, readings, word};
 use super::units;
 use crate::decoded::Decoded;
 

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
-use super::Recognised;
-use super::context::{Context, Fields, readings};
+use super::context::{Context, Fields, Recognised, readings};
 use crate::decoded::Decoded;
 
 const FORMAT: &str = "victron";

@@ -5,8 +5,8 @@ use std::fmt;
 use iot_store::JSON_NODE_LIMIT;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
+use super::leaf::{Leaf, TakeLeaf};
 use super::path::Path;
-use super::{Leaf, TakeLeaf};
 use crate::reason::{PAYLOAD_LIMIT_BYTES, Reason};
 
 /// Gives each leaf of the JSON document `payload` to `taker`. Null is skipped.

@@ -2,8 +2,8 @@
 
 use serde_json::Value as Json;
 
+use super::leaf::{Leaf, TakeLeaf};
 use super::path::Path;
-use super::{Leaf, TakeLeaf};
 use crate::reason::Reason;
 
 /// Gives each leaf of `json` to `taker`, with `path` before its own path. Null is skipped.

@@ -125,7 +125,7 @@ impl<'j> Record<'j> {
             "s" => self.sum = Some(number()?),
             "t" => self.time = Some(number()?),
             "ut" => drop(number()?),
-            // §4.4: who does not know such a field must not use the record.
+            // §4.4: a program that does not know such a field must not use the record.
             _ if word.ends_with('_') => return Err(format!("the extension `{word}` is unknown")),
             _ => {}
         }
