@@ -15,7 +15,8 @@ fn host(broker: &Broker) -> Running {
     host
 }
 
-/// Returns what a subscriber has received: the type of the message with the device, and its payload.
+/// Returns what a subscriber has received: the type of the message with the device, and its
+/// payload.
 fn received(host: &Running) -> Vec<(String, Payload)> {
     let stdout = host.stdout();
     let whole = stdout.rfind('\n').map_or("", |end| &stdout[..end]);

@@ -1,5 +1,5 @@
-//! Sparkplug edge nodes, from the broker to the store and back: with a lost message, a rebirth and a
-//! restart.
+//! Sparkplug edge nodes, from the broker to the store and back: with a lost message, a rebirth and
+//! a restart.
 
 mod common;
 

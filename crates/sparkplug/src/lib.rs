@@ -1,7 +1,7 @@
 //! Sparkplug B 3.0: topics and payloads, both ways.
 //!
-//! The decoder of `iot-sub` and the edge node of `iot-pub` share it. It knows neither a broker nor a
-//! store: [`Payload`] and its parts are the messages of the specification, [`read_payload`] reads
+//! The decoder of `iot-sub` and the edge node of `iot-pub` share it. It knows neither a broker nor
+//! a store: [`Payload`] and its parts are the messages of the specification, [`read_payload`] reads
 //! one from a stranger within limits, and [`SparkplugTopic`] says who sent it.
 
 mod array;

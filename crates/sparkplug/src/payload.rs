@@ -1,4 +1,5 @@
-//! The messages of `sparkplug_b.proto`, with its names and field numbers (Sparkplug 3.0, section 6.4).
+//! The messages of `sparkplug_b.proto`, with its names and field numbers (Sparkplug 3.0, section
+//! 6.4).
 //!
 //! Extensions, which nobody uses, are skipped as unknown fields.
 

@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::publisher::{Key, key};
+use crate::message::Key;
+use crate::shape::key;
 
 /// The client identifier of the tested `iot-sub`.
 pub(crate) const SUBJECT: &str = "tortured";

@@ -2,24 +2,28 @@
 
 use std::collections::HashMap;
 
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{Document, doc};
 
-use crate::publisher::{Key, key, qos, text};
+use crate::message::{Key, qos};
+use crate::shape::{METRICS, Shape};
 
 /// How often the store has each number of each publisher.
 pub(crate) struct Ledger {
     runtime: tokio::runtime::Runtime,
     database: mongodb::Database,
+    shape: Shape,
 }
 
-/// What the store holds.
+/// What the store holds: how often it has each value of each message.
 #[derive(Debug, Default)]
 pub(crate) struct Held {
-    counts: HashMap<Key, u64>,
+    counts: HashMap<Key, [u64; METRICS.len()]>,
+    /// How many values a message has.
+    values: usize,
 }
 
 impl Ledger {
-    pub(crate) fn of(url: &str) -> Self {
+    pub(crate) fn of(url: &str, shape: Shape) -> Self {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         let client = runtime
             .block_on(mongodb::Client::with_uri_str(url))
@@ -27,6 +31,7 @@ impl Ledger {
         Self {
             runtime,
             database: client.database("iot_service"),
+            shape,
         }
     }
 
@@ -48,61 +53,53 @@ impl Ledger {
 
     /// Reads the store. Each reading must have been sent, as it is now.
     pub(crate) fn read(&self, sent: &[usize]) -> Held {
-        let mut held = Held::default();
+        let mut held = Held {
+            counts: HashMap::new(),
+            values: self.shape.readings(),
+        };
         self.runtime.block_on(async {
             let collection = self.database.collection::<Document>("sensors");
             let mut cursor = collection.find(doc! {}).await.expect("a cursor");
             while cursor.advance().await.expect("the next reading") {
                 let document = cursor.deserialize_current().expect("a document");
-                let Some(key) = sent_as(&document) else {
+                let Some((key, value)) = self.shape.sent_as(&document) else {
                     panic!("the store has what was never sent so: {document}");
                 };
                 assert!(
                     key.1 < *sent.get(key.0).unwrap_or(&0),
                     "the store has {key:?}, which was never sent"
                 );
-                *held.counts.entry(key).or_default() += 1;
+                held.counts.entry(key).or_default()[value] += 1;
             }
         });
         held
     }
 }
 
-/// Which reading this is, if nothing about it has changed.
-fn sent_as(document: &Document) -> Option<Key> {
-    let key = key(document.get_str("topic").ok()?)?;
-    let value = document.get_document("value").ok()?;
-    let number = match value.get("n")? {
-        Bson::Int32(number) => usize::try_from(*number).ok()?,
-        Bson::Int64(number) => usize::try_from(*number).ok()?,
-        Bson::Double(number) => {
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "compared with what was sent"
-            )]
-            let number = *number as usize;
-            number
-        }
-        _ => return None,
-    };
-    let unchanged = number == key.1
-        && value.get_str("x").ok()? == text(key)
-        && value.len() == 2
-        && document.get_datetime("reg_date").is_ok()
-        && document.len() == 4;
-    unchanged.then_some(key)
-}
-
 impl Held {
-    /// Returns each reading that is there, and how often.
+    /// Returns how often all values of a message are there.
+    fn whole(&self, counts: &[u64]) -> u64 {
+        counts[..self.values].iter().copied().min().unwrap_or(0)
+    }
+
+    /// Returns the messages of which some values are there more often than others.
+    pub(crate) fn uneven(&self) -> Vec<Key> {
+        let counts = self.counts.iter();
+        let uneven =
+            counts.filter(|(_, counts)| counts[..self.values].iter().any(|it| *it != counts[0]));
+        uneven.map(|(key, _)| *key).collect()
+    }
+
+    /// Returns each message that is there, and how often.
     pub(crate) fn counts(&self) -> impl Iterator<Item = (Key, u64)> {
-        self.counts.iter().map(|(key, count)| (*key, *count))
+        let counts = self.counts.iter();
+        counts.map(|(key, counts)| (*key, self.whole(counts)))
     }
 
     /// Whether a reading is there.
     pub(crate) fn has(&self, key: Key) -> bool {
-        self.counts.contains_key(&key)
+        let counts = self.counts.get(&key);
+        counts.is_some_and(|counts| self.whole(counts) > 0)
     }
 
     /// Returns the sent readings that are missing.
@@ -116,10 +113,9 @@ impl Held {
 
     /// Counts the readings of this QoS that are stored more than once, beyond the first.
     pub(crate) fn again(&self, with: u8) -> u64 {
-        let counts = self.counts.iter();
-        counts
+        self.counts()
             .filter(|((publisher, _), _)| qos(*publisher) == with)
-            .map(|(_, count)| count - 1)
+            .map(|(_, count)| count.saturating_sub(1))
             .sum()
     }
 

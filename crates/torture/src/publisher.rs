@@ -1,7 +1,6 @@
 //! Publishers of numbered readings, each on a thread and a session of its own.
 
 use std::collections::VecDeque;
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -9,44 +8,13 @@ use std::time::{Duration, Instant};
 
 use iot_core::{Client, ClientConfig, MessageInfo};
 
-/// How many there are; the first half publishes with QoS 1, the others with QoS 2.
-pub(crate) const PUBLISHERS: usize = 4;
+use crate::message::{PUBLISHERS, qos};
+use crate::shape::Shape;
+
 /// Messages in flight of each: mosquitto 2.0.11 loses QoS 2 messages beyond 20.
 const UNDER_WAY: usize = 20;
 /// How long the broker may take to acknowledge.
 const ACK_TIMEOUT: Duration = Duration::from_mins(2);
-
-/// A publisher and the number of one of its readings.
-pub(crate) type Key = (usize, usize);
-
-/// Returns the topic of a reading: each has one of its own, so that the broker's log tells them
-/// apart.
-fn topic((publisher, number): Key) -> String {
-    format!("iot/q{}/{publisher}/{number}", qos(publisher))
-}
-
-/// Returns which reading has this topic.
-pub(crate) fn key(name: &str) -> Option<Key> {
-    let mut levels = name.split('/').skip(2).map(str::parse);
-    let key = (levels.next()?.ok()?, levels.next()?.ok()?);
-    (topic(key) == name).then_some(key)
-}
-
-/// Returns the QoS of a publisher.
-pub(crate) fn qos(publisher: usize) -> u8 {
-    if publisher < PUBLISHERS / 2 { 1 } else { 2 }
-}
-
-/// Returns the text that goes with a reading: a page or two now and then, else short.
-pub(crate) fn text((publisher, number): Key) -> String {
-    let mix = (number + 1).wrapping_mul(2_654_435_761) ^ (publisher << 20);
-    let words = if mix.is_multiple_of(17) { 300 } else { mix % 7 };
-    let mut text = String::new();
-    for word in 0..words {
-        let _ = write!(text, "{:08x}", (mix.rotate_left(7) ^ word) & 0xffff_ffff);
-    }
-    text
-}
 
 /// The publishers at work.
 pub(crate) struct Publishers {
@@ -56,12 +24,12 @@ pub(crate) struct Publishers {
 
 impl Publishers {
     /// Starts them, each at `rate` readings a second.
-    pub(crate) fn start(port: u16, rate: u32) -> Self {
+    pub(crate) fn start(port: u16, rate: u32, shape: Shape) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let threads = (0..PUBLISHERS)
             .map(|number| {
                 let stop = Arc::clone(&stop);
-                thread::spawn(move || publish(number, port, rate, &stop))
+                thread::spawn(move || publish(number, port, rate, (shape, &stop)))
             })
             .collect();
         Self { stop, threads }
@@ -77,7 +45,7 @@ impl Publishers {
     }
 }
 
-fn publish(number: usize, port: u16, rate: u32, stop: &AtomicBool) -> usize {
+fn publish(number: usize, port: u16, rate: u32, (shape, stop): (Shape, &AtomicBool)) -> usize {
     let qos = qos(number);
     let config = ClientConfig {
         client_id: format!("publisher{number}"),
@@ -100,8 +68,7 @@ fn publish(number: usize, port: u16, rate: u32, stop: &AtomicBool) -> usize {
     let mut next = Instant::now();
     let mut count = 0;
     while !stop.load(Ordering::Relaxed) {
-        let topic = topic((number, count));
-        let payload = format!(r#"{{"n":{count},"x":"{}"}}"#, text((number, count)));
+        let (topic, payload) = (shape.topic((number, count)), shape.payload((number, count)));
         under_way.push_back(client.publish(topic, payload, qos, false).expect("room"));
         count += 1;
         if under_way.len() >= UNDER_WAY

@@ -17,7 +17,8 @@ use testkit::{Broker, FaultyNet, Mongo, MongoSet};
 use crate::broker_log::{self, LogSummary};
 use crate::fault::Fault;
 use crate::ledger::{Held, Ledger};
-use crate::publisher::{Publishers, qos};
+use crate::message::qos;
+use crate::publisher::Publishers;
 use crate::report::{Numbers, Outcome};
 use crate::round_kind::Kind;
 use crate::small_disk::SmallDisk;
@@ -149,7 +150,7 @@ impl Round {
         world
             .broker
             .wait_for_log("Sending SUBACK", Duration::from_secs(30));
-        let publishers = Publishers::start(world.broker.port(), RATE);
+        let publishers = Publishers::start(world.broker.port(), RATE, kind.shape);
         for fault in &self.faults {
             world.rest(200..1_500);
             world.subject.check();
@@ -159,7 +160,7 @@ impl Round {
         let sent = publishers.finish();
         numbers.sent = sent.iter().map(|count| *count as u64).sum();
 
-        let ledger = Ledger::of(&world.database.direct_url());
+        let ledger = Ledger::of(&world.database.direct_url(), kind.shape);
         drain(world, &ledger, &sent, kind);
         let totals = world.subject.terminate();
         assert!(totals.contains("spooled 0"), "{totals}");
@@ -190,7 +191,7 @@ fn drain(world: &mut World, ledger: &Ledger, sent: &[usize], kind: &Kind) {
     loop {
         world.subject.check();
         let count = ledger.count();
-        let expected: usize = sent.iter().sum();
+        let expected = sent.iter().sum::<usize>() * kind.shape.readings();
         if count >= expected as u64 && ledger.read(sent).missing(sent).is_empty() {
             return;
         }
@@ -220,6 +221,11 @@ fn judge(kind: &Kind, numbers: &Numbers, held: &Held, sent: &[usize], logged: &L
     if !kind.broker_dies {
         assert_eq!(held.missing(sent), []);
     }
+    assert_eq!(
+        held.uneven(),
+        [],
+        "a part of a message is stored more often than another"
+    );
     assert!(!logged.acknowledged.is_empty());
     let lost = logged.acknowledged.iter().filter(|key| !held.has(**key));
     let lost: Vec<_> = lost.collect();

@@ -1,5 +1,7 @@
 //! The kinds of rounds: how `iot-sub` is started, with which store, and what is promised.
 
+use crate::shape::Shape;
+
 /// One kind.
 #[derive(Debug)]
 pub(crate) struct Kind {
@@ -10,6 +12,8 @@ pub(crate) struct Kind {
     pub(crate) into_set: bool,
     /// The payload says which message it is: each is stored once, with QoS 1 as well.
     pub(crate) keyed: bool,
+    /// How the readings are sent.
+    pub(crate) shape: Shape,
     /// The broker is killed too, and loses what it acknowledged to the publishers.
     pub(crate) broker_dies: bool,
 }
@@ -19,11 +23,12 @@ const PLAIN: Kind = Kind {
     arguments: &["-c"],
     into_set: false,
     keyed: false,
+    shape: Shape::Json,
     broker_dies: false,
 };
 
 /// All kinds; the first four are what runs with the tests.
-const KINDS: [Kind; 8] = [
+const KINDS: [Kind; 10] = [
     PLAIN,
     Kind {
         name: "MQTT 5, --durable, replica set",
@@ -40,6 +45,18 @@ const KINDS: [Kind; 8] = [
         name: "MQTT 5, --id-key",
         arguments: &["-c", "-V", "5", "--id-key", "/n"],
         keyed: true,
+        ..PLAIN
+    },
+    Kind {
+        name: "MQTT 5, five values in JSON",
+        arguments: &["-c", "-V", "5", "--decode", "leaves", "--leaves-text"],
+        shape: Shape::Leaves,
+        ..PLAIN
+    },
+    Kind {
+        name: "MQTT 3.1.1, five values in Sparkplug",
+        arguments: &["-c", "-t", "spBv1.0/+/DDATA/#", "--decode", "sparkplug"],
+        shape: Shape::Sparkplug,
         ..PLAIN
     },
     Kind {
