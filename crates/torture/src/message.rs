@@ -1,4 +1,4 @@
-//! The numbered messages: who publishes which, with which QoS and which text.
+//! The numbered messages: the QoS of each publisher, and the text of each message.
 
 use std::fmt::Write as _;
 
