@@ -391,7 +391,9 @@ impl Messages {
     /// A message is kept as rejected.
     pub(crate) fn rejected(&self, topic: &str, reason: &str) {
         let help = match reason {
-            "not a number or JSON" => " (--decode text accepts any text; --explain shows how a message is read)",
+            "not a number or JSON" => {
+                " (--decode text accepts any text; --explain shows how a message is read)"
+            }
             _ => "",
         };
         self.say(&format_args!(

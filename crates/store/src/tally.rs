@@ -1,5 +1,6 @@
 //! What became of each message of one insert.
 
+#[cfg(feature = "mongodb")]
 use crate::store::Stored;
 
 /// What became of a message, as far as is known. Of several readings the greatest counts.
@@ -16,12 +17,14 @@ pub(crate) enum Fate {
 }
 
 /// What became of each message of one insert.
+#[cfg(feature = "mongodb")]
 #[derive(Debug)]
 pub(crate) struct Tally {
     fates: Vec<Fate>,
     readings: u64,
 }
 
+#[cfg(feature = "mongodb")]
 impl Tally {
     /// Returns the tally of so many messages, of which nothing is stored yet.
     pub(crate) fn new(messages: usize) -> Self {
