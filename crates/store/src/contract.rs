@@ -328,7 +328,7 @@ fn stores_all_readings_of_a_message(subject: &mut impl Subject) {
     };
     assert_eq!(subject.insert_first(&entries), expected);
     let mut found = subject.readings();
-    found.sort_unstable_by(|one, other| one.1.to_string().cmp(&other.1.to_string()));
+    found.sort_unstable_by_key(|one| one.1.to_string());
     let value = |(topic, value, _): &(String, Json, String)| (topic.clone(), value.clone());
     let found: Vec<_> = found.iter().map(value).collect();
     let topic = || "iot/a".to_owned();

@@ -1,5 +1,5 @@
-//! Cells of CSV (RFC 4180) that `iot-pub --replay` reads back unchanged, and that a spreadsheet does
-//! not take for formulas.
+//! Cells of CSV (RFC 4180) that `iot-pub --replay` reads back unchanged, and that a spreadsheet
+//! does not take for formulas.
 //!
 //! A spreadsheet runs a cell that begins with `=`, `+`, `-` or `@`. So a value that is text and
 //! begins like that is written as a JSON string, `"=1+1"`; so is text that would be read back as a

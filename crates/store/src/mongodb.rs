@@ -20,6 +20,7 @@ mod numbers;
 mod preparation;
 mod prune;
 mod read;
+mod refusal;
 mod rejected_limit;
 mod retained;
 mod same_id;

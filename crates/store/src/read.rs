@@ -8,10 +8,11 @@
 //!
 //! # Stored and live points
 //!
-//! A [`Row`] has the id and the time that the reading got when its message was received. A
-//! program that also gets readings live, with the same ids, joins both without gaps or repetitions: begin to
-//! collect live readings, then ask for the stored ones, then leave out those live ones whose ids are
-//! among the stored. Rows of one series come in order of time, and of id where the time is the same.
+//! A [`Row`] has the id and the time that the reading got when its message was received. A program
+//! that also gets readings live, with the same ids, joins both without gaps or repetitions: begin
+//! to collect live readings, then ask for the stored ones, then leave out those live ones whose ids
+//! are among the stored. Rows of one series come in order of time, and of id where the time is the
+//! same.
 
 mod bucket;
 mod cancel;

@@ -35,7 +35,7 @@ pub(crate) fn read_contract<S: ReadSubject>(mut new: impl FnMut() -> S) {
     lists_series_with_their_metadata(&mut new());
     passes_rows_in_each_order(&mut new());
     pages_through_rows(&mut new());
-    ends_when_it_is_told_to(&mut new());
+    ends_on_request(&mut new());
     returns_rejections(&mut new());
     has_nothing_at_first(&mut new());
 }
@@ -202,7 +202,7 @@ fn pages_through_rows(subject: &mut impl ReadSubject) {
     }
 }
 
-fn ends_when_it_is_told_to(subject: &mut impl ReadSubject) {
+fn ends_on_request(subject: &mut impl ReadSubject) {
     subject.store(&Source::new().numbers(100));
     let mut reader = subject.reader();
     let mut count = 0;

@@ -1,11 +1,11 @@
 //! The embedded store: one SQLite file, which is the journal and the store at once.
 //!
 //! `sqlite3 iot.db 'select topic, value, reg_date from sensors'` shows the readings in order of
-//! arrival: a number as REAL (`25.5`), a boolean as 1 or 0, other JSON as JSON text (so a JSON string has
-//! its quotes: `"open"`), text as it is (`open`), the time as `2026-11-23T10:00:00.123Z`. A query for one
-//! topic, with a range of times or without, follows the primary key. One over all topics sorts what
-//! it reads: about a second for each million readings. To count them all, ask the table `readings`,
-//! which nothing sorts.
+//! arrival: a number as REAL (`25.5`), a boolean as 1 or 0, other JSON as JSON text (so a JSON
+//! string has its quotes: `"open"`), text as it is (`open`), the time as
+//! `2026-11-23T10:00:00.123Z`. A query for one topic, with a range of times or without, follows the
+//! primary key. One over all topics sorts what it reads: about a second for each million readings.
+//! To count them all, ask the table `readings`, which nothing sorts.
 
 mod about;
 pub mod decoder_state;

@@ -3,9 +3,9 @@
 use crate::expiry::{Expiry, Pruned};
 use crate::reindexed::Reindexed;
 
-/// Removes old readings and rejections from the store at `store` (as in [`open`](crate::read::open)),
-/// in small steps beside the program that writes. `proceed` is called after each; if it returns
-/// `false`, the work ends, and what is removed stays so.
+/// Removes old readings and rejections from the store at `store` (as in
+/// [`open`](crate::read::open)), in small steps beside the program that writes. `proceed` is called
+/// after each; if it returns `false`, the work ends, and what is removed stays so.
 ///
 /// # Errors
 /// The store can't be written, or can't do this: a MongoDB time-series collection removes readings
@@ -28,28 +28,29 @@ pub fn prune(
     anyhow::bail!("a store that can be pruned is mongodb://… or sqlite:PATH")
 }
 
-/// Makes the rollups of the store at `store`, in small steps beside the program that writes, or goes
-/// on with that after an interruption; those that there are are made anew only with `anew`. `proceed`
-/// is called after each step; if it returns `false`, the work ends, and the next call continues. In
-/// MongoDB it makes what is cached void, so that it is made again when it is asked for.
+/// Makes the rollups of the store at `store`, in small steps beside the program that writes, or
+/// goes on with that after an interruption; those that there are are made again only with `again`.
+/// `proceed` is called after each step; if it returns `false`, the work ends, and the next call
+/// continues. In MongoDB it makes what is cached void, so that it is made again when it is asked
+/// for.
 ///
 /// # Errors
 /// The store can't be written, or another program turns its rollups off.
 pub fn reindex(
     store: &str,
     collection: &str,
-    anew: bool,
+    again: bool,
     proceed: &mut dyn FnMut(Reindexed) -> bool,
 ) -> anyhow::Result<Reindexed> {
     #[cfg(feature = "sqlite")]
     if let Some(path) = sqlite_path(store) {
-        return crate::sqlite::reindex(path, anew, proceed);
+        return crate::sqlite::reindex(path, again, proceed);
     }
     #[cfg(feature = "mongodb")]
     if store.starts_with("mongodb") {
         return crate::mongodb::reindex(store, collection);
     }
-    let _ = (collection, anew, proceed);
+    let _ = (collection, again, proceed);
     anyhow::bail!("a store with rollups is mongodb://… or sqlite:PATH")
 }
 

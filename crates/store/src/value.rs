@@ -30,8 +30,8 @@ impl fmt::Display for Value {
 }
 
 impl Value {
-    /// Returns it as a number, if it is one for plots and sums: a boolean is 1 or 0, and text may be
-    /// a decimal number such as `-1.5e3`.
+    /// Returns it as a number, if it is one for plots and sums: a boolean is 1 or 0, and text may
+    /// be a decimal number such as `-1.5e3`.
     pub fn as_number(&self) -> Option<f64> {
         match self {
             Self::Number(number) => Some(*number),

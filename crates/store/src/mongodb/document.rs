@@ -16,8 +16,8 @@ use crate::value::Value;
 /// Largest document that a server takes, in bytes (`maxBsonObjectSize`).
 const SIZE_LIMIT: usize = 16 << 20;
 
-/// Returns `{_id, topic, metric, value, unit, reg_date}`, without metric and unit if there are none,
-/// and behind these the fields that were asked for.
+/// Returns `{_id, topic, metric, value, unit, reg_date}`, without metric and unit if there are
+/// none, and behind these the fields that were asked for.
 ///
 /// A number is a double, text a string. JSON becomes the same value; a whole number in it a 32-bit
 /// integer where it fits and else a 64-bit one, as mongoimport does it, and above the largest of

@@ -1,12 +1,12 @@
-//! What is noted of series beside their readings: a document for each series in the collection of the
-//! same name with `_series` behind it.
+//! What is noted of series beside their readings: a document for each series in the collection of
+//! the same name with `_series` behind it.
 //!
-//! It has topic, metric, unit, name, device and class, and the first time and the latest reading, so
-//! that a list of series needs no look at the readings. All of that may be written again without
+//! It has topic, metric, unit, name, device and class, and the first time and the latest reading,
+//! so that a list of series needs no look at the readings. All of that may be written again without
 //! harm. A reading of a day that is over also makes what was cached of that day void
 //! ([`super::read`]).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -81,7 +81,7 @@ impl SeriesNotes {
         report: &Report,
     ) -> Result<(), Failure> {
         let now = chrono::Utc::now().timestamp_millis();
-        let mut late = HashMap::new();
+        let mut late = HashSet::new();
         let due = {
             let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             let mut has_facts = false;
@@ -91,7 +91,7 @@ impl SeriesNotes {
                     let day = reading.reg_date.timestamp_millis().div_euclid(DAY);
                     if (day + 1) * DAY <= now + EARLY {
                         let series = series_id(&reading.topic, reading.metric.as_deref());
-                        late.insert(day_id(&series, day), ());
+                        late.insert(day_id(&series, day));
                     }
                 }
                 if let Entry::Readings(readings) = entry {
@@ -112,7 +112,7 @@ impl SeriesNotes {
                 HashMap::new()
             }
         };
-        self.make_void(collections, late.into_keys(), report)
+        self.make_void(collections, late.into_iter(), report)
             .await?;
         let updates = due.into_iter().map(|(id, note)| note.update(id));
         let written = write(collections, &series_name(collections), updates.collect()).await;

@@ -119,10 +119,10 @@ impl SeriesFilter {
         }
         let wildcard = self.topic.find(['+', '#']).unwrap_or_default();
         // `iot/#` also selects `iot`.
-        match self.topic[wildcard..].starts_with('#') {
-            true => self.topic[..wildcard].trim_end_matches('/'),
-            false => &self.topic[..wildcard],
+        if self.topic[wildcard..].starts_with('#') {
+            return self.topic[..wildcard].trim_end_matches('/');
         }
+        &self.topic[..wildcard]
     }
 }
 

@@ -17,8 +17,8 @@ use crate::rejection::Rejection;
 /// A store that is open for reading.
 ///
 /// Answers of any size come row by row, so that memory stays bounded; a callback that returns
-/// [`ControlFlow::Break`] ends the answer, which is no error. A row that was stored while a question
-/// is answered may be in the answer or not; no row is in it twice.
+/// [`ControlFlow::Break`] ends the answer, which is no error. A row that was stored while a
+/// question is answered may be in the answer or not; no row is in it twice.
 pub trait Reader: Send {
     /// Returns what a person calls the store: its path, or its URL without the password.
     fn name(&self) -> &str;

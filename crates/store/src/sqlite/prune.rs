@@ -190,7 +190,7 @@ impl Sweep {
 /// How long the program that writes keeps readings.
 #[derive(Debug)]
 pub(super) struct Keep {
-    keep: Duration,
+    duration: Duration,
     sweep: Option<Sweep>,
     next: Instant,
 }
@@ -199,14 +199,14 @@ impl Keep {
     /// Keeps readings for so long.
     pub(super) fn new(keep: Duration) -> Self {
         Self {
-            keep,
+            duration: keep,
             sweep: None,
             next: Instant::now(),
         }
     }
 
-    /// Removes some of what is older, in a transaction that has stored so many readings: at most twice
-    /// as many, so that a commit takes little longer and the file does not grow.
+    /// Removes some of what is older, in a transaction that has stored so many readings: at most
+    /// twice as many, so that a commit takes little longer and the file does not grow.
     pub(super) fn remove_some(
         &mut self,
         connection: &Connection,
@@ -216,7 +216,7 @@ impl Keep {
             if Instant::now() < self.next {
                 return Ok(Pruned::default());
             }
-            let keep = chrono::Duration::from_std(self.keep).unwrap_or(chrono::Duration::MAX);
+            let keep = chrono::Duration::from_std(self.duration).unwrap_or(chrono::Duration::MAX);
             let Some(before) = Utc::now().checked_sub_signed(keep) else {
                 return Ok(Pruned::default());
             };

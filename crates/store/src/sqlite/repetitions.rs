@@ -1,4 +1,5 @@
-//! Retained messages that have come again: what a series' last reading or a topic's last rejection holds.
+//! Retained messages that have come again: what a series' last reading or a topic's last rejection
+//! holds.
 
 use rusqlite::{Connection, OptionalExtension};
 

@@ -63,8 +63,8 @@ impl SqliteStore {
     /// write-ahead log was damaged.
     ///
     /// # Errors
-    /// As [`open_with`](Self::open_with), and if a log holds readings, but the database is not there
-    /// or does not go together with it.
+    /// As [`open_with`](Self::open_with), and if a log holds readings, but the database is not
+    /// there or does not go together with it.
     pub fn open_reporting(
         path: &Path,
         fields: &[Arc<str>],
@@ -132,7 +132,7 @@ impl SqliteStore {
                 rollups::set_mode(&transaction, Mode::On)?;
             }
         } else if !keep && mode != Mode::Off {
-            // Those that it has would not be corrected; `reindex` makes them anew.
+            // Those that it has would not be corrected; `reindex` makes them again.
             rollups::set_mode(&transaction, Mode::Off)?;
         }
         transaction.commit()

@@ -7,9 +7,9 @@ use rusqlite::Connection;
 
 use super::failure::{Damaged, explain};
 use super::file::{self, Format};
+use super::held;
 use super::log::{self, LogState};
 use super::upgrade::upgrade;
-use super::{held, rollups};
 
 pub(super) const FORMAT: Format = Format {
     // `iots`
@@ -17,7 +17,11 @@ pub(super) const FORMAT: Format = Format {
     // 3: series in place of topics, and rollups.
     version: 3,
     upgrade,
-    schema: &[include_str!("schema.sql"), rollups::SCHEMA, held::SCHEMA],
+    schema: &[
+        include_str!("schema.sql"),
+        include_str!("rollups.sql"),
+        held::SCHEMA,
+    ],
     settings: &[
         // No series is ever removed while it has readings; to check that again costs each insert.
         ("foreign_keys", 0),

@@ -1,15 +1,14 @@
 //! Files of earlier versions.
 //!
 //! - Version 1 has a table `held` that was never used.
-//! - Version 2 has a table of topics in place of `series`, text `true` and `false` for booleans, and
-//!   no unit.
+//! - Version 2 has a table of topics in place of `series`, text `true` and `false` for booleans,
+//!   and no unit.
 //!
 //! Readings stay where they are, so it takes a moment, whatever the size of the file. The view of
 //! such a file keeps its columns until there is a metric or a unit to show.
 
 use rusqlite::Connection;
 
-use super::rollups::SCHEMA as ROLLUPS;
 use super::{held, view};
 
 /// Makes the table of series of that of topics. The first statement also renames what `readings`
@@ -46,7 +45,7 @@ pub(super) fn upgrade(connection: &Connection, version: i32) -> rusqlite::Result
     if version < 3 {
         let fields = view::shown_fields(connection, false, view::has_fields(connection)?)?;
         connection.execute_batch(SERIES)?;
-        connection.execute_batch(ROLLUPS)?;
+        connection.execute_batch(include_str!("rollups.sql"))?;
         view::make(connection, false, &fields)?;
     }
     Ok(())

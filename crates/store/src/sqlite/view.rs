@@ -2,8 +2,8 @@
 //! table holds them as JSON, and the view shows each as a column. A file that was never asked for
 //! any has neither.
 //!
-//! A new file's view has the columns metric and unit. One that an earlier version has made gets them
-//! with its first reading that has a metric or a unit: until then it is as its owner knows it.
+//! A new file's view has the columns metric and unit. One that an earlier version has made gets
+//! them with its first reading that has a metric or a unit: until then it is as its owner knows it.
 
 use std::sync::Arc;
 
@@ -99,7 +99,7 @@ pub(super) fn make(
 ) -> rusqlite::Result<()> {
     // Names are letters, digits and _.
     let field = |name: &str| format!("json_extract(readings.fields, '$.\"{name}\"')");
-    let mut columns = String::new();
+    let mut columns: Vec<String> = Vec::new();
     if has_metric {
         for (name, of_series) in METRIC_COLUMNS {
             // A part of the topic may have been given this name.
@@ -107,12 +107,13 @@ pub(super) fn make(
                 [] => of_series.to_owned(),
                 _ => format!("coalesce({of_series}, {})", field(name)),
             };
-            columns += &format!(", {value} AS {name}");
+            columns.push(format!(", {value} AS {name}"));
         }
     }
     for name in fields.iter().filter(|name| !(has_metric && is_own(name))) {
-        columns += &format!(", {} AS \"{name}\"", field(name));
+        columns.push(format!(", {} AS \"{name}\"", field(name)));
     }
+    let columns = columns.concat();
     connection.execute_batch(&format!(
         "DROP VIEW IF EXISTS sensors;
          CREATE VIEW sensors AS

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use chrono::{DateTime, Utc};
-use mongodb::action::Action;
+use mongodb::action::{Action, Find};
 use mongodb::bson::{Bson, Document, doc};
 
 use super::cells::{Cell, HOUR, MINUTE, Timed};
@@ -36,7 +36,7 @@ pub(super) fn buckets(
     };
     let grid = Grid::new(since, until, division);
     let mut parts = Parts {
-        parts: Box::new(grid.parts()),
+        rest: Box::new(grid.parts()),
         present: None,
         cell: Cell::default(),
         take,
@@ -86,7 +86,7 @@ fn end(
             .sort(doc! {"reg_date": way})
             .limit(1)
             .projection(doc! {"_id": 0, "reg_date": 1})
-            .optional(max_time, |find, time| find.max_time(time))
+            .optional(max_time, Find::max_time)
             .await
     })?;
     let time = |document: &Document| match document.get("reg_date") {
@@ -144,7 +144,7 @@ fn readings(
 
 /// Makes buckets of cells that come in order of time.
 struct Parts<'a> {
-    parts: Box<dyn Iterator<Item = (i64, i64)>>,
+    rest: Box<dyn Iterator<Item = (i64, i64)>>,
     present: Option<(i64, i64)>,
     cell: Cell,
     take: &'a mut dyn FnMut(Bucket) -> ControlFlow<()>,
@@ -154,7 +154,7 @@ impl Parts<'_> {
     fn add(&mut self, (start, cell): Timed) -> ControlFlow<()> {
         while self.present.is_none_or(|(_, end)| end <= start) {
             self.finish()?;
-            self.present = self.parts.next();
+            self.present = self.rest.next();
             if self.present.is_none() {
                 return ControlFlow::Break(());
             }

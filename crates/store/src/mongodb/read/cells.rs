@@ -1,6 +1,6 @@
 //! What a series did in a minute or an hour, as the server adds it up and as it is cached.
 
-use mongodb::action::Action;
+use mongodb::action::{Action, Aggregate};
 use mongodb::bson::{Bson, DateTime, Document, doc};
 
 use super::questions::of_key;
@@ -107,7 +107,7 @@ pub(super) fn added_up(
     let all = server.all(async move {
         let found = readings.aggregate(pipeline).allow_disk_use(true);
         found
-            .optional(max_time, |found, time| found.max_time(time))
+            .optional(max_time, Aggregate::max_time)
             .with_type()
             .await
     })?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mongodb::action::Action;
+use mongodb::action::{Action, Find};
 use mongodb::bson::{Binary, Bson, Document, doc, spec::BinarySubtype};
 
 use super::cells::{HOUR, MINUTE, Timed, added_up, coarser, decode, encode};
@@ -102,7 +102,7 @@ fn read(
         rollups
             .find(doc! {"_id": {"$in": ids}})
             .projection(doc! {"day": 1, "late": 1, path: 1})
-            .optional(max_time, |find, time| find.max_time(time))
+            .optional(max_time, Find::max_time)
             .await
     })?;
     let cached = found.iter().filter_map(|document| {

@@ -49,10 +49,10 @@ pub(super) fn of_range(range: TimeRange) -> Document {
     if let Some(until) = range.until {
         times.insert("$lt", date(until));
     }
-    match times.is_empty() {
-        true => Document::new(),
-        false => doc! {"reg_date": times},
+    if times.is_empty() {
+        return times;
     }
+    doc! {"reg_date": times}
 }
 
 /// Returns the regular expression for a topic filter with wildcards; nothing if it selects all.
@@ -63,8 +63,14 @@ fn pattern(filter: &SeriesFilter) -> Option<String> {
         match level {
             "#" if index == 0 => return None,
             "#" => pattern += "(/.*)?",
-            "+" => pattern += &format!("{slash}[^/]*"),
-            level => pattern += &format!("{slash}{}", escaped(level)),
+            "+" => {
+                pattern += slash;
+                pattern += "[^/]*";
+            }
+            level => {
+                pattern += slash;
+                pattern += &escaped(level);
+            }
         }
     }
     Some(pattern + "$")

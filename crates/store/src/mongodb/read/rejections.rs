@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use bytes::Bytes;
-use mongodb::action::Action;
+use mongodb::action::{Action, Aggregate};
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Bson, Document, RawDocument, doc, oid::ObjectId};
 
@@ -37,7 +37,7 @@ pub(super) fn groups(server: &Server, range: TimeRange) -> Result<Vec<RejectionG
     let all = server.all(async move {
         let found = rejections.aggregate(pipeline).allow_disk_use(true);
         found
-            .optional(max_time, |found, time| found.max_time(time))
+            .optional(max_time, Aggregate::max_time)
             .with_type()
             .await
     })?;
@@ -75,7 +75,7 @@ pub(super) fn rows(
     let find = async move {
         let found = rejections.aggregate(pipeline).allow_disk_use(true);
         found
-            .optional(max_time, |found, time| found.max_time(time))
+            .optional(max_time, Aggregate::max_time)
             .with_type()
             .await
     };

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use mongodb::action::Action;
+use mongodb::action::{Action, Find};
 use mongodb::bson::{DateTime, Document, doc, oid::ObjectId};
 
 use super::questions::{of_filter, of_range};
@@ -46,8 +46,8 @@ pub(super) fn rows(
         .map(|limit| i64::try_from(limit).unwrap_or(i64::MAX));
     let find = async move {
         let find = readings.find(filter).sort(sort).allow_disk_use(true);
-        find.optional(max_time, |find, time| find.max_time(time))
-            .optional(limit, |find, limit| find.limit(limit))
+        find.optional(max_time, Find::max_time)
+            .optional(limit, Find::limit)
             .await
     };
     let mut same_time: Vec<Row> = Vec::new();
@@ -65,9 +65,10 @@ pub(super) fn rows(
             return ControlFlow::Continue(());
         };
         let belongs = sorts_here && same_time.last().is_some_and(|last| last.time == row.time);
-        let passed = match belongs {
-            true => ControlFlow::Continue(()),
-            false => pass(&mut same_time),
+        let passed = if belongs {
+            ControlFlow::Continue(())
+        } else {
+            pass(&mut same_time)
         };
         same_time.push(row);
         ended = passed.is_break();

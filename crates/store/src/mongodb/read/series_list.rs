@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mongodb::action::Action;
+use mongodb::action::{Action, Aggregate, Find};
 use mongodb::bson::{Document, doc};
 
 use super::questions::of_filter;
@@ -12,8 +12,8 @@ use crate::mongodb::numbers::whole;
 use crate::read::{Latest, ReadError, Series, SeriesFilter, SeriesKey};
 
 /// Returns the series that `filter` selects, with their counts and first times if `whole`: for that
-/// the server reads all of their readings. Without, it reads what `iot-sub` has noted of them, if it
-/// has noted anything.
+/// the server reads all of their readings. Without, it reads what `iot-sub` has noted of them, if
+/// it has noted anything.
 pub(super) fn list(
     server: &Server,
     filter: &SeriesFilter,
@@ -59,12 +59,7 @@ pub(super) fn list(
 fn noted(server: &Server, filter: &SeriesFilter) -> Result<Vec<Document>, ReadError> {
     let (notes, filter) = (server.beside("_series"), of_filter(filter));
     let max_time = server.max_time();
-    server.all(async move {
-        notes
-            .find(filter)
-            .optional(max_time, |find, time| find.max_time(time))
-            .await
-    })
+    server.all(async move { notes.find(filter).optional(max_time, Find::max_time).await })
 }
 
 fn of_note(document: &Document) -> Option<Series> {
@@ -106,7 +101,7 @@ fn counted(server: &Server, filter: &SeriesFilter) -> Result<Vec<Document>, Read
     server.all(async move {
         let found = readings.aggregate(pipeline).allow_disk_use(true);
         found
-            .optional(max_time, |found, time| found.max_time(time))
+            .optional(max_time, Aggregate::max_time)
             .with_type()
             .await
     })

@@ -1,10 +1,11 @@
 //! A range of a series, downsampled: whole rollups in the middle of each part, and readings where a
-//! part does not begin or end with a rollup, or the rollups of an hour are not those of its readings.
+//! part does not begin or end with a rollup, or the rollups of an hour are not those of its
+//! readings.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use super::series_list::{first, known};
 use crate::read::{Bucket, Division, Grid, SeriesFilter, SeriesKey, TimeRange};
@@ -75,43 +76,42 @@ fn whole_range(
     range: TimeRange,
 ) -> rusqlite::Result<Option<Times>> {
     let since = match range.since {
-        Some(since) => Some(since),
-        None => {
-            let cell = "SELECT min(start) FROM rollups WHERE series_id = ? AND span = 60";
-            let minutes: Option<i64> = match rollups::mode(connection)? {
-                Mode::On => connection
-                    .prepare_cached(cell)?
-                    .query_row([series], |row| row.get(0))?,
-                _ => None,
-            };
-            let is_pruned = |minutes: &i64| {
-                rollups::pruned_hour(connection)
-                    .is_ok_and(|hour| *minutes < hour.saturating_mul(60))
-            };
-            let of_cells = minutes.filter(is_pruned).map(|minutes| minutes * 60_000);
-            let of_readings = first(connection, series)?;
-            of_cells
-                .into_iter()
-                .chain(of_readings)
-                .min()
-                .and_then(time_of)
-        }
+        None => begin(connection, series)?.and_then(time_of),
+        since => since,
     };
     let until = match range.until {
-        Some(until) => Some(until),
         None => {
-            let last: Option<String> = connection
-                .prepare_cached(
-                    "SELECT reg_date FROM readings WHERE series_id = ? ORDER BY reg_date DESC LIMIT 1",
-                )?
-                .query_row([series], |row| row.get(0))
-                .optional()?;
-            let last = last.as_deref().and_then(millis_of);
             let since = since.map(|since| since.timestamp_millis());
-            last.or(since).map(|last| last + 1).and_then(time_of)
+            let last = last(connection, series)?.or(since);
+            last.map(|last| last + 1).and_then(time_of)
         }
+        until => until,
     };
     Ok(since.zip(until))
+}
+
+/// Returns the first time of a series, also if its readings are gone and its rollups are not.
+fn begin(connection: &Connection, series: i64) -> rusqlite::Result<Option<i64>> {
+    let cell = "SELECT min(start) FROM rollups WHERE series_id = ? AND span = 60";
+    let minutes: Option<i64> = match rollups::mode(connection)? {
+        Mode::On => connection
+            .prepare_cached(cell)?
+            .query_row([series], |row| row.get(0))?,
+        Mode::Off | Mode::Building => None,
+    };
+    let pruned = rollups::pruned_hour(connection)?.saturating_mul(60);
+    let of_cells = minutes.filter(|minutes| *minutes < pruned);
+    let of_cells = of_cells.map(|minutes| minutes * Span::Minute.millis());
+    let of_readings = first(connection, series)?;
+    Ok(of_cells.into_iter().chain(of_readings).min())
+}
+
+fn last(connection: &Connection, series: i64) -> rusqlite::Result<Option<i64>> {
+    let last = "SELECT max(reg_date) FROM readings WHERE series_id = ?";
+    let last: Option<String> = connection
+        .prepare_cached(last)?
+        .query_row([series], |row| row.get(0))?;
+    Ok(last.as_deref().and_then(millis_of))
 }
 
 /// What the buckets of some parts are made of, in order of time.

@@ -1,5 +1,6 @@
 //! A read-only connection.
 
+use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
@@ -78,7 +79,9 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
                 b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
                     uri.push(char::from(*byte));
                 }
-                byte => uri.push_str(&format!("%{byte:02x}")),
+                byte => {
+                    let _ = write!(uri, "%{byte:02x}");
+                }
             }
         }
         uri.push_str("?immutable=1");

@@ -84,11 +84,12 @@ pub(super) fn list(
         };
         if whole {
             series.first = first(&transaction, id)?.and_then(time_of);
-            series.count = match has_rollups {
-                true => count_by_rollups(&transaction, id)?,
-                false => count(&transaction, id, None)?,
-            }
-            .unsigned_abs();
+            let count = if has_rollups {
+                count_by_rollups(&transaction, id)?
+            } else {
+                count(&transaction, id, None)?
+            };
+            series.count = count.unsigned_abs();
         }
         list.push(series);
     }

@@ -10,6 +10,9 @@ pub(in crate::sqlite) enum Span {
     Day = 1440,
 }
 
+/// Hours with fewer readings have no rollups by minute: to read them is as fast.
+pub(in crate::sqlite) const FEWEST_FOR_MINUTES: i64 = 240;
+
 /// Minutes in milliseconds.
 pub(in crate::sqlite) const MINUTE: i64 = 60_000;
 

@@ -27,15 +27,15 @@ const PAUSE: Duration = Duration::from_millis(5);
 const SERIES: &str = "reindex_series";
 const TIME: &str = "reindex_time";
 
-/// Makes the rollups of the file at `path`, or goes on with that. `proceed` is called after each step;
-/// if it returns `false`, the work ends, and the next call continues. What the file had is made anew
-/// only with `anew`.
+/// Makes the rollups of the file at `path`, or goes on with that. `proceed` is called after each
+/// step; if it returns `false`, the work ends, and the next call continues. What the file had is
+/// made again only with `again`.
 ///
 /// # Errors
 /// The file can't be written, or another program turns its rollups off.
 pub fn reindex(
     path: &Path,
-    anew: bool,
+    again: bool,
     proceed: &mut dyn FnMut(Reindexed) -> bool,
 ) -> anyhow::Result<Reindexed> {
     let mut connection = connect_to_existing(path)?;
@@ -43,8 +43,8 @@ pub fn reindex(
     let name = path.display();
     let failed = || format!("cannot make rollups in `{name}`");
     match mode(&connection).map_err(explain).with_context(failed)? {
-        Mode::On if !anew => return Ok(done),
-        Mode::Building if !anew => {}
+        Mode::On if !again => return Ok(done),
+        Mode::Building if !again => {}
         Mode::On | Mode::Building | Mode::Off => {
             begin(&mut connection)
                 .map_err(explain)

@@ -2,12 +2,11 @@
 
 use rusqlite::Connection;
 
-use super::FEWEST_FOR_MINUTES;
-use super::cell::{Cell, Span};
+use super::cell::{Cell, FEWEST_FOR_MINUTES, Span};
 use crate::sqlite::sql_value::{as_number, minute_of_hour, time_text};
 
-/// Makes the rollups of an hour of a series, and of its day, in the transaction that `connection` is
-/// in; the hour is not due any more. Returns how many readings it has.
+/// Makes the rollups of an hour of a series, and of its day, in the transaction that `connection`
+/// is in; the hour is not due any more. Returns how many readings it has.
 pub(in crate::sqlite) fn roll(
     connection: &Connection,
     series: i64,

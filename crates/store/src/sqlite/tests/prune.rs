@@ -12,7 +12,8 @@ use crate::sqlite::{SqliteReader, SqliteStore, prune};
 
 const HOUR: i64 = 3_600_000;
 
-/// Fills a store with a reading each ten seconds for so many hours of `a`, and a rejection each hour.
+/// Fills a store with a reading each ten seconds for so many hours of `a`, and a rejection each
+/// hour.
 fn fill(fixture: &mut Fixture, store: &mut SqliteStore, hours: i64) {
     for hour in 0..hours {
         let mut entries: Vec<_> = (0..360)

@@ -81,7 +81,7 @@ fn downsampling_is_exact_while_all_hours_are_due_and_without_rollups() {
 fn rollups_that_are_made_later_are_exact() {
     downsampling_is_exact(8, || {
         let mut subject = new(|store| {
-            // Turned off and made anew, with an interruption.
+            // Turned off and made again, with an interruption.
             let path = PathBuf::from(store.connection.path().unwrap());
             store.keep_rollups(false).unwrap();
             let mut steps = 0;
