@@ -87,6 +87,6 @@ mod tests {
         assert!((40..=110).contains(&histogram.count_above(900.0)));
         histogram.add(0.0);
         histogram.add(f64::MAX);
-        assert_eq!(histogram.count_above(f64::MAX / 2.0), 1);
+        assert_eq!(histogram.count_above(1e20), 1);
     }
 }

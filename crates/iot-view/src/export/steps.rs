@@ -1,12 +1,13 @@
 //! `--every`: what each series was in each step of time.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use anyhow::Result;
 use chrono::{DateTime, TimeDelta, Utc};
 use iot_cli::Timezone;
 use iot_store::Value;
-use iot_store::read::{Bucket, Reader, Series, TimeRange};
+use iot_store::read::{Bucket, Division, Reader, Series, TimeRange};
 
 use super::output::{Output, Stopped};
 use super::record::{Cell, Record, Step};
@@ -36,7 +37,7 @@ impl Steps<'_> {
         series: &[Series],
         output: &mut Output,
     ) -> Result<(), Stopped> {
-        let Some((since, until)) = self.bounds(series) else {
+        let Some((since, until)) = self.bounds(reader, series)? else {
             return Ok(());
         };
         let grid = Grid::new(self.every, since, until, self.zone);
@@ -53,16 +54,30 @@ impl Steps<'_> {
         Ok(())
     }
 
-    /// Returns from when until when there are readings.
-    fn bounds(&self, series: &[Series]) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
-        let first = series.iter().filter_map(|one| one.first).min()?;
+    /// Returns from when until when there are readings, or rollups of what they were.
+    fn bounds(
+        &self,
+        reader: &mut dyn Reader,
+        series: &[Series],
+    ) -> Result<Option<(DateTime<Utc>, DateTime<Utc>)>, Stopped> {
+        let mut first = self.range.since;
+        if first.is_none() {
+            for one in series {
+                reader.buckets(&one.key, self.range, Division::Into(1), &mut |bucket| {
+                    first = Some(first.map_or(bucket.start, |first| first.min(bucket.start)));
+                    ControlFlow::Continue(())
+                })?;
+            }
+        }
         let last = series
             .iter()
             .filter_map(|one| Some(one.last.as_ref()?.time));
-        let end = last.max()? + TimeDelta::milliseconds(1);
-        let since = self.range.since.map_or(first, |since| since.max(first));
+        let end = last.max().map(|last| last + TimeDelta::milliseconds(1));
+        let (Some(since), Some(end)) = (first, end) else {
+            return Ok(None);
+        };
         let until = self.range.until.map_or(end, |until| until.min(end));
-        (since < until).then_some((since, until))
+        Ok((since < until).then_some((since, until)))
     }
 
     fn write_chunk(
@@ -125,7 +140,7 @@ impl Chunk {
         let mut buckets = Vec::with_capacity(series.len());
         for one in series {
             let mut of_series = vec![None; steps];
-            if has_readings(one, edges[0], edges[steps]) {
+            if has_readings(one, edges[0]) {
                 for part in grid.parts(&edges) {
                     let part = within(part, range);
                     let division = grid.division();
@@ -134,7 +149,7 @@ impl Chunk {
                         if let Some(place) = of_series.get_mut(step.saturating_sub(1)) {
                             *place = Some(bucket);
                         }
-                        std::ops::ControlFlow::Continue(())
+                        ControlFlow::Continue(())
                     })?;
                 }
             }
@@ -155,10 +170,10 @@ fn within(part: TimeRange, range: TimeRange) -> TimeRange {
     }
 }
 
-fn has_readings(series: &Series, since: DateTime<Utc>, until: DateTime<Utc>) -> bool {
-    let begins = series.first.is_none_or(|first| first < until);
+/// Its first reading says nothing about that: rollups may outlive readings.
+fn has_readings(series: &Series, since: DateTime<Utc>) -> bool {
     let last = series.last.as_ref().map(|last| last.time);
-    begins && last.is_some_and(|last| last >= since)
+    last.is_some_and(|last| last >= since)
 }
 
 fn cell(bucket: &Bucket, wanted: Aggregate) -> Cell {

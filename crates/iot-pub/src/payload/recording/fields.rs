@@ -57,10 +57,21 @@ impl Columns {
                 .map_err(|_| format!("the {name} is not UTF-8"))
         };
         let (topic, time) = (text(self.topic, "topic")?, text(self.time, "time")?);
+        let topic = without_apostrophe(&topic).to_owned();
         let mut fields = fields;
         let value = std::mem::take(&mut fields[self.value]);
         Ok((topic, value.into(), Time::Text(time)))
     }
+}
+
+/// Returns a topic without the apostrophe that an export has put before it, so that a spreadsheet
+/// does not take it for a formula.
+fn without_apostrophe(cell: &str) -> &str {
+    let is_escaped = |topic: &&str| {
+        topic.starts_with(['=', '+', '-', '@', '\'', '\t', '\r', '\n'])
+            || topic.starts_with(['\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'])
+    };
+    cell.strip_prefix('\'').filter(is_escaped).unwrap_or(cell)
 }
 
 /// Finds the columns of a header, and what separates them.
@@ -145,4 +156,21 @@ fn time(raw: &RawValue) -> Result<Time, String> {
         Some(b'{') => Time::At(date(raw)?),
         _ => Time::Text(raw.to_owned()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_of_an_export_comes_back_as_it_was() {
+        for (cell, topic) in [
+            ("iot/a", "iot/a"),
+            ("'=cmd", "=cmd"),
+            ("''x", "'x"),
+            ("'x", "'x"),
+        ] {
+            assert_eq!(without_apostrophe(cell), topic);
+        }
+    }
 }

@@ -1,0 +1,120 @@
+//! What the tests of the built program share.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test program uses its own part"
+)]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use iot_store::sqlite::SqliteStore;
+use iot_store::{Entry, IdGenerator, Reading, ReceivedPayload, Value};
+use testkit::{Program, Running};
+
+/// A finished run.
+pub struct Done {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// Runs `iot-view` in a folder to its end.
+#[track_caller]
+pub fn view_in(folder: &Path, args: &[&str]) -> Done {
+    done(
+        Program::new(env!("CARGO_BIN_EXE_iot-view"))
+            .args(args)
+            .current_dir(folder)
+            .spawn(),
+    )
+}
+
+/// Runs `iot-view` on a store to its end.
+#[track_caller]
+pub fn view(store: &Store, args: &[&str]) -> Done {
+    let program = Program::new(env!("CARGO_BIN_EXE_iot-view"))
+        .args(args)
+        .env("IOT_STORE", store.url())
+        .env("TZ", "UTC")
+        .current_dir(store.folder.path());
+    done(program.spawn())
+}
+
+fn done(mut program: Running) -> Done {
+    let status = program.wait();
+    Done {
+        code: status.code().unwrap_or(-1),
+        stdout: program.stdout(),
+        stderr: program.stderr(),
+    }
+}
+
+/// An SQLite store with readings.
+pub struct Store {
+    pub folder: tempfile::TempDir,
+    ids: IdGenerator,
+}
+
+impl Store {
+    pub fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().expect("a folder"),
+            ids: IdGenerator::new(),
+        }
+    }
+
+    pub fn path(&self) -> PathBuf {
+        self.folder.path().join("iot.db")
+    }
+
+    pub fn url(&self) -> String {
+        format!("sqlite:{}", self.path().display())
+    }
+
+    /// Stores readings: topic and metric (`TOPIC#METRIC`), value, unit, milliseconds since 1970.
+    pub fn insert(&mut self, readings: &[(&str, Value, Option<&str>, i64)]) {
+        let entries: Vec<Entry> = readings
+            .iter()
+            .map(|(key, value, unit, at)| {
+                let (topic, metric) = match key.split_once('#') {
+                    Some((topic, metric)) => (topic, Some(Arc::from(metric))),
+                    None => (*key, None),
+                };
+                let time = at_millis(*at);
+                Entry::Reading(Reading {
+                    id: self.ids.next(time),
+                    topic: topic.into(),
+                    metric,
+                    value: value.clone(),
+                    unit: unit.map(Arc::from),
+                    reg_date: time,
+                    extra: None,
+                    payload: ReceivedPayload::default(),
+                })
+            })
+            .collect();
+        self.insert_entries(&entries);
+    }
+
+    pub fn insert_entries(&mut self, entries: &[Entry]) {
+        let mut store = SqliteStore::open(&self.path()).expect("a store");
+        store.commit_with(entries, &[]).expect("stored");
+    }
+}
+
+pub fn at_millis(millis: i64) -> DateTime<Utc> {
+    DateTime::UNIX_EPOCH + TimeDelta::milliseconds(millis)
+}
+
+/// 2026-06-21T00:00:00Z in milliseconds.
+pub const DAY: i64 = 1_782_000_000_000;
+
+pub fn number(number: f64) -> Value {
+    Value::Number(number)
+}
+
+pub fn text(text: &str) -> Value {
+    Value::Text(text.into())
+}
