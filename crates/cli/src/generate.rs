@@ -84,7 +84,7 @@ fn commands(mut program: Command, page: &mut Vec<u8>) -> io::Result<()> {
     man.render_options_section(page)?;
     for command in commands {
         let name = command.get_name().to_uppercase();
-        write!(page, ".SH COMMAND {name}\n")?;
+        writeln!(page, ".SH COMMAND {name}")?;
         let about = command.get_about().map(ToString::to_string);
         writeln!(page, "{}", about.unwrap_or_default().replace('-', "\\-"))?;
         let command = command.before_help(Resettable::Reset);

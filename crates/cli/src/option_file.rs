@@ -111,9 +111,10 @@ impl Place<'_> {
         };
         let Some(arg) = find(parser.command(), option) else {
             let mut siblings = parser.siblings().iter();
-            return match siblings.any(|command| find(command, option).is_some()) {
-                true => Ok(Vec::new()),
-                false => Err(in_line(unknown(option))),
+            return if siblings.any(|command| find(command, option).is_some()) {
+                Ok(Vec::new())
+            } else {
+                Err(in_line(unknown(option)))
             };
         };
         let value = self::value(parser, &arg, option, value).map_err(in_line)?;

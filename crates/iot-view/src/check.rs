@@ -21,7 +21,7 @@ use crate::stdout;
 use crate::table::{Align, Table};
 
 /// Checks the readings of the filters. Exits with 1 if there is a finding that matters.
-pub(crate) fn run(args: CheckArgs, origins: &Origins) -> Result<ExitCode> {
+pub(crate) fn run(args: &CheckArgs, origins: &Origins) -> Result<ExitCode> {
     args.command.verbosity().install();
     let now = Utc::now();
     let period = args.period.period(now, None, origins)?;
@@ -54,9 +54,10 @@ pub(crate) fn run(args: CheckArgs, origins: &Origins) -> Result<ExitCode> {
             if !is_checked {
                 check.add(&row);
             }
-            match interrupt.is_set() {
-                true => ControlFlow::Break(()),
-                false => ControlFlow::Continue(()),
+            if interrupt.is_set() {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
             }
         })?;
         check.end_series();

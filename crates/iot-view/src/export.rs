@@ -31,12 +31,12 @@ use crate::open::open;
 use crate::series::selected;
 
 /// Writes the readings.
-pub(crate) fn run(args: ExportArgs, origins: &Origins) -> Result<ExitCode> {
+pub(crate) fn run(args: &ExportArgs, origins: &Origins) -> Result<ExitCode> {
     args.command.verbosity().install();
     args.check(origins)?;
     let now = Utc::now();
     let period = args.period.period(now, None, origins)?;
-    let format = format(&args, origins);
+    let format = format(args, origins);
     let path = args
         .output
         .as_deref()

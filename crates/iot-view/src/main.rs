@@ -33,13 +33,13 @@ fn main() -> ExitCode {
 fn run(line: &CommandLine) -> Result<ExitCode> {
     let (matches, origins) = (&line.matches, &line.origins);
     match line.name.as_str() {
-        "latest" => latest::run(args::parsed(matches)?, origins),
-        "export" => export::run(args::parsed(matches)?, origins),
-        "rejected" => rejected::run(args::parsed(matches)?, origins),
-        "check" => check::run(args::parsed(matches)?, origins),
-        "prune" => prune::run(args::parsed(matches)?, origins),
-        "reindex" => reindex::run(args::parsed(matches)?),
-        "plot" => plot::run(args::parsed(matches)?, origins),
+        "latest" => latest::run(&args::parsed(matches)?),
+        "export" => export::run(&args::parsed(matches)?, origins),
+        "rejected" => rejected::run(&args::parsed(matches)?, origins),
+        "check" => check::run(&args::parsed(matches)?, origins),
+        "prune" => prune::run(&args::parsed(matches)?, origins),
+        "reindex" => reindex::run(&args::parsed(matches)?),
+        "plot" => plot::run(&args::parsed(matches)?, origins),
         "page" => page::run(&args::parsed(matches)?, origins),
         other => unreachable!("there is no command `{other}`"),
     }

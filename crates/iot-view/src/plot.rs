@@ -6,6 +6,7 @@ mod draw_svg;
 mod draw_terminal;
 mod labels;
 mod panel;
+mod picture;
 mod png;
 mod scale;
 mod svg;
@@ -23,7 +24,8 @@ use iot_cli::{Moment, Origins, Timezone, UsageError, io_reason, notify};
 use iot_store::read::{Reader, Series, TimeRange};
 
 use self::curve::Curve;
-use self::panel::{Panel, panels};
+use self::panel::panels;
+use self::picture::Picture;
 use crate::args::PlotArgs;
 use crate::open::open;
 use crate::screen;
@@ -33,16 +35,6 @@ use crate::stdout;
 /// More would hide each other.
 const MOST_CURVES: usize = 24;
 
-/// What is drawn.
-#[derive(Debug)]
-pub(crate) struct Picture {
-    pub(crate) title: String,
-    pub(crate) since: DateTime<Utc>,
-    pub(crate) until: DateTime<Utc>,
-    pub(crate) zone: Timezone,
-    pub(crate) panels: Vec<Panel>,
-}
-
 /// Where it is drawn.
 enum Target<'a> {
     Terminal,
@@ -51,7 +43,7 @@ enum Target<'a> {
 }
 
 /// Draws the curves.
-pub(crate) fn run(args: PlotArgs, origins: &Origins) -> Result<ExitCode> {
+pub(crate) fn run(args: &PlotArgs, origins: &Origins) -> Result<ExitCode> {
     args.command.verbosity().install();
     let target = target(args.output.as_deref())?;
     let now = Utc::now();
@@ -83,7 +75,7 @@ pub(crate) fn run(args: PlotArgs, origins: &Origins) -> Result<ExitCode> {
     }
     let names: Vec<String> = filters.iter().map(ToString::to_string).collect();
     let picture = Picture {
-        title: args.title.unwrap_or_else(|| match &names[..] {
+        title: args.title.clone().unwrap_or_else(|| match &names[..] {
             [all] if all == "#" => "All series".to_owned(),
             names => names.join(", "),
         }),

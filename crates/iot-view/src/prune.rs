@@ -14,7 +14,7 @@ use crate::args::{PruneArgs, StoreArgs};
 use crate::interrupt::Interrupt;
 
 /// Deletes what is older, after a question.
-pub(crate) fn run(args: PruneArgs, origins: &Origins) -> Result<ExitCode> {
+pub(crate) fn run(args: &PruneArgs, origins: &Origins) -> Result<ExitCode> {
     args.command.verbosity().install();
     let zone = args.timezone.clone().unwrap_or_else(Timezone::local);
     let now = Utc::now();

@@ -12,7 +12,7 @@ use crate::args::ReindexArgs;
 use crate::interrupt::Interrupt;
 
 /// Makes what is missing. What is done stays when it is interrupted.
-pub(crate) fn run(args: ReindexArgs) -> Result<ExitCode> {
+pub(crate) fn run(args: &ReindexArgs) -> Result<ExitCode> {
     args.command.verbosity().install();
     let StoreUrl::Sqlite(path) = args.store.url()? else {
         let line = "reindex is for SQLite files (--store sqlite:PATH): those of MongoDB are made when they are needed";

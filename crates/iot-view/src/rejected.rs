@@ -20,7 +20,7 @@ use crate::table::{Align, Table};
 const PORTION: usize = 500;
 
 /// Prints the reasons, the messages, or a payload.
-pub(crate) fn run(args: RejectedArgs, origins: &Origins) -> Result<ExitCode> {
+pub(crate) fn run(args: &RejectedArgs, origins: &Origins) -> Result<ExitCode> {
     args.command.verbosity().install();
     let period = args.period.period(Utc::now(), None, origins)?;
     let range = TimeRange {

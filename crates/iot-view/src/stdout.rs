@@ -45,11 +45,9 @@ pub(crate) fn print_lines(lines: &[String]) -> Result<()> {
 /// It cannot be written.
 pub(crate) fn checked(written: io::Result<()>) -> Result<()> {
     let Err(error) = written else { return Ok(()) };
-    match stdout_failure(&error) {
-        Some(failure) => bail!(failure),
-        None => {
-            HAS_GONE.store(true, Ordering::Relaxed);
-            Ok(())
-        }
+    if let Some(failure) = stdout_failure(&error) {
+        bail!(failure);
     }
+    HAS_GONE.store(true, Ordering::Relaxed);
+    Ok(())
 }

@@ -28,6 +28,7 @@ impl TimeText {
         let (seconds, millisecond) = (rest / 1_000, rest % 1_000);
         let (minutes, second) = (seconds / 60, seconds % 60);
         let (hour, minute) = (minutes / 60, minutes % 60);
+        #[expect(clippy::cast_sign_loss, reason = "it is a digit")]
         let digit = |number: i64| b'0' + (number % 10) as u8;
         out.extend_from_slice(self.date.as_bytes());
         out.extend_from_slice(&[

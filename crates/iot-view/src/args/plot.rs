@@ -17,6 +17,7 @@ Examples:
   iot-view plot 'home/#' --since 2026-06-21 --until 2026-06-21 -o day.png
 ";
 
+#[expect(clippy::doc_markdown, reason = "the documentation is the help text")]
 /// Draw readings as curves on the terminal, or as a picture
 #[derive(Debug, Parser)]
 #[command(name = "plot", before_help = EXAMPLES)]

@@ -5,6 +5,7 @@ use iot_cli::{StoreUrl, UsageError};
 use iot_store::mongodb_options::check_collection;
 
 /// Which store.
+#[expect(clippy::doc_markdown, reason = "the documentation is the help text")]
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Store")]
 pub(crate) struct StoreArgs {

@@ -2,7 +2,7 @@
 
 /// Buckets for each power of two.
 const FINENESS: f64 = 8.0;
-/// Powers of two below 1 that are told apart.
+/// Powers of two below 1 that have buckets of their own.
 const SMALLEST: f64 = 64.0;
 const BUCKETS: usize = 1_536;
 

@@ -248,9 +248,9 @@ mod tests {
 
     /// A reading every ten seconds, from 20 to 21 and back.
     fn usual() -> Vec<(i64, Value)> {
-        let value = |number: i64| Value::Number(20.0 + f64::from((number % 10) as u8) / 10.0);
+        let value = |number: i32| Value::Number(20.0 + f64::from(number % 10) / 10.0);
         (0..200)
-            .map(|number| (number * 10, value(number)))
+            .map(|number| (i64::from(number) * 10, value(number)))
             .collect()
     }
 

@@ -1,4 +1,4 @@
-//! InfluxDB's line protocol, which VictoriaMetrics, QuestDB and Telegraf read, too.
+//! The line protocol of `InfluxDB`, which other databases read, too.
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};

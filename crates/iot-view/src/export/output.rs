@@ -164,13 +164,11 @@ impl Writer {
     /// Takes a full buffer, and returns an empty one.
     fn pass(&mut self, buffer: Vec<u8>) -> Result<Vec<u8>, Stopped> {
         let sent = self.full.as_ref().map(|full| full.send(buffer));
-        match sent {
-            Some(Ok(())) => Ok(self.empty.try_recv().unwrap_or_default()),
-            _ => {
-                self.finish()?;
-                Err(Stopped::ReaderGone)
-            }
+        if let Some(Ok(())) = sent {
+            return Ok(self.empty.try_recv().unwrap_or_default());
         }
+        self.finish()?;
+        Err(Stopped::ReaderGone)
     }
 
     fn finish(&mut self) -> Result<(), Stopped> {
@@ -247,6 +245,7 @@ fn create(path: &Path) -> io::Result<(File, Option<Replacement>)> {
     Ok((file, Some(replacement)))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is passed to map_err")]
 fn reason(error: io::Error) -> Error {
     anyhow!(io_reason(&error))
 }

@@ -177,7 +177,6 @@ fn columns(layout: &Layout) -> Vec<Column> {
 
 fn push_cell(column: &mut Column, cell: Option<&Cell>) {
     match (column.kind(), cell) {
-        (_, None) => column.push_nothing(),
         (Kind::Count, Some(Cell::Count(count))) => column.push_count(*count),
         (Kind::Number, Some(Cell::Count(count))) => {
             #[expect(clippy::cast_precision_loss, reason = "the column has numbers")]
@@ -185,6 +184,6 @@ fn push_cell(column: &mut Column, cell: Option<&Cell>) {
         }
         (Kind::Text, Some(Cell::Value(value))) => column.push_text(Some(&value.to_string())),
         (_, Some(Cell::Value(value))) => column.push_number(value.as_number()),
-        (_, Some(Cell::Count(_))) => column.push_nothing(),
+        (_, None | Some(Cell::Count(_))) => column.push_nothing(),
     }
 }

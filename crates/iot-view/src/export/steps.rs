@@ -19,6 +19,9 @@ const BUCKETS: usize = 200_000;
 /// Steps that are read at once, at most.
 const STEPS: usize = 10_000;
 
+/// The first time, and the one behind the last.
+type Bounds = (DateTime<Utc>, DateTime<Utc>);
+
 /// Writes steps.
 #[derive(Debug)]
 pub(super) struct Steps<'a> {
@@ -59,7 +62,7 @@ impl Steps<'_> {
         &self,
         reader: &mut dyn Reader,
         series: &[Series],
-    ) -> Result<Option<(DateTime<Utc>, DateTime<Utc>)>, Stopped> {
+    ) -> Result<Option<Bounds>, Stopped> {
         let mut first = self.range.since;
         if first.is_none() {
             for one in series {

@@ -10,8 +10,8 @@ use chrono::{Local, Utc};
 use iot_cli::{UsageError, printable};
 use iot_store::read::Reader;
 
-use super::Selection;
 use super::line::table;
+use super::selection::Selection;
 use crate::interrupt::Interrupt;
 use crate::screen;
 
@@ -63,7 +63,8 @@ fn draw(lines: &[String]) -> Result<()> {
             out.push_str("\r\n");
         }
         if hidden > 0 && at + 1 == rows {
-            out.push_str(&format!("… {} more lines", hidden + 1));
+            let more = format!("… {} more lines", hidden + 1);
+            out.push_str(&more);
         } else {
             out.push_str(&screen::cut(line, columns));
         }

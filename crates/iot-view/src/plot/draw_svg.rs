@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, Utc};
 
-use super::Picture;
 use super::curve::{Curve, Point};
 use super::labels::{labels, shortened};
 use super::panel::Panel;
+use super::picture::Picture;
 use super::scale::Scale;
 use super::svg::{Style, Svg};
 use super::time_axis::{Tick, ticks};
@@ -47,6 +47,11 @@ pub(super) fn svg(picture: &Picture, size: Size) -> String {
     svg.text(frame.left, 24.0, &shortened(&picture.title, most), title);
     let zone = picture.zone.name(picture.until);
     svg.text(frame.left + frame.width, 24.0, &zone, style(SOFT, "end"));
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a width"
+    )]
     let most = (frame.width / 90.0).max(2.0) as usize;
     let ticks = ticks(picture.since, picture.until, most, &picture.zone);
     for (at, (panel, labels)) in picture.panels.iter().zip(&labels).enumerate() {

@@ -3,11 +3,11 @@
 use chrono::{DateTime, Utc};
 use iot_cli::printable;
 
-use super::Picture;
 use super::braille::Canvas;
 use super::curve::Point;
 use super::labels::{labels, shortened};
 use super::panel::Panel;
+use super::picture::Picture;
 use super::scale::Scale;
 use super::time_axis::{Tick, ticks};
 use crate::screen;

@@ -16,8 +16,8 @@ pub(crate) fn labels(panel: &Panel) -> Vec<String> {
         return names;
     }
     let common = |end: &usize| others.iter().all(|name| name.starts_with(&first[..*end]));
-    let levels = first.match_indices('/').map(|(at, _)| at + 1);
-    let start = levels.filter(common).last().unwrap_or_default();
+    let mut levels = first.rmatch_indices('/').map(|(at, _)| at + 1);
+    let start = levels.find(common).unwrap_or_default();
     names.iter().map(|name| name[start..].to_owned()).collect()
 }
 

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{Options, Tree, fontdb::Database};
 
-/// DejaVu Sans with Latin, Greek and Cyrillic letters; `font/LICENSE` allows it.
+/// `DejaVu Sans` with Latin, Greek and Cyrillic letters; `font/LICENSE` allows it.
 const FONT: &[u8] = include_bytes!("font/DejaVuSans.ttf");
 
 /// Renders SVG as PNG. Letters that the font does not have come from the system's fonts.

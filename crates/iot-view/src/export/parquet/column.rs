@@ -68,9 +68,10 @@ impl Column {
                 (Physical::INT64, Some(time))
             }
         };
-        let repetition = match self.is_required {
-            true => Repetition::REQUIRED,
-            false => Repetition::OPTIONAL,
+        let repetition = if self.is_required {
+            Repetition::REQUIRED
+        } else {
+            Repetition::OPTIONAL
         };
         let built = Type::primitive_type_builder(&self.name, physical)
             .with_repetition(repetition)
