@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::Utc;
-use iot_decode::{Decoder, Format, Message, Settings};
+use iot_decode::{Decoded, Decoder, Format, Map, Message, Reason, Settings};
 use iot_sparkplug::{DataType, Metric, MetricValue, Payload};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -70,6 +70,18 @@ fn rows() -> Vec<Row> {
             MSGPACK,
         ),
         row("SenML with 5 records", "senml", "iot/a", SENML),
+        row(
+            "JSON with 5 values, --map to 5 readings",
+            MAP,
+            "iot/a",
+            JSON,
+        ),
+        row(
+            "JSON with 5 values, --map to 1 reading",
+            "map .payload.temperature",
+            "iot/a",
+            JSON,
+        ),
         row("a number, auto", "auto", "iot/a", "21.5"),
         row("a number, known", "known", "iot/a", "21.5"),
         row("a measure, measure", "measure", "iot/a", "21.5 °C"),
@@ -78,6 +90,8 @@ fn rows() -> Vec<Row> {
 
 const JSON: &str =
     r#"{"temperature":21.5,"humidity":48,"pressure":1013.2,"battery":97,"linkquality":120}"#;
+/// What comes after `map ` is a jq program.
+const MAP: &str = "map .payload | to_entries[] | {metric: .key, value: .value}";
 const CBOR: &[u8] =
     b"\xa5\x6btemperature\xf9\x4d\x60\x68humidity\x18\x30\x68pressure\xfb\x40\x8f\xa9\
     \x99\x99\x99\x99\x9a\x67battery\x18\x61\x6blinkquality\x18\x78";
@@ -140,6 +154,30 @@ fn sparkplug(name: &'static str, is_named: bool) -> Row {
     }
 }
 
+/// What is measured.
+enum Subject {
+    Decoder(Box<Decoder>),
+    Map(Map),
+}
+
+impl Subject {
+    fn new(format: &str) -> Self {
+        if let Some(program) = format.strip_prefix("map ") {
+            return Self::Map(Map::compile(program).expect("a program"));
+        }
+        let format: Format = format.parse().expect("a format");
+        let decoder = Decoder::new(format, Settings::default());
+        Self::Decoder(Box::new(decoder.expect("a decoder")))
+    }
+
+    fn decode(&mut self, message: &Message<'_>) -> Result<Decoded, Reason> {
+        match self {
+            Self::Decoder(decoder) => decoder.decode(message),
+            Self::Map(map) => map.run(message),
+        }
+    }
+}
+
 fn since(start: Duration) -> Duration {
     processor_time().saturating_sub(start)
 }
@@ -147,8 +185,7 @@ fn since(start: Duration) -> Duration {
 impl Row {
     /// Returns readings and messages a second of the best round.
     fn best(&self) -> (f64, f64) {
-        let format: Format = self.format.parse().expect("a format");
-        let mut decoder = Decoder::new(format, Settings::default()).expect("a decoder");
+        let mut decoder = Subject::new(self.format);
         if let Some((topic, payload)) = &self.first {
             let birth = Message::new(topic, payload, Utc::now());
             decoder.decode(&birth).expect("a BIRTH");

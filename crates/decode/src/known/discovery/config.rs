@@ -21,6 +21,9 @@ const DEVICE: [&str; 2] = ["device", "dev"];
 const COMPONENTS: [&str; 2] = ["components", "cmps"];
 const NAME: [&str; 2] = ["name", "name"];
 
+/// Most components of one device that are looked at.
+const COMPONENTS_PER_DEVICE: usize = 1_000;
+
 /// One value of a device.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Entity {
@@ -59,6 +62,7 @@ pub(super) fn entities(fields: &Map<String, Json>, names: &mut Names) -> Vec<(Ar
     };
     let components = components.values().filter_map(Json::as_object);
     components
+        .take(COMPONENTS_PER_DEVICE)
         .filter_map(|component| entity(component, Some(fields), names))
         .collect()
 }
