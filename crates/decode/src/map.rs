@@ -113,7 +113,7 @@ impl Map {
             })?;
             decoded
                 .readings
-                .extend(output::measured(output).map_err(failed)?);
+                .extend(output::measured(&output).map_err(failed)?);
         }
         Ok(decoded)
     }

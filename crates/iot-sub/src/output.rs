@@ -91,9 +91,10 @@ impl Output {
     pub(crate) fn new(plan: OutputPlan, broker: &str) -> Result<Self> {
         let mut lines = Vec::new();
         if plan.style == Style::Csv {
-            let header = match plan.named {
-                true => readings::CSV_HEADER_NAMED,
-                false => readings::CSV_HEADER,
+            let header = if plan.named {
+                readings::CSV_HEADER_NAMED
+            } else {
+                readings::CSV_HEADER
             };
             lines.extend(header.as_bytes());
         }

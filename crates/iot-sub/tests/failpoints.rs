@@ -311,3 +311,101 @@ fn killed_at_any_point_what_has_qos_2_is_stored_once() {
         }
     }
 }
+
+/// A message of five values, of which each says which message it is.
+fn five(number: usize) -> String {
+    let values = ["a", "b", "c", "d", "e"].map(|name| format!("\"{name}\":{number}"));
+    format!("{{{}}}", values.join(","))
+}
+
+/// How often each reading of the messages of five values is in the store.
+fn fives(rows: impl Iterator<Item = (String, i64)>) -> HashMap<(String, i64), usize> {
+    let mut counts = HashMap::new();
+    for row in rows {
+        *counts.entry(row).or_default() += 1;
+    }
+    counts
+}
+
+/// Runs `iot-sub --decode leaves` with QoS 2 into the point, and again without it: each of the five
+/// readings of each message is there once.
+#[track_caller]
+fn five_values_case(store: &[&str], point: &str, stored: &dyn Fn() -> Vec<(String, i64)>) {
+    let broker = Broker::builder()
+        .persistent()
+        .config("max_queued_messages 0")
+        .start();
+    let port = broker.port().to_string();
+    let mut arguments = vec!["-p", &port, "-q", "2", "-c", "-i", "mortal"];
+    arguments.extend(["--decode", "leaves"]);
+    arguments.extend(store);
+    let mut program = sub(&arguments).env("IOT_FAILPOINT", point).spawn();
+    broker.wait_for_log("Sending SUBACK", DEADLINE);
+    flood_with(broker.port(), 2, five);
+    let status = program.wait();
+    assert_eq!(status.signal(), Some(SIGKILL), "{point}: {status}");
+
+    let program = sub(&arguments).spawn();
+    program.wait_for_stderr("Connected with result code 0");
+    let last = five(COUNT);
+    broker.mosquitto_pub(["-q", "2", "-t", "iot/flood", "-m", &last]);
+    eventually(DEADLINE, format_args!("{point}: all are stored"), || {
+        fives(stored().into_iter()).len() == (COUNT + 1) * 5
+    });
+    interrupt(program);
+    let counts = fives(stored().into_iter());
+    assert!(
+        counts.values().all(|count| *count == 1),
+        "{store:?}, {point}: {counts:?}"
+    );
+}
+
+#[test]
+fn killed_at_any_point_each_of_five_values_is_stored_once_with_qos_2() {
+    let mongo = Mongo::start();
+    let url = mongo.url();
+    for point in [
+        "after-receive:2",
+        "before-commit:2",
+        "after-commit:2",
+        "before-ack:2",
+        "after-ack:2",
+        "before-delivery:2",
+        "after-delivery:2",
+        "before-trim:1",
+        "after-trim:1",
+    ] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let spool = folder.path().join("s").display().to_string();
+        let collection = format!("five-{point}").replace(':', "_");
+        let store = [
+            "--store",
+            &url,
+            "--collection",
+            &collection,
+            "--spool",
+            &spool,
+        ];
+        five_values_case(&store, point, &|| {
+            let documents = documents_of(&mongo, "iot_service", &collection);
+            let rows = documents.iter().map(|document| {
+                let metric = document.get_str("metric").expect("a metric").to_owned();
+                #[expect(clippy::cast_possible_truncation, reason = "the test's own numbers")]
+                let value = document.get_f64("value").expect("a number") as i64;
+                (metric, value)
+            });
+            rows.collect()
+        });
+    }
+    for point in DIRECT {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = folder.path().join("iot.db");
+        let store = format!("sqlite:{}", file.display());
+        five_values_case(&["--store", &store], point, &|| {
+            let rows = sqlite(&file, "SELECT metric, CAST(value AS INTEGER) FROM sensors");
+            let rows = rows.lines().filter_map(|row| row.split_once('|'));
+            rows.map(|(metric, value)| (metric.to_owned(), value.parse().expect("a number")))
+                .collect()
+        });
+    }
+}

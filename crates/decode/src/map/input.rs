@@ -28,9 +28,16 @@ pub(super) fn input(message: &Message<'_>) -> Result<Val, Reason> {
         ("time", Val::from(seconds)),
         ("properties", properties(&message.properties)),
     ];
-    let mut map = Map::with_capacity_and_hasher(fields.len(), Default::default());
+    let mut map = with_capacity(fields.len());
     map.extend(fields.map(|(name, value)| (key(name), value)));
     Ok(Val::obj(map))
+}
+
+/// Returns an empty object with room for so many fields.
+fn with_capacity(fields: usize) -> Map {
+    let mut map = Map::default();
+    map.reserve(fields);
+    map
 }
 
 fn key(name: &'static str) -> Val {
@@ -64,7 +71,7 @@ pub(super) fn value(json: Json) -> Val {
         Json::String(value) => Val::utf8_str(value),
         Json::Array(items) => items.into_iter().map(value).collect(),
         Json::Object(fields) => {
-            let mut map = Map::with_capacity_and_hasher(fields.len(), Default::default());
+            let mut map = with_capacity(fields.len());
             let fields = fields.into_iter();
             map.extend(fields.map(|(name, field)| (Val::utf8_str(name), value(field))));
             Val::obj(map)

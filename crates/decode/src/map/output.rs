@@ -23,34 +23,32 @@ const TOPIC_LIMIT: usize = 65_535;
 ///
 /// # Errors
 /// The output is no reading; the text says why.
-pub(super) fn measured(output: Val) -> Result<Option<Measured>, String> {
-    let Val::Obj(fields) = &output else {
-        return Ok(value(&output)?.map(Measured::new));
+pub(super) fn measured(output: &Val) -> Result<Option<Measured>, String> {
+    let Val::Obj(fields) = output else {
+        return Ok(value(output)?.map(Measured::new));
     };
     let names = || fields.keys().filter_map(Val::as_utf8_bytes);
     let has = |name: &str| names().any(|key| key == name.as_bytes());
     if !has("value") && !has("metric") {
-        return Ok(value(&output)?.map(Measured::new));
+        return Ok(value(output)?.map(Measured::new));
     }
     if let Some(unknown) = fields.keys().find(|key| !is_known(key)) {
         return Err(format!(
             "an output has the unknown key {unknown} (metric, value, unit, time and topic are known)"
         ));
     }
-    let Some(found) = field(&output, "value") else {
+    let Some(found) = field(output, "value") else {
         return Err("an output has a metric and no value".to_owned());
     };
     let Some(found) = value(found)? else {
         return Ok(None);
     };
     Ok(Some(Measured {
-        topic: name(&output, "topic", TOPIC_LIMIT)?
-            .map(topic)
-            .transpose()?,
-        metric: name(&output, "metric", METRIC_LIMIT_BYTES)?,
+        topic: name(output, "topic", TOPIC_LIMIT)?.map(topic).transpose()?,
+        metric: name(output, "metric", METRIC_LIMIT_BYTES)?,
         value: found,
-        unit: name(&output, "unit", METRIC_LIMIT_BYTES)?,
-        time: field(&output, "time").map(time).transpose()?.flatten(),
+        unit: name(output, "unit", METRIC_LIMIT_BYTES)?,
+        time: field(output, "time").map(time).transpose()?.flatten(),
     }))
 }
 

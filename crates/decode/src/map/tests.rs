@@ -17,14 +17,14 @@ fn run_with(map: &Map, payload: &str) -> Result<Vec<String>, String> {
     let readings = decoded.readings.iter().map(|reading| {
         let mut text = String::new();
         for name in [&reading.topic, &reading.metric].into_iter().flatten() {
-            text += &format!("{name} ");
+            text.extend([name, " "]);
         }
         text += &reading.value.to_string();
         if let Some(unit) = &reading.unit {
-            text += &format!(" {unit}");
+            text.extend([" ", unit]);
         }
         if let Some(time) = &reading.time {
-            text += &format!(" at {}", time.to_rfc3339());
+            text.extend([" at ", &time.to_rfc3339()]);
         }
         text
     });

@@ -5,6 +5,7 @@ mod csv;
 mod fields;
 mod line;
 mod mongo_json;
+mod named;
 mod reader;
 mod record;
 mod rounds;

@@ -18,7 +18,6 @@ use crate::decode::victron::Portal;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Decoding")]
-#[expect(clippy::doc_markdown, reason = "the documentation is the help text")]
 pub(super) struct DecodeArgs {
     /// Read payloads as auto, number, json, text, measure, state, leaves, cbor, msgpack, senml,
     /// sparkplug, protobuf or known
@@ -173,9 +172,10 @@ impl DecodeArgs {
         };
         let explainer = self.explain.then(|| Explainer::new(settings.clone()));
         let portals = self.victron_keepalive.clone();
-        let fallback = Format::Plain(match takes_any {
-            true => PlainFormat::Text,
-            false => PlainFormat::Auto,
+        let fallback = Format::Plain(if takes_any {
+            PlainFormat::Text
+        } else {
+            PlainFormat::Auto
         });
         let routes = self.routes(fallback, origins)?;
         Ok(DecodePlan {

@@ -15,7 +15,7 @@ impl FromStr for MetricPattern {
 }
 
 impl MetricPattern {
-    /// Returns whether it is the name of `metric`; a value without a metric has the name ``.
+    /// Returns whether it is the name of `metric`; that of a value without one is empty.
     pub(crate) fn matches(&self, metric: &str) -> bool {
         let [first, rest @ ..] = &self.0[..] else {
             return false;

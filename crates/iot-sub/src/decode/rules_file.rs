@@ -132,9 +132,9 @@ fn rule(fields: &DeTable<'_>, span: Range<usize>) -> Result<Rule, Problem> {
                 map = Some((program.to_owned(), value.span()));
             }
             "time-key" => time = Some(field.parsed(str::parse)?),
-            "unit" => shape.unit = field.per_metric(|field| field.shared())?,
-            "scale" => shape.scale = field.per_metric(|field| field.number())?,
-            "offset" => shape.offset = field.per_metric(|field| field.number())?,
+            "unit" => shape.unit = field.per_metric(shared)?,
+            "scale" => shape.scale = field.per_metric(number)?,
+            "offset" => shape.offset = field.per_metric(number)?,
             "rename" => shape.rename = field.names()?,
             "skip" => shape.skip = field.patterns()?,
             "only" => shape.only = field.patterns()?,
@@ -173,6 +173,14 @@ fn gives_one_value(format: &Format) -> bool {
             | Format::Cbor(Tree::Whole)
             | Format::MsgPack(Tree::Whole)
     )
+}
+
+fn shared(field: &Field<'_, '_>) -> Result<Arc<str>, Problem> {
+    field.shared()
+}
+
+fn number(field: &Field<'_, '_>) -> Result<f64, Problem> {
+    field.number()
 }
 
 /// A key and its value.

@@ -3,10 +3,12 @@
 use bytes::Bytes;
 use chrono::{DateTime, FixedOffset};
 use serde::Deserialize;
+use serde_json::Value as Json;
 use serde_json::value::RawValue;
 
 use super::csv::{Parsed, parse};
 use super::mongo_json::{date, plain};
+use super::named::Names;
 
 /// What may stand between columns: spreadsheets write semicolons or tabs.
 const SEPARATORS: [u8; 3] = [b',', b';', b'\t'];
@@ -17,6 +19,8 @@ pub(super) struct Columns {
     topic: usize,
     value: usize,
     time: usize,
+    metric: Option<usize>,
+    unit: Option<usize>,
     count: usize,
     pub(super) separator: u8,
 }
@@ -29,6 +33,8 @@ struct Object<'a> {
     value: &'a RawValue,
     #[serde(alias = "reg_date", borrow)]
     time: &'a RawValue,
+    metric: Option<Json>,
+    unit: Option<Json>,
 }
 
 /// A recorded time.
@@ -58,9 +64,23 @@ impl Columns {
         };
         let (topic, time) = (text(self.topic, "topic")?, text(self.time, "time")?);
         let topic = without_apostrophe(&topic).to_owned();
-        let mut fields = fields;
-        let value = std::mem::take(&mut fields[self.value]);
-        Ok((topic, value.into(), Time::Text(time)))
+        let name = |column: Option<usize>, name| column.map(|at| text(at, name)).transpose();
+        let names = Names::new(name(self.metric, "metric")?, name(self.unit, "unit")?);
+        let value = match names {
+            Some(names) => {
+                let value = text(self.value, "value")?;
+                let json = match serde_json::from_str::<&RawValue>(&value) {
+                    Ok(_) => value,
+                    Err(_) => Json::from(value).to_string(),
+                };
+                names.payload(&json).into()
+            }
+            None => {
+                let mut fields = fields;
+                std::mem::take(&mut fields[self.value]).into()
+            }
+        };
+        Ok((topic, value, Time::Text(time)))
     }
 }
 
@@ -99,6 +119,8 @@ fn columns_between(header: &[u8], separator: u8) -> Result<Columns, String> {
         topic: column("topic")?,
         value: column("value")?,
         time: find("reg_date").map_or_else(|| column("time"), Ok)?,
+        metric: find("metric"),
+        unit: find("unit"),
         count: names.len(),
         separator,
     })
@@ -119,11 +141,16 @@ pub(super) fn json(text: &[u8]) -> Result<Parts, String> {
             format!("the line is not JSON: {why}")
         }
     })?;
-    Ok((
-        object.topic,
-        value(object.value)?.into(),
-        time(object.time)?,
-    ))
+    // What is not a text is another program's.
+    let text = |name: Option<Json>| match name {
+        Some(Json::String(name)) => Some(name),
+        _ => None,
+    };
+    let payload = match Names::new(text(object.metric), text(object.unit)) {
+        Some(names) => names.payload(&plain(object.value.get())?),
+        None => value(object.value)?,
+    };
+    Ok((object.topic, payload.into(), time(object.time)?))
 }
 
 /// Returns the payload of a recorded value: a text as it is, unless it would then be another value.

@@ -79,6 +79,30 @@ fn json_lines() {
 }
 
 #[test]
+fn a_metric_and_a_unit_are_kept_in_the_payload() {
+    let text = r#"
+        {"topic":"a","metric":"ENERGY.Power","value":12.50,"unit":"W","time":"2026-06-21T06:00:00Z"}
+        {"topic":"a","metric":"name","value":"5","time":"2026-06-21T06:00:01Z"}
+        {"topic":"a","metric":null,"value":5,"unit":7,"time":"2026-06-21T06:00:02Z"}"#;
+    let expected = [
+        r#"0 a {"metric":"ENERGY.Power","value":12.50,"unit":"W"}"#,
+        r#"1000 a {"metric":"name","value":"5"}"#,
+        "2000 a 5",
+    ];
+    assert_eq!(read(text), expected);
+    let text = "topic,value,time,metric,unit\n\
+                a,12.5,2026-06-21T06:00:00Z,power,W\n\
+                a,on,2026-06-21T06:00:01Z,state,\n\
+                a,on,2026-06-21T06:00:02Z,,\n";
+    let expected = [
+        r#"0 a {"metric":"power","value":12.5,"unit":"W"}"#,
+        r#"1000 a {"metric":"state","value":"on"}"#,
+        "2000 a on",
+    ];
+    assert_eq!(read(text), expected);
+}
+
+#[test]
 fn csv_of_a_spreadsheet() {
     for separator in [";", "\t"] {
         let text = "Topic;Value;Time\r\na;\"x;1\";2026-06-21 06:00:00\r\na;2;2026-06-21 08:00:01 +0200\r\n";

@@ -11,8 +11,8 @@ fn case(format: &str, topic: &str, payload: &str, expected: &str) {
         formats: vec![routed_format(format).unwrap()],
         ..Routes::default()
     };
-    let router = Router::new(routes, Settings::default()).unwrap();
-    let mut decoder = Decoder::new(router, FieldsPlan::default(), String::new());
+    let by_topic = Router::new(routes, Settings::default()).unwrap();
+    let mut decoder = Decoder::new(by_topic, FieldsPlan::default(), String::new());
     let mut explainer = Explainer::new(Settings::default()).unwrap();
     let now = DateTime::from_timestamp_millis(1_795_428_000_123).unwrap();
     let message = Message::new(TopicName::new(topic).unwrap(), payload.to_owned());

@@ -125,12 +125,13 @@ fn readings() -> impl Strategy<Value = Readings> {
     let each = prop::collection::vec((any::<bool>(), reading()), 0..6);
     let series = prop::collection::vec(series, 0..3);
     (head(), payload(), each, series).prop_map(|((id, topic, received), payload, each, series)| {
-        let of_message = |(is_own, reading)| match is_own {
-            true => Reading {
-                topic: Arc::clone(&topic),
-                ..reading
-            },
-            false => reading,
+        let of_message = |(is_own, reading)| {
+            if is_own {
+                let topic = Arc::clone(&topic);
+                Reading { topic, ..reading }
+            } else {
+                reading
+            }
         };
         Readings {
             id,
