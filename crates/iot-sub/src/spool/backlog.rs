@@ -138,8 +138,8 @@ impl Backlog {
     // The side of the task that delivers.
 
     /// Takes the oldest entries, `most` readings and `bytes` at most, but for a single message that
-    /// is larger. Waits for the first; returns `None` when there are none and none will come. May be
-    /// dropped at the await.
+    /// is larger. Waits for the first; returns `None` when there are none and none will come. May
+    /// be dropped at the await.
     pub(crate) async fn take(&self, most: usize, bytes: usize) -> Option<Batch> {
         loop {
             let (batch, ended) = self.try_take(most, bytes);

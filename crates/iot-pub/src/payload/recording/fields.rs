@@ -66,19 +66,16 @@ impl Columns {
         let topic = without_apostrophe(&topic).to_owned();
         let name = |column: Option<usize>, name| column.map(|at| text(at, name)).transpose();
         let names = Names::new(name(self.metric, "metric")?, name(self.unit, "unit")?);
-        let value = match names {
-            Some(names) => {
-                let value = text(self.value, "value")?;
-                let json = match serde_json::from_str::<&RawValue>(&value) {
-                    Ok(_) => value,
-                    Err(_) => Json::from(value).to_string(),
-                };
-                names.payload(&json).into()
-            }
-            None => {
-                let mut fields = fields;
-                std::mem::take(&mut fields[self.value]).into()
-            }
+        let value = if let Some(names) = names {
+            let value = text(self.value, "value")?;
+            let json = match serde_json::from_str::<&RawValue>(&value) {
+                Ok(_) => value,
+                Err(_) => Json::from(value).to_string(),
+            };
+            names.payload(&json).into()
+        } else {
+            let mut fields = fields;
+            std::mem::take(&mut fields[self.value]).into()
         };
         Ok((topic, value, Time::Text(time)))
     }
