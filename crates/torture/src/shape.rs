@@ -72,7 +72,7 @@ impl Shape {
         document.get_datetime("reg_date").ok()?;
         if self == Self::Json {
             let value = document.get_document("value").ok()?;
-            let is_same = number(value.get("n")?)? == whole(key.1)
+            let is_same = is_number(value.get("n")?, whole(key.1))
                 && value.get_str("x").ok()? == text(key)
                 && value.len() == 2
                 && document.len() == 4;
@@ -83,9 +83,9 @@ impl Shape {
         let value = document.get("value")?;
         let is_same = document.len() == 5
             && match metric {
-                "n" => number(value)? == whole(key.1),
-                "half" => number(value)? == half(key.1),
-                "deep.twice" => number(value)? == whole(2 * key.1),
+                "n" => is_number(value, whole(key.1)),
+                "half" => is_number(value, half(key.1)),
+                "deep.twice" => is_number(value, whole(2 * key.1)),
                 "even" => value.as_bool()? == key.1.is_multiple_of(2),
                 _ => value.as_str()? == text(key),
             };
@@ -111,14 +111,16 @@ fn levels(publisher: &str, number: &str) -> Option<Key> {
     Some((publisher.parse().ok()?, number.parse().ok()?))
 }
 
-fn number(value: &Bson) -> Option<f64> {
-    match value {
-        Bson::Int32(number) => Some(f64::from(*number)),
+/// Returns whether a value is exactly this number.
+fn is_number(value: &Bson, expected: f64) -> bool {
+    let number = match value {
+        Bson::Int32(number) => f64::from(*number),
         #[expect(clippy::cast_precision_loss, reason = "small numbers")]
-        Bson::Int64(number) => Some(*number as f64),
-        Bson::Double(number) => Some(*number),
-        _ => None,
-    }
+        Bson::Int64(number) => *number as f64,
+        Bson::Double(number) => *number,
+        _ => return false,
+    };
+    number.to_bits() == expected.to_bits()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "small numbers")]
