@@ -22,6 +22,11 @@ use crate::pipeline::Ticket;
 use crate::pipeline::queue::OnCommit;
 use iot_store::sqlite::held::SessionKey;
 
+/// The first byte of CONNECT (MQTT 5 §3.1.1).
+const CONNECT: u8 = 0x10;
+/// The largest CONNECT: a will, names and properties fit into it many times.
+const MAX_CONNECT_SIZE: usize = 1 << 20;
+
 /// Packets from a client, on their way to the broker and the store.
 #[derive(Debug)]
 pub(super) struct Upstream {
@@ -123,6 +128,11 @@ impl Upstream {
                         continue;
                     }
                 }
+            }
+            let is_connect = self.buffer.first() == Some(&CONNECT);
+            if matches!(self.state, State::New) && (!is_connect || size > MAX_CONNECT_SIZE) {
+                // From a stranger: it is neither waited for nor reported.
+                return Err(Fault::Protocol(ReasonCode::PROTOCOL_ERROR));
             }
             if size > MAX_PACKET_SIZE {
                 return Err(Fault::TooLarge(size));

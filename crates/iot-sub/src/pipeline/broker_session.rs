@@ -27,6 +27,8 @@ pub(super) struct BrokerSession {
     noted: Noted,
     /// The disk is full, so the session cannot be written and no connection is made.
     pub(super) no_room: bool,
+    /// It was reported on this connection that the broker has lost its state.
+    has_reported_loss: bool,
     /// Set while the packet identifiers of a session that the broker has lost are being removed.
     forgotten: Option<oneshot::Receiver<()>>,
 }
@@ -78,6 +80,7 @@ impl BrokerSession {
             durable,
             noted,
             no_room: false,
+            has_reported_loss: false,
             forgotten: None,
         };
         Ok((session, held))
@@ -133,6 +136,7 @@ impl BrokerSession {
     ) -> Connected {
         let session_present = ack.session_present;
         self.subscriptions.connected(ack, protocol, messages);
+        self.has_reported_loss = false;
         if let Some(durable) = &mut self.durable {
             durable.connected(session_present);
         }
@@ -203,6 +207,11 @@ impl BrokerSession {
             counts.gauges.subscribed(refused as u64);
         }
         Ok(refused.is_some())
+    }
+
+    /// Whether it is the first time on this connection that the broker seems to have lost its state.
+    pub(super) fn is_first_loss(&mut self) -> bool {
+        !std::mem::replace(&mut self.has_reported_loss, true)
     }
 
     /// Whether this copy of a message is left out, because the message arrives for another filter

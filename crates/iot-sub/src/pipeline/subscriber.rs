@@ -11,7 +11,7 @@ use anyhow::{Result, bail};
 use iot_cli::{Notices, Signals, debug};
 use iot_core::{
     AckToken, ConnAck, Connection, Error, Event, Handle, Message, PacketId, Protocol,
-    RefusedPacket, ReleaseToken, SkippedMessage, TopicFilter,
+    RefusedPacket, ReleaseToken, SkippedMessage,
 };
 use tokio::time::{Instant, sleep_until};
 
@@ -19,6 +19,7 @@ use super::broker_session::{BrokerSession, Connected};
 use super::drain::drain;
 use super::intake::{Intake, Ticket};
 use super::outgoing::publish_outgoing;
+use super::subscriptions;
 use crate::acknowledge::{Ack, Acknowledger, Release};
 use crate::args::{FailFast, Plan};
 use crate::counts::Counts;
@@ -291,7 +292,10 @@ impl Subscriber {
             Event::PacketRefused {
                 packet: RefusedPacket::Subscribe(filters),
                 error,
-            } => return Err(self.subscription_refused(&filters, error)),
+            } => {
+                let address = self.connection.config().address();
+                return Err(subscriptions::refused(&address, &filters, error));
+            }
             Event::Duplicate(_) => self.intake.duplicate(None),
             Event::Released { token, .. } => self.released(token),
             Event::ConnectFailed(error) | Event::Disconnected(Err(error))
@@ -363,16 +367,6 @@ impl Subscriber {
         Ok(false)
     }
 
-    /// Returns why the program ends: the broker closes the connection at each SUBSCRIBE.
-    fn subscription_refused(&self, filters: &[TopicFilter], error: Error) -> anyhow::Error {
-        let address = self.connection.config().address();
-        let filters: Vec<_> = filters.iter().map(|filter| format!("`{filter}`")).collect();
-        anyhow::Error::from(error).context(format!(
-            "broker `{address}` ends the connection at each subscription to {}",
-            filters.join(", ")
-        ))
-    }
-
     /// Handles PUBREL.
     fn released(&mut self, token: ReleaseToken) {
         failpoint::pass(Point::BeforePubrel);
@@ -427,7 +421,8 @@ impl Subscriber {
             self.intake.duplicate(token.map(Ack::Broker));
             return;
         }
-        if token.is_some_and(|token| token.is_instead()) {
+        let is_instead = token.is_some_and(|token| token.is_instead());
+        if is_instead && self.session.is_first_loss() {
             self.intake.messages.say(&format_args!(
                 "the broker has lost its session state: it uses a packet identifier that is in use for another message; the message is stored"
             ));

@@ -256,3 +256,12 @@ impl Subscriptions {
         &self.wanted
     }
 }
+
+/// Returns why the program ends: the broker closes the connection at each SUBSCRIBE.
+pub(super) fn refused(address: &str, filters: &[TopicFilter], error: Error) -> anyhow::Error {
+    let filters: Vec<_> = filters.iter().map(|filter| format!("`{filter}`")).collect();
+    anyhow::Error::from(error).context(format!(
+        "broker `{address}` ends the connection at each subscription to {}",
+        filters.join(", ")
+    ))
+}

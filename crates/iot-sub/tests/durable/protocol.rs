@@ -3,7 +3,7 @@
 use testkit::{Conversation, DEADLINE, Nats, ScriptedPeer, eventually};
 
 use crate::common::{interrupt, publish};
-use crate::fixture::{durable, noted};
+use crate::fixture::{durable, noted, stored};
 
 /// CONNECT's protocol level and its flags.
 fn level_and_flags(connect: &[u8]) -> (u8, u8) {
@@ -92,4 +92,28 @@ fn a_broker_that_knows_3_1_1_only_keeps_the_session_too() {
     let second = run();
     second.wait_for_stdout("7.0");
     interrupt(second);
+}
+
+#[test]
+fn a_broker_that_uses_one_packet_identifier_for_many_messages_is_reported_once() {
+    let (peer, folder) = (ScriptedPeer::listen(), tempfile::tempdir().unwrap());
+    let mut program = durable(peer.port(), folder.path())
+        .args(["-q", "2", "-V", "311"])
+        .spawn();
+    let mut broker = peer.accept();
+    broker.read_packet();
+    broker.send(b"\x20\x02\x00\x00");
+    suback(&mut broker, false);
+    for value in b'1'..=b'5' {
+        broker.send(&[0x34, 6, 0, 1, b't', 0, 7, value]);
+        assert_eq!(broker.read_packet(), b"\x50\x02\x00\x07");
+    }
+    stored(folder.path(), 5);
+    program.kill();
+    let stderr = program.stderr();
+    assert_eq!(
+        stderr.matches("has lost its session state").count(),
+        1,
+        "{stderr}"
+    );
 }

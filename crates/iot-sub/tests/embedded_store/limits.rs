@@ -191,6 +191,29 @@ fn a_packet_above_the_limit_ends_the_connection_with_a_line() {
     ended(broker, 0);
 }
 
+/// Bytes of a stranger: they are neither held nor worth a line.
+#[test]
+fn before_connect_nothing_else_and_nothing_large_is_taken() {
+    let files = Files::new();
+    let (mut broker, port) = files.start(&[]);
+    for start in [
+        // A PUBLISH of 16 MiB, a CONNECT of 2 MiB, and random bytes.
+        &b"\x32\xff\xff\xff\x07\0\x05iot/a"[..],
+        b"\x10\x80\x80\x80\x01\0\x04MQTT",
+        b"\x47\xff\xff\xff\x7f",
+    ] {
+        let mut stranger = Conversation::connect(port);
+        stranger.send(start);
+        stranger.expect_end();
+    }
+    let (mut client, _) = Client::connect(port, "p", Options::default());
+    client.publish(0x02, "iot/a", 1, "1");
+    client.expect_ack(0x40, 1);
+    broker.terminate();
+    let stderr = ended(broker, 0);
+    assert!(!stderr.contains("disconnected client"), "{stderr}");
+}
+
 #[test]
 fn others_get_what_is_published_with_each_qos() {
     let files = Files::new();
