@@ -3,8 +3,8 @@
 //!
 //! A message is a line with its topic, lines with its payload, a line `=> FORMAT` or
 //! `=> ! REASON`, and a line for each reading: `[TOPIC#]METRIC | VALUE | UNIT | TIME`. A line
-//! `series TOPIC#METRIC | NAME | UNIT | DEVICE | CLASS` is what is known of a series. Devices are in
-//! Berlin.
+//! `series TOPIC#METRIC | NAME | UNIT | DEVICE | CLASS` is what is known of a series. The devices
+//! are in Berlin.
 
 use std::fmt::Write;
 use std::fs;
