@@ -160,7 +160,7 @@ impl Embedded {
             payload_limit: plan.config.payload_limit,
         });
         forget_ended(&gateway, &broker).await;
-        messages.say(&format_args!("broker listens on {address}"));
+        messages.report(&format_args!("broker listens on {address}"));
         messages.connected(0);
         counts.gauges.connected();
         counts.gauges.subscribed(0);
@@ -272,7 +272,7 @@ impl Embedded {
         let printed = self.gateway.intake().output.finish(&self.messages);
         let dropped = self.dropped.total();
         if dropped > 0 {
-            self.messages.say(&format_args!(
+            self.messages.report(&format_args!(
                 "dropped {} with QoS 0: subscribers read too slowly",
                 counted(dropped, "message")
             ));
@@ -283,7 +283,7 @@ impl Embedded {
             .as_ref()
             .is_some_and(|writer| writer.spool.is_some());
         self.messages
-            .say(&totals.line(self.writer.is_some(), spools));
+            .report(&totals.line(self.writer.is_some(), spools));
         self.broker.shutdown().await?;
         Ok(printed)
     }

@@ -143,7 +143,7 @@ impl Output {
         };
         let problem = style.print(message, shown, &mut self.clock, &mut self.lines);
         if let Some(problem) = problem {
-            messages.say(&format_args!("`{}`: {problem}", message.topic));
+            messages.report(&format_args!("`{}`: {problem}", message.topic));
         }
         self.finish_line(message.topic.as_str(), start);
     }
@@ -258,7 +258,7 @@ impl Output {
         }
         if let Some(failure) = self.readings.failure() {
             self.is_failure_reported = true;
-            messages.say(&format_args!(
+            messages.report(&format_args!(
                 "{failure}; printing stops, storing continues"
             ));
         }
@@ -275,7 +275,7 @@ impl Output {
             bail!(failure);
         }
         if left_out > 0 && !self.readings.is_closed() {
-            messages.say(&format_args!(
+            messages.report(&format_args!(
                 "{left_out} {} not printed: stdout was too slow",
                 if left_out == 1 {
                     "reading was"
@@ -350,7 +350,7 @@ impl Messages {
     }
 
     /// Prints a line that begins with the program's name.
-    pub(crate) fn say(&self, line: &dyn Display) {
+    pub(crate) fn report(&self, line: &dyn Display) {
         if is_quiet() {
             return;
         }
@@ -381,7 +381,7 @@ impl Messages {
 
     /// Reports the format that was recognised on a topic, with `--debug`.
     pub(crate) fn recognised(&self, topic: &str, format: &str) {
-        self.say(&format_args!("`{topic}`: format {format}"));
+        self.report(&format_args!("`{topic}`: format {format}"));
     }
 
     pub(crate) fn rejection(&self, rejection: &Rejection) {
@@ -397,7 +397,7 @@ impl Messages {
             }
             _ => "",
         };
-        self.say(&format_args!(
+        self.report(&format_args!(
             "rejected a message on `{topic}`: {reason}{help}"
         ));
     }

@@ -66,7 +66,7 @@ impl Watching {
         if let Some(address) = plan.metrics {
             let listener = http::listen(address).await?;
             let address = listener.local_addr()?;
-            messages.say(&format_args!("metrics are at http://{address}/metrics"));
+            messages.report(&format_args!("metrics are at http://{address}/metrics"));
             tasks.spawn(http::serve(listener, Arc::clone(&counts)));
         }
         #[cfg(unix)]
@@ -109,7 +109,7 @@ fn on_signal(
     let mut pace = Pace::start(counts.totals());
     Ok(async move {
         while signals.recv().await.is_some() {
-            messages.say(&pace.line(&counts));
+            messages.report(&pace.line(&counts));
         }
     })
 }
@@ -122,7 +122,7 @@ async fn print(every: Duration, counts: Arc<Counts>, messages: Messages) {
     let mut pace = Pace::start(counts.totals());
     loop {
         ticks.tick().await;
-        messages.say(&pace.line(&counts));
+        messages.report(&pace.line(&counts));
     }
 }
 
@@ -138,7 +138,7 @@ async fn check_progress(counts: Arc<Counts>, messages: Messages) {
         let connection = counts.gauges.unsubscribed_connection();
         if connection.is_some() && connection == seen && connection != reported_connection {
             let seconds = CHECK_INTERVAL.as_secs();
-            messages.say(&format_args!(
+            messages.report(&format_args!(
                 "the broker has not acknowledged the subscription for {seconds} s; no messages arrive until it does"
             ));
             reported_connection = connection;
@@ -149,8 +149,8 @@ async fn check_progress(counts: Arc<Counts>, messages: Messages) {
             continue;
         }
         match &stuck {
-            Some(stuck) => messages.say(stuck),
-            None => messages.say(&"all parts make progress again"),
+            Some(stuck) => messages.report(stuck),
+            None => messages.report(&"all parts make progress again"),
         }
         reported = stuck;
     }

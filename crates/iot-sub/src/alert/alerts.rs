@@ -199,7 +199,7 @@ impl Alerts {
                 state.changes.clear();
                 self.has_changes.store(false, Ordering::Release);
                 if state.fault.take().is_some() {
-                    self.messages.say(&"alerts are written again");
+                    self.messages.report(&"alerts are written again");
                 }
                 drop(state);
                 if reports {
@@ -209,7 +209,7 @@ impl Alerts {
             Err(error) => {
                 let fault = error.to_string();
                 if state.fault.as_ref() != Some(&fault) {
-                    self.messages.say(&format_args!(
+                    self.messages.report(&format_args!(
                         "cannot write alerts: {fault} (kept in memory, and tried again)"
                     ));
                     state.fault = Some(fault);
@@ -230,7 +230,7 @@ impl Alerts {
         self.note(changes);
         if engine.unwatched() > 0 && !*reported_unwatched {
             *reported_unwatched = true;
-            self.messages.say(&format_args!(
+            self.messages.report(&format_args!(
                 "there are more series than alerts have memory for: only the first {} are watched",
                 engine.watched()
             ));

@@ -106,7 +106,7 @@ impl Courier {
                     if reported.take().is_some() {
                         let name = self.delivery.name();
                         self.messages
-                            .say(&format_args!("alerts reach {name} again"));
+                            .report(&format_args!("alerts reach {name} again"));
                     }
                 }
                 Ok(false) if phase.ends.is_some() => return,
@@ -116,7 +116,7 @@ impl Courier {
                 Err(reason) => {
                     if reported.as_ref() != Some(&reason) {
                         let name = self.delivery.name();
-                        self.messages.say(&format_args!(
+                        self.messages.report(&format_args!(
                             "cannot deliver alerts to {name}: {reason} (kept, and tried again)"
                         ));
                         reported = Some(reason);
@@ -165,7 +165,7 @@ impl Courier {
                     .give_up(self.destination, id)
                     .map_err(text)?;
                 let name = self.delivery.name();
-                self.messages.say(&format_args!(
+                self.messages.report(&format_args!(
                     "an alert was not delivered to {name}, and is dropped: {reason}"
                 ));
             }

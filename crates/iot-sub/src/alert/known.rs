@@ -79,7 +79,7 @@ pub(super) fn learn(alerts: &Arc<Alerts>, source: Source, messages: &Messages) {
         // A new file is made later.
         Ok(()) | Err(ReadError::Unusable(_)) => {}
         Err(error) => {
-            messages.say(&format_args!(
+            messages.report(&format_args!(
                 "alerts do not know the series of the store yet: {error} (tried again)"
             ));
             let alerts = Arc::downgrade(alerts);

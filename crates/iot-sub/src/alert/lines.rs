@@ -17,7 +17,7 @@ impl Delivery for Lines {
     }
 
     fn deliver(&mut self, event: &Event) -> Result<(), Undelivered> {
-        self.0.say(&Line(event));
+        self.0.report(&Line(event));
         Ok(())
     }
 }

@@ -402,7 +402,7 @@ impl Connection {
     /// Reports why the connection ended, and keeps what outlives it.
     fn finish(&mut self, end: &End) {
         if self.downstream.dropped > 0 {
-            self.gateway.messages.say(&format_args!(
+            self.gateway.messages.report(&format_args!(
                 "dropped {} with QoS 0 to client `{}`: it read too slowly",
                 counted(self.downstream.dropped, "message"),
                 self.name()
@@ -413,7 +413,7 @@ impl Connection {
         {
             let name = self.name();
             let messages = &self.gateway.messages;
-            messages.say(&format_args!("disconnected client `{name}`: {fault}"));
+            messages.report(&format_args!("disconnected client `{name}`: {fault}"));
         }
         let Some(mut client) = self.accepted.take() else {
             return;

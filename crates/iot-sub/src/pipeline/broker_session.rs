@@ -120,7 +120,7 @@ impl BrokerSession {
         if let Some(problem) = &problem
             && !self.no_room
         {
-            messages.say(&format_args!("{problem:#}; connecting when there is room"));
+            messages.report(&format_args!("{problem:#}; connecting when there is room"));
         }
         self.no_room = problem.is_some();
         Ok(())

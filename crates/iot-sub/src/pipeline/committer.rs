@@ -152,7 +152,7 @@ impl Away {
         if self.reported.contains(&problem) {
             return;
         }
-        self.messages.say(&format_args!(
+        self.messages.report(&format_args!(
             "waiting for store `{}`: {problem}; messages are not acknowledged until it is back (the broker \
              queues them up to its own limit)",
             self.name
@@ -164,7 +164,7 @@ impl Away {
         self.counts.gauges.set_store_up(true);
         if !self.reported.is_empty() {
             self.messages
-                .say(&format_args!("store `{}` is back", self.name));
+                .report(&format_args!("store `{}` is back", self.name));
         }
     }
 }

@@ -131,7 +131,7 @@ pub(crate) async fn open(
     let destination = match &plan.store.url {
         StoreUrl::Nowhere => Destination::Nowhere,
         StoreUrl::Sqlite(path) => {
-            let report = |line| messages.say(&line);
+            let report = |line| messages.report(&line);
             let fields = plan.intake.fields.names();
             let mut store = SqliteStore::open_reporting(path, &fields, &report)?;
             store.keep_rejected(plan.store.rejected);
@@ -182,7 +182,8 @@ pub(crate) async fn open(
 async fn open_mongodb(url: &str, plan: &StorePlan, messages: &Messages) -> Result<Arc<dyn Store>> {
     let (collection, options) = (&plan.collection, plan.mongodb.clone());
     let lines = messages.clone();
-    let report: iot_store::mongodb_options::Report = Arc::new(move |line: &str| lines.say(&line));
+    let report: iot_store::mongodb_options::Report =
+        Arc::new(move |line: &str| lines.report(&line));
     let store = iot_store::mongodb::MongoStore::open(url, collection, options, report).await?;
     Ok(Arc::new(store))
 }
@@ -208,7 +209,7 @@ async fn open_spool(
     };
     let (store, messages) = (store.to_owned(), messages.clone());
     let open = move || {
-        let spool = Spool::open(&path, &|line| messages.say(&line))?;
+        let spool = Spool::open(&path, &|line| messages.report(&line))?;
         spool.supply(&store)?;
         Ok(spool)
     };
@@ -223,7 +224,7 @@ async fn wait_for(store: &dyn Store, fail_fast: bool, messages: &Messages) -> Re
     let mut reported: Vec<Failure> = Vec::new();
     let mut report = |failure: Failure| {
         if !reported.contains(&failure) {
-            messages.say(&format_args!(
+            messages.report(&format_args!(
                 "waiting for store `{}`: {failure}",
                 store.name()
             ));

@@ -31,7 +31,7 @@ pub(crate) async fn drain(
     writer.queue.close();
     let totals = counts.totals();
     if totals.in_flight + totals.spooled > 0 {
-        messages.say(&format_args!(
+        messages.report(&format_args!(
             "storing what was received, for {} s at most; {} ends at once",
             STORE_TIMEOUT.as_secs(),
             signals.key()
@@ -70,7 +70,7 @@ pub(crate) async fn drain(
     if let Some(spool) = &writer.spool
         && totals.spooled > 0
     {
-        messages.say(&format_args!(
+        messages.report(&format_args!(
             "messages in the spool `{}`: {} (the next run delivers them)",
             spool.name, totals.spooled
         ));

@@ -245,7 +245,7 @@ impl Intake {
     fn count_forgotten(&self) {
         let forgotten = self.decoding.forgotten();
         if forgotten > 0 && self.counts.gauges.set_forgotten_topics(forgotten) == 0 {
-            self.messages.say(&format_args!(
+            self.messages.report(&format_args!(
                 "there are more series than --on-change and --min-interval have memory for: those \
                  without a message for the longest time are forgotten, and their next reading is stored"
             ));
@@ -341,7 +341,7 @@ impl Intake {
         if let Some(exported) = &self.counts.exported
             && exported.record(entries(), self.now)
         {
-            self.messages.say(
+            self.messages.report(
                 &"there are more series than --export-limit: the readings of further ones are not \
                   exported as metrics",
             );

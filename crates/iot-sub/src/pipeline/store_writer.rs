@@ -72,7 +72,7 @@ impl StoreWriter {
                 let found = spool.len();
                 if found > 0 {
                     counts.found(found);
-                    messages.say(&format_args!("found in the spool: {found}"));
+                    messages.report(&format_args!("found in the spool: {found}"));
                 }
                 let backlog = Backlog::new(Arc::clone(&queue), spool.trimmed(), spool.last());
                 let backlog = Arc::new(backlog);

@@ -153,7 +153,7 @@ impl Subscriber {
                 .as_ref()
                 .is_some_and(|writer| writer.spool.is_some());
             let messages = &self.intake.messages;
-            messages.say(&totals.line(self.writer.is_some(), spools));
+            messages.report(&totals.line(self.writer.is_some(), spools));
         }
         match received? {
             End::Requested => stored.and(printed),
@@ -272,7 +272,7 @@ impl Subscriber {
                 _ => false,
             };
             if !is_final {
-                self.intake.messages.say(&notice);
+                self.intake.messages.report(&notice);
             }
         }
         match event {
@@ -361,7 +361,7 @@ impl Subscriber {
         if !self.connection.config().has_random_client_id()
             && let Some(line) = self.lost_early.line(error, &id)
         {
-            self.intake.messages.say(&line);
+            self.intake.messages.report(&line);
         }
         self.session.connecting(&self.intake.messages)?;
         Ok(false)
@@ -402,7 +402,7 @@ impl Subscriber {
         };
         if next == Protocol::V311 {
             let address = self.connection.config().address();
-            self.intake.messages.say(&format_args!(
+            self.intake.messages.report(&format_args!(
                 "broker `{address}` does not support {tried}; trying {next}"
             ));
         }
@@ -423,7 +423,7 @@ impl Subscriber {
         }
         let is_instead = token.is_some_and(|token| token.is_instead());
         if is_instead && self.session.is_first_loss() {
-            self.intake.messages.say(&format_args!(
+            self.intake.messages.report(&format_args!(
                 "the broker has lost its session state: it uses a packet identifier that is in use for another message; the message is stored"
             ));
         }

@@ -78,7 +78,7 @@ impl Subscriptions {
         };
         self.has_identifiers = false;
         if !std::mem::replace(&mut self.warned, true) {
-            messages.say(&format_args!(
+            messages.report(&format_args!(
                 "topic filters `{first}` and `{second}` overlap, and {obstacle}: each message that \
                  both match may arrive twice (leave one of them out, if the other covers it)"
             ));
@@ -176,12 +176,12 @@ impl Subscriptions {
                         0x80 => "no reason given".to_owned(),
                         _ => reason.to_string(),
                     };
-                    messages.say(&format_args!(
+                    messages.report(&format_args!(
                         "the broker refuses the subscription to `{filter}`: {reason}"
                     ));
                     self.requests.refused += 1;
                 }
-                Ok(granted) if granted < *qos => messages.say(&format_args!(
+                Ok(granted) if granted < *qos => messages.report(&format_args!(
                     "the broker grants QoS {granted} at most for `{filter}`, not {qos}{}",
                     match granted {
                         QoS::AtMostOnce => ": messages with QoS 0 can be lost",

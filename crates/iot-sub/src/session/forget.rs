@@ -65,18 +65,18 @@ pub(crate) async fn forget(
     };
     let kept = release(&plan, &store, &key, messages);
     state.remove()?;
-    messages.say(&format_args!(
+    messages.report(&format_args!(
         "the session of client identifier `{}` at broker `{broker}` is forgotten",
         key.client_id
     ));
     match kept
         .context("cannot remove the packet identifiers of messages with QoS 2 (they do no harm)")
     {
-        Ok(Some((count, spool))) if count > 0 => messages.say(&format_args!(
+        Ok(Some((count, spool))) if count > 0 => messages.report(&format_args!(
             "messages in the spool `{spool}`: {count} (the next run delivers them)"
         )),
         Ok(_) => {}
-        Err(error) => messages.say(&format_args!("{error:#}")),
+        Err(error) => messages.report(&format_args!("{error:#}")),
     }
     Ok(())
 }
@@ -146,7 +146,7 @@ fn release(
     if let StoreUrl::Sqlite(path) = &plan.store.url
         && path.exists()
     {
-        let mut file = SqliteStore::open_reporting(path, &[], &|line| messages.say(&line))?;
+        let mut file = SqliteStore::open_reporting(path, &[], &|line| messages.report(&line))?;
         file.commit_with(&[], &none)?;
         return Ok(None);
     }
@@ -160,7 +160,7 @@ fn release(
     if !path.exists() {
         return Ok(None);
     }
-    let mut spool = Spool::open(&path, &|line| messages.say(&line))?;
+    let mut spool = Spool::open(&path, &|line| messages.report(&line))?;
     let content = Content {
         changes: &none,
         ..Content::default()

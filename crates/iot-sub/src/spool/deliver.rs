@@ -263,7 +263,7 @@ impl Deliverer {
         if !self.reported.is_empty() {
             self.reported.clear();
             self.messages
-                .say(&format_args!("store `{}` is back", self.store.name()));
+                .report(&format_args!("store `{}` is back", self.store.name()));
         }
     }
 
@@ -292,10 +292,10 @@ impl Deliverer {
         }
         let name = self.store.name();
         match &failure {
-            Failure::Unknown(_) => self.messages.say(&format_args!(
+            Failure::Unknown(_) => self.messages.report(&format_args!(
                 "waiting for store `{name}`: {failure}; messages are kept in the spool"
             )),
-            Failure::NotAllowed { .. } => self.messages.say(&format_args!(
+            Failure::NotAllowed { .. } => self.messages.report(&format_args!(
                 "store `{name}` refuses to write: {failure}; messages are kept in the spool"
             )),
         }

@@ -250,7 +250,7 @@ impl Spooler {
             self.hold = Some(Hold::Gone);
             self.set_hold(true);
             self.delay = None;
-            self.messages.say(&format_args!(
+            self.messages.report(&format_args!(
                 "spool `{}` was removed while it is in use; nothing more is received, and iot-sub exits when its \
                  messages are delivered",
                 self.spool.name()
@@ -273,7 +273,7 @@ impl Spooler {
         if let Some(Hold::Retry(_)) = self.hold {
             self.hold = None;
             self.set_hold(false);
-            self.messages.say(&format_args!(
+            self.messages.report(&format_args!(
                 "spool `{}` can be written to again; reading continues",
                 self.spool.name()
             ));
@@ -291,7 +291,7 @@ impl Spooler {
         if self.hold != Some(Hold::Retry(problem)) {
             self.hold = Some(Hold::Retry(problem));
             self.set_hold(true);
-            self.messages.say(&format_args!(
+            self.messages.report(&format_args!(
                 "spool `{}`: {problem}; reading from the broker stops until that is over (the broker queues messages \
                  up to its own limit)",
                 self.spool.name()
@@ -345,7 +345,7 @@ impl Spooler {
             return Ok(());
         }
         let line = hold::line(&self.spool.name(), self.limit, full);
-        self.messages.say(&line);
+        self.messages.report(&line);
         self.hold = full;
         self.set_hold(full.is_some());
         Ok(())

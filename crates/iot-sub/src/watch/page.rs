@@ -41,9 +41,9 @@ pub(crate) async fn start(
     };
     let (address, has_password) = (config.address, config.password.is_some());
     let page = listen(config, sources).await?;
-    messages.say(&format_args!("the page is at http://{}/", page.address()));
+    messages.report(&format_args!("the page is at http://{}/", page.address()));
     if has_password && !address.ip().is_loopback() {
-        messages.say(
+        messages.report(
             &"HTTP does not encrypt the page or its password: put a reverse proxy with TLS before it \
               in a network that you do not trust",
         );
