@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use iot_cli::counted;
 use iot_core::packet::{Codec, Incoming};
 use iot_core::{Protocol, ReasonCode, Will};
 use tokio::io::AsyncWriteExt;
@@ -404,7 +403,7 @@ impl Connection {
         if self.downstream.dropped > 0 {
             self.gateway.messages.report(&format_args!(
                 "dropped {} with QoS 0 to client `{}`: it read too slowly",
-                counted(self.downstream.dropped, "message"),
+                iot_cli::counted(self.downstream.dropped, "message"),
                 self.name()
             ));
         }
