@@ -24,8 +24,8 @@ pub struct Notices {
     connected_at: Option<Instant>,
     /// The last loss, and how often it has happened since something was acknowledged.
     loss: Option<(String, u64)>,
-    /// What the broker had sent has ended the last connection. It may send the same on each, after a
-    /// SUBACK and other messages, which are no progress then.
+    /// What the broker had sent has ended the last connection. It may send the same on each, after
+    /// a SUBACK and other messages, which are no progress then.
     is_poisoned: bool,
 }
 

@@ -230,8 +230,8 @@ impl Subject {
     }
 }
 
-/// `received + found in the spool = all others`, of `iot-sub: received 3, stored 2, …`. Readings are
-/// counted beside the messages.
+/// `received + found in the spool = all others`, of `iot-sub: received 3, stored 2, …`. Readings
+/// are counted beside the messages.
 fn adds_up(totals: &str) -> bool {
     let Some(totals) = totals.strip_prefix("iot-sub: ") else {
         return false;

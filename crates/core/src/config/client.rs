@@ -119,9 +119,9 @@ pub struct ClientConfig {
     /// code 0x95. Before MQTT 5 a larger message is acknowledged and skipped
     /// ([`Event::PassedOver`](crate::Event::PassedOver)). It limits the memory that a broker can
     /// make this client use; a packet of many user properties takes ten times its size. Over
-    /// WebSocket a whole WebSocket message is held beside it: up to 16 MiB, or up to this limit if it
-    /// is larger, and before MQTT 5 up to 256 MiB. Default 268,435,460, the protocol's
-    /// own limit.
+    /// WebSocket a whole WebSocket message is held beside it: up to 16 MiB, or up to this limit if
+    /// it is larger, and before MQTT 5 up to 256 MiB. Default 268,435,460, the protocol's own
+    /// limit.
     pub maximum_packet_size: u32,
     /// How long a payload may be that is held. A longer one is skipped, and its message reported
     /// as [`Event::Skipped`](crate::Event::Skipped). A packet of that size still ends the

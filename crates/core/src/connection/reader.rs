@@ -20,7 +20,8 @@ const CHUNK_SIZES: (usize, usize) = (4 * 1024, 64 * 1024);
 /// How a stream has ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum StreamEnd {
-    /// The broker has closed it, and had read what had arrived: the system would reset it otherwise.
+    /// The broker has closed it, and had read what had arrived: the system would reset it
+    /// otherwise.
     Orderly,
     Broken,
 }

@@ -90,9 +90,9 @@ pub struct Properties {
     pub subscription_identifier_available: Option<u8>,
     /// CONNACK: 0 if the broker accepts no shared subscriptions; absent means 1 (§3.2.2.3.13).
     pub shared_subscription_available: Option<u8>,
-    /// Sent: the identifiers of the properties that come first (§2.2.2.2), in this order. The others
-    /// follow by identifier. 0x26 stands for the next user property. Default empty, and so in
-    /// packets that are received.
+    /// Sent: the identifiers of the properties that come first (§2.2.2.2), in this order. The
+    /// others follow by identifier. 0x26 stands for the next user property. Default empty, and so
+    /// in packets that are received.
     pub order: Vec<u8>,
 }
 

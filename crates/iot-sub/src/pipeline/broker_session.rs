@@ -209,7 +209,8 @@ impl BrokerSession {
         Ok(refused.is_some())
     }
 
-    /// Whether it is the first time on this connection that the broker seems to have lost its state.
+    /// Whether it is the first time on this connection that the broker seems to have lost its
+    /// state.
     pub(super) fn is_first_loss(&mut self) -> bool {
         !std::mem::replace(&mut self.has_reported_loss, true)
     }

@@ -74,8 +74,8 @@ fn sends_copies(first: &TopicFilter, second: &TopicFilter) -> bool {
 
 /// Returns the subscriptions in the order in which they have to be made: those without an
 /// identifier first. Of a filter that is given twice, the last one counts, as at the broker.
-/// `granted` has the QoS where it is known already; `leaving` are filters that do not count, because
-/// they are unsubscribed from.
+/// `granted` has the QoS where it is known already; `leaving` are filters that do not count,
+/// because they are unsubscribed from.
 pub(crate) fn plan(
     subscriptions: &[Subscription],
     granted: &HashMap<TopicFilter, QoS>,

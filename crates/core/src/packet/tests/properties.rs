@@ -186,7 +186,8 @@ fn properties_are_sent_in_the_order_that_is_given_then_by_identifier() {
     let pair = |name: &str| (name.to_owned(), String::new());
     let properties = Properties {
         user_properties: vec![pair("a"), pair("b"), pair("c")],
-        // Twice, unknown, absent, and of another packet: the first place counts, the rest is nothing.
+        // Twice, unknown, absent, and of another packet: the first place counts, the rest is
+        // nothing.
         order: vec![0x26, 0x03, 0x02, 0x03, 0x26, 0xff, 0x08, 0x21],
         payload_format_indicator: Some(1),
         message_expiry_interval: Some(1),
