@@ -1,4 +1,5 @@
 //! Lines with QoS 0 that are lost with a connection are counted.
+#![allow(clippy::similar_names, reason = "both are short")]
 
 mod common;
 

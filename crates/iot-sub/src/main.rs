@@ -9,6 +9,7 @@
         clippy::unused_self
     )
 )]
+#![allow(clippy::large_futures, reason = "there is one of each")]
 
 mod acknowledge;
 mod alert;

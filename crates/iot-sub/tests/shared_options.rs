@@ -63,7 +63,7 @@ fn properties_go_with_their_packets() {
     let [connect, subscribe, disconnect] = packets(&args);
     holds(&connect, b"\x11\x00\x00\x00\x09");
     holds(&connect, b"\x26\x00\x01a\x00\x01b");
-    holds(&subscribe, b"\x0b\xac\x02\x26\x00\x01c\x00\x01d");
+    holds(&subscribe, b"\x26\x00\x01c\x00\x01d\x0b\xac\x02");
     holds(&disconnect, b"\x11\x00\x00\x00\x00");
     holds(&disconnect, b"\x26\x00\x01e\x00\x01f");
 }

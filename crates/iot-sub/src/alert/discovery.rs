@@ -1,4 +1,5 @@
 //! `--alert-discovery`: Home Assistant shows each alert as a binary sensor.
+#![allow(clippy::format_collect, reason = "eight bytes")]
 
 use iot_alert::Event;
 use serde_json::json;

@@ -1,5 +1,6 @@
 //! Starts alerts for a plan.
 
+#[cfg(feature = "embedded")]
 use std::net::{IpAddr, Ipv4Addr};
 
 use anyhow::Result;

@@ -1,4 +1,5 @@
 //! `--alert-url`: posts each report to a URL.
+#![allow(clippy::struct_field_names, reason = "a URL is a URL")]
 
 use std::time::Duration;
 

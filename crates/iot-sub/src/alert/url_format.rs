@@ -105,7 +105,7 @@ mod tests {
             json!([{
                 "labels": {"alertname": "freezer", "topic": "iot/a/temp", "metric": "t"},
                 "annotations": {"summary": "-8.5 °C (> -10 for 10m)"},
-                "startsAt": "2026-11-18T10:13:20.000Z",
+                "startsAt": "2026-11-18T11:06:40.000Z",
             }])
         );
         let json: Event = serde_json::from_str(&UrlFormat::Json.request(&event).body).unwrap();

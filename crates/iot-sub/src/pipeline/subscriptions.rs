@@ -1,5 +1,6 @@
 //! The subscriptions: their SUBSCRIBE packets, the answers, and which copies of a message are left
 //! out if topic filters overlap.
+#![allow(clippy::single_match_else, reason = "both ways are named")]
 
 use std::collections::HashMap;
 

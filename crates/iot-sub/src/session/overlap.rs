@@ -9,6 +9,11 @@
 //! of `-t`, and a session that outlives this process keeps its identifiers. A shared subscription
 //! precedes no other, because another member of its group may receive the message; of one with a
 //! higher QoS than the others, both copies are used.
+#![allow(
+    clippy::zero_sized_map_values,
+    clippy::cast_possible_truncation,
+    reason = "the hash is masked"
+)]
 
 #[cfg(test)]
 mod tests;

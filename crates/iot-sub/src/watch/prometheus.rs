@@ -1,5 +1,6 @@
 //! The metrics in Prometheus' text format, or as OpenMetrics. No label of the program's own metrics
 //! holds a topic, because the number of topics has no limit; exported readings have one.
+#![allow(clippy::doc_markdown, reason = "names of products")]
 
 use std::fmt::Write;
 
