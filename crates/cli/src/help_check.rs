@@ -3,7 +3,7 @@
 use clap::{ArgAction, Command};
 
 /// How the help of an option begins.
-const VERBS: [&str; 34] = [
+const VERBS: [&str; 42] = [
     "Accept",
     "Acknowledge",
     "Append",
