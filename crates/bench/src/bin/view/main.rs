@@ -3,7 +3,8 @@
 //!     bench-view [READINGS [MONGODB_READINGS]]
 //!
 //! A series with a reading every two seconds for a year (15,768,000) lies in a store of READINGS
-//! (100 million by default), beside others. MongoDB gets `MONGODB_READINGS` (15,768,000 by default).
+//! (100 million by default), beside others. MongoDB gets `MONGODB_READINGS` (15,768,000 by
+//! default).
 
 mod data;
 mod insert;
