@@ -3,7 +3,9 @@
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::num::NonZeroU8;
+use std::ops::Range;
 use std::time::Duration;
 
 use crate::change::{Change, Phase};
@@ -54,22 +56,26 @@ pub struct Engine {
     instances: Vec<Instance>,
     reporter: Reporter,
     /// Series that are silent, and since when.
-    silent: std::collections::HashMap<u32, Phase>,
+    silent: HashMap<u32, Phase>,
     /// Silence is counted from here at the earliest: the start, the last connection, a clock jump.
     counted_from: i64,
     connected: bool,
     last_tick: i64,
+    /// Whether an alert is about rejected messages.
+    watches_rejections: bool,
 }
 
 impl Engine {
     /// Returns an engine that starts at `now`, not connected.
     pub fn new(settings: Settings, now: i64) -> Self {
+        let is_rejected = |rule: &Rule| rule.condition == Condition::Rejected;
         Self {
+            watches_rejections: settings.rules.iter().any(is_rejected),
             series: SeriesTable::new(settings.memory_limit),
             settings,
             instances: Vec::new(),
             reporter: Reporter::default(),
-            silent: std::collections::HashMap::new(),
+            silent: HashMap::new(),
             counted_from: now,
             connected: false,
             last_tick: now,
@@ -136,12 +142,11 @@ impl Engine {
         let Some(number) = self.series_number(reading.topic, reading.metric) else {
             return;
         };
-        let slot = self.series.get(number);
-        let (first, count) = (slot.first_instance as usize, usize::from(slot.instances));
         let Some(sample) = &reading.sample else {
             return;
         };
-        for instance in &mut self.instances[first..first + count] {
+        for at in self.instances_of(number) {
+            let instance = &mut self.instances[at];
             let rule = &self.settings.rules[usize::from(instance.rule)];
             instance.add(rule, sample, reading.time);
         }
@@ -179,12 +184,10 @@ impl Engine {
             return;
         }
         self.apply_rules(number, reading, time, now, changes);
-        // A message that can be read ends `rejected`, which is about the topic.
-        if reading.metric.is_some() {
-            self.end_rejected(reading.topic, now, changes);
-        }
+        self.end_rejected(reading.topic, now, changes);
     }
 
+    /// Decides about the alerts of a series after a reading at `time`.
     fn apply_rules(
         &mut self,
         number: u32,
@@ -193,20 +196,12 @@ impl Engine {
         now: i64,
         changes: &mut Vec<Change>,
     ) {
-        let slot = self.series.get(number);
-        let (first, count) = (slot.first_instance as usize, usize::from(slot.instances));
-        for instance in &mut self.instances[first..first + count] {
+        let Some(sample) = &reading.sample else {
+            return;
+        };
+        for at in self.instances_of(number) {
+            let instance = &mut self.instances[at];
             let rule = &self.settings.rules[usize::from(instance.rule)];
-            if rule.condition == Condition::Rejected {
-                if instance.phase != Phase::Ok {
-                    let before = std::mem::replace(&mut instance.phase, Phase::Ok);
-                    changes.push(self.reporter.step(rule, slot, instance, before, now));
-                }
-                continue;
-            }
-            let Some(sample) = &reading.sample else {
-                continue;
-            };
             let Some(holds) = instance.add(rule, sample, time) else {
                 continue;
             };
@@ -214,53 +209,66 @@ impl Engine {
             if phase != instance.phase || phase != Phase::Ok {
                 instance.value = Some((sample.clone(), reading.unit.map(Into::into)));
             }
-            if phase != instance.phase {
-                let before = std::mem::replace(&mut instance.phase, phase);
-                changes.push(self.reporter.step(rule, slot, instance, before, now));
-            }
+            self.enter(at, phase, now, changes);
         }
     }
 
     /// Takes note of a message that was rejected at `now`.
     pub fn rejected(&mut self, topic: &str, reason: &str, now: i64, changes: &mut Vec<Change>) {
-        let watched =
-            |rule: &Rule| rule.condition == Condition::Rejected && rule.watches(topic, None);
-        if !self.settings.rules.iter().any(watched) {
+        if !self.watches_rejections {
             return;
         }
         let Some(number) = self.series_number(topic, None) else {
             return;
         };
-        let slot = self.series.get(number);
-        let (first, count) = (slot.first_instance as usize, usize::from(slot.instances));
-        for instance in &mut self.instances[first..first + count] {
+        for at in self.rejected_instances(number) {
+            let instance = &mut self.instances[at];
             let rule = &self.settings.rules[usize::from(instance.rule)];
-            if rule.condition != Condition::Rejected {
-                continue;
-            }
             let sample = Sample::Text(reason.to_owned());
             let phase = instance.after(rule, true, &sample, now);
             instance.value = Some((sample, None));
-            if phase != instance.phase {
-                let before = std::mem::replace(&mut instance.phase, phase);
-                changes.push(self.reporter.step(rule, slot, instance, before, now));
+            self.enter(at, phase, now, changes);
+        }
+    }
+
+    /// A message of the topic could be read.
+    fn end_rejected(&mut self, topic: &str, now: i64, changes: &mut Vec<Change>) {
+        if !self.watches_rejections {
+            return;
+        }
+        if let Some(number) = self.series.find(topic, None) {
+            for at in self.rejected_instances(number) {
+                self.enter(at, Phase::Ok, now, changes);
             }
         }
     }
 
-    fn end_rejected(&mut self, topic: &str, now: i64, changes: &mut Vec<Change>) {
-        let Some(number) = self.series.find(topic, None) else {
-            return;
-        };
+    /// Returns where the alerts of a series are.
+    fn instances_of(&self, number: u32) -> Range<usize> {
         let slot = self.series.get(number);
-        let (first, count) = (slot.first_instance as usize, usize::from(slot.instances));
-        for instance in &mut self.instances[first..first + count] {
-            let rule = &self.settings.rules[usize::from(instance.rule)];
-            if rule.condition == Condition::Rejected && instance.phase != Phase::Ok {
-                let before = std::mem::replace(&mut instance.phase, Phase::Ok);
-                changes.push(self.reporter.step(rule, slot, instance, before, now));
-            }
+        let first = slot.first_instance as usize;
+        first..first + usize::from(slot.instances)
+    }
+
+    /// Returns where those about rejected messages are.
+    fn rejected_instances(&self, number: u32) -> Vec<usize> {
+        let is_rejected = |at: &usize| {
+            let rule = usize::from(self.instances[*at].rule);
+            self.settings.rules[rule].condition == Condition::Rejected
+        };
+        self.instances_of(number).filter(is_rejected).collect()
+    }
+
+    /// Puts an alert into a state; a new state is a change.
+    fn enter(&mut self, at: usize, phase: Phase, now: i64, changes: &mut Vec<Change>) {
+        let instance = &mut self.instances[at];
+        if phase == instance.phase {
+            return;
         }
+        let before = std::mem::replace(&mut instance.phase, phase);
+        let rule = &self.settings.rules[usize::from(instance.rule)];
+        let slot = self.series.get(instance.series);
+        changes.push(self.reporter.step(rule, slot, instance, before, now));
     }
 
     /// Decides what time alone decides: silence, conditions that have held for long enough, and
@@ -323,26 +331,22 @@ impl Engine {
 
     fn advance_instances(&mut self, now: i64, changes: &mut Vec<Change>) {
         let repeat = self.settings.repeat.map(millis);
-        for instance in &mut self.instances {
+        for at in 0..self.instances.len() {
+            let instance = &self.instances[at];
             let rule = &self.settings.rules[usize::from(instance.rule)];
-            let phase = match instance.phase {
-                Phase::Pending { since } if now - since >= millis(rule.lasting) => Phase::Firing {
-                    since,
-                    reported: now,
-                },
-                Phase::Firing { since, reported }
-                    if repeat.is_some_and(|after| now - reported >= after) =>
-                {
-                    Phase::Firing {
-                        since,
-                        reported: now,
-                    }
+            let is_due = match instance.phase {
+                Phase::Ok => false,
+                Phase::Pending { since } => now - since >= millis(rule.lasting),
+                Phase::Firing { reported, .. } => {
+                    repeat.is_some_and(|after| now - reported >= after)
                 }
-                _ => continue,
             };
-            let before = std::mem::replace(&mut instance.phase, phase);
-            let slot = self.series.get(instance.series);
-            changes.push(self.reporter.step(rule, slot, instance, before, now));
+            if let (true, Phase::Pending { since } | Phase::Firing { since, .. }) =
+                (is_due, instance.phase)
+            {
+                let reported = now;
+                self.enter(at, Phase::Firing { since, reported }, now, changes);
+            }
         }
     }
 

@@ -57,6 +57,11 @@ impl FromStr for Rule {
                 }
             }
         }
+        if condition == Condition::Rejected && filter.names_metric() {
+            return Err(RuleError::new(
+                "`rejected` is about whole messages (leave out #METRIC)",
+            ));
+        }
         if condition == Condition::Rejected && clear.is_some() {
             return Err(RuleError::new(
                 "`rejected` takes no `clear`: it is over when a message can be read",
@@ -345,6 +350,7 @@ mod tests {
         refused("a/#/b > 1", "must be the last");
         refused("silent: a > 1", "--silent-after");
         refused("x/y: a > 1", "not a name of an alert");
+        refused("a#m rejected", "leave out #METRIC");
         refused("a rejected clear < 1", "takes no `clear`");
         refused("\"a > 1", "never closed");
     }

@@ -3,7 +3,7 @@
 mod week;
 
 use super::*;
-use crate::event::AlertState;
+use crate::event::{AlertState, Event};
 
 const SECOND: i64 = 1000;
 const MINUTE: i64 = 60 * SECOND;
@@ -79,8 +79,6 @@ impl Watch {
         assert_eq!(self.reports(), reports);
     }
 }
-
-use crate::event::Event;
 
 #[test]
 fn a_condition_must_hold_for_its_time_and_ends_where_clear_says() {

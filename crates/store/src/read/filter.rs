@@ -79,6 +79,11 @@ impl SeriesFilter {
         }
     }
 
+    /// Returns whether it selects series of one metric only.
+    pub fn names_metric(&self) -> bool {
+        matches!(self.metric, MetricFilter::Is(_))
+    }
+
     /// Returns the topic, if it selects series of one topic only.
     pub fn exact_topic(&self) -> Option<&str> {
         let mut levels = self.topic.split('/');
