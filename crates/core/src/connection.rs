@@ -1,4 +1,4 @@
-//! The async client: a connection, and a handle for everybody who asks things of it.
+//! The async client: a connection, and a handle to send requests to it.
 //!
 //! A [`Connection`] drives a [`Session`](crate::session::Session) over a byte stream. A [`Handle`]
 //! publishes, subscribes and disconnects.

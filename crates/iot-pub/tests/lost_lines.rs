@@ -1,5 +1,4 @@
 //! Lines with QoS 0 that are lost with a connection are counted.
-#![allow(clippy::similar_names, reason = "both are short")]
 
 mod common;
 
@@ -31,20 +30,20 @@ fn lines_that_the_broker_has_not_read_are_counted() {
     let read = 50 + broker_that_reads_all(&peer);
     let publisher = ends_with(publisher, 1);
     let stderr = publisher.stderr();
-    let last = stderr.lines().last().expect("a line");
-    let numbers: Vec<u64> = last
+    let summary = stderr.lines().last().expect("a line");
+    let numbers: Vec<u64> = summary
         .split(|it: char| !it.is_ascii_digit())
         .filter_map(|number| number.parse().ok())
         .collect();
     let [dropped, all, maybe] = numbers[..] else {
-        panic!("{last}");
+        panic!("{summary}");
     };
     assert_eq!(all, LINES);
     let lost = LINES - read;
-    assert!(dropped > 0 && maybe >= 50, "{last}");
+    assert!(dropped > 0 && maybe >= 50, "{summary}");
     assert!(
         (dropped..=dropped + maybe).contains(&lost),
-        "{lost}: {last}"
+        "{lost}: {summary}"
     );
 }
 

@@ -86,17 +86,28 @@ fn a_broker_that_breaks_off_is_reported_as_closed() {
     assert_eq!(error.rc(), 7);
 }
 
-#[test]
-fn an_answer_that_is_not_mqtt_is_found_out_at_once() {
+/// The error of a client whose CONNECT is answered with these bytes.
+fn answered_with(bytes: &[u8]) -> Error {
     let peer = ScriptedPeer::listen();
     let watched = Watched::new(config("a"));
     watched.connect(peer.port());
     let mut broker = peer.accept();
     broker.read_packet();
-    broker.send(b"HTTP/1.1 400 Bad Request\r\n");
+    broker.send(bytes);
     watched.client.loop_start().unwrap();
-    let error = watched.disconnect_seen().unwrap_err();
-    assert!(error.to_string().contains("HTTP"), "{error}");
+    watched.disconnect_seen().unwrap_err()
+}
+
+#[test]
+fn an_answer_that_is_not_mqtt_is_found_out_at_once() {
+    assert!(matches!(
+        answered_with(b"GET / HTTP/1.1\r\n"),
+        Error::Decode(_)
+    ));
+    assert_eq!(
+        answered_with(b"HTTP/1.1 400 Bad Request\r\n").to_string(),
+        "the server speaks HTTP, not MQTT (is the port right? For MQTT over WebSocket: --ws)"
+    );
 }
 
 /// What is written meets a closed socket; what was sent before the close is still to be read.

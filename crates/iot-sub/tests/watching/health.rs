@@ -181,7 +181,12 @@ fn a_store_on_a_full_disk_is_reported_and_not_ready_until_there_is_room() {
     disk.fill();
     publish(broker.port(), &["-q", "1", "-m", "1"]);
     let line = program.wait_for_stderr("waiting for store");
-    assert!(line.contains(": the disk is full"), "{line}");
+    assert!(
+        line.contains(
+            ": the disk is full; messages are not acknowledged until it is back (the broker"
+        ),
+        "{line}"
+    );
     becomes(at, "store_up", 0.0);
     let expected = (503, "not ready: the store is away\n".to_owned());
     assert_eq!(get(at, "/readyz"), expected);
