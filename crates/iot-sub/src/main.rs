@@ -9,7 +9,6 @@
         clippy::unused_self
     )
 )]
-#![allow(clippy::large_futures, reason = "there is one of each")]
 
 mod acknowledge;
 mod alert;
@@ -87,7 +86,7 @@ async fn receive(mut plan: Plan, messages: &Messages) -> Result<()> {
     let mut watching = Watching::start(plan.watch, Arc::clone(&counts), messages).await?;
     let page = watch::page::start(&plan, &counts, messages).await?;
     let result = tokio::select! {
-        result = work(plan, counts, messages) => result,
+        result = Box::pin(work(plan, counts, messages)) => result,
         error = watching.failed() => Err(error),
     };
     if let Some(page) = page {
@@ -116,7 +115,8 @@ async fn work(mut plan: Plan, counts: Arc<Counts>, messages: &Messages) -> Resul
         return Ok(());
     };
     let alerts = alert::start(&mut plan, destination.name(), messages)?;
-    let result = store(plan, destination, signals, deadline, counts, messages).await;
+    let stored = store(plan, destination, signals, deadline, counts, messages);
+    let result = Box::pin(stored).await;
     if let Some(alerts) = alerts {
         tokio::task::block_in_place(|| alerts.finish());
     }
@@ -134,7 +134,7 @@ async fn store(
 ) -> Result<()> {
     #[cfg(feature = "embedded")]
     if let Some(listen) = plan.embedded {
-        return embedded::run(
+        let embedded = embedded::run(
             plan,
             listen,
             destination,
@@ -142,8 +142,8 @@ async fn store(
             deadline,
             counts,
             messages,
-        )
-        .await;
+        );
+        return Box::pin(embedded).await;
     }
     let session = match &plan.durable {
         None => None,

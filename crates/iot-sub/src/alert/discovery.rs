@@ -1,5 +1,6 @@
 //! `--alert-discovery`: Home Assistant shows each alert as a binary sensor.
-#![allow(clippy::format_collect, reason = "eight bytes")]
+
+use std::fmt::Write;
 
 use iot_alert::Event;
 use serde_json::json;
@@ -19,12 +20,11 @@ pub(super) fn is_own(prefix: &str, topic: &str) -> bool {
 /// `state_topic`.
 pub(super) fn message(prefix: &str, state_topic: &str, event: &Event) -> (String, String) {
     let hash = Sha256::digest(state_topic.as_bytes());
-    let hash: String = hash
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    let id = format!("{ID}{hash}");
+    let mut id = ID.to_owned();
+    for byte in hash.iter().take(8) {
+        // Writing to memory does not fail.
+        let _ = write!(id, "{byte:02x}");
+    }
     let series = match &event.metric {
         Some(metric) => format!("{} {metric}", event.topic),
         None => event.topic.clone(),

@@ -1,5 +1,4 @@
 //! `--alert-url`: posts each report to a URL.
-#![allow(clippy::struct_field_names, reason = "a URL is a URL")]
 
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// Posts reports.
 pub(super) struct Url {
     agent: Agent,
-    url: String,
+    address: String,
     format: UrlFormat,
 }
 
@@ -27,7 +26,7 @@ impl Url {
             .build();
         Self {
             agent: config.into(),
-            url,
+            address: url,
             format,
         }
     }
@@ -37,9 +36,9 @@ impl Delivery for Url {
     fn name(&self) -> String {
         // The path of a webhook is a secret.
         let rest = self
-            .url
+            .address
             .split_once("://")
-            .map_or(&*self.url, |(_, rest)| rest);
+            .map_or(&*self.address, |(_, rest)| rest);
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
         let host = authority.rsplit('@').next().unwrap_or_default();
         format!("`{host}`")
@@ -49,7 +48,7 @@ impl Delivery for Url {
         let request = self.format.request(event);
         let mut call = self
             .agent
-            .post(&self.url)
+            .post(&self.address)
             .header("Content-Type", request.content_type);
         for (name, value) in request.headers {
             call = call.header(name, value);

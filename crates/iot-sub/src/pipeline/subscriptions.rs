@@ -1,6 +1,5 @@
 //! The subscriptions: their SUBSCRIBE packets, the answers, and which copies of a message are left
 //! out if topic filters overlap.
-#![allow(clippy::single_match_else, reason = "both ways are named")]
 
 use std::collections::HashMap;
 
@@ -100,19 +99,16 @@ impl Subscriptions {
         } else {
             self.wanted.iter().cloned().map(Planned::from).collect()
         };
-        let (missing, dropped) = match durable {
-            Some(durable) => {
-                let answer = durable.resumed(&planned)?;
-                for (filter, qos) in durable.granted() {
-                    self.copies.grant(filter, qos);
-                }
-                self.copies.set(&planned, durable.earlier());
-                answer
+        let (missing, dropped) = if let Some(durable) = durable {
+            let answer = durable.resumed(&planned)?;
+            for (filter, qos) in durable.granted() {
+                self.copies.grant(filter, qos);
             }
-            None => {
-                self.copies.set(&planned, []);
-                (planned.clone(), Vec::new())
-            }
+            self.copies.set(&planned, durable.earlier());
+            answer
+        } else {
+            self.copies.set(&planned, []);
+            (planned.clone(), Vec::new())
         };
         self.requests.planned = planned;
         let subscribes = !missing.is_empty();

@@ -9,17 +9,12 @@
 //! of `-t`, and a session that outlives this process keeps its identifiers. A shared subscription
 //! precedes no other, because another member of its group may receive the message; of one with a
 //! higher QoS than the others, both copies are used.
-#![allow(
-    clippy::zero_sized_map_values,
-    clippy::cast_possible_truncation,
-    reason = "the hash is masked"
-)]
 
 #[cfg(test)]
 mod tests;
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use iot_core::{QoS, Subscription, TopicFilter};
 
@@ -100,7 +95,7 @@ pub(crate) fn plan(
         let filter = one.filter.clone();
         (filter.is_shared(), Reverse(qos(one)), filter)
     });
-    let mut numbers = HashMap::new();
+    let mut numbers = HashSet::new();
     let with_identifier = overlapping.iter().enumerate().map(|(at, one)| {
         let before = overlapping[..at].iter();
         let before = before.filter(|other| !other.filter.is_shared() && qos(other) >= qos(one));
@@ -110,8 +105,8 @@ pub(crate) fn plan(
             .cloned()
             .collect();
         let mut number = number(&one.filter, &preceding);
-        while numbers.insert(number, ()).is_some() {
-            number = number % MAX_IDENTIFIER as u32 + 1;
+        while !numbers.insert(number) {
+            number = in_range(u64::from(number));
         }
         Planned {
             subscription: (*one).clone(),
@@ -132,7 +127,12 @@ fn number(filter: &TopicFilter, preceding: &[TopicFilter]) -> u32 {
             hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
     }
-    u32::try_from(hash % MAX_IDENTIFIER + 1).unwrap_or(1)
+    in_range(hash)
+}
+
+/// Returns a subscription identifier for any number.
+fn in_range(number: u64) -> u32 {
+    u32::try_from(number % MAX_IDENTIFIER + 1).unwrap_or(1)
 }
 
 /// Decides which copies of a message are left out.

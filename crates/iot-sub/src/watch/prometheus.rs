@@ -1,6 +1,5 @@
-//! The metrics in Prometheus' text format, or as OpenMetrics. No label of the program's own metrics
+//! The metrics in Prometheus' text format, or as `OpenMetrics`. No label of the program's own metrics
 //! holds a topic, because the number of topics has no limit; exported readings have one.
-#![allow(clippy::doc_markdown, reason = "names of products")]
 
 use std::fmt::Write;
 
@@ -16,7 +15,7 @@ use crate::counts::{Counts, Totals};
 pub(super) enum Format {
     /// Prometheus' text format 0.0.4.
     Text,
-    /// OpenMetrics 1.0.0: a counter's family has no `_total`, and the page has an end.
+    /// `OpenMetrics` 1.0.0: a counter's family has no `_total`, and the page has an end.
     OpenMetrics,
 }
 
