@@ -1,13 +1,16 @@
 //! `plot`: curves on the terminal, or as a picture.
 
 mod braille;
+mod canvas;
 mod curve;
-mod draw_svg;
+mod draw_picture;
 mod draw_terminal;
+mod glyphs;
 mod labels;
 mod panel;
 mod picture;
 mod png;
+mod raster;
 mod scale;
 mod svg;
 mod time_axis;
@@ -26,6 +29,8 @@ use iot_store::read::{Reader, Series, TimeRange};
 use self::curve::Curve;
 use self::panel::panels;
 use self::picture::Picture;
+use self::raster::Raster;
+use self::svg::Svg;
 use crate::args::PlotArgs;
 use crate::open::open;
 use crate::screen;
@@ -84,12 +89,18 @@ pub(crate) fn run(args: &PlotArgs, origins: &Origins) -> Result<ExitCode> {
         zone: period.zone,
         panels: panels(curves),
     };
+    let pixels = draw_picture::pixels(&picture, args.size);
     match target {
         Target::Terminal => stdout::print_lines(&draw_terminal::lines(&picture, has_colours()))?,
-        Target::Svg(path) => write(path, draw_svg::svg(&picture, args.size).as_bytes())?,
+        Target::Svg(path) => {
+            let mut svg = Svg::new(pixels.0, pixels.1);
+            draw_picture::draw(&picture, pixels, &mut svg);
+            write(path, svg.finish().as_bytes())?;
+        }
         Target::Png(path) => {
-            let png = png::render(&draw_svg::svg(&picture, args.size))?;
-            write(path, &png)?;
+            let mut raster = Raster::new(pixels.0, pixels.1);
+            draw_picture::draw(&picture, pixels, &mut raster);
+            write(path, &png::encode(&raster)?)?;
         }
     }
     Ok(ExitCode::SUCCESS)

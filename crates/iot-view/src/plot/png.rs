@@ -1,40 +1,25 @@
-//! The picture in pixels.
-
-use std::sync::Arc;
+//! Pixels as PNG.
 
 use anyhow::{Context, Result};
-use resvg::tiny_skia::{Pixmap, Transform};
-use resvg::usvg::{Options, Tree, fontdb::Database};
+use png::{BitDepth, ColorType, Encoder};
 
-/// `DejaVu Sans` with Latin, Greek and Cyrillic letters; `font/LICENSE` allows it.
-const FONT: &[u8] = include_bytes!("font/DejaVuSans.ttf");
+use super::raster::Raster;
 
-/// Renders SVG as PNG. Letters that the font does not have come from the system's fonts.
+/// Returns the picture as PNG.
 ///
 /// # Errors
 /// The picture is too large.
-pub(super) fn render(svg: &str) -> Result<Vec<u8>> {
-    let mut fonts = Database::new();
-    fonts.load_font_data(FONT.to_vec());
-    if svg.chars().any(is_elsewhere) {
-        fonts.load_system_fonts();
-    }
-    fonts.set_sans_serif_family("DejaVu Sans");
-    let options = Options {
-        fontdb: Arc::new(fonts),
-        ..Options::default()
-    };
-    let tree = Tree::from_str(svg, &options).context("cannot draw the picture")?;
-    let size = tree.size().to_int_size();
-    let mut pixels =
-        Pixmap::new(size.width(), size.height()).context("the picture is too large")?;
-    resvg::render(&tree, Transform::identity(), &mut pixels.as_mut());
-    pixels
-        .encode_png()
-        .context("cannot write the picture as PNG")
-}
-
-/// Returns whether the built-in font lacks the character.
-fn is_elsewhere(c: char) -> bool {
-    !matches!(u32::from(c), 0x0a | 0x20..=0x24f | 0x370..=0x45f | 0x1e00..=0x2265)
+pub(super) fn encode(raster: &Raster) -> Result<Vec<u8>> {
+    let (width, height) = raster.size();
+    let too_large = "the picture is too large";
+    let mut bytes = Vec::new();
+    let width = u32::try_from(width).context(too_large)?;
+    let height = u32::try_from(height).context(too_large)?;
+    let mut encoder = Encoder::new(&mut bytes, width, height);
+    encoder.set_color(ColorType::Rgb);
+    encoder.set_depth(BitDepth::Eight);
+    let mut writer = encoder.write_header().context(too_large)?;
+    writer.write_image_data(raster.rgb()).context(too_large)?;
+    writer.finish().context("cannot write the picture as PNG")?;
+    Ok(bytes)
 }

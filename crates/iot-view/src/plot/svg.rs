@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use super::canvas::{Anchor, Canvas, Style};
+
 /// What the text of a picture is written with. The first one is built in.
 pub(crate) const FONTS: &str = "DejaVu Sans, Verdana, Segoe UI, Helvetica, sans-serif";
 
@@ -9,15 +11,6 @@ pub(crate) const FONTS: &str = "DejaVu Sans, Verdana, Segoe UI, Helvetica, sans-
 #[derive(Debug, Default)]
 pub(super) struct Svg {
     text: String,
-}
-
-/// How a text is placed.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Style {
-    pub(super) size: u32,
-    pub(super) colour: &'static str,
-    /// `start`, `middle` or `end`.
-    pub(super) anchor: &'static str,
 }
 
 impl Svg {
@@ -30,7 +23,14 @@ impl Svg {
         Self { text }
     }
 
-    pub(super) fn line(&mut self, from: (f64, f64), to: (f64, f64), colour: &str) {
+    pub(super) fn finish(mut self) -> String {
+        self.text.push_str("</svg>\n");
+        self.text
+    }
+}
+
+impl Canvas for Svg {
+    fn line(&mut self, from: (f64, f64), to: (f64, f64), colour: &str) {
         let ((x1, y1), (x2, y2)) = (from, to);
         // Writing to a text doesn't fail.
         let _ = writeln!(
@@ -39,8 +39,7 @@ impl Svg {
         );
     }
 
-    /// A line through the points; one point is a dot.
-    pub(super) fn curve(&mut self, points: &[(f64, f64)], colour: &str) {
+    fn curve(&mut self, points: &[(f64, f64)], colour: &str) {
         if let [(x, y)] = points {
             let _ = writeln!(
                 self.text,
@@ -57,8 +56,7 @@ impl Svg {
         );
     }
 
-    /// The area between two lines.
-    pub(super) fn band(&mut self, upper: &[(f64, f64)], lower: &[(f64, f64)], colour: &str) {
+    fn band(&mut self, upper: &[(f64, f64)], lower: &[(f64, f64)], colour: &str) {
         let _ = write!(self.text, "<path d=\"");
         push_points(upper.iter().chain(lower.iter().rev()), &mut self.text);
         let _ = writeln!(
@@ -67,12 +65,17 @@ impl Svg {
         );
     }
 
-    pub(super) fn text(&mut self, x: f64, y: f64, text: &str, style: Style) {
+    fn text(&mut self, x: f64, y: f64, text: &str, style: Style) {
         let Style {
             size,
             colour,
             anchor,
         } = style;
+        let anchor = match anchor {
+            Anchor::Start => "start",
+            Anchor::Middle => "middle",
+            Anchor::End => "end",
+        };
         let _ = write!(
             self.text,
             "<text x=\"{x:.1}\" y=\"{y:.1}\" font-size=\"{size}\" fill=\"{colour}\" \
@@ -82,16 +85,11 @@ impl Svg {
         self.text.push_str("</text>\n");
     }
 
-    pub(super) fn swatch(&mut self, x: f64, y: f64, colour: &str) {
+    fn swatch(&mut self, x: f64, y: f64, colour: &str) {
         let _ = writeln!(
             self.text,
             "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"14\" height=\"3\" rx=\"1.5\" fill=\"{colour}\"/>"
         );
-    }
-
-    pub(super) fn finish(mut self) -> String {
-        self.text.push_str("</svg>\n");
-        self.text
     }
 }
 

@@ -1,13 +1,13 @@
-//! The picture as SVG: a panel for each unit, over one axis of time.
+//! Draws a picture: a panel for each unit, over one axis of time.
 
 use chrono::{DateTime, Utc};
 
+use super::canvas::{Anchor, Canvas, Style};
 use super::curve::{Curve, Point};
 use super::labels::{labels, shortened};
 use super::panel::Panel;
 use super::picture::Picture;
 use super::scale::Scale;
-use super::svg::{Style, Svg};
 use super::time_axis::{Tick, ticks};
 use crate::args::Size;
 
@@ -28,15 +28,19 @@ const FOOT: f64 = 44.0;
 const BETWEEN: f64 = 36.0;
 const LINE_HEIGHT: f64 = 18.0;
 
-/// Returns the picture.
-pub(super) fn svg(picture: &Picture, size: Size) -> String {
+/// Returns width and height in pixels.
+pub(super) fn pixels(picture: &Picture, size: Size) -> (usize, usize) {
     let height = size.height.unwrap_or_else(|| usual_height(picture));
-    let mut svg = Svg::new(size.width, height);
+    (size.width, height)
+}
+
+/// Draws the picture on a canvas of this size.
+pub(super) fn draw(picture: &Picture, (width, height): (usize, usize), canvas: &mut impl Canvas) {
     let labels: Vec<Vec<String>> = picture.panels.iter().map(short_labels).collect();
-    let frame = Frame::new(picture, size.width, height, &labels);
+    let frame = Frame::new(picture, width, height, &labels);
     let title = Style {
         size: 16,
-        ..style(INK, "start")
+        ..style(INK, Anchor::Start)
     };
     #[expect(
         clippy::cast_possible_truncation,
@@ -44,9 +48,14 @@ pub(super) fn svg(picture: &Picture, size: Size) -> String {
         reason = "a width"
     )]
     let most = (frame.width / 10.0) as usize;
-    svg.text(frame.left, 24.0, &shortened(&picture.title, most), title);
+    canvas.text(frame.left, 24.0, &shortened(&picture.title, most), title);
     let zone = picture.zone.name(picture.until);
-    svg.text(frame.left + frame.width, 24.0, &zone, style(SOFT, "end"));
+    canvas.text(
+        frame.left + frame.width,
+        24.0,
+        &zone,
+        style(SOFT, Anchor::End),
+    );
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -56,13 +65,12 @@ pub(super) fn svg(picture: &Picture, size: Size) -> String {
     let ticks = ticks(picture.since, picture.until, most, &picture.zone);
     for (at, (panel, labels)) in picture.panels.iter().zip(&labels).enumerate() {
         let place = frame.panel(at);
-        draw_panel(&mut svg, panel, labels, &place, &ticks);
+        draw_panel(canvas, panel, labels, &place, &ticks);
     }
-    draw_times(&mut svg, &frame, &ticks);
-    svg.finish()
+    draw_times(canvas, &frame, &ticks);
 }
 
-fn style(colour: &'static str, anchor: &'static str) -> Style {
+fn style(colour: &'static str, anchor: Anchor) -> Style {
     Style {
         size: TEXT,
         colour,
@@ -165,7 +173,13 @@ impl Place<'_> {
     }
 }
 
-fn draw_panel(svg: &mut Svg, panel: &Panel, labels: &[String], place: &Place<'_>, ticks: &[Tick]) {
+fn draw_panel(
+    canvas: &mut impl Canvas,
+    panel: &Panel,
+    labels: &[String],
+    place: &Place<'_>,
+    ticks: &[Tick],
+) {
     let frame = place.frame;
     let (left, right) = (frame.left, frame.left + frame.width);
     let bottom = place.top + place.height;
@@ -179,66 +193,90 @@ fn draw_panel(svg: &mut Svg, panel: &Panel, labels: &[String], place: &Place<'_>
     let scale = Scale::new(low, high, wanted);
     for (value, text) in &scale.ticks {
         let y = place.y(&scale, *value);
-        svg.line((left, y), (right, y), GRID);
-        svg.text(left - 8.0, y + 4.0, text, style(SOFT, "end"));
+        canvas.line((left, y), (right, y), GRID);
+        canvas.text(left - 8.0, y + 4.0, text, style(SOFT, Anchor::End));
     }
     for tick in ticks {
         let x = frame.x(tick.time);
-        svg.line((x, place.top), (x, bottom), GRID);
+        canvas.line((x, place.top), (x, bottom), GRID);
     }
-    svg.line((left, place.top), (left, bottom), FRAME);
-    svg.line((left, bottom), (right, bottom), FRAME);
-    svg.text(
+    canvas.line((left, place.top), (left, bottom), FRAME);
+    canvas.line((left, bottom), (right, bottom), FRAME);
+    canvas.text(
         left - 8.0,
         place.top - 9.0,
         &shortened(&panel.unit, 10),
-        style(INK, "end"),
+        style(INK, Anchor::End),
     );
     // All bands are below all lines.
     for (number, curve) in &panel.curves {
-        draw_band(svg, curve, place, &scale, COLOURS[number % COLOURS.len()]);
+        draw_band(
+            canvas,
+            curve,
+            place,
+            &scale,
+            COLOURS[number % COLOURS.len()],
+        );
     }
     for (number, curve) in &panel.curves {
-        draw_line(svg, curve, place, &scale, COLOURS[number % COLOURS.len()]);
+        draw_line(
+            canvas,
+            curve,
+            place,
+            &scale,
+            COLOURS[number % COLOURS.len()],
+        );
     }
     let mut y = place.top + 10.0;
     for ((number, _), label) in panel.curves.iter().zip(labels) {
-        svg.swatch(right + 12.0, y - 5.0, COLOURS[number % COLOURS.len()]);
-        svg.text(right + 32.0, y, label, style(INK, "start"));
+        canvas.swatch(right + 12.0, y - 5.0, COLOURS[number % COLOURS.len()]);
+        canvas.text(right + 32.0, y, label, style(INK, Anchor::Start));
         y += LINE_HEIGHT;
     }
 }
 
-fn draw_band(svg: &mut Svg, curve: &Curve, place: &Place<'_>, scale: &Scale, colour: &str) {
+fn draw_band(
+    canvas: &mut impl Canvas,
+    curve: &Curve,
+    place: &Place<'_>,
+    scale: &Scale,
+    colour: &str,
+) {
     for piece in &curve.pieces {
         if piece.len() > 1 && piece.iter().any(|point| point.min < point.max) {
             let at = |point: &Point, value| (place.frame.x(point.time), place.y(scale, value));
             let upper: Vec<_> = piece.iter().map(|point| at(point, point.max)).collect();
             let lower: Vec<_> = piece.iter().map(|point| at(point, point.min)).collect();
-            svg.band(&upper, &lower, colour);
+            canvas.band(&upper, &lower, colour);
         }
     }
 }
 
-fn draw_line(svg: &mut Svg, curve: &Curve, place: &Place<'_>, scale: &Scale, colour: &str) {
+fn draw_line(
+    canvas: &mut impl Canvas,
+    curve: &Curve,
+    place: &Place<'_>,
+    scale: &Scale,
+    colour: &str,
+) {
     for piece in &curve.pieces {
         let at = |point: &Point| (place.frame.x(point.time), place.y(scale, point.mean));
         let points: Vec<_> = piece.iter().map(at).collect();
-        svg.curve(&points, colour);
+        canvas.curve(&points, colour);
     }
 }
 
-fn draw_times(svg: &mut Svg, frame: &Frame, ticks: &[Tick]) {
+fn draw_times(canvas: &mut impl Canvas, frame: &Frame, ticks: &[Tick]) {
     let bottom = frame.bottom();
     let mut free = f64::NEG_INFINITY;
     for tick in ticks {
         let x = frame.x(tick.time);
-        svg.line((x, bottom), (x, bottom + 4.0), FRAME);
-        svg.text(x, bottom + 18.0, &tick.text, style(SOFT, "middle"));
+        canvas.line((x, bottom), (x, bottom + 4.0), FRAME);
+        canvas.text(x, bottom + 18.0, &tick.text, style(SOFT, Anchor::Middle));
         if let Some(context) = &tick.context
             && x >= free
         {
-            svg.text(x, bottom + 34.0, context, style(SOFT, "middle"));
+            canvas.text(x, bottom + 34.0, context, style(SOFT, Anchor::Middle));
             #[expect(clippy::cast_precision_loss, reason = "a short text")]
             let width = context.chars().count() as f64 * CHARACTER;
             free = x + width + 8.0;
