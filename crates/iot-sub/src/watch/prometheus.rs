@@ -1,5 +1,5 @@
-//! The metrics in Prometheus' text format, or as `OpenMetrics`. No label of the program's own metrics
-//! holds a topic, because the number of topics has no limit; exported readings have one.
+//! The metrics in Prometheus' text format, or as `OpenMetrics`. No label of the program's own
+//! metrics holds a topic, because the number of topics has no limit; exported readings have one.
 
 use std::fmt::Write;
 
