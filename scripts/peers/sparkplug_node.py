@@ -18,10 +18,14 @@ import time
 # The folder of this file, so that no library of the same name is found in it.
 sys.path.pop(0)
 
+import paho.mqtt.client as paho
 from mqtt_spb_wrapper import MqttSpbEntityDevice, MqttSpbEntityEdgeNode
 from mqtt_spb_wrapper.spb_protobuf import MetricDataType, addMetric, getDdataPayload
 
 FORCE = 7
+DEADLINE = 30  # seconds
+
+node_is_born = threading.Event()
 
 
 def say(text):
@@ -33,10 +37,25 @@ def now():
 
 
 def birth():
+    node_is_born.clear()
     node.publish_birth()
     # The device has a connection of its own: its BIRTH must not overtake.
-    time.sleep(0.2)
+    if not node_is_born.wait(DEADLINE):
+        sys.exit("the broker does not deliver NBIRTH")
     device.publish_birth()
+
+
+def watch(port):
+    """Subscribes to NBIRTH, which sets `node_is_born`."""
+    subscribed = threading.Event()
+    client = paho.Client(paho.CallbackAPIVersion.VERSION2) if hasattr(paho, "CallbackAPIVersion") else paho.Client()
+    client.on_message = lambda *_: node_is_born.set()
+    client.on_subscribe = lambda *_: subscribed.set()
+    client.connect("127.0.0.1", port)
+    client.subscribe("spBv1.0/plant/NBIRTH/line1")
+    client.loop_start()
+    if not subscribed.wait(DEADLINE):
+        sys.exit("the broker does not answer")
 
 
 def command(payload):
@@ -62,6 +81,7 @@ device.data.set_value("open", True)
 device.data.set_value("table", {"a": [1, 2], "b": ["x", "y"]}, spb_data_type=MetricDataType.DataSet)
 assert node.connect("127.0.0.1", int(sys.argv[1]))
 assert device.connect("127.0.0.1", int(sys.argv[1]), skip_death=True)
+watch(int(sys.argv[1]))
 say("connected")
 
 for line in sys.stdin:

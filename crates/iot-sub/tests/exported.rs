@@ -31,6 +31,16 @@ fn scrape(port: u16, accept: &str) -> String {
     answer.split_once("\r\n\r\n").unwrap().1.to_owned()
 }
 
+/// Waits until the metrics contain `text`, and returns them.
+fn wait_for(port: u16, text: &str) -> String {
+    let mut metrics = String::new();
+    eventually(DEADLINE, "the metrics have it", || {
+        metrics = scrape(port, "*/*");
+        metrics.contains(text)
+    });
+    metrics
+}
+
 fn send(broker: &Broker, topic: &str, value: &str) {
     publish(broker.port(), &["-q", "1", "-t", topic, "-m", value]);
 }
@@ -60,8 +70,7 @@ fn each_series_is_a_metric_with_the_levels_of_its_topic_as_labels() {
     send(&broker, "iot/a\"b/temp", "20.5");
     send(&broker, "iot/a\"b/temp", "21.5");
     send(&broker, "iot/x/door", "true");
-    program.wait_for_stdout("iot/x/door");
-    let text = scrape(port, "*/*");
+    let text = wait_for(port, "iot_readings_total{topic=\"iot/x/door\"");
     assert_eq!(
         readings(&text),
         [
@@ -98,15 +107,13 @@ fn a_silent_series_loses_its_value_and_keeps_its_timestamp() {
     let args = ["--export-readings", "iot/#", "--reading-expiry", "1s"];
     let (program, port) = start(&broker, &args);
     send(&broker, "iot/x", "1");
-    program.wait_for_stdout("iot/x");
+    wait_for(port, "iot_reading_timestamp_seconds{topic=\"iot/x\"}");
     eventually(DEADLINE, "the value has expired", || {
         !scrape(port, "*/*").contains("iot_reading{")
     });
     assert!(scrape(port, "*/*").contains("iot_reading_timestamp_seconds{topic=\"iot/x\"}"));
     send(&broker, "iot/x", "2");
-    eventually(DEADLINE, "the value is back", || {
-        scrape(port, "*/*").contains("iot_reading{topic=\"iot/x\"} 2\n")
-    });
+    wait_for(port, "iot_reading{topic=\"iot/x\"} 2\n");
     interrupt(program);
 }
 
@@ -118,10 +125,8 @@ fn series_beyond_the_limit_are_counted_and_reported_once() {
     for topic in ["iot/1", "iot/2", "iot/3", "iot/4"] {
         send(&broker, topic, "1");
     }
-    program.wait_for_stdout("iot/4");
-    let text = scrape(port, "*/*");
+    let text = wait_for(port, "iot_sub_unexported_readings_total 2\n");
     assert_eq!(readings(&text).len(), 4);
-    assert!(text.contains("iot_sub_unexported_readings_total 2\n"));
     assert_eq!(program.stderr().matches("--export-limit").count(), 1);
     interrupt(program);
 }
