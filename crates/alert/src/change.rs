@@ -1,6 +1,6 @@
 //! A step of an alert's state, to be written to disk before it is reported.
 
-use crate::event::Event;
+use iot_store::alerts::{CurrentState, Event};
 
 /// State of one alert of one series. Times are milliseconds since 1970, UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +21,17 @@ pub enum Phase {
     },
 }
 
+impl Phase {
+    /// Returns the state as a store keeps it, and since when it holds; `None` if it is ok.
+    pub(crate) fn current(self) -> Option<(CurrentState, i64)> {
+        match self {
+            Self::Ok => None,
+            Self::Pending { since } => Some((CurrentState::Pending, since)),
+            Self::Firing { since, .. } => Some((CurrentState::Firing, since)),
+        }
+    }
+}
+
 /// A new state of an alert, and the report of it, if it is one to report.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
@@ -32,6 +43,8 @@ pub struct Change {
     pub metric: Option<String>,
     /// Its new state.
     pub phase: Phase,
+    /// Why it is in this state, in words; empty if it is ok.
+    pub reason: String,
     /// What is reported.
     pub event: Option<Event>,
 }

@@ -82,6 +82,11 @@ impl Engine {
         }
     }
 
+    /// Returns whether a series is watched.
+    pub fn is_watched(&self, topic: &str, metric: Option<&str>) -> bool {
+        self.series.find(topic, metric).is_some()
+    }
+
     /// Returns how many series are watched.
     pub fn watched(&self) -> usize {
         self.series.len()
@@ -90,6 +95,15 @@ impl Engine {
     /// Returns how many readings were of series that are not watched for lack of memory.
     pub fn unwatched(&self) -> u64 {
         self.series.unwatched()
+    }
+
+    /// Returns how many alerts of series are firing, and how many are pending.
+    pub fn counts(&self) -> (usize, usize) {
+        let is_firing = |instance: &&Instance| matches!(instance.phase, Phase::Firing { .. });
+        let is_pending = |instance: &&Instance| matches!(instance.phase, Phase::Pending { .. });
+        let firing = self.instances.iter().filter(is_firing).count();
+        let pending = self.instances.iter().filter(is_pending).count();
+        (firing + self.silent.len(), pending)
     }
 
     /// Takes over states that were saved before a restart. An alert that no longer exists is over.

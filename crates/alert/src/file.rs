@@ -9,13 +9,15 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use crate::change::{Change, Phase};
-use crate::event::Event;
+use crate::seen::Seen;
+use iot_store::alerts::{CurrentAlert, Event, StateChange};
+use iot_store::read::SeriesKey;
 
 /// Version of the format; a newer file is refused.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 
-/// Reports that are kept after they were delivered.
-const HISTORY: i64 = 10_000;
+/// The destination that also gets each state: the store.
+pub const STORE: &str = "store";
 
 const SCHEMA: &str = "
 CREATE TABLE states (
@@ -23,7 +25,8 @@ CREATE TABLE states (
     topic  TEXT NOT NULL,
     metric TEXT,
     since  INTEGER NOT NULL,
-    reported INTEGER
+    reported INTEGER,
+    reason TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE UNIQUE INDEX states_series ON states (name, topic, ifnull(metric, char(0)));
 CREATE TABLE events (
@@ -39,6 +42,29 @@ CREATE TABLE dropped (
     destination TEXT PRIMARY KEY,
     count       INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+";
+
+/// What format 2 has beside that: alerts whose state the store does not have yet, and messages
+/// whose changes are in the file.
+const CHANGED: &str = "
+CREATE INDEX outbox_id ON outbox (id);
+CREATE TABLE changed (
+    seq    INTEGER PRIMARY KEY AUTOINCREMENT,
+    name   TEXT NOT NULL,
+    topic  TEXT NOT NULL,
+    metric TEXT
+) STRICT;
+CREATE UNIQUE INDEX changed_series ON changed (name, topic, ifnull(metric, char(0)));
+CREATE TABLE seen (
+    one      INTEGER PRIMARY KEY CHECK (one = 1),
+    messages BLOB NOT NULL
+) STRICT;
+";
+
+/// Makes format 2 of format 1.
+const UPGRADE: &str = "
+ALTER TABLE states ADD COLUMN reason TEXT NOT NULL DEFAULT '';
+DELETE FROM events WHERE id NOT IN (SELECT id FROM outbox);
 ";
 
 /// Why the file cannot be used.
@@ -86,13 +112,14 @@ impl AlertFile {
         connection.pragma_update(None, "synchronous", "FULL")?;
         let format: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
         match format {
-            0 => {
+            FORMAT => {}
+            0 | 1 => {
                 let transaction = connection.transaction()?;
-                transaction.execute_batch(SCHEMA)?;
+                transaction.execute_batch(if format == 0 { SCHEMA } else { UPGRADE })?;
+                transaction.execute_batch(CHANGED)?;
                 transaction.pragma_update(None, "user_version", FORMAT)?;
                 transaction.commit()?;
             }
-            FORMAT => {}
             newer => return Err(FileError::Newer(newer)),
         }
         Ok(Self {
@@ -107,33 +134,59 @@ impl AlertFile {
     /// # Errors
     /// The file is damaged.
     pub fn states(&self) -> Result<Vec<Change>, FileError> {
-        let mut statement = self
-            .connection
-            .prepare("SELECT name, topic, metric, since, reported FROM states ORDER BY rowid")?;
+        let mut statement = self.connection.prepare(
+            "SELECT name, topic, metric, since, reported, reason FROM states ORDER BY rowid",
+        )?;
         let states = statement.query_map([], state)?;
         Ok(states.collect::<Result<_, _>>()?)
     }
 
-    /// Writes changes: all of them, or none. They are on disk when it returns.
+    /// Returns the messages that were looked at.
+    ///
+    /// # Errors
+    /// The file is damaged.
+    pub fn seen(&self) -> Result<Seen, FileError> {
+        let messages: Option<Vec<u8>> = self
+            .connection
+            .query_row("SELECT messages FROM seen", [], |row| row.get(0))
+            .optional()?;
+        Ok(Seen::of_bytes(&messages.unwrap_or_default()))
+    }
+
+    /// Writes changes, and the messages that were looked at: all of them, or none. They are on disk
+    /// when it returns.
     ///
     /// # Errors
     /// The disk is full or reports a fault.
-    pub fn commit(&mut self, changes: &[Change]) -> Result<(), FileError> {
+    pub fn commit(&mut self, changes: &[Change], seen: &Seen) -> Result<(), FileError> {
+        let keeps_changed = self.destinations.iter().any(|name| name == STORE);
         let transaction = self.connection.transaction()?;
+        let mut has_events = false;
         for change in changes {
             write_state(&transaction, change)?;
+            if keeps_changed {
+                note_changed(&transaction, change)?;
+            }
             if let Some(event) = &change.event {
+                has_events = true;
                 write_event(&transaction, event, &self.destinations)?;
             }
         }
-        for destination in &self.destinations {
-            drop_oldest(&transaction, destination, self.limit)?;
+        transaction
+            .prepare_cached("INSERT OR REPLACE INTO seen VALUES (1, ?1)")?
+            .execute([seen.to_bytes()])?;
+        if has_events {
+            let mut dropped = 0;
+            for destination in &self.destinations {
+                dropped += drop_oldest(&transaction, destination, self.limit)?;
+            }
+            if dropped > 0 {
+                transaction.execute(
+                    "DELETE FROM events WHERE id NOT IN (SELECT id FROM outbox)",
+                    [],
+                )?;
+            }
         }
-        transaction.execute(
-            "DELETE FROM events WHERE id NOT IN (SELECT id FROM outbox)
-             AND id NOT IN (SELECT id FROM events ORDER BY id DESC LIMIT ?1)",
-            [HISTORY],
-        )?;
         transaction.commit()?;
         Ok(())
     }
@@ -167,10 +220,9 @@ impl AlertFile {
     /// # Errors
     /// The disk is full or reports a fault.
     pub fn delivered(&mut self, destination: &str, id: &str) -> Result<(), FileError> {
-        self.connection.execute(
-            "DELETE FROM outbox WHERE destination = ?1 AND id = ?2",
-            [destination, id],
-        )?;
+        let transaction = self.connection.transaction()?;
+        take_out(&transaction, destination, id)?;
+        transaction.commit()?;
         Ok(())
     }
 
@@ -180,10 +232,7 @@ impl AlertFile {
     /// The disk is full or reports a fault.
     pub fn give_up(&mut self, destination: &str, id: &str) -> Result<(), FileError> {
         let transaction = self.connection.transaction()?;
-        let deleted = transaction.execute(
-            "DELETE FROM outbox WHERE destination = ?1 AND id = ?2",
-            [destination, id],
-        )?;
+        let deleted = take_out(&transaction, destination, id)?;
         count_dropped(&transaction, destination, deleted)?;
         transaction.commit()?;
         Ok(())
@@ -205,32 +254,88 @@ impl AlertFile {
         Ok(count.map_or(0, i64::unsigned_abs))
     }
 
-    /// Returns the newest reports, newest first.
+    /// Returns how many reports wait for `destination`.
     ///
     /// # Errors
     /// The file is damaged.
-    pub fn history(&self, count: u32) -> Result<Vec<Event>, FileError> {
-        let mut statement = self
-            .connection
-            .prepare("SELECT json FROM events ORDER BY id DESC LIMIT ?1")?;
-        let texts = statement.query_map([count], |row| row.get::<_, String>(0))?;
-        texts
-            .map(|text| Ok(serde_json::from_str(&text?)?))
-            .collect()
+    pub fn waiting(&self, destination: &str) -> Result<u64, FileError> {
+        let count = self.connection.query_row(
+            "SELECT count(*) FROM outbox WHERE destination = ?1",
+            [destination],
+            |row| row.get::<_, i64>(0),
+        )?;
+        Ok(count.unsigned_abs())
+    }
+
+    /// Returns states that the store does not have yet, at most `limit`, oldest change first, and
+    /// what [`stored`](Self::stored) is given once it has them.
+    ///
+    /// # Errors
+    /// The file is damaged.
+    pub fn changed(&self, limit: u32) -> Result<(Vec<StateChange>, i64), FileError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT seq, changed.name, changed.topic, changed.metric, since, reported, reason
+             FROM changed LEFT JOIN states ON states.name = changed.name
+             AND states.topic = changed.topic AND states.metric IS changed.metric
+             ORDER BY seq LIMIT ?1",
+        )?;
+        let mut rows = statement.query([limit])?;
+        let (mut changes, mut last) = (Vec::new(), 0);
+        while let Some(row) = rows.next()? {
+            last = row.get(0)?;
+            changes.push(state_change(row)?);
+        }
+        Ok((changes, last))
+    }
+
+    /// Takes note that the store has the states up to the change `last`.
+    ///
+    /// # Errors
+    /// The disk is full or reports a fault.
+    pub fn stored(&mut self, last: i64) -> Result<(), FileError> {
+        self.connection
+            .execute("DELETE FROM changed WHERE seq <= ?1", [last])?;
+        Ok(())
+    }
+}
+
+fn state_change(row: &Row<'_>) -> rusqlite::Result<StateChange> {
+    let name: String = row.get(1)?;
+    let key = SeriesKey {
+        topic: row.get::<_, String>(2)?.into(),
+        metric: row.get::<_, Option<String>>(3)?.map(Into::into),
+    };
+    let since: Option<i64> = row.get(4)?;
+    let reported: Option<i64> = row.get(5)?;
+    let reason: Option<String> = row.get(6)?;
+    let current = since.and_then(|since| {
+        let (state, since) = phase(since, reported).current()?;
+        Some(CurrentAlert {
+            name: name.clone(),
+            key: key.clone(),
+            state,
+            since,
+            reason: reason.unwrap_or_default(),
+        })
+    });
+    Ok(StateChange { name, key, current })
+}
+
+fn phase(since: i64, reported: Option<i64>) -> Phase {
+    match reported {
+        Some(reported) => Phase::Firing { since, reported },
+        None => Phase::Pending { since },
     }
 }
 
 fn state(row: &Row<'_>) -> rusqlite::Result<Change> {
-    let since = row.get(3)?;
-    let phase = match row.get(4)? {
-        Some(reported) => Phase::Firing { since, reported },
-        None => Phase::Pending { since },
-    };
+    let phase = phase(row.get(3)?, row.get(4)?);
     Ok(Change {
         name: row.get(0)?,
         topic: row.get(1)?,
         metric: row.get(2)?,
         phase,
+        reason: row.get(5)?,
         event: None,
     })
 }
@@ -241,6 +346,7 @@ fn write_state(transaction: &Transaction<'_>, change: &Change) -> rusqlite::Resu
         topic,
         metric,
         phase,
+        reason,
         ..
     } = change;
     transaction
@@ -252,9 +358,30 @@ fn write_state(transaction: &Transaction<'_>, change: &Change) -> rusqlite::Resu
         Phase::Firing { since, reported } => (since, Some(reported)),
     };
     transaction
-        .prepare_cached("INSERT INTO states VALUES (?1, ?2, ?3, ?4, ?5)")?
-        .execute(params![name, topic, metric, since, reported])?;
+        .prepare_cached("INSERT INTO states VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+        .execute(params![name, topic, metric, since, reported, reason])?;
     Ok(())
+}
+
+/// Notes that the store does not have this state; a second change has a new place.
+fn note_changed(transaction: &Transaction<'_>, change: &Change) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached("INSERT OR REPLACE INTO changed (name, topic, metric) VALUES (?1, ?2, ?3)")?
+        .execute(params![change.name, change.topic, change.metric])?;
+    Ok(())
+}
+
+/// Removes a report that does not wait for this destination any more; returns whether it did.
+fn take_out(transaction: &Transaction<'_>, destination: &str, id: &str) -> rusqlite::Result<usize> {
+    let deleted = transaction
+        .prepare_cached("DELETE FROM outbox WHERE destination = ?1 AND id = ?2")?
+        .execute([destination, id])?;
+    transaction
+        .prepare_cached(
+            "DELETE FROM events WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM outbox WHERE id = ?1)",
+        )?
+        .execute([id])?;
+    Ok(deleted)
 }
 
 fn write_event(
@@ -278,13 +405,14 @@ fn drop_oldest(
     transaction: &Transaction<'_>,
     destination: &str,
     limit: u64,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<usize> {
     let dropped = transaction.execute(
         "DELETE FROM outbox WHERE destination = ?1 AND id NOT IN
          (SELECT id FROM outbox WHERE destination = ?1 ORDER BY id DESC LIMIT ?2)",
         params![destination, i64::try_from(limit).unwrap_or(i64::MAX)],
     )?;
-    count_dropped(transaction, destination, dropped)
+    count_dropped(transaction, destination, dropped)?;
+    Ok(dropped)
 }
 
 fn count_dropped(

@@ -6,9 +6,15 @@ const KNOWN_AFTER: u8 = 5;
 /// How much of the longest interval is left after each further one.
 const DECAY: f32 = 0.99;
 
+/// A learned time is this many usual intervals.
+const INTERVALS: i64 = 3;
+
+/// No series is silent before this time in milliseconds, however often it usually has a reading.
+const SHORTEST: i64 = 5000;
+
 /// The longest usual interval between readings, in eight bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Interval {
+pub struct Interval {
     /// In milliseconds; falls slowly, so that one outage does not count for ever.
     longest: f32,
     seen: u8,
@@ -20,9 +26,16 @@ impl Interval {
         clippy::cast_precision_loss,
         reason = "a part in a million does not matter"
     )]
-    pub(crate) fn add(&mut self, millis: i64) {
+    pub fn add(&mut self, millis: i64) {
         self.longest = (self.longest * DECAY).max(millis as f32);
         self.seen = self.seen.saturating_add(1);
+    }
+
+    /// Returns after how many milliseconds without a reading a series is silent, once that is
+    /// known: three usual intervals, and 5 s at the least.
+    pub fn silent_after(self) -> Option<i64> {
+        let usual = self.usual()?;
+        Some(usual.saturating_mul(INTERVALS).max(SHORTEST))
     }
 
     /// Returns the longest usual interval in milliseconds, once it is known.
@@ -30,7 +43,7 @@ impl Interval {
         clippy::cast_possible_truncation,
         reason = "such an interval is not reached"
     )]
-    pub(crate) fn usual(self) -> Option<i64> {
+    fn usual(self) -> Option<i64> {
         (self.seen >= KNOWN_AFTER).then_some(self.longest as i64)
     }
 }

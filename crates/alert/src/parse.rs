@@ -33,10 +33,10 @@ impl FromStr for Rule {
         })?;
         let (name, filter) = match first.strip_suffix(':') {
             Some(name) => {
-                check_name(name)?;
+                let name = parse_name(name)?;
                 let filter = words.next();
                 (
-                    Some(name.to_owned()),
+                    Some(name),
                     filter.ok_or_else(|| missing("topic filter", text))?,
                 )
             }
@@ -57,6 +57,22 @@ impl FromStr for Rule {
                 }
             }
         }
+        Self::new(name, filter, condition, lasting.unwrap_or_default(), clear)
+    }
+}
+
+impl Rule {
+    /// Returns an alert of these parts; without a name, it is named by its condition.
+    ///
+    /// # Errors
+    /// `rejected` goes with neither a metric nor a condition that ends it.
+    pub fn new(
+        name: Option<String>,
+        filter: SeriesFilter,
+        condition: Condition,
+        lasting: Duration,
+        clear: Option<Condition>,
+    ) -> Result<Self, RuleError> {
         if condition == Condition::Rejected && filter.names_metric() {
             return Err(RuleError::new(
                 "`rejected` is about whole messages (leave out #METRIC)",
@@ -72,9 +88,39 @@ impl FromStr for Rule {
             name: name.into(),
             filter,
             condition,
-            lasting: lasting.unwrap_or_default(),
+            lasting,
             clear,
         })
+    }
+}
+
+impl FromStr for Condition {
+    type Err = RuleError;
+
+    fn from_str(text: &str) -> Result<Self, RuleError> {
+        whole(text, condition)
+    }
+}
+
+/// Reads a condition that ends an alert.
+///
+/// # Errors
+/// It is none, or needs more than one value.
+pub fn parse_clear(text: &str) -> Result<Condition, RuleError> {
+    whole(text, clear_condition)
+}
+
+fn whole(
+    text: &str,
+    read: impl FnOnce(&mut Words) -> Result<Condition, RuleError>,
+) -> Result<Condition, RuleError> {
+    let mut words = Words::new(text)?;
+    let condition = read(&mut words)?;
+    match words.next() {
+        None => Ok(condition),
+        Some(word) => Err(RuleError::new(format!(
+            "`{word}` is unexpected after the condition `{condition}`"
+        ))),
     }
 }
 
@@ -89,18 +135,29 @@ impl FromStr for SilenceRule {
             }
             None => (None, text),
         };
-        let after = match after.trim() {
-            "auto" => SilentAfter::Learned,
-            time => SilentAfter::Time(
-                parse_duration(time)
-                    .map_err(|error| RuleError::new(format!("{error}; or `auto`")))?,
-            ),
-        };
+        let after = after.trim().parse()?;
         Ok(Self { filter, after })
     }
 }
 
-fn check_name(name: &str) -> Result<(), RuleError> {
+impl FromStr for SilentAfter {
+    type Err = RuleError;
+
+    fn from_str(text: &str) -> Result<Self, RuleError> {
+        match text {
+            "auto" => Ok(Self::Learned),
+            time => parse_duration(time)
+                .map(Self::Time)
+                .map_err(|error| RuleError::new(format!("{error}; or `auto`"))),
+        }
+    }
+}
+
+/// Reads the name of an alert.
+///
+/// # Errors
+/// It cannot be a level of a topic, or is that of `--silent-after`.
+pub fn parse_name(name: &str) -> Result<String, RuleError> {
     if name == SILENT {
         return Err(RuleError::new(
             "the name `silent` belongs to --silent-after (give the alert another name)",
@@ -111,7 +168,7 @@ fn check_name(name: &str) -> Result<(), RuleError> {
             "`{name}` is not a name of an alert: it becomes a level of a topic, so it has no `/`, `+` or `#`"
         )));
     }
-    Ok(())
+    Ok(name.to_owned())
 }
 
 fn condition(words: &mut Words) -> Result<Condition, RuleError> {

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use crate::change::{Change, Phase};
 use crate::condition::Short;
-use crate::event::{AlertState, Event};
 use crate::instance::Instance;
 use crate::observation::Observation;
 use crate::rule::{Rule, SILENT};
 use crate::sample::Sample;
 use crate::series_table::Slot;
+use iot_store::alerts::{AlertState, Event};
 
 /// Makes reports and gives them ids.
 #[derive(Debug)]
@@ -77,7 +77,11 @@ impl Reporter {
             event.unit = value().and_then(|(_, unit)| unit.as_deref().map(str::to_owned));
             event
         });
-        change(&rule.name, slot, instance.phase, event)
+        let reason = match instance.phase {
+            Phase::Ok => String::new(),
+            _ => format!("{shown} ({condition})"),
+        };
+        change(&rule.name, slot, instance.phase, reason, event)
     }
 
     /// Returns the change of a series that is silent.
@@ -88,7 +92,7 @@ impl Reporter {
             event.reason = format!("no reading for {}", lasted(now - since));
         }
         event.repeated = repeated;
-        change(SILENT, slot, phase, Some(event))
+        change(SILENT, slot, phase, "no reading".to_owned(), Some(event))
     }
 
     /// Returns the change of a series that has a reading again.
@@ -106,7 +110,7 @@ impl Reporter {
         }
         event.value = reading.sample.as_ref().map(Sample::to_json);
         event.unit = reading.unit.map(str::to_owned);
-        change(SILENT, slot, Phase::Ok, Some(event))
+        change(SILENT, slot, Phase::Ok, String::new(), Some(event))
     }
 
     /// Returns the end of a saved state that belongs to nothing any more.
@@ -129,6 +133,7 @@ impl Reporter {
         };
         Change {
             phase: Phase::Ok,
+            reason: String::new(),
             event,
             ..state.clone()
         }
@@ -162,12 +167,13 @@ impl Reporter {
     }
 }
 
-fn change(name: &str, slot: &Slot, phase: Phase, event: Option<Event>) -> Change {
+fn change(name: &str, slot: &Slot, phase: Phase, reason: String, event: Option<Event>) -> Change {
     Change {
         name: name.to_owned(),
         topic: slot.topic().to_owned(),
         metric: slot.metric().map(str::to_owned),
         phase,
+        reason,
         event,
     }
 }

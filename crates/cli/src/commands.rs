@@ -180,7 +180,8 @@ fn unknown(mut program: Command, word: &OsStr) -> String {
         error
             .as_ref()
             .and_then(|error| match error.get(ContextKind::SuggestedSubcommand)? {
-                ContextValue::Strings(names) => names.first().cloned(),
+                // The most similar one comes last.
+                ContextValue::Strings(names) => names.last().cloned(),
                 ContextValue::String(name) => Some(name.clone()),
                 _ => None,
             });

@@ -182,6 +182,7 @@ impl Args {
         self.selection.check(is_v5, filters, origins)?;
         self.output.check(origins)?;
         self.page.check(origins)?;
+        self.alerts.add(self.decode.read_rules()?, origins);
         self.alerts.check(origins)?;
         let stores = store != StoreUrl::Nowhere;
         let has_value_key = self.fields.has_value_key();

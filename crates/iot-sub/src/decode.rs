@@ -16,7 +16,6 @@ pub(crate) mod recognised;
 pub(crate) mod routed;
 pub(crate) mod router;
 mod rule;
-pub(crate) mod rules_file;
 pub(crate) mod select;
 mod shape;
 pub(crate) mod topic_pattern;
@@ -25,3 +24,6 @@ pub(crate) mod victron;
 pub(crate) use keys::{Keys, Pointer};
 #[cfg(test)]
 pub(crate) use message::read;
+pub(crate) use metric_pattern::MetricPattern;
+pub(crate) use rule::Rule;
+pub(crate) use shape::{PerMetric, Shape};

@@ -282,6 +282,7 @@ impl Embedded {
             .writer
             .as_ref()
             .is_some_and(|writer| writer.spool.is_some());
+        self.messages.report_repeats();
         self.messages
             .report(&totals.line(self.writer.is_some(), spools));
         self.broker.shutdown().await?;

@@ -26,6 +26,16 @@ pub(crate) enum Point {
     AfterDelivery,
     BeforeTrim,
     AfterTrim,
+    /// An alert has changed, and the change is not on disk.
+    BeforeAlertCommit,
+    /// It is on disk, and the reading that caused it is not.
+    AfterAlertCommit,
+    /// A report is to be delivered.
+    BeforeAlertDelivery,
+    /// A destination has it, and the file of alerts does not know that.
+    AfterAlertDelivery,
+    /// A picture of `--watch` is drawn: a panic instead.
+    InWatch,
 }
 
 /// Passes a point.
@@ -65,6 +75,7 @@ mod imp {
                 // Another task writes it.
                 std::thread::sleep(MOMENT);
             }
+            assert!(point != Point::InWatch, "a failpoint");
             die();
         }
     }
@@ -91,6 +102,11 @@ mod imp {
             "after-delivery" => Point::AfterDelivery,
             "before-trim" => Point::BeforeTrim,
             "after-trim" => Point::AfterTrim,
+            "before-alert-commit" => Point::BeforeAlertCommit,
+            "after-alert-commit" => Point::AfterAlertCommit,
+            "before-alert-delivery" => Point::BeforeAlertDelivery,
+            "after-alert-delivery" => Point::AfterAlertDelivery,
+            "in-watch" => Point::InWatch,
             _ => return None,
         };
         Some((point, pass.parse().ok().filter(|pass| *pass > 0)?))

@@ -13,6 +13,7 @@
 mod acknowledge;
 mod alert;
 mod args;
+mod clock;
 mod counts;
 mod decode;
 #[cfg(feature = "embedded")]
@@ -22,6 +23,7 @@ mod file_lock;
 mod output;
 mod path_suffix;
 mod pipeline;
+mod rules_file;
 mod session;
 mod size;
 mod spool;
@@ -74,6 +76,7 @@ fn run(args: Args) -> Result<()> {
     // The runtime is not dropped: that would wait for a thread that waits for a store, and some
     // tasks of the MongoDB driver panic when their runtime is dropped.
     std::mem::forget(runtime);
+    output::restore_terminal();
     messages.finish();
     result
 }
@@ -114,7 +117,7 @@ async fn work(mut plan: Plan, counts: Arc<Counts>, messages: &Messages) -> Resul
     let Opened::Open(destination) = opened else {
         return Ok(());
     };
-    let alerts = alert::start(&mut plan, destination.name(), messages)?;
+    let alerts = alert::start(&mut plan, destination.name(), &counts.gauges, messages)?;
     let stored = store(plan, destination, signals, deadline, counts, messages);
     let result = Box::pin(stored).await;
     if let Some(alerts) = alerts {

@@ -2,30 +2,30 @@
 
 mod format;
 mod json;
+mod messages;
 mod readings;
+mod repeats;
+mod status;
 mod time;
 mod watch;
 
-use std::fmt::Display;
 use std::io::{IsTerminal, Write};
-use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Result, bail};
 use chrono::{DateTime, Utc};
-use iot_cli::{Printer, debug_line, is_quiet, make_printable, printable};
-use iot_core::{Event, Handle, Message};
-use iot_store::{Reading, Rejection};
+use iot_cli::{Printer, make_printable};
+use iot_core::Message;
+use iot_store::Reading;
 
 use crate::decode::explain::{Verdict, explain};
 
 pub(crate) use self::format::Format;
 use self::format::Shown;
+use self::messages::FLUSH_TIMEOUT;
+pub(crate) use self::messages::{COUNT_INTERVAL, Messages};
 use self::time::Clock;
 use self::watch::Watch;
-
-/// Timeout for printing the last lines.
-const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
+pub(crate) use self::watch::restore as restore_terminal;
 
 /// What a line of stdout shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -61,7 +61,7 @@ pub(crate) struct MessageStyle {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct OutputPlan {
     pub(crate) style: Style,
-    /// On a terminal, each topic has a line of its own.
+    /// On a terminal, a table of all series has the whole screen.
     pub(crate) watch: bool,
     /// Columns of readings have a metric and a unit.
     pub(crate) named: bool,
@@ -88,7 +88,10 @@ pub(crate) struct Output {
 
 impl Output {
     /// Returns an output for readings from `broker`.
-    pub(crate) fn new(plan: OutputPlan, broker: &str) -> Result<Self> {
+    ///
+    /// # Errors
+    /// The terminal cannot be used, or a thread cannot be started.
+    pub(crate) fn new(plan: OutputPlan, broker: &str, messages: &Messages) -> Result<Self> {
         let mut lines = Vec::new();
         if plan.style == Style::Csv {
             let header = if plan.named {
@@ -99,10 +102,8 @@ impl Output {
             lines.extend(header.as_bytes());
         }
         let is_on_terminal = std::io::stdout().is_terminal();
-        let watch = (plan.watch && is_on_terminal).then(|| {
-            Watch::begin(broker, &mut lines);
-            Watch::default()
-        });
+        let watches = plan.watch && is_on_terminal;
+        let watch = watches.then(|| messages.watch(broker)).transpose()?;
         let count = u64::from(!lines.is_empty());
         let mut output = Self {
             readings: Printer::new(std::io::stdout())?,
@@ -135,6 +136,10 @@ impl Output {
             }
             _ => return,
         };
+        if let (Some(watch), None) = (&mut self.watch, &style.format) {
+            watch.text(message.topic.as_str(), &message.payload);
+            return;
+        }
         let start = self.lines.len();
         let shown = Shown {
             now,
@@ -143,13 +148,19 @@ impl Output {
         };
         let problem = style.print(message, shown, &mut self.clock, &mut self.lines);
         if let Some(problem) = problem {
-            messages.report(&format_args!("`{}`: {problem}", message.topic));
+            let topic = message.topic.as_str();
+            let line = format_args!("`{topic}`: {problem}");
+            messages.report_once(problem, topic, &line);
         }
         self.finish_line(message.topic.as_str(), start);
     }
 
     /// Prints a reading with the next [`flush`](Self::flush), if readings are printed.
     pub(crate) fn reading(&mut self, reading: &Reading) {
+        if let (Some(watch), Style::Tutorial) = (&mut self.watch, &self.style) {
+            watch.reading(reading);
+            return;
+        }
         let start = self.lines.len();
         match self.style {
             // Writing to memory doesn't fail.
@@ -187,6 +198,10 @@ impl Output {
         if self.style != Style::Tutorial {
             return false;
         }
+        if let Some(watch) = &mut self.watch {
+            watch.text(topic, payload);
+            return true;
+        }
         let start = self.lines.len();
         let _ = write!(self.lines, " {topic} ");
         self.lines.extend_from_slice(payload);
@@ -203,16 +218,17 @@ impl Output {
         self.lines.push(b'\n');
     }
 
-    /// Finishes the line that begins at `start`; with `--watch` it moves to the topic's line.
+    /// Finishes the line that begins at `start`; with `--watch` it moves to the topic's row.
     fn finish_line(&mut self, topic: &str, start: usize) {
         if self.lines.len() == start {
             return;
         }
-        self.count += 1;
         if let Some(watch) = &mut self.watch {
             let text = self.lines.split_off(start);
-            watch.show(topic, &text, &mut self.lines);
+            watch.text(topic, &text);
+            return;
         }
+        self.count += 1;
     }
 
     /// Whether the rate is printed each second.
@@ -332,78 +348,5 @@ fn topic(message: &Message, shown: Shown, out: &mut Vec<u8>) {
     out.extend_from_slice(message.topic.as_str().as_bytes());
     if shown.is_on_terminal {
         make_printable(out, start, false);
-    }
-}
-
-/// Messages for people, on stderr. Text from others in them is made printable. Clones share one
-/// printer.
-#[derive(Debug, Clone)]
-pub(crate) struct Messages {
-    lines: Arc<Printer>,
-}
-
-impl Messages {
-    pub(crate) fn new() -> Result<Self> {
-        Ok(Self {
-            lines: Arc::new(Printer::new(std::io::stderr())?),
-        })
-    }
-
-    /// Prints a line that begins with the program's name.
-    pub(crate) fn report(&self, line: &dyn Display) {
-        if is_quiet() {
-            return;
-        }
-        self.lines.print(|out| {
-            let line = line.to_string();
-            let _ = writeln!(out, "iot-sub: {}", printable(&line));
-        });
-    }
-
-    /// Prints the tutorial subscriber's line about a new connection.
-    pub(crate) fn connected(&self, code: u8) {
-        if is_quiet() {
-            return;
-        }
-        self.lines.print(|out| {
-            let _ = writeln!(out, "Connected with result code {code}");
-        });
-    }
-
-    /// Prints the packet of an event, with `--debug`.
-    pub(crate) fn debug(&self, handle: &Handle, event: &Event) {
-        if let Some(line) = debug_line(handle, event) {
-            self.lines.print(|out| {
-                let _ = writeln!(out, "{line}");
-            });
-        }
-    }
-
-    /// Reports the format that was recognised on a topic, with `--debug`.
-    pub(crate) fn recognised(&self, topic: &str, format: &str) {
-        self.report(&format_args!("`{topic}`: format {format}"));
-    }
-
-    pub(crate) fn rejection(&self, rejection: &Rejection) {
-        let Rejection { topic, reason, .. } = rejection;
-        self.rejected(topic, reason);
-    }
-
-    /// A message is kept as rejected.
-    pub(crate) fn rejected(&self, topic: &str, reason: &str) {
-        let help = match reason {
-            "not a number or JSON" => {
-                " (--decode text accepts any text; --explain shows how a message is read)"
-            }
-            _ => "",
-        };
-        self.report(&format_args!(
-            "rejected a message on `{topic}`: {reason}{help}"
-        ));
-    }
-
-    /// Prints the waiting lines.
-    pub(crate) fn finish(&self) {
-        self.lines.finish(FLUSH_TIMEOUT);
     }
 }

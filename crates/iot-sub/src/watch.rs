@@ -4,6 +4,7 @@
 //! Everything here only reads the [`Counts`] and [`Gauges`] that the other parts of the program
 //! write.
 
+pub(crate) mod alert_numbers;
 pub(crate) mod exported;
 pub(crate) mod gauges;
 pub(crate) mod health;
@@ -26,7 +27,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 pub(crate) use self::gauges::{Gauges, StoreMode};
 use self::notify::Notifier;
 use crate::counts::{Counts, Totals};
-use crate::output::Messages;
+use crate::output::{COUNT_INTERVAL, Messages};
 
 /// Interval of the checks whether all parts make progress.
 const CHECK_INTERVAL: Duration = Duration::from_secs(5);
@@ -74,6 +75,7 @@ impl Watching {
         if let Some(every) = plan.stats {
             tasks.spawn(print(every, Arc::clone(&counts), messages.clone()));
         }
+        tasks.spawn(count_repeats(messages.clone()));
         tasks.spawn(check_progress(Arc::clone(&counts), messages.clone()));
         let notifier = Notifier::find().map(Arc::new);
         if let Some(notifier) = &notifier {
@@ -123,6 +125,16 @@ async fn print(every: Duration, counts: Arc<Counts>, messages: Messages) {
     loop {
         ticks.tick().await;
         messages.report(&pace.line(&counts));
+    }
+}
+
+/// Prints once a minute how many lines have repeated.
+async fn count_repeats(messages: Messages) {
+    let mut ticks = interval(COUNT_INTERVAL);
+    ticks.tick().await;
+    loop {
+        ticks.tick().await;
+        messages.report_repeats();
     }
 }
 

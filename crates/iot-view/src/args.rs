@@ -1,5 +1,6 @@
 //! The commands and their options.
 
+mod alerts;
 mod check;
 mod export;
 mod filter;
@@ -15,6 +16,7 @@ mod store;
 use clap::{ArgMatches, Command, CommandFactory, FromArgMatches};
 use iot_cli::UsageError;
 
+pub(crate) use alerts::AlertsArgs;
 pub(crate) use check::CheckArgs;
 pub(crate) use export::{Aggregate, ExportArgs, Format};
 pub(crate) use latest::LatestArgs;
@@ -43,6 +45,7 @@ pub(crate) fn program() -> Command {
         LatestArgs::command(),
         ExportArgs::command(),
         PlotArgs::command(),
+        AlertsArgs::command(),
         RejectedArgs::command(),
         CheckArgs::command(),
         PruneArgs::command(),

@@ -1,6 +1,7 @@
 //! Shows, exports and plots stored readings.
 
 mod age;
+mod alerts;
 mod args;
 mod check;
 mod export;
@@ -35,6 +36,7 @@ fn run(line: &CommandLine) -> Result<ExitCode> {
     match line.name.as_str() {
         "latest" => latest::run(&args::parsed(matches)?),
         "export" => export::run(&args::parsed(matches)?, origins),
+        "alerts" => alerts::run(&args::parsed(matches)?, origins),
         "rejected" => rejected::run(&args::parsed(matches)?, origins),
         "check" => check::run(&args::parsed(matches)?, origins),
         "prune" => prune::run(&args::parsed(matches)?, origins),

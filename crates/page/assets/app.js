@@ -1,5 +1,6 @@
 // The frame of the page: views, the address bar, the state of the connection.
 
+import { alerts } from "./alerts.js";
 import { el, setText } from "./dom.js";
 import { ChartView } from "./chart.js";
 import { HealthView } from "./health.js";
@@ -79,3 +80,4 @@ addEventListener("hashchange", show);
 showConnection();
 show();
 model.start();
+alerts.start();

@@ -1,5 +1,6 @@
 // The view of the program's state: what became of the messages, the broker, the store, rejections.
 
+import { AlertHistory } from "./alert-list.js";
 import { el, setText } from "./dom.js";
 import { age, bytes, count, dateTime, duration, number } from "./format.js";
 import { model } from "./model.js";
@@ -26,6 +27,7 @@ export class HealthView {
 
   close() {
     for (const name of ["health", "state"]) model.removeEventListener(name, this.listener);
+    this.alerts.close();
     this.isClosed = true;
   }
 
@@ -59,9 +61,10 @@ export class HealthView {
     this.rejections = el("section", { class: "card wide", "aria-labelledby": "rejections-title" }, el("h2", { id: "rejections-title", text: "Rejections" }));
     this.rejectionList = el("div", { class: "rejections", tabindex: "0", role: "group", "aria-labelledby": "rejections-title" });
     this.rejections.append(this.rejectionList);
+    this.alerts = new AlertHistory();
     this.main.append(
       el("h1", { class: "hidden", text: "Health" }),
-      el("div", { class: "cards" }, this.state, this.rates, el("div", { class: "facts" }, this.broker.element, this.store.element, this.spool.element, this.program.element), this.equation, this.rejections),
+      el("div", { class: "cards" }, this.state, this.rates, el("div", { class: "facts" }, this.broker.element, this.store.element, this.spool.element, this.program.element), this.alerts.element, this.equation, this.rejections),
     );
   }
 

@@ -1,5 +1,6 @@
 // A row of the readings: a group of topics, or a series with its latest reading.
 
+import { alerts } from "./alerts.js";
 import { el, setClass, setText } from "./dom.js";
 import { age, number, plural, rate } from "./format.js";
 import { model } from "./model.js";
@@ -16,7 +17,8 @@ export class ReadingRow {
     this.parents = el("span", { class: "parents" });
     this.label = el("span", { class: "label" });
     this.note = el("span", { class: "note" });
-    this.name = el("span", { class: "cell name", role: "gridcell" }, this.arrow, el("span", { class: "path" }, this.parents, this.label), this.note);
+    this.alert = el("span", { class: "alert" });
+    this.name = el("span", { class: "cell name", role: "gridcell" }, this.arrow, el("span", { class: "path" }, this.parents, this.label), this.alert, this.note);
     this.box = el("span", { class: "box", "aria-hidden": "true" });
     this.check = el("span", { class: "cell check", role: "gridcell" }, this.box);
     this.spark = new Sparkline();
@@ -72,6 +74,7 @@ export class ReadingRow {
       this.element.removeAttribute("aria-selected");
       setText(this.note, plural(item.all.length, "series", "series"));
       for (const cell of [this.number, this.unit, this.rate, this.age]) setText(cell, "");
+      setText(this.alert, "");
       setClass(this.element, "silent", false);
       setClass(this.element, "selected", false);
     } else {
@@ -90,6 +93,7 @@ export class ReadingRow {
     const isSilent = series.isSilent(now);
     setText(this.age, series.time === null ? "" : isSilent ? `silent ${age(series.age(now))}` : age(series.age(now)));
     setClass(this.element, "silent", isSilent);
+    setText(this.alert, alerts.firingOf(series.key).join(", "));
     const isSelected = this.view.selection.has(series.key);
     this.element.setAttribute("aria-selected", String(isSelected));
     setClass(this.element, "selected", isSelected);

@@ -1,5 +1,7 @@
 // The view of all series: a tree of topics or a flat list, with search.
 
+import { FiringAlerts } from "./alert-list.js";
+import { alerts } from "./alerts.js";
 import { el, setText } from "./dom.js";
 import { count, number, plural } from "./format.js";
 import { askForHistory } from "./history.js";
@@ -32,6 +34,7 @@ export class ReadingsView {
       [model, "readings", () => this.drawSoon()],
       [model, "health", () => this.everySecond()],
       [model, "state", () => this.everySecond()],
+      [alerts, "change", () => this.list.render()],
       [narrow, "change", () => this.list.render()],
       [document, "keydown", (event) => this.shortcut(event)],
     ];
@@ -42,6 +45,7 @@ export class ReadingsView {
   close() {
     for (const [target, name, listener] of this.listeners) target.removeEventListener(name, listener);
     this.list.close();
+    this.firing.close();
     this.isClosed = true;
   }
 
@@ -87,8 +91,10 @@ export class ReadingsView {
       column("age", "Age"),
     );
     this.tray = el("div", { class: "tray", hidden: true });
+    this.firing = new FiringAlerts();
     this.main.append(
       el("h1", { class: "hidden", text: "Readings" }),
+      this.firing.element,
       el("div", { class: "bar" }, this.search, this.layout, this.which, this.order, this.summary),
       el("section", { class: "card table", "aria-label": "Latest readings" }, this.head, this.body, this.empty),
       this.tray,

@@ -1,5 +1,6 @@
 //! What the page asks for: its files, and data as JSON and server-sent events.
 
+mod alerts;
 mod answer;
 mod buckets;
 mod events;
@@ -46,6 +47,7 @@ pub(crate) fn router(sources: Sources, live: Live) -> Router {
         .route("/api/buckets", get(buckets))
         .route("/api/export.csv", get(export))
         .route("/api/rejections", get(rejections))
+        .route("/api/alerts", get(alerts))
         .fallback(file)
         .with_state(app)
 }
@@ -90,6 +92,13 @@ async fn rejections(State(app): State<App>) -> Response<Body> {
         return nothing_is_stored();
     };
     json(queries.ask(Kind::Question, rejections::find).await)
+}
+
+async fn alerts(State(app): State<App>) -> Response<Body> {
+    let Some(queries) = app.queries else {
+        return nothing_is_stored();
+    };
+    json(queries.ask(Kind::Question, alerts::find).await)
 }
 
 fn nothing_is_stored() -> Response<Body> {

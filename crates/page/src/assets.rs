@@ -42,9 +42,11 @@ macro_rules! assets {
     };
 }
 
-static ASSETS: [Asset; 29] = assets![
+static ASSETS: [Asset; 31] = assets![
     "/", HTML, "assets/index.html";
     "/icon.svg", SVG, "assets/icon.svg";
+    "/alert-list.js", SCRIPT, "assets/alert-list.js";
+    "/alerts.js", SCRIPT, "assets/alerts.js";
     "/app.js", SCRIPT, "assets/app.js";
     "/chart-data.js", SCRIPT, "assets/chart-data.js";
     "/chart-export.js", SCRIPT, "assets/chart-export.js";

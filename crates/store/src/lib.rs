@@ -8,10 +8,14 @@
 //! - [`sqlite::SqliteStore`] (feature `sqlite`): one local file, which is written to before a
 //!   message is acknowledged.
 //!
-//! The module [`read`] reads them back, and [`upkeep`] removes old readings.
+//! The module [`read`] reads them back, [`upkeep`] removes old readings, and [`alerts`] keeps what
+//! alerts report.
 //!
 //! This crate knows no broker: how a message becomes an entry is the caller's.
 
+#[cfg(test)]
+mod alert_contract;
+pub mod alerts;
 #[cfg(test)]
 mod contract;
 mod csv_text;

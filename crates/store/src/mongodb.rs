@@ -9,6 +9,7 @@
 //! server applies writes that the driver has reported as failed. What is found at a first attempt
 //! is compared ([`SameId`](crate::SameId)).
 
+mod alerts;
 mod batch;
 mod collections;
 mod document;
@@ -31,6 +32,7 @@ mod url;
 mod writer;
 
 pub use crate::mongodb_options::{Granularity, Options, Report, TimeSeries, check_collection};
+pub use alerts::AlertCollections;
 pub use collections::name;
 pub use mongo_store::MongoStore;
 pub use prune::{prune, reindex};

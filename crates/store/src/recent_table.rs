@@ -54,6 +54,11 @@ impl<V> RecentTable<V> {
         self.entries.get(topic).map(|entry| &entry.value)
     }
 
+    /// Returns the value of a topic, which is no use of it.
+    pub fn peek(&self, topic: &str) -> Option<&V> {
+        self.entries.peek(topic).map(|entry| &entry.value)
+    }
+
     /// Returns the value of a topic to change it, which counts as a use.
     pub fn get_mut(&mut self, topic: &str) -> Option<&mut V> {
         self.entries.get_mut(topic).map(|entry| &mut entry.value)

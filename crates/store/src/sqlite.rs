@@ -8,6 +8,7 @@
 //! To count them all, ask the table `readings`, which nothing sorts.
 
 mod about;
+mod alerts;
 pub mod decoder_state;
 pub mod disk;
 pub mod failure;
@@ -32,6 +33,7 @@ mod unique_ids;
 mod upgrade;
 mod view;
 
+pub use alerts::AlertTables;
 pub use failure::{Damaged, Retryable};
 pub use insertion::Refusal;
 pub use integrity::damage_in;

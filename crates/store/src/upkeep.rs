@@ -55,7 +55,7 @@ pub fn reindex(
 }
 
 #[cfg(feature = "sqlite")]
-fn sqlite_path(store: &str) -> Option<&std::path::Path> {
+pub(crate) fn sqlite_path(store: &str) -> Option<&std::path::Path> {
     let path = store.strip_prefix("sqlite:")?;
     Some(std::path::Path::new(
         path.strip_prefix("//").unwrap_or(path),

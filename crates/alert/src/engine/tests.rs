@@ -3,7 +3,7 @@
 mod week;
 
 use super::*;
-use crate::event::{AlertState, Event};
+use iot_store::alerts::{AlertState, Event};
 
 const SECOND: i64 = 1000;
 const MINUTE: i64 = 60 * SECOND;
@@ -280,6 +280,7 @@ fn a_restart_repeats_nothing_and_forgets_nothing() {
             since: START,
             reported: START,
         },
+        reason: String::new(),
         event: None,
     });
     after.changes = after.engine.restore(states, after.now);

@@ -1,7 +1,7 @@
 //! States and reports survive a restart.
 
 use super::*;
-use crate::event::AlertState;
+use iot_store::alerts::{AlertState, CurrentState};
 
 const DOOR: &str = "mqtt";
 
@@ -24,6 +24,7 @@ fn change(number: i64, phase: Phase, with_event: bool) -> Change {
         topic: event.topic.clone(),
         metric: None,
         phase,
+        reason: "why".into(),
         event: with_event.then_some(event),
     }
 }
@@ -45,9 +46,12 @@ fn states_and_undelivered_reports_survive() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("alerts");
     let mut file = open(&path, 100);
-    file.commit(&[change(1, Phase::Pending { since: 1 }, false)])
-        .unwrap();
-    file.commit(&[firing(2)]).unwrap();
+    file.commit(
+        &[change(1, Phase::Pending { since: 1 }, false)],
+        &Seen::default(),
+    )
+    .unwrap();
+    file.commit(&[firing(2)], &Seen::default()).unwrap();
     file.delivered("exec", &firing(2).event.unwrap().id)
         .unwrap();
     drop(file);
@@ -65,9 +69,14 @@ fn states_and_undelivered_reports_survive() {
     assert_eq!(Some(&pending.event), firing(2).event.as_ref());
     assert_eq!(pending.waiting, 1);
     assert_eq!(file.next("exec").unwrap(), None);
-    file.commit(&[change(3, Phase::Ok, false)]).unwrap();
+    file.commit(&[change(3, Phase::Ok, false)], &Seen::default())
+        .unwrap();
     assert_eq!(file.states().unwrap(), []);
-    assert_eq!(file.history(5).unwrap().len(), 1);
+    let id = &pending.event.id;
+    file.delivered(DOOR, id).unwrap();
+    let events = "SELECT count(*) FROM events";
+    let left = |file: &AlertFile| file.connection.query_row(events, [], |row| row.get(0));
+    assert_eq!(left(&file), Ok(0));
 }
 
 #[test]
@@ -75,7 +84,7 @@ fn the_oldest_reports_beyond_the_limit_are_dropped_and_counted() {
     let folder = tempfile::tempdir().unwrap();
     let mut file = open(&folder.path().join("alerts"), 3);
     for number in 1..=5 {
-        file.commit(&[firing(number)]).unwrap();
+        file.commit(&[firing(number)], &Seen::default()).unwrap();
     }
     let next = file.next(DOOR).unwrap().unwrap();
     assert_eq!((next.event.time, next.waiting), (3, 3));
@@ -91,8 +100,57 @@ fn a_newer_file_is_refused() {
     let path = folder.path().join("alerts");
     drop(open(&path, 3));
     let connection = Connection::open(&path).unwrap();
-    connection.pragma_update(None, "user_version", 2).unwrap();
+    connection.pragma_update(None, "user_version", 3).unwrap();
     drop(connection);
     let error = AlertFile::open(&path, Vec::new(), 3).unwrap_err();
-    assert!(error.to_string().contains("format 2"), "{error}");
+    assert!(error.to_string().contains("format 3"), "{error}");
+}
+
+#[test]
+fn the_store_gets_each_state_that_it_does_not_have() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("alerts");
+    let open = || AlertFile::open(&path, vec![STORE.into()], 10).unwrap();
+    let mut file = open();
+    file.commit(
+        &[change(1, Phase::Pending { since: 1 }, false)],
+        &Seen::default(),
+    )
+    .unwrap();
+    let (changes, first) = file.changed(10).unwrap();
+    let current = changes[0].current.as_ref().unwrap();
+    assert_eq!((&*current.reason, current.since), ("why", 1));
+    assert_eq!(current.state, CurrentState::Pending);
+    // It changes again before the store has it.
+    file.commit(&[firing(2)], &Seen::default()).unwrap();
+    file.stored(first).unwrap();
+    drop(file);
+    let mut file = open();
+    let (changes, second) = file.changed(10).unwrap();
+    assert_eq!(changes.len(), 1);
+    let current = changes[0].current.as_ref().unwrap();
+    assert_eq!(current.state, CurrentState::Firing);
+    file.stored(second).unwrap();
+    assert_eq!(file.changed(10).unwrap(), (vec![], 0));
+    file.commit(&[change(3, Phase::Ok, false)], &Seen::default())
+        .unwrap();
+    assert_eq!(file.changed(10).unwrap().0[0].current, None);
+}
+
+#[test]
+fn a_file_of_format_1_is_used_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("alerts");
+    let connection = Connection::open(&path).unwrap();
+    let schema = SCHEMA.replace(",\n    reason TEXT NOT NULL DEFAULT ''", "");
+    connection.execute_batch(&schema).unwrap();
+    connection
+        .execute_batch("INSERT INTO states VALUES ('hot', 'a', NULL, 1, 2)")
+        .unwrap();
+    connection.pragma_update(None, "user_version", 1).unwrap();
+    drop(connection);
+    let mut file = open(&path, 3);
+    assert_eq!(file.states().unwrap().len(), 1);
+    file.commit(&[firing(3)], &Seen::default()).unwrap();
+    assert_eq!(file.waiting(DOOR).unwrap(), 1);
 }

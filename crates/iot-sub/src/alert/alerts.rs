@@ -7,19 +7,24 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
-use iot_alert::{AlertFile, Change, Engine, Observation, Sample};
-use iot_core::ClientConfig;
+use iot_alert::{AlertFile, Change, Engine, Observation, STORE, Sample, Seen, SeenBefore, Tag};
+use iot_core::{ClientConfig, Message};
 use iot_store::read::{Row, SeriesFilter};
-use iot_store::{Reading, Value};
+use iot_store::{Entry, Value};
 
 use super::courier::{Courier, Shared};
 use super::delivery::Delivery;
 use super::exec::Program;
+use super::history::History;
 use super::lines::Lines;
 use super::mqtt::Mqtt;
 use super::plan::AlertPlan;
+use super::source::Source;
 use super::url::Url;
+use crate::clock;
+use crate::failpoint::{self, Point};
 use crate::output::Messages;
+use crate::watch::alert_numbers::AlertNumbers;
 
 /// Most reports that wait for one destination.
 const OUTBOX_LIMIT: u64 = 10_000;
@@ -37,16 +42,44 @@ pub(crate) struct Alerts {
     has_changes: AtomicBool,
     shared: Arc<Shared>,
     messages: Messages,
+    numbers: Arc<AlertNumbers>,
 }
 
 #[derive(Debug)]
 struct State {
     engine: Engine,
     changes: Vec<Change>,
+    /// Messages whose changes are among these, or on disk.
+    seen: Seen,
+    seen_before: SeenBefore,
     /// The fault of the file that was reported.
     fault: Option<String>,
     /// Whether it was reported that there are too many series.
     reported_unwatched: bool,
+}
+
+/// Where the readings of a message come from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin {
+    /// What tells the message from others; `None` if it cannot come again.
+    tag: Option<Tag>,
+    /// The broker had kept it.
+    is_retained: bool,
+    /// The broker has delivered it before.
+    is_again: bool,
+}
+
+impl Origin {
+    pub(crate) fn of(message: &Message) -> Self {
+        Self {
+            tag: message.packet_id.map(|id| Tag {
+                packet_id: id.get(),
+                fingerprint: message.fingerprint(),
+            }),
+            is_retained: message.retain,
+            is_again: message.dup,
+        }
+    }
 }
 
 /// The threads of alerts, which end with this.
@@ -57,47 +90,56 @@ pub(crate) struct AlertThreads {
 }
 
 impl Alerts {
-    /// Opens the file at `path`, and starts the threads. `config` is for publishing.
+    /// Opens the file at `path`, and starts the threads. `config` is for publishing, and `store`
+    /// for what has happened.
     ///
     /// # Errors
     /// The file cannot be used, or a thread cannot be started.
-    pub(crate) fn start(
+    pub(super) fn start(
         plan: AlertPlan,
         path: &std::path::Path,
         config: &ClientConfig,
+        store: Option<Source>,
         messages: &Messages,
     ) -> Result<AlertThreads> {
-        let deliveries = deliveries(&plan, config, messages);
+        let deliveries = deliveries(&plan, config, store, messages);
         let names = deliveries
             .iter()
             .map(|(name, _)| (*name).to_owned())
             .collect();
         let cannot = || format!("cannot use the file of alerts `{}`", path.display());
         let file = AlertFile::open(path, names, OUTBOX_LIMIT).with_context(cannot)?;
-        let now = Utc::now().timestamp_millis();
+        let now = clock::now().timestamp_millis();
         let mut engine = Engine::new(plan.settings.clone(), now);
         let changes = engine.restore(file.states().with_context(cannot)?, now);
+        let seen = file.seen().with_context(cannot)?;
         let shared = Arc::new(Shared::new(file));
+        let destinations = deliveries.iter().map(|(name, _)| *name);
+        let numbers = Arc::new(AlertNumbers::new(destinations));
         let alerts = Arc::new(Self {
             plan,
             has_changes: AtomicBool::new(!changes.is_empty()),
             state: Mutex::new(State {
                 engine,
                 changes,
+                seen_before: seen.before(),
+                seen,
                 fault: None,
                 reported_unwatched: false,
             }),
             shared: Arc::clone(&shared),
             messages: messages.clone(),
+            numbers: Arc::clone(&numbers),
         });
         alerts.commit();
-        let couriers = deliveries.into_iter().map(|(destination, delivery)| {
-            let (shared, messages) = (Arc::clone(&shared), messages.clone());
+        let couriers = { deliveries.into_iter().zip(numbers.destinations()) };
+        let couriers = couriers.map(|((destination, delivery), numbers)| {
             let courier = Courier {
                 destination,
                 delivery,
-                shared,
-                messages,
+                shared: Arc::clone(&shared),
+                messages: messages.clone(),
+                numbers: Arc::clone(numbers),
             };
             courier.start()
         });
@@ -141,40 +183,36 @@ impl Alerts {
         self.state().engine.recall(&observation);
     }
 
-    /// Takes the readings of one message, received at `now`.
-    pub(crate) fn observe<'a>(
-        &self,
-        readings: impl IntoIterator<Item = &'a Reading>,
-        retained: bool,
-        now: DateTime<Utc>,
-    ) {
+    /// Takes what a message became, received at `now`. A message that comes again, and that was
+    /// looked at by an earlier run, is skipped: its changes are in the file.
+    pub(crate) fn observe(&self, entry: &Entry, origin: Origin, now: DateTime<Utc>) {
         let mut state = self.state();
+        if let Some(tag) = origin.tag {
+            state.seen.add(tag);
+            if origin.is_again && state.seen_before.take(tag) {
+                return;
+            }
+        }
         let State {
             engine, changes, ..
         } = &mut *state;
-        for reading in readings {
+        if let Some(rejection) = entry.as_rejection() {
+            let (topic, reason) = (&*rejection.topic, &*rejection.reason);
+            engine.rejected(topic, reason, now.timestamp_millis(), changes);
+        }
+        for reading in entry.readings() {
             let time = reading.reg_date.timestamp_millis();
             let key = (&*reading.topic, reading.metric.as_deref());
             let mut observation = observation(key, reading.unit.as_deref(), &reading.value, time);
-            observation.retained = retained;
+            observation.retained = origin.is_retained;
             engine.observe(&observation, now.timestamp_millis(), changes);
         }
         self.note(&state.changes);
     }
 
-    /// Takes note of a message that was rejected.
-    pub(crate) fn rejected(&self, topic: &str, reason: &str, now: DateTime<Utc>) {
-        let mut state = self.state();
-        let State {
-            engine, changes, ..
-        } = &mut *state;
-        engine.rejected(topic, reason, now.timestamp_millis(), changes);
-        self.note(&state.changes);
-    }
-
     /// Takes note of whether messages can arrive.
     pub(crate) fn set_connected(&self, connected: bool) {
-        let now = Utc::now().timestamp_millis();
+        let now = clock::now().timestamp_millis();
         self.state().engine.set_connected(connected, now);
     }
 
@@ -192,19 +230,18 @@ impl Alerts {
             return;
         }
         let mut state = self.state();
-        let result = self.shared.file().commit(&state.changes);
+        failpoint::pass(Point::BeforeAlertCommit);
+        let result = self.shared.file().commit(&state.changes, &state.seen);
         match result {
             Ok(()) => {
-                let reports = state.changes.iter().any(|change| change.event.is_some());
+                failpoint::pass(Point::AfterAlertCommit);
                 state.changes.clear();
                 self.has_changes.store(false, Ordering::Release);
                 if state.fault.take().is_some() {
                     self.messages.report(&"alerts are written again");
                 }
                 drop(state);
-                if reports {
-                    self.shared.notify();
-                }
+                self.shared.notify();
             }
             Err(error) => {
                 let fault = error.to_string();
@@ -226,8 +263,10 @@ impl Alerts {
             reported_unwatched,
             ..
         } = &mut *state;
-        engine.tick(Utc::now().timestamp_millis(), elapsed, changes);
+        engine.tick(clock::now().timestamp_millis(), elapsed, changes);
         self.note(changes);
+        let (firing, pending) = engine.counts();
+        self.numbers.set(firing, pending);
         if engine.unwatched() > 0 && !*reported_unwatched {
             *reported_unwatched = true;
             self.messages.report(&format_args!(
@@ -268,10 +307,14 @@ fn sample(value: &Value) -> Option<Sample> {
 fn deliveries(
     plan: &AlertPlan,
     config: &ClientConfig,
+    store: Option<Source>,
     messages: &Messages,
 ) -> Vec<(&'static str, Box<dyn Delivery>)> {
     let mut deliveries: Vec<(&'static str, Box<dyn Delivery>)> =
         vec![("stderr", Box::new(Lines(messages.clone())))];
+    if let Some(store) = store {
+        deliveries.push((STORE, Box::new(History::new(store))));
+    }
     if let Some(topic) = &plan.topic {
         let mqtt = Mqtt::new(config.clone(), topic.clone(), plan.discovery.clone());
         deliveries.push(("mqtt", Box::new(mqtt)));
@@ -292,7 +335,7 @@ fn start_ticker(alerts: Arc<Alerts>) -> Result<(mpsc::Sender<()>, JoinHandle<()>
         let mut last = Instant::now();
         while stopped.recv_timeout(TICK) == Err(mpsc::RecvTimeoutError::Timeout) {
             let now = Instant::now();
-            alerts.tick(now - last);
+            alerts.tick(clock::passed(now - last));
             last = now;
         }
     });
@@ -300,6 +343,11 @@ fn start_ticker(alerts: Arc<Alerts>) -> Result<(mpsc::Sender<()>, JoinHandle<()>
 }
 
 impl AlertThreads {
+    /// Returns how many alerts are firing, and what became of reports.
+    pub(crate) fn numbers(&self) -> Arc<AlertNumbers> {
+        Arc::clone(&self.alerts.numbers)
+    }
+
     /// Returns what the pipeline calls.
     pub(crate) fn alerts(&self) -> Arc<Alerts> {
         Arc::clone(&self.alerts)

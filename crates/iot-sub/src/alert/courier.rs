@@ -5,10 +5,12 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use iot_alert::{AlertFile, FileError};
+use iot_alert::{AlertFile, FileError, STORE};
 
 use super::delivery::{Delivery, Undelivered};
+use crate::failpoint::{self, Point};
 use crate::output::Messages;
+use crate::watch::alert_numbers::DestinationNumbers;
 
 /// The file, and what wakes those who read it.
 #[derive(Debug)]
@@ -75,10 +77,13 @@ pub(super) struct Courier {
     pub(super) delivery: Box<dyn Delivery>,
     pub(super) shared: Arc<Shared>,
     pub(super) messages: Messages,
+    pub(super) numbers: Arc<DestinationNumbers>,
 }
 
 /// Longest wait without news.
 const IDLE: Duration = Duration::from_mins(10);
+/// Most states that are stored at once.
+const STATES: u32 = 1_000;
 
 impl Courier {
     pub(super) fn start(mut self) -> Result<JoinHandle<()>> {
@@ -90,6 +95,7 @@ impl Courier {
 
     fn run(&mut self) {
         let (shortest, longest) = self.delivery.delays();
+        self.note_waiting();
         let mut delay = shortest;
         let mut reported: Option<String> = None;
         loop {
@@ -144,21 +150,32 @@ impl Courier {
         }
     }
 
-    /// Delivers the oldest report; returns whether there was one. An error is a reason to wait.
+    /// Delivers states, or the oldest report; returns whether there was one. An error is a reason
+    /// to wait.
     fn deliver_next(&mut self) -> Result<bool, String> {
         let text = |error: FileError| error.to_string();
+        if self.destination == STORE && self.deliver_states()? {
+            return Ok(true);
+        }
         let next = self.shared.file().next(self.destination).map_err(text)?;
         let Some(pending) = next else {
             return Ok(false);
         };
         let id = &pending.event.id;
+        failpoint::pass(Point::BeforeAlertDelivery);
         match self.delivery.deliver(&pending.event) {
-            Ok(()) => self
-                .shared
-                .file()
-                .delivered(self.destination, id)
-                .map_err(text)?,
-            Err(Undelivered::Later(reason)) => return Err(reason),
+            Ok(()) => {
+                failpoint::pass(Point::AfterAlertDelivery);
+                self.shared
+                    .file()
+                    .delivered(self.destination, id)
+                    .map_err(text)?;
+                self.numbers.delivered();
+            }
+            Err(Undelivered::Later(reason)) => {
+                self.note_waiting();
+                return Err(reason);
+            }
             Err(Undelivered::Never(reason)) => {
                 self.shared
                     .file()
@@ -170,6 +187,32 @@ impl Courier {
                 ));
             }
         }
+        self.note_waiting();
         Ok(true)
+    }
+
+    /// Delivers states that have changed; returns whether there were any.
+    fn deliver_states(&mut self) -> Result<bool, String> {
+        let text = |error: FileError| error.to_string();
+        let (changes, last) = self.shared.file().changed(STATES).map_err(text)?;
+        if changes.is_empty() {
+            return Ok(false);
+        }
+        match self.delivery.deliver_states(&changes) {
+            Ok(()) => self.shared.file().stored(last).map_err(text)?,
+            Err(Undelivered::Later(reason) | Undelivered::Never(reason)) => return Err(reason),
+        }
+        Ok(true)
+    }
+
+    /// Takes note of how many reports wait and were dropped.
+    fn note_waiting(&self) {
+        let file = self.shared.file();
+        if let (Ok(waiting), Ok(dropped)) = (
+            file.waiting(self.destination),
+            file.dropped(self.destination),
+        ) {
+            self.numbers.set(waiting, dropped);
+        }
     }
 }

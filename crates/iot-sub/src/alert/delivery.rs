@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use iot_alert::Event;
+use iot_store::alerts::StateChange;
 
 /// Why a report was not delivered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +21,11 @@ pub(super) trait Delivery: Send {
 
     /// Delivers one report, and returns when the destination has it. May take up to a minute.
     fn deliver(&mut self, event: &Event) -> Result<(), Undelivered>;
+
+    /// Delivers states that have changed. Only the store gets them.
+    fn deliver_states(&mut self, _changes: &[StateChange]) -> Result<(), Undelivered> {
+        Ok(())
+    }
 
     /// Returns the shortest and the longest delay after a failure.
     fn delays(&self) -> (Duration, Duration) {

@@ -8,11 +8,13 @@ use iot_cli::StoreUrl;
 use iot_core::ClientConfig;
 
 use super::alerts::{AlertThreads, Alerts};
-use super::known::{Source, learn};
+use super::known::learn;
+use super::source::Source;
 use crate::args::Plan;
 use crate::output::Messages;
 use crate::path_suffix::with_suffix;
 use crate::session::state_path;
+use crate::watch::Gauges;
 
 /// Starts what the plan asks for, and connects it with the plan's intake. `store` is the store's
 /// name.
@@ -22,6 +24,7 @@ use crate::session::state_path;
 pub(crate) fn start(
     plan: &mut Plan,
     store: &str,
+    gauges: &Gauges,
     messages: &Messages,
 ) -> Result<Option<AlertThreads>> {
     let Some(alerts) = plan.alerts.take() else {
@@ -32,8 +35,11 @@ pub(crate) fn start(
         (None, StoreUrl::Sqlite(path)) => with_suffix(path, ".alerts"),
         (None, _) => state_path::alerts(&plan.broker(), &plan.config.client_id, store)?,
     };
-    let threads = Alerts::start(alerts, &path, &publisher(plan), messages)?;
-    if let Some(source) = Source::new(&plan.store.url, &plan.store.collection) {
+    let source = Source::new(&plan.store.url, &plan.store.collection);
+    let publisher = publisher(plan);
+    let threads = Alerts::start(alerts, &path, &publisher, source.clone(), messages)?;
+    gauges.set_alerts(threads.numbers());
+    if let Some(source) = source {
         tokio::task::block_in_place(|| learn(&threads.alerts(), source, messages));
     }
     plan.intake.alerts = Some(threads.alerts());

@@ -11,6 +11,20 @@ use super::url_format::UrlFormat;
 /// Limit of one request.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Returns an address that reports can be posted to.
+///
+/// # Errors
+/// It has another scheme, or no host.
+pub(crate) fn parse_url(text: &str) -> Result<String, String> {
+    let rest = text
+        .strip_prefix("http://")
+        .or_else(|| text.strip_prefix("https://"));
+    match rest {
+        Some(rest) if !rest.is_empty() && !rest.starts_with('/') => Ok(text.to_owned()),
+        _ => Err("it begins with http:// or https:// and a host".into()),
+    }
+}
+
 /// Posts reports.
 pub(super) struct Url {
     agent: Agent,

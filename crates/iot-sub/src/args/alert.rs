@@ -8,7 +8,8 @@ use clap::Args;
 use iot_alert::{Rule, Settings, SilenceRule};
 use iot_cli::{Origins, UsageError, parse_duration};
 
-use crate::alert::{AlertPlan, AlertTopic, Exec, UrlFormat};
+use crate::alert::{AlertPlan, AlertTopic, Exec, UrlFormat, parse_url};
+use crate::rules_file::{AlertDefaults, FileAlerts};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Alerts")]
@@ -78,19 +79,47 @@ pub(super) struct AlertArgs {
     alert_file: Option<PathBuf>,
 }
 
-fn parse_url(text: &str) -> Result<String, String> {
-    let rest = text
-        .strip_prefix("http://")
-        .or_else(|| text.strip_prefix("https://"));
-    match rest {
-        Some(rest) if !rest.is_empty() && !rest.starts_with('/') => Ok(text.to_owned()),
-        _ => Err("it begins with http:// or https:// and a host".into()),
-    }
-}
-
 impl AlertArgs {
     fn is_on(&self) -> bool {
         !self.silent_after.is_empty() || !self.alert.is_empty()
+    }
+
+    /// Adds what a file of rules says. Its alerts come after those of the options, and an option
+    /// wins over the file's default.
+    pub(super) fn add(&mut self, file: FileAlerts, origins: &Origins) {
+        let FileAlerts {
+            rules,
+            silence,
+            defaults,
+        } = file;
+        self.alert.extend(rules);
+        self.silent_after.extend(silence);
+        let AlertDefaults {
+            repeat,
+            max_age,
+            topic,
+            discovery,
+            exec,
+            exec_timeout,
+            url,
+            format,
+        } = defaults;
+        self.alert_repeat = self.alert_repeat.or(repeat);
+        self.alert_topic = self.alert_topic.take().or(topic);
+        self.alert_discovery = self.alert_discovery.take().or(discovery);
+        self.alert_exec = self.alert_exec.take().or(exec);
+        self.alert_url = self.alert_url.take().or(url);
+        // These have defaults of their own.
+        let is_given = |name| origins.is_set(name);
+        if let Some(max_age) = max_age.filter(|_| !is_given("alert_max_age")) {
+            self.alert_max_age = max_age;
+        }
+        if let Some(timeout) = exec_timeout.filter(|_| !is_given("alert_exec_timeout")) {
+            self.alert_exec_timeout = timeout;
+        }
+        if let Some(format) = format.filter(|_| !is_given("alert_format")) {
+            self.alert_format = format;
+        }
     }
 
     /// Checks what clap cannot check.

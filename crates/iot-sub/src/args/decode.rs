@@ -10,11 +10,12 @@ use iot_decode::{Format, PlainFormat, Settings};
 
 use crate::args::filter::FilterArg;
 use crate::args::plan::DecodePlan;
+use crate::decode::Rule;
 use crate::decode::explain::Explainer;
 use crate::decode::routed::{Routed, routed_format, routed_program};
 use crate::decode::router::{Router, Routes};
-use crate::decode::rules_file;
 use crate::decode::victron::Portal;
+use crate::rules_file::{self, FileAlerts};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Decoding")]
@@ -37,10 +38,14 @@ pub(super) struct DecodeArgs {
     #[arg(hide_short_help = true)]
     map: Vec<Routed<String>>,
 
-    /// Read rules for topics from the TOML file FILE
+    /// Read rules for topics, and alerts, from the TOML file FILE
     #[arg(long, env = "IOT_RULES", hide_env_values = true, value_name = "FILE")]
     #[arg(hide_short_help = true)]
     rules: Option<PathBuf>,
+
+    /// The rules of that file.
+    #[arg(skip)]
+    read_rules: Vec<Rule>,
 
     /// Print how each message would be stored, and store nothing
     #[arg(long, env = "IOT_EXPLAIN", hide_env_values = true)]
@@ -95,10 +100,23 @@ impl DecodeArgs {
         self.explain
     }
 
+    /// Reads the file of rules, and returns its alerts.
+    ///
+    /// # Errors
+    /// [`UsageError`]: it cannot be read, or something in it is wrong.
+    pub(super) fn read_rules(&mut self) -> Result<FileAlerts, UsageError> {
+        let Some(path) = &self.rules else {
+            return Ok(FileAlerts::default());
+        };
+        let file = rules_file::read(path).map_err(UsageError::new)?;
+        self.read_rules = file.rules;
+        Ok(file.alerts)
+    }
+
     /// Whether an option says what payloads are.
     pub(super) fn is_given(&self) -> bool {
         let is_any = !self.decode.is_empty() || self.payload.is_some() || !self.map.is_empty();
-        is_any || self.rules.is_some() || self.discover.is_some()
+        is_any || !self.read_rules.is_empty() || self.discover.is_some()
     }
 
     /// Whether local times in payloads are read, so that a time zone means something.
@@ -203,12 +221,8 @@ impl DecodeArgs {
                 },
             );
         }
-        let rules = match &self.rules {
-            Some(path) => rules_file::read(path).map_err(UsageError::new)?,
-            None => Vec::new(),
-        };
         Ok(Routes {
-            rules,
+            rules: self.read_rules,
             maps: self.map,
             formats,
             fallback,

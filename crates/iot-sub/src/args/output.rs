@@ -47,7 +47,7 @@ pub(crate) struct OutputArgs {
     #[arg(conflicts_with_all = ["message_rate", "format", "verbose", "no_newline", "watch"])]
     csv: bool,
 
-    /// Print one line for each topic on a terminal, with its latest message
+    /// Show a table of all series on the terminal: latest value, age and rate
     #[arg(short, long, env = "IOT_WATCH", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new())]
     watch: bool,

@@ -11,8 +11,9 @@ use iot_store::sqlite::held::SessionKey;
 use iot_store::{Entry, Stored};
 
 use crate::acknowledge::{Ack, Acknowledger};
-use crate::alert::Alerts;
+use crate::alert::{Alerts, Origin};
 use crate::args::IntakePlan;
+use crate::clock;
 use crate::counts::Counts;
 use crate::decode::decoder::Made;
 use crate::decode::select::{Selected, Selector};
@@ -89,7 +90,7 @@ impl Intake {
         }
         Ok(Self {
             alerts: plan.alerts,
-            output: Output::new(plan.output, broker)?,
+            output: Output::new(plan.output, broker, &messages)?,
             decoding: Decoding::new(plan.decode, plan.fields, plan.downsampling, broker),
             selector: Selector::new(plan.selection),
             messages,
@@ -99,13 +100,13 @@ impl Intake {
             acknowledger,
             batch: Vec::new(),
             unstored: Unstored::default(),
-            now: Utc::now(),
+            now: clock::now(),
         })
     }
 
     /// Sets the time of receipt of the next messages to now.
     pub(crate) fn begin(&mut self) {
-        self.now = Utc::now();
+        self.now = clock::now();
     }
 
     /// Whether nothing more should be received for now.
@@ -160,12 +161,12 @@ impl Intake {
             return;
         }
         let skips = self.decoding.decoder.skips(&message);
-        let retained = message.retain;
+        let origin = self.alerts.is_some().then(|| Origin::of(&message));
         let made = self.decoding.decode(message, self.now, &self.messages);
         let Made {
             mut entry, effects, ..
         } = made;
-        self.watch(entry.as_ref(), retained);
+        self.watch(entry.as_ref(), origin);
         if !self.print(entry.as_ref()) {
             self.unstored.show(ticket);
             return;
@@ -201,13 +202,9 @@ impl Intake {
     }
 
     /// Shows what a message became to those who wait for alerts.
-    fn watch(&self, entry: Option<&Entry>, retained: bool) {
-        let (Some(alerts), Some(entry)) = (&self.alerts, entry) else {
-            return;
-        };
-        match entry.as_rejection() {
-            Some(rejection) => alerts.rejected(&rejection.topic, &rejection.reason, self.now),
-            None => alerts.observe(entry.readings(), retained, self.now),
+    fn watch(&self, entry: Option<&Entry>, origin: Option<Origin>) {
+        if let (Some(alerts), Some(entry), Some(origin)) = (&self.alerts, entry, origin) {
+            alerts.observe(entry, origin, self.now);
         }
     }
 

@@ -153,6 +153,7 @@ impl Subscriber {
                 .as_ref()
                 .is_some_and(|writer| writer.spool.is_some());
             let messages = &self.intake.messages;
+            messages.report_repeats();
             messages.report(&totals.line(self.writer.is_some(), spools));
         }
         match received? {

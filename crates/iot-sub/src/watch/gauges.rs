@@ -2,12 +2,13 @@
 //! once for each batch.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
+use super::alert_numbers::AlertNumbers;
 use super::histogram::{Histogram, LATENCIES, SIZES};
 use super::part::{self, Part};
 
@@ -48,6 +49,8 @@ pub(crate) struct Gauges {
     stopping: AtomicBool,
     /// Notified when the program ends.
     stop: Notify,
+    /// Set once alerts have started.
+    alerts: OnceLock<Arc<AlertNumbers>>,
 }
 
 /// Where readings are stored.
@@ -90,6 +93,7 @@ impl Default for Gauges {
             oldest: AtomicI64::new(NONE),
             stopping: AtomicBool::new(false),
             stop: Notify::new(),
+            alerts: OnceLock::new(),
         }
     }
 }
@@ -172,6 +176,11 @@ impl Gauges {
         self.oldest.store(oldest, Ordering::Relaxed);
     }
 
+    /// Alerts have started.
+    pub(crate) fn set_alerts(&self, numbers: Arc<AlertNumbers>) {
+        let _ = self.alerts.set(numbers);
+    }
+
     /// The program ends. From here on, other timeouts limit its parts.
     pub(crate) fn stopping(&self) {
         self.stopping.store(true, Ordering::Relaxed);
@@ -179,6 +188,10 @@ impl Gauges {
     }
 
     // Read by the monitoring tasks.
+
+    pub(super) fn alerts(&self) -> Option<&AlertNumbers> {
+        self.alerts.get().map(|numbers| &**numbers)
+    }
 
     pub(super) fn connections(&self) -> u64 {
         self.connections.load(Ordering::Relaxed)

@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use chrono::Utc;
 
+use super::alert_numbers::AlertNumbers;
 use super::exported::{Exported, Family, Sample};
 use super::gauges::{Gauges, StoreMode};
 use super::histogram::Histogram;
@@ -53,6 +54,9 @@ pub(super) fn render(counts: &Counts, format: Format) -> String {
     let version = env!("CARGO_PKG_VERSION");
     page.head("iot_sub_build_info", "gauge", "The program's version.");
     page.line(&format!("iot_sub_build_info{{version=\"{version}\"}}"), 1);
+    if let Some(numbers) = gauges.alerts() {
+        alerts(&mut page, numbers);
+    }
     if let Some(exported) = &counts.exported {
         readings(&mut page, exported);
     }
@@ -60,6 +64,44 @@ pub(super) fn render(counts: &Counts, format: Format) -> String {
         page.text.push_str("# EOF\n");
     }
     page.text
+}
+
+/// Alerts, and their reports by destination: the number of destinations is limited.
+fn alerts(page: &mut Page, numbers: &AlertNumbers) {
+    page.gauge(
+        "iot_sub_alerts_firing",
+        "Alerts of series that are firing.",
+        numbers.firing(),
+    );
+    page.gauge(
+        "iot_sub_alerts_pending",
+        "Alerts of series whose condition does not hold for long enough yet.",
+        numbers.pending(),
+    );
+    let families = [
+        (
+            "iot_sub_alert_reports_waiting",
+            "gauge",
+            "Reports that a destination does not have yet.",
+        ),
+        (
+            "iot_sub_alert_reports_delivered_total",
+            "counter",
+            "Reports that a destination got since the start.",
+        ),
+        (
+            "iot_sub_alert_reports_dropped_total",
+            "counter",
+            "Reports that a destination never got, earlier runs included.",
+        ),
+    ];
+    for (at, (name, kind, help)) in families.into_iter().enumerate() {
+        page.head(name, kind, help);
+        for destination in numbers.destinations() {
+            let labels = format!("{name}{{destination=\"{}\"}}", destination.name);
+            page.line(&labels, destination.numbers()[at]);
+        }
+    }
 }
 
 /// The latest value of each series that is exported.

@@ -3,6 +3,9 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod destinations;
+mod flipping;
+mod history;
+mod killed;
 mod webhook;
 
 use std::path::Path;
@@ -160,6 +163,39 @@ fn wrong_options_are_refused_before_anything_connects() {
         let stderr = program.stderr();
         assert!(stderr.contains(expected), "{args:?}: {stderr}");
     }
+}
+
+#[test]
+fn a_file_of_rules_has_alerts_and_destinations() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let rules = folder.path().join("rules.toml");
+    let text = "[alerts]\ntopic = \"a/{name}/{topic}\"\n\n[[alert]]\nname = \"hot\"\nfilter = \"iot/x\"\n\
+                condition = \"> 30\"\nclear = \"< 28\"\n\n[[silent-after]]\nfilter = \"iot/y\"\ntime = \"2s\"\n";
+    std::fs::write(&rules, text).unwrap();
+    let args = ["--rules", rules.to_str().unwrap()];
+    let program = watch(&broker, folder.path(), &args);
+    broker.wait_for_log("Sending SUBACK", DEADLINE);
+    for (topic, value) in [("iot/y", "1"), ("iot/x", "31"), ("iot/x", "27")] {
+        send(&broker, topic, value);
+    }
+    program.wait_for_stderr("ok hot: iot/x: 27");
+    program.wait_for_stderr("ALERT silent: iot/y: no reading for ");
+    let mut kept = broker.mosquitto_sub(["-t", "a/#", "-C", "2", "-F", "%r %t"]);
+    assert!(kept.wait().success());
+    let kept = kept.stdout();
+    assert!(kept.contains("1 a/hot/iot/x"), "{kept}");
+    interrupt(program);
+    // Wrong rules end the program before it connects.
+    std::fs::write(&rules, text.replace("> 30", "hot")).unwrap();
+    let mut program = sub(&["--store", "none"]).args(args).spawn();
+    assert_eq!(program.wait().code(), Some(2));
+    let stderr = program.stderr();
+    let expected = format!(
+        "iot-sub: rules `{}`, line 7, key `condition`: `hot` is not a condition",
+        rules.display()
+    );
+    assert!(stderr.starts_with(&expected), "{stderr}");
 }
 
 #[test]

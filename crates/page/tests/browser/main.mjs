@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { closeAll } from "./world.mjs";
 
-const files = ["units", "readings", "chart", "health", "safety", "reconnecting", "accessibility", "sizes", "view"];
+const files = ["units", "readings", "chart", "health", "alerts", "safety", "reconnecting", "accessibility", "sizes", "view"];
 const words = process.argv.slice(2);
 let [passed, failed] = [0, 0];
 

@@ -94,6 +94,11 @@ impl Collections {
         })
     }
 
+    /// Returns the name of the collection that is called like the readings' with a suffix.
+    pub(super) fn beside_name(&self, suffix: &str) -> String {
+        format!("{}{suffix}", self.readings.name())
+    }
+
     /// Waits for the answer to a request, but not for ever.
     ///
     /// The driver's future itself must not be dropped halfway, so it gets a task of its own, which

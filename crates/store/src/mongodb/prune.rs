@@ -9,6 +9,7 @@ use mongodb::error::Error;
 use mongodb::options::Hint;
 use mongodb::{Collection, Database};
 
+use super::alerts;
 use super::collections::Collections;
 use super::series_notes::{DAY, rollups_name};
 use crate::expiry::{Expiry, Pruned};
@@ -140,6 +141,11 @@ async fn remove(
         readings: remove_some(readings, before).await?,
         rejections: remove_some(rejections, before).await?,
     };
+    let alerts = format!("{}{}", readings.name(), alerts::HISTORY);
+    let alerts: Collection<Document> = database.collection(&alerts);
+    alerts
+        .delete_many(doc! {"reg_date": {"$lt": before}})
+        .await?;
     if pruned.readings > 0 {
         let day = before.timestamp_millis().div_euclid(DAY);
         let rollups: Collection<Document> = database.collection(rollups);

@@ -6,6 +6,7 @@
 //! is stored, it makes what is kept of the day void, and counts that in `late`; rollups that were
 //! made meanwhile are not kept, as `late` is not what it was before.
 
+mod alerts;
 mod buckets;
 mod cells;
 mod days;

@@ -11,6 +11,7 @@ use super::grid::Division;
 use super::question::{RowQuestion, TimeRange};
 use super::rejections::{RejectionGroup, RejectionRow};
 use super::series::{Row, Series, SeriesKey};
+use crate::alerts::{CurrentAlert, Event};
 use crate::reading_id::ReadingId;
 use crate::rejection::Rejection;
 
@@ -87,6 +88,23 @@ pub trait Reader: Send {
     /// # Errors
     /// The store can't be read.
     fn rejection(&mut self, id: ReadingId) -> Result<Option<Rejection>, ReadError>;
+
+    /// Returns the alerts that are not ok: those that are firing first, and of these the latest.
+    ///
+    /// # Errors
+    /// The store can't be read.
+    fn alerts(&mut self, filter: &SeriesFilter) -> Result<Vec<CurrentAlert>, ReadError>;
+
+    /// Returns what alerts have reported, the latest first, and at most so many.
+    ///
+    /// # Errors
+    /// The store can't be read.
+    fn alert_history(
+        &mut self,
+        filter: &SeriesFilter,
+        range: TimeRange,
+        limit: usize,
+    ) -> Result<Vec<Event>, ReadError>;
 }
 
 impl dyn Reader + '_ {

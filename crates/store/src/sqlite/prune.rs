@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use chrono::Utc;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
+use super::alerts;
 use super::failure::explain;
 use super::rollups::{self, Cell, Mode, Span, roll};
 use super::sql_value::{millis_of, time_text};
@@ -138,9 +139,10 @@ impl Sweep {
                      (SELECT rowid FROM (SELECT rowid, reg_date FROM sensors_rejected ORDER BY rowid LIMIT ?1)
                       WHERE reg_date < ?2)",
                 )?
-                .execute(params![left, deadline])?;
+                .execute(params![left, &deadline])?;
             pruned.rejections += deleted as u64;
-            self.is_done = deleted == 0;
+            let reports = alerts::prune(connection, &deadline, left)?;
+            self.is_done = deleted == 0 && reports == 0;
         }
         Ok(pruned)
     }

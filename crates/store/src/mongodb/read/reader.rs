@@ -4,7 +4,8 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::server::Server;
-use super::{buckets, rejections, rows, series_list};
+use super::{alerts, buckets, rejections, rows, series_list};
+use crate::alerts::{CurrentAlert, Event};
 use crate::read::{
     Bucket, Cancel, Division, ReadError, Reader, RejectionGroup, RejectionRow, Row, RowQuestion,
     Series, SeriesFilter, SeriesKey, TimeRange,
@@ -86,5 +87,20 @@ impl Reader for MongoReader {
     fn rejection(&mut self, id: ReadingId) -> Result<Option<Rejection>, ReadError> {
         self.0.begin()?;
         rejections::one(&self.0, id)
+    }
+
+    fn alerts(&mut self, filter: &SeriesFilter) -> Result<Vec<CurrentAlert>, ReadError> {
+        self.0.begin()?;
+        alerts::current(&self.0, filter)
+    }
+
+    fn alert_history(
+        &mut self,
+        filter: &SeriesFilter,
+        range: TimeRange,
+        limit: usize,
+    ) -> Result<Vec<Event>, ReadError> {
+        self.0.begin()?;
+        alerts::history(&self.0, filter, range, limit)
     }
 }

@@ -67,7 +67,7 @@ impl Server {
 
     /// Returns a collection of this database whose name goes on like this.
     pub(super) fn beside(&self, suffix: &str) -> Collection<RawDocumentBuf> {
-        let name = format!("{}{suffix}", self.collections.readings.name());
+        let name = self.collections.beside_name(suffix);
         self.collections.database.collection(&name)
     }
 

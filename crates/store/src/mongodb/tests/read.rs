@@ -7,8 +7,10 @@ use mongodb::bson::{Bson, DateTime, doc};
 use testkit::Mongo;
 
 use super::fixture::{Fixture, runtime};
+use crate::alert_contract::{AlertSubject, alert_contract};
+use crate::alerts::AlertWriter;
 use crate::entry::Entry;
-use crate::mongodb::MongoReader;
+use crate::mongodb::{AlertCollections, MongoReader};
 use crate::mongodb_options::{Granularity, Options, TimeSeries};
 use crate::read::{Division, Order, Reader, RowQuestion, SeriesFilter, SeriesKey, TimeRange};
 use crate::read_contract::{ReadSubject, downsampling_is_exact, read_contract};
@@ -34,6 +36,18 @@ impl ReadSubject for Collection {
     fn reader(&mut self) -> Box<dyn Reader> {
         Box::new(MongoReader::open(&self.url, &self.fixture.collection).unwrap())
     }
+}
+
+impl AlertSubject for Collection {
+    fn alerts(&mut self) -> Box<dyn AlertWriter> {
+        Box::new(AlertCollections::open(&self.url, &self.fixture.collection).unwrap())
+    }
+}
+
+#[test]
+fn mongodb_keeps_the_contract_of_alerts() {
+    let mongo = Mongo::start();
+    alert_contract(collections(&mongo, Options::default()));
 }
 
 /// Returns what makes a new collection on each call.

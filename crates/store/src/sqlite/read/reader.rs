@@ -8,12 +8,14 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode};
 
 use super::{buckets, connection, rejections, rows, series_list};
+use crate::alerts::{CurrentAlert, Event};
 use crate::read::{
     Bucket, Cancel, Division, ReadError, Reader, RejectionGroup, RejectionRow, Row, RowQuestion,
     Series, SeriesFilter, SeriesKey, TimeRange,
 };
 use crate::reading_id::ReadingId;
 use crate::rejection::Rejection;
+use crate::sqlite::alerts;
 use crate::sqlite::failure::{Retryable, explain};
 
 /// Steps of SQLite's machine between two looks at the clock.
@@ -141,5 +143,18 @@ impl Reader for SqliteReader {
 
     fn rejection(&mut self, id: ReadingId) -> Result<Option<Rejection>, ReadError> {
         self.answer(|connection| rejections::one(connection, id))
+    }
+
+    fn alerts(&mut self, filter: &SeriesFilter) -> Result<Vec<CurrentAlert>, ReadError> {
+        self.answer(|connection| alerts::current(connection, filter))
+    }
+
+    fn alert_history(
+        &mut self,
+        filter: &SeriesFilter,
+        range: TimeRange,
+        limit: usize,
+    ) -> Result<Vec<Event>, ReadError> {
+        self.answer(|connection| alerts::history(connection, filter, range, limit))
     }
 }

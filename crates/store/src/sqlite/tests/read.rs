@@ -7,10 +7,12 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::fixture::Fixture;
+use crate::alert_contract::{AlertSubject, alert_contract};
+use crate::alerts::AlertWriter;
 use crate::entry::Entry;
 use crate::read::{Division, ReadError, Reader, RowQuestion, SeriesFilter, SeriesKey, TimeRange};
 use crate::read_contract::{ReadSubject, downsampling_is_exact, read_contract};
-use crate::sqlite::{RollupMode, SqliteReader, SqliteStore, reindex};
+use crate::sqlite::{AlertTables, RollupMode, SqliteReader, SqliteStore, reindex};
 
 struct Sqlite {
     store: SqliteStore,
@@ -29,6 +31,17 @@ impl ReadSubject for Sqlite {
     fn reader(&mut self) -> Box<dyn Reader> {
         Box::new(SqliteReader::open(&self.path).unwrap())
     }
+}
+
+impl AlertSubject for Sqlite {
+    fn alerts(&mut self) -> Box<dyn AlertWriter> {
+        Box::new(AlertTables::open(&self.path).unwrap())
+    }
+}
+
+#[test]
+fn sqlite_keeps_the_contract_of_alerts() {
+    alert_contract(|| new(|_| ()));
 }
 
 fn new(then: fn(&mut SqliteStore)) -> Sqlite {

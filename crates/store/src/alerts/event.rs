@@ -13,6 +13,25 @@ pub enum AlertState {
     Ok,
 }
 
+impl AlertState {
+    /// Returns its name: `firing` or `ok`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Firing => "firing",
+            Self::Ok => "ok",
+        }
+    }
+
+    /// Returns the state of this name.
+    #[cfg(any(feature = "sqlite", feature = "mongodb"))]
+    pub(crate) fn of_name(name: &str) -> Self {
+        match name {
+            "firing" => Self::Firing,
+            _ => Self::Ok,
+        }
+    }
+}
+
 /// A report. Its JSON is what destinations get.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {

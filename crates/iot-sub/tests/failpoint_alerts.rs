@@ -1,0 +1,40 @@
+//! Killed at each point of a report's path, `iot-sub` loses none and makes none twice. Needs the
+//! feature `failpoints`; `scripts/test` runs it in a step of its own.
+
+mod common;
+#[path = "alerts/flipping.rs"]
+mod flipping;
+
+use std::os::unix::process::ExitStatusExt;
+
+use common::interrupt;
+use flipping::Flipping;
+
+const SIGKILL: i32 = 9;
+
+#[test]
+fn killed_at_each_point_it_reports_each_change_once() {
+    for point in [
+        "after-receive:2",
+        "before-alert-commit:3",
+        "after-alert-commit:3",
+        "before-alert-delivery:4",
+        "after-alert-delivery:4",
+        "before-commit:3",
+        "after-commit:3",
+        "before-ack:3",
+        "after-ack:3",
+    ] {
+        println!("{point}");
+        let flipping = Flipping::start();
+        let mut program = flipping.run(point);
+        let port = flipping.broker.port();
+        let flood = std::thread::spawn(move || Flipping::flood(port));
+        assert_eq!(program.wait().signal(), Some(SIGKILL), "{point}");
+        let program = flipping.run("");
+        flood.join().expect("published");
+        flipping.check();
+        interrupt(program);
+        flipping.check();
+    }
+}
