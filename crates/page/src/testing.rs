@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use iot_store::alerts::{CurrentAlert, Event};
 use iot_store::read::{
     Bucket, Cancel, Division, Grid, Latest, ReadError, Reader, RejectionGroup, RejectionRow, Row,
     RowQuestion, Series, SeriesFilter, SeriesKey, TimeRange,
@@ -151,5 +152,18 @@ impl Reader for MemoryReader {
 
     fn rejection(&mut self, _: ReadingId) -> Result<Option<Rejection>, ReadError> {
         Ok(None)
+    }
+
+    fn alerts(&mut self, _: &SeriesFilter) -> Result<Vec<CurrentAlert>, ReadError> {
+        Ok(Vec::new())
+    }
+
+    fn alert_history(
+        &mut self,
+        _: &SeriesFilter,
+        _: TimeRange,
+        _: usize,
+    ) -> Result<Vec<Event>, ReadError> {
+        Ok(Vec::new())
     }
 }
