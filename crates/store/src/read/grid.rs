@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 /// How a range is divided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Division {
-    /// Into so many parts of the same length, at least one. Where a part is longer than 6 minutes,
+    /// Into so many parts of the same length, at least one. Where a part is longer than 2 minutes,
     /// it begins at a whole minute, and where it is longer than 6 hours, at a whole hour (UTC), so
     /// that their lengths may differ by that.
     Into(u32),
@@ -19,8 +19,10 @@ pub enum Division {
 /// Milliseconds.
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
-/// A part has at least so many minutes, or hours, where it begins at a whole one.
-const FEWEST: i64 = 6;
+/// A part has at least so many minutes, or hours, where it begins at a whole one: rollups are by
+/// minute and hour, and a thousand shorter parts have few enough readings.
+const FEWEST_MINUTES: i64 = 2;
+const FEWEST_HOURS: i64 = 6;
 
 /// The parts of a range. Times are milliseconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,8 +116,8 @@ impl Grid {
     }
 }
 
-const MINUTES: i64 = FEWEST * MINUTE;
-const HOURS: i64 = FEWEST * HOUR;
+const MINUTES: i64 = FEWEST_MINUTES * MINUTE;
+const HOURS: i64 = FEWEST_HOURS * HOUR;
 
 #[cfg(test)]
 mod tests {

@@ -168,7 +168,8 @@ impl<'a> Insertion<'a> {
         };
         if inserted > 0 {
             let millis = reading.reg_date.timestamp_millis();
-            self.due.note(self.transaction, series.id, millis)?;
+            self.due
+                .note(self.transaction, series.id, millis, &reading.value)?;
             self.stored.readings += 1;
             return Ok(Some(Fate::Stored));
         }

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::alerts;
 use super::failure::explain;
-use super::rollups::{self, Cell, Mode, Span, roll};
+use super::rollups::{self, Mode, Span, roll, roll_day};
 use super::sql_value::{millis_of, time_text};
 use super::store_file::connect_to_existing;
 use crate::expiry::{Expiry, Pruned};
@@ -149,13 +149,8 @@ impl Sweep {
 
     /// Sees to the rollups of an hour whose readings go.
     fn rollups(&self, connection: &Connection, series: i64, hour: i64) -> rusqlite::Result<()> {
-        let due: bool = connection
-            .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM rollups_due WHERE series_id = ? AND hour = ?)",
-            )?
-            .query_row((series, hour), |row| row.get(0))?;
         if self.keep_rollups {
-            if due {
+            if rollups::is_due(connection, series, hour)? {
                 roll(connection, series, hour)?;
             }
             return Ok(());
@@ -165,27 +160,13 @@ impl Sweep {
             return Ok(());
         }
         connection
-            .prepare_cached(
-                "DELETE FROM rollups WHERE series_id = ?1 AND span IN (1, 60) AND start >= ?2 AND start < ?2 + 60",
-            )?
+            .prepare_cached("DELETE FROM rollups WHERE series_id = ? AND span = 60 AND start = ?")?
             .execute((series, hour * 60))?;
+        rollups::write_minutes(connection, series, hour, &[])?;
         connection
             .prepare_cached("DELETE FROM rollups_due WHERE series_id = ? AND hour = ?")?
             .execute((series, hour))?;
-        let day = hour.div_euclid(24) * Span::Day as i64;
-        let mut of_day = Cell::default();
-        for (_, cell) in Cell::all(connection, series, Span::Hour, (day, day + 1440))? {
-            of_day.add_cell(&cell);
-        }
-        if of_day.number > 0 {
-            return of_day.write(connection, series, Span::Day, day);
-        }
-        connection
-            .prepare_cached(
-                "DELETE FROM rollups WHERE series_id = ? AND span = 1440 AND start = ?",
-            )?
-            .execute((series, day))?;
-        Ok(())
+        roll_day(connection, series, hour)
     }
 }
 

@@ -1,6 +1,5 @@
--- What each series did in each minute, hour and day, made of its readings. `span` is in minutes (1, 60, 1440), `start` in minutes
--- since 1970 (UTC). `number` counts readings, `count` those that are numbers, of which the rest tells.
--- Minutes are there only in hours with many readings.
+-- What each series did in each hour and day, made of its readings. `span` is in minutes (60, 1440), `start` in minutes since 1970
+-- (UTC). `number` counts readings, `count` those that are numbers, of which the rest tells.
 CREATE TABLE rollups (
     series_id INTEGER NOT NULL,
     span      INTEGER NOT NULL,

@@ -48,7 +48,7 @@ CREATE TABLE about (
     value ANY NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-INSERT INTO about VALUES ('view_has_metric', 1), ('rollups', 'on');
+INSERT INTO about VALUES ('view_has_metric', 1), ('rollups', 'with minutes');
 
 CREATE VIEW sensors AS
 SELECT series.topic AS topic, readings.value AS value, readings.reg_date AS reg_date,

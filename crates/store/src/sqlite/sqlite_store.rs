@@ -135,7 +135,9 @@ impl SqliteStore {
             // Those that it has would not be corrected; `reindex` makes them again.
             rollups::set_mode(&transaction, Mode::Off)?;
         }
-        transaction.commit()
+        transaction.commit()?;
+        self.due.look_again();
+        Ok(())
     }
 
     /// Removes readings and rejections that are older, some with each commit.

@@ -14,12 +14,13 @@ use super::upgrade::upgrade;
 pub(super) const FORMAT: Format = Format {
     // `iots`
     application_id: 0x69_6f_74_73,
-    // 3: series in place of topics, and rollups.
-    version: 3,
+    // 3: series in place of topics, and rollups. 4: minutes by the hour.
+    version: 4,
     upgrade,
     schema: &[
         include_str!("schema.sql"),
         include_str!("rollups.sql"),
+        include_str!("rollup_minutes.sql"),
         held::SCHEMA,
     ],
     settings: &[

@@ -3,6 +3,7 @@
 //! - Version 1 has a table `held` that was never used.
 //! - Version 2 has a table of topics in place of `series`, text `true` and `false` for booleans,
 //!   and no unit.
+//! - Version 3 has a row for each minute; `iot-view reindex` makes its rollups again.
 //!
 //! Readings stay where they are, so it takes a moment, whatever the size of the file. The view of
 //! such a file keeps its columns until there is a metric or a unit to show.
@@ -47,6 +48,9 @@ pub(super) fn upgrade(connection: &Connection, version: i32) -> rusqlite::Result
         connection.execute_batch(SERIES)?;
         connection.execute_batch(include_str!("rollups.sql"))?;
         view::make(connection, false, &fields)?;
+    }
+    if version < 4 {
+        connection.execute_batch(include_str!("rollup_minutes.sql"))?;
     }
     Ok(())
 }

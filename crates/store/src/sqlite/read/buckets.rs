@@ -9,7 +9,7 @@ use rusqlite::{Connection, params};
 
 use super::series_list::{first, known};
 use crate::read::{Bucket, Division, Grid, SeriesFilter, SeriesKey, TimeRange};
-use crate::sqlite::rollups::{self, Cell, FEWEST_FOR_MINUTES, Mode, Span};
+use crate::sqlite::rollups::{self, Cell, Mode, Span};
 use crate::sqlite::sql_value::{as_number, millis_of, time_of, time_text};
 
 /// Parts that are made of one state of the file.
@@ -263,16 +263,15 @@ impl<'a> Source<'a> {
         to: i64,
     ) -> rusqlite::Result<()> {
         let is_pruned = hour < self.pruned_hour;
-        if cell.number <= FEWEST_FOR_MINUTES {
+        let minutes = rollups::read_minutes(self.connection, self.series, hour)?;
+        if minutes.is_empty() {
             if !is_pruned {
                 return self.readings(from, to);
             }
             // Nothing tells its parts from each other any more.
             self.add_whole(hour * Span::Hour.millis(), from, to, cell);
-            return Ok(());
         }
-        let minutes = (hour * 60, (hour + 1) * 60);
-        for (minute, cell) in Cell::all(self.connection, self.series, Span::Minute, minutes)? {
+        for (minute, cell) in minutes {
             let start = minute * Span::Minute.millis();
             let (first, end) = (start.max(from), (start + Span::Minute.millis()).min(to));
             if first >= end || self.add(start, Span::Minute, &cell) {

@@ -162,20 +162,20 @@ impl Cursor {
 
     /// Returns the next row; reads so many at once.
     fn next(&mut self, connection: &Connection, portion: usize) -> rusqlite::Result<Option<Row>> {
-        if self.rows.is_empty() && !self.is_at_end {
+        while self.rows.is_empty() && !self.is_at_end {
             self.read(connection, portion)?;
         }
         Ok(self.rows.pop_front())
     }
 
     fn read(&mut self, connection: &Connection, portion: usize) -> rusqlite::Result<()> {
+        // Only times are compared here, as a comparison of pairs costs each row; ids are compared
+        // below.
         let (ascending, descending) = (
             "SELECT reg_date, uid, value, unit FROM readings
-             WHERE series_id = ?1 AND (reg_date, uid) > (?2, ?3) AND (reg_date, uid) < (?4, ?5)
-             ORDER BY reg_date, uid LIMIT ?6",
+             WHERE series_id = ? AND reg_date >= ? AND reg_date <= ? ORDER BY reg_date, uid",
             "SELECT reg_date, uid, value, unit FROM readings
-             WHERE series_id = ?1 AND (reg_date, uid) > (?2, ?3) AND (reg_date, uid) < (?4, ?5)
-             ORDER BY reg_date DESC, uid DESC LIMIT ?6",
+             WHERE series_id = ? AND reg_date >= ? AND reg_date <= ? ORDER BY reg_date DESC, uid DESC",
         );
         let query = if self.is_descending {
             descending
@@ -183,25 +183,25 @@ impl Cursor {
             ascending
         };
         let mut query = connection.prepare_cached(query)?;
-        let mut rows = query.query(params![
-            self.series.id,
-            self.from.0,
-            self.from.1,
-            self.to.0,
-            self.to.1,
-            i64::try_from(portion).unwrap_or(i64::MAX),
-        ])?;
+        let mut rows = query.query(params![self.series.id, self.from.0, self.to.0])?;
         let (mut count, mut bytes) = (0, 0);
-        let mut last = None;
-        while bytes < BYTES {
+        let (mut last_time, mut last_id) = (String::new(), Vec::new());
+        while bytes < BYTES && count < portion {
             let Some(row) = rows.next()? else {
-                self.is_at_end = count < portion;
+                self.is_at_end = true;
                 break;
             };
             let (at, id) = (row.get_ref(0)?.as_str()?, row.get_ref(1)?.as_blob()?);
+            let is_in_range = (at, id) > (self.from.0.as_str(), self.from.1.as_slice())
+                && (at, id) < (self.to.0.as_str(), self.to.1.as_slice());
+            if !is_in_range {
+                continue;
+            }
             let value = row.get_ref(2)?;
             bytes += value.as_bytes().map_or(0, <[u8]>::len);
             count += 1;
+            at.clone_into(&mut last_time);
+            id.clone_into(&mut last_id);
             let unit: Option<&str> = row.get_ref(3)?.as_str_or_null()?;
             let Some(time) = millis_of(at).and_then(time_of) else {
                 continue;
@@ -216,12 +216,14 @@ impl Cursor {
                 time,
                 id: id_of(id),
             });
-            last = Some((at.to_owned(), id.to_owned()));
         }
-        match last {
-            Some(last) if self.is_descending => self.to = last,
-            Some(last) => self.from = last,
-            None => self.is_at_end = true,
+        if count > 0 {
+            let last = (last_time, last_id);
+            if self.is_descending {
+                self.to = last;
+            } else {
+                self.from = last;
+            }
         }
         Ok(())
     }

@@ -137,30 +137,46 @@ fn count(connection: &Connection, series: i64, hour: Option<i64>) -> rusqlite::R
         .query_row(params![series, at(hour), at(hour + 1)], |row| row.get(0))
 }
 
+/// Rollups may outlive their readings: those before the pruned hour are counted one by one, as only
+/// late ones are there.
 fn count_by_rollups(connection: &Connection, series: i64) -> rusqlite::Result<i64> {
+    let pruned = rollups::pruned_hour(connection)?;
     let due: Vec<i64> = connection
         .prepare_cached("SELECT hour FROM rollups_due WHERE series_id = ? ORDER BY hour")?
         .query_map([series], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
     let mut number: i64 = connection
         .prepare_cached(
-            "SELECT coalesce(sum(number), 0) FROM rollups WHERE series_id = ? AND span = 1440",
+            "SELECT coalesce(sum(number), 0) FROM rollups WHERE series_id = ? AND span = 1440 AND start >= ?",
         )?
-        .query_row([series], |row| row.get(0))?;
+        .query_row((series, pruned.div_euclid(24).saturating_mul(1440)), |row| row.get(0))?;
     let mut days: Vec<i64> = due.iter().map(|hour| hour.div_euclid(24) * 1440).collect();
+    if pruned > i64::MIN {
+        days.insert(0, pruned.div_euclid(24) * 1440);
+        days.retain(|day| *day >= pruned.div_euclid(24) * 1440);
+        number += count_before(connection, series, pruned)?;
+    }
     days.dedup();
     for day in days {
         for (_, cell) in Cell::all(connection, series, Span::Day, (day, day + 1))? {
             number -= cell.number;
         }
         for (start, cell) in Cell::all(connection, series, Span::Hour, (day, day + 1440))? {
-            if !due.contains(&start.div_euclid(60)) {
+            let hour = start.div_euclid(60);
+            if hour >= pruned && !due.contains(&hour) {
                 number += cell.number;
             }
         }
     }
-    for hour in due {
+    for hour in due.into_iter().filter(|hour| *hour >= pruned) {
         number += count(connection, series, Some(hour))?;
     }
     Ok(number)
+}
+
+fn count_before(connection: &Connection, series: i64, hour: i64) -> rusqlite::Result<i64> {
+    let time = time_text(hour.saturating_mul(Span::Hour.millis()));
+    connection
+        .prepare_cached("SELECT count(*) FROM readings WHERE series_id = ? AND reg_date < ?")?
+        .query_row(params![series, time], |row| row.get(0))
 }

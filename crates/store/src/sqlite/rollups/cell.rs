@@ -11,7 +11,7 @@ pub(in crate::sqlite) enum Span {
 }
 
 /// Hours with fewer readings have no rollups by minute: to read them is as fast.
-pub(in crate::sqlite) const FEWEST_FOR_MINUTES: i64 = 240;
+pub(super) const FEWEST_FOR_MINUTES: i64 = 240;
 
 /// Minutes in milliseconds.
 pub(in crate::sqlite) const MINUTE: i64 = 60_000;
@@ -53,6 +53,13 @@ impl Cell {
             };
             self.add_cell(&one);
         }
+    }
+
+    /// Adds a reading that may be earlier or later than the others.
+    pub(in crate::sqlite) fn add_anywhere(&mut self, number: Option<f64>) {
+        let last = (self.count > 0).then_some(self.last);
+        self.add(number);
+        self.last = last.unwrap_or(self.last);
     }
 
     /// Adds another one, which is later than all so far.

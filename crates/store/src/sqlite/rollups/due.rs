@@ -7,8 +7,9 @@ use std::time::{Duration, SystemTime};
 use rusqlite::Connection;
 
 use super::cell::Span;
-use super::roll::roll;
+use super::roll::{add_late, roll};
 use crate::sqlite::about;
+use crate::value::Value;
 
 /// An hour is rolled up so long after it is over, or after it became due: what is late by a little
 /// is not late then, and an hour into which many late readings come is not rolled up at each.
@@ -18,6 +19,9 @@ const DELAY: Duration = Duration::from_secs(10);
 const READINGS: i64 = 2_000;
 /// Most hours that are remembered; all are in the file.
 const REMEMBERED: usize = 200_000;
+
+/// Seconds until the file is looked at again for more than are remembered.
+const LOAD_DELAY: i64 = 10;
 
 /// Under which name the file says whether it has rollups.
 const ROLLUPS: &str = "rollups";
@@ -40,7 +44,7 @@ pub enum Mode {
 pub(in crate::sqlite) fn mode(connection: &Connection) -> rusqlite::Result<Mode> {
     let mode = about::get::<String>(connection, ROLLUPS)?;
     Ok(match mode.as_deref() {
-        Some("on") => Mode::On,
+        Some("with minutes") => Mode::On,
         Some("building") => Mode::Building,
         _ => Mode::Off,
     })
@@ -51,7 +55,7 @@ pub(in crate::sqlite) fn set_mode(connection: &Connection, mode: Mode) -> rusqli
     let mode = match mode {
         Mode::Off => "off",
         Mode::Building => "building",
-        Mode::On => "on",
+        Mode::On => "with minutes",
     };
     about::set(connection, ROLLUPS, mode)
 }
@@ -69,6 +73,19 @@ pub(in crate::sqlite) fn set_pruned_hour(
     about::set(connection, PRUNED, hour)
 }
 
+/// Returns whether an hour of a series is due.
+pub(in crate::sqlite) fn is_due(
+    connection: &Connection,
+    series: i64,
+    hour: i64,
+) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM rollups_due WHERE series_id = ? AND hour = ?)",
+        )?
+        .query_row((series, hour), |row| row.get(0))
+}
+
 /// The hours that are due. It may also know some of a transaction that was never committed:
 /// [`forget`](Self::forget) them then.
 #[derive(Debug)]
@@ -79,9 +96,11 @@ pub(in crate::sqlite) struct Due {
     known: HashSet<(i64, i64)>,
     /// The same, by the time (seconds since 1970) from which on they may be rolled up.
     queue: BinaryHeap<Reverse<(i64, i64, i64)>>,
-    /// There may be more in the file.
-    incomplete: bool,
+    /// There may be more in the file; it is looked at from this time (seconds since 1970) on.
+    incomplete: Option<i64>,
     delay: i64,
+    /// Changes when another program has written to the file.
+    data_version: Option<i64>,
 }
 
 impl Default for Due {
@@ -91,8 +110,9 @@ impl Default for Due {
             pruned_hour: i64::MIN,
             known: HashSet::new(),
             queue: BinaryHeap::new(),
-            incomplete: true,
+            incomplete: Some(i64::MIN),
             delay: i64::try_from(DELAY.as_secs()).unwrap_or_default(),
+            data_version: None,
         }
     }
 }
@@ -102,7 +122,12 @@ impl Due {
     pub(in crate::sqlite) fn forget(&mut self) {
         self.known.clear();
         self.queue.clear();
-        self.incomplete = true;
+        self.incomplete.get_or_insert(i64::MIN);
+    }
+
+    /// Has the next transaction look at all that the file says.
+    pub(in crate::sqlite) fn look_again(&mut self) {
+        self.data_version = None;
     }
 
     /// Rolls hours up as soon as they are due, for tests.
@@ -111,9 +136,23 @@ impl Due {
         self.delay = i64::from(i32::MIN);
     }
 
+    /// Rolls hours up as soon as they are over, for tests.
+    #[cfg(test)]
+    pub(in crate::sqlite) fn after_no_delay(&mut self) {
+        self.delay = 0;
+    }
+
     /// Begins a transaction.
     pub(in crate::sqlite) fn begin(&mut self, connection: &Connection) -> rusqlite::Result<()> {
-        // Another program may have changed them.
+        let version: i64 = connection
+            .prepare_cached("PRAGMA data_version")?
+            .query_row([], |row| row.get(0))?;
+        if self.data_version == Some(version) {
+            return Ok(());
+        }
+        // Another program may have rolled up hours that are known as due here.
+        self.data_version = Some(version);
+        self.forget();
         self.mode = mode(connection)?;
         self.pruned_hour = pruned_hour(connection)?;
         Ok(())
@@ -125,19 +164,23 @@ impl Due {
         connection: &Connection,
         series: i64,
         millis: i64,
+        value: &Value,
     ) -> rusqlite::Result<()> {
         let hour = millis.div_euclid(Span::Hour.millis());
         if self.mode == Mode::Off || self.known.contains(&(series, hour)) {
             return Ok(());
         }
-        self.add(connection, series, hour)
+        if hour >= self.pruned_hour {
+            return self.add(connection, series, hour);
+        }
+        // Where the readings that are added up go, and have not gone yet, it is one of them.
+        if is_due(connection, series, hour)? {
+            return Ok(());
+        }
+        add_late(connection, series, millis, value.as_number())
     }
 
     fn add(&mut self, connection: &Connection, series: i64, hour: i64) -> rusqlite::Result<()> {
-        if hour < self.pruned_hour {
-            // The readings that would be added up are gone.
-            return Ok(());
-        }
         connection
             .prepare_cached("INSERT OR IGNORE INTO rollups_due VALUES (?, ?)")?
             .execute((series, hour))?;
@@ -167,7 +210,11 @@ impl Due {
             return Ok(());
         }
         let now = now();
-        if self.incomplete && self.queue.is_empty() {
+        let is_next_ready = |due: &Self| match due.queue.peek() {
+            Some(Reverse((at, ..))) => *at <= now,
+            None => false,
+        };
+        if self.incomplete.is_some_and(|from| from <= now) && !is_next_ready(self) {
             self.load(connection, now)?;
         }
         let mut left = READINGS.max(i64::try_from(stored).unwrap_or(i64::MAX));
@@ -197,7 +244,7 @@ impl Due {
             self.remember(row.get(0)?, row.get(1)?, now);
             loaded += 1;
         }
-        self.incomplete = loaded == limit;
+        self.incomplete = (loaded == limit).then_some(now + LOAD_DELAY);
         Ok(())
     }
 }

@@ -92,13 +92,20 @@ fn step(connection: &mut Connection, done: &mut Reindexed) -> rusqlite::Result<O
     let pruned = pruned_hour(&transaction)?;
     if series == i64::MIN {
         // Cells of readings that are gone since are to go, but for those that outlive them.
+        let pruned = pruned.max(0);
         let deleted = transaction
             .prepare_cached(
                 "DELETE FROM rollups WHERE (series_id, span, start) IN
                  (SELECT series_id, span, start FROM rollups WHERE start >= ? LIMIT ?)",
             )?
-            .execute((pruned.max(0).saturating_mul(60), CELLS))?;
-        if deleted == 0 {
+            .execute((pruned.saturating_mul(60), CELLS))?;
+        let minutes = transaction
+            .prepare_cached(
+                "DELETE FROM rollup_minutes WHERE (series_id, hour) IN
+                 (SELECT series_id, hour FROM rollup_minutes WHERE hour >= ? LIMIT ?)",
+            )?
+            .execute((pruned, CELLS / 10))?;
+        if deleted == 0 && minutes == 0 {
             about::set(&transaction, SERIES, next_series(&transaction, i64::MIN)?)?;
         }
         transaction.commit()?;

@@ -3,6 +3,7 @@
 use rusqlite::Connection;
 
 use super::cell::{Cell, FEWEST_FOR_MINUTES, Span};
+use super::minutes;
 use crate::sqlite::sql_value::{as_number, minute_of_hour, time_text};
 
 /// Makes the rollups of an hour of a series, and of its day, in the transaction that `connection`
@@ -36,27 +37,63 @@ pub(in crate::sqlite) fn roll(
             }
         }
     }
-    connection
-        .prepare_cached(
-            "DELETE FROM rollups WHERE series_id = ? AND span = 1 AND start >= ? AND start < ?",
-        )?
-        .execute((series, hour * 60, (hour + 1) * 60))?;
-    if of_hour.number > FEWEST_FOR_MINUTES {
-        for (minute, cell) in minutes {
-            cell.write(connection, series, Span::Minute, minute)?;
-        }
+    if of_hour.number <= FEWEST_FOR_MINUTES {
+        minutes.clear();
     }
+    minutes::write(connection, series, hour, &minutes)?;
     write(connection, series, Span::Hour, hour * 60, &of_hour)?;
+    roll_day(connection, series, hour)?;
+    connection
+        .prepare_cached("DELETE FROM rollups_due WHERE series_id = ? AND hour = ?")?
+        .execute((series, hour))?;
+    Ok(of_hour.number)
+}
+
+/// Makes the rollup of the day that an hour is in from those of its hours.
+pub(in crate::sqlite) fn roll_day(
+    connection: &Connection,
+    series: i64,
+    hour: i64,
+) -> rusqlite::Result<()> {
     let day = hour.div_euclid(24) * Span::Day as i64;
     let mut of_day = Cell::default();
     for (_, cell) in Cell::all(connection, series, Span::Hour, (day, day + 1440))? {
         of_day.add_cell(&cell);
     }
-    write(connection, series, Span::Day, day, &of_day)?;
-    connection
-        .prepare_cached("DELETE FROM rollups_due WHERE series_id = ? AND hour = ?")?
-        .execute((series, hour))?;
-    Ok(of_hour.number)
+    write(connection, series, Span::Day, day, &of_day)
+}
+
+/// Adds a reading to the rollups of an hour whose other readings are gone. Where it is not known
+/// whether it came before or after the others, the first and the last one stay what they were.
+pub(in crate::sqlite) fn add_late(
+    connection: &Connection,
+    series: i64,
+    millis: i64,
+    number: Option<f64>,
+) -> rusqlite::Result<()> {
+    let minute = millis.div_euclid(Span::Minute.millis());
+    let hour = minute.div_euclid(60);
+    let mut cells = minutes::read(connection, series, hour)?;
+    let mut of_hour = Cell::default();
+    if cells.is_empty() {
+        for (_, cell) in Cell::all(connection, series, Span::Hour, (hour * 60, hour * 60 + 1))? {
+            of_hour = cell;
+        }
+        of_hour.add_anywhere(number);
+    } else {
+        let place = cells.binary_search_by_key(&minute, |(start, _)| *start);
+        let place = place.unwrap_or_else(|place| {
+            cells.insert(place, (minute, Cell::default()));
+            place
+        });
+        cells[place].1.add_anywhere(number);
+        minutes::write(connection, series, hour, &cells)?;
+        for (_, cell) in &cells {
+            of_hour.add_cell(cell);
+        }
+    }
+    of_hour.write(connection, series, Span::Hour, hour * 60)?;
+    roll_day(connection, series, hour)
 }
 
 /// Writes a cell, or removes it if nothing is in it.

@@ -148,7 +148,7 @@ fn a_newer_schema_is_refused() {
     drop(store);
     assert_eq!(
         fixture.refusal(),
-        "cannot open store `PATH`: its schema is version 7, this iot-sub knows version 3 (use a newer iot-sub)"
+        "cannot open store `PATH`: its schema is version 7, this iot-sub knows version 4 (use a newer iot-sub)"
     );
 }
 

@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 
 use super::fixture::Fixture;
 use crate::expiry::{Expiry, Pruned};
-use crate::read::{Division, Reader, RowQuestion, SeriesKey, TimeRange};
-use crate::sqlite::{SqliteReader, SqliteStore, prune};
+use crate::read::{Division, Reader, RowQuestion, SeriesFilter, SeriesKey, TimeRange};
+use crate::sqlite::{SqliteReader, SqliteStore, prune, reindex};
 
 const HOUR: i64 = 3_600_000;
 
@@ -98,13 +98,121 @@ fn rollups_can_outlive_their_readings() {
     assert_eq!(rows(&fixture), 10 * 360);
     let after = (buckets(&fixture, hours), buckets(&fixture, minutes));
     assert_eq!(after, before);
-    // One that is late for what is gone does not spoil it.
-    let late = fixture.entry(10_000, "a", b"1000");
+    // One that is late for what is gone is added.
+    let late = fixture.entry(10_500, "a", b"1000");
+    store.commit(std::slice::from_ref(&late)).unwrap();
+    let corrected = [hours, minutes].map(|division| buckets(&fixture, division)[0].clone());
+    for (bucket, before) in corrected.iter().zip([&before.0[0], &before.1[0]]) {
+        assert_eq!((bucket.count, bucket.min), (before.count + 1, before.min));
+        assert_eq!((bucket.first, bucket.last), (before.first, before.last));
+        let sum = before.mean * f64::from(u32::try_from(before.count).unwrap()) + 1_000.0;
+        assert!((bucket.mean * f64::from(u32::try_from(bucket.count).unwrap()) - sum).abs() < 1e-6);
+        assert_eq!(bucket.max, 1_000.0);
+    }
+    // Once, however often it comes, and for good.
     store.commit(&[late]).unwrap();
-    assert_eq!(buckets(&fixture, hours)[0], before.0[0]);
+    assert_eq!(count(&fixture), 10 * 360 + 1);
     prune(&fixture.path(), expiry, &mut |_| true).unwrap();
     assert_eq!(rows(&fixture), 10 * 360);
-    assert_eq!(buckets(&fixture, hours), before.0);
+    assert_eq!(count(&fixture), 10 * 360);
+    assert_eq!(buckets(&fixture, hours)[0], corrected[0]);
+    assert_eq!(buckets(&fixture, minutes)[0], corrected[1]);
+    assert_eq!(buckets(&fixture, hours)[1..], before.0[1..]);
+}
+
+/// Returns how many readings the list of series says there are.
+fn count(fixture: &Fixture) -> u64 {
+    let mut reader = SqliteReader::open(&fixture.path()).unwrap();
+    let series = reader.series(&SeriesFilter::default()).unwrap();
+    series.iter().map(|series| series.count).sum()
+}
+
+/// A series with few readings has no rollups by minute.
+#[test]
+fn late_readings_of_a_sparse_series_are_added_to_its_hours() {
+    let mut fixture = Fixture::new();
+    let mut store = fixture.open();
+    let entries = [0, 600_000, 2_000_000].map(|at| fixture.entry(at, "a", b"2"));
+    store.commit(&entries).unwrap();
+    let expiry = Expiry {
+        before: start() + Duration::from_secs(5 * 3_600),
+        keep_rollups: true,
+    };
+    prune(&fixture.path(), expiry, &mut |_| true).unwrap();
+    // More than make rollups by minute, into this hour and one without readings; and text.
+    let mut late: Vec<_> = (0..300)
+        .flat_map(|index| [index * 1_000, HOUR + index * 1_000])
+        .map(|at| fixture.entry(at, "a", b"5"))
+        .collect();
+    late.push(fixture.entry(1_500, "a", b"text"));
+    store.commit(&late).unwrap();
+    let found = buckets(&fixture, Division::Every(Duration::from_secs(3_600)));
+    let shown: Vec<_> = found
+        .iter()
+        .map(|hour| (hour.count, hour.min, hour.max, hour.first, hour.last))
+        .collect();
+    assert_eq!(
+        shown,
+        [(303, 2.0, 5.0, 2.0, 2.0), (300, 5.0, 5.0, 5.0, 5.0)]
+    );
+    let halves = buckets(&fixture, Division::Every(Duration::from_secs(1_800)));
+    assert_eq!(halves.iter().map(|half| half.count).sum::<u64>(), 603);
+    let day = buckets(&fixture, Division::Every(Duration::from_secs(10 * 86_400)));
+    assert_eq!((day[0].count, day[0].min, day[0].max), (603, 2.0, 5.0));
+}
+
+/// `prune` rolls up and empties an hour that the program that writes still knows as due.
+#[test]
+fn a_reading_for_an_hour_that_was_just_closed_counts() {
+    let mut fixture = Fixture::new();
+    let mut store = fixture.open();
+    store
+        .commit(&[fixture.entry(0, "a", b"1"), fixture.entry(1, "b", b"1")])
+        .unwrap();
+    let expiry = Expiry {
+        before: start() + Duration::from_secs(3_600),
+        keep_rollups: true,
+    };
+    let mut steps = 0;
+    prune(&fixture.path(), expiry, &mut |_| {
+        steps += 1;
+        true
+    })
+    .unwrap();
+    assert!(steps > 0);
+    store.commit(&[fixture.entry(2, "a", b"3")]).unwrap();
+    let hours = buckets(&fixture, Division::Every(Duration::from_secs(3_600)));
+    assert_eq!((hours[0].count, hours[0].max), (2, 3.0));
+}
+
+/// `reindex` rolls up an hour that the program that writes still knows as due.
+#[test]
+fn a_reading_for_an_hour_that_was_just_indexed_counts() {
+    let mut fixture = Fixture::new();
+    let mut store = fixture.open();
+    store.commit(&[fixture.entry(0, "a", b"1")]).unwrap();
+    reindex(&fixture.path(), true, &mut |_| true).unwrap();
+    store.commit(&[fixture.entry(1, "a", b"3")]).unwrap();
+    let hours = buckets(&fixture, Division::Every(Duration::from_secs(3_600)));
+    assert_eq!((hours[0].count, hours[0].max), (2, 3.0));
+}
+
+/// Hours that were due when the program ended are rolled up by the next one.
+#[test]
+fn hours_of_an_earlier_run_are_rolled_up() {
+    let mut fixture = Fixture::new();
+    let now = Utc::now().timestamp_millis() - 1_795_428_000_000;
+    fixture
+        .open()
+        .commit(&[fixture.entry(now - 5 * HOUR, "a", b"1")])
+        .unwrap();
+    let mut store = fixture.open();
+    store.due.after_no_delay();
+    for at in 0..3 {
+        store.commit(&[fixture.entry(now + at, "b", b"1")]).unwrap();
+    }
+    let due = "SELECT count(*) FROM rollups_due";
+    assert_eq!(fixture.rows(due), ["1"]);
 }
 
 #[test]

@@ -134,7 +134,7 @@ fn what_is_no_store_is_refused_in_one_line() {
     connection.pragma_update(None, "user_version", 9).unwrap();
     assert_eq!(
         refusal(),
-        "cannot read store `PATH`: its schema is version 9, this program knows version 3 (use a newer one)"
+        "cannot read store `PATH`: its schema is version 9, this program knows version 4 (use a newer one)"
     );
 }
 
