@@ -21,3 +21,12 @@ pub struct Pruned {
     /// Rejections.
     pub rejections: u64,
 }
+
+impl Pruned {
+    /// Adds what another step has removed.
+    #[cfg(feature = "mongodb")]
+    pub(crate) fn add(&mut self, step: Self) {
+        self.readings += step.readings;
+        self.rejections += step.rejections;
+    }
+}

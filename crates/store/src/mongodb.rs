@@ -22,6 +22,7 @@ mod preparation;
 mod prune;
 mod read;
 mod refusal;
+mod reindex;
 mod rejected_limit;
 mod retained;
 mod same_id;
@@ -35,5 +36,6 @@ pub use crate::mongodb_options::{Granularity, Options, Report, TimeSeries, check
 pub use alerts::AlertCollections;
 pub use collections::name;
 pub use mongo_store::MongoStore;
-pub use prune::{prune, reindex};
+pub use prune::prune;
 pub use read::MongoReader;
+pub use reindex::reindex;

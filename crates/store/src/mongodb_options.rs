@@ -23,7 +23,8 @@ pub struct Options {
     pub index: bool,
     /// What is kept of rejections.
     pub rejected: KeepRejected,
-    /// Readings and rejections that are older are removed.
+    /// Readings and rejections that are older are removed; from a time-series collection the server
+    /// removes them, after [`TimeSeries::expire_after`], which is set where it was there before.
     pub keep: Option<Duration>,
 }
 

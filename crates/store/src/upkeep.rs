@@ -8,8 +8,8 @@ use crate::reindexed::Reindexed;
 /// after each; if it returns `false`, the work ends, and what is removed stays so.
 ///
 /// # Errors
-/// The store can't be written, or can't do this: a MongoDB time-series collection removes readings
-/// itself (`--expire-after`), and MongoDB has no rollups that could be kept.
+/// The store can't be written, or can't do this: from a MongoDB time-series collection, a server
+/// before 7.0 deletes nothing by time, and MongoDB has no rollups that could be kept.
 pub fn prune(
     store: &str,
     collection: &str,
@@ -31,8 +31,8 @@ pub fn prune(
 /// Makes the rollups of the store at `store`, in small steps beside the program that writes, or
 /// goes on with that after an interruption; those that there are are made again only with `again`.
 /// `proceed` is called after each step; if it returns `false`, the work ends, and the next call
-/// continues. In MongoDB it makes what is cached void, so that it is made again when it is asked
-/// for.
+/// continues. In MongoDB these are the rollups of days that are over, which charts would make when
+/// they are asked for.
 ///
 /// # Errors
 /// The store can't be written, or another program turns its rollups off.
@@ -48,7 +48,7 @@ pub fn reindex(
     }
     #[cfg(feature = "mongodb")]
     if store.starts_with("mongodb") {
-        return crate::mongodb::reindex(store, collection);
+        return crate::mongodb::reindex(store, collection, again, proceed);
     }
     let _ = (collection, again, proceed);
     anyhow::bail!("a store with rollups is mongodb://… or sqlite:PATH")

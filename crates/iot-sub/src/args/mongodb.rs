@@ -85,7 +85,8 @@ impl MongoArgs {
             keep,
             time_series: self.time_series.map(|granularity| TimeSeries {
                 granularity: granularity.into(),
-                expire_after: self.expire_after,
+                // The server removes readings of such a collection by itself.
+                expire_after: keep.or(self.expire_after),
             }),
             index: self.index,
         }

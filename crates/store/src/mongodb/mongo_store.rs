@@ -76,7 +76,8 @@ impl MongoStore {
         if let Some(keep) = self.options.keep
             && !self.removing.swap(true, Ordering::Relaxed)
         {
-            prune::start(&self.collections, keep, &self.report);
+            let is_time_series = self.options.time_series.is_some();
+            prune::start(&self.collections, is_time_series, keep, &self.report);
         }
         let items = item::items(entries);
         let mut items =

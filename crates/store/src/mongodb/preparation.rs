@@ -97,7 +97,10 @@ impl Preparation {
         let kind = found.and_then(|found| found.get_str("type").ok());
         match (options.time_series, kind) {
             (Some(wanted), Some("timeseries")) => {
-                compare_options(collections, wanted, found, report);
+                if options.keep.is_some() {
+                    set_expiry(collections, wanted).await?;
+                }
+                compare_options(collections, wanted, found, options.keep.is_some(), report);
             }
             (Some(_), Some(_)) => {
                 return Err(Failure::NotAllowed {
@@ -160,11 +163,25 @@ async fn create(collections: &Collections, wanted: TimeSeries) -> Result<Found, 
     }
 }
 
+/// Has the server remove readings of a collection that was there when they are as old as is wanted.
+async fn set_expiry(collections: &Collections, wanted: TimeSeries) -> Result<(), Failure> {
+    let Some(expire_after) = wanted.expire_after else {
+        return Ok(());
+    };
+    let name = collections.readings.name();
+    let command = doc! {"collMod": name, "expireAfterSeconds": seconds(expire_after)};
+    collections
+        .request(run(collections, command))
+        .await
+        .map(drop)
+}
+
 /// Says where a collection that was there has not been made with these options.
 fn compare_options(
     collections: &Collections,
     wanted: TimeSeries,
     found: Option<&Document>,
+    is_expiry_set: bool,
     report: &Report,
 ) {
     let options = found.and_then(|found| found.get_document("options").ok());
@@ -178,8 +195,13 @@ fn compare_options(
         Some(Bson::Int64(seconds)) => Some(*seconds),
         _ => None,
     };
-    let same =
-        granularity == wanted.granularity.name() && expires == wanted.expire_after.map(seconds);
+    let wanted_expiry = wanted.expire_after.map(seconds);
+    let expires = if is_expiry_set {
+        wanted_expiry
+    } else {
+        expires
+    };
+    let same = granularity == wanted.granularity.name() && expires == wanted_expiry;
     if !same {
         report(&format!(
             "`{}` is there already, with granularity {} and {}; that stays as it is",
@@ -248,5 +270,6 @@ fn code(error: &Error) -> Option<i32> {
 }
 
 fn seconds(duration: Duration) -> i64 {
-    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
+    // The server's limit is that of a 32-bit number; with 0 it would remove all at once.
+    i64::from(i32::try_from(duration.as_secs().max(1)).unwrap_or(i32::MAX))
 }

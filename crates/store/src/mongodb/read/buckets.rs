@@ -4,16 +4,15 @@ use std::ops::ControlFlow;
 
 use chrono::{DateTime, Utc};
 use mongodb::action::{Action, Find};
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{Bson, Document, RawBsonRef, RawDocument, doc};
 
 use super::cells::{Cell, HOUR, MINUTE, Timed};
 use super::days;
 use super::questions::{of_key, of_range};
-use super::rows;
 use super::server::Server;
-use crate::read::{
-    Bucket, Division, Grid, ReadError, RowQuestion, SeriesFilter, SeriesKey, TimeRange,
-};
+use super::value::{id, value};
+use crate::read::{Bucket, Division, Grid, ReadError, SeriesKey, TimeRange};
+use crate::reading_id::ReadingId;
 
 /// Passes the buckets to `take`.
 pub(super) fn buckets(
@@ -116,7 +115,7 @@ fn length(grid: Grid) -> Option<i64> {
     length
 }
 
-/// Adds readings, one by one.
+/// Adds readings, one by one, of which only what counts is fetched.
 fn readings(
     server: &Server,
     key: &SeriesKey,
@@ -126,20 +125,53 @@ fn readings(
     if from >= to {
         return Ok(ControlFlow::Continue(()));
     }
-    let range = TimeRange {
+    let mut filter = of_key(key);
+    filter.extend(of_range(TimeRange {
         since: at(from),
         until: at(to),
+    }));
+    let (readings, max_time) = (server.collections.readings.clone(), server.max_time());
+    let find = async move {
+        let find = readings.find(filter).sort(doc! {"reg_date": 1});
+        find.projection(doc! {"reg_date": 1, "value": 1})
+            .optional(max_time, Find::max_time)
+            .await
     };
-    let mut question = RowQuestion::new(SeriesFilter::of(key), range);
-    question.order = crate::read::Order::Time;
+    // Those of the same time come in any order: an index by time does not know the ids.
+    let mut same_time: Vec<(i64, ReadingId, f64)> = Vec::new();
+    let mut add = |readings: &mut Vec<(i64, ReadingId, f64)>| {
+        readings.sort_by_key(|(_, id, _)| *id);
+        let mut cells = readings
+            .drain(..)
+            .map(|(time, _, number)| (time, Cell::of(number)));
+        cells.try_for_each(|cell| parts.add(cell))
+    };
     let mut passed = ControlFlow::Continue(());
-    rows::rows(server, &question, &mut |row| {
-        if let Some(number) = row.value.as_number() {
-            passed = parts.add((row.time.timestamp_millis(), Cell::of(number)));
+    server.documents(find, &mut |document| {
+        let Some(reading) = number(document) else {
+            return ControlFlow::Continue(());
+        };
+        if same_time.last().is_some_and(|last| last.0 != reading.0) {
+            passed = add(&mut same_time);
         }
+        same_time.push(reading);
         passed
     })?;
+    if passed.is_continue() {
+        passed = add(&mut same_time);
+    }
     Ok(passed)
+}
+
+/// Returns the time, the id and the number of a reading that is one.
+fn number(document: &RawDocument) -> Option<(i64, ReadingId, f64)> {
+    let number = match document.get("value").ok()?? {
+        RawBsonRef::Double(number) if number.is_finite() => number,
+        other => value(Bson::try_from(other).ok()?).as_number()?,
+    };
+    let time = document.get_datetime("reg_date").ok()?;
+    let id = id(document.get("_id").ok()?);
+    Some((time.timestamp_millis(), id, number))
 }
 
 /// Makes buckets of cells that come in order of time.

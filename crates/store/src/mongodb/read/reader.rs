@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::server::Server;
 use super::{alerts, buckets, rejections, rows, series_list};
 use crate::alerts::{CurrentAlert, Event};
+use crate::mongodb::collections::Collections;
 use crate::read::{
     Bucket, Cancel, Division, ReadError, Reader, RejectionGroup, RejectionRow, Row, RowQuestion,
     Series, SeriesFilter, SeriesKey, TimeRange,
@@ -23,6 +24,19 @@ impl MongoReader {
     /// The URL is malformed, or no collection can have this name.
     pub fn open(url: &str, collection: &str) -> Result<Self, ReadError> {
         Server::open(url, collection).map(Self)
+    }
+
+    /// Returns what it reads.
+    pub(in crate::mongodb) fn collections(&self) -> &Collections {
+        &self.0.collections
+    }
+
+    /// Returns the answer to a request.
+    pub(in crate::mongodb) fn request<T: Send + 'static>(
+        &self,
+        request: impl Future<Output = Result<T, mongodb::error::Error>> + Send + 'static,
+    ) -> Result<T, ReadError> {
+        self.0.request(request)
     }
 }
 

@@ -21,9 +21,13 @@ pub(super) fn list(
 ) -> Result<Vec<Series>, ReadError> {
     let mut all = BTreeMap::new();
     for document in noted(server, filter)? {
-        if let Some(series) = of_note(&document)
+        if let Some(mut series) = of_note(&document)
             && filter.matches(&series.key)
         {
+            if is_whole {
+                // It may be gone; the readings tell.
+                series.last = None;
+            }
             all.insert(series.key.clone(), series);
         }
     }
