@@ -155,9 +155,9 @@ struct AddressArgs {
     bind: Option<IpAddr>,
 }
 
-const VERSIONS: [&str; 6] = ["mqttv31", "mqttv311", "mqttv5", "31", "311", "5"];
+pub(crate) const VERSIONS: [&str; 6] = ["mqttv31", "mqttv311", "mqttv5", "31", "311", "5"];
 
-fn protocol(version: &str) -> Protocol {
+pub(crate) fn protocol(version: &str) -> Protocol {
     match version {
         "mqttv31" | "31" => Protocol::V31,
         "mqttv5" | "5" => Protocol::V5,
@@ -165,7 +165,7 @@ fn protocol(version: &str) -> Protocol {
     }
 }
 
-fn keep_alive(text: &str) -> Result<u16, String> {
+pub(crate) fn keep_alive(text: &str) -> Result<u16, String> {
     text.parse()
         .map_err(|_| "a keep alive is 0 to 65535 seconds".into())
 }
@@ -313,7 +313,7 @@ impl ConnectArgs {
     }
 }
 
-fn port(text: &str) -> Result<u16, &'static str> {
+pub(crate) fn port(text: &str) -> Result<u16, &'static str> {
     text.parse()
         .ok()
         .filter(|&port| port > 0)

@@ -2,6 +2,7 @@
 //! on stderr, and the signals that end a program.
 
 mod advice;
+mod broker_args;
 mod clock;
 mod command_args;
 mod commands;
@@ -44,6 +45,7 @@ mod variables;
 mod verbosity;
 mod will;
 
+pub use broker_args::BrokerArgs;
 pub use clock::wait_for_clock;
 pub use command_args::CommandArgs;
 pub use commands::{CommandLine, read_command};

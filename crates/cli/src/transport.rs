@@ -62,6 +62,11 @@ pub(crate) struct WebSocketArgs {
 }
 
 impl TransportArgs {
+    /// Returns whether a Unix socket is named.
+    pub(crate) fn is_unix(&self) -> bool {
+        self.unix.is_some()
+    }
+
     /// Returns what the options mean.
     pub(crate) fn transport(
         &self,
