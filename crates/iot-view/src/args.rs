@@ -20,7 +20,7 @@ pub(crate) use alerts::AlertsArgs;
 pub(crate) use check::CheckArgs;
 pub(crate) use export::{Aggregate, ExportArgs, Format};
 pub(crate) use latest::LatestArgs;
-pub(crate) use page::{BrokerArgs, PageCommand};
+pub(crate) use page::PageCommand;
 pub(crate) use plot::{PlotArgs, Size};
 pub(crate) use prune::PruneArgs;
 pub(crate) use reindex::ReindexArgs;

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use anyhow::{Error, Result};
-use iot_cli::StoreUrl;
 use iot_store::read::{ReadError, Reader};
 
 use crate::args::StoreArgs;
@@ -16,13 +15,7 @@ const EMBEDDED: &str = "iot.db";
 /// # Errors
 /// It cannot be read.
 pub(crate) fn open(args: &StoreArgs) -> Result<Box<dyn Reader>> {
-    let url = args.url()?;
-    let text = match &url {
-        StoreUrl::Sqlite(path) => format!("sqlite:{}", path.display()),
-        StoreUrl::MongoDb(url) => url.clone(),
-        StoreUrl::Nowhere => String::new(),
-    };
-    iot_store::read::open(&text, &args.collection).map_err(|error| hint(error, args))
+    iot_store::read::open(&args.text()?, &args.collection).map_err(|error| hint(error, args))
 }
 
 /// Adds what helps: without `--store`, a file may be what is meant.

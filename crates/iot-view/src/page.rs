@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
-use iot_cli::{Origins, Signals, StoreUrl, io_reason, notify};
+use iot_cli::{Origins, Signals, io_reason, notify};
 use iot_page::{
     Broker, DEFAULT_ADDRESS, Health, OpenReader, Page, PageConfig, Sources, Status, StoreState,
 };
@@ -20,13 +20,11 @@ pub(crate) fn run(args: &PageCommand, origins: &Origins) -> Result<ExitCode> {
     args.command.verbosity().install();
     let address = args.address.unwrap_or(DEFAULT_ADDRESS);
     let access = args.access.access(address, "the address", origins)?;
+    let broker = args.broker.config(origins)?;
     // A store that cannot be read is an error at once, not in the browser.
     let name = open(&args.store)?.name().to_owned();
-    let receiving = args
-        .broker
-        .host
-        .as_deref()
-        .map(|host| Receiving::start(host, &args.broker))
+    let receiving = broker
+        .map(|broker| Receiving::start(broker, &args.topic))
         .transpose()?;
     let config = PageConfig {
         address,
@@ -75,11 +73,7 @@ async fn serve(config: PageConfig, sources: Sources) -> Result<ExitCode> {
 
 /// Returns what opens the store.
 fn opener(args: &PageCommand) -> Result<Arc<OpenReader>> {
-    let url = match args.store.url()? {
-        StoreUrl::Sqlite(path) => format!("sqlite:{}", path.display()),
-        StoreUrl::MongoDb(url) => url,
-        StoreUrl::Nowhere => String::new(),
-    };
+    let url = args.store.text()?;
     let collection = args.store.collection.clone();
     Ok(Arc::new(move || iot_store::read::open(&url, &collection)))
 }

@@ -1,16 +1,15 @@
 //! `prune`: deletes old readings.
 
 use std::io::{self, BufRead, IsTerminal, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
-use iot_cli::{Moment, Origins, StoreUrl, Timezone, UsageError, notify};
-use iot_store::sqlite::prune;
+use iot_cli::{Moment, Origins, Timezone, UsageError, notify};
+use iot_store::upkeep::prune;
 use iot_store::{Expiry, Pruned};
 
-use crate::args::{PruneArgs, StoreArgs};
+use crate::args::PruneArgs;
 use crate::interrupt::Interrupt;
 
 /// Deletes what is older, after a question.
@@ -22,7 +21,8 @@ pub(crate) fn run(args: &PruneArgs, origins: &Origins) -> Result<ExitCode> {
     let before = older_than
         .begin(now, &zone)
         .map_err(|why| UsageError::new(format!("{}: {why}", origins.name("older_than"))))?;
-    let path = file(&args.store)?;
+    let (store, collection) = (args.store.text()?, &args.store.collection);
+    let name = args.store.name()?;
     let time = zone.local_time(before).format("%F %T").to_string();
     if before > now {
         let line = format!(
@@ -31,7 +31,6 @@ pub(crate) fn run(args: &PruneArgs, origins: &Origins) -> Result<ExitCode> {
         );
         return Err(UsageError::new(line).into());
     }
-    let name = path.display();
     if !args.yes && !is_confirmed(&format!("Delete what is older than {time} from `{name}`?"))? {
         notify("iot-view", "nothing is deleted");
         return Ok(ExitCode::FAILURE);
@@ -41,7 +40,7 @@ pub(crate) fn run(args: &PruneArgs, origins: &Origins) -> Result<ExitCode> {
         before,
         keep_rollups: args.keep_rollups,
     };
-    let done = prune(&path, expiry, &mut |_| !interrupt.is_set())?;
+    let done = prune(&store, collection, expiry, &mut |_| !interrupt.is_set())?;
     let Pruned {
         readings,
         rejections,
@@ -54,16 +53,6 @@ pub(crate) fn run(args: &PruneArgs, origins: &Origins) -> Result<ExitCode> {
     }
     notify("iot-view", &format!("deleted {amount} older than {time}"));
     Ok(ExitCode::SUCCESS)
-}
-
-/// Returns the file of the store.
-fn file(store: &StoreArgs) -> Result<PathBuf, UsageError> {
-    match store.url()? {
-        StoreUrl::Sqlite(path) => Ok(path),
-        _ => Err(UsageError::new(
-            "prune is for SQLite files (--store sqlite:PATH): MongoDB deletes by itself with a TTL index, or with iot-sub --expire-after",
-        )),
-    }
 }
 
 /// Asks on the terminal; without one, `--yes` is needed.

@@ -1,12 +1,12 @@
-//! `reindex`: makes the rollups of a file.
+//! `reindex`: makes the rollups of a store.
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use anyhow::Result;
-use iot_cli::{StoreUrl, UsageError, is_quiet, notify};
+use iot_cli::{is_quiet, notify};
 use iot_store::Reindexed;
-use iot_store::sqlite::reindex;
+use iot_store::upkeep::reindex;
 
 use crate::args::ReindexArgs;
 use crate::interrupt::Interrupt;
@@ -14,13 +14,10 @@ use crate::interrupt::Interrupt;
 /// Makes what is missing. What is done stays when it is interrupted.
 pub(crate) fn run(args: &ReindexArgs) -> Result<ExitCode> {
     args.command.verbosity().install();
-    let StoreUrl::Sqlite(path) = args.store.url()? else {
-        let line = "reindex is for SQLite files (--store sqlite:PATH): those of MongoDB are made when they are needed";
-        return Err(UsageError::new(line).into());
-    };
+    let (store, collection) = (args.store.text()?, &args.store.collection);
     let interrupt = Interrupt::listen()?;
     let is_shown = io::stderr().is_terminal() && !is_quiet();
-    let done = reindex(&path, args.all, &mut |done| {
+    let done = reindex(&store, collection, args.all, &mut |done| {
         if is_shown {
             let _ = io::stderr().write_all(format!("\r{}\x1b[K", amount(done)).as_bytes());
         }

@@ -194,7 +194,8 @@ fn a_check_counts_and_finds() {
 fn a_damaged_file_is_found() {
     let store = two_days();
     let mut bytes = fs::read(store.path()).unwrap();
-    let middle = bytes.len() / 2;
+    // The head of a page.
+    let middle = bytes.len() / 2 / 4_096 * 4_096;
     bytes[middle..middle + 2_000].fill(0xff);
     fs::write(store.path(), bytes).unwrap();
     let done = view(&store, &["check"]);

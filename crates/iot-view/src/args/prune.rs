@@ -13,14 +13,14 @@ Examples:
   iot-view prune --older-than 2026-01-01
 ";
 
-/// Delete old readings and rejected messages of an SQLite file, while iot-sub writes to it
+/// Delete old readings and rejected messages, while iot-sub writes
 #[derive(Debug, Parser)]
 #[command(name = "prune", before_help = EXAMPLES)]
 pub(crate) struct PruneArgs {
     #[command(flatten)]
     pub(crate) store: StoreArgs,
 
-    /// Delete what is older than TIME, in whole hours: 90d, or a day such as 2026-01-01
+    /// Delete what is older than TIME (SQLite: in whole hours): 90d, or a day such as 2026-01-01
     #[arg(
         long,
         env = "IOT_OLDER_THAN",
@@ -30,7 +30,7 @@ pub(crate) struct PruneArgs {
     #[arg(value_name = "TIME", required = true)]
     pub(crate) older_than: Option<Moment>,
 
-    /// Delete readings only, and keep the minutes, hours and days that charts are made of
+    /// Delete readings only, and keep the minutes, hours and days that charts are made of (SQLite)
     #[arg(
         long,
         env = "IOT_KEEP_ROLLUPS",

@@ -13,8 +13,7 @@ Examples:
   iot-view reindex --quiet
 ";
 
-/// Make the rollups of an SQLite file (minutes, hours and days), from which charts are fast, while
-/// iot-sub writes to it
+/// Make the rollups (minutes, hours and days) from which charts are fast, while iot-sub writes
 #[derive(Debug, Parser)]
 #[command(name = "reindex", before_help = EXAMPLES)]
 pub(crate) struct ReindexArgs {

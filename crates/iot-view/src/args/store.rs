@@ -40,6 +40,31 @@ impl StoreArgs {
         }
     }
 
+    /// Returns the store as `iot-store` names it.
+    ///
+    /// # Errors
+    /// [`UsageError`] for `none`.
+    pub(crate) fn text(&self) -> Result<String, UsageError> {
+        Ok(match self.url()? {
+            StoreUrl::Sqlite(path) => format!("sqlite:{}", path.display()),
+            StoreUrl::MongoDb(url) => url,
+            StoreUrl::Nowhere => String::new(),
+        })
+    }
+
+    /// Returns what a person calls the store: a path, or a URL without its password.
+    ///
+    /// # Errors
+    /// [`UsageError`] for `none`, or a malformed URL.
+    pub(crate) fn name(&self) -> Result<String, UsageError> {
+        match self.url()? {
+            StoreUrl::MongoDb(url) => iot_store::mongodb::name(&url, &self.collection)
+                .map_err(|fault| UsageError::new(format!("{fault:#}"))),
+            StoreUrl::Sqlite(path) => Ok(path.display().to_string()),
+            StoreUrl::Nowhere => Ok(String::new()),
+        }
+    }
+
     /// Returns whether a store is named.
     pub(crate) fn is_named(&self) -> bool {
         self.store.is_some()

@@ -1,10 +1,8 @@
 //! Readings, in the order of their time.
 
-use std::ops::ControlFlow;
+use iot_store::read::{Reader, Row, SeriesFilter, TimeRange};
 
-use iot_store::read::{Order, Reader, Row, RowQuestion, SeriesFilter, TimeRange};
-
-use super::merge::merged;
+use super::merge::{merged, streamed};
 use super::output::{Output, Stopped};
 use super::record::Record;
 use crate::args::StoreArgs;
@@ -25,25 +23,13 @@ pub(super) fn write(
 /// Passes the readings that the filters select to `take`, in the order of their time.
 pub(super) fn each(
     store: &StoreArgs,
-    mut reader: Box<dyn Reader>,
+    reader: Box<dyn Reader>,
     filters: &[SeriesFilter],
     range: TimeRange,
     take: &mut dyn FnMut(Row) -> Result<(), Stopped>,
 ) -> Result<(), Stopped> {
-    let [filter] = filters else {
-        return merged(store, filters, range, take);
-    };
-    let question = RowQuestion {
-        order: Order::Time,
-        ..RowQuestion::new(filter.clone(), range)
-    };
-    let mut stopped = None;
-    reader.rows(&question, &mut |row| match take(row) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(why) => {
-            stopped = Some(why);
-            ControlFlow::Break(())
-        }
-    })?;
-    stopped.map_or(Ok(()), Err)
+    if filters.len() == 1 {
+        return streamed(reader, filters, range, take);
+    }
+    merged(store, filters, range, take)
 }

@@ -7,14 +7,17 @@ use std::sync::mpsc::{IntoIter, SyncSender, sync_channel};
 use std::thread;
 
 use anyhow::{Error, Result};
-use iot_store::read::{Order, Row, RowQuestion, SeriesFilter, TimeRange};
+use iot_store::Value;
+use iot_store::read::{Order, Reader, Row, RowQuestion, SeriesFilter, TimeRange};
 
 use super::output::Stopped;
 use crate::args::StoreArgs;
 use crate::open::open;
 
-/// Rows that are passed to the channel at once.
+/// Numbers that are passed to the channel at once.
 const BATCH: usize = 1_024;
+/// Text or JSON counts as so many of them: it may be long.
+const TEXT: usize = 16;
 /// Batches of one filter that wait.
 const WAITING: usize = 2;
 
@@ -31,7 +34,7 @@ pub(super) fn merged(
         let mut sources = Vec::new();
         for at in 0..filters.len() {
             let (sender, receiver) = sync_channel(WAITING);
-            scope.spawn(move || read(store, filters, at, range, &sender));
+            scope.spawn(move || read(open(store), filters, at, range, &sender));
             sources.push(Source::new(receiver.into_iter()));
         }
         loop {
@@ -51,15 +54,35 @@ pub(super) fn merged(
     })
 }
 
+/// Passes each reading that the only filter selects to `take`, in the order of time. They are read
+/// while those before are written.
+pub(super) fn streamed(
+    reader: Box<dyn Reader>,
+    filters: &[SeriesFilter],
+    range: TimeRange,
+    take: &mut dyn FnMut(Row) -> Result<(), Stopped>,
+) -> Result<(), Stopped> {
+    thread::scope(|scope| {
+        let (sender, receiver) = sync_channel(WAITING);
+        scope.spawn(move || read(Ok(reader), filters, 0, range, &sender));
+        for batch in receiver {
+            for row in batch? {
+                take(row)?;
+            }
+        }
+        Ok(())
+    })
+}
+
 /// Reads the rows of a filter that no earlier filter selects.
 fn read(
-    store: &StoreArgs,
+    reader: Result<Box<dyn Reader>>,
     filters: &[SeriesFilter],
     at: usize,
     range: TimeRange,
     sender: &SyncSender<Batch>,
 ) {
-    let mut batch = Vec::with_capacity(BATCH);
+    let (mut batch, mut weight) = (Vec::with_capacity(BATCH), 0);
     let question = RowQuestion {
         order: Order::Time,
         ..RowQuestion::new(filters[at].clone(), range)
@@ -69,17 +92,22 @@ fn read(
         if is_taken {
             return ControlFlow::Continue(());
         }
+        weight += match row.value {
+            Value::Number(_) => 1,
+            Value::Json(_) | Value::Text(_) => TEXT,
+        };
         batch.push(row);
-        if batch.len() < BATCH {
+        if weight < BATCH {
             return ControlFlow::Continue(());
         }
+        weight = 0;
         let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
         match sender.send(Ok(full)) {
             Ok(()) => ControlFlow::Continue(()),
             Err(_) => ControlFlow::Break(()),
         }
     };
-    let done = open(store).and_then(|mut reader| Ok(reader.rows(&question, &mut take)?));
+    let done = reader.and_then(|mut reader| Ok(reader.rows(&question, &mut take)?));
     // Nobody waits for it any more if the export has ended.
     let _ = sender.send(done.map(|()| batch));
 }

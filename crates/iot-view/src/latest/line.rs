@@ -1,6 +1,6 @@
 //! The table of the latest readings.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use iot_store::Value;
 use iot_store::read::Series;
 
@@ -9,6 +9,8 @@ use crate::table::{Align, Table};
 
 /// Characters of a value that is text or JSON.
 const LONGEST_VALUE: usize = 40;
+/// Readings of less time tell nothing about an hour.
+const SHORTEST_TIME: TimeDelta = TimeDelta::minutes(5);
 
 /// Returns the table of these series.
 pub(super) fn table(series: &[Series], now: DateTime<Utc>) -> Table {
@@ -29,7 +31,7 @@ pub(super) fn table(series: &[Series], now: DateTime<Utc>) -> Table {
             value(&last.value),
             text(&one.unit),
             age(last.time, now),
-            per_hour(one).map(rounded).unwrap_or_default(),
+            per_hour(one).map_or_else(|| "-".into(), rounded),
         ]);
     }
     table
@@ -44,16 +46,16 @@ fn value(value: &Value) -> String {
     start.chain(['…']).collect()
 }
 
-/// Returns the mean number of readings an hour, from the first one to the last.
+/// Returns the mean number of readings an hour, from the first one to the last; nothing if they are
+/// only minutes apart, as that would be a guess.
 pub(super) fn per_hour(series: &Series) -> Option<f64> {
     let (first, last) = (series.first?, series.last.as_ref()?.time);
-    let milliseconds = (last - first).num_milliseconds();
-    if series.count < 2 || milliseconds <= 0 {
+    if series.count < 2 || last - first < SHORTEST_TIME {
         return None;
     }
     #[expect(clippy::cast_precision_loss, reason = "it is rounded in any case")]
-    let rate = (series.count - 1) as f64 * 3.6e6 / milliseconds as f64;
-    Some(rate)
+    let readings = (series.count - 1) as f64;
+    Some(readings * 3_600.0 / (last - first).as_seconds_f64())
 }
 
 /// Three digits are enough.
@@ -68,7 +70,6 @@ fn rounded(rate: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use chrono::TimeDelta;
     use iot_store::ReadingId;
     use iot_store::read::{Latest, SeriesKey};
 
@@ -97,6 +98,27 @@ mod tests {
                 "iot/\\u{1b}[2Ja   21.5  °C    18 h        60.0",
             ]
         );
+    }
+
+    #[test]
+    fn a_rate_needs_some_minutes() {
+        let rate = |count, seconds| {
+            per_hour(&Series {
+                count,
+                first: Some(DateTime::UNIX_EPOCH),
+                last: Some(Latest {
+                    value: Value::Number(1.0),
+                    time: DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds),
+                    id: ReadingId::from([0; 12]),
+                }),
+                ..Series::default()
+            })
+            .map(rounded)
+        };
+        assert_eq!(rate(1, 0), None);
+        assert_eq!(rate(4, 6), None);
+        assert_eq!(rate(151, 300), Some("1800".into()));
+        assert_eq!(rate(2, 7_200), Some("0.500".into()));
     }
 
     #[test]

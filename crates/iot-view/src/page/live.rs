@@ -1,38 +1,34 @@
 //! Readings from a broker, for the page only: nothing is stored or acknowledged for others.
 
-use std::fs;
-use std::time::Duration;
-
-use anyhow::{Context, Result, anyhow};
+use anyhow::Result;
 use bytes::Bytes;
 use chrono::{SubsecRound, Utc};
-use iot_cli::{io_reason, notify};
-use iot_core::{Client, ClientConfig};
+use iot_cli::notify;
+use iot_core::Client;
+use iot_core::config::ClientConfig;
 use iot_decode::{Decoder, Format, Message, Settings};
 use iot_page::Live;
 use iot_store::{Entry, IdGenerator, Reading, ReceivedPayload, Rejection};
-
-use crate::args::BrokerArgs;
-
-const KEEP_ALIVE: Duration = Duration::from_secs(60);
 
 /// A subscription, and what comes of it.
 pub(super) struct Receiving {
     pub(super) live: Live,
     pub(super) client: Client<()>,
-    /// `HOST:PORT`
+    /// `HOST:PORT`, or the path of a socket.
     pub(super) address: String,
 }
 
 impl Receiving {
-    /// Connects to `host`; tries until it succeeds.
+    /// Connects to a broker; tries until it succeeds.
     ///
     /// # Errors
     /// The options are wrong, or a thread cannot be started.
-    pub(super) fn start(host: &str, args: &BrokerArgs) -> Result<Self> {
-        let client = Client::new(ClientConfig::default(), ())?;
-        client.username_pw_set(args.username.as_deref(), password(args)?.as_deref())?;
-        let topics = args.topic.clone();
+    pub(super) fn start(config: ClientConfig, topics: &[String]) -> Result<Self> {
+        let (host, port) = (config.host.clone(), config.port);
+        let (keep_alive, bind) = (config.keep_alive, config.bind_address);
+        let name = config.address();
+        let client = Client::new(config, ())?;
+        let topics = topics.to_vec();
         client.on_connect(move |client, (), _flags, code| {
             if !code.is_accepted() {
                 return;
@@ -54,7 +50,6 @@ impl Receiving {
                 );
             }
         });
-        let name = format!("{host}:{}", args.port);
         let (broker, mut is_reported) = (name.clone(), false);
         client.on_connect_fail(move |_client, (), error| {
             if !std::mem::replace(&mut is_reported, true) {
@@ -70,7 +65,7 @@ impl Receiving {
             let entries = decoder.entries(message.topic.as_str(), &message.payload);
             shown.record(&entries);
         });
-        client.connect_async(host, args.port, KEEP_ALIVE, None)?;
+        client.connect_async(&host, port, keep_alive, bind)?;
         client.loop_start()?;
         Ok(Self {
             live,
@@ -78,16 +73,6 @@ impl Receiving {
             address: name,
         })
     }
-}
-
-fn password(args: &BrokerArgs) -> Result<Option<String>> {
-    let Some(path) = &args.password_file else {
-        return Ok(None);
-    };
-    let text = fs::read_to_string(path)
-        .map_err(|error| anyhow!(io_reason(&error)))
-        .with_context(|| format!("cannot read password file `{}`", path.display()))?;
-    Ok(text.lines().next().map(str::to_owned))
 }
 
 /// Reads messages as `iot-sub` does without options: a number, JSON, or nothing.

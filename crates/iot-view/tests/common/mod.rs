@@ -5,6 +5,8 @@
     reason = "each test program uses its own part"
 )]
 
+pub mod path;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -34,11 +36,17 @@ pub fn view_in(folder: &Path, args: &[&str]) -> Done {
 /// Runs `iot-view` on a store to its end.
 #[track_caller]
 pub fn view(store: &Store, args: &[&str]) -> Done {
+    view_of(&store.url(), store.folder.path(), args)
+}
+
+/// The same of a store with this URL.
+#[track_caller]
+pub fn view_of(url: &str, folder: &Path, args: &[&str]) -> Done {
     let program = Program::new(env!("CARGO_BIN_EXE_iot-view"))
         .args(args)
-        .env("IOT_STORE", store.url())
+        .env("IOT_STORE", url)
         .env("TZ", "UTC")
-        .current_dir(store.folder.path());
+        .current_dir(folder);
     done(program.spawn())
 }
 
