@@ -32,6 +32,13 @@ pub(crate) struct RecordingArgs {
     #[arg(value_parser = BoolishValueParser::new(), requires = "recording")]
     #[arg(hide_short_help = true)]
     strict: bool,
+
+    /// Publish each reading of a recording as JSON with its time, metric and unit, which
+    /// `iot-sub --map .payload` stores as it was
+    #[arg(long, env = "IOT_WITH_TIMES", hide_env_values = true)]
+    #[arg(value_parser = BoolishValueParser::new(), requires = "recording")]
+    #[arg(hide_short_help = true)]
+    with_times: bool,
 }
 
 impl RecordingArgs {
@@ -82,6 +89,7 @@ impl RecordingArgs {
             speed,
             repeat: self.repeat,
             strict: self.strict,
+            with_times: self.with_times,
             retain,
         })?;
         Ok(Some(recording))

@@ -45,6 +45,8 @@ pub(crate) struct Replay {
     pub(crate) strict: bool,
     /// The messages are retained, so that an empty one would delete the retained message.
     pub(crate) retain: bool,
+    /// Payloads are JSON, with the recorded times.
+    pub(crate) with_times: bool,
 }
 
 /// A recording that is being published.
@@ -88,6 +90,7 @@ impl Recording {
             map: replay.map,
             repeat: replay.repeat,
             retain: replay.retain,
+            with_times: replay.with_times,
         };
         let first = if source.is_standard_input() {
             None

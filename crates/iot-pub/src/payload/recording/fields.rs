@@ -1,7 +1,8 @@
 //! Topic, value and time of a record, from CSV or from JSON.
 
 use bytes::Bytes;
-use chrono::{DateTime, FixedOffset};
+use chrono::{DateTime, FixedOffset, SecondsFormat};
+use iot_cli::{ParsedTime, parse_time};
 use serde::Deserialize;
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
@@ -52,7 +53,7 @@ impl Columns {
     ///
     /// # Errors
     /// What is wrong with the record.
-    pub(super) fn parts(self, fields: Vec<Vec<u8>>) -> Result<Parts, String> {
+    pub(super) fn parts(self, fields: Vec<Vec<u8>>, with_time: bool) -> Result<Parts, String> {
         if fields.len() != self.count {
             let (found, wanted) = (fields.len(), self.count);
             return Err(format!("{wanted} fields are needed, not {found}"));
@@ -64,8 +65,17 @@ impl Columns {
         };
         let (topic, time) = (text(self.topic, "topic")?, text(self.time, "time")?);
         let topic = without_apostrophe(&topic).to_owned();
-        let name = |column: Option<usize>, name| column.map(|at| text(at, name)).transpose();
-        let names = Names::new(name(self.metric, "metric")?, name(self.unit, "unit")?);
+        let time = Time::Text(time);
+        let name = |column: Option<usize>, name| -> Result<_, String> {
+            let name = column.map(|at| text(at, name)).transpose()?;
+            Ok(name.map(|name| without_apostrophe(&name).to_owned()))
+        };
+        let shown = with_time.then(|| time.rfc3339()).transpose()?;
+        let names = Names::new(
+            name(self.metric, "metric")?,
+            name(self.unit, "unit")?,
+            shown,
+        );
         let value = if let Some(names) = names {
             let value = text(self.value, "value")?;
             let json = match serde_json::from_str::<&RawValue>(&value) {
@@ -77,11 +87,34 @@ impl Columns {
             let mut fields = fields;
             std::mem::take(&mut fields[self.value]).into()
         };
-        Ok((topic, value, Time::Text(time)))
+        Ok((topic, value, time))
     }
 }
 
-/// Returns a topic without the apostrophe that an export has put before it, so that a spreadsheet
+impl Time {
+    /// Returns the moment, which is in UTC if no time zone is recorded.
+    ///
+    /// # Errors
+    /// The text is no time.
+    pub(super) fn moment(&self) -> Result<DateTime<FixedOffset>, String> {
+        let text = match self {
+            Self::At(time) => return Ok(*time),
+            Self::Text(text) => text,
+        };
+        let parsed = parse_time(text).map(ParsedTime::or_utc);
+        parsed.ok_or_else(|| {
+            let escaped: String = text.escape_debug().take(100).collect();
+            format!("`{escaped}` is not a time, as in 2026-06-21T06:00:00Z")
+        })
+    }
+
+    fn rfc3339(&self) -> Result<String, String> {
+        let moment = self.moment()?.to_utc();
+        Ok(moment.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+    }
+}
+
+/// Returns a cell without the apostrophe that an export has put before it, so that a spreadsheet
 /// does not take it for a formula.
 fn without_apostrophe(cell: &str) -> &str {
     let is_escaped = |topic: &&str| {
@@ -127,7 +160,7 @@ fn columns_between(header: &[u8], separator: u8) -> Result<Columns, String> {
 ///
 /// # Errors
 /// What is wrong with the line.
-pub(super) fn json(text: &[u8]) -> Result<Parts, String> {
+pub(super) fn json(text: &[u8], with_time: bool) -> Result<Parts, String> {
     let object: Object = serde_json::from_slice(text).map_err(|error| {
         let text = error.to_string();
         // To the parser, each line is line 1.
@@ -143,11 +176,13 @@ pub(super) fn json(text: &[u8]) -> Result<Parts, String> {
         Some(Json::String(name)) => Some(name),
         _ => None,
     };
-    let payload = match Names::new(text(object.metric), text(object.unit)) {
+    let time = time(object.time)?;
+    let shown = with_time.then(|| time.rfc3339()).transpose()?;
+    let payload = match Names::new(text(object.metric), text(object.unit), shown) {
         Some(names) => names.payload(&plain(object.value.get())?),
         None => value(object.value)?,
     };
-    Ok((object.topic, payload.into(), time(object.time)?))
+    Ok((object.topic, payload.into(), time))
 }
 
 /// Returns the payload of a recorded value: a text as it is, unless it would then be another value.

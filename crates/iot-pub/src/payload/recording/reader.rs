@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use chrono::{DateTime, FixedOffset};
-use iot_cli::{ParsedTime, io_reason, parse_time};
+use iot_cli::io_reason;
 
 use super::csv::{Parsed, parse};
-use super::fields::{Columns, Time, columns, json};
+use super::fields::{Columns, columns, json};
 use super::line::{LIMIT, Line, Lines};
 use super::record::{Item, Map, Record};
 
@@ -24,6 +24,8 @@ pub(super) struct Reader<R> {
     number: u64,
     /// The time of the first record.
     first: Option<DateTime<FixedOffset>>,
+    /// Payloads have the recorded times.
+    with_times: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +46,7 @@ impl<R: BufRead> Reader<R> {
             form: Form::Json,
             number: 0,
             first: None,
+            with_times: false,
         };
         let Some(mut line) = reader.line()? else {
             return Ok(reader);
@@ -66,6 +69,11 @@ impl<R: BufRead> Reader<R> {
         Ok(reader)
     }
 
+    /// Has payloads that are JSON, with the recorded times.
+    pub(super) fn with_times(self, with_times: bool) -> Self {
+        Self { with_times, ..self }
+    }
+
     /// Returns the next record or bad line; `None` at the end. The time of a record is that after
     /// the first one, or zero if it was before.
     ///
@@ -79,13 +87,13 @@ impl<R: BufRead> Reader<R> {
         self.number = number;
         let parts = match self.form {
             _ if line.is_cut => Err(format!("longer than {LIMIT} bytes")),
-            Form::Json => json(&line.text),
+            Form::Json => json(&line.text, self.with_times),
             Form::Csv(columns) => self
                 .csv(line, columns.separator)?
-                .and_then(|fields| columns.parts(fields)),
+                .and_then(|fields| columns.parts(fields, self.with_times)),
         };
         let record = parts.and_then(|(topic, payload, time)| {
-            let time = moment(&time)?;
+            let time = time.moment()?;
             let topic = map(&topic)?;
             let first = *self.first.get_or_insert(time);
             let at = (time - first).to_std().unwrap_or(Duration::ZERO);
@@ -150,21 +158,6 @@ impl<R: BufRead> Reader<R> {
         }
         Ok(Err(why.into()))
     }
-}
-
-/// Returns the moment of a recorded time, which is in UTC if it has no time zone.
-fn moment(time: &Time) -> Result<DateTime<FixedOffset>, String> {
-    let time = match time {
-        Time::At(time) => return Ok(*time),
-        Time::Text(text) => text,
-    };
-    let parsed = parse_time(time).map(ParsedTime::or_utc);
-    parsed.ok_or_else(|| {
-        format!(
-            "`{}` is not a time, as in 2026-06-21T06:00:00Z",
-            shown(time)
-        )
-    })
 }
 
 /// Returns the beginning of a text, on one line.

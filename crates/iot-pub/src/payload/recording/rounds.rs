@@ -23,6 +23,8 @@ pub(super) struct Rounds {
     pub(super) repeat: bool,
     /// An empty value is a bad line.
     pub(super) retain: bool,
+    /// Payloads have the recorded times.
+    pub(super) with_times: bool,
 }
 
 impl Rounds {
@@ -45,7 +47,7 @@ impl Rounds {
         let input = utf16::as_utf8(input)
             .map_err(|error| anyhow!(io_reason(&error)))
             .with_context(|| format!("cannot read `{}`", self.name))?;
-        Reader::new(&self.name, input)
+        Ok(Reader::new(&self.name, input)?.with_times(self.with_times))
     }
 
     /// Sends everything, until the receiver is closed.

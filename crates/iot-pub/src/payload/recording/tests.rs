@@ -258,6 +258,7 @@ fn open(file: &NamedTempFile, speed: Speed, repeat: bool, strict: bool) -> Recor
         repeat,
         strict,
         retain: false,
+        with_times: false,
     };
     Recording::open(replay).unwrap()
 }
