@@ -338,3 +338,27 @@ async fn a_request_that_never_ends_is_closed() {
         .unwrap();
     assert!(!rest.starts_with(b"HTTP/1.1 200"));
 }
+
+#[tokio::test]
+async fn more_connections_than_the_limit_wait() {
+    let server = serve(config(), None).await;
+    let request = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let ask = async || {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(request).await.unwrap();
+        stream
+    };
+    let mut open = Vec::new();
+    let mut byte = [0];
+    for _ in 0..MAX_CONNECTIONS {
+        let mut stream = ask().await;
+        stream.read_exact(&mut byte).await.unwrap();
+        open.push(stream);
+    }
+    let mut one_more = ask().await;
+    let early = timeout(Duration::from_millis(300), one_more.read_exact(&mut byte)).await;
+    assert!(early.is_err(), "it is answered");
+    open.pop();
+    let answered = timeout(DEADLINE, one_more.read_exact(&mut byte)).await;
+    answered.unwrap().unwrap();
+}

@@ -6,7 +6,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-const programs = process.env.IOT_PROGRAMS;
+export const programs = process.env.IOT_PROGRAMS;
 const modules = createRequire(join(process.env.IOT_PAGE_MODULES, "package.json"));
 const { chromium } = modules("playwright-core");
 export const axePath = modules.resolve("axe-core/axe.min.js");
@@ -83,8 +83,8 @@ export class View extends Served {
 /** iot-sub with an embedded broker and a page. */
 export class Sub extends Served {
   static async start(args = [], { listen = "127.0.0.1:0", page = "127.0.0.1:0" } = {}) {
-    const sub = new Sub("iot-sub", ["--embedded", "--listen", listen, `--page=${page}`, "-t", "#", ...args]);
-    sub.url = await sub.line(/the page is at (\S+)/);
+    const sub = new Sub("iot-sub", ["--embedded", "--listen", listen, ...(page ? [`--page=${page}`] : []), "-t", "#", ...args]);
+    if (page) sub.url = await sub.line(/the page is at (\S+)/);
     sub.listen = await sub.line(/broker listens on (\S+)/);
     return sub;
   }

@@ -1,120 +1,120 @@
 //! How fast a store is read back, and what its rollups cost: the aims of `scripts/bench view`.
 //!
-//!     bench-view [READINGS [MONGODB_READINGS]]
+//!     bench-view [--readings N] [--mongodb-readings N]
+//!     bench-view [--readings N] --fill FILE
 //!
-//! A series with a reading every two seconds for a year (15,768,000) lies in a store of READINGS
-//! (100 million by default), beside others. MongoDB gets `MONGODB_READINGS` (15,768,000 by
-//! default).
+//! A series with a reading every two seconds for a year (15,768,000) lies in a store of N readings,
+//! 20M unless another number is given, beside a hundred others. `--fill` only writes that file.
 
 mod data;
+mod export;
+mod fill;
 mod insert;
+mod peers;
+mod programs;
 mod questions;
 
 use std::env;
 use std::fs;
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::time::Instant;
 
-use anyhow::{Context, Result};
-use iot_store::mongodb::{MongoReader, MongoStore};
-use iot_store::mongodb_options::Options;
+use anyhow::{Context, Result, bail};
+use iot_store::mongodb::MongoReader;
 use iot_store::sqlite::{SqliteReader, SqliteStore};
-use iot_store::{Entry, Store};
 use testkit::Mongo;
 
-use data::{BATCH, LONG_SERIES, Source};
+use data::{LONG_SERIES, Source, Span};
 
 fn main() -> Result<()> {
-    let mut counts = env::args().skip(1).map(|count| count.parse::<u64>());
-    let mut next = |default| counts.next().unwrap_or(Ok(default));
-    let all = next(100_000_000).context("READINGS is a number")?;
-    let of_mongodb = next(LONG_SERIES).context("MONGODB_READINGS is a number")?;
+    let (mut all, mut of_mongodb, mut file) = (20_000_000, None, None);
+    let mut arguments = env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        let value = arguments.next().context("an option needs a value")?;
+        match argument.as_str() {
+            "--readings" => all = number(&value)?,
+            "--mongodb-readings" => of_mongodb = Some(number(&value)?),
+            "--fill" => file = Some(PathBuf::from(value)),
+            _ => bail!("usage: scripts/bench view [--readings N] [--mongodb-readings N]"),
+        }
+    }
+    if let Some(path) = file {
+        fill::sqlite(&path, Span::ending_now(all.min(LONG_SERIES)), all)?;
+        iot_store::sqlite::reindex(&path, true, &mut |_| true)?;
+        return Ok(());
+    }
+    let start = Instant::now();
     insert::measure()?;
     sqlite(all)?;
     many_series()?;
-    mongodb(of_mongodb)
+    mongodb(of_mongodb.unwrap_or(all).min(LONG_SERIES))?;
+    println!("all of this took {:.0} s", start.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// Reads `20000000`, `500k` or `100M`.
+fn number(text: &str) -> Result<u64> {
+    let (digits, unit) = match text.strip_suffix('k') {
+        Some(digits) => (digits, 1_000),
+        None => match text.strip_suffix('M') {
+            Some(digits) => (digits, 1_000_000),
+            None => (text, 1),
+        },
+    };
+    let number: u64 = digits.parse().context("a number is 500k or 100M")?;
+    Ok(number * unit)
 }
 
 fn sqlite(all: u64) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("iot.db");
-    let mut store = SqliteStore::open(&path)?;
-    let mut source = Source::ending_now(all.min(LONG_SERIES));
-    let others = (all.saturating_sub(LONG_SERIES)) / LONG_SERIES.min(all).max(1) + 1;
-    let mut left = all;
-    while left > 0 {
-        let entries = source.step(others, left);
-        left -= entries.len() as u64;
-        store.commit_with(&entries, &[])?;
-    }
-    // So that the last hours are rolled up, too, as in a program that goes on.
+    let span = Span::ending_now(all.min(LONG_SERIES));
+    let start = Instant::now();
+    fill::sqlite(&path, span, all)?;
+    let filled = start.elapsed();
     iot_store::sqlite::reindex(&path, true, &mut |_| true)?;
-    drop(store);
     let size = fs::metadata(&path)?.len();
     println!(
-        "SQLite: {all} readings, {} MB, {:.0} bytes each",
+        "\nSQLite: {all} readings in 101 series, {} MB, {:.0} bytes each; written in {:.0} s, rollups made in {:.0} s",
         size >> 20,
-        data::ratio(size, all)
+        data::ratio(size, all),
+        filled.as_secs_f64(),
+        (start.elapsed() - filled).as_secs_f64(),
     );
     let mut reader = SqliteReader::open(&path).map_err(anyhow::Error::new)?;
-    questions::buckets(&mut reader, &source, 50)
+    questions::buckets(&mut reader, span, 50)?;
+    let csv = export::measure(folder.path(), &path, span)?;
+    peers::sqlite3(&path)?;
+    peers::duckdb(folder.path(), &csv, span)
 }
 
 fn many_series() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("iot.db");
     let mut store = SqliteStore::open(&path)?;
-    let mut source = Source::ending_now(1_000_000);
+    let mut source = Source::beginning(Span::ending_now(1_000_000).since);
     for _ in 0..100 {
         let entries = source.each(10_000);
         store.commit_with(&entries, &[])?;
     }
+    println!();
     let mut reader = SqliteReader::open(&path).map_err(anyhow::Error::new)?;
     questions::latest("SQLite", &mut reader)?;
     let mongo = Mongo::start();
-    let entries = source.each(10_000);
-    insert_all(&mongo, "sensors", &entries)?;
+    fill::through_store(&mongo, &source.each(10_000))?;
     let reader = MongoReader::open(&mongo.url(), "sensors");
     questions::latest("MongoDB", &mut reader.map_err(anyhow::Error::new)?)
 }
 
-fn insert_all(mongo: &Mongo, collection: &str, entries: &[Entry]) -> Result<()> {
-    let runtime = tokio::runtime::Runtime::new()?;
-    runtime.block_on(async {
-        let options = Options {
-            index: true,
-            ..Options::default()
-        };
-        let report = Arc::new(|line: &str| eprintln!("{line}"));
-        let store = MongoStore::open(&mongo.url(), collection, options, report).await?;
-        for entries in entries.chunks(BATCH) {
-            store.insert(entries, false).await?;
-        }
-        Ok(())
-    })
-}
-
 fn mongodb(all: u64) -> Result<()> {
     let mongo = Mongo::start();
-    let mut source = Source::ending_now(all);
-    let runtime = tokio::runtime::Runtime::new()?;
-    runtime.block_on(async {
-        let options = Options {
-            index: true,
-            ..Options::default()
-        };
-        let report = Arc::new(|line: &str| eprintln!("{line}"));
-        let store = MongoStore::open(&mongo.url(), "sensors", options, report).await?;
-        let mut left = all;
-        while left > 0 {
-            let entries = source.step(0, left);
-            left -= entries.len() as u64;
-            store.insert(&entries, false).await?;
-        }
-        anyhow::Ok(())
-    })?;
-    println!("MongoDB: {all} readings of one series");
+    let span = Span::ending_now(all);
+    let start = Instant::now();
+    fill::mongodb(&mongo, span)?;
+    let seconds = start.elapsed().as_secs_f64();
+    println!("\nMongoDB: {all} readings of one series, written in {seconds:.0} s");
     let reader = MongoReader::open(&mongo.url(), "sensors");
     let mut reader = reader.map_err(anyhow::Error::new)?;
-    questions::first_time(&mut reader, &source)?;
-    questions::buckets(&mut reader, &source, 150)
+    questions::first_time(&mut reader)?;
+    questions::buckets(&mut reader, span, 150)
 }
