@@ -1,6 +1,7 @@
 //! Readings, portion by portion.
 
 use std::cmp::Ordering;
+use std::collections::binary_heap::PeekMut;
 use std::collections::{BinaryHeap, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -38,9 +39,13 @@ pub(super) fn rows(
     if question.limit == Some(0) {
         return Ok(());
     }
-    if question.order == Order::Series {
+    let mut cursors: Vec<_> = cursors.collect();
+    let portion = question.limit.map_or(ROWS, |limit| {
+        ROWS.min(usize::try_from(limit).unwrap_or(ROWS))
+    });
+    if question.order == Order::Series || cursors.len() == 1 {
         for mut cursor in cursors {
-            while let Some(row) = cursor.next(connection, ROWS)? {
+            while let Some(row) = cursor.next(connection, portion)? {
                 if take(row).is_break() {
                     return Ok(());
                 }
@@ -48,11 +53,7 @@ pub(super) fn rows(
         }
         return Ok(());
     }
-    let mut cursors: Vec<_> = cursors.collect();
-    let portion = (ROWS / cursors.len().max(1)).max(FEWEST_ROWS);
-    let portion = question.limit.map_or(portion, |limit| {
-        portion.min(usize::try_from(limit).unwrap_or(portion))
-    });
+    let portion = portion.min(ROWS / cursors.len().max(1)).max(FEWEST_ROWS);
     let is_descending = question.order == Order::TimeDescending;
     let mut heap = BinaryHeap::new();
     for (index, cursor) in cursors.iter_mut().enumerate() {
@@ -64,16 +65,13 @@ pub(super) fn rows(
             });
         }
     }
-    while let Some(First { row, index, .. }) = heap.pop() {
+    while let Some(mut first) = heap.peek_mut() {
+        let row = match cursors[first.index].next(connection, portion)? {
+            Some(next) => std::mem::replace(&mut first.row, next),
+            None => PeekMut::pop(first).row,
+        };
         if take(row).is_break() {
-            return Ok(());
-        }
-        if let Some(row) = cursors[index].next(connection, portion)? {
-            heap.push(First {
-                row,
-                index,
-                is_descending,
-            });
+            break;
         }
     }
     Ok(())
