@@ -135,13 +135,23 @@ impl Guest {
     }
 
     fn send_qos1(&mut self, duration: Duration) -> Result<Run> {
-        self.send_while(usize::from(WINDOW), |_, time| time < duration)
+        self.send_while(usize::from(WINDOW), number, |_, time| time < duration)
     }
 
     /// Sends so many messages with QoS 1, and waits until all are acknowledged; no more than
     /// `window` are ever not.
     pub fn send_count(&mut self, count: usize, window: usize) -> Result<Run> {
-        self.send_while(window, |sent, _| sent < count)
+        self.send_while(window, number, |sent, _| sent < count)
+    }
+
+    /// Does the same with other payloads, all as long, of at most 100 bytes.
+    pub fn send_payloads(
+        &mut self,
+        count: usize,
+        window: usize,
+        payload: impl Fn(usize) -> String,
+    ) -> Result<Run> {
+        self.send_while(window, payload, |sent, _| sent < count)
     }
 
     /// Sends as long as `goes_on` says, of what was sent and how long that took; then waits for the
@@ -149,12 +159,12 @@ impl Guest {
     fn send_while(
         &mut self,
         window: usize,
+        payload: impl Fn(usize) -> String,
         goes_on: impl Fn(usize, Duration) -> bool,
     ) -> Result<Run> {
-        let size = publish(QoS::AtLeastOnce, 0).len();
-        let round: Vec<u8> = (0..ROUND)
-            .flat_map(|n| publish(QoS::AtLeastOnce, n))
-            .collect();
+        let message = |n| publish_payload(QoS::AtLeastOnce, n, &payload(n));
+        let size = message(0).len();
+        let round: Vec<u8> = (0..ROUND).flat_map(message).collect();
         let mut acks = vec![0; CHUNK];
         let (mut sent, mut acknowledged) = (0, 0);
         let start = Instant::now();
@@ -248,11 +258,17 @@ impl Guest {
 
 /// The `n`th message: a topic and a reading, always as long.
 fn publish(qos: QoS, n: usize) -> Vec<u8> {
+    publish_payload(qos, n, &number(n))
+}
+
+/// The `n`th reading.
+fn number(n: usize) -> String {
+    let hundredths = u8::try_from(n % 250).unwrap_or(0);
+    format!("{:.2}", 20.0 + f64::from(hundredths) / 100.0)
+}
+
+fn publish_payload(qos: QoS, n: usize, payload: &str) -> Vec<u8> {
     let topic = topic(n % TOPICS);
-    let payload = format!(
-        "{:.2}",
-        20.0 + f64::from(u8::try_from(n % 250).unwrap_or(0)) / 100.0
-    );
     let mut body = vec![0, u8::try_from(topic.len()).expect("a short topic")];
     body.extend(topic.as_bytes());
     if qos == QoS::AtLeastOnce {

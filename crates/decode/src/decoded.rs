@@ -27,6 +27,9 @@ pub struct Decoded {
     /// all the same or asks for something. Without readings, the message is rejected for this
     /// reason; with readings, something is missing.
     pub rejection: Option<Reason>,
+    /// The device sent a local time, and no setting says of which time zone: the time of receipt
+    /// counts.
+    pub lacks_timezone: bool,
 }
 
 impl Decoded {

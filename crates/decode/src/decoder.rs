@@ -11,10 +11,10 @@ use crate::leaves::{Leaves, Path, leaves, walk_tree};
 use crate::measure::measure;
 use crate::message::Message;
 use crate::names::Names;
-use crate::plain::json_value;
+use crate::plain::{document, json_value};
 use crate::protobuf::Protobuf;
 use crate::reason::Reason;
-use crate::senml::senml;
+use crate::senml::{senml, senml_document};
 use crate::settings::Settings;
 use crate::sparkplug::Sparkplug;
 use crate::state::KeepsState;
@@ -110,6 +110,20 @@ impl Decoder {
                 };
                 self.tree(name, json, Tree::Leaves)
             }
+        }
+    }
+
+    /// Returns the document in a payload, as JSON: what pointers such as `/a/b` point into.
+    ///
+    /// # Errors
+    /// The payload is not what the format takes.
+    pub fn document(&self, payload: &[u8]) -> Result<Json, Reason> {
+        match (&self.format, &self.protobuf) {
+            (Format::Cbor(_), _) => read_cbor(payload),
+            (Format::MsgPack(_), _) => read_msgpack(payload),
+            (Format::Senml, _) => senml_document(payload),
+            (Format::Protobuf { .. }, Some(protobuf)) => protobuf.json(payload),
+            _ => document(payload),
         }
     }
 

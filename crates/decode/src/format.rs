@@ -125,6 +125,11 @@ impl Format {
             Self::Known => "known",
         }
     }
+
+    /// Whether payloads are documents: a pointer such as `/a/b` can point into them.
+    pub fn has_document(&self) -> bool {
+        !matches!(self, Self::Measure | Self::State(_) | Self::Sparkplug)
+    }
 }
 
 impl fmt::Display for Format {

@@ -1,11 +1,18 @@
 //! Entry points for fuzzers: every decoder gets any bytes.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use chrono::DateTime;
+use iot_store::JSON_NODE_LIMIT;
+use prost_reflect::DescriptorPool;
+use serde_json::Value as Json;
 
 use crate::decoded::Decoded;
 use crate::decoder::Decoder;
+use crate::map::{Map, MapLimits};
 use crate::message::Message;
+use crate::protobuf::Protobuf;
 use crate::reason::METRIC_LIMIT_BYTES;
 use crate::settings::Settings;
 
@@ -73,10 +80,77 @@ pub fn decode(format: &str, data: &[u8]) {
     }
 }
 
+/// Message types with all that protobuf has: numbers, enumerations, maps, members of a `oneof`,
+/// types within themselves.
+const PROTOBUF_TYPES: [&str; 4] = [
+    "google.protobuf.FileDescriptorProto",
+    "google.protobuf.Struct",
+    "google.protobuf.Type",
+    "google.protobuf.DoubleValue",
+];
+
+/// Decodes `data` as protobuf, of several types.
+///
+/// # Panics
+/// If the JSON has more values than a payload may.
+pub fn protobuf(data: &[u8]) {
+    for name in PROTOBUF_TYPES {
+        let pool = DescriptorPool::global();
+        let descriptor = pool.get_message_by_name(name).expect("a known type");
+        if let Ok(json) = Protobuf::of(descriptor).json(data) {
+            // A message has a value for each of its fields, and no type has more fields.
+            assert!(
+                count(&json) <= 32 * data.len().min(JSON_NODE_LIMIT) + 32,
+                "{name}"
+            );
+        }
+    }
+}
+
+/// Runs programs on `data` as a payload.
+///
+/// # Panics
+/// If a promise is broken.
+pub fn map(data: &[u8]) {
+    /// Each takes whatever there is.
+    const PROGRAMS: [&str; 3] = [
+        ".payload",
+        ".payload | ..",
+        ".payload | to_entries[]? | {metric: (.key | tostring), value, unit: \"x\"}",
+    ];
+    static MAPS: LazyLock<[Map; 3]> = LazyLock::new(|| {
+        let limits = MapLimits {
+            outputs: 1_000,
+            steps: 10_000,
+            ..MapLimits::default()
+        };
+        PROGRAMS.map(|program| {
+            Map::compile(program)
+                .expect("a program")
+                .with_limits(limits)
+        })
+    });
+    for map in &*MAPS {
+        let payload = Bytes::copy_from_slice(data);
+        let message = Message::new(TOPICS[0], &payload, DateTime::UNIX_EPOCH);
+        if let Ok(decoded) = map.run(&message) {
+            check(&decoded, data.len());
+        }
+    }
+}
+
 /// Decodes `data` in every format.
 pub fn decode_all(data: &[u8]) {
     for format in FORMATS {
         decode(format, data);
+    }
+}
+
+fn count(json: &Json) -> usize {
+    match json {
+        Json::Array(items) => items.iter().map(count).sum::<usize>() + 1,
+        Json::Object(fields) => fields.values().map(count).sum::<usize>() + 1,
+        _ => 1,
     }
 }
 
@@ -162,9 +236,29 @@ mod tests {
         }
 
         #[test]
+        fn no_bytes_break_protobuf(payload in prop::collection::vec(any::<u8>(), 0..64)) {
+            protobuf(&payload);
+        }
+
+        #[test]
         fn no_object_breaks_a_device(topic in 0..16_u8, inner in any_payload()) {
             let payload = [&[topic, b'{'][..], &inner, b"}"].concat();
             decode("known", &payload);
+        }
+    }
+
+    proptest! {
+        // A program takes longer than a decoder.
+        #![proptest_config(ProptestConfig {
+            cases: 500,
+            rng_seed: RngSeed::Fixed(7),
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
+
+        #[test]
+        fn no_payload_breaks_a_program(payload in any_payload()) {
+            map(&payload);
         }
     }
 }

@@ -14,6 +14,8 @@ mod units;
 mod victron;
 mod zigbee2mqtt;
 
+use std::cell::Cell;
+
 use iot_store::Value;
 use serde_json::Value as Json;
 
@@ -60,8 +62,10 @@ impl Known {
             levels: &levels,
             settings,
             names,
+            lacks_timezone: Cell::default(),
         };
         let mut decoded = device(&mut context).unwrap_or_else(|| fallback::decode(&mut context))?;
+        decoded.lacks_timezone = context.lacks_timezone.get();
         self.discovery.add_units(topic, &mut decoded);
         Ok(decoded)
     }

@@ -5,17 +5,21 @@
 //! `{metric, value, unit, time, topic}`. The program reaches no files, no network and no
 //! environment: of jq's standard library, what would do so is left out.
 
+mod bounded;
+mod budget;
 mod compile;
 mod input;
+mod library;
+mod limits;
 mod output;
 #[cfg(test)]
 mod tests;
 
-use std::time::{Duration, Instant};
-
-use jaq_core::data::JustLut;
-use jaq_core::{Ctx, Filter, Vars};
+use jaq_core::{Ctx, Error, Filter, Vars};
 use jaq_json::Val;
+
+use budget::{Bounded, Budget, Reach};
+pub use limits::MapLimits;
 
 use crate::decoded::Decoded;
 use crate::message::Message;
@@ -24,29 +28,12 @@ use crate::reason::Reason;
 /// The name of this format, for people and for counting.
 const FORMAT: &str = "map";
 
-/// Limits of one run. They are checked between two outputs: a program that works without giving
-/// outputs is not interrupted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MapLimits {
-    /// Most outputs.
-    pub outputs: usize,
-    /// Longest time.
-    pub time: Duration,
-}
-
-impl Default for MapLimits {
-    /// 10,000 outputs, one second.
-    fn default() -> Self {
-        Self {
-            outputs: 10_000,
-            time: Duration::from_secs(1),
-        }
-    }
-}
+/// The reason if the program ends itself.
+const HALTED: &str = "the program halts";
 
 /// A compiled jq program.
 pub struct Map {
-    filter: Filter<JustLut<Val>>,
+    filter: Filter<Bounded>,
     text: String,
     limits: MapLimits,
 }
@@ -88,32 +75,29 @@ impl Map {
     /// exceeds a limit.
     pub fn run(&self, message: &Message<'_>) -> Result<Decoded, Reason> {
         let input = input::input(message)?;
-        let context = Ctx::<JustLut<Val>>::new(&self.filter.lut, Vars::new([]));
+        let budget = Budget::new(self.limits);
+        let reach = Reach {
+            lut: &self.filter.lut,
+            budget: &budget,
+        };
+        let context = Ctx::<Bounded>::new(reach, Vars::new([]));
         let mut decoded = Decoded::new(FORMAT);
-        // The clock is asked from the second output on: most programs have few.
-        let mut begin = None;
-        for (count, result) in self.filter.id.run((context, input)).enumerate() {
-            if count >= self.limits.outputs {
-                let limit = self.limits.outputs;
-                return Err(failed(format!("more than {limit} outputs")));
-            }
-            if count > 0 {
-                let begin = *begin.get_or_insert_with(Instant::now);
-                if count > 1 && begin.elapsed() >= self.limits.time {
-                    let limit = self.limits.time.as_millis();
-                    return Err(failed(format!("it runs for more than {limit} ms")));
+        for (before, result) in self.filter.id.run((context, input)).enumerate() {
+            let is_within = budget.output(before).is_ok();
+            let output = match result {
+                Ok(output) if is_within => output,
+                Ok(_) => return Err(failed(budget.exceeded().unwrap_or_default())),
+                Err(exception) => {
+                    let error = exception.get_err().map(Error::into_val);
+                    return Err(failed(match error {
+                        Ok(Val::TStr(text)) => String::from_utf8_lossy(&text).into_owned(),
+                        Ok(other) => other.to_string(),
+                        Err(_) => { budget.exceeded() }.unwrap_or_else(|| HALTED.to_owned()),
+                    }));
                 }
-            }
-            let output = result.map_err(|exception| match exception.get_err() {
-                Ok(error) => failed(match error.into_val() {
-                    Val::TStr(text) => String::from_utf8_lossy(&text).into_owned(),
-                    other => other.to_string(),
-                }),
-                Err(_) => failed("the program halts"),
-            })?;
-            decoded
-                .readings
-                .extend(output::measured(&output).map_err(failed)?);
+            };
+            let reading = output::measured(&output).map_err(failed)?;
+            decoded.readings.extend(reading);
         }
         Ok(decoded)
     }

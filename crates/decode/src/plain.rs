@@ -97,12 +97,22 @@ fn number(payload: &[u8]) -> Result<Value, Reason> {
 }
 
 fn json(payload: &[u8]) -> Result<Value, Reason> {
+    document(payload).map(json_value)
+}
+
+/// Returns the JSON document in a payload.
+///
+/// # Errors
+/// It is not JSON, or exceeds a limit.
+pub(crate) fn document(payload: &[u8]) -> Result<Json, Reason> {
+    if payload.len() > PAYLOAD_LIMIT_BYTES {
+        return Err(Reason::TooLong);
+    }
     if payload.trim_ascii().is_empty() {
         return Err(Reason::Empty);
     }
     let text = std::str::from_utf8(payload).map_err(|_| Reason::NotUtf8)?;
-    let json = read_json(text).map_err(Reason::from)?;
-    Ok(json_value(json))
+    read_json(text).map_err(Reason::from)
 }
 
 /// Returns JSON as the value of a reading: a number alone is a double.

@@ -46,6 +46,12 @@ impl Protobuf {
         Ok(Self { descriptor })
     }
 
+    /// Returns a type that is in no file.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn of(descriptor: MessageDescriptor) -> Self {
+        Self { descriptor }
+    }
+
     /// Returns the message in a payload as JSON. Fields with the default value are there, because
     /// a sensor measures 0 as well; fields that may be absent, and are, are not.
     ///

@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 use crate::binary::read_cbor;
 use crate::decoded::Measured;
 use crate::names::Names;
-use crate::plain::PlainFormat;
+use crate::plain::document;
 use crate::reason::Reason;
 use record::{Labels, Record};
 use resolve::Base;
@@ -29,17 +29,7 @@ pub(crate) fn senml(
     now: DateTime<Utc>,
     names: &mut Names,
 ) -> Result<Vec<Measured>, Reason> {
-    // In CBOR, a `[` or white space would begin a byte string, a number or a tag.
-    let (pack, labels) = match payload.trim_ascii().first() {
-        Some(b'[' | b'{') => (
-            match PlainFormat::Json.value(payload)? {
-                iot_store::Value::Json(json) => json,
-                _ => Json::Null,
-            },
-            Labels::Json,
-        ),
-        _ => (read_cbor(payload)?, Labels::Cbor),
-    };
+    let (pack, labels) = pack(payload)?;
     let Json::Array(records) = pack else {
         return Err(Reason::malformed(FORMAT, "it is not an array of records"));
     };
@@ -51,4 +41,21 @@ pub(crate) fn senml(
             .map_err(|why| Reason::malformed(FORMAT, format!("record {}: {why}", index + 1)))?;
     }
     Ok(readings)
+}
+
+/// Returns the pack in a payload, and which labels its records have.
+fn pack(payload: &[u8]) -> Result<(Json, Labels), Reason> {
+    // In CBOR, a `[` or white space would begin a byte string, a number or a tag.
+    match payload.trim_ascii().first() {
+        Some(b'[' | b'{') => Ok((document(payload)?, Labels::Json)),
+        _ => Ok((read_cbor(payload)?, Labels::Cbor)),
+    }
+}
+
+/// Returns the pack in a payload as JSON.
+///
+/// # Errors
+/// It is neither JSON nor CBOR.
+pub(crate) fn senml_document(payload: &[u8]) -> Result<Json, Reason> {
+    pack(payload).map(|(pack, _)| pack)
 }

@@ -88,39 +88,54 @@ fn answer(found: Result<Decoded, Reason>) -> String {
     }
 }
 
-fn check(path: &Path) {
-    let text = fs::read_to_string(path).unwrap();
+/// Decodes all documents of a text in their order.
+fn check_documents<'t>(name: &str, text: &'t str) -> Vec<Document<'t>> {
     let settings = Settings {
         timezone: Some("Europe/Berlin".parse().unwrap()),
         ..Settings::default()
     };
     let mut decoder = Decoder::new(Format::Known, settings).unwrap();
     let received = DateTime::from_timestamp(1_795_428_000, 0).unwrap();
-    let documents = documents(&text);
+    let documents = documents(text);
     for document in &documents {
         let payload = Bytes::from(document.payload.clone());
         let message = Message::new(document.topic, &payload, received);
         let found = answer(decoder.decode(&message));
         assert_eq!(
-            found,
-            document.expected,
-            "{}: {} {}",
-            path.display(),
-            document.topic,
-            document.payload
+            found, document.expected,
+            "{name}: {} {}",
+            document.topic, document.payload
         );
     }
+    documents
+}
+
+fn check(path: &Path) {
+    let text = fs::read_to_string(path).unwrap();
+    let name = path.display().to_string();
+    let documents = check_documents(&name, &text);
     let broken = documents
         .iter()
         .filter(|document| document.is_broken)
         .count();
-    let name = path.display();
     assert!(
         documents.len() >= DOCUMENTS,
         "{name} has {}",
         documents.len()
     );
     assert!(broken >= BROKEN, "{name} has {broken} broken documents");
+}
+
+/// The messages of `docs/devices.md` become what stands there.
+#[test]
+fn the_page_tells_the_truth() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/devices.md");
+    let page = fs::read_to_string(page).unwrap();
+    let blocks = page.split("```text\n").skip(1);
+    let blocks = blocks.map(|block| block.split("\n```").next().unwrap());
+    let text = blocks.collect::<Vec<_>>().join("\n\n");
+    let documents = check_documents("docs/devices.md", &text);
+    assert!(documents.len() >= 14, "{}", documents.len());
 }
 
 macro_rules! devices {

@@ -217,6 +217,9 @@ impl Args {
         topic.extend(self.decode.subscriptions());
         let timezone = fields.keys.timezone.clone();
         let decode = self.decode.plan(takes_any, timezone, origins)?;
+        if let Some(key) = fields.keys.option() {
+            DecodeArgs::check_key(key, &decode.router, origins)?;
+        }
         let output = OutputPlan {
             named: decode.router.names_readings(),
             ..self.output.plan(is_mosquitto, explains)

@@ -12,6 +12,7 @@ pub(crate) mod message_fact;
 mod message_view;
 mod metric_pattern;
 pub(crate) mod payload_hash;
+pub(crate) mod program_watch;
 pub(crate) mod recognised;
 pub(crate) mod routed;
 pub(crate) mod router;

@@ -186,9 +186,15 @@ impl Output {
     }
 
     /// Prints how a message of `topic` would be stored, and what is known of it.
-    pub(crate) fn explain(&mut self, topic: &str, verdict: &Verdict, known: &Verdict) {
+    pub(crate) fn explain(
+        &mut self,
+        topic: &str,
+        verdict: &Verdict,
+        known: &Verdict,
+        other: Option<&(String, Verdict)>,
+    ) {
         let start = self.lines.len();
-        explain(topic, verdict, known, &mut self.lines);
+        explain(topic, verdict, known, other, &mut self.lines);
         self.finish_line(topic, start);
     }
 

@@ -141,6 +141,62 @@ fn a_change_and_an_interval_count_by_series() {
 }
 
 #[test]
+fn an_interval_counts_by_series() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("iot.db");
+    let broker = Broker::start();
+    let store = format!("sqlite:{}", file.display());
+    let options = ["-q", "1", "--decode", "leaves", "--min-interval", "1h"];
+    let program = start(&broker, &store, &options);
+    for payload in [r#"{"t":20}"#, r#"{"t":21,"h":40}"#, r#"{"t":22,"h":41}"#] {
+        broker.mosquitto_pub(["-q", "1", "-t", "iot/a", "-m", payload]);
+    }
+    program.wait_for_stdout(" iot/a h 41.0");
+    assert_eq!(
+        interrupt(program),
+        "iot-sub: received 3, stored 2, rejected 0, skipped 1"
+    );
+    let stored = "SELECT metric, value FROM sensors ORDER BY metric";
+    assert_eq!(sqlite(&file, stored), "h|40.0\nt|20.0\n");
+}
+
+#[test]
+fn keys_point_into_cbor_and_messagepack() {
+    /// `{"seq":1,"t":1795428000,"v":20}`
+    const CBOR: &[u8] = b"\xa3cseq\x01at\x1ak\x04\x0e\xa0av\x14";
+    const MSGPACK: &[u8] = b"\x83\xa3seq\x01\xa1t\xcek\x04\x0e\xa0\xa1v\x14";
+    let folder = tempfile::tempdir().unwrap();
+    let (file, payload) = (folder.path().join("iot.db"), folder.path().join("payload"));
+    let broker = Broker::start();
+    let store = format!("sqlite:{}", file.display());
+    let options =
+        "-q 1 --decode iot/c=cbor+leaves --decode iot/m=msgpack --time-key /t --id-key /seq";
+    let program = start(&broker, &store, &options.split(' ').collect::<Vec<_>>());
+    for (topic, bytes) in [("iot/c", CBOR), ("iot/m", MSGPACK)] {
+        std::fs::write(&payload, bytes).unwrap();
+        for _ in 0..2 {
+            broker.mosquitto_pub(["-q", "1", "-t", topic, "-f", payload.to_str().unwrap()]);
+        }
+    }
+    eventually(DEADLINE, "all are printed", || {
+        program.stdout().matches(" iot/m ").count() == 2
+    });
+    assert_eq!(
+        interrupt(program),
+        "iot-sub: received 4, stored 2, readings 4, rejected 0, duplicates 2"
+    );
+    let stored = "SELECT topic, metric, value, reg_date FROM sensors ORDER BY topic, metric";
+    let time = "2026-11-23T10:00:00.000Z";
+    assert_eq!(
+        sqlite(&file, stored),
+        format!(
+            "iot/c|seq|1.0|{time}\niot/c|t|1795428000.0|{time}\niot/c|v|20.0|{time}\n\
+             iot/m||{{\"seq\":1,\"t\":1795428000,\"v\":20}}|{time}\n"
+        )
+    );
+}
+
+#[test]
 fn a_retained_message_is_stored_once_by_series() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("iot.db");
@@ -213,6 +269,27 @@ fn wrong_rules_maps_and_formats_are_refused_before_anything_connects() {
         &["--map", "a/#=.payload | fo"],
         "invalid value `a/#=.payload | fo` for `--map`: there is no filter `fo` at column 12",
     );
+    for (key, format) in [
+        ("--time-key", "measure"),
+        ("--id-key", "state"),
+        ("--id-key", "sparkplug"),
+    ] {
+        refused(
+            &[
+                "--store",
+                "sqlite:x.db",
+                key,
+                "/a",
+                "--decode",
+                "leaves",
+                "--decode",
+                &format!("a={format}"),
+            ],
+            &format!(
+                "`{key}` points into a document, which a payload of format `{format}` is not; JSON, CBOR, MessagePack, SenML and protobuf are (for some topics only, give time-key in --rules)"
+            ),
+        );
+    }
     refused(
         &["--explain", "--store", "sqlite:x.db"],
         "`--explain` stores nothing, and cannot be used with `--store` (leave one of them out)",
@@ -230,16 +307,33 @@ fn wrong_rules_maps_and_formats_are_refused_before_anything_connects() {
 #[test]
 fn an_endless_map_rejects_the_message_and_the_next_is_stored() {
     let broker = Broker::start();
-    let map = ".payload | if .n then range(.n) else . end";
+    let map = ".payload | if .f then def f: f; f elif .n then range(.n) else . end";
     let program = start(&broker, "none", &["--map", map]);
     broker.mosquitto_pub(["-t", "iot/a", "-m", r#"{"n":20000}"#]);
+    // No output at all.
+    broker.mosquitto_pub(["-t", "iot/a", "-m", r#"{"f":1}"#]);
     broker.mosquitto_pub(["-t", "iot/a", "-m", "hello"]);
     broker.mosquitto_pub(["-t", "iot/a", "-m", r#"{"n":2}"#]);
     program.wait_for_stdout(" iot/a 1.0");
     program.wait_for_stderr("rejected a message on `iot/a`: map: more than 10000 outputs");
+    program.wait_for_stderr("rejected a message on `iot/a`: map: it ");
     program
-        .wait_for_stderr("rejected a message on `iot/a`: map: cannot index \"hello\" with \"n\"");
+        .wait_for_stderr("rejected a message on `iot/a`: map: cannot index \"hello\" with \"f\"");
     interrupt(program);
+}
+
+#[test]
+fn a_single_operation_without_an_end_is_reported() {
+    let broker = Broker::start();
+    // A number of some hundred million digits is multiplied by itself.
+    let map = "if .payload > 1 then reduce range(.payload) as $i (3; . * .) else .payload end";
+    let program = start(&broker, "none", &["--map", map]);
+    broker.mosquitto_pub(["-t", "iot/a", "-m", "1"]);
+    program.wait_for_stdout(" iot/a 1.0");
+    broker.mosquitto_pub(["-t", "iot/b", "-m", "34"]);
+    program.wait_for_stderr(&format!(
+        "iot-sub: a jq program works on a message on `iot/b` for more than 5 s, and nothing else is received meanwhile: {map}"
+    ));
 }
 
 #[test]

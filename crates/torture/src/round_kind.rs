@@ -27,17 +27,20 @@ const PLAIN: Kind = Kind {
     broker_dies: false,
 };
 
-/// All kinds; the first four are what runs with the tests.
+/// All kinds; the first four are what runs with the tests, and have each shape.
 const KINDS: [Kind; 10] = [
     PLAIN,
     Kind {
-        name: "MQTT 5, --durable, replica set",
-        arguments: &["--durable"],
+        name: "MQTT 5, --durable, replica set, five values in JSON",
+        arguments: &["--durable", "--decode", "leaves", "--leaves-text"],
         into_set: true,
+        shape: Shape::Leaves,
         ..PLAIN
     },
     Kind {
-        name: "MQTT 3.1.1, mosquitto killed",
+        name: "MQTT 3.1.1, mosquitto killed, five values in Sparkplug",
+        arguments: &["-c", "-t", "spBv1.0/+/DDATA/#", "--decode", "sparkplug"],
+        shape: Shape::Sparkplug,
         broker_dies: true,
         ..PLAIN
     },
@@ -60,8 +63,9 @@ const KINDS: [Kind; 10] = [
         ..PLAIN
     },
     Kind {
-        name: "MQTT 5",
+        name: "MQTT 5, mosquitto killed",
         arguments: &["-c", "-V", "5"],
+        broker_dies: true,
         ..PLAIN
     },
     Kind {

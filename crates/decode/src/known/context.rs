@@ -1,5 +1,6 @@
 //! What all devices need to make readings of a message.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeZone, Utc};
@@ -7,7 +8,7 @@ use iot_store::{Value, read_json};
 use serde_json::Value as Json;
 
 use crate::decoded::{Decoded, Measured};
-use crate::json_time::read_time;
+use crate::json_time::{TimeError, read_time};
 use crate::leaves::{Leaf, Path, TakeLeaf, last_key, walk_tree};
 use crate::message::Message;
 use crate::names::Names;
@@ -23,6 +24,8 @@ pub(super) struct Context<'a> {
     pub(super) levels: &'a [&'a str],
     pub(super) settings: &'a Settings,
     pub(super) names: &'a mut Names,
+    /// A time was local, and the time zone is unknown.
+    pub(super) lacks_timezone: Cell<bool>,
 }
 
 /// How the fields of a device are read.
@@ -65,7 +68,11 @@ impl Context<'_> {
     /// Returns the time that JSON names. One that cannot be read is none, and so is one before
     /// 2001: a device without a clock counts from 1970 or 2000.
     pub(super) fn time(&self, json: Option<&Json>) -> Option<DateTime<Utc>> {
-        let time = read_time(json?, self.settings.timezone.as_ref()).ok()?;
+        let time = read_time(json?, self.settings.timezone.as_ref());
+        if time == Err(TimeError::NoTimezone) {
+            self.lacks_timezone.set(true);
+        }
+        let time = time.ok()?;
         let known_from = Utc.with_ymd_and_hms(2001, 1, 1, 0, 0, 0).single()?;
         (time >= known_from).then_some(time)
     }

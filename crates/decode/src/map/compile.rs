@@ -1,39 +1,53 @@
 //! Compiles a jq program.
 
-use jaq_core::data::JustLut;
+use jaq_core::load::parse::Def;
 use jaq_core::load::{self, Arena, File, Loader};
 use jaq_core::{Compiler, Filter, compile};
-use jaq_json::Val;
+
+use super::bounded;
+use super::budget::{self, Bounded};
+use super::library;
 
 /// What would show the environment of this process.
 const LEFT_OUT: [&str; 1] = ["env"];
+
+/// The name of the whole program.
+const MAIN: &str = "iot_sub_main";
 
 /// Returns the compiled form of `program`.
 ///
 /// # Errors
 /// What is wrong with it, and at which column.
-pub(super) fn compile(program: &str) -> Result<Filter<JustLut<Val>>, String> {
-    let definitions = { jaq_core::defs() }
-        .chain(jaq_std::defs())
-        .chain(jaq_json::defs());
+pub(super) fn compile(program: &str) -> Result<Filter<Bounded>, String> {
     let functions = { jaq_core::funs() }
         .chain(jaq_std::funs())
         .chain(jaq_json::funs())
-        .filter(|(name, ..)| !LEFT_OUT.contains(name));
+        .filter(|(name, ..)| !LEFT_OUT.contains(name))
+        .chain(library::functions())
+        .chain(budget::functions());
+    let Some(body) = load::parse(program, |parser| parser.term()) else {
+        return Err(load_error(program));
+    };
+    // The program becomes a definition like those of the library: its steps are counted too.
+    let main = Def {
+        name: MAIN,
+        args: Vec::new(),
+        body,
+    };
+    let definitions = { jaq_core::defs() }
+        .chain(jaq_std::defs())
+        .chain(jaq_json::defs())
+        .filter(|definition| !library::replaces(definition.name))
+        .map(|definition| -> Def<&str> { bounded::definition(definition) })
+        .chain([bounded::definition(main)]);
     let arena = Arena::default();
-    // This loader reads no modules.
+    let file = File {
+        code: MAIN,
+        path: (),
+    };
     let modules = Loader::new(definitions)
-        .load(
-            &arena,
-            File {
-                code: program,
-                path: (),
-            },
-        )
-        .map_err(|errors| match errors.into_iter().next() {
-            Some((_, error)) => load_error(program, &error),
-            None => "it cannot be read".to_owned(),
-        })?;
+        .load(&arena, file)
+        .map_err(|_| "it cannot be read".to_owned())?;
     Compiler::default()
         .with_funs(functions)
         .compile(modules)
@@ -60,18 +74,28 @@ pub(super) fn compile(program: &str) -> Result<Filter<JustLut<Val>>, String> {
         })
 }
 
-fn load_error(program: &str, error: &load::Error<&str>) -> String {
-    let expected = match error {
-        load::Error::Io(errors) => {
+/// Returns why a program cannot be read, and at which column.
+fn load_error(program: &str) -> String {
+    let arena = Arena::default();
+    // This loader reads no modules.
+    let file = File {
+        code: program,
+        path: (),
+    };
+    let errors = Loader::new([]).load(&arena, file).err();
+    let error = errors.and_then(|errors| errors.into_iter().next());
+    let expected = match error.map(|(_, error)| error) {
+        Some(load::Error::Io(errors)) => {
             let path = errors.first().map_or("", |(path, _)| path);
             return format!("modules such as `{path}` cannot be read");
         }
-        load::Error::Lex(errors) => {
+        Some(load::Error::Lex(errors)) => {
             { errors.first() }.map(|(expected, found)| (expected.as_str().to_owned(), *found))
         }
-        load::Error::Parse(errors) => {
+        Some(load::Error::Parse(errors)) => {
             { errors.first() }.map(|(expected, found)| (expected.as_str().to_owned(), *found))
         }
+        None => None,
     };
     let Some((expected, found)) = expected else {
         return "it cannot be read".to_owned();

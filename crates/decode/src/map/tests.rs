@@ -78,6 +78,60 @@ fn each_output_is_a_reading() {
 }
 
 #[test]
+fn a_program_means_what_it_says() {
+    let payload = r#"{"a":[3,1,2],"b":{"c":4}}"#;
+    for (program, expected) in [
+        (".payload.a[] |= . + 1 | .payload.a", "[4,2,3]"),
+        ("del(.payload.a[0]) | .payload.a", "[1,2]"),
+        (".payload | [paths] | length", "6.0"),
+        (".payload | [path(..)] | length", "7.0"),
+        (".payload | [.. | numbers]", "[3,1,2,4]"),
+        ("[limit(2; range(10))]", "[0,1]"),
+        ("[range(0; 10; 4)]", "[0,4,8]"),
+        (".payload.a as [$x, $y] | $x - $y", "2.0"),
+        (".payload.b as {c: $x} | $x", "4.0"),
+        ("reduce .payload.a[] as $x (0; . + $x)", "6.0"),
+        ("[foreach .payload.a[] as $x (0; . + $x; .)]", "[3,4,6]"),
+        (
+            "[label $f | .payload.a[] | if . == 2 then break $f end]",
+            "[3,1]",
+        ),
+        ("[.payload.a[1:][]]", "[1,2]"),
+        (".payload.a | sort | map(. * 2)", "[2,4,6]"),
+        (
+            ".payload | with_entries(.key |= ascii_upcase) | keys",
+            r#"["A","B"]"#,
+        ),
+        (
+            ".payload | to_entries",
+            r#"[{"key":"a","value":[3,1,2]},{"key":"b","value":{"c":4}}]"#,
+        ),
+        (".payload.none | try to_entries catch \"no\"", "no"),
+        (".payload.a | to_entries | map(.key)", "[0,1,2]"),
+        ("[.payload.a[] | select(. > 1)] | length", "2.0"),
+        (
+            "[recurse(if . < 3 then . + 1 else empty end)?] | length",
+            "1.0",
+        ),
+        (
+            "[1 | recurse(if . < 3 then . + 1 else empty end)]",
+            "[1,2,3]",
+        ),
+        (
+            "def f($n): if $n == 0 then 1 else $n * f($n - 1) end; f(5)",
+            "120.0",
+        ),
+        ("\"\\(.payload.a[])\"", "3"),
+        ("try error(\"x\") catch .", "x"),
+        ("-(.payload.a[0])", "-3.0"),
+        (".payload.none // 7", "7.0"),
+    ] {
+        let found = run(program, payload).unwrap();
+        assert_eq!(found[0], expected, "{program}");
+    }
+}
+
+#[test]
 fn the_input_has_all_of_the_message() {
     case(
         ".topic, .payload, .qos, .retain, (.time | todate), (.properties | length)",
@@ -182,6 +236,54 @@ fn the_limits_end_a_run() {
         run_with(&map, "1"),
         Err("map: it runs for more than 0 ms".to_owned())
     );
+    // A program that gives no output ends as well, and cannot catch that.
+    let limits = MapLimits {
+        steps: 1_000,
+        ..MapLimits::default()
+    };
+    for program in [
+        "def f: f; f",
+        "def f: ., f; f | empty",
+        "def f(g): g | f(g); f(.)",
+        "def f: def g: f; g; f",
+        "repeat(empty)",
+        "last(range(1e9))",
+        "[range(1e9)]",
+        "range(1e9) | empty",
+        "reduce range(1e9) as $i (0; .)",
+        "first(range(1e9) | select(. < 0))",
+        "try range(1e9) catch 1 | empty",
+        "label $f | range(1e9) | if . < 0 then break $f else empty end",
+        "range(1e9) // 1 | empty",
+        "until(. == 1; .)",
+        "[range(40)] | [.[] as $a | .[] as $b | 1]",
+        "[range(900)] | .[] |= . + 1",
+        "[[range(40)]] | [path(..)] | length | range(1e9) | empty",
+    ] {
+        let map = Map::compile(program).unwrap().with_limits(limits);
+        let expected = Err("map: it takes more than 1000 steps".to_owned());
+        assert_eq!(run_with(&map, "1"), expected, "{program}");
+    }
+    let map = Map::compile("def f: f; f").unwrap().with_limits(MapLimits {
+        steps: usize::MAX,
+        time: Duration::from_millis(10),
+        ..MapLimits::default()
+    });
+    assert_eq!(
+        run_with(&map, "1"),
+        Err("map: it runs for more than 10 ms".to_owned())
+    );
+    for program in [
+        "def f: 1 + f; f",
+        "def f: try f catch f; f",
+        "def f: [f]; f",
+    ] {
+        refused(
+            program,
+            "1",
+            "map: its functions call themselves too deeply",
+        );
+    }
     let deep = format!("{}1{}", "[".repeat(101), "]".repeat(101));
     refused(".payload", &deep, "nested deeper than 100 levels");
     refused(

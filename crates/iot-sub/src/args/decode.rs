@@ -168,6 +168,24 @@ impl DecodeArgs {
         Ok(())
     }
 
+    /// Checks that keys such as `--time-key` point into documents.
+    ///
+    /// # Errors
+    /// [`UsageError`]: payloads of a format are none.
+    pub(super) fn check_key(
+        key: &str,
+        router: &Router,
+        origins: &Origins,
+    ) -> Result<(), UsageError> {
+        let Some(format) = router.without_document() else {
+            return Ok(());
+        };
+        let key = origins.name(key);
+        Err(UsageError::new(format!(
+            "{key} points into a document, which a payload of format `{format}` is not; JSON, CBOR, MessagePack, SenML and protobuf are (for some topics only, give time-key in --rules)"
+        )))
+    }
+
     /// Returns what makes readings of messages; `takes_any` says that text is one where no option
     /// says what payloads are.
     ///

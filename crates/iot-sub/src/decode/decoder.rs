@@ -16,6 +16,7 @@ use super::keys::Keys;
 use super::message::read_message;
 use super::message_fact::FieldName;
 use super::message_view::view;
+use super::program_watch::ProgramWatch;
 use super::router::{Route, Router};
 use super::topic_pattern::TopicPattern;
 
@@ -91,6 +92,8 @@ pub(crate) struct Made {
     pub(crate) format: Option<&'static str>,
     /// What the decoder asks for, if anything.
     pub(crate) effects: Option<Box<Effects>>,
+    /// A local time was not used, because its time zone is unknown.
+    pub(crate) lacks_timezone: bool,
 }
 
 /// What a decoder asks for beside readings.
@@ -123,6 +126,11 @@ impl Decoder {
         for (key, value) in state {
             self.router.restore(key, value);
         }
+    }
+
+    /// Returns what the programs work on, if there are any.
+    pub(crate) fn programs(&self) -> Option<&Arc<ProgramWatch>> {
+        self.router.programs()
     }
 
     /// Whether the message is not to be stored, as it was retained.
@@ -182,6 +190,7 @@ impl Decoder {
                 };
                 Made {
                     format: Some(decoded.format),
+                    lacks_timezone: decoded.lacks_timezone,
                     entry: assemble::entry(decoded, parts, &mut self.ids),
                     effects,
                 }
@@ -204,6 +213,7 @@ impl Decoder {
             entry: Some(Entry::Rejection(Rejection { once, ..rejection })),
             format: None,
             effects: None,
+            lacks_timezone: false,
         }
     }
 
@@ -230,6 +240,7 @@ impl Decoder {
             entry: Some(entry),
             format: (!is_rejected).then(|| format.name()),
             effects: None,
+            lacks_timezone: false,
         }
     }
 
@@ -246,7 +257,7 @@ impl Decoder {
         let keys = &self.plan.keys;
         let time_key = self.router.time(route).or(keys.time.as_ref());
         let (time, id) = keys
-            .find_in_json(time_key, &message.payload)
+            .find_in(time_key, || self.router.document(route, &message.payload))
             .map_err(|reason| reason.to_string())?;
         Ok(Values { decoded, time, id })
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
 use iot_cli::printable;
 use iot_core::Message;
-use iot_decode::{Decoder as FormatDecoder, Format, Settings};
+use iot_decode::{Decoded, Decoder as FormatDecoder, Format, PlainFormat, Settings, Tree};
 use iot_store::{Entry, Extra, IdGenerator, Reading, SeriesUpdate};
 
 use super::assemble::{self, Parts};
@@ -19,12 +19,24 @@ use super::message_view::view;
 /// Longest text of a value that is shown, in characters.
 const LONGEST: usize = 200;
 
+/// Said of a local time without a time zone.
+const NO_TIMEZONE: &str = "its time has no time zone and is not used (give --device-timezone, such as Europe/Berlin or local)";
+
 /// Explains messages.
 #[derive(Debug)]
 pub(crate) struct Explainer {
     known: FormatDecoder,
+    /// What `known` never guesses, and what a person may have forgotten to name.
+    others: Vec<FormatDecoder>,
     ids: IdGenerator,
 }
+
+/// The formats of `others`. In the order of how seldom another payload looks like one.
+const OTHERS: [Format; 3] = [
+    Format::Senml,
+    Format::Cbor(Tree::Leaves),
+    Format::MsgPack(Tree::Leaves),
+];
 
 /// What is said about one decoding.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,6 +45,8 @@ pub(crate) struct Verdict {
     summary: String,
     /// A line for each reading and each series.
     details: Vec<String>,
+    /// The format that takes whatever no other one takes, or none at all.
+    is_guess: bool,
 }
 
 impl Explainer {
@@ -41,7 +55,11 @@ impl Explainer {
     /// # Errors
     /// The known formats cannot be prepared.
     pub(crate) fn new(settings: Settings) -> Result<Self, String> {
+        let others = { OTHERS.into_iter() }
+            .map(|format| FormatDecoder::new(format, settings.clone()))
+            .collect::<Result<_, _>>()?;
         Ok(Self {
+            others,
             known: FormatDecoder::new(Format::Known, settings)?,
             ids: IdGenerator::new(),
         })
@@ -53,12 +71,42 @@ impl Explainer {
             Ok(decoded) => decoded,
             Err(reason) => return Verdict::rejected(&reason.to_string()),
         };
+        Self::verdict(decoded, message, now, &mut self.ids)
+    }
+
+    /// Returns what another format makes of a message that nothing else divides into readings, and
+    /// the name of that format.
+    pub(crate) fn other(
+        &mut self,
+        message: &Message,
+        now: DateTime<Utc>,
+    ) -> Option<(String, Verdict)> {
+        let is_text = std::str::from_utf8(&message.payload).is_ok();
+        self.others.iter_mut().find_map(|other| {
+            // Neither a map of CBOR nor one of MessagePack is text.
+            if is_text && *other.format() != Format::Senml {
+                return None;
+            }
+            let decoded = other.decode(&view(message, now)).ok()?;
+            decoded.readings.first()?.metric.as_ref()?;
+            let name = other.format().to_string();
+            let verdict = Self::verdict(decoded, message, now, &mut self.ids);
+            Some((name, verdict))
+        })
+    }
+
+    fn verdict(
+        decoded: Decoded,
+        message: &Message,
+        now: DateTime<Utc>,
+        ids: &mut IdGenerator,
+    ) -> Verdict {
         if let Some(reason) = &decoded.rejection
             && decoded.readings.is_empty()
         {
             return Verdict::rejected(&reason.to_string());
         }
-        let format = decoded.format;
+        let (format, lacks_timezone) = (decoded.format, decoded.lacks_timezone);
         let parts = Parts {
             topic: message.topic.as_str().into(),
             payload: &message.payload,
@@ -67,15 +115,24 @@ impl Explainer {
             id: Vec::new(),
             extra: Extra::default(),
         };
-        let entry = assemble::entry(decoded, parts, &mut self.ids);
+        let entry = assemble::entry(decoded, parts, ids);
         Verdict::of(entry.as_ref(), Some(format), message.topic.as_str(), now)
+            .with_hint(lacks_timezone)
     }
 }
 
 impl Verdict {
     /// Returns what is said about a message of `topic` that was received at `now`.
     pub(crate) fn of_made(made: &Made, topic: &str, now: DateTime<Utc>) -> Self {
-        Self::of(made.entry.as_ref(), made.format, topic, now)
+        Self::of(made.entry.as_ref(), made.format, topic, now).with_hint(made.lacks_timezone)
+    }
+
+    /// Adds what would give the readings the device's own time.
+    fn with_hint(mut self, lacks_timezone: bool) -> Self {
+        if lacks_timezone {
+            self.details.push(NO_TIMEZONE.to_owned());
+        }
+        self
     }
 
     fn of(
@@ -99,9 +156,11 @@ impl Verdict {
         };
         let readings = readings.iter().map(|reading| line(reading, topic, now));
         let series = series.iter().map(|series| facts(series, topic));
+        let format = format.unwrap_or_default();
         Self {
-            summary: format!("{}, {count}", format.unwrap_or_default()),
+            summary: format!("{format}, {count}"),
             details: readings.chain(series).collect(),
+            is_guess: format == PlainFormat::Auto.name(),
         }
     }
 
@@ -109,12 +168,25 @@ impl Verdict {
         Self {
             summary: format!("rejected: {}", printable(reason)),
             details: Vec::new(),
+            is_guess: true,
         }
+    }
+
+    /// Whether another format may fit better.
+    pub(crate) fn is_guess(&self) -> bool {
+        self.is_guess
     }
 }
 
-/// Appends the lines about a message: how it would be stored, and what is known of it.
-pub(crate) fn explain(topic: &str, verdict: &Verdict, known: &Verdict, out: &mut Vec<u8>) {
+/// Appends the lines about a message: how it would be stored, what is known of it, and what another
+/// format makes of it.
+pub(crate) fn explain(
+    topic: &str,
+    verdict: &Verdict,
+    known: &Verdict,
+    other: Option<&(String, Verdict)>,
+    out: &mut Vec<u8>,
+) {
     let mut text = format!("{}: {}\n", printable(topic), verdict.summary);
     // Writing to memory does not fail.
     for detail in &verdict.details {
@@ -123,12 +195,19 @@ pub(crate) fn explain(topic: &str, verdict: &Verdict, known: &Verdict, out: &mut
     if known == verdict {
         text += "  with --decode known: the same\n";
     } else {
-        let _ = writeln!(text, "  with --decode known: {}", known.summary);
-        for detail in &known.details {
-            let _ = writeln!(text, "    {detail}");
-        }
+        append(&mut text, "known", known);
+    }
+    if let Some((format, other)) = other {
+        append(&mut text, format, other);
     }
     out.extend(text.into_bytes());
+}
+
+fn append(text: &mut String, format: &str, verdict: &Verdict) {
+    let _ = writeln!(text, "  with --decode {format}: {}", verdict.summary);
+    for detail in &verdict.details {
+        let _ = writeln!(text, "    {detail}");
+    }
 }
 
 /// `TOPIC METRIC = VALUE UNIT, at TIME`; the topic only if it is another series' one.

@@ -1,4 +1,4 @@
-//! Where in a JSON payload the value, the time and what it is known by are.
+//! Where in the document of a payload the value, the time and what it is known by are.
 
 use std::str::FromStr;
 
@@ -50,6 +50,12 @@ pub(super) struct Found {
 }
 
 impl Keys {
+    /// Returns the option of a key that other formats than plain ones use, if there is one.
+    pub(crate) fn option(&self) -> Option<&'static str> {
+        let time = self.time.as_ref().map(|_| "time_key");
+        time.or_else(|| self.id.first().map(|_| "id_key"))
+    }
+
     /// Returns what there is in `payload`, a message's of `topic`.
     pub(super) fn find(
         &self,
@@ -88,18 +94,17 @@ impl Keys {
     }
 
     /// Returns the time at `time_key` and the values that make the message what it is, which a
-    /// format other than a plain one leaves in the payload. Without keys nothing is parsed.
-    pub(super) fn find_in_json(
+    /// format other than a plain one leaves in the payload. Without keys there is no need of the
+    /// document in it.
+    pub(super) fn find_in(
         &self,
         time_key: Option<&Pointer>,
-        payload: &[u8],
+        document: impl FnOnce() -> Result<Json, Reason>,
     ) -> Result<(Option<DateTime<Utc>>, Vec<Json>), Reason> {
-        let Some(Pointer(first)) = time_key.or(self.id.first()) else {
+        if time_key.is_none() && self.id.is_empty() {
             return Ok((None, Vec::new()));
-        };
-        let Value::Json(json) = PlainFormat::Json.value(payload)? else {
-            return Err(Reason::Missing(first.clone()));
-        };
+        }
+        let json = document()?;
         let time = time_key.map(|pointer| self.time_at(pointer, &json));
         let values = self.id_values(&json)?;
         Ok((time.transpose()?, values.into_iter().cloned().collect()))

@@ -1,13 +1,18 @@
 //! Which decoder, map and rule a message gets, by its topic.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use iot_core::TopicFilter;
 use iot_decode::{
-    Decoded, Decoder as FormatDecoder, Format, KeepsState, Map, Message, PlainFormat, Settings,
+    Decoded, Decoder as FormatDecoder, Format, KeepsState, Map, Message, PlainFormat, Reason,
+    Settings,
 };
 use iot_store::Value;
+use serde_json::Value as Json;
 
 use super::Pointer;
+use super::program_watch::ProgramWatch;
 use super::routed::Routed;
 use super::rule::Rule;
 use super::shape::Shape;
@@ -33,6 +38,7 @@ pub(crate) struct Router {
     fallback: usize,
     /// All messages have this format, and no rule changes it.
     only: Option<PlainFormat>,
+    programs: Arc<ProgramWatch>,
 }
 
 #[derive(Debug)]
@@ -110,7 +116,15 @@ impl Router {
             decoders,
             fallback,
             only,
+            programs: Arc::default(),
         })
+    }
+
+    /// Returns what the programs work on, if there are any.
+    pub(crate) fn programs(&self) -> Option<&Arc<ProgramWatch>> {
+        let mut rules = self.rules.iter();
+        let has_programs = !self.maps.is_empty() || rules.any(|rule| rule.map.is_some());
+        has_programs.then_some(&self.programs)
     }
 
     /// Returns the format if all messages have it, and it is one value of the payload.
@@ -150,6 +164,23 @@ impl Router {
         }
     }
 
+    /// Returns the first format whose payloads are no documents, if there is one.
+    pub(crate) fn without_document(&self) -> Option<&Format> {
+        let mut formats = self.decoders.iter().map(FormatDecoder::format);
+        formats.find(|format| !format.has_document())
+    }
+
+    /// Returns the document in a payload, for pointers into it.
+    pub(super) fn document(&self, route: Route, payload: &[u8]) -> Result<Json, Reason> {
+        let decoder = match route.source {
+            Source::Decoder(at) => at,
+            // A program gets JSON.
+            Source::Map(_) => self.fallback,
+            Source::RuleMap(at) => self.rules[at].decode.unwrap_or(self.fallback),
+        };
+        self.decoders[decoder].document(payload)
+    }
+
     /// Returns the pointer to the time that the rule of a route names.
     pub(super) fn time(&self, route: Route) -> Option<&Pointer> {
         self.rules[route.rule?].time.as_ref()
@@ -166,7 +197,7 @@ impl Router {
     ) -> Result<Decoded, String> {
         let decoded = match route.source {
             Source::Decoder(at) => self.decoders[at].decode(message),
-            Source::Map(at) => self.maps[at].what.run(message),
+            Source::Map(at) => self.programs.run(&self.maps[at].what, message),
             Source::RuleMap(at) => return self.map_of_rule(at, message),
         };
         decoded.map_err(|reason| reason.to_string())
@@ -179,7 +210,7 @@ impl Router {
         };
         let decoded = match decode {
             Some(at) => self.decoders[*at].decode(message),
-            None => return map.run(message).map_err(|reason| reason.to_string()),
+            None => return self.run(map, message),
         };
         let decoded = decoded.map_err(|reason| reason.to_string())?;
         let [reading] = &decoded.readings[..] else {
@@ -193,7 +224,11 @@ impl Router {
             payload: &payload,
             ..*message
         };
-        map.run(&message).map_err(|reason| reason.to_string())
+        self.run(map, &message)
+    }
+
+    fn run(&self, map: &Map, message: &Message<'_>) -> Result<Decoded, String> {
+        { self.programs.run(map, message) }.map_err(|reason| reason.to_string())
     }
 
     /// Changes what was decoded as the rule of its route says.

@@ -29,20 +29,30 @@ pub(crate) struct Decoding {
 }
 
 impl Decoding {
+    /// Returns a decoding that reports on `messages`.
+    ///
+    /// # Errors
+    /// A thread cannot be started.
     pub(super) fn new(
         plan: DecodePlan,
         fields: FieldsPlan,
         downsampling: Downsampling,
         broker: &str,
-    ) -> Self {
-        Self {
-            decoder: Decoder::new(plan.router, fields, broker.to_owned()),
+        messages: &Messages,
+    ) -> std::io::Result<Self> {
+        let decoder = Decoder::new(plan.router, fields, broker.to_owned());
+        if let Some(programs) = decoder.programs() {
+            let messages = messages.clone();
+            programs.start(move |line| messages.report(&line))?;
+        }
+        Ok(Self {
+            decoder,
             downsampler: Downsampler::new(downsampling),
             recognised: Recognised::new(is_debug()),
             explainer: plan.explainer,
             keepalives: Keepalives::new(plan.portals),
             asked: Vec::new(),
-        }
+        })
     }
 
     /// Returns what a message became, and counts its format.
@@ -83,9 +93,11 @@ impl Decoding {
         };
         let topic = message.topic.clone();
         let known = explainer.known(&message, now);
+        let other = { known.is_guess() }.then(|| explainer.other(&message, now));
         let mut made = self.decode(message, now, messages);
         let verdict = Verdict::of_made(&made, topic.as_str(), now);
-        output.explain(topic.as_str(), &verdict, &known);
+        let other = other.flatten().filter(|_| verdict.is_guess());
+        output.explain(topic.as_str(), &verdict, &known, other.as_ref());
         if let Some(effects) = made.effects.take() {
             self.take_effects(*effects);
         }

@@ -91,7 +91,13 @@ impl Intake {
         Ok(Self {
             alerts: plan.alerts,
             output: Output::new(plan.output, broker, &messages)?,
-            decoding: Decoding::new(plan.decode, plan.fields, plan.downsampling, broker),
+            decoding: Decoding::new(
+                plan.decode,
+                plan.fields,
+                plan.downsampling,
+                broker,
+                &messages,
+            )?,
             selector: Selector::new(plan.selection),
             messages,
             counts,

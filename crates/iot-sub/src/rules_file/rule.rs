@@ -8,7 +8,7 @@ use iot_decode::{Format, Map, PlainFormat, Tree};
 use toml::de::DeTable;
 
 use super::field::{Field, Problem};
-use crate::decode::{Rule, Shape};
+use crate::decode::{Pointer, Rule, Shape};
 
 const KEYS: &str = "filter, decode, map, time-key, unit, rename, scale, offset, skip and only";
 
@@ -29,7 +29,7 @@ pub(super) fn rule(fields: &DeTable<'_>, span: Range<usize>) -> Result<Rule, Pro
                 Map::compile(program).map_err(|why| field.problem(why))?;
                 map = Some((program.to_owned(), value.span()));
             }
-            "time-key" => time = Some(field.parsed(str::parse)?),
+            "time-key" => time = Some((field.parsed(str::parse)?, value.span())),
             "unit" => shape.unit = field.per_metric(shared)?,
             "scale" => shape.scale = field.per_metric(number)?,
             "offset" => shape.offset = field.per_metric(number)?,
@@ -46,7 +46,23 @@ pub(super) fn rule(fields: &DeTable<'_>, span: Range<usize>) -> Result<Rule, Pro
         let why = "the rule has none, as in filter = \"tele/+/SENSOR\"";
         return Err(Problem::new(span, "filter", why));
     };
-    if let (Some((_, span)), Some(decode)) = (&map, &decode)
+    let (map, time) = checked(decode.as_ref(), map, time)?;
+    Ok(Rule {
+        filter,
+        decode,
+        map,
+        time,
+        shape,
+    })
+}
+
+/// Returns the program and the pointer of a rule, if they go with its format.
+fn checked(
+    decode: Option<&Format>,
+    map: Option<(String, Range<usize>)>,
+    time: Option<(Pointer, Range<usize>)>,
+) -> Result<(Option<String>, Option<Pointer>), Problem> {
+    if let (Some((_, span)), Some(decode)) = (&map, decode)
         && !gives_one_value(decode)
     {
         let why = format!(
@@ -54,13 +70,16 @@ pub(super) fn rule(fields: &DeTable<'_>, span: Range<usize>) -> Result<Rule, Pro
         );
         return Err(Problem::new(span.clone(), "map", why));
     }
-    Ok(Rule {
-        filter,
-        decode,
-        map: map.map(|(program, _)| program),
-        time,
-        shape,
-    })
+    if let (Some((_, span)), Some(decode)) = (&time, decode)
+        && !decode.has_document()
+    {
+        let why = format!(
+            "it points into a document, which a payload of decode = \"{decode}\" is not (JSON, CBOR, MessagePack, SenML and protobuf are)"
+        );
+        return Err(Problem::new(span.clone(), "time-key", why));
+    }
+    let map = map.map(|(program, _)| program);
+    Ok((map, time.map(|(pointer, _)| pointer)))
 }
 
 /// Whether the format gives one value, which a program can take.

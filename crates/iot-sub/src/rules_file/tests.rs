@@ -103,6 +103,10 @@ fn what_is_wrong_has_line_and_key() {
             "line 2, key `filter`: `#` must be the last level of topic filter `a/#/b`",
         ),
         (
+            "[[rule]]\nfilter = \"a\"\ndecode = \"state\"\ntime-key = \"/t\"",
+            "line 4, key `time-key`: it points into a document, which a payload of decode = \"state\" is not (JSON, CBOR, MessagePack, SenML and protobuf are)",
+        ),
+        (
             "[[rule]]\nfilter = \"a\"\n\nfilters = 1",
             "line 4, key `filters`: it is unknown (filter, decode, map, time-key, unit, rename, scale, offset, skip and only are known)",
         ),

@@ -4,7 +4,7 @@ use anyhow::Result;
 use testkit::Mongo;
 
 use crate::figures::{median, rate};
-use crate::mongodb_store::{Stored, through_the_spool};
+use crate::mongodb_store::{Sent, Stored, through_the_spool};
 use crate::server::Server;
 
 /// Rounds in which the ways to store are compared.
@@ -31,7 +31,12 @@ pub(crate) fn measure() -> Result<()> {
     for _ in 0..ROUNDS {
         let mut round = Vec::new();
         for (_, collection, options) in ways {
-            round.push(through_the_spool(&server, collection, options)?);
+            round.push(through_the_spool(
+                &server,
+                collection,
+                Sent::Numbers,
+                options,
+            )?);
         }
         rounds.push(round);
     }

@@ -26,17 +26,19 @@ fn main() -> Result<()> {
         None => {
             sqlite::measure()?;
             mongodb_store::measure()?;
+            mongodb_store::measure_documents()?;
             collections::measure()?;
             single::measure()?;
             memory::measure()
         }
         Some("sqlite") => sqlite::measure(),
         Some("mongodb") => mongodb_store::measure(),
+        Some("documents") => mongodb_store::measure_documents(),
         Some("collections") => collections::measure(),
         Some("single") => single::measure(),
         Some("memory") => memory::measure(),
         _ => bail!(
-            "arguments: none for everything, or one of sqlite, mongodb, collections, single, memory"
+            "arguments: none for everything, or one of sqlite, mongodb, documents, collections, single, memory"
         ),
     }
 }

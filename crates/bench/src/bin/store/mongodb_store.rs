@@ -24,22 +24,57 @@ pub(crate) struct Stored {
     pub(crate) space: u64,
 }
 
+/// What is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// Each message is a number.
+    Numbers,
+    /// Each message is JSON with a value for each of [`METRICS`].
+    Documents,
+}
+
+/// The values in a message.
+const METRICS: [&str; 5] = [
+    "temperature",
+    "humidity",
+    "pressure",
+    "battery",
+    "linkquality",
+];
+
+/// The `n`th message with several values.
+fn payload(n: usize) -> String {
+    let n = n % 250;
+    format!(
+        r#"{{"temperature":{:.2},"humidity":48,"pressure":1013.2,"battery":97,"linkquality":120}}"#,
+        20.0 + f64::from(u8::try_from(n).unwrap_or(0)) / 100.0
+    )
+}
+
 pub(crate) fn through_the_spool(
     server: &Server,
     collection: &str,
+    sent: Sent,
     options: &[&str],
 ) -> Result<Stored> {
     let folder = tempfile::tempdir()?;
     let url = server.mongo.url();
     let mut subject = Subject::start(folder.path(), &[&["--store", &url], options].concat())?;
     let start = Instant::now();
-    let sent = subject.guest.send_count(MONGODB, WINDOW)?.messages;
-    server.wait(collection, sent)?;
+    let guest = &mut subject.guest;
+    let readings = match sent {
+        Sent::Numbers => guest.send_count(MONGODB, WINDOW)?.messages,
+        Sent::Documents => {
+            let messages = guest.send_payloads(MONGODB / METRICS.len(), WINDOW, payload)?;
+            messages.messages * METRICS.len() as u64
+        }
+    };
+    server.wait(collection, readings)?;
     let run = Run {
-        messages: sent,
+        messages: readings,
         time: start.elapsed(),
     };
-    let cost = subject.cost(sent)?;
+    let cost = subject.cost(readings)?;
     subject.terminate()?;
     // Otherwise what is only in its memory and its log would not count.
     let admin = server.database()?.client().database("admin");
@@ -52,14 +87,19 @@ pub(crate) fn through_the_spool(
     Ok(Stored { run, cost, space })
 }
 
-pub(crate) fn measure() -> Result<()> {
-    let server = Server::start(Mongo::start())?;
-    // In turn, because the machine may be busy with something else at times.
+/// Measures in three rounds, in turn, because the machine may be busy with something else at times;
+/// prints and returns the readings/s of the middle one.
+fn beside_the_driver(
+    server: &Server,
+    sent: Sent,
+    options: &[&str],
+    metrics: &[&str],
+) -> Result<f64> {
     let (mut ratios, mut shown) = (Vec::new(), Vec::new());
     for _ in 0..3 {
-        let alone = server.driver_alone(MONGODB)?;
+        let alone = server.driver_alone(MONGODB, metrics)?;
         server.drop_collection("driver")?;
-        let Stored { run, cost, .. } = through_the_spool(&server, "sensors", &[])?;
+        let Stored { run, cost, .. } = through_the_spool(server, "sensors", sent, options)?;
         ratios.push(rate(run) / rate(alone));
         shown.push((rate(run), cost, rate(alone)));
     }
@@ -73,6 +113,22 @@ pub(crate) fn measure() -> Result<()> {
          alone (aim: 0.6, {}; all three rounds: {ratios:.2?})",
         aim(ratio >= 0.6)
     );
+    Ok(ours)
+}
+
+/// Measures JSON with five values.
+pub(crate) fn measure_documents() -> Result<()> {
+    let server = Server::start(Mongo::start())?;
+    println!("JSON with five values, --decode leaves:");
+    let options = ["--decode", "leaves"];
+    beside_the_driver(&server, Sent::Documents, &options, &METRICS)?;
+    println!();
+    Ok(())
+}
+
+pub(crate) fn measure() -> Result<()> {
+    let server = Server::start(Mongo::start())?;
+    let ours = beside_the_driver(&server, Sent::Numbers, &[], &[])?;
     let (tutorial, tutorial_cost) = tutorial(&server)?;
     println!(
         "the tutorial's way, insert_one for each message: {tutorial:.0} readings/s, {tutorial_cost:.0} µs each; iot-sub is \

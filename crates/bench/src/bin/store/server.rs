@@ -65,7 +65,8 @@ impl Server {
     }
 
     /// Inserts as the driver does at its best: raw documents, the same batches, as many in flight.
-    pub(crate) fn driver_alone(&self, count: usize) -> Result<Run> {
+    /// With metrics, each document has the next one of them.
+    pub(crate) fn driver_alone(&self, count: usize, metrics: &[&str]) -> Result<Run> {
         let collection = self.database()?.collection::<RawDocumentBuf>("driver");
         let mut concern = WriteConcern::from(Acknowledgment::Majority);
         concern.journal = Some(true);
@@ -78,21 +79,19 @@ impl Server {
             let mut in_flight = tokio::task::JoinSet::new();
             for batch in 0..count / BATCH {
                 if in_flight.len() == IN_FLIGHT {
-                    in_flight.join_next().await.context("one is in flight")???;
+                    in_flight
+                        .join_next()
+                        .await
+                        .context("one is in flight")???;
                 }
-                let documents: Vec<RawDocumentBuf> = (0..BATCH)
-                    .map(|n| {
-                        rawdoc! {
-                            "_id": ObjectId::new(),
-                            "topic": topic(n % 100),
-                            "value": 20.0 + f64::from(u8::try_from((batch + n) % 250).unwrap_or(0)) / 100.0,
-                            "reg_date": DateTime::now(),
-                        }
-                    })
-                    .collect();
+                let documents: Vec<RawDocumentBuf> =
+                    (0..BATCH).map(|n| document(batch + n, metrics)).collect();
                 let (collection, options) = (collection.clone(), options.clone());
                 in_flight.spawn(async move {
-                    let inserted = collection.insert_many(documents).with_options(options).await;
+                    let inserted = collection
+                        .insert_many(documents)
+                        .with_options(options)
+                        .await;
                     inserted.map(drop).map_err(anyhow::Error::from)
                 });
             }
@@ -112,6 +111,18 @@ impl Server {
         self.runtime.block_on(async { collection.drop().await })?;
         Ok(())
     }
+}
+
+/// Returns a document of the driver's.
+fn document(n: usize, metrics: &[&str]) -> RawDocumentBuf {
+    let value = 20.0 + f64::from(u8::try_from(n % 250).unwrap_or(0)) / 100.0;
+    let id = ObjectId::new();
+    if metrics.is_empty() {
+        let topic = topic(n % 100);
+        return rawdoc! {"_id": id, "topic": topic, "value": value, "reg_date": DateTime::now()};
+    }
+    let (topic, metric) = (topic(n / metrics.len() % 100), metrics[n % metrics.len()]);
+    rawdoc! {"_id": id, "topic": topic, "metric": metric, "value": value, "reg_date": DateTime::now()}
 }
 
 /// Returns a number that the server may give as any kind of one; 0 where there is none.

@@ -20,7 +20,7 @@ fn case(format: &str, topic: &str, payload: &str, expected: &str) {
     let made = decoder.entry(message, now);
     let verdict = Verdict::of_made(&made, topic, now);
     let mut out = Vec::new();
-    explain(topic, &verdict, &known, &mut out);
+    explain(topic, &verdict, &known, None, &mut out);
     // What is known grows with the known devices.
     let out = String::from_utf8(out).unwrap();
     let stored = out.split("  with --decode known").next().unwrap();
@@ -50,6 +50,16 @@ fn readings_are_shown_with_name_value_unit_and_time() {
 }
 
 #[test]
+fn a_local_time_is_shown_with_the_option_that_reads_it() {
+    case(
+        "known",
+        "tele/a/SENSOR",
+        r#"{"Time":"2026-11-23T11:00:00","AM2301":{"Temperature":21.5},"TempUnit":"C"}"#,
+        "tele/a/SENSOR: tasmota, 1 reading\n  AM2301.Temperature = 21.5 °C, at arrival\n  its time has no time zone and is not used (give --device-timezone, such as Europe/Berlin or local)\n",
+    );
+}
+
+#[test]
 fn a_rejection_is_shown_with_its_reason() {
     case("auto", "a", "hello", "a: rejected: not a number or JSON\n");
     case(
@@ -58,4 +68,33 @@ fn a_rejection_is_shown_with_its_reason() {
         "{}",
         "a: leaves, no reading: nothing is stored\n",
     );
+}
+
+#[test]
+fn what_is_not_recognised_is_tried_as_senml_cbor_and_messagepack() {
+    let mut explainer = Explainer::new(Settings::default()).unwrap();
+    let mut other = |payload: &'static [u8]| {
+        let message = Message::new(TopicName::new("a").unwrap(), payload);
+        let now = DateTime::from_timestamp(1_795_428_000, 0).unwrap();
+        assert!(explainer.known(&message, now).is_guess());
+        let (format, verdict) = explainer.other(&message, now)?;
+        Some(format!("{format}: {}", verdict.details.join(", ")))
+    };
+    for (payload, expected) in [
+        (
+            &br#"[{"n":"t","u":"Cel","v":21.5}]"#[..],
+            Some("senml: t = 21.5 Cel, at arrival"),
+        ),
+        (b"\xa1\x61t\x14", Some("cbor+leaves: t = 20.0, at arrival")),
+        (
+            b"\x81\xa1t\x14",
+            Some("msgpack+leaves: t = 20.0, at arrival"),
+        ),
+        (b"hello", None),
+        (b"[1,2]", None),
+        (b"\xff\xfe", None),
+        (b"\xe2", None),
+    ] {
+        assert_eq!(other(payload).as_deref(), expected, "{payload:?}");
+    }
 }

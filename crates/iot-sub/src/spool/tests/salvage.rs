@@ -4,13 +4,17 @@ use std::collections::HashSet;
 use std::fs;
 use std::io::SeekFrom;
 
-use iot_store::Entry;
+use bytes::Bytes;
+use chrono::DateTime;
+use iot_decode::{Decoder, Format, KeepsState, Message, Settings, StateChange};
 use iot_store::sqlite::Damaged;
+use iot_store::sqlite::decoder_state::StateRow;
+use iot_store::{Entry, Value};
 
 use super::fixture::{Fixture, all};
 use crate::path_suffix::with_suffix;
 use crate::spool::connection::keep_log_at_end;
-use crate::spool::spool_file::Spool;
+use crate::spool::spool_file::{Content, Spool};
 
 /// A spool with 20,000 entries, damaged; returns the entries, and what the new one has.
 fn damaged(fixture: &mut Fixture, damage: impl FnOnce(&Fixture)) -> (Vec<Entry>, Vec<Entry>) {
@@ -208,4 +212,50 @@ fn a_salvage_that_was_cut_short_is_finished_at_the_next_start() {
             .files()
             .contains(&"spool.damaged-TIME-wal".to_owned())
     );
+}
+
+#[test]
+fn what_decoders_have_learned_is_salvaged() {
+    /// The metric `temp`, alias 7, is 20.5; then, of alias 7 alone, 21.5.
+    const BIRTH: &[u8] = b"\x12\x13\x0a\x04temp\x10\x07\x20\x0a\x69\0\0\0\0\0\x80\x34\x40\x18\0";
+    const DATA: &[u8] = b"\x12\x0b\x10\x07\x69\0\0\0\0\0\x80\x35\x40\x18\x01";
+
+    let mut fixture = Fixture::new();
+    let entries = fixture.entries(0..2_000, 50);
+    let mut decoder = sparkplug();
+    let birth = Bytes::from_static(BIRTH);
+    let birth = Message::new("spBv1.0/g/NBIRTH/n", &birth, DateTime::UNIX_EPOCH);
+    let learned = decoder.decode(&birth).unwrap().state.into_iter();
+    let state: Vec<StateRow> = learned
+        .map(|StateChange { key, value }| StateRow { key, value })
+        .collect();
+    assert!(!state.is_empty());
+    let mut spool = fixture.open();
+    let content = Content {
+        entries: &entries,
+        state: &state,
+        ..Content::default()
+    };
+    spool.commit_with(content, 0).unwrap();
+    spool.fold().unwrap();
+    drop(spool);
+    fixture.write_at(SeekFrom::Start(20 * 4_096), &[0xa5; 4_096]);
+
+    let spool = fixture.open();
+    assert_eq!(fixture.lines.take().len(), 3);
+    assert!(spool.len() < 2_000, "{}", spool.len());
+    let mut decoder = sparkplug();
+    for (key, value) in spool.decoder_state().unwrap() {
+        decoder.restore(&key, &value);
+    }
+    let data = Bytes::from_static(DATA);
+    let data = Message::new("spBv1.0/g/NDATA/n", &data, DateTime::UNIX_EPOCH);
+    let found = decoder.decode(&data).unwrap();
+    assert_eq!(found.requests, []);
+    assert_eq!(found.readings[0].metric.as_deref(), Some("temp"));
+    assert_eq!(found.readings[0].value, Value::Number(21.5));
+}
+
+fn sparkplug() -> Decoder {
+    Decoder::new(Format::Sparkplug, Settings::default()).unwrap()
 }
