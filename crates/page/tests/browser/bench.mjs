@@ -32,9 +32,10 @@ function load(sub, rate, seconds, ...args) {
     let text = "";
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (more) => (text += more));
     child.on("exit", () => {
-      // With QoS 0 nothing is acknowledged; at full speed, some is under way at the end.
-      const counts = text.match(/(\d+) sent, (\d+) acknowledged/);
-      if (counts) resolve(Number(args.includes("1") ? counts[2] : counts[1]) / seconds);
+      // Until the last acknowledgement.
+      const [, count] = text.match(/(\d+) sent/) ?? [];
+      const [, rate] = text.match(/rate:\s+([\d.]+)\/s/) ?? [];
+      if (rate) resolve({ rate: Number(rate), count: Number(count) });
       else reject(new Error(text));
     });
   });
@@ -56,9 +57,9 @@ async function throughput() {
       const before = cpu(sub.child);
       const published = publish();
       await shown(pages);
-      const rate = await published;
+      const { rate, count: messages } = await published;
       rates[name].push(rate);
-      used[name].push(((cpu(sub.child) - before) * 1e6) / (rate * 8));
+      used[name].push(((cpu(sub.child) - before) * 1e6) / messages);
       for (const page of pages) await page.context().close();
       await sub.stop();
     }
@@ -78,7 +79,7 @@ async function manySeries(page, during) {
   const [before, start] = [cpu(sub.child), performance.now()];
   await during.run(opened);
   const share = ((cpu(sub.child) - before) * 1000) / (performance.now() - start);
-  const rate = await publish;
+  const { rate } = await publish;
   await opened?.context().close();
   await sub.stop();
   return { share, rate };
