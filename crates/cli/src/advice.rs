@@ -1,27 +1,43 @@
 //! What may help if a broker does not accept the connection.
 
 use iot_core::Protocol;
-use iot_core::config::ClientConfig;
+use iot_core::config::{ClientConfig, Transport};
 use iot_core::error::Error;
 
+/// The port that brokers commonly use without TLS.
+const PLAIN_PORT: u16 = 1883;
 /// Ports that brokers commonly use with TLS only.
 const TLS_PORTS: [u16; 3] = [443, 8883, 8884];
+
+/// Whether TLS may be missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum MissingTls {
+    No,
+    /// The port is not the usual one without TLS.
+    Possible,
+    /// The port is a usual one of TLS.
+    Likely,
+}
 
 /// What may help if a broker does not accept the connection.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Advice {
     is_v5: bool,
-    /// The port is a usual one of TLS, and TLS is not used.
-    misses_tls: bool,
+    missing_tls: MissingTls,
     /// The client gives a user name, or a certificate.
     has_user: bool,
 }
 
 impl Advice {
     pub(crate) fn new(config: &ClientConfig) -> Self {
+        let is_plain = config.tls.is_none() && matches!(config.transport, Transport::Tcp);
         Self {
             is_v5: config.protocol == Protocol::V5,
-            misses_tls: config.tls.is_none() && TLS_PORTS.contains(&config.port),
+            missing_tls: match config.port {
+                port if is_plain && TLS_PORTS.contains(&port) => MissingTls::Likely,
+                port if is_plain && port != PLAIN_PORT => MissingTls::Possible,
+                _ => MissingTls::No,
+            },
             has_user: config.username.is_some(),
         }
     }
@@ -37,12 +53,17 @@ impl Advice {
                 " (does it need a user? -u NAME --password-file FILE)"
             };
         }
-        if self.misses_tls && is_silent {
-            " (does this port need TLS? connect with --cafile FILE)"
-        } else if self.is_v5 && (is_silent || is_version) {
-            " (if the broker does not support MQTT 5: -V mqttv311)"
-        } else {
-            ""
+        let may_be_version = self.is_v5 && (is_silent || is_version);
+        match (self.missing_tls, may_be_version) {
+            (MissingTls::Likely, _) | (MissingTls::Possible, false) if is_silent => {
+                " (does this port need TLS? --tls-use-os-certs, or --cafile FILE)"
+            }
+            (MissingTls::Possible, true) if is_silent => {
+                " (if this port needs TLS: --tls-use-os-certs, or --cafile FILE; if the broker does \
+                 not support MQTT 5: -V mqttv311)"
+            }
+            (_, true) => " (if the broker does not support MQTT 5: -V mqttv311)",
+            (_, false) => "",
         }
     }
 }

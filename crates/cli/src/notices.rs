@@ -287,7 +287,18 @@ mod tests {
             (
                 Protocol::V5,
                 8883,
-                " (does this port need TLS? connect with --cafile FILE)",
+                " (does this port need TLS? --tls-use-os-certs, or --cafile FILE)",
+            ),
+            (
+                Protocol::V311,
+                18883,
+                " (does this port need TLS? --tls-use-os-certs, or --cafile FILE)",
+            ),
+            (
+                Protocol::V5,
+                18883,
+                " (if this port needs TLS: --tls-use-os-certs, or --cafile FILE; if the broker does \
+                 not support MQTT 5: -V mqttv311)",
             ),
         ] {
             let config = ClientConfig {

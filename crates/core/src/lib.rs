@@ -120,5 +120,5 @@ pub use will::Will;
 struct Readme;
 
 #[cfg(any(doc, doctest))]
-#[doc = include_str!("../../../docs/from-paho.md")]
+#[doc = include_str!("../from-paho.md")]
 pub mod from_paho {}

@@ -7,6 +7,22 @@ use crate::topic::TopicName;
 
 /// The will: a message that the broker publishes if the connection ends without DISCONNECT
 /// (MQTT 3.1.1 §3.1.2.5).
+///
+/// ```
+/// use iot_core::{ClientConfig, QoS, TopicName, Will};
+///
+/// # fn main() -> Result<(), iot_core::Error> {
+/// let mut config = ClientConfig::new("boiler");
+/// config.will = Some(Will {
+///     topic: TopicName::new("iot/boiler/online")?,
+///     payload: "false".into(),
+///     qos: QoS::AtLeastOnce,
+///     retain: true,
+///     properties: None,
+/// });
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Will {
     /// The topic that it is published to.

@@ -13,11 +13,13 @@ pub mod fuzz;
 mod json_time;
 mod known;
 mod leaves;
+#[cfg_attr(not(feature = "map"), path = "without_map.rs")]
 mod map;
 mod measure;
 mod message;
 mod names;
 mod plain;
+#[cfg_attr(not(feature = "protobuf"), path = "without_protobuf.rs")]
 mod protobuf;
 mod reason;
 mod request;
@@ -33,7 +35,9 @@ pub use decoder::Decoder;
 pub use format::{Format, Tree};
 pub use json_time::{TimeError, read_time};
 pub use known::{VICTRON_KEEPALIVE_INTERVAL, victron_keepalive};
-pub use map::{Map, MapLimits};
+pub use map::Map;
+#[cfg(feature = "map")]
+pub use map::MapLimits;
 pub use message::{Message, Properties};
 pub use plain::PlainFormat;
 pub use reason::{METRIC_LIMIT_BYTES, PAYLOAD_LIMIT_BYTES, Reason};

@@ -133,7 +133,8 @@ fn a_connection_lost_within_connack_costs_nothing() {
     assert_eq!(
         publisher.stderr(),
         format!(
-            "iot-pub: waiting for broker `127.0.0.1:{}`: the broker closed the connection\n",
+            "iot-pub: waiting for broker `127.0.0.1:{}`: the broker closed the connection (does this \
+             port need TLS? --tls-use-os-certs, or --cafile FILE)\n",
             net.port()
         )
     );

@@ -358,5 +358,22 @@ fn messages_are_explained_and_not_stored() {
         "{printed}"
     );
     assert!(printed.contains("\niot/b: rejected: "), "{printed}");
+    assert_eq!(interrupt(program), "iot-sub: received 2, rejected 1");
+}
+
+#[test]
+fn a_decimal_comma_brings_advice() {
+    let broker = Broker::start();
+    let port = broker.port().to_string();
+    let options = ["-p", &port, "--store", "none", "--decode", "known"];
+    let program: testkit::Running = Program::new(env!("CARGO_BIN_EXE_iot-sub"))
+        .args(options)
+        .spawn();
+    broker.wait_for_log("Sending SUBACK", DEADLINE);
+    broker.mosquitto_pub(["-t", "iot/a", "-m", "23,5 °C"]);
+    program.wait_for_stderr(
+        "rejected a message on `iot/a`: not a number or JSON (to read a comma as the decimal point: \
+         --decode known --decimal-comma)",
+    );
     interrupt(program);
 }

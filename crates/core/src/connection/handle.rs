@@ -18,6 +18,21 @@ use crate::will::Will;
 ///
 /// Requests are queued, and the task that drives the connection sends them. Clones are of the same
 /// connection. After the connection is dropped they still queue, and nothing is sent.
+///
+/// ```no_run
+/// use iot_core::{ClientConfig, Connection, Message, QoS, TopicName};
+///
+/// # async fn run() -> Result<(), iot_core::Error> {
+/// let mut connection = Connection::new(ClientConfig::default())?;
+/// let handle = connection.handle();
+/// let topic = TopicName::new("iot/home2/temp")?;
+/// let identifier = handle.publish(Message::new(topic, 25.5).with_qos(QoS::AtLeastOnce))?;
+/// while let Some(event) = connection.next().await {
+///     println!("{event:?}, after {identifier:?} was queued");
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Handle {
     shared: Arc<Shared>,

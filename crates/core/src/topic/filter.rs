@@ -10,6 +10,18 @@ use super::text::{check_code_points, check_text, shown, text_type};
 /// `+` matches one level, a final `#` all that follow; `$share/GROUP/FILTER` shares the messages
 /// among the members of a group. Lengths and code points are limited as in a
 /// [`TopicName`](crate::TopicName). Clones share the text.
+///
+/// ```
+/// use iot_core::TopicFilter;
+///
+/// # fn main() -> Result<(), iot_core::Error> {
+/// let filter = TopicFilter::new("iot/+/temp")?;
+/// assert!(filter.matches("iot/kitchen/temp"));
+/// assert!(!filter.matches("iot/kitchen/humidity"));
+/// assert!(TopicFilter::new("iot/#/temp").is_err());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TopicFilter(Arc<str>);
 

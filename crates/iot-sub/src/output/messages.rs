@@ -89,12 +89,19 @@ impl Messages {
 
     pub(crate) fn rejection(&self, rejection: &Rejection) {
         let Rejection { topic, reason, .. } = rejection;
-        self.rejected(topic, reason);
+        self.report_rejection(topic, reason, has_decimal_comma(&rejection.payload));
     }
 
     /// A message is kept as rejected.
     pub(crate) fn rejected(&self, topic: &str, reason: &str) {
+        self.report_rejection(topic, reason, false);
+    }
+
+    fn report_rejection(&self, topic: &str, reason: &str, has_decimal_comma: bool) {
         let help = match reason {
+            "not a number or JSON" if has_decimal_comma => {
+                " (to read a comma as the decimal point: --decode known --decimal-comma)"
+            }
             "not a number or JSON" => {
                 " (--decode text accepts any text; --explain shows how a message is read)"
             }
@@ -119,4 +126,10 @@ impl Messages {
         self.report_repeats();
         self.stderr.finish(FLUSH_TIMEOUT);
     }
+}
+
+/// Whether a payload has one comma, between digits, as in `23,5 °C`.
+fn has_decimal_comma(payload: &[u8]) -> bool {
+    let is_one = |w: &[u8]| w[0].is_ascii_digit() && w[1] == b',' && w[2].is_ascii_digit();
+    payload.windows(3).any(is_one) && payload.iter().filter(|&&byte| byte == b',').count() == 1
 }

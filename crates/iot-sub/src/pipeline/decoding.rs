@@ -80,17 +80,15 @@ impl Decoding {
         self.explainer.is_some()
     }
 
-    /// Prints how a message would be stored.
+    /// Prints how a message would be stored. Returns what it would become.
     pub(super) fn explain(
         &mut self,
         message: Message,
         now: DateTime<Utc>,
         output: &mut Output,
         messages: &Messages,
-    ) {
-        let Some(explainer) = &mut self.explainer else {
-            return;
-        };
+    ) -> Option<Entry> {
+        let explainer = self.explainer.as_mut()?;
         let topic = message.topic.clone();
         let known = explainer.known(&message, now);
         let other = { known.is_guess() }.then(|| explainer.other(&message, now));
@@ -101,6 +99,7 @@ impl Decoding {
         if let Some(effects) = made.effects.take() {
             self.take_effects(*effects);
         }
+        made.entry
     }
 
     /// Returns what of an entry is stored with `--on-change` and `--min-interval`.

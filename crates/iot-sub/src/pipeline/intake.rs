@@ -162,8 +162,12 @@ impl Intake {
         }
         if self.decoding.explains() {
             let (output, messages) = (&mut self.output, &self.messages);
-            self.decoding.explain(message, self.now, output, messages);
-            self.unstored.show(ticket);
+            let entry = self.decoding.explain(message, self.now, output, messages);
+            match entry {
+                // It counts as rejected.
+                Some(Entry::Rejection(_)) => self.push(entry, None, ticket),
+                _ => self.unstored.show(ticket),
+            }
             return;
         }
         let skips = self.decoding.decoder.skips(&message);
