@@ -9,7 +9,7 @@ const SYSTEM: [&str; 3] = ["/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin"]
 
 /// Returns mosquitto's path: `$IOT_MOSQUITTO`, or the program in `PATH` or a system folder.
 #[track_caller]
-pub(crate) fn mosquitto() -> PathBuf {
+pub fn mosquitto() -> PathBuf {
     let Some(path) = given("IOT_MOSQUITTO").or_else(|| search("mosquitto", &[])) else {
         panic!("no `mosquitto` here: `scripts/test` or `apt-get install mosquitto` installs it");
     };
@@ -41,7 +41,7 @@ pub(crate) fn nats_server() -> PathBuf {
 /// Returns mongod's path: `$IOT_MONGOD`, or `.cache/mongod/mongod` in the workspace, or the program
 /// in `PATH`.
 #[track_caller]
-pub(crate) fn mongod() -> PathBuf {
+pub fn mongod() -> PathBuf {
     let cached = workspace().join(".cache/mongod");
     let Some(path) = given("IOT_MONGOD").or_else(|| search("mongod", &[cached])) else {
         panic!("no `mongod` here: `scripts/test` installs it, or set IOT_MONGOD to its path");

@@ -19,6 +19,7 @@
 mod authority;
 mod broker;
 mod capture;
+mod clock;
 mod codecs;
 mod disk;
 mod install;
@@ -37,8 +38,10 @@ mod wait;
 
 pub use authority::{Authority, KeyForm, Pair};
 pub use broker::{Broker, BrokerBuilder};
+pub use clock::FakeClock;
 pub use codecs::binary_documents;
 pub use disk::FaultyDisk;
+pub use install::{mongod, mosquitto};
 pub use mongo::{Mongo, MongoBuilder, MongoSet};
 pub use nats::Nats;
 pub use net::{FaultyNet, Way};

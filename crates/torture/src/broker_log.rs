@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::message::Key;
-use crate::shape::key;
+use torture::message::Key;
+use torture::shape::key;
 
 /// The client identifier of the tested `iot-sub`.
 pub(crate) const SUBJECT: &str = "tortured";

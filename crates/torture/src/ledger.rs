@@ -8,7 +8,7 @@ use crate::message::{Key, qos};
 use crate::shape::{METRICS, Shape};
 
 /// How often the store has each number of each publisher.
-pub(crate) struct Ledger {
+pub struct Ledger {
     runtime: tokio::runtime::Runtime,
     database: mongodb::Database,
     shape: Shape,
@@ -16,14 +16,15 @@ pub(crate) struct Ledger {
 
 /// What the store holds: how often it has each value of each message.
 #[derive(Debug, Default)]
-pub(crate) struct Held {
+pub struct Held {
     counts: HashMap<Key, [u64; METRICS.len()]>,
     /// How many values a message has.
     values: usize,
 }
 
 impl Ledger {
-    pub(crate) fn of(url: &str, shape: Shape) -> Self {
+    /// Opens the store at this URL.
+    pub fn of(url: &str, shape: Shape) -> Self {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         let client = runtime
             .block_on(mongodb::Client::with_uri_str(url))
@@ -36,7 +37,7 @@ impl Ledger {
     }
 
     /// How many readings are stored.
-    pub(crate) fn count(&self) -> u64 {
+    pub fn count(&self) -> u64 {
         let collection = self.database.collection::<Document>("sensors");
         self.runtime
             .block_on(async { collection.count_documents(doc! {}).await })
@@ -44,7 +45,7 @@ impl Ledger {
     }
 
     /// Messages that were rejected; there should be none.
-    pub(crate) fn rejected(&self) -> u64 {
+    pub fn rejected(&self) -> u64 {
         let collection = self.database.collection::<Document>("sensors_rejected");
         self.runtime
             .block_on(async { collection.count_documents(doc! {}).await })
@@ -52,7 +53,7 @@ impl Ledger {
     }
 
     /// Reads the store. Each reading must have been sent, as it is now.
-    pub(crate) fn read(&self, sent: &[usize]) -> Held {
+    pub fn read(&self, sent: &[usize]) -> Held {
         let mut held = Held {
             counts: HashMap::new(),
             values: self.shape.readings(),
@@ -83,7 +84,7 @@ impl Held {
     }
 
     /// Returns the messages of which some values are there more often than others.
-    pub(crate) fn uneven(&self) -> Vec<Key> {
+    pub fn uneven(&self) -> Vec<Key> {
         let counts = self.counts.iter();
         let uneven =
             counts.filter(|(_, counts)| counts[..self.values].iter().any(|it| *it != counts[0]));
@@ -91,19 +92,19 @@ impl Held {
     }
 
     /// Returns each message that is there, and how often.
-    pub(crate) fn counts(&self) -> impl Iterator<Item = (Key, u64)> {
+    pub fn counts(&self) -> impl Iterator<Item = (Key, u64)> {
         let counts = self.counts.iter();
         counts.map(|(key, counts)| (*key, self.whole(counts)))
     }
 
     /// Whether a reading is there.
-    pub(crate) fn has(&self, key: Key) -> bool {
+    pub fn has(&self, key: Key) -> bool {
         let counts = self.counts.get(&key);
         counts.is_some_and(|counts| self.whole(counts) > 0)
     }
 
     /// Returns the sent readings that are missing.
-    pub(crate) fn missing(&self, sent: &[usize]) -> Vec<Key> {
+    pub fn missing(&self, sent: &[usize]) -> Vec<Key> {
         let numbers = |(publisher, count): (usize, &usize)| {
             (0..*count).map(move |number| (publisher, number))
         };
@@ -112,7 +113,7 @@ impl Held {
     }
 
     /// Counts the readings of this QoS that are stored more than once, beyond the first.
-    pub(crate) fn again(&self, with: u8) -> u64 {
+    pub fn again(&self, with: u8) -> u64 {
         self.counts()
             .filter(|((publisher, _), _)| qos(*publisher) == with)
             .map(|(_, count)| count.saturating_sub(1))
@@ -120,7 +121,7 @@ impl Held {
     }
 
     /// How many different ones there are.
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.counts.len()
     }
 }

@@ -6,13 +6,10 @@
 mod broker_log;
 mod embedded;
 mod fault;
-mod ledger;
-mod message;
 mod publisher;
 mod report;
 mod round;
 mod round_kind;
-mod shape;
 mod small_disk;
 mod subject;
 mod world;

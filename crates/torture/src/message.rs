@@ -3,17 +3,17 @@
 use std::fmt::Write as _;
 
 /// How many publishers there are; the first half publishes with QoS 1, the others with QoS 2.
-pub(crate) const PUBLISHERS: usize = 4;
+pub const PUBLISHERS: usize = 4;
 /// A publisher and the number of one of its readings.
-pub(crate) type Key = (usize, usize);
+pub type Key = (usize, usize);
 
 /// Returns the QoS of a publisher.
-pub(crate) fn qos(publisher: usize) -> u8 {
+pub fn qos(publisher: usize) -> u8 {
     if publisher < PUBLISHERS / 2 { 1 } else { 2 }
 }
 
 /// Returns the text that goes with a reading: a page or two now and then, else short.
-pub(crate) fn text((publisher, number): Key) -> String {
+pub fn text((publisher, number): Key) -> String {
     let mix = (number + 1).wrapping_mul(2_654_435_761) ^ (publisher << 20);
     let words = if mix.is_multiple_of(17) { 300 } else { mix % 7 };
     let mut text = String::new();

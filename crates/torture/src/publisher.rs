@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use iot_core::{Client, ClientConfig, MessageInfo};
 
-use crate::message::{PUBLISHERS, qos};
-use crate::shape::Shape;
+use torture::message::{PUBLISHERS, qos};
+use torture::shape::Shape;
 
 /// Messages in flight of each: mosquitto 2.0.11 loses QoS 2 messages beyond 20.
 const UNDER_WAY: usize = 20;

@@ -16,14 +16,14 @@ use testkit::{Broker, FaultyNet, Mongo, MongoSet};
 
 use crate::broker_log::{self, LogSummary};
 use crate::fault::Fault;
-use crate::ledger::{Held, Ledger};
-use crate::message::qos;
 use crate::publisher::Publishers;
 use crate::report::{Numbers, Outcome};
 use crate::round_kind::Kind;
 use crate::small_disk::SmallDisk;
 use crate::subject::{Binary, Subject};
 use crate::world::{Database, World};
+use torture::ledger::{Held, Ledger};
+use torture::message::qos;
 
 /// Readings a second of each publisher.
 const RATE: u32 = 250;

@@ -1,6 +1,6 @@
 //! The kinds of rounds: how `iot-sub` is started, with which store, and what is promised.
 
-use crate::shape::Shape;
+use torture::shape::Shape;
 
 /// One kind.
 #[derive(Debug)]

@@ -1,0 +1,141 @@
+//! Tests a group of `iot-sub` on a cluster of brokers and a replica set: numbered publishers send,
+//! machines are killed, frozen and cut off in an order that a seed decides, and the ledger of the
+//! torture test decides what is missing, stored twice or invented. `scripts/cluster` runs it.
+
+mod broker;
+mod database;
+mod fault;
+mod member;
+mod network;
+mod plan;
+mod report;
+mod round;
+mod service;
+mod witness;
+mod world;
+
+use std::panic::{self, AssertUnwindSafe};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use tempfile::TempDir;
+
+use broker::Mode;
+use fault::Fault;
+use plan::Plan;
+use world::Programs;
+
+/// The rate up to which the mode raft+msg must not lose anything.
+const LOSSLESS_RATE: u32 = 2_000;
+
+/// Kill, freeze and cut off the machines of a cluster, and check that no reading is missing
+#[derive(Debug, Parser)]
+#[command(name = "cluster")]
+struct Args {
+    /// Start with the round of seed N, to repeat a failed one [default: random]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+
+    /// Run N rounds
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    rounds: u64,
+
+    /// Run three nodes in mode raft, or raft+msg with stored messages; or one mosquitto
+    #[arg(long, value_name = "MODE", default_value = "raft+msg", value_parser = ["raft", "raft+msg", "mosquitto"])]
+    mode: String,
+
+    /// Publish RATE messages a second; 0 for as many as possible
+    #[arg(long, value_name = "RATE", default_value_t = LOSSLESS_RATE)]
+    rate: u32,
+
+    /// Start with N members
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    members: usize,
+
+    /// Strike only this fault; can be repeated [default: all]
+    #[arg(long, value_name = "FAULT", value_parser = Fault::named)]
+    only: Vec<Fault>,
+
+    /// Strike no fault
+    #[arg(long, conflicts_with = "only")]
+    calm: bool,
+
+    /// Keep files and logs, of rounds that pass too
+    #[arg(long)]
+    keep: bool,
+
+    /// The program of a broker node; mosquitto needs none
+    #[arg(long, value_name = "PATH", default_value = "broker-node")]
+    node: PathBuf,
+
+    /// The iot-sub under test [default: the one beside this program]
+    #[arg(long, value_name = "PATH")]
+    program: Option<PathBuf>,
+}
+
+impl Args {
+    fn plan(&self, seed: u64) -> Plan {
+        let faults = match (self.calm, self.only.is_empty()) {
+            (true, _) => Vec::new(),
+            (false, true) => Fault::all(),
+            (false, false) => self.only.clone(),
+        };
+        Plan {
+            seed,
+            mode: Mode::named(&self.mode, !faults.is_empty()),
+            rate: Some(self.rate).filter(|rate| *rate > 0),
+            members: self.members,
+            faults,
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let own = std::env::current_exe().expect("the path of this program");
+    let programs = Programs {
+        node: args.node.clone(),
+        iot_sub: args
+            .program
+            .clone()
+            .unwrap_or_else(|| own.with_file_name("iot-sub")),
+    };
+    let first = args
+        .seed
+        .unwrap_or_else(|| u64::from(rand::random::<u32>()));
+    for seed in first..first + args.rounds {
+        let mut folder = TempDir::with_prefix("cluster-").expect("a temporary folder");
+        let plan = args.plan(seed);
+        println!("seed {seed}, mode {}", plan.mode.name());
+        let round = AssertUnwindSafe(|| round::run(&plan, &programs, folder.path()));
+        let outcome = panic::catch_unwind(round);
+        let lossless = match plan.mode {
+            Mode::Raft => false,
+            Mode::RaftWithMessages => (1..=LOSSLESS_RATE).contains(&args.rate),
+            // A killed mosquitto forgets what it has not saved; one that ends restores sessions
+            // without their shared subscriptions.
+            Mode::Mosquitto { .. } => !plan.faults.iter().any(|fault| fault.ends_a_node()),
+        };
+        let passed = match &outcome {
+            Ok(outcome) => {
+                println!("{outcome}\n");
+                !lossless || outcome.verdict.lost() == 0
+            }
+            Err(_) => false,
+        };
+        folder.disable_cleanup(args.keep || !passed);
+        if !passed {
+            eprintln!(
+                "cluster: failed; files and logs are in {}",
+                folder.path().display()
+            );
+            eprintln!(
+                "cluster: the same once more: scripts/cluster --seed {seed} --mode {} --rate {} --members {}",
+                args.mode, args.rate, args.members
+            );
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,108 @@
+//! Publishers of numbered messages at a steady rate, one for each broker, each on a thread of its
+//! own.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crate::shape::Shape;
+use iot_core::{Client, ClientConfig, MessageInfo};
+
+/// Messages in flight of each.
+const IN_FLIGHT: u16 = 500;
+/// How long the broker may take to acknowledge. A node that is away is back within this time.
+const ACK_TIMEOUT: Duration = Duration::from_mins(3);
+
+/// The publishers at work.
+pub struct SteadyPublishers {
+    stop: Arc<AtomicBool>,
+    sent: Arc<AtomicUsize>,
+    threads: Vec<JoinHandle<usize>>,
+}
+
+impl SteadyPublishers {
+    /// Starts one on each of these brokers. Together they send `rate` messages a second, or as many
+    /// as possible.
+    pub fn start(brokers: &[(String, u16)], rate: Option<u32>) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let sent = Arc::new(AtomicUsize::new(0));
+        let count = u32::try_from(brokers.len()).expect("a few brokers");
+        let pause = rate.map(|rate| Duration::from_secs(1) * count / rate);
+        let start = |(number, broker): (usize, &(String, u16))| {
+            let (stop, sent, broker) = (Arc::clone(&stop), Arc::clone(&sent), broker.clone());
+            thread::spawn(move || publish(number, &broker, pause, (&stop, &sent)))
+        };
+        let threads = brokers.iter().enumerate().map(start).collect();
+        Self {
+            stop,
+            sent,
+            threads,
+        }
+    }
+
+    /// How many messages were given to the clients so far.
+    pub fn sent(&self) -> usize {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Ends them after the brokers have acknowledged everything; returns how many messages each
+    /// sent.
+    pub fn finish(self) -> Vec<usize> {
+        self.stop.store(true, Ordering::Relaxed);
+        let joined = self.threads.into_iter().map(JoinHandle::join);
+        joined
+            .map(|kept| kept.expect("a publisher finishes"))
+            .collect()
+    }
+}
+
+fn publish(
+    number: usize,
+    (host, port): &(String, u16),
+    pause: Option<Duration>,
+    (stop, sent): (&AtomicBool, &AtomicUsize),
+) -> usize {
+    let config = ClientConfig {
+        client_id: format!("publisher{number}"),
+        clean_session: false,
+        keep_alive: Duration::from_secs(5),
+        max_inflight: IN_FLIGHT,
+        reconnect_delay: (Duration::from_millis(100), Duration::from_secs(1)),
+        ..ClientConfig::default()
+    };
+    let client = Client::new(config, ()).expect("a client");
+    client
+        .connect_async(host, *port, Duration::from_secs(5), None)
+        .expect("a valid address");
+    client.loop_start().expect("a loop");
+    let mut under_way: VecDeque<MessageInfo> = VecDeque::new();
+    let wait = |info: MessageInfo| {
+        info.wait_for_publish(Some(ACK_TIMEOUT))
+            .expect("the broker acknowledges");
+    };
+    let mut next = Instant::now();
+    let mut count = 0;
+    while !stop.load(Ordering::Relaxed) {
+        let key = (number, count);
+        let (topic, payload) = (Shape::FewTopics.topic(key), Shape::FewTopics.payload(key));
+        under_way.push_back(client.publish(topic, payload, 1, false).expect("room"));
+        count += 1;
+        sent.fetch_add(1, Ordering::Relaxed);
+        if under_way.len() >= usize::from(IN_FLIGHT)
+            && let Some(oldest) = under_way.pop_front()
+        {
+            wait(oldest);
+        }
+        if let Some(pause) = pause {
+            // Some late messages are made up for; after an outage the rate is the usual one.
+            next = (next + pause).max(Instant::now() - Duration::from_millis(50));
+            thread::sleep(next.saturating_duration_since(Instant::now()));
+        }
+    }
+    under_way.into_iter().for_each(wait);
+    client.disconnect().expect("a connection");
+    client.loop_stop().expect("a loop");
+    count
+}
