@@ -4,16 +4,17 @@
 
 use std::alloc::System;
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use iot_alert::{Change, Engine, Observation, Sample, Settings};
+use rustix::time::{ClockId, clock_gettime};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const SERIES: usize = 100_000;
-const ROUNDS: i64 = 20;
+const ROUNDS: i64 = 40;
 const START: i64 = 1_795_000_000_000;
 
 fn main() {
@@ -37,6 +38,12 @@ fn main() {
         &["plant/# > 1000"],
     );
     tick(&topics);
+}
+
+/// Returns the processor time of this program: that of others does not count.
+fn processor_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
 }
 
 fn engine(silence: &[&str], rules: &[&str]) -> Engine {
@@ -83,18 +90,19 @@ fn run(name: &str, topics: &[String], silence: &[&str], rules: &[&str]) {
         / SERIES as f64;
     let (mut lookup, mut message) = (Duration::MAX, Duration::MAX);
     for round in 1..=ROUNDS {
-        let begun = Instant::now();
+        let begun = processor_time();
         for topic in topics {
             black_box(engine.is_watched(black_box(topic), None));
         }
-        lookup = lookup.min(begun.elapsed());
+        lookup = lookup.min(processor_time() - begun);
         let now = START + round * 1000;
-        let begun = Instant::now();
+        let begun = processor_time();
         for topic in topics {
             observe(&mut engine, topic, now, &mut changes);
         }
-        message = message.min(begun.elapsed());
+        message = message.min(processor_time() - begun);
     }
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     let each = |time: Duration| time.as_secs_f64() * 1e9 / topics.len() as f64;
     let (lookup, message) = (each(lookup), each(message));
     println!(
@@ -113,9 +121,9 @@ fn tick(topics: &[String]) {
     }
     let mut shortest = Duration::MAX;
     for second in 1..60 {
-        let begun = Instant::now();
+        let begun = processor_time();
         engine.tick(START + second * 1000, Duration::from_secs(1), &mut changes);
-        shortest = shortest.min(begun.elapsed());
+        shortest = shortest.min(processor_time() - begun);
     }
     println!(
         "the look at all series each second: {} µs",

@@ -48,6 +48,7 @@ impl Instance {
     /// Takes note of a value, and returns whether the condition holds; `None` if it does not apply
     /// to such a value.
     pub(crate) fn add(&mut self, rule: &Rule, sample: &Sample, time: i64) -> Option<bool> {
+        let phase = self.phase;
         match (&rule.condition, &mut self.memory, sample) {
             (Condition::Rises(by, _), Memory::Window(window), Sample::Number(value)) => {
                 Some(value - window.add(time, *value) >= *by)
@@ -57,9 +58,15 @@ impl Instance {
             }
             (Condition::Stuck(after), Memory::Unchanged(last), sample) => match last {
                 Some((value, since)) if value == sample => Some(time - *since >= millis(*after)),
-                _ => {
-                    *last = Some((sample.clone(), time));
-                    Some(false)
+                other => {
+                    let after = millis(*after);
+                    // The first value after a restart: what was stuck then still is.
+                    let since = match (&other, phase) {
+                        (None, Phase::Firing { since, .. }) => time.min(since - after),
+                        _ => time,
+                    };
+                    *other = Some((sample.clone(), since));
+                    Some(time - since >= after)
                 }
             },
             (condition, _, sample) => condition.holds(sample),

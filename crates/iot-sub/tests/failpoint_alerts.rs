@@ -16,14 +16,14 @@ const SIGKILL: i32 = 9;
 fn killed_at_each_point_it_reports_each_change_once() {
     for point in [
         "after-receive:2",
-        "before-alert-commit:3",
-        "after-alert-commit:3",
+        "before-alert-commit:2",
+        "after-alert-commit:2",
         "before-alert-delivery:4",
         "after-alert-delivery:4",
-        "before-commit:3",
-        "after-commit:3",
-        "before-ack:3",
-        "after-ack:3",
+        "before-commit:2",
+        "after-commit:2",
+        "before-ack:2",
+        "after-ack:2",
     ] {
         println!("{point}");
         let flipping = Flipping::start();

@@ -39,9 +39,24 @@ fn in_sqlite(args: &[&str]) -> String {
     let program = start(&broker, &format!("sqlite:{}", file.display()), &args);
     publish_rejected(&broker);
     program.wait_for_stdout("iot/b");
+    // The first line of a kind about a topic is printed, and then a count.
+    program.wait_for_stderr("rejected a message on `iot/a`: not a number or JSON");
+    let mut program = program;
+    program.interrupt();
+    assert!(program.wait().success());
+    let stderr = program.stderr();
     assert_eq!(
-        interrupt(program),
-        "iot-sub: received 51, stored 1, rejected 50"
+        stderr.matches("rejected a message on").count(),
+        1,
+        "{stderr}"
+    );
+    let last: Vec<_> = stderr.lines().rev().take(2).collect();
+    assert_eq!(
+        last,
+        [
+            "iot-sub: received 51, stored 1, rejected 50",
+            "iot-sub: … 49 more on 1 topic in the last minute: not a number or JSON"
+        ]
     );
     sqlite(
         &file,

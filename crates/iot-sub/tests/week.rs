@@ -133,7 +133,14 @@ fn start(broker: &Broker, folder: &std::path::Path, clock: Clock) -> Running {
             "/t",
         ])
         .args(["--alert", "hot: s/+ > 50 clear < 40"])
-        .args(["--alert", "s/+ stuck 90m", "--silent-after", "65m"])
+        .args([
+            "--alert",
+            "s/+ stuck 90m",
+            "--silent-after",
+            "65m",
+            "--alert-max-age",
+            "60m",
+        ])
         .env("XDG_STATE_HOME", folder.join("state"))
         .env("IOT_CLOCK", format!("{SPEED}@{}", clock.0))
         .spawn();
@@ -219,7 +226,11 @@ fn each_fault_is_reported_once_and_cleared_once() {
             if let Some((value, time)) = reading(active, round, clock.now(), &mut random) {
                 let payload = format!("{{\"v\":{value},\"t\":{time}}}");
                 let topic = format!("s/{sensor}");
-                last = Some(publisher.publish(&topic, payload, 1, false).expect("room"));
+                last = Some(
+                    publisher
+                        .publish(topic.as_str(), payload, 1, false)
+                        .expect("room"),
+                );
             }
         }
         if let Some(last) = last {

@@ -323,6 +323,39 @@ fn a_stuck_sensor_still_sends_and_a_silent_one_is_not_stuck() {
 }
 
 #[test]
+fn a_sensor_that_is_stuck_at_a_restart_is_reported_once() {
+    let mut watch = Watch::new(&["a stuck 90m"], &[]);
+    for _ in 0..12 {
+        watch.number("a", 20.0);
+        watch.pass(10 * MINUTE);
+    }
+    let saved = watch.changes.clone();
+    watch.expect(&["stuck a firing"]);
+    for recalls in [false, true] {
+        let mut after = Watch::new(&["a stuck 90m"], &[]);
+        after.now = watch.now;
+        after.changes = after.engine.restore(saved.clone(), after.now);
+        // The store has what is not older than 90 minutes.
+        for tens in (1..9).rev().filter(|_| recalls) {
+            after.engine.recall(&Observation {
+                topic: "a",
+                metric: None,
+                unit: None,
+                sample: Some(Sample::Number(20.0)),
+                time: watch.now - tens * 10 * MINUTE,
+                retained: false,
+            });
+        }
+        after.number("a", 20.0);
+        after.pass(10 * MINUTE);
+        after.number("a", 20.0);
+        after.expect(&[]);
+        after.number("a", 20.1);
+        after.expect(&["stuck a ok"]);
+    }
+}
+
+#[test]
 fn a_rejected_message_is_reported_once_until_one_can_be_read() {
     let mut watch = Watch::new(&["a rejected"], &[]);
     for _ in 0..3 {

@@ -133,14 +133,17 @@ fn run(shared: &Shared, screen: &mut Screen) {
             }
             drawn = Some(Instant::now());
         }
-        match keys::next(FRAME) {
-            Wish::Nothing => {}
-            Wish::Scroll(step) => {
-                scroll.by(step);
-                shared.has_changed.store(true, Ordering::Relaxed);
+        for wish in keys::next(FRAME) {
+            match wish {
+                Wish::Nothing => {}
+                Wish::Scroll(step) => {
+                    scroll.by(step);
+                    shared.has_changed.store(true, Ordering::Relaxed);
+                }
+                Wish::Redraw => shared.has_changed.store(true, Ordering::Relaxed),
+                Wish::End => keys::interrupt(),
+                Wish::Gone => return,
             }
-            Wish::Redraw => shared.has_changed.store(true, Ordering::Relaxed),
-            Wish::End => keys::interrupt(),
         }
     }
 }

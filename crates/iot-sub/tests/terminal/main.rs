@@ -5,7 +5,7 @@ mod common;
 mod tmux;
 
 use common::publish;
-use testkit::{Broker, DEADLINE};
+use testkit::{Broker, DEADLINE, eventually};
 use tmux::Tmux;
 
 fn send(broker: &Broker, topic: &str, value: &str) {
@@ -128,6 +128,18 @@ fn foreign_text_is_made_printable_and_a_silent_series_is_dim() {
     });
     tmux.key("q");
     tmux.wait_for("ended with 0");
+}
+
+#[test]
+fn it_ends_when_its_terminal_is_gone() {
+    let broker = Broker::start();
+    let tmux = watch(&broker, "");
+    let id = tmux.foreground();
+    drop(tmux);
+    let path = format!("/proc/{id}");
+    eventually(DEADLINE, "the program has ended", || {
+        !std::path::Path::new(&path).exists()
+    });
 }
 
 #[test]

@@ -105,14 +105,17 @@ impl Tmux {
             .to_owned()
     }
 
+    /// Returns the process id of the program that the shell runs.
+    pub(crate) fn foreground(&self) -> String {
+        let shell = self.run(&["display-message", "-p", "#{pane_pid}"]);
+        let found = Command::new("pgrep").args(["-P", shell.trim()]).output();
+        let found = found.expect("pgrep").stdout;
+        String::from_utf8_lossy(&found).trim().to_owned()
+    }
+
     /// Sends a signal to the program in the foreground.
     pub(crate) fn signal_foreground(&self, signal: &str) {
-        let shell = self.run(&["display-message", "-p", "#{pane_pid}"]);
-        let found = Command::new("pgrep")
-            .args(["-P", shell.trim()])
-            .output()
-            .expect("pgrep");
-        let id = String::from_utf8_lossy(&found.stdout).trim().to_owned();
+        let id = self.foreground();
         let sent = Command::new("kill")
             .args([&format!("-{signal}"), &id])
             .status();

@@ -96,9 +96,10 @@ fn series_table<'a>(view: &View<'a>, width: u16) -> Table<'a> {
             right(row.age.clone()),
             right(row.rate.clone()),
         ];
-        let style = match row.is_silent {
-            true => Style::new().add_modifier(Modifier::DIM),
-            false => Style::new(),
+        let style = if row.is_silent {
+            Style::new().add_modifier(Modifier::DIM)
+        } else {
+            Style::new()
         };
         TableRow::new(cells).style(style)
     });

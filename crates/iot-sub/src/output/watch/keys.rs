@@ -1,5 +1,6 @@
 //! Keys and the mouse wheel: what a person wants to see.
 
+use std::io::{IsTerminal, stdin};
 use std::time::Duration;
 
 use ratatui::crossterm::event::{
@@ -8,11 +9,15 @@ use ratatui::crossterm::event::{
 
 /// Rows that the mouse wheel moves by.
 const WHEEL: isize = 3;
+/// Events between two pictures.
+const AT_ONCE: usize = 100;
 
 /// What an event asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wish {
     Nothing,
+    /// The terminal is gone.
+    Gone,
     Scroll(Step),
     /// The terminal has another size.
     Redraw,
@@ -28,17 +33,46 @@ pub(super) enum Step {
     End,
 }
 
-/// Waits for an event, for so long at most.
-pub(super) fn next(longest: Duration) -> Wish {
-    match poll(longest) {
-        Ok(true) => read().map_or(Wish::Nothing, |event| wish(&event)),
-        Ok(false) => Wish::Nothing,
-        // There is no terminal to listen to.
-        Err(_) => {
-            std::thread::sleep(longest);
-            Wish::Nothing
-        }
+/// Waits for events, for so long at most.
+pub(super) fn next(longest: Duration) -> Vec<Wish> {
+    if !stdin().is_terminal() {
+        std::thread::sleep(longest);
+        return Vec::new();
     }
+    let mut wishes = Vec::new();
+    let mut wait = longest;
+    loop {
+        // crossterm would read the end of a terminal that is gone for ever.
+        if is_gone(wait) {
+            wishes.push(Wish::Gone);
+            return wishes;
+        }
+        match poll(Duration::ZERO) {
+            Ok(true) if wishes.len() < AT_ONCE => wishes.extend(read().map(|event| wish(&event))),
+            _ => return wishes,
+        }
+        wait = Duration::ZERO;
+    }
+}
+
+/// Waits for input, and returns whether there will never be any more.
+#[cfg(unix)]
+fn is_gone(longest: Duration) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec};
+    let stdin = stdin();
+    let mut input = [PollFd::new(&stdin, PollFlags::IN)];
+    let timeout = Timespec::try_from(longest).ok();
+    // A signal ends it early, as that of a new size does.
+    let _ = rustix::event::poll(&mut input, timeout.as_ref());
+    let [input] = input;
+    { input.revents() }.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL)
+}
+
+#[cfg(not(unix))]
+fn is_gone(longest: Duration) -> bool {
+    // What comes stays in the queue.
+    let _ = poll(longest);
+    false
 }
 
 fn wish(event: &Event) -> Wish {

@@ -1,6 +1,6 @@
 //! The terminal: taken over, and given back as it was, whatever ends the program.
 
-use std::io::{self, Write, stdout};
+use std::io::{self, IsTerminal, Write, stdin, stdout};
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -38,8 +38,13 @@ impl Screen {
         });
         IS_TAKEN.store(true, Ordering::SeqCst);
         // Without a terminal as standard input there are no keys, and Ctrl-C stays a signal.
-        let _ = enable_raw_mode();
-        let opened = execute!(stdout(), EnterAlternateScreen, EnableMouseCapture)
+        let raw = if stdin().is_terminal() {
+            enable_raw_mode()
+        } else {
+            Ok(())
+        };
+        let opened = raw
+            .and_then(|()| execute!(stdout(), EnterAlternateScreen, EnableMouseCapture))
             .and_then(|()| Terminal::new(CrosstermBackend::new(stdout())));
         match opened {
             Ok(terminal) => Ok(Self { terminal }),

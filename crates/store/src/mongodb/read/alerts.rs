@@ -44,9 +44,10 @@ pub(super) fn history(
     server.documents(find, &mut |document: &RawDocument| {
         let document = Document::try_from(document).ok();
         found.extend(document.as_ref().and_then(to_event));
-        match found.len() < limit {
-            true => ControlFlow::Continue(()),
-            false => ControlFlow::Break(()),
+        if found.len() < limit {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
         }
     })?;
     Ok(found)
