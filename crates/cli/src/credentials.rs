@@ -1,15 +1,14 @@
 //! The user name and the password.
 
-use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::Result;
 use clap::Args;
 use clap::builder::BoolishValueParser;
 
 use crate::origin::Origins;
 use crate::password_prompt;
-use iot_core::error::io_reason;
+use crate::small_file::read_password_file;
 
 /// The user's name and password.
 #[derive(Debug, Args)]
@@ -65,11 +64,6 @@ impl CredentialArgs {
         let Some(path) = &self.password_file else {
             return Ok(None);
         };
-        let text = fs::read_to_string(path)
-            .map_err(|error| anyhow!(io_reason(&error)))
-            .with_context(|| format!("cannot read password file `{}`", path.display()))?;
-        // Some editors begin a file with a byte order mark.
-        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-        Ok(Some(text.lines().next().unwrap_or("").to_owned()))
+        read_password_file(path, "password file").map(Some)
     }
 }

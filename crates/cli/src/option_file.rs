@@ -2,7 +2,6 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +14,7 @@ use crate::mosquitto::MOSQUITTO;
 use crate::origin::{Origin, Origins, Setting, Value};
 use crate::parser::Parser;
 use crate::property::{PROPERTY, join_line};
+use crate::small_file::read_small_file;
 use crate::unsupported;
 use crate::url::{self, URL};
 use crate::usage;
@@ -52,7 +52,7 @@ pub(crate) fn read(parser: &mut Parser, named: Option<&Path>) -> Result<Vec<Sett
     let Some(path) = path.or_else(|| usual_place(parser.command().get_name())) else {
         return Ok(Vec::new());
     };
-    let text = match fs::read(&path) {
+    let text = match read_small_file(&path) {
         Ok(text) => text,
         Err(error) if named.is_none() && is_none(&error) => return Ok(Vec::new()),
         Err(error) => {

@@ -1,16 +1,15 @@
 //! The access to the page in the browser, for the programs that serve it.
 
-use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, bail};
 use clap::Args;
 use clap::builder::BoolishValueParser;
-use iot_core::error::io_reason;
 
 use crate::error::UsageError;
 use crate::origin::Origins;
+use crate::small_file::read_password_file;
 
 /// The options of the page beside its address.
 #[derive(Debug, Args)]
@@ -99,14 +98,10 @@ impl PageArgs {
 }
 
 fn password(path: &PathBuf) -> Result<String> {
-    let name = path.display();
-    let text = fs::read_to_string(path)
-        .map_err(|error| anyhow!(io_reason(&error)))
-        .with_context(|| format!("cannot read the page's password file `{name}`"))?;
-    // Some editors begin a file with a byte order mark.
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    match text.lines().next().unwrap_or_default() {
-        "" => bail!("the page's password file `{name}` begins with an empty line"),
-        password => Ok(password.to_owned()),
+    let password = read_password_file(path, "the page's password file")?;
+    if password.is_empty() {
+        let name = path.display();
+        bail!("the page's password file `{name}` begins with an empty line");
     }
+    Ok(password)
 }

@@ -1,5 +1,6 @@
 //! Reads the options: command line, variables and option file.
 
+use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -58,12 +59,24 @@ impl Stop {
                 end_of_print(&name, written)
             }
             Self::Usage { name, line } => {
-                let line = format!("{name}: {}\n", printable(&line));
+                let line = format!("{name}: {}\n", shortened(&printable(&line)));
                 let _ = io::stderr().write_all(line.as_bytes());
                 process::exit(wrong_usage().into());
             }
         }
     }
+}
+
+/// Returns the line without its middle, if a value makes it very long.
+fn shortened(line: &str) -> Cow<'_, str> {
+    const SHOWN: usize = 400;
+    let count = line.chars().count();
+    if count <= 3 * SHOWN {
+        return line.into();
+    }
+    let start: String = line.chars().take(SHOWN).collect();
+    let end: String = line.chars().skip(count - SHOWN).collect();
+    format!("{start}…{end}").into()
 }
 
 /// Ends the program with exit code 0, or 1 if stdout cannot be written.

@@ -50,6 +50,7 @@ pub(crate) fn line(error: &Error, parser: &mut Parser, origins: &Origins) -> Str
             return conflict(parser, origins, &option, &others);
         }
         ErrorKind::MissingRequiredArgument => return needs_option(error, parser, origins),
+        ErrorKind::InvalidUtf8 => return not_utf8(parser, origins),
         ErrorKind::TooManyValues => {
             format!("{name} takes no value such as `{}`", printable(&value))
         }
@@ -202,6 +203,23 @@ fn needs_option(error: &Error, parser: &mut Parser, origins: &Origins) -> String
     }
 }
 
+/// Names the option whose value is not UTF-8, which clap does not do. The value is not shown: it
+/// may be a password.
+fn not_utf8(parser: &mut Parser, origins: &Origins) -> String {
+    let mut settings = origins.settings();
+    let setting = settings.find(|setting| {
+        let alone = parser.parse(setting.word());
+        alone.is_err_and(|error| error.kind() == ErrorKind::InvalidUtf8)
+    });
+    match setting {
+        Some(setting) => {
+            let (prefix, name) = (setting.origin.prefix(), setting.short_name());
+            format!("{prefix}the value of {name} is not UTF-8")
+        }
+        None => "an argument is not UTF-8".to_owned(),
+    }
+}
+
 /// Turns `<--file <FILE>|--model <MODEL>>` into `--file <FILE>` or `--model <MODEL>`.
 fn alternatives(needed: &str) -> String {
     let group = needed.strip_prefix("<-").and_then(|rest| {
@@ -270,8 +288,13 @@ mod tests {
 
     #[track_caller]
     fn case(words: &[&str], expected: &str) {
+        case_of(words.iter().map(OsString::from).collect(), expected);
+    }
+
+    #[track_caller]
+    fn case_of(words: Vec<OsString>, expected: &str) {
         let mut parser = Parser::new(command());
-        let typed = typed::read(parser.command(), words.iter().map(OsString::from)).unwrap();
+        let typed = typed::read(parser.command(), words.into_iter()).unwrap();
         let error = parser.parse(typed.words).unwrap_err();
         let origins = Origins::new(typed.settings);
         assert_eq!(line(&error, &mut parser, &origins), expected);
@@ -314,6 +337,12 @@ mod tests {
             "`-h` is the broker's host and needs a value, as in `-h localhost` (--help prints the help)",
         );
         case(&["--unix=x"], "`--unix` takes no value such as `x`");
+        #[cfg(unix)]
+        {
+            let value: OsString = std::os::unix::ffi::OsStringExt::from_vec(vec![0xff]);
+            let words = ["--number".into(), "1".into(), "-h".into(), value];
+            case_of(words.to_vec(), "the value of `-h` is not UTF-8");
+        }
         case(
             &["--psk", "00ff"],
             "`--psk` is not supported: the TLS library has no pre-shared keys (use certificates: --cafile FILE)",

@@ -9,11 +9,10 @@ mod spec;
 mod tests;
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
-use iot_cli::{UsageError, io_reason};
+use iot_cli::{UsageError, io_reason, read_small_text};
 
 use fault::{Fault, fault};
 use file::File;
@@ -26,7 +25,7 @@ pub(crate) use spec::{Defaults, DeviceSpec};
 /// The file can't be read, or something in it is wrong: one line with file, line and key.
 pub(crate) fn read(path: &Path, defaults: &Defaults) -> Result<Vec<DeviceSpec>> {
     let name = path.display();
-    let text = fs::read_to_string(path)
+    let text = read_small_text(path)
         .map_err(|error| anyhow!(io_reason(&error)))
         .with_context(|| format!("cannot read scenario `{name}`"))?;
     devices(&text, defaults)

@@ -2,6 +2,9 @@
 
 mod common;
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
 use common::{bare, ends_with};
 use testkit::Program;
 
@@ -160,6 +163,47 @@ fn a_variable_is_checked_like_its_option() {
         bare("").env("IOT_RETAIN", "perhaps"),
         "iot-pub: invalid value `perhaps` for variable `IOT_RETAIN`: a flag is yes or no, true or false, 1 or 0",
     );
+}
+
+#[test]
+fn a_value_that_is_not_utf_8_is_named_and_not_shown() {
+    let value = OsStr::from_bytes(b"secret\xff");
+    refused(
+        bare("-m 1 -u a -P").args([value]),
+        "iot-pub: the value of `-P` is not UTF-8",
+    );
+    refused(
+        bare("-m 1").env("IOT_TOPIC", value),
+        "iot-pub: the value of variable `IOT_TOPIC` is not UTF-8",
+    );
+}
+
+#[test]
+fn a_long_value_does_not_fill_the_terminal() {
+    let value = "x".repeat(100_000);
+    let ended = ends_with(bare("-q").args([&value]).spawn(), 2);
+    let line = ended.stderr();
+    assert!(line.starts_with("iot-pub: invalid value `xxx") && line.len() < 1_000);
+    assert!(
+        line.ends_with("xxx` for `-q`: QoS is 0, 1 or 2\n"),
+        "{line}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_without_an_end_is_refused() {
+    for (options, what) in [
+        ("-o /dev/zero", "option file"),
+        ("--scenario /dev/zero", "scenario"),
+        ("-m 1 -u a --password-file /dev/zero", "password file"),
+    ] {
+        let mut program = bare(options).spawn();
+        assert!(!program.wait().success());
+        let expected =
+            format!("iot-pub: cannot read {what} `/dev/zero`: it is larger than 16 MiB\n");
+        assert_eq!(program.stderr(), expected);
+    }
 }
 
 #[test]

@@ -42,14 +42,11 @@ pub(crate) fn read(path: &Path) -> Result<RulesFile, String> {
                 SIZE_LIMIT >> 20
             ));
         }
-        Ok(_) => std::fs::read_to_string(path),
+        Ok(_) => iot_cli::read_small_text(path),
         Err(error) => Err(error),
     };
     let text = text.map_err(|error| {
-        let why = match error.kind() {
-            std::io::ErrorKind::InvalidData => "it is not UTF-8".to_owned(),
-            kind => kind.to_string(),
-        };
+        let why = iot_cli::io_reason(&error);
         format!("cannot read rules `{name}`: {why}")
     })?;
     parse(&text).map_err(|problem| {

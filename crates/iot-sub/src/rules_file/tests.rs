@@ -160,7 +160,7 @@ fn what_is_wrong_has_line_and_key() {
     let missing = read(Path::new("/nowhere/house.toml")).unwrap_err();
     assert_eq!(
         missing,
-        "cannot read rules `/nowhere/house.toml`: entity not found"
+        "cannot read rules `/nowhere/house.toml`: no such file or directory"
     );
 }
 

@@ -1,6 +1,7 @@
 //! A read-only connection.
 
 use std::fmt::Write;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
@@ -27,8 +28,15 @@ pub(super) fn open(path: &Path) -> Result<Connection, ReadError> {
     let name = path.display();
     let unusable = |why: &str| ReadError::Unusable(format!("cannot read store `{name}`: {why}"));
     match path.metadata() {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Err(unusable("there is no such file"));
+        }
         Err(error) => return Err(unusable(&error.kind().to_string())),
-        Ok(metadata) if metadata.is_dir() => return Err(unusable("is a directory")),
+        Ok(metadata) if metadata.is_dir() => return Err(unusable("it is a directory")),
+        // SQLite would wait for a pipe's other end.
+        Ok(metadata) if !metadata.is_file() => {
+            return Err(unusable("it is a device or a pipe"));
+        }
         Ok(_) => {}
     }
     let connection = connect(path).map_err(|error| unusable(&explain(error).to_string()))?;

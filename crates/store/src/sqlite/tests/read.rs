@@ -122,7 +122,13 @@ fn what_is_no_store_is_refused_in_one_line() {
         };
         line.replace(&*fixture.path().to_string_lossy(), "PATH")
     };
-    assert_eq!(refusal(), "cannot read store `PATH`: entity not found");
+    assert_eq!(refusal(), "cannot read store `PATH`: there is no such file");
+    #[cfg(unix)]
+    {
+        let refused = SqliteReader::open(std::path::Path::new("/dev/null")).err();
+        let line = refused.unwrap().to_string();
+        assert!(line.contains("it is a device or a pipe"), "{line}");
+    }
     std::fs::write(fixture.path(), "no database, but long enough to be one").unwrap();
     assert_eq!(
         refusal(),
