@@ -4,17 +4,23 @@
 //! PUBLISH to the store, and sends the acknowledgement when the reading is on disk.
 
 mod admission;
+mod backlog;
 mod broker;
+mod budget;
 mod connection;
 mod downstream;
 mod dropped;
 mod fault;
 mod gateway;
+mod limits;
 mod open_files;
 mod phase;
 mod private_files;
+mod retained;
 mod sessions;
 mod side;
+mod subscribers;
+mod topics;
 mod upstream;
 mod wanted;
 mod will;
@@ -26,7 +32,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
-use iot_cli::{Signals, StoreUrl, counted};
+use iot_cli::{Signals, StoreUrl};
 use iot_core::PacketId;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -38,6 +44,7 @@ use self::broker::{Broker, MAX_CLIENTS};
 use self::connection::Connection;
 use self::dropped::Dropped;
 use self::gateway::{Arrival, Gateway, Parts};
+use self::limits::Limits;
 use self::sessions::{BROKER, Sessions, session_key};
 use self::wanted::Wanted;
 use crate::acknowledge::Acknowledger;
@@ -145,7 +152,8 @@ impl Embedded {
         )?;
         intake.decoding.decoder.restore(&state);
         let identifiers = plan.properties.subscribe.subscription_identifiers.clone();
-        let retained = broker.retained(&plan.subscriptions).await;
+        let limits = Limits::new(plan.config.payload_limit, messages);
+        let retained = broker.retained(&plan.subscriptions, &limits.retained).await;
         let gateway = Gateway::new(Parts {
             intake,
             queue,
@@ -157,7 +165,7 @@ impl Embedded {
             sessions,
             messages: messages.clone(),
             persists_ids,
-            payload_limit: plan.config.payload_limit,
+            limits,
         });
         forget_ended(&gateway, &broker).await;
         messages.report(&format_args!("broker listens on {address}"));
@@ -270,13 +278,8 @@ impl Embedded {
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, closed).await;
         self.connections.shutdown().await;
         let printed = self.gateway.intake().output.finish(&self.messages);
-        let dropped = self.dropped.total();
-        if dropped > 0 {
-            self.messages.report(&format_args!(
-                "dropped {} with QoS 0: subscribers read too slowly",
-                counted(dropped, "message")
-            ));
-        }
+        self.dropped.report(&self.messages);
+        self.gateway.limits.report(&self.messages);
         let totals = self.counts.totals();
         let spools = self
             .writer

@@ -8,8 +8,8 @@
 //!
 //! Its measured limits: it closes MQTT 3.1 connections without a CONNACK; it refuses a client
 //! identifier with a `/`; a retained message whose topic is too long for a file name stays in
-//! memory only; a payload takes up to nine times its size in its files, which is why
-//! [`QUEUE_BYTES`] limits the queue of a client.
+//! memory only; a payload takes up to nine times its size in its files, which the limits of
+//! [queues](QUEUE_FILE_BYTES) and of [retained messages](super::retained) count.
 //!
 //! It logs through `tracing` with targets that begin with `mqtt5`, and writes nothing by itself.
 
@@ -27,6 +27,7 @@ use mqtt5::packet::publish::PublishPacket;
 use tokio::task::JoinHandle;
 
 use super::admission::Admission;
+use super::retained::{self, Retained};
 
 /// Clients that can be connected at once.
 pub(super) const MAX_CLIENTS: usize = 10_000;
@@ -38,11 +39,14 @@ pub(super) const MAX_PACKET_SIZE: usize = 16 << 20;
 const CHANNEL: usize = 4_096;
 /// Messages with QoS 1 and 2 that are queued for one client, connected or not. Beyond this limit or
 /// [`QUEUE_BYTES`] the broker drops the oldest of them.
-const QUEUE_MESSAGES: usize = 1_000_000;
-/// The same limit in bytes of memory.
-const QUEUE_BYTES: usize = 64 << 20;
+const QUEUE_MESSAGES: usize = 100_000;
+/// The same limit in bytes of the files. The broker writes a payload as a JSON array, with up to
+/// nine bytes for each byte.
+const QUEUE_FILE_BYTES: usize = 64 << 20;
+/// The same limit in bytes of payloads.
+const QUEUE_BYTES: usize = QUEUE_FILE_BYTES / 9;
 /// Messages sent to one client and not yet acknowledged; an MQTT 5 client may ask for fewer.
-const MAX_INFLIGHT: u16 = 100;
+pub(super) const MAX_INFLIGHT: u16 = 100;
 /// Topic aliases of a connection.
 pub(super) const TOPIC_ALIASES: u16 = 256;
 
@@ -126,23 +130,29 @@ impl Broker {
         }
     }
 
-    /// Returns the retained messages that match these subscriptions, each once.
-    pub(super) async fn retained(&self, subscriptions: &[Subscription]) -> Vec<Message> {
-        let mut messages: Vec<Message> = Vec::new();
-        let mut known = std::collections::HashSet::new();
-        for subscription in subscriptions {
-            let filter = subscription.filter.as_str();
-            if subscription.retain_handling == 2 || subscription.filter.is_shared() {
+    /// Returns the retained messages that match these subscriptions, each once. All of them count
+    /// for the `limit`.
+    pub(super) async fn retained(
+        &self,
+        subscriptions: &[Subscription],
+        limit: &Retained,
+    ) -> Vec<Message> {
+        let mut messages = Vec::new();
+        let found = self.files.get_retained_messages("#").await;
+        for (topic, retained) in found.unwrap_or_default() {
+            limit.set(&topic, &retained.payload, topic.len());
+            let Ok(topic) = TopicName::new(topic) else {
                 continue;
-            }
-            let found = self.files.get_retained_messages(filter).await;
-            for (topic, retained) in found.unwrap_or_default() {
-                let Ok(topic) = TopicName::new(topic) else {
-                    continue;
-                };
-                if !retained.is_expired() && known.insert(topic.clone()) {
-                    messages.push(message(topic, retained, subscription.qos));
-                }
+            };
+            let matches = |subscription: &&Subscription| {
+                subscription.retain_handling != 2
+                    && !subscription.filter.is_shared()
+                    && subscription.filter.matches(topic.as_str())
+            };
+            if let Some(subscription) = subscriptions.iter().find(matches)
+                && !retained.is_expired()
+            {
+                messages.push(message(topic, retained, subscription.qos));
             }
         }
         messages
@@ -219,6 +229,7 @@ fn config(dir: &Path) -> BrokerConfig {
         .with_max_packet_size(MAX_PACKET_SIZE)
         .with_client_channel_capacity(CHANNEL)
         .with_max_outbound_inflight(MAX_INFLIGHT)
+        .with_max_retained_messages(retained::MESSAGES)
         .with_storage(storage)
         .with_auth(auth)
         .with_sys_topics_enabled(false);

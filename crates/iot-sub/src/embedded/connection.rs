@@ -2,6 +2,8 @@
 //! One task moves the bytes; [`upstream`](super::upstream) and [`downstream`](super::downstream)
 //! decide what packets mean.
 
+mod end;
+
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,8 +21,9 @@ use super::broker::MAX_PACKET_SIZE;
 use super::downstream::Downstream;
 use super::fault::Fault;
 use super::gateway::{Arrival, Gateway};
+use super::limits::Usage;
 use super::phase::Phase;
-use super::sessions::{HeldIds, SessionLease, session_key};
+use super::sessions::{SessionLease, session_key};
 use super::side::Side;
 use super::upstream::{ClientDisconnect, Connecting, State, Upstream, body};
 use crate::acknowledge::ClientAcks;
@@ -81,6 +84,7 @@ pub(super) struct Connection {
     /// Notified when another connection takes the session over.
     stop: Arc<Notify>,
     times: Times,
+    usage: Usage,
     _admitted: Admitted,
 }
 
@@ -102,6 +106,7 @@ impl Connection {
         admitted: Admitted,
     ) -> Self {
         let acks = Arc::new(ClientAcks::default());
+        let usage = gateway.limits.usage();
         Self {
             gateway,
             client: Side::new(client),
@@ -117,6 +122,7 @@ impl Connection {
                 delivered: Instant::now(),
                 deadline: None,
             },
+            usage,
             _admitted: admitted,
         }
     }
@@ -166,8 +172,9 @@ impl Connection {
             self.broker.read(&mut self.downstream.buffer);
         }
         let protocol = self.accepted.as_ref().map(|client| client.protocol);
+        let is_scarce = self.usage.outgoing.is_spent();
         self.downstream
-            .forward_packets(protocol, &self.acks, &mut self.upstream)?;
+            .forward_packets(protocol, is_scarce, &self.acks, &mut self.upstream)?;
         self.acks
             .drain_into(&mut self.downstream.to_client, &mut self.upstream.to_broker);
         if self.broker.write(&mut self.upstream.to_broker) {
@@ -176,6 +183,32 @@ impl Connection {
         let idle = self.downstream.to_client.is_empty();
         if self.client.write(&mut self.downstream.to_client) || idle {
             self.times.delivered = Instant::now();
+        }
+        self.check_limits()
+    }
+
+    /// Ends the connection if it takes too much memory here or in the broker.
+    fn check_limits(&mut self) -> Result<(), End> {
+        let incoming = self.upstream.buffer.len() + self.upstream.to_broker.len();
+        if !self.usage.incoming.set(incoming) {
+            return Err(Fault::Memory.into());
+        }
+        let waiting = self.downstream.to_client.len();
+        // If the sum is too large, less is taken from the broker.
+        let _ = self
+            .usage
+            .outgoing
+            .set(waiting + self.downstream.buffer.len());
+        let acknowledged = std::mem::take(&mut self.upstream.subscriber.acknowledged);
+        let unacknowledged = &mut self.downstream.unacknowledged;
+        *unacknowledged = unacknowledged.saturating_sub(acknowledged);
+        let has_window = *unacknowledged < self.usage.window;
+        if !self
+            .usage
+            .backlog
+            .update(!self.downstream.is_blocked && has_window)
+        {
+            return Err(Fault::Stalled.into());
         }
         Ok(())
     }
@@ -235,6 +268,7 @@ impl Connection {
             _ = self.broker.stream.writable(), if writes_broker => {}
             _ = self.client.stream.writable(), if writes_client => {}
             () = self.acks.wake.notified() => {}
+            () = self.usage.backlog.grown(), if self.usage.backlog.is_behind() => {}
             () = self.gateway.room(), if full => {}
             _ = phase.changed() => {}
             () = self.stop.notified() => return Err(End::TakenOver),
@@ -327,13 +361,20 @@ impl Connection {
         };
         let Connecting { protocol, connect } = *connecting;
         let mut codec = Codec::new(protocol, MAX_PACKET_SIZE);
-        if let Some(limit) = self.gateway.payload_limit {
+        if let Some(limit) = self.gateway.limits.payload {
             codec = codec.with_payload_limit(limit.bytes);
         }
         let Ok(Some(Incoming::ConnAck(answer))) = codec.decode(&mut connack.clone()) else {
             return Err(Fault::Protocol(ReasonCode::PROTOCOL_ERROR).into());
         };
         let properties = answer.properties.unwrap_or_default();
+        if let Some(maximum) = connect.properties.receive_maximum {
+            self.usage.window = self.usage.window.min(usize::from(maximum));
+        }
+        if answer.session_present {
+            let subscribers = &self.gateway.limits.subscribers;
+            subscribers.enter(&mut self.upstream.subscriber);
+        }
         let session_expiry = match protocol {
             Protocol::V5 => properties
                 .session_expiry_interval
@@ -396,105 +437,5 @@ impl Connection {
             // The thread that commits has ended, so the program is about to exit.
             pending::<()>().await;
         }
-    }
-
-    /// Reports why the connection ended, and keeps what outlives it.
-    fn finish(&mut self, end: &End) {
-        if self.downstream.dropped > 0 {
-            self.gateway.messages.report(&format_args!(
-                "dropped {} with QoS 0 to client `{}`: it read too slowly",
-                iot_cli::counted(self.downstream.dropped, "message"),
-                self.name()
-            ));
-        }
-        if let End::Fault(fault) = end
-            && fault.is_reported()
-        {
-            let name = self.name();
-            let messages = &self.gateway.messages;
-            messages.report(&format_args!("disconnected client `{name}`: {fault}"));
-        }
-        let Some(mut client) = self.accepted.take() else {
-            return;
-        };
-        let disconnect = client.disconnect;
-        let ends = disconnect.is_some_and(|disconnect| disconnect.ends_session);
-        let stays = client.session_expiry > 0 && !ends;
-        let mut ids = std::mem::take(&mut self.upstream.ids);
-        if stays {
-            ids.set_unacknowledged(self.acks.unacknowledged());
-        } else {
-            if ids.has_held() && self.upstream.key.is_some() {
-                let change = OnCommit::Forget(session_key(&client.id), oneshot::channel().0);
-                if let Some(_open) = self.gateway.phases.open() {
-                    self.gateway.receive(&mut vec![Arrival::Change(change)]);
-                }
-            }
-            ids = HeldIds::default();
-        }
-        self.store_will(&mut client, end, ends);
-        if let Some(session) = client.session {
-            self.gateway.sessions.leave(session, ids);
-        }
-    }
-
-    /// Stores the will if the broker publishes it.
-    fn store_will(&self, client: &mut Client, end: &End, ends_session: bool) {
-        let is_due = match (end, client.disconnect) {
-            // The broker may publish it when it stops, but nothing is stored any more.
-            (End::Closing, _) => false,
-            (_, disconnect) => disconnect.is_none_or(|disconnect| disconnect.publishes_will),
-        };
-        let Some(will) = client.will.take().filter(|_| is_due) else {
-            return;
-        };
-        let delay = will.properties.as_ref();
-        let delay = delay.and_then(|properties| properties.will_delay_interval);
-        let expiry = if ends_session {
-            0
-        } else {
-            client.session_expiry
-        };
-        match delay.unwrap_or(0).min(expiry) {
-            0 => self.gateway.store_will(&will),
-            // The client is connected again.
-            _ if matches!(end, End::TakenOver) => {}
-            seconds => {
-                let delay = Duration::from_secs(u64::from(seconds));
-                self.gateway.store_will_later(&client.id, will, delay);
-            }
-        }
-    }
-
-    /// Returns the client's name in messages on stderr.
-    fn name(&self) -> String {
-        let name = self.accepted.as_ref().map_or("", |client| &client.id);
-        let shown: String = name.chars().take(100).collect();
-        shown.escape_debug().to_string()
-    }
-
-    /// Closes the connection; an MQTT 5 client gets a DISCONNECT with the reason.
-    async fn close(mut self, end: &End) {
-        let reason = match end {
-            End::Closed => return,
-            End::TakenOver => ReasonCode(0x8e),
-            End::Closing => ReasonCode(0x8b),
-            End::Fault(fault) => fault.reason(),
-        };
-        if let State::Connected(codec) = &self.upstream.state
-            && self.downstream.to_client.is_empty()
-        {
-            let disconnect = iot_core::packet::Outgoing::Disconnect(iot_core::packet::Disconnect {
-                reason,
-                properties: None,
-            });
-            let mut packet = BytesMut::new();
-            codec.encode(&disconnect, &mut packet);
-            if packet.len() > 2 {
-                let written = self.client.stream.write_all(&packet);
-                let _ = tokio::time::timeout(CLOSE_TIMEOUT, written).await;
-            }
-        }
-        let _ = self.client.stream.shutdown().await;
     }
 }

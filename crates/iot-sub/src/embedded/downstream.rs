@@ -5,6 +5,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use iot_core::Protocol;
 use iot_core::packet::packet_size;
 
+use super::budget::FREE;
 use super::fault::Fault;
 use super::upstream::{Upstream, packet_id, reason};
 use crate::acknowledge::{ClientAcks, PUBACK, PUBREC};
@@ -12,6 +13,8 @@ use crate::acknowledge::{ClientAcks, PUBACK, PUBREC};
 /// Limit of the bytes that wait for one client. Beyond it messages with QoS 0 are dropped, and
 /// everything else stays in the broker.
 const LIMIT: usize = 16 << 20;
+/// A larger PUBLISH is forwarded while it arrives.
+const LARGE: usize = 64 * 1024;
 
 /// Packets from the broker that the client has not received yet.
 #[derive(Debug, Default)]
@@ -26,21 +29,44 @@ pub(super) struct Downstream {
     pub(super) is_blocked: bool,
     /// Messages with QoS 0 that were dropped.
     pub(super) dropped: u64,
+    /// Messages with QoS 1 or 2 that the client has not acknowledged.
+    pub(super) unacknowledged: usize,
+    /// The rest of a large PUBLISH.
+    rest: Option<Rest>,
+}
+
+/// The rest of a packet that is on its way.
+#[derive(Debug)]
+struct Rest {
+    bytes: usize,
+    is_dropped: bool,
 }
 
 impl Downstream {
-    /// Forwards all whole packets that can be forwarded.
+    /// Forwards all packets that can be forwarded. If memory is scarce, little waits for the
+    /// client.
     pub(super) fn forward_packets(
         &mut self,
         protocol: Option<Protocol>,
+        is_scarce: bool,
         acks: &ClientAcks,
         upstream: &mut Upstream,
     ) -> Result<(), Fault> {
         self.is_blocked = false;
+        let limit = if is_scarce { FREE } else { LIMIT };
         while self.connack.is_none() {
+            if !self.forward_rest(limit) {
+                break;
+            }
             let Some(size) = packet_size(&self.buffer)? else {
                 break;
             };
+            if self.buffer[0] & 0xf0 == 0x30 && (size > LARGE || self.buffer.len() >= size) {
+                if !self.publish(size, limit) {
+                    break;
+                }
+                continue;
+            }
             if self.buffer.len() < size {
                 self.buffer
                     .reserve((size - self.buffer.len()).min(64 * 1024));
@@ -48,18 +74,6 @@ impl Downstream {
             }
             match self.buffer[0] & 0xf0 {
                 0x20 => self.connack = Some(self.buffer.split_to(size)),
-                0x30 => {
-                    if self.to_client.len() + size > LIMIT && !self.to_client.is_empty() {
-                        if self.buffer[0] & 0x06 != 0 {
-                            self.is_blocked = true;
-                            break;
-                        }
-                        self.dropped += 1;
-                        self.buffer.advance(size);
-                    } else {
-                        self.forward(size);
-                    }
-                }
                 kind @ (PUBACK | PUBREC) => self.acknowledge(kind, size, protocol, acks, upstream),
                 0x70 => self.complete(size, protocol, upstream),
                 0xd0 if upstream.pings.pop_front() == Some(true) => self.buffer.advance(size),
@@ -69,6 +83,52 @@ impl Downstream {
             }
         }
         Ok(())
+    }
+
+    /// Begins a PUBLISH. Returns `false` if there is no space for it.
+    fn publish(&mut self, size: usize, limit: usize) -> bool {
+        let has_qos_0 = self.buffer[0] & 0x06 == 0;
+        let is_full = self.to_client.len() + size > limit && !self.to_client.is_empty();
+        if is_full && !has_qos_0 {
+            self.is_blocked = true;
+            return false;
+        }
+        self.dropped += u64::from(is_full);
+        self.unacknowledged += usize::from(!has_qos_0);
+        self.rest = Some(Rest {
+            bytes: size,
+            is_dropped: is_full,
+        });
+        true
+    }
+
+    /// Forwards the rest of a PUBLISH. Returns whether it is complete.
+    fn forward_rest(&mut self, limit: usize) -> bool {
+        let Some(rest) = &mut self.rest else {
+            return true;
+        };
+        let here = rest.bytes.min(self.buffer.len());
+        let space = if rest.is_dropped {
+            here
+        } else {
+            limit.saturating_sub(self.to_client.len()).min(here)
+        };
+        if !rest.is_dropped {
+            self.to_client.extend_from_slice(&self.buffer[..space]);
+        }
+        self.buffer.advance(space);
+        rest.bytes -= space;
+        self.is_blocked = space < here;
+        if rest.bytes > 0 {
+            return false;
+        }
+        self.rest = None;
+        true
+    }
+
+    /// Whether the client waits for the rest of a packet.
+    pub(super) fn is_within_packet(&self) -> bool {
+        self.rest.is_some()
     }
 
     fn forward(&mut self, size: usize) {

@@ -13,8 +13,10 @@ pub(super) enum Fault {
     TooLarge(usize),
     /// Too many bytes of QoS 2 messages wait for their PUBREL.
     HalfOpen,
-    /// It has not read anything for too long.
+    /// It has not read anything for too long, or what waits for it takes too much memory.
     Stalled,
+    /// Parts of packets of all clients together take too much memory.
+    Memory,
 }
 
 impl Fault {
@@ -23,7 +25,7 @@ impl Fault {
         match self {
             Self::Protocol(reason) => reason,
             Self::TooLarge(_) => ReasonCode::PACKET_TOO_LARGE,
-            Self::HalfOpen | Self::Stalled => ReasonCode(0x97),
+            Self::HalfOpen | Self::Stalled | Self::Memory => ReasonCode(0x97),
         }
     }
 
@@ -44,6 +46,7 @@ impl fmt::Display for Fault {
             ),
             Self::HalfOpen => f.write_str("too many messages with QoS 2 wait for their PUBREL"),
             Self::Stalled => f.write_str("it reads too slowly"),
+            Self::Memory => f.write_str("too many large packets arrive at once"),
         }
     }
 }

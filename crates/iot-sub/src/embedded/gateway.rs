@@ -4,10 +4,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use iot_core::{Message, PayloadLimit, SkippedMessage, Will};
+use iot_core::{Message, SkippedMessage, Will};
 use tokio::sync::Notify;
 
 use super::broker::Publisher;
+use super::limits::Limits;
 use super::phase::Phases;
 use super::sessions::Sessions;
 use super::wanted::Wanted;
@@ -43,8 +44,7 @@ pub(super) struct Gateway {
     pub(super) messages: Messages,
     /// Whether held packet identifiers are kept in a file.
     pub(super) persists_ids: bool,
-    /// How long a payload may be.
-    pub(super) payload_limit: Option<PayloadLimit>,
+    pub(super) limits: Limits,
     pub(super) phases: Phases,
     /// Notified when `-C` and the like end the run.
     pub(super) ended: Notify,
@@ -59,7 +59,7 @@ pub(super) struct Parts {
     pub(super) sessions: Sessions,
     pub(super) messages: Messages,
     pub(super) persists_ids: bool,
-    pub(super) payload_limit: Option<PayloadLimit>,
+    pub(super) limits: Limits,
 }
 
 impl Gateway {
@@ -74,7 +74,7 @@ impl Gateway {
             wills: Wills::default(),
             messages: parts.messages,
             persists_ids: parts.persists_ids,
-            payload_limit: parts.payload_limit,
+            limits: parts.limits,
             phases: Phases::new(),
             ended: Notify::new(),
         }
@@ -106,12 +106,12 @@ impl Gateway {
     pub(super) fn flush(&self, intake: &mut Intake) {
         intake.flush();
         for message in intake.decoding.take_outgoing() {
-            self.publisher.publish(&message);
+            self.publish(&message);
         }
         let removals = intake.selector.take_removals();
         if !removals.is_empty() {
             for removal in removals {
-                self.publisher.publish(&removal);
+                self.publish(&removal);
                 // As a subscriber receives it.
                 intake.message(removal.with_retain(false), None);
             }
@@ -126,8 +126,18 @@ impl Gateway {
     pub(super) fn publish_outgoing(&self) {
         let messages = self.intake().decoding.take_outgoing();
         for message in &messages {
-            self.publisher.publish(message);
+            self.publish(message);
         }
+    }
+
+    /// Publishes a message of iot-sub itself.
+    fn publish(&self, message: &Message) {
+        if message.retain {
+            self.limits
+                .retained
+                .set(message.topic.as_str(), &message.payload, 0);
+        }
+        self.publisher.publish(message);
     }
 
     /// Stores a will now.

@@ -17,7 +17,7 @@ pub(super) fn make_folder(dir: &Path) -> anyhow::Result<()> {
         anyhow!(
             "cannot create folder `{}` for the broker's files: {}",
             dir.display(),
-            error.kind()
+            iot_cli::io_reason(&error)
         )
     })
 }

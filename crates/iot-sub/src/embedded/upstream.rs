@@ -1,7 +1,7 @@
 //! From a client to the broker. Every packet is forwarded, and every PUBLISH also goes to the
 //! store.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::mem;
 use std::sync::Arc;
 
@@ -10,13 +10,14 @@ use iot_core::packet::{
     Codec, Connect, DecodeError, Incoming, LongPublish, Publish, PublishHead, Skip, decode_connect,
     packet_size,
 };
-use iot_core::topic::RecentTopics;
-use iot_core::{Message, PacketId, Protocol, QoS, ReasonCode, SkippedMessage, TopicName};
+use iot_core::{Message, PacketId, Protocol, QoS, ReasonCode, SkippedMessage};
 
-use super::broker::{MAX_PACKET_SIZE, TOPIC_ALIASES};
+use super::broker::MAX_PACKET_SIZE;
 use super::fault::Fault;
 use super::gateway::{Arrival, Gateway};
 use super::sessions::HeldIds;
+use super::subscribers::Subscriber;
+use super::topics::Topics;
 use crate::acknowledge::{Ack, ClientAcks, PUBACK, PUBREC, Release};
 use crate::pipeline::Ticket;
 use crate::pipeline::queue::OnCommit;
@@ -24,6 +25,8 @@ use iot_store::sqlite::held::SessionKey;
 
 /// The first byte of CONNECT (MQTT 5 §3.1.1).
 const CONNECT: u8 = 0x10;
+/// The retain flag in the first byte of PUBLISH (MQTT 5 §3.3.1.3).
+const RETAIN: u8 = 0x01;
 /// The largest CONNECT: a will, names and properties fit into it many times.
 const MAX_CONNECT_SIZE: usize = 1 << 20;
 
@@ -45,8 +48,8 @@ pub(super) struct Upstream {
     releasing: HashSet<PacketId>,
     /// PINGREQs without a PINGRESP; `true` for those of the gateway.
     pub(super) pings: VecDeque<bool>,
-    topics: RecentTopics,
-    aliases: HashMap<u16, TopicName>,
+    topics: Topics,
+    pub(super) subscriber: Subscriber,
     acks: Arc<ClientAcks>,
     /// A payload that is longer than is held, on its way.
     skip: Option<Skip>,
@@ -93,8 +96,8 @@ impl Upstream {
             key: None,
             releasing: HashSet::new(),
             pings: VecDeque::new(),
-            topics: RecentTopics::default(),
-            aliases: HashMap::new(),
+            topics: Topics::default(),
+            subscriber: Subscriber::default(),
             acks,
             skip: None,
         }
@@ -120,7 +123,7 @@ impl Upstream {
                     PublishHead::Incomplete => return Ok(None),
                     PublishHead::Fits => {}
                     PublishHead::Long(publish) => {
-                        let limit = gateway.payload_limit;
+                        let limit = gateway.limits.payload;
                         let hasher = limit.and_then(|limit| limit.hasher).map(|new| new());
                         let kept = limit.map_or(0, |limit| limit.kept_bytes);
                         let publish = self.with_topic(*publish)?;
@@ -144,7 +147,7 @@ impl Upstream {
                 return Ok(None);
             }
             match &self.state {
-                State::New => self.connect(size),
+                State::New => self.connect(size, gateway),
                 // Packets after CONNECT wait until the session is known.
                 State::Connecting(_) => return Ok(None),
                 State::Connected(codec) => {
@@ -183,7 +186,7 @@ impl Upstream {
 
     /// Replaces a topic alias, which the fingerprint needs.
     fn with_topic(&mut self, mut long: LongPublish) -> Result<LongPublish, Fault> {
-        let message = self.resolve(long.publish)?;
+        let message = self.topics.resolve(long.publish)?;
         long.publish = Publish {
             topic: Some(message.topic),
             payload: message.payload,
@@ -207,7 +210,7 @@ impl Upstream {
             hash,
             ..
         } = long;
-        let message = self.resolve(publish)?;
+        let message = self.topics.resolve(publish)?;
         let (id, qos) = (message.packet_id, message.qos);
         let skipped = gateway.wanted.received(message).map(|message| {
             Box::new(SkippedMessage {
@@ -224,12 +227,8 @@ impl Upstream {
             self.arrivals.extend(arrival);
             return Ok(());
         };
-        let kind = match qos {
-            QoS::ExactlyOnce => PUBREC,
-            _ => PUBACK,
-        };
-        let ack = self.acks.expect(kind, id, fingerprint);
-        self.acks.broker_acknowledged(kind, id, 0, Bytes::new());
+        let ack = self.acks.expect(ack_kind(qos), id, fingerprint);
+        self.acknowledge_for_broker(Some(id), qos);
         let Some(skipped) = skipped else {
             ack.acknowledge();
             return Ok(());
@@ -251,11 +250,15 @@ impl Upstream {
         Ok(())
     }
 
-    fn connect(&mut self, size: usize) {
-        let packet = self.buffer.split_to(size);
-        self.to_broker.extend_from_slice(&packet);
+    fn connect(&mut self, size: usize, gateway: &Gateway) {
+        let mut packet = self.buffer.split_to(size);
         // The broker refuses a CONNECT that cannot be decoded.
         let connecting = decode_connect(&packet).ok();
+        let will = connecting.as_ref().and_then(|(_, it)| it.will.as_ref());
+        if will.is_some_and(|will| will.retain) && !gateway.limits.retained.admits_wills() {
+            clear_will_retain(&mut packet);
+        }
+        self.to_broker.extend_from_slice(&packet);
         let connecting =
             connecting.map(|(protocol, connect)| Box::new(Connecting { protocol, connect }));
         self.state = State::Connecting(connecting);
@@ -265,6 +268,14 @@ impl Upstream {
         match self.buffer[0] & 0xf0 {
             0x30 => self.publish(codec, size, gateway)?,
             0x60 => self.pubrel(size)?,
+            0x40 | 0x70 => {
+                self.subscriber.acknowledged += 1;
+                self.forward(size);
+            }
+            0x80 => {
+                gateway.limits.subscribers.enter(&mut self.subscriber);
+                self.forward(size);
+            }
             0xe0 => return self.disconnect(codec, size),
             0x00 | 0x10 => return Err(Fault::Protocol(ReasonCode::PROTOCOL_ERROR)),
             0xc0 => {
@@ -283,9 +294,12 @@ impl Upstream {
 
     fn publish(&mut self, codec: Codec, size: usize, gateway: &Gateway) -> Result<(), Fault> {
         let before = self.to_broker.len();
-        self.to_broker.extend_from_slice(&self.buffer[..size]);
-        let message = match codec.decode_with(&mut self.buffer, &mut self.topics) {
-            Ok(Some(Incoming::Publish(publish))) => self.resolve(publish),
+        let is_forwarded = size <= gateway.limits.subscribers.largest_message();
+        if is_forwarded {
+            self.to_broker.extend_from_slice(&self.buffer[..size]);
+        }
+        let message = match codec.decode_with(&mut self.buffer, &mut self.topics.recent) {
+            Ok(Some(Incoming::Publish(publish))) => self.topics.resolve(publish),
             Ok(_) => Err(Fault::Protocol(ReasonCode::MALFORMED_PACKET)),
             Err(error) => Err(error.into()),
         };
@@ -296,53 +310,28 @@ impl Upstream {
                 return Err(fault);
             }
         };
+        if !is_forwarded {
+            gateway.limits.subscribers.not_delivered(&message, size);
+            let (id, qos) = (message.packet_id, message.qos);
+            self.arrive(message, gateway)?;
+            self.acknowledge_for_broker(id, qos);
+            return Ok(());
+        }
+        gateway.limits.published.add(size);
+        let rest = size - message.payload.len();
+        let topic = message.topic.as_str();
+        if message.retain && !gateway.limits.retained.admit(topic, &message.payload, rest) {
+            self.to_broker[before] &= !RETAIN;
+        }
         self.arrive(message, gateway)
     }
 
-    /// Converts a PUBLISH into a message.
-    fn resolve(&mut self, publish: Publish) -> Result<Message, Fault> {
-        let mut properties = publish.properties;
-        let alias = properties.as_mut().and_then(|it| it.topic_alias.take());
-        if alias.is_some_and(|alias| alias > TOPIC_ALIASES) {
-            return Err(Fault::Protocol(ReasonCode::TOPIC_ALIAS_INVALID));
+    /// Acknowledges a message that the broker does not get.
+    fn acknowledge_for_broker(&self, id: Option<PacketId>, qos: QoS) {
+        if let Some(id) = id {
+            self.acks
+                .broker_acknowledged(ack_kind(qos), id, 0, Bytes::new());
         }
-        let has_identifier =
-            |properties: &iot_core::Properties| !properties.subscription_identifiers.is_empty();
-        if properties.as_deref().is_some_and(has_identifier) {
-            return Err(Fault::Protocol(ReasonCode::PROTOCOL_ERROR));
-        }
-        let response = properties
-            .as_deref()
-            .and_then(|it| it.response_topic.as_ref());
-        if response.is_some_and(|topic| mqtt5::validate_topic_name(topic).is_err()) {
-            return Err(Fault::Protocol(ReasonCode::PROTOCOL_ERROR));
-        }
-        let topic = match (publish.topic, alias) {
-            // Makes the broker's own check first: else a message that the broker refuses would be
-            // stored each time the client sends it again.
-            (Some(topic), _) if mqtt5::validate_topic_name(topic.as_str()).is_err() => {
-                return Err(Fault::Protocol(ReasonCode::TOPIC_NAME_INVALID));
-            }
-            (Some(topic), None) => topic,
-            (Some(topic), Some(alias)) => {
-                self.aliases.insert(alias, topic.clone());
-                topic
-            }
-            (None, Some(alias)) => match self.aliases.get(&alias) {
-                Some(topic) => topic.clone(),
-                None => return Err(Fault::Protocol(ReasonCode::PROTOCOL_ERROR)),
-            },
-            (None, None) => return Err(Fault::Protocol(ReasonCode::PROTOCOL_ERROR)),
-        };
-        Ok(Message {
-            topic,
-            payload: publish.payload,
-            qos: publish.qos,
-            retain: publish.retain,
-            dup: publish.dup,
-            packet_id: publish.packet_id,
-            properties,
-        })
     }
 
     /// Decides whether a message is new to the store.
@@ -354,10 +343,7 @@ impl Upstream {
             return Ok(());
         };
         let (qos, dup) = (message.qos, message.dup);
-        let kind = match qos {
-            QoS::ExactlyOnce => PUBREC,
-            _ => PUBACK,
-        };
+        let kind = ack_kind(qos);
         let size = message.payload.len();
         if !gateway.wanted.matches(&message.topic) {
             self.acks.expect(kind, id, 0).acknowledge();
@@ -459,6 +445,14 @@ impl Upstream {
     }
 }
 
+/// Returns the first byte of the acknowledgement of a message.
+fn ack_kind(qos: QoS) -> u8 {
+    match qos {
+        QoS::ExactlyOnce => PUBREC,
+        _ => PUBACK,
+    }
+}
+
 /// What to do after a packet.
 enum Next {
     Continue,
@@ -472,6 +466,16 @@ pub(super) fn body(packet: &[u8]) -> &[u8] {
     let rest = packet.get(1..).unwrap_or_default();
     let length = rest.iter().position(|byte| byte & 0x80 == 0);
     length.and_then(|at| rest.get(at + 1..)).unwrap_or_default()
+}
+
+/// Clears the flag that the will is retained, in a CONNECT (MQTT 5 §3.1.2.7).
+fn clear_will_retain(connect: &mut [u8]) {
+    let start = connect.len() - body(connect).len();
+    let length = connect.get(start + 1).copied().unwrap_or(0);
+    // The flags follow the protocol's name and version.
+    if let Some(flags) = connect.get_mut(start + 2 + usize::from(length) + 1) {
+        *flags &= !0x20;
+    }
 }
 
 /// Returns the packet identifier of an acknowledgement.

@@ -120,9 +120,7 @@ fn what_it_cannot_use_is_named_in_one_line() {
     std::fs::write(files.broker(), "").unwrap();
     assert_eq!(
         refusal(&["--store", &store]),
-        format!(
-            "iot-sub: cannot create folder `{folder}` for the broker's files: entity already exists\n"
-        )
+        format!("iot-sub: cannot create folder `{folder}` for the broker's files: file exists\n")
     );
 }
 

@@ -135,7 +135,7 @@ fn inflight(files: &Files) -> u64 {
     bytes
 }
 
-fn walk(path: &Path, visit: &mut impl FnMut(&Path)) {
+pub(crate) fn walk(path: &Path, visit: &mut impl FnMut(&Path)) {
     visit(path);
     for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
         walk(&entry.path(), visit);
@@ -166,8 +166,8 @@ fn a_slow_subscriber_does_not_fill_the_memory_and_what_it_misses_is_reported() {
     ended(broker, 0);
 }
 
-/// The memory of a process, in bytes.
-fn resident(process: u32) -> u64 {
+/// The most memory that a process has had at once, in bytes.
+pub(crate) fn resident(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM:"));
     let kib = line.unwrap().split_whitespace().nth(1).unwrap();

@@ -7,6 +7,7 @@ mod common;
 mod crash;
 mod ends;
 mod limits;
+mod memory;
 mod sessions;
 mod wills;
 
