@@ -245,6 +245,25 @@ fn a_single_message_is_given_up_after_the_connect_timeout() {
 }
 
 #[test]
+fn each_kind_of_single_message_is_given_up() {
+    let broker = Broker::reserve();
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("message");
+    std::fs::write(&file, "25.5").expect("a file");
+    let file = format!("-f {}", file.display());
+    at_once(["-n", "-s", &file, "-m 1 -h nowhere.invalid"], |content| {
+        let args = format!("-t iot/a --connect-timeout 300ms {content}");
+        let (reader, mut writer) = std::io::pipe().expect("a pipe");
+        std::io::Write::write_all(&mut writer, b"25.5").expect("a reader");
+        drop(writer);
+        let program = iot_pub(broker.port(), &args).stdin(reader);
+        let publisher = ends_with(program.spawn(), 1);
+        let line = publisher.stderr();
+        assert!(line.contains("iot-pub: cannot connect to broker"), "{line}");
+    });
+}
+
+#[test]
 fn a_broker_that_does_not_answer_mqtt_5_brings_advice() {
     let peer = ScriptedPeer::listen();
     let publisher = iot_pub(peer.port(), "-V 5 -m 25.5").spawn();

@@ -6,6 +6,7 @@ mod common;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use common::{Inbox, at_once, ends_well, ends_with, iot_pub, wait_for_lines};
 use testkit::{Broker, DEADLINE, FaultyNet, Program, Running, ScriptedPeer, Way};
@@ -215,6 +216,8 @@ fn a_slow_reader_gets_the_whole_message() {
     let mut reader = File::open(&echo).expect("a writer");
     // The message is published, and the pipe is full.
     broker.wait_for_log("Received DISCONNECT", DEADLINE);
+    // Longer than the program waits for a broker or for a signal's last output.
+    std::thread::sleep(Duration::from_secs(4));
     assert!(publisher.is_running());
     let mut text = String::new();
     reader.read_to_string(&mut text).expect("the echo");

@@ -187,6 +187,25 @@ fn a_broker_that_closes_again_and_again_makes_one_suspect_a_takeover() {
 }
 
 #[test]
+fn nobody_else_has_a_random_client_identifier() {
+    let peer = ScriptedPeer::listen();
+    let port = peer.port().to_string();
+    let program = sub(&["-p", &port, "--store", "none", "-t", "a"]).spawn();
+    for round in 0..4 {
+        let mut broker = peer.accept();
+        broker.read_packet();
+        broker.send(b"\x20\x02\x00\x00");
+        if round < 3 {
+            suback(&mut broker, false);
+            broker.close();
+        }
+    }
+    let stderr = program.stderr();
+    assert!(stderr.contains("lost broker"), "{stderr}");
+    assert!(!stderr.contains("is another client"), "{stderr}");
+}
+
+#[test]
 fn options_that_contradict_a_durable_session_are_reported() {
     for (args, expected) in [
         (
