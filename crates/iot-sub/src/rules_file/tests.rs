@@ -266,7 +266,7 @@ fn what_is_wrong_with_an_alert_has_line_and_key() {
         ),
         (
             "[[alert]]\nfilter = \"a/#/b\"",
-            "line 2, key `filter`: `#` must be the last",
+            "line 2, key `filter`: in `a/#/b`, the level # must be the last",
         ),
         (
             "[[alert]]\nname = \"silent\"",
