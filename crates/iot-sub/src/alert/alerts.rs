@@ -256,6 +256,8 @@ impl Alerts {
     }
 
     fn tick(&self, elapsed: Duration) {
+        // Before the wait for the lock, which would look like a jump of the clock.
+        let now = clock::now().timestamp_millis();
         let mut state = self.state();
         let State {
             engine,
@@ -263,7 +265,7 @@ impl Alerts {
             reported_unwatched,
             ..
         } = &mut *state;
-        engine.tick(clock::now().timestamp_millis(), elapsed, changes);
+        engine.tick(now, elapsed, changes);
         self.note(changes);
         let (firing, pending) = engine.counts();
         self.numbers.set(firing, pending);
