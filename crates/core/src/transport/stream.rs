@@ -113,23 +113,11 @@ impl Stream {
     async fn layered(config: &ClientConfig, stream: impl Duplex + 'static) -> io::Result<Self> {
         #[cfg(feature = "websocket")]
         if let Transport::WebSocket(options) = &config.transport {
-            let largest = largest_packet(config);
-            let stream = websocket::connect(options, &config.address(), largest, stream).await?;
+            let stream = websocket::connect(options, &config.address(), stream).await?;
             return Ok(Self::new(stream));
         }
         let _ = config;
         Ok(Self::new(stream))
-    }
-}
-
-/// Returns the size of the largest packet that is read. Before MQTT 5, a broker does not know the
-/// limit, and larger packets are skipped.
-#[cfg(feature = "websocket")]
-fn largest_packet(config: &ClientConfig) -> usize {
-    if config.protocol.is_v5() {
-        config.maximum_packet_size as usize
-    } else {
-        ClientConfig::default().maximum_packet_size as usize
     }
 }
 

@@ -2,6 +2,7 @@
 //! bytes.
 
 mod handshake;
+mod short_messages;
 mod stream;
 
 pub(super) use handshake::connect;

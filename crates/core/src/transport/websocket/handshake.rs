@@ -13,6 +13,7 @@ use tokio_tungstenite::tungstenite::http::header::{
 };
 use tokio_tungstenite::tungstenite::http::{self, Request, StatusCode};
 
+use super::short_messages::ShortMessages;
 use super::stream::{self, WebSocketStream};
 use crate::config::WebSocket;
 use crate::error::failure::Failure;
@@ -21,11 +22,11 @@ use crate::error::failure::Failure;
 pub(in super::super) async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
     options: &WebSocket,
     address: &str,
-    largest_packet: usize,
     stream: S,
 ) -> io::Result<WebSocketStream<S>> {
     let request = request(options, address).map_err(io::Error::other)?;
-    let limits = Some(stream::limits(largest_packet));
+    let limits = Some(stream::limits());
+    let stream = ShortMessages::new(stream);
     let (stream, answer) = client_async_with_config(request, stream, limits)
         .await
         .map_err(|error| failed(error, &options.path))?;

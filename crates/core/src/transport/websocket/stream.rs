@@ -16,30 +16,26 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::super::duplex::Duplex;
+use super::short_messages::{LARGEST_MESSAGE, ShortMessages};
 use crate::error::failure::Failure;
 
 /// Bytes of one frame that we write, at most.
 const WRITE_CHUNK: usize = 64 * 1024;
 /// What one read asks for. An idle connection keeps as much.
 const READ_CHUNK: usize = 8 * 1024;
-/// Room for other packets in the message of the largest one.
-const ROOM: usize = 64 * 1024;
-/// A message that brokers may make of several packets, however small the largest one is.
-const SEVERAL_PACKETS: usize = 16 * 1024 * 1024;
 
-/// Returns what the library may hold if no packet is larger than this, and that it writes at once.
-pub(super) fn limits(largest_packet: usize) -> WebSocketConfig {
-    let largest = largest_packet.max(SEVERAL_PACKETS) + ROOM;
+/// Returns what the library may hold, and that it writes at once.
+pub(super) fn limits() -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(READ_CHUNK)
         .write_buffer_size(0)
-        .max_message_size(Some(largest))
-        .max_frame_size(Some(largest))
+        .max_message_size(Some(LARGEST_MESSAGE))
+        .max_frame_size(Some(LARGEST_MESSAGE))
 }
 
 /// A WebSocket after its handshake.
 pub(in super::super) struct WebSocketStream<S> {
-    inner: tokio_tungstenite::WebSocketStream<S>,
+    inner: tokio_tungstenite::WebSocketStream<ShortMessages<S>>,
     /// The rest of the received message.
     input: Bytes,
     state: State,
@@ -54,7 +50,7 @@ enum State {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
-    pub(super) fn new(inner: tokio_tungstenite::WebSocketStream<S>) -> Self {
+    pub(super) fn new(inner: tokio_tungstenite::WebSocketStream<ShortMessages<S>>) -> Self {
         Self {
             inner,
             input: Bytes::new(),
@@ -234,9 +230,9 @@ mod tests {
     async fn pair() -> (WebSocketStream<DuplexStream>, Server) {
         let (ours, theirs) = tokio::io::duplex(64);
         let client = tokio_tungstenite::WebSocketStream::from_raw_socket(
-            ours,
+            ShortMessages::open(ours),
             Role::Client,
-            Some(limits(0)),
+            Some(limits()),
         );
         let server = Server::from_raw_socket(theirs, Role::Server, None);
         (WebSocketStream::new(client.await), server.await)
