@@ -125,7 +125,7 @@ fn judge(held: &Held, sent: &[usize], evidence: &Evidence) -> Verdict {
     );
     let mut verdict = Verdict {
         sent: sent.iter().sum::<usize>() as u64,
-        stored: held.len() as u64,
+        stored: held.different() as u64,
         acknowledgements: evidence.members.values().sum(),
         drops: evidence.drops.clone(),
         ..Verdict::default()

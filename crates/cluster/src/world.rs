@@ -11,6 +11,7 @@ use crate::broker::{Brokers, Mode};
 use crate::database::Database;
 use crate::member::Group;
 use crate::network::Network;
+use crate::service::Service;
 use crate::witness::Witness;
 use torture::usage::Usage;
 
@@ -71,9 +72,9 @@ impl World {
 
     /// Nothing may have ended by itself.
     pub(crate) fn check(&mut self) {
-        self.group.members().iter_mut().for_each(|it| it.check());
-        self.brokers.nodes().iter_mut().for_each(|it| it.check());
-        self.database.servers().iter_mut().for_each(|it| it.check());
+        self.group.members().iter_mut().for_each(Service::check);
+        self.brokers.nodes().iter_mut().for_each(Service::check);
+        self.database.servers().iter_mut().for_each(Service::check);
     }
 
     /// Waits for so many milliseconds.
@@ -102,8 +103,8 @@ impl World {
 
     /// What each part has used so far.
     pub(crate) fn usages(&mut self) -> Usages {
-        let sum = |services: &mut [crate::service::Service]| {
-            let usages = services.iter().map(|service| service.usage());
+        let sum = |services: &mut [Service]| {
+            let usages = services.iter().map(Service::usage);
             usages.fold(Usage::default(), Usage::plus)
         };
         Usages {

@@ -121,7 +121,7 @@ impl Held {
     }
 
     /// How many different ones there are.
-    pub fn len(&self) -> usize {
+    pub fn different(&self) -> usize {
         self.counts.len()
     }
 }

@@ -173,7 +173,7 @@ impl Round {
         numbers.runs = world.subject.runs;
         numbers.found = world.subject.found;
         numbers.acknowledged = logged.acknowledged.len() as u64;
-        numbers.forgotten = numbers.sent - held.len() as u64;
+        numbers.forgotten = numbers.sent - held.different() as u64;
         judge(kind, &numbers, &held, &sent, &logged);
         Outcome {
             seed: self.seed,

@@ -12,6 +12,8 @@ use iot_core::{Client, ClientConfig, MessageInfo};
 
 /// Messages in flight of each.
 const IN_FLIGHT: u16 = 500;
+/// How much lateness is made up for.
+const CATCH_UP: Duration = Duration::from_millis(50);
 /// How long the broker may take to acknowledge. A node that is away is back within this time.
 const ACK_TIMEOUT: Duration = Duration::from_mins(3);
 
@@ -97,7 +99,8 @@ fn publish(
         }
         if let Some(pause) = pause {
             // Some late messages are made up for; after an outage the rate is the usual one.
-            next = (next + pause).max(Instant::now() - Duration::from_millis(50));
+            let now = Instant::now();
+            next = (next + pause).max(now.checked_sub(CATCH_UP).unwrap_or(now));
             thread::sleep(next.saturating_duration_since(Instant::now()));
         }
     }
