@@ -34,7 +34,8 @@ pub(crate) fn daily(command: Command) -> Error {
 /// Returns the help with all options.
 pub(crate) fn all(command: Command) -> Error {
     let more = "Each option can be set on the command line, by its variable, or in an option file. \
-                The command line wins over a variable, and a variable over the file.";
+                The command line wins over a variable, and a variable over the file.\n\n\
+                A DURATION is 500ms, 10s, 5m, 1h or 2d; a number alone is in seconds.";
     let command = command.mut_args(|arg| arg.hide_short_help(false));
     print(with_end(command, more))
 }

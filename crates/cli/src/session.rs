@@ -18,7 +18,7 @@ pub struct SessionArgs {
     #[arg(hide_short_help = true)]
     pub id_prefix: Option<String>,
 
-    /// Ask the broker to keep the session for SECONDS, -1 for ever (MQTT 5) [default: 0, with
+    /// Ask the broker to keep the session for SECONDS, -1 for ever (MQTT 5) [default: 0; with
     /// --disable-clean-session for ever]
     #[arg(
         short = 'x',

@@ -45,7 +45,7 @@ const EXAMPLES: &str = "\
 Examples:
   iot-sub --store none -v -t 'sensors/#'
   iot-sub -h broker.local --store sqlite:iot.db
-  iot-sub --embedded --listen 0.0.0.0:1883
+  iot-sub --embedded --page
 ";
 
 const WITHOUT_OPTIONS: &str = "Without options: subscribes to iot/# at the broker on localhost, prints each \

@@ -11,8 +11,8 @@ fn help(args: &[&str]) -> String {
     done.stdout
 }
 
-const COMMANDS: [&str; 8] = [
-    "latest", "export", "plot", "alerts", "rejected", "check", "prune", "reindex",
+const COMMANDS: [&str; 9] = [
+    "latest", "export", "plot", "page", "alerts", "rejected", "check", "prune", "reindex",
 ];
 
 #[test]

@@ -67,7 +67,7 @@ pub(crate) struct MessageArgs {
     #[arg(hide_short_help = true)]
     repeat: Option<u64>,
 
-    /// Wait SECONDS between a delivery and the next message (needs --repeat)
+    /// Wait SECONDS between a delivery and the next message (needs --repeat) [default: 0]
     #[arg(long, env = "IOT_REPEAT_DELAY", hide_env_values = true)]
     #[arg(value_name = "SECONDS", value_parser = delay, allow_hyphen_values = true)]
     #[arg(requires = "repeated")]

@@ -59,8 +59,8 @@ pub(crate) struct SimulationArgs {
     #[arg(hide_short_help = true)]
     seed: Option<u64>,
 
-    /// Start the simulated clock at TIME, now or 2026-06-21T06:00 [default: the real clock; with
-    /// --seed, 2026-01-01]
+    /// Start the simulated clock at TIME (UTC), now or 2026-06-21T06:00 [default: the real clock;
+    /// with --seed, 2026-01-01]
     #[arg(long, env = "IOT_START", hide_env_values = true)]
     #[arg(value_name = "TIME", value_parser = parse_start, conflicts_with_all = ["given", "replay"])]
     #[arg(hide_short_help = true)]

@@ -19,12 +19,13 @@ pub(super) struct AlertArgs {
     #[arg(value_name = "TIME", help_heading = "Watching")]
     silent_after: Vec<SilenceRule>,
 
-    /// Report begin and end of a condition such as 'iot/freezer/temp > -10 for 10m clear < -15'
+    /// Report when a condition begins and ends, as in 'iot/freezer/temp > -10 for 10m', on stderr
+    /// and by --alert-url
     #[arg(long, env = "IOT_ALERT", hide_env_values = true)]
     #[arg(value_name = "ALERT", help_heading = "Watching")]
     alert: Vec<Rule>,
 
-    /// Report an alert that goes on again after DURATION
+    /// Report an alert that goes on again after DURATION [default: never]
     #[arg(long, env = "IOT_ALERT_REPEAT", hide_env_values = true)]
     #[arg(value_name = "DURATION", value_parser = parse_duration, hide_short_help = true)]
     alert_repeat: Option<Duration>,
@@ -40,7 +41,7 @@ pub(super) struct AlertArgs {
     #[arg(value_name = "TOPIC", hide_short_help = true)]
     alert_topic: Option<AlertTopic>,
 
-    /// Announce alerts to Home Assistant below PREFIX, with --alert-topic
+    /// Announce alerts to Home Assistant below PREFIX (needs --alert-topic)
     #[arg(long, env = "IOT_ALERT_DISCOVERY", hide_env_values = true)]
     #[arg(value_name = "PREFIX", hide_short_help = true)]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "homeassistant")]
@@ -62,7 +63,7 @@ pub(super) struct AlertArgs {
     #[arg(value_name = "URL", value_parser = parse_url, hide_short_help = true)]
     alert_url: Option<String>,
 
-    /// Send to URL in this format
+    /// Send reports to URL as FORMAT
     #[arg(long, env = "IOT_ALERT_FORMAT", hide_env_values = true)]
     #[arg(
         value_enum,

@@ -21,7 +21,7 @@ use crate::rules_file::{self, FileAlerts};
 #[command(next_help_heading = "Decoding")]
 pub(super) struct DecodeArgs {
     /// Read payloads as auto, number, json, text, measure, state, leaves, cbor, msgpack, senml,
-    /// sparkplug, protobuf or known
+    /// sparkplug, protobuf or known (devices)
     #[arg(long, env = "IOT_DECODE", hide_env_values = true)]
     #[arg(value_name = "[FILTER=]FORMAT", value_parser = routed_format)]
     decode: Vec<Routed<Format>>,
@@ -53,7 +53,7 @@ pub(super) struct DecodeArgs {
     #[arg(conflicts_with_all = ["json", "csv", "message_rate", "format", "verbose", "no_newline", "watch"])]
     explain: bool,
 
-    /// Read 23,5 as a number in a measure
+    /// Read 23,5 as a number, with --decode measure or known
     #[arg(long, env = "IOT_DECIMAL_COMMA", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new())]
     #[arg(hide_short_help = true)]
@@ -66,7 +66,7 @@ pub(super) struct DecodeArgs {
     leaves_text: bool,
 
     /// Subscribe to Home Assistant's discovery messages below PREFIX, for names and units
-    /// [default: homeassistant]
+    /// [default PREFIX: homeassistant]
     #[arg(
         long,
         env = "IOT_DISCOVER",

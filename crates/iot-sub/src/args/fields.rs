@@ -17,8 +17,9 @@ use crate::decode::{Keys, Pointer};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What is stored")]
 pub(crate) struct FieldsArgs {
-    /// Store a retained message if the topic's last value differs (once), always (store), with a
-    /// field retained (mark), or never (skip) [default: once, with --retain-as-published store]
+    /// Store a retained message if the series' last value differs (once), always (store), with a
+    /// field retained (mark), or never (skip) [default: once; store with
+    /// --retain-as-published]
     #[arg(long, env = "IOT_RETAINED", hide_env_values = true, value_name = "HOW")]
     #[arg(
         value_enum,
@@ -88,7 +89,8 @@ pub(crate) struct FieldsArgs {
     #[arg(hide_short_help = true)]
     fields: Vec<FieldName>,
 
-    /// Store a reading only if it differs by more than DEADBAND from the topic's last stored one
+    /// Store a reading only if it differs by more than DEADBAND from the series' last stored one
+    /// [default DEADBAND: 0]
     #[arg(
         long,
         env = "IOT_ON_CHANGE",
@@ -99,7 +101,7 @@ pub(crate) struct FieldsArgs {
     #[arg(hide_short_help = true)]
     on_change: Option<f64>,
 
-    /// Store a reading only if the topic's last stored one is DURATION older, such as 10s
+    /// Store a reading only if the series' last stored one is DURATION older, such as 10s
     #[arg(
         long,
         env = "IOT_MIN_INTERVAL",

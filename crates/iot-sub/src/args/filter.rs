@@ -9,7 +9,7 @@ use iot_core::{QoS, TopicFilter};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Subscriptions")]
 pub(crate) struct FilterArgs {
-    /// Subscribe to FILTER, or FILTER@1 for a QoS of its own; FILTER@@1 ends in @1 (can be
+    /// Subscribe to FILTER, or to FILTER@1 with QoS 1, whatever --qos is (can be
     /// repeated)
     #[arg(short, long, env = "IOT_TOPIC", hide_env_values = true)]
     #[arg(

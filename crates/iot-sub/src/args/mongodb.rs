@@ -37,8 +37,8 @@ pub(super) struct MongoArgs {
     #[arg(hide_short_help = true)]
     expire_after: Option<Duration>,
 
-    /// Create an index by topic and time, if it is missing; storing then reaches about 0.6 of its
-    /// rate
+    /// Create an index by topic and time, if it is missing; storing is then about 0.6 times as
+    /// fast
     #[arg(long, env = "IOT_INDEX", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new())]
     #[arg(hide_short_help = true)]

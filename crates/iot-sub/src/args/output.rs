@@ -35,13 +35,13 @@ pub(crate) struct OutputArgs {
     #[arg(hide_short_help = true)]
     pretty: bool,
 
-    /// Print each reading as a JSON object with topic, value and time
+    /// Print each reading as JSON: topic, value, time, and any metric and unit
     #[arg(long, env = "IOT_JSON", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new())]
     #[arg(conflicts_with_all = ["csv", "message_rate", "format", "verbose", "no_newline", "watch"])]
     json: bool,
 
-    /// Print each reading as the columns topic, value and time
+    /// Print readings as CSV: topic, value, time; with --decode also metric, unit
     #[arg(long, env = "IOT_CSV", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new())]
     #[arg(conflicts_with_all = ["message_rate", "format", "verbose", "no_newline", "watch"])]

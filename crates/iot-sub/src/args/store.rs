@@ -18,7 +18,7 @@ pub(crate) struct StoreArgs {
     #[arg(long, env = "IOT_STORE", hide_env_values = true, value_name = "STORE")]
     store: Option<StoreUrl>,
 
-    /// Acknowledge a message when it is in the spool, a file on this disk, or in the store
+    /// Acknowledge a message when it is in the spool, a file on this disk, or in the database
     /// [default: spool for MongoDB, else store]
     #[arg(long, env = "IOT_ACK_AFTER", hide_env_values = true)]
     #[arg(value_enum, value_name = "PLACE")]

@@ -21,8 +21,8 @@ pub(super) struct WatchArgs {
     #[arg(value_name = "DURATION", value_parser = parse_duration)]
     stats: Option<Duration>,
 
-    /// Serve /metrics for Prometheus, /livez and /readyz by HTTP on ADDRESS:PORT; port 0 uses a
-    /// free port
+    /// Serve metrics for Prometheus (/metrics) and health checks (/livez, /readyz) by HTTP on
+    /// ADDRESS:PORT; port 0 uses a free port
     #[arg(long, env = "IOT_METRICS", hide_env_values = true)]
     #[arg(value_name = "ADDRESS:PORT", value_parser = parse_socket_address)]
     metrics: Option<SocketAddr>,
@@ -34,7 +34,7 @@ pub(super) struct WatchArgs {
     export_readings: Option<SeriesFilter>,
 
     /// Remove the exported value of a series after DURATION without a reading; its timestamp stays
-    /// for a day
+    /// for a day [default: never]
     #[arg(long, env = "IOT_READING_EXPIRY", hide_env_values = true)]
     #[arg(value_name = "DURATION", value_parser = parse_duration, hide_short_help = true)]
     reading_expiry: Option<Duration>,

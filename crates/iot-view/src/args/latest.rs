@@ -37,7 +37,7 @@ pub(crate) struct LatestArgs {
     #[arg(value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) silent: Option<Duration>,
 
-    /// Print again every INTERVAL, until Ctrl-C [default: 2s]
+    /// Print again every INTERVAL, until Ctrl-C [default INTERVAL: 2s]
     #[arg(
         long,
         env = "IOT_LATEST_WATCH",

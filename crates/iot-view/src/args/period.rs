@@ -10,7 +10,8 @@ use crate::period::Period;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Time")]
 pub(crate) struct PeriodArgs {
-    /// Read from TIME on: 24h (ago), yesterday, 2026-06-21 (local time), or RFC 3339
+    /// Read from TIME on: 24h (ago), yesterday, 2026-06-21 (local time), or RFC 3339 [default: the
+    /// beginning; for plot 24h]
     #[arg(long, env = "IOT_SINCE", hide_env_values = true, value_name = "TIME")]
     since: Option<Moment>,
 

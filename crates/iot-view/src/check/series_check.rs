@@ -96,7 +96,7 @@ impl Finding {
             Self::Duplicates { .. } => "duplicate",
             Self::Future { .. } => "time in the future",
             Self::Outliers { .. } => "outlier",
-            Self::NoNumbers { .. } => "no number",
+            Self::NoNumbers { .. } => "not a number",
         }
     }
 
