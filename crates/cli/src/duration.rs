@@ -20,6 +20,22 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(wanted)
 }
 
+/// Returns the duration that a text such as `90d` names, whose unit must not be left out: `90`
+/// means days to some and seconds to others, and what is older is deleted.
+///
+/// # Errors
+/// As [`parse_duration`], and for a number without a unit.
+pub fn parse_age(text: &str) -> Result<Duration, String> {
+    let duration = parse_duration(text)?;
+    let text = text.trim();
+    if text.ends_with(char::is_alphabetic) {
+        return Ok(duration);
+    }
+    Err(format!(
+        "a unit is missing: {text}d, {text}h, {text}m or {text}s"
+    ))
+}
+
 /// Returns the seconds of a unit, by any of its usual names.
 fn unit_seconds(unit: &str) -> Option<f64> {
     Some(match unit.to_ascii_lowercase().as_str() {
@@ -64,6 +80,12 @@ mod tests {
             let expected = Duration::from_millis(milliseconds);
             assert_eq!(parse_duration(text), Ok(expected), "{text}");
         }
+        assert_eq!(parse_age("90d"), parse_duration("90d"));
+        assert_eq!(
+            parse_age(" 90"),
+            Err("a unit is missing: 90d, 90h, 90m or 90s".into())
+        );
+        assert_eq!(parse_age("0d"), Err(wanted()));
         for bad in [
             "", "s", "-1s", "0s", "0", "2w", "2 s s", "1e400s", "NaN", "inf", "2,5s",
         ] {

@@ -52,7 +52,7 @@ pub use command_args::CommandArgs;
 pub use commands::{CommandLine, read_command};
 pub use connect::ConnectArgs;
 pub use counted::counted;
-pub use duration::parse_duration;
+pub use duration::{parse_age, parse_duration};
 pub use error::{Interrupted, UsageError};
 #[doc(hidden)]
 pub use help_check::help_faults;

@@ -127,3 +127,21 @@ fn what_contradicts_it_is_wrong_usage() {
         assert_eq!(program.stderr(), format!("{expected}\n"));
     }
 }
+
+#[test]
+fn an_age_after_which_readings_are_deleted_has_a_unit() {
+    let expire = ["--time-series", "seconds", "--expire-after", "30"];
+    for (args, option, age) in [
+        (&["--keep", "90"][..], "keep", 90),
+        (&expire, "expire-after", 30),
+    ] {
+        let mut program = sub(args).spawn();
+        assert_eq!(program.wait().code(), Some(2));
+        assert_eq!(
+            program.stderr(),
+            format!(
+                "iot-sub: invalid value `{age}` for `--{option}`: a unit is missing: {age}d, {age}h, {age}m or {age}s\n"
+            )
+        );
+    }
+}

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
-use iot_cli::{Origins, UsageError, parse_duration};
+use iot_cli::{Origins, UsageError, parse_age};
 use iot_store::mongodb_options::{Granularity, Options, TimeSeries, check_collection};
 use iot_store::{KeepRejected, SameId};
 
@@ -118,22 +118,14 @@ fn collection(name: &str) -> anyhow::Result<String> {
     Ok(name.to_owned())
 }
 
-/// Whole seconds, and days as well.
 fn expiry(text: &str) -> Result<Duration, String> {
     const WANTED: &str =
         "a duration is whole seconds, minutes, hours or days: 90s, 30m, 12h or 30d";
-    let days = text.strip_suffix('d').map(|days| format!("{days}h"));
-    let duration = match &days {
-        Some(hours) => parse_duration(hours)
-            .ok()
-            .and_then(|hours| hours.checked_mul(24)),
-        None => parse_duration(text).ok(),
-    };
+    let duration = parse_age(text)?;
     // The server's own limit is that of a 32-bit number.
-    duration
-        .filter(|duration| {
-            duration.subsec_nanos() == 0 && i32::try_from(duration.as_secs()).is_ok()
-        })
+    let is_whole = duration.subsec_nanos() == 0 && i32::try_from(duration.as_secs()).is_ok();
+    is_whole
+        .then_some(duration)
         .ok_or_else(|| WANTED.to_owned())
 }
 
@@ -143,10 +135,10 @@ mod tests {
 
     #[test]
     fn an_expiry_is_whole_seconds() {
-        assert_eq!(expiry("90"), Ok(Duration::from_secs(90)));
+        assert_eq!(expiry("90s"), Ok(Duration::from_secs(90)));
         assert_eq!(expiry("1.5h"), Ok(Duration::from_secs(5_400)));
         assert_eq!(expiry("30d"), Ok(Duration::from_secs(30 * 86_400)));
-        for bad in ["", "d", "0d", "-1d", "500ms", "1e9d", "1w"] {
+        for bad in ["", "90", "d", "0d", "-1d", "500ms", "1e9d", "1w"] {
             assert!(expiry(bad).is_err(), "{bad}");
         }
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use iot_cli::{Origins, StoreUrl, UsageError, parse_duration};
+use iot_cli::{Origins, StoreUrl, UsageError, parse_age};
 use iot_store::KeepRejected;
 
 use crate::size::Size;
@@ -54,7 +54,7 @@ pub(crate) struct StoreArgs {
     /// Remove readings and rejected messages that are older than DURATION, such as 90d, a few at a
     /// time [default: keep all]
     #[arg(long, env = "IOT_KEEP", hide_env_values = true)]
-    #[arg(value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(value_name = "DURATION", value_parser = parse_age)]
     #[arg(hide_short_help = true)]
     keep: Option<Duration>,
 
