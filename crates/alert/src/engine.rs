@@ -8,6 +8,8 @@ use std::num::NonZeroU8;
 use std::ops::Range;
 use std::time::Duration;
 
+use iot_store::read::SeriesFilter;
+
 use crate::change::{Change, Phase};
 use crate::condition::Condition;
 use crate::instance::{Instance, millis};
@@ -63,13 +65,15 @@ pub struct Engine {
     last_tick: i64,
     /// Whether an alert is about rejected messages.
     watches_rejections: bool,
+    /// Topics that are named for silence without a metric, and not heard yet.
+    expected: usize,
 }
 
 impl Engine {
     /// Returns an engine that starts at `now`, not connected.
     pub fn new(settings: Settings, now: i64) -> Self {
         let is_rejected = |rule: &Rule| rule.condition == Condition::Rejected;
-        Self {
+        let mut engine = Self {
             watches_rejections: settings.rules.iter().any(is_rejected),
             series: SeriesTable::new(settings.memory_limit),
             settings,
@@ -79,12 +83,43 @@ impl Engine {
             counted_from: now,
             connected: false,
             last_tick: now,
+            expected: 0,
+        };
+        engine.expect_named();
+        engine
+    }
+
+    /// Takes note of the series that are named for silence: one that is never heard is silent, too.
+    fn expect_named(&mut self) {
+        let filters = self.settings.silence.iter();
+        let filters: Vec<_> = filters.filter_map(|rule| rule.filter.clone()).collect();
+        for filter in filters {
+            if let Some(topic) = filter.exact_topic() {
+                self.series_number(topic, filter.metric().flatten());
+                self.expected += usize::from(filter.metric().is_none());
+            }
         }
     }
 
     /// Returns whether a series is watched.
     pub fn is_watched(&self, topic: &str, metric: Option<&str>) -> bool {
         self.series.find(topic, metric).is_some()
+    }
+
+    /// Returns the series that stands for a topic of which no reading is known, if there is one.
+    fn expected_series(&self, topic: &str) -> Option<u32> {
+        let number = (self.expected > 0).then(|| self.series.find(topic, None))??;
+        let slot = self.series.get(number);
+        let rule = &self.settings.silence[usize::from(slot.silence?.get()) - 1];
+        let names_metric = |filter: &SeriesFilter| filter.metric().is_some();
+        let is_any = !rule.filter.as_ref().is_some_and(names_metric);
+        (is_any && slot.newest == i64::MIN).then_some(number)
+    }
+
+    /// A reading of another series of its topic is known: this one need not come.
+    fn drop_expected(&mut self, number: u32) {
+        self.series.get_mut(number).silence = None;
+        self.expected -= 1;
     }
 
     /// Returns how many series are watched.
@@ -145,6 +180,11 @@ impl Engine {
     /// Takes note of a series that the store knows, with the time of its newest reading: its
     /// silence is noticed although it never comes back.
     pub fn known_series(&mut self, topic: &str, metric: Option<&str>, newest: i64) {
+        if let (Some(_), Some(number)) = (metric, self.expected_series(topic))
+            && !self.series.get(number).silent
+        {
+            self.drop_expected(number);
+        }
         if let Some(number) = self.series_number(topic, metric) {
             let slot = self.series.get_mut(number);
             slot.newest = slot.newest.max(newest);
@@ -185,6 +225,11 @@ impl Engine {
             return;
         }
         let time = reading.time.min(now);
+        if let (Some(_), Some(expected)) = (reading.metric, self.expected_series(reading.topic)) {
+            self.end_silence(expected, reading, now, changes);
+            self.drop_expected(expected);
+        }
+        let slot = self.series.get_mut(number);
         if slot.newest != i64::MIN && slot.newest >= self.counted_from {
             slot.interval.add(time - slot.newest);
         }

@@ -43,7 +43,8 @@ impl FromStr for Rule {
             None => (None, first),
         };
         let filter: SeriesFilter = filter.parse().map_err(RuleError)?;
-        let condition = condition(&mut words)?;
+        let condition =
+            condition(&mut words).map_err(|error| without_colon(text).unwrap_or(error))?;
         let mut lasting = None;
         let mut clear = None;
         while let Some(word) = words.next() {
@@ -151,6 +152,15 @@ impl FromStr for SilentAfter {
                 .map_err(|error| RuleError::new(format!("{error}; or `auto`"))),
         }
     }
+}
+
+/// Returns the error for an alert that is one with a colon behind its first word.
+fn without_colon(text: &str) -> Option<RuleError> {
+    let text = text.trim();
+    let (name, rest) = text.split_once(char::is_whitespace)?;
+    let named = format!("{name}: {}", rest.trim_start());
+    let is_name = !name.ends_with(':') && named.parse::<Rule>().is_ok();
+    is_name.then(|| RuleError::new(format!("a name ends with a colon, as in '{named}'")))
 }
 
 /// Reads the name of an alert.
@@ -410,6 +420,7 @@ mod tests {
         refused("a#m rejected", "leave out #METRIC");
         refused("a rejected clear < 1", "takes no `clear`");
         refused("\"a > 1", "never closed");
+        refused("freezer a/b > 3", "as in 'freezer: a/b > 3'");
     }
 
     #[test]

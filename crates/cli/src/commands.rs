@@ -143,6 +143,10 @@ fn without_command(program: Command, words: &[OsString]) -> Stop {
             name,
             error: help::daily(program),
         },
+        Err(Stop::Usage { name, .. }) if words == ["--help-all"] => Stop::Show {
+            name,
+            error: help::all(program),
+        },
         Err(stop) => stop,
         Ok(_) => missing(&program),
     }
@@ -273,6 +277,8 @@ mod tests {
             help.contains("Usage: prog") && help.contains("latest"),
             "{help}"
         );
+        let all = line(&["--help-all"]).unwrap_err();
+        assert!(all.contains("latest") && all.contains("export"), "{all}");
         assert_eq!(line(&["--version"]).unwrap_err(), "prog 1.0\n");
         for words in [&["help"][..], &["help", "latest"], &["--generate", "man"]] {
             assert!(line(words).is_err(), "{words:?}");

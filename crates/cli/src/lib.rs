@@ -70,7 +70,7 @@ pub use report::{notify, report};
 pub use session::SessionArgs;
 pub use signals::Signals;
 pub use small_file::{read_password_file, read_small_file, read_small_text};
-pub use socket_address::parse_socket_address;
+pub use socket_address::{listen_reason, parse_socket_address};
 pub use store_url::StoreUrl;
 pub use time::{ParsedTime, parse_time, parse_unix_time};
 pub use timezone::Timezone;

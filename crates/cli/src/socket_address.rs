@@ -1,6 +1,9 @@
 //! Addresses to listen on.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
+
+use iot_core::error::io_reason;
 
 /// Parses the value of an option that listens, such as `127.0.0.1:1883` or `[::1]:1883`.
 ///
@@ -28,6 +31,21 @@ pub fn parse_socket_address(text: &str) -> Result<SocketAddr, String> {
         ));
     }
     Err(format!("{FORM}, as in 127.0.0.1:1883"))
+}
+
+/// Returns why an address cannot be listened on, and what helps.
+pub fn listen_reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "another program listens there (choose another port; port 0 uses a free one)".to_owned()
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "this machine does not have that address (127.0.0.1 is this machine alone, 0.0.0.0 all \
+             its addresses)"
+                .to_owned()
+        }
+        _ => io_reason(error),
+    }
 }
 
 #[cfg(test)]

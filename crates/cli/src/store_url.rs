@@ -18,7 +18,22 @@ impl FromStr for StoreUrl {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        const FORM: &str = "a store is mongodb://…, sqlite:PATH or none";
+        Self::parse(text, "a store is mongodb://…, sqlite:PATH or none")
+    }
+}
+
+impl StoreUrl {
+    /// As [`FromStr`], for a program that reads: its error does not offer `none`, which an option
+    /// file of other programs may have.
+    ///
+    /// # Errors
+    /// A line that shows the forms.
+    pub fn parse_readable(text: &str) -> Result<Self, String> {
+        const FORM: &str = "a store to read is mongodb://… or sqlite:PATH";
+        Self::parse(text, FORM)
+    }
+
+    fn parse(text: &str, form: &str) -> Result<Self, String> {
         if text == "none" {
             return Ok(Self::Nowhere);
         }
@@ -36,8 +51,8 @@ impl FromStr for StoreUrl {
                 check_hosts(rest)?;
                 Ok(Self::MongoDb(text.into()))
             }
-            None if text.contains(['/', '.']) => Err(format!("{FORM} (for a file: sqlite:{text})")),
-            _ => Err(FORM.into()),
+            None if text.contains(['/', '.']) => Err(format!("{form} (for a file: sqlite:{text})")),
+            _ => Err(form.into()),
         }
     }
 }
@@ -83,6 +98,10 @@ mod tests {
         ] {
             assert_eq!(text.parse(), Ok(expected), "{text}");
         }
+        assert_eq!(
+            StoreUrl::parse_readable("x"),
+            Err("a store to read is mongodb://… or sqlite:PATH".into())
+        );
         for bad in ["", "sqlite:", "redis://x", "mongodb://a b/"] {
             assert!(bad.parse::<StoreUrl>().is_err(), "{bad}");
         }

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::error::Error as _;
 
-use clap::Error;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, Error};
 
-use crate::origin::{Origins, Setting};
+use crate::origin::{Origins, Setting, Value};
 use crate::parser::{Parser, missing_in};
 use crate::printable::printable;
 use crate::unsupported;
@@ -44,7 +44,9 @@ pub(crate) fn line(error: &Error, parser: &mut Parser, origins: &Origins) -> Str
             let why = why.map_or_else(String::new, |why| format!(": {}", printable(&plain(&why))));
             format!("invalid value `{}` for {name}{why}", shown(&value, subject))
         }
-        ErrorKind::UnknownArgument => unknown(&option, &first(ContextKind::SuggestedArg)),
+        ErrorKind::UnknownArgument => beside_its_option(&option, parser, origins)
+            .or_else(|| own_command(&option, parser))
+            .unwrap_or_else(|| unknown(&option, &first(ContextKind::SuggestedArg))),
         ErrorKind::ArgumentConflict => {
             let others = all(ContextKind::PriorArg);
             return conflict(parser, origins, &option, &others);
@@ -128,6 +130,47 @@ fn needs_value(
     };
     let possible = possible(possible_values);
     format!("{prefix}{name} needs a value{form}{possible}")
+}
+
+/// Returns the line for a word that is the value of an option which takes it behind `=` only, as in
+/// `--page 127.0.0.1:8188`.
+fn beside_its_option(word: &str, parser: &mut Parser, origins: &Origins) -> Option<String> {
+    let takes_equals = |setting: &&Setting| {
+        let mut arguments = parser.command().get_arguments();
+        let arg = arguments.find(|arg| arg.get_id() == setting.id.as_str());
+        setting.value == Value::Flag(true) && arg.is_some_and(Arg::is_require_equals_set)
+    };
+    let candidates: Vec<_> = origins.settings().filter(takes_equals).cloned().collect();
+    candidates.into_iter().find_map(|setting| {
+        let with_value = Setting {
+            value: Value::Text(word.into()),
+            ..setting
+        };
+        let is_valid = match parser.parse(with_value.word()) {
+            Ok(_) => true,
+            Err(error) => error.kind() == ErrorKind::MissingRequiredArgument,
+        };
+        let option = with_value.id.replace('_', "-");
+        let word = printable(word);
+        is_valid.then(|| format!("`--{option}` takes its value behind `=`: `--{option}={word}`"))
+    })
+}
+
+/// Returns the line for an option that is the name of the command itself, as in
+/// `iot-view page --page`.
+fn own_command(option: &str, parser: &Parser) -> Option<String> {
+    let command = parser.command();
+    let called = command.get_bin_name()?;
+    let (_, name) = called.rsplit_once(' ')?;
+    if option.strip_prefix("--")?.split('=').next()? != name {
+        return None;
+    }
+    let positional = command.get_positionals().next();
+    let value = positional.and_then(|arg| arg.get_value_names()?.first());
+    let value = value.map_or_else(String::new, |value| format!(" {value}"));
+    Some(format!(
+        "`--{name}` is the command itself (leave it out, as in `{called}{value}`)"
+    ))
 }
 
 fn unknown(option: &str, suggestion: &str) -> String {
@@ -281,6 +324,11 @@ mod tests {
                 .value_parser(PossibleValuesParser::new(["one", "two"])),
             Arg::new("host").short('h').long("host"),
             flag("unix"),
+            Arg::new("limit")
+                .long("limit")
+                .num_args(0..=1)
+                .require_equals(true)
+                .value_parser(number),
             in_group("ws", "WebSocketArgs"),
             in_group("insecure", "TlsArgs"),
         ])
@@ -309,6 +357,14 @@ mod tests {
         case(&["-x"], "unknown option `-x` (--help lists the options)");
         case(
             &["word"],
+            "unexpected word `word` (a host is given with -h HOST, a topic with -t TOPIC; --help lists the options)",
+        );
+        case(
+            &["--limit", "5"],
+            "`--limit` takes its value behind `=`: `--limit=5`",
+        );
+        case(
+            &["--limit", "word"],
             "unexpected word `word` (a host is given with -h HOST, a topic with -t TOPIC; --help lists the options)",
         );
         case(

@@ -151,6 +151,7 @@ impl Args {
         let (repeat, is_shown) = (message.repeat(), message.is_shown());
         let is_lines = message.is_lines();
         let mut devices = self.publish.devices(self.load.device_count(), origins)?;
+        self.load.report_shared_topic(&devices);
         let edge_nodes = edge_nodes::assign(&mut devices).map_err(UsageError::new)?;
         let shared = self.load.shared_connections(&devices);
         let connections = edge_nodes.len() + shared;

@@ -122,9 +122,15 @@ fn options_that_do_not_go_together_are_refused() {
     );
     case("--format json -m 5", "cannot be used with");
     case(
-        "--format json --unit °C --model a=uniform --model b=uniform",
+        "--format senml --unit °C --model a=uniform --model b=uniform",
         "`°C` needs the name of its model",
     );
+    for format in ["", "--format json ", "--payload-template {{value}} "] {
+        case(
+            &format!("{format}--unit °C"),
+            "`--unit` needs a format that has units: --format senml, senml-cbor, sparkplug or tasmota",
+        );
+    }
     case("--format xml", "zigbee2mqtt");
 }
 

@@ -48,7 +48,11 @@ fn devices_share_one_connection_and_print_what_they_publish() {
 #[test]
 fn devices_without_a_placeholder_share_the_topic() {
     let broker = Broker::start();
-    let ended = ends_well(iot_pub(broker.port(), "-q 1 --devices 4 -m x").spawn());
+    let ended = ends_with(iot_pub(broker.port(), "-q 1 --devices 4 -m x").spawn(), 0);
+    assert_eq!(
+        ended.stderr(),
+        "iot-pub: all 4 devices publish to `iot/home2/temp` (for a topic each, put {device} into -t, as in 'iot/home{device}/temp')\n"
+    );
     assert_eq!(ended.stdout(), "iot/home2/temp x\n".repeat(4));
 }
 

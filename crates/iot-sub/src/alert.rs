@@ -7,6 +7,7 @@
 mod alert_topic;
 mod alerts;
 mod courier;
+mod coverage;
 mod delivery;
 mod discovery;
 mod exec;

@@ -32,7 +32,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
-use iot_cli::{Signals, StoreUrl};
+use iot_cli::{Signals, StoreUrl, io_reason};
 use iot_core::PacketId;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -322,7 +322,7 @@ fn explain(listen: SocketAddr, error: &io::Error) -> anyhow::Error {
             );
         }
         ErrorKind::AddrNotAvailable => "this machine does not have that address".to_owned(),
-        kind => kind.to_string(),
+        _ => io_reason(error),
     };
     anyhow!("cannot listen on `{listen}`: {problem} (choose another address with --listen)")
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::{anyhow, bail};
 
+use iot_cli::io_reason;
 use iot_store::sqlite::private_file;
 
 use crate::path_suffix::with_suffix;
@@ -39,14 +40,14 @@ impl Lock {
             })
             .map_err(|error| match error.kind() {
                 ErrorKind::NotFound => anyhow!("no such directory"),
-                kind => anyhow!("{kind}"),
+                _ => anyhow!(io_reason(&error)),
             })?;
         match file.try_lock() {
             Ok(()) => Ok(Self { file, is_first }),
             Err(TryLockError::WouldBlock) => {
                 bail!("another iot-sub uses it ({advice})")
             }
-            Err(TryLockError::Error(error)) => bail!("cannot lock it: {}", error.kind()),
+            Err(TryLockError::Error(error)) => bail!("cannot lock it: {}", io_reason(&error)),
         }
     }
 

@@ -8,6 +8,7 @@ mod tests;
 
 use std::path::Path;
 
+use iot_cli::io_reason;
 use toml::de::{DeTable, DeValue};
 
 pub(crate) use self::alerts::{AlertDefaults, FileAlerts};
@@ -46,7 +47,7 @@ pub(crate) fn read(path: &Path) -> Result<RulesFile, String> {
         Err(error) => Err(error),
     };
     let text = text.map_err(|error| {
-        let why = iot_cli::io_reason(&error);
+        let why = io_reason(&error);
         format!("cannot read rules `{name}`: {why}")
     })?;
     parse(&text).map_err(|problem| {

@@ -172,7 +172,11 @@ fn what_iot_pub_simulates_is_stored_with_its_units() {
         ("zigbee2mqtt", known[1]),
     ] {
         let models = "--model temperature=constant(21.5) --model humidity=constant(48)";
-        let options = format!("-q 1 --count 1 --format {format} {models} --unit temperature=°C");
+        let unit = match format {
+            "senml" | "senml-cbor" | "tasmota" => " --unit temperature=°C",
+            _ => "",
+        };
+        let options = format!("-q 1 --count 1 --format {format} {models}{unit}");
         let mut options: Vec<&str> = options.split(' ').collect();
         if !known.contains(&topic) {
             options.extend(["-t", topic]);

@@ -43,6 +43,10 @@ fn an_address_that_others_reach_needs_a_word_about_passwords() {
         refused(&["--page-no-password"]),
         "iot-sub: `--page-no-password` needs --page"
     );
+    assert_eq!(
+        refused(&["--page", "127.0.0.1:0"]),
+        "iot-sub: `--page` takes its value behind `=`: `--page=127.0.0.1:0`"
+    );
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("password");
     fs::write(&file, "\n").unwrap();
@@ -61,7 +65,7 @@ fn a_port_in_use_is_named_with_what_helps() {
     let expected = format!("iot-sub: cannot listen on `{address}` for --page: ");
     assert!(line.starts_with(&expected), "{line}");
     assert!(
-        line.ends_with("(--page=127.0.0.1:0 uses a free port)"),
+        line.ends_with("(choose another port; port 0 uses a free one)"),
         "{line}"
     );
 }

@@ -10,17 +10,19 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use chrono::{DateTime, NaiveDate, Utc};
-use iot_cli::{Origins, Timezone};
+use iot_cli::{Origins, Timezone, notify};
 use iot_store::read::{Order, Row, RowQuestion, SeriesKey, TimeRange};
 
 use self::series_check::{Finding, SeriesCheck};
 use crate::args::CheckArgs;
 use crate::interrupt::Interrupt;
 use crate::open::open;
-use crate::stdout;
+use crate::series::selected;
 use crate::table::{Align, Table};
+use crate::{stdout, unmatched};
 
-/// Checks the readings of the filters. Exits with 1 if there is a finding that matters.
+/// Checks the readings of the filters. Exits with 1 if there is a finding that matters, or a
+/// filter selects nothing.
 pub(crate) fn run(args: &CheckArgs, origins: &Origins) -> Result<ExitCode> {
     args.command.verbosity().install();
     let now = Utc::now();
@@ -67,9 +69,19 @@ pub(crate) fn run(args: &CheckArgs, origins: &Origins) -> Result<ExitCode> {
                 .into());
         }
     }
+    let unmatched = if check.readings == 0 || filters.len() > 1 {
+        let series = selected(&mut *reader, &filters, false)?;
+        unmatched::lines(&mut *reader, &filters, &series)?
+    } else {
+        Vec::new()
+    };
     let damage = integrity::damage(&args.store)?;
     check.print(reader.name(), damage.as_deref(), args.days)?;
-    let matters = check.findings.iter().any(|(_, finding)| finding.matters());
+    for line in &unmatched {
+        notify("iot-view", line);
+    }
+    let matters =
+        !unmatched.is_empty() || check.findings.iter().any(|(_, finding)| finding.matters());
     let is_damaged = damage.is_some_and(|damage| !damage.is_empty());
     Ok(ExitCode::from(u8::from(matters || is_damaged)))
 }

@@ -29,6 +29,7 @@ use crate::export::progress::Progress;
 use crate::interrupt::Interrupt;
 use crate::open::open;
 use crate::series::selected;
+use crate::{replacement, unmatched};
 
 /// Writes the readings.
 pub(crate) fn run(args: &ExportArgs, origins: &Origins) -> Result<ExitCode> {
@@ -45,6 +46,8 @@ pub(crate) fn run(args: &ExportArgs, origins: &Origins) -> Result<ExitCode> {
         let line = "Parquet is no text for a terminal (give -o FILE)";
         return Err(UsageError::new(line).into());
     }
+    // A file that cannot be written is an error before the store is read.
+    let target = path.map(replacement::create).transpose()?;
     let filters = args.filter.filters();
     let mut reader = open(&args.store)?;
     let range = TimeRange {
@@ -71,7 +74,7 @@ pub(crate) fn run(args: &ExportArgs, origins: &Origins) -> Result<ExitCode> {
     let interrupt = Interrupt::listen()?;
     let progress = Progress::new(path, range, now);
     let is_text = format != Format::Parquet;
-    let mut output = Output::open(path, is_text, encoder, progress, interrupt)?;
+    let mut output = Output::open(path, target, is_text, encoder, progress, interrupt)?;
     let done = match args.every {
         Some(every) => {
             let steps = steps::Steps {
@@ -88,7 +91,12 @@ pub(crate) fn run(args: &ExportArgs, origins: &Origins) -> Result<ExitCode> {
         }
         None => long::write(&args.store, reader, &filters, range, &mut output),
     };
+    let is_empty = output.rows() == 0;
     match done.and_then(|()| output.finish()) {
+        Ok(()) if is_empty => {
+            unmatched::explain(&mut *open(&args.store)?, &filters, &period.zone)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Ok(()) | Err(Stopped::ReaderGone) => Ok(ExitCode::SUCCESS),
         Err(Stopped::Failed(error)) => Err(error),
     }

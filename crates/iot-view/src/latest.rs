@@ -16,7 +16,8 @@ use crate::args::LatestArgs;
 use crate::open::open;
 use crate::stdout;
 
-/// Prints the latest readings. Exits with 1 if one of them is silent, and that was asked for.
+/// Prints the latest readings. Exits with 1 if silent ones are asked for, and one is
+/// silent or a filter selects none.
 pub(crate) fn run(args: &LatestArgs) -> Result<ExitCode> {
     args.command.verbosity().install();
     let mut reader = open(&args.store)?;
@@ -28,19 +29,17 @@ pub(crate) fn run(args: &LatestArgs) -> Result<ExitCode> {
         return watch::run(&mut *reader, &selection, interval);
     }
     let now = Utc::now();
-    let series = selection.series(&mut *reader, now)?;
+    let (series, unmatched) = selection.series(&mut *reader, now)?;
     if args.json {
         let lines = series.iter().filter_map(|one| json::line(one, now));
         stdout::print_lines(&lines.collect::<Vec<_>>())?;
     } else if !series.is_empty() {
         stdout::print_lines(&line::table(&series, now).lines())?;
     }
-    if series.is_empty() && args.silent.is_none() {
-        notify(
-            "iot-view",
-            &format!("no readings of these topics in {}", reader.name()),
-        );
+    for line in &unmatched {
+        notify("iot-view", line);
     }
-    let is_silent = args.silent.is_some() && !series.is_empty();
-    Ok(ExitCode::from(u8::from(is_silent)))
+    // A sensor that was never heard is silent, too.
+    let is_any = !series.is_empty() || !unmatched.is_empty();
+    Ok(ExitCode::from(u8::from(args.silent.is_some() && is_any)))
 }

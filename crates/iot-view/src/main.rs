@@ -15,10 +15,12 @@ mod plot;
 mod prune;
 mod reindex;
 mod rejected;
+mod replacement;
 mod screen;
 mod series;
 mod stdout;
 mod table;
+mod unmatched;
 
 use std::process::ExitCode;
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
-use iot_cli::{Origins, Signals, io_reason, notify};
+use iot_cli::{Origins, Signals, listen_reason, notify};
 use iot_page::{
     Broker, DEFAULT_ADDRESS, Health, OpenReader, Page, PageConfig, Sources, Status, StoreState,
 };
@@ -51,7 +51,7 @@ async fn serve(config: PageConfig, sources: Sources) -> Result<ExitCode> {
     let is_open = config.password.is_some() && !address.ip().is_loopback();
     let page = Page::bind(config, sources)
         .await
-        .map_err(|error| anyhow!(io_reason(&error)))
+        .map_err(|error| anyhow!(listen_reason(&error)))
         .with_context(|| format!("cannot listen on `{address}`"))?;
     notify(
         "iot-view",

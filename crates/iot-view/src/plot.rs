@@ -16,14 +16,13 @@ mod svg;
 mod time_axis;
 
 use std::ffi::OsStr;
-use std::fs;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use chrono::{DateTime, TimeDelta, Utc};
-use iot_cli::{Moment, Origins, Timezone, UsageError, io_reason, notify};
+use iot_cli::{Moment, Origins, Timezone, UsageError, notify};
 use iot_store::read::{Reader, Series, TimeRange};
 
 use self::curve::Curve;
@@ -33,9 +32,10 @@ use self::raster::Raster;
 use self::svg::Svg;
 use crate::args::PlotArgs;
 use crate::open::open;
+use crate::replacement::{self, Replacement};
 use crate::screen;
 use crate::series::selected;
-use crate::stdout;
+use crate::{stdout, unmatched};
 
 /// More would hide each other.
 const MOST_CURVES: usize = 24;
@@ -51,14 +51,22 @@ enum Target<'a> {
 pub(crate) fn run(args: &PlotArgs, origins: &Origins) -> Result<ExitCode> {
     args.command.verbosity().install();
     let target = target(args.output.as_deref())?;
+    // A file that cannot be written is an error before anything is read and drawn.
+    if let Some(path) = &args.output {
+        replacement::check(path)?;
+    }
     let now = Utc::now();
     let day = Moment::Ago(std::time::Duration::from_secs(86_400));
     let period = args.period.period(now, Some(day), origins)?;
     let filters = args.filter.filters();
     let mut reader = open(&args.store)?;
     let all = selected(&mut *reader, &filters, false)?;
+    let unmatched = unmatched::lines(&mut *reader, &filters, &all)?;
     if all.is_empty() {
-        bail!("no readings of these topics in {}", reader.name());
+        bail!("{}", unmatched.join("; "));
+    }
+    for line in &unmatched {
+        notify("iot-view", line);
     }
     let columns = match target {
         Target::Terminal => screen::size().0 * 2,
@@ -177,6 +185,9 @@ fn has_colours() -> bool {
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let written = fs::write(path, bytes);
-    written.map_err(|error| anyhow!("cannot write `{}`: {}", path.display(), io_reason(&error)))
+    let (mut file, replacement) = replacement::create(path)?;
+    let cannot = || format!("cannot write `{}`", path.display());
+    let written = file.write_all(bytes);
+    written.map_err(replacement::reason).with_context(cannot)?;
+    replacement.map_or(Ok(()), Replacement::replace)
 }

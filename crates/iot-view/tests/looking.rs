@@ -272,3 +272,96 @@ fn a_file_of_the_previous_version_is_read() {
     run(&["reindex"]);
     assert_eq!(run(&["export"]).lines().count(), 314);
 }
+
+#[test]
+fn a_filter_that_selects_nothing_is_named_with_what_there_is() {
+    let mut store = two_days();
+    let now = Utc::now().timestamp_millis();
+    store.insert(&[
+        ("zigbee/one#temperature", number(1.0), None, now),
+        ("zigbee/one#humidity", number(1.0), None, now),
+    ]);
+    let name = store.path().display().to_string();
+    let unknown = format!(
+        "iot-view: no readings of `nosuch/#` in {name} (`iot-view latest` lists the topics)\n"
+    );
+    let metric = format!(
+        "iot-view: no readings of `zigbee/one#temprature` in {name} (metrics of `zigbee/one`: `humidity`, `temperature`)\n"
+    );
+    for (args, code, line) in [
+        (&["latest", "nosuch/#"][..], 0, &unknown),
+        (&["latest", "nosuch/#", "--silent", "10m"], 1, &unknown),
+        (
+            &["latest", "zigbee/#", "nosuch/#", "--silent", "10m"],
+            1,
+            &unknown,
+        ),
+        (&["plot", "nosuch/#"], 1, &unknown),
+        (&["check", "nosuch/#"], 1, &unknown),
+        (&["export", "nosuch/#"], 0, &unknown),
+        (&["latest", "zigbee/one#temprature"], 0, &metric),
+        (&["export", "zigbee/one#temprature", "--wide"], 0, &metric),
+    ] {
+        let done = view(&store, args);
+        assert_eq!((done.code, &done.stderr), (code, line), "{args:?}");
+    }
+    let done = view(&store, &["export", "home/a", "--since", "2026-06-25"]);
+    assert_eq!(done.code, 0);
+    assert_eq!(
+        done.stderr,
+        "iot-view: no readings in that period: the latest one is of 2026-06-22 23:50 (see --since and --until)\n"
+    );
+}
+
+#[test]
+fn a_picture_that_cannot_be_written_is_refused_before_the_store_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = ["plot", "--store", "sqlite:none.db", "-o", "nowhere/x.png"];
+    let done = view_in(folder.path(), &args);
+    assert_eq!(
+        done.stderr,
+        "iot-view: cannot write `nowhere/x.png`: no such file or directory\n"
+    );
+    let done = view_in(
+        folder.path(),
+        &["plot", "--store", "sqlite:none.db", "-o", "x.png"],
+    );
+    assert_eq!(
+        done.stderr,
+        "iot-view: cannot read store `none.db`: there is no such file\n"
+    );
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn wrong_options_are_refused_in_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    for (args, line) in [
+        (
+            &["latest", "--store", "iot.db"][..],
+            "invalid value `iot.db` for `--store`: a store to read is mongodb://… or sqlite:PATH (for a file: sqlite:iot.db)",
+        ),
+        (
+            &["page", "--page", "127.0.0.1:0"],
+            "`--page` is the command itself (leave it out, as in `iot-view page ADDRESS:PORT`)",
+        ),
+        (
+            &[
+                "export",
+                "--since",
+                "today",
+                "--until",
+                "yesterday",
+                "--timezone",
+                "UTC",
+            ],
+            "the period begins and ends at ",
+        ),
+    ] {
+        let done = view_in(folder.path(), args);
+        assert_eq!(done.code, 2, "{args:?}: {}", done.stderr);
+        let expected = format!("iot-view: {line}");
+        assert!(done.stderr.starts_with(&expected), "{}", done.stderr);
+        assert_eq!(done.stderr.lines().count(), 1);
+    }
+}

@@ -44,15 +44,25 @@ document.getElementById("connection").append(dot, label);
 
 function showConnection() {
   const { state } = model;
-  const texts = { connecting: "Connecting …", connected: "Live", lost: "Reconnecting …" };
+  const live = liveState();
+  const texts = { connecting: "Connecting …", connected: live.text, lost: "Reconnecting …" };
   setText(label, texts[state]);
-  dot.dataset.state = state;
+  dot.dataset.state = state === "connected" ? live.dot : state;
   const problem =
     state === "lost"
       ? "The program does not answer. What you see is from before; this page reconnects by itself."
       : model.storeError && `Stored readings cannot be shown: ${model.storeError}. This page tries again by itself.`;
   banner.hidden = !problem;
   setText(banner, problem || "");
+}
+
+/** What the connection to the program shows: it may have none to a broker. */
+function liveState() {
+  if (!model.health) return { text: "Connecting …", dot: "connecting" };
+  const { broker } = model.health;
+  if (!broker) return { text: "Stored readings", dot: "stored" };
+  if (broker.embedded || broker.connected) return { text: "Live", dot: "connected" };
+  return { text: "Waiting for the broker", dot: "lost" };
 }
 
 function showProgram() {
@@ -71,6 +81,7 @@ function showTitle(name = document.getElementById("brand-name").textContent) {
 model.addEventListener("state", showConnection);
 model.addEventListener("store", showConnection);
 model.addEventListener("health", showProgram);
+model.addEventListener("health", showConnection);
 document.querySelector(".skip").addEventListener("click", (event) => {
   // The address holds the view.
   event.preventDefault();

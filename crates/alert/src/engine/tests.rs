@@ -170,6 +170,47 @@ fn a_series_of_the_store_that_does_not_come_back_is_silent() {
 }
 
 #[test]
+fn a_named_series_that_was_never_heard_is_silent() {
+    let silence = [
+        "shed/door=1m",
+        "shed/freezer#temperature=1m",
+        "shed/other/#=1m",
+    ];
+    let mut watch = Watch::new(&[], &silence);
+    watch.pass(59 * SECOND);
+    watch.expect(&[]);
+    watch.pass(SECOND);
+    watch.expect(&["silent shed/door firing", "silent shed/freezer firing"]);
+    // Any value of the topic ends it, where no metric is named.
+    for (topic, metric) in [("shed/door", "contact"), ("shed/freezer", "battery")] {
+        let reading = Observation {
+            topic,
+            metric: Some(metric),
+            unit: None,
+            sample: Some(Sample::Number(1.0)),
+            time: watch.now,
+            retained: false,
+        };
+        watch
+            .engine
+            .observe(&reading, watch.now, &mut watch.changes);
+    }
+    watch.expect(&["silent shed/door ok"]);
+    watch.pass(MINUTE);
+    watch.expect(&["silent shed/door firing"]);
+}
+
+#[test]
+fn a_named_series_that_the_store_knows_by_a_metric_is_not_missed_twice() {
+    let mut watch = Watch::new(&[], &["1m", "shed/door=2m"]);
+    watch
+        .engine
+        .known_series("shed/door", Some("contact"), START - MINUTE);
+    watch.pass(MINUTE);
+    watch.expect(&["silent shed/door firing"]);
+}
+
+#[test]
 fn without_a_broker_no_series_is_silent() {
     let mut watch = Watch::new(&[], &["10m"]);
     watch.number("a", 1.0);

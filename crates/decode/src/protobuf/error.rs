@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+use iot_cli::io_reason;
 use prost_reflect::DescriptorPool;
 
 /// Most names in one line.
@@ -15,12 +16,7 @@ pub(crate) struct ProtobufError(String);
 
 impl ProtobufError {
     pub(super) fn read(file: &Path, error: &io::Error) -> Self {
-        let reason = match error.kind() {
-            io::ErrorKind::NotFound => "no such file".into(),
-            io::ErrorKind::PermissionDenied => "permission denied".into(),
-            io::ErrorKind::IsADirectory => "it is a folder".into(),
-            _ => error.to_string(),
-        };
+        let reason = io_reason(error);
         Self(format!(
             "cannot read descriptor set `{}`: {reason}",
             file.display()

@@ -166,7 +166,7 @@ fn a_wrong_set_is_reported_with_its_file() {
     let error = |path: &Path| Protobuf::open(path, "A").unwrap_err().to_string();
     assert_eq!(
         error(Path::new("nowhere.desc")),
-        "cannot read descriptor set `nowhere.desc`: no such file"
+        "cannot read descriptor set `nowhere.desc`: no such file or directory"
     );
     let source = error(&set.path("plant.proto"));
     assert!(

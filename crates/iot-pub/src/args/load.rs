@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
-use iot_cli::{ConnectArgs, Origins, UsageError, parse_duration};
+use iot_cli::{ConnectArgs, Origins, UsageError, notify, parse_duration};
 
 use crate::args::message::MessageArgs;
 use crate::device::Device;
+use crate::name::NAME;
 use crate::plan::{Load, ReportFormat};
 use crate::schedule::rate::Rate;
 
@@ -155,6 +156,21 @@ impl LoadArgs {
     pub(crate) fn device_count(&self) -> usize {
         let count = self.devices.unwrap_or(self.connections);
         usize::try_from(count).unwrap_or(usize::MAX)
+    }
+
+    /// Reports devices that cannot be told apart: `{device}` may have been forgotten.
+    pub(crate) fn report_shared_topic(&self, devices: &[Device]) {
+        let Some((first, others)) = devices.split_first() else {
+            return;
+        };
+        let is_one_topic = others.iter().all(|device| device.topic == first.topic);
+        if self.devices.is_some() && !others.is_empty() && is_one_topic {
+            let (count, topic) = (devices.len(), &first.topic);
+            let line = format!(
+                "all {count} devices publish to `{topic}` (for a topic each, put {{device}} into -t, as in 'iot/home{{device}}/temp')"
+            );
+            notify(NAME, &line);
+        }
     }
 
     /// Returns whether no option here repeats a message.

@@ -114,6 +114,13 @@ impl SimulationArgs {
     /// # Errors
     /// [`UsageError`] for models or a template that make no sense.
     pub(crate) fn sensor_kind(&self, origins: &Origins) -> Result<Kind, UsageError> {
+        let has_units = self.format.is_some_and(Format::has_units);
+        if origins.is_typed("unit") && !has_units {
+            return Err(UsageError::new(format!(
+                "{} needs a format that has units: --format senml, senml-cbor, sparkplug or tasmota",
+                origins.name("unit")
+            )));
+        }
         let kind = |template| {
             let output = Output {
                 template,

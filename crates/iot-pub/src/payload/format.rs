@@ -50,6 +50,14 @@ impl Format {
         }
     }
 
+    /// Returns whether its messages have units.
+    pub(crate) fn has_units(self) -> bool {
+        matches!(
+            self,
+            Self::Senml | Self::SenmlCbor | Self::Sparkplug | Self::Tasmota
+        )
+    }
+
     /// Returns the format that an option or a scenario names.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let formats = Self::value_variants().iter();

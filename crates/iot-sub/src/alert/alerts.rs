@@ -13,6 +13,7 @@ use iot_store::read::{Row, SeriesFilter};
 use iot_store::{Entry, Value};
 
 use super::courier::{Courier, Shared};
+use super::coverage::Coverage;
 use super::delivery::Delivery;
 use super::exec::Program;
 use super::history::History;
@@ -41,6 +42,7 @@ pub(crate) struct Alerts {
     /// Whether there are changes that are not on disk.
     has_changes: AtomicBool,
     shared: Arc<Shared>,
+    coverage: Coverage,
     messages: Messages,
     numbers: Arc<AlertNumbers>,
 }
@@ -117,6 +119,7 @@ impl Alerts {
         let destinations = deliveries.iter().map(|(name, _)| *name);
         let numbers = Arc::new(AlertNumbers::new(destinations));
         let alerts = Arc::new(Self {
+            coverage: Coverage::new(&plan.settings, messages),
             plan,
             has_changes: AtomicBool::new(!changes.is_empty()),
             state: Mutex::new(State {
@@ -163,6 +166,7 @@ impl Alerts {
 
     /// Takes note of a series that the store knows.
     pub(crate) fn known_series(&self, topic: &str, metric: Option<&str>, newest: DateTime<Utc>) {
+        self.coverage.known(topic, metric);
         let newest = newest.timestamp_millis();
         self.state().engine.known_series(topic, metric, newest);
     }
@@ -186,6 +190,7 @@ impl Alerts {
     /// Takes what a message became, received at `now`. A message that comes again, and that was
     /// looked at by an earlier run, is skipped: its changes are in the file.
     pub(crate) fn observe(&self, entry: &Entry, origin: Origin, now: DateTime<Utc>) {
+        self.coverage.observe(entry.readings());
         let mut state = self.state();
         if let Some(tag) = origin.tag {
             state.seen.add(tag);
@@ -197,6 +202,7 @@ impl Alerts {
             engine, changes, ..
         } = &mut *state;
         if let Some(rejection) = entry.as_rejection() {
+            self.coverage.rejected(&rejection.topic);
             let (topic, reason) = (&*rejection.topic, &*rejection.reason);
             engine.rejected(topic, reason, now.timestamp_millis(), changes);
         }
@@ -212,6 +218,7 @@ impl Alerts {
 
     /// Takes note of whether messages can arrive.
     pub(crate) fn set_connected(&self, connected: bool) {
+        self.coverage.set_connected(connected);
         let now = clock::now().timestamp_millis();
         self.state().engine.set_connected(connected, now);
     }
@@ -256,6 +263,7 @@ impl Alerts {
     }
 
     fn tick(&self, elapsed: Duration) {
+        self.coverage.tick(elapsed);
         // Before the wait for the lock, which would look like a jump of the clock.
         let now = clock::now().timestamp_millis();
         let mut state = self.state();
@@ -362,6 +370,7 @@ impl AlertThreads {
             drop(stop);
             let _ = ticker.join();
         }
+        self.alerts.coverage.finish();
         self.alerts.commit();
         self.alerts.shared.end(Instant::now() + END_TIMEOUT);
         for courier in self.couriers.drain(..) {

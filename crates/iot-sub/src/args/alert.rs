@@ -142,6 +142,20 @@ impl AlertArgs {
                 "--silent-after can be given 255 times at most",
             ));
         }
+        let needed = [
+            ("alert_format", self.alert_url.is_none(), "--alert-url"),
+            (
+                "alert_exec_timeout",
+                self.alert_exec.is_none(),
+                "--alert-exec",
+            ),
+        ];
+        for (name, is_missing, other) in needed {
+            if is_missing && origins.is_typed(name) {
+                let name = origins.name(name);
+                return Err(UsageError::new(format!("{name} needs {other}")));
+            }
+        }
         if self.is_on() {
             if self.alert_discovery.is_some() && self.alert_topic.is_none() {
                 return Err(UsageError::new("--alert-discovery needs --alert-topic"));

@@ -152,8 +152,13 @@ impl Away {
         if self.reported.contains(&problem) {
             return;
         }
+        let until = if problem.contains("disk is full") {
+            "there is room"
+        } else {
+            "it is back"
+        };
         self.messages.report(&format_args!(
-            "waiting for store `{}`: {problem}; messages are not acknowledged until it is back (the broker \
+            "waiting for store `{}`: {problem}; messages are not acknowledged until {until} (the broker \
              queues them up to its own limit)",
             self.name
         ));

@@ -6,7 +6,6 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +17,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use iot_cli::io_reason;
+use iot_cli::listen_reason;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
@@ -45,22 +44,8 @@ const PLAIN: &str = "text/plain; charset=utf-8";
 pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener> {
     TcpListener::bind(address)
         .await
-        .map_err(|error| anyhow::anyhow!(reason(&error)))
+        .map_err(|error| anyhow::anyhow!(listen_reason(&error)))
         .with_context(|| format!("cannot listen on `{address}` for --metrics"))
-}
-
-fn reason(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            "another program listens there (choose another port; port 0 uses a free one)".to_owned()
-        }
-        io::ErrorKind::AddrNotAvailable => {
-            "this machine does not have that address (127.0.0.1 is this machine alone, 0.0.0.0 all \
-             its addresses)"
-                .to_owned()
-        }
-        _ => io_reason(error),
-    }
 }
 
 /// Answers requests until the task is dropped.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
-use iot_cli::{StoreUrl, io_reason};
+use iot_cli::{StoreUrl, listen_reason};
 use iot_page::{
     Broker, Commits, Health, OpenReader, Page, PageConfig, Sources, Spool, Status, StoreState,
 };
@@ -53,10 +53,9 @@ pub(crate) async fn start(
 
 async fn listen(config: PageConfig, sources: Sources) -> Result<Page> {
     let address = config.address;
-    let advice = "(--page=127.0.0.1:0 uses a free port)";
     Page::bind(config, sources)
         .await
-        .map_err(|error| anyhow!("{} {advice}", io_reason(&error)))
+        .map_err(|error| anyhow!(listen_reason(&error)))
         .with_context(|| format!("cannot listen on `{address}` for --page"))
 }
 

@@ -154,6 +154,18 @@ fn wrong_options_are_refused_before_anything_connects() {
             "needs --alert-topic",
         ),
         (
+            &["--alert", "a > 1", "--alert-format", "ntfy"],
+            "`--alert-format` needs --alert-url",
+        ),
+        (
+            &["--alert", "a > 1", "--alert-exec-timeout", "1s"],
+            "`--alert-exec-timeout` needs --alert-exec",
+        ),
+        (
+            &["--alert", "freezer iot/f > 3"],
+            "a name ends with a colon, as in 'freezer: iot/f > 3'",
+        ),
+        (
             &["--alert", "a > 1", "--alert-url", "ftp://x"],
             "http:// or https://",
         ),
@@ -204,5 +216,63 @@ fn alerts_work_without_a_store() {
     let program = start(&broker, "none", &["--alert", "iot/x rejected"]);
     send(&broker, "iot/x", "1");
     program.wait_for_stdout("iot/x 1.0");
+    interrupt(program);
+}
+
+#[test]
+fn a_filter_that_selects_too_much_or_nothing_is_reported() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let args = [
+        "-t",
+        "#",
+        "--decode",
+        "known",
+        "--alert",
+        "freezer: zigbee2mqtt/freezer > -10",
+        "--alert",
+        "one: zigbee2mqtt/freezer#temperature > -10",
+        "--alert",
+        "typo: zigbee2mqtt/freezer#temprature > -10",
+        "--alert",
+        "away: foo/bar > 3",
+        "--silent-after",
+        "zigbee2mqtt/nevr=1h",
+    ];
+    let mut program = watch(&broker, folder.path(), &args);
+    broker.wait_for_log("Sending SUBACK", DEADLINE);
+    for _ in 0..2 {
+        let json = r#"{"temperature":-18.5,"battery":97}"#;
+        send(&broker, "zigbee2mqtt/freezer", json);
+    }
+    program.wait_for_stderr("ALERT freezer: zigbee2mqtt/freezer#battery: 97 % (> -10)");
+    send(&broker, "iot/end", "1");
+    program.wait_for_stdout("iot/end");
+    assert_eq!(reports(&program).len(), 1);
+    program.interrupt();
+    assert!(program.wait().success());
+    let stderr = program.stderr();
+    let is_meant = |line: &&str| line.contains("zigbee2mqtt") || line.contains("foo/bar");
+    let lines: Vec<&str> = stderr.lines().filter(is_meant).collect();
+    assert_eq!(
+        lines,
+        [
+            "iot-sub: alert `freezer` watches each value of `zigbee2mqtt/freezer`: `battery`, `temperature` (to watch one, write its name behind the topic, as in 'zigbee2mqtt/freezer#battery')",
+            "iot-sub: ALERT freezer: zigbee2mqtt/freezer#battery: 97 % (> -10)",
+            "iot-sub: alert `typo` has seen no reading of `zigbee2mqtt/freezer#temprature` (metrics of `zigbee2mqtt/freezer`: `battery`, `temperature`)",
+            "iot-sub: alert `away` has seen no reading of `foo/bar`",
+            "iot-sub: --silent-after has seen no reading of `zigbee2mqtt/nevr`",
+        ]
+    );
+}
+
+#[test]
+fn a_series_that_is_named_and_never_heard_is_silent() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let program = watch(&broker, folder.path(), &["--silent-after", "iot/never=1s"]);
+    program.wait_for_stderr("ALERT silent: iot/never: no reading for ");
+    send(&broker, "iot/never", "1");
+    program.wait_for_stderr("ok silent: iot/never: a reading again after ");
     interrupt(program);
 }

@@ -183,7 +183,7 @@ fn a_store_on_a_full_disk_is_reported_and_not_ready_until_there_is_room() {
     let line = program.wait_for_stderr("waiting for store");
     assert!(
         line.contains(
-            ": the disk is full; messages are not acknowledged until it is back (the broker"
+            ": the disk is full; messages are not acknowledged until there is room (the broker"
         ),
         "{line}"
     );

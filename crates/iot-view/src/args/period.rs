@@ -49,10 +49,18 @@ impl PeriodArgs {
         if let (Some(since), Some(until)) = (since, until)
             && since >= until
         {
+            let shown = |time| zone.local_time(time).format("%F %T");
+            let what = if since == until {
+                format!("begins and ends at {}", shown(since))
+            } else {
+                format!(
+                    "ends ({}) before it begins ({})",
+                    shown(until),
+                    shown(since)
+                )
+            };
             return Err(UsageError::new(format!(
-                "the period ends ({}) before it begins ({}): check {} and {}",
-                zone.local_time(until).format("%F %T"),
-                zone.local_time(since).format("%F %T"),
+                "the period {what}: check {} and {}",
                 origins.name("since"),
                 origins.name("until")
             )));

@@ -11,6 +11,7 @@ use iot_store::mongodb_options::check_collection;
 pub(crate) struct StoreArgs {
     /// Read the store mongodb://… or sqlite:PATH [default: mongodb://localhost:27017]
     #[arg(long, env = "IOT_STORE", hide_env_values = true, value_name = "STORE")]
+    #[arg(value_parser = StoreUrl::parse_readable)]
     store: Option<StoreUrl>,
 
     /// Read MongoDB collection NAME, and rejected messages in NAME_rejected

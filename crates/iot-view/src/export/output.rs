@@ -1,20 +1,21 @@
 //! Where an export goes: a file that replaces another one when all is written, or stdout. A thread
 //! writes, so that the store is read meanwhile.
 
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::thread::{self, JoinHandle};
 
-use anyhow::{Context, Error, Result, anyhow};
-use iot_cli::{io_reason, make_printable, stdout_failure};
+use anyhow::{Error, Result, anyhow};
+use iot_cli::{make_printable, stdout_failure};
 use iot_store::read::ReadError;
 
 use super::encoder::Encoder;
 use super::progress::Progress;
 use super::record::Record;
 use crate::interrupt::Interrupt;
+use crate::replacement::{Replacement, reason};
 
 /// Bytes of one write.
 const FULL: usize = 256 * 1024;
@@ -54,24 +55,21 @@ pub(super) struct Output {
 }
 
 impl Output {
-    /// Begins to write to a file, or to stdout.
+    /// Begins to write to `target`, the file at `path`, or to stdout.
     ///
     /// # Errors
-    /// The file cannot be made.
+    /// A thread cannot be started.
     pub(super) fn open(
         path: Option<&Path>,
+        target: Option<(File, Option<Replacement>)>,
         is_text: bool,
         mut encoder: Box<dyn Encoder>,
         progress: Progress,
         interrupt: Interrupt,
     ) -> Result<Self> {
-        let (sink, file): (Box<dyn Write + Send>, _) = match path {
+        let (sink, file): (Box<dyn Write + Send>, _) = match target {
             None => (Box::new(io::stdout()), None),
-            Some(path) => {
-                let cannot = || format!("cannot write `{}`", path.display());
-                let (file, replacement) = create(path).map_err(reason).with_context(cannot)?;
-                (Box::new(file), replacement)
-            }
+            Some((file, replacement)) => (Box::new(file), replacement),
         };
         let mut buffer = Vec::with_capacity(FULL + FULL / 4);
         encoder.begin(&mut buffer);
@@ -104,6 +102,11 @@ impl Output {
             return Err(Stopped::Failed(error.into()));
         }
         Ok(())
+    }
+
+    /// Returns how many rows were written.
+    pub(super) fn rows(&self) -> u64 {
+        self.progress.rows()
     }
 
     /// Writes the rest, and makes the file the one that was asked for.
@@ -191,61 +194,4 @@ impl Writer {
             },
         }
     }
-}
-
-/// A file under another name, until it is whole. Dropped before that, it is deleted.
-struct Replacement {
-    temporary: PathBuf,
-    path: PathBuf,
-    is_replaced: bool,
-}
-
-impl Replacement {
-    fn replace(mut self) -> Result<()> {
-        let cannot = || format!("cannot write `{}`", self.path.display());
-        let synced = File::open(&self.temporary).and_then(|file| file.sync_all());
-        let renamed = synced.and_then(|()| fs::rename(&self.temporary, &self.path));
-        renamed.map_err(reason).with_context(cannot)?;
-        self.is_replaced = true;
-        Ok(())
-    }
-}
-
-impl Drop for Replacement {
-    fn drop(&mut self) {
-        if !self.is_replaced {
-            let _ = fs::remove_file(&self.temporary);
-        }
-    }
-}
-
-/// Makes the file to write to: beside `path`, unless that is a device or a pipe.
-fn create(path: &Path) -> io::Result<(File, Option<Replacement>)> {
-    match fs::metadata(path) {
-        Ok(metadata) if metadata.is_dir() => {
-            return Err(io::Error::from(ErrorKind::IsADirectory));
-        }
-        Ok(metadata) if !metadata.is_file() => {
-            return Ok((File::options().write(true).open(path)?, None));
-        }
-        _ => {}
-    }
-    // A link stays one.
-    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let mut name = std::ffi::OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(format!(".{}.part", std::process::id()));
-    let temporary = path.with_file_name(name);
-    let file = File::create(&temporary)?;
-    let replacement = Replacement {
-        temporary,
-        path,
-        is_replaced: false,
-    };
-    Ok((file, Some(replacement)))
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "it is passed to map_err")]
-fn reason(error: io::Error) -> Error {
-    anyhow!(io_reason(&error))
 }

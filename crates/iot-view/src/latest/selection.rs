@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use iot_store::read::{Reader, Series, SeriesFilter};
 
 use crate::series::selected;
+use crate::unmatched;
 
 /// Which series are printed.
 #[derive(Debug)]
@@ -17,7 +18,8 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    /// Returns the series, in order of topic and metric.
+    /// Returns the series, in order of topic and metric, and a line for each filter that selects
+    /// none.
     ///
     /// # Errors
     /// The store can't be read.
@@ -25,14 +27,17 @@ impl Selection {
         &self,
         reader: &mut dyn Reader,
         now: DateTime<Utc>,
-    ) -> Result<Vec<Series>> {
+    ) -> Result<(Vec<Series>, Vec<String>)> {
         let mut series = selected(reader, &self.filters, true)?;
+        // A series whose readings were all removed may still be known.
+        series.retain(|one| one.last.is_some());
+        let unmatched = unmatched::lines(reader, &self.filters, &series)?;
         series.retain(|one| {
             one.last
                 .as_ref()
                 .is_some_and(|last| self.takes(last.time, now))
         });
-        Ok(series)
+        Ok((series, unmatched))
     }
 
     fn takes(&self, last: DateTime<Utc>, now: DateTime<Utc>) -> bool {

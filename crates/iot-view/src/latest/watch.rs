@@ -46,8 +46,13 @@ fn lines(reader: &mut dyn Reader, selection: &Selection) -> Vec<String> {
     let head = format!("{}  {time}  (Ctrl-C ends)", printable(reader.name()));
     let mut lines = vec![head, String::new()];
     match selection.series(reader, now) {
-        Ok(series) if series.is_empty() => lines.push("no readings".into()),
-        Ok(series) => lines.extend(table(&series, now).lines()),
+        Ok((series, unmatched)) => {
+            if !series.is_empty() {
+                lines.extend(table(&series, now).lines());
+            }
+            let unmatched = unmatched.iter().map(|line| printable(line).into_owned());
+            lines.extend(unmatched);
+        }
         Err(error) => lines.push(printable(&error.to_string()).into_owned()),
     }
     lines

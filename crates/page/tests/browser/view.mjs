@@ -14,6 +14,7 @@ export const tests = {
       await until(page, () => document.querySelectorAll(".rows .number").length >= 1);
       await page.locator(".rows .row", { hasText: "temp" }).click();
       await until(page, () => document.querySelector(".legend tbody td:nth-child(3)")?.innerText === "19.00");
+      await untilText(page, ".connection", /Stored readings/);
       await page.click("nav >> text=Health");
       await untilText(page, ".facts", /read only/);
       assert.equal(await page.isVisible(".equation"), false);
@@ -32,6 +33,7 @@ export const tests = {
       await until(page, () => document.querySelector(".rows")?.textContent.includes("1.5"));
       await page.click("nav >> text=Health");
       await untilText(page, ".verdict", /All is well/);
+      await untilText(page, ".connection", /Live/);
       await page.click("nav >> text=Readings");
       await sub.publishLines(["home/temp 2.25", "home/new 7"]);
       await until(page, () => ["2.25", "new7"].every((text) => document.querySelector(".rows").textContent.includes(text)));

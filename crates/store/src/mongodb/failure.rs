@@ -167,6 +167,10 @@ fn is_tls(error: &io::Error) -> bool {
 pub(super) const REFUSED: &str = "connection refused (is MongoDB running there? \
     --store sqlite:iot.db needs no server; --store none only prints)";
 
+/// The same for a program that only reads.
+pub(super) const REFUSED_TO_READER: &str =
+    "connection refused (is MongoDB running there? --store sqlite:PATH reads a file)";
+
 fn io_reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => REFUSED.to_owned(),

@@ -47,6 +47,15 @@ impl SeriesFilter {
         }
     }
 
+    /// Returns the filter for the same topics, with all of their metrics.
+    #[must_use]
+    pub fn any_metric(&self) -> Self {
+        Self {
+            topic: Arc::clone(&self.topic),
+            metric: MetricFilter::Any,
+        }
+    }
+
     /// Returns whether it selects the series.
     pub fn matches(&self, key: &SeriesKey) -> bool {
         self.selects(&key.topic, key.metric.as_deref())

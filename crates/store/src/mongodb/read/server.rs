@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 
 use crate::failure::Failure;
 use crate::mongodb::collections::Collections;
+use crate::mongodb::failure::{REFUSED, REFUSED_TO_READER};
 use crate::read::{Cancel, ReadError};
 
 /// Documents, and bytes, that are passed on at once.
@@ -90,6 +91,7 @@ impl Server {
         let name = &self.collections.name;
         match self.collections.failure(error) {
             Failure::Unknown(reason) => {
+                let reason = reason.replace(REFUSED, REFUSED_TO_READER);
                 ReadError::Away(format!("cannot read store `{name}`: {reason}"))
             }
             failure @ Failure::NotAllowed { .. } => {

@@ -1,11 +1,12 @@
 //! A read-only connection.
 
 use std::fmt::Write;
+use std::fs::File;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::read::ReadError;
 use crate::sqlite::failure::explain;
@@ -39,7 +40,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, ReadError> {
         }
         Ok(_) => {}
     }
-    let connection = connect(path).map_err(|error| unusable(&explain(error).to_string()))?;
+    let connection = connect(path).map_err(|error| unusable(&why_not(path, error)))?;
     let check = || -> rusqlite::Result<(i32, i32)> {
         let pragma = |name| connection.pragma_query_value(None, name, |row| row.get(0));
         Ok((pragma("application_id")?, pragma("user_version")?))
@@ -66,6 +67,34 @@ pub(super) fn open(path: &Path) -> Result<Connection, ReadError> {
     }
 }
 
+/// Returns why the file cannot be opened. SQLite does not say it.
+fn why_not(path: &Path, error: rusqlite::Error) -> String {
+    if error.sqlite_error_code() != Some(ErrorCode::CannotOpen) {
+        return explain(error).to_string();
+    }
+    // Only here: to close a file gives up each lock that this program has on it.
+    if let Err(error) = File::open(path) {
+        return error.kind().to_string();
+    }
+    let log = log_of(path);
+    let newest = format!("its newest readings are in `{}`", log.display());
+    match File::open(&log).map_err(|error| error.kind()) {
+        Ok(_) => format!(
+            "{newest}, which can be read only where the directory can be written (copy both files \
+             to another directory)"
+        ),
+        Err(ErrorKind::NotFound) => explain(error).to_string(),
+        Err(kind) => format!("{newest}: {kind}"),
+    }
+}
+
+/// Returns where the write-ahead log of a file is.
+fn log_of(path: &Path) -> PathBuf {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    log.into()
+}
+
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let open = |path: &Path, flags| {
@@ -77,9 +106,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
         Ok(connection)
     };
     let opened = open(path, flags);
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    if opened.is_err() && !Path::new(&log).exists() {
+    if opened.is_err() && !log_of(path).exists() {
         // In a folder that cannot be written to. Nobody writes to the file then, either.
         let mut uri = "file:".to_owned();
         for byte in path.as_os_str().as_encoded_bytes() {
