@@ -1,7 +1,7 @@
 //! The access to the page in the browser, for the programs that serve it.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::Args;
@@ -97,7 +97,7 @@ impl PageArgs {
     }
 }
 
-fn password(path: &PathBuf) -> Result<String> {
+fn password(path: &Path) -> Result<String> {
     let password = read_password_file(path, "the page's password file")?;
     if password.is_empty() {
         let name = path.display();

@@ -342,7 +342,7 @@ mod tests {
     #[track_caller]
     fn case_of(words: Vec<OsString>, expected: &str) {
         let mut parser = Parser::new(command());
-        let typed = typed::read(parser.command(), words.into_iter()).unwrap();
+        let typed = typed::read(parser.command(), words).unwrap();
         let error = parser.parse(typed.words).unwrap_err();
         let origins = Origins::new(typed.settings);
         assert_eq!(line(&error, &mut parser, &origins), expected);

@@ -34,6 +34,7 @@ const AHEAD: usize = 256;
 const REPORTED: u64 = 100;
 
 /// What to replay, and how.
+#[expect(clippy::struct_excessive_bools, reason = "each is an option")]
 pub(crate) struct Replay {
     /// `-` is standard input.
     pub(crate) path: PathBuf,

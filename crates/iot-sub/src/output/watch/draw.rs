@@ -157,11 +157,11 @@ mod tests {
         let lines: Vec<_> = text.lines().map(|line| line.trim_matches('"')).collect();
         assert_eq!(
             lines[0].trim_end(),
-            "topic     metric  value                  unit  age   rate"
+            "topic     metric  value                     unit  age   rate"
         );
         assert_eq!(
             lines[1].trim_end(),
-            "iot/a     t       20.5                   °C     3s  1.0/s"
+            "iot/a     t       20.5                      °C     3s  1.0/s"
         );
         assert_eq!(lines[8].trim_end(), "lost");
         assert!(
