@@ -94,13 +94,13 @@ fn run(name: &str, topics: &[String], silence: &[&str], rules: &[&str]) {
         for topic in topics {
             black_box(engine.is_watched(black_box(topic), None));
         }
-        lookup = lookup.min(processor_time() - begun);
+        lookup = lookup.min(processor_time().saturating_sub(begun));
         let now = START + round * 1000;
         let begun = processor_time();
         for topic in topics {
             observe(&mut engine, topic, now, &mut changes);
         }
-        message = message.min(processor_time() - begun);
+        message = message.min(processor_time().saturating_sub(begun));
     }
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     let each = |time: Duration| time.as_secs_f64() * 1e9 / topics.len() as f64;
@@ -123,7 +123,7 @@ fn tick(topics: &[String]) {
     for second in 1..60 {
         let begun = processor_time();
         engine.tick(START + second * 1000, Duration::from_secs(1), &mut changes);
-        shortest = shortest.min(processor_time() - begun);
+        shortest = shortest.min(processor_time().saturating_sub(begun));
     }
     println!(
         "the look at all series each second: {} µs",

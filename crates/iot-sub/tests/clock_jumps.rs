@@ -89,8 +89,8 @@ fn a_clock_that_jumps_disturbs_nothing_with_mongodb() {
     receiver.wait_for_stderr("waiting for store");
     for offset in JUMPS {
         clock.set(offset);
-        let received = || broker.log().matches("Received PUBACK from jumper").count();
-        goes_on(offset, received);
+        let acknowledged = || broker.log().matches("Received PUBACK from jumper").count();
+        goes_on(offset, acknowledged);
     }
     mongo.start_again();
     goes_on("the database is back", || stored_in(&mongo).len());

@@ -213,7 +213,7 @@ impl DecodeArgs {
         } else {
             PlainFormat::Auto
         });
-        let routes = self.routes(fallback, origins)?;
+        let routes = self.routes(fallback, origins);
         Ok(DecodePlan {
             router: Router::new(routes, settings).map_err(UsageError::new)?,
             explainer: explainer.transpose().map_err(UsageError::new)?,
@@ -221,7 +221,7 @@ impl DecodeArgs {
         })
     }
 
-    fn routes(self, mut fallback: Format, origins: &Origins) -> Result<Routes, UsageError> {
+    fn routes(self, mut fallback: Format, origins: &Origins) -> Routes {
         let payload_counts = origins.layer("payload") > origins.layer("decode");
         let mut formats = match self.payload {
             Some(payload) if self.decode.is_empty() || payload_counts => vec![payload],
@@ -239,11 +239,11 @@ impl DecodeArgs {
                 },
             );
         }
-        Ok(Routes {
+        Routes {
             rules: self.read_rules,
             maps: self.map,
             formats,
             fallback,
-        })
+        }
     }
 }

@@ -75,7 +75,7 @@ impl Backlog {
     /// Waits until something large is published.
     pub(super) async fn grown(&mut self) {
         if self.published.changed().await.is_err() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 

@@ -131,5 +131,6 @@ impl Messages {
 /// Whether a payload has one comma, between digits, as in `23,5 °C`.
 fn has_decimal_comma(payload: &[u8]) -> bool {
     let is_one = |w: &[u8]| w[0].is_ascii_digit() && w[1] == b',' && w[2].is_ascii_digit();
-    payload.windows(3).any(is_one) && payload.iter().filter(|&&byte| byte == b',').count() == 1
+    let commas = payload.split(|&byte| byte == b',').count() - 1;
+    commas == 1 && payload.windows(3).any(is_one)
 }

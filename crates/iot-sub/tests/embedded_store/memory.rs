@@ -132,14 +132,14 @@ fn a_message_that_is_too_large_for_so_many_subscribers_is_stored_only() {
 fn parts_of_packets_of_all_clients_share_one_limit() {
     let files = Files::new();
     let (mut broker, port) = files.start(&["-t", "nothing"]);
-    let part = vec![b'x'; 15 * MIB];
+    let beginning = vec![b'x'; 15 * MIB];
     let peers: Vec<Conversation> = (0..25)
         .map(|number| {
             let (client, _) = Client::connect(port, &format!("p{number}"), Options::default());
             let mut peer = client.peer;
             // A PUBLISH of 16 MiB less one byte, without its end.
             peer.send(b"\x30\xfb\xff\xff\x07\x00\x03big");
-            peer.try_send(&part);
+            peer.try_send(&beginning);
             peer
         })
         .collect();

@@ -250,7 +250,7 @@ impl Sweep {
                 return Ok(None);
             };
             let oldest = oldest.get_datetime("reg_date");
-            let oldest = oldest.map_or(self.before, |time| time.timestamp_millis());
+            let oldest = oldest.map_or(self.before, DateTime::timestamp_millis);
             let until = DateTime::from_millis(self.before.min(oldest.saturating_add(SPAN)));
             let step = doc! {"reg_date": {"$lt": until}};
             let deleted = self.readings.delete_many(step).await?.deleted_count;

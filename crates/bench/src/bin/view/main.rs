@@ -79,7 +79,7 @@ fn sqlite(all: u64) -> Result<()> {
         size >> 20,
         data::ratio(size, all),
         filled.as_secs_f64(),
-        (start.elapsed() - filled).as_secs_f64(),
+        start.elapsed().saturating_sub(filled).as_secs_f64(),
     );
     let mut reader = SqliteReader::open(&path).map_err(anyhow::Error::new)?;
     questions::buckets(&mut reader, span, 50)?;

@@ -1,6 +1,7 @@
 //! Other programs, on the same readings: `sqlite3` without rollups, and `DuckDB`.
 
 use std::env;
+use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -34,7 +35,7 @@ pub(crate) fn duckdb(folder: &Path, csv: &Path, span: Span) -> Result<()> {
     for range in ranges(span) {
         let (since, until) = range.since.zip(range.until).context("a range")?;
         let (since, until) = (since.timestamp_millis(), until.timestamp_millis());
-        questions += &format!("{since} {until}\n");
+        writeln!(questions, "{since} {until}")?;
     }
     let file = folder.join("ranges");
     std::fs::write(&file, questions)?;

@@ -1,5 +1,7 @@
 //! Draws the table, what stderr would have got, and a line of help.
 
+use std::fmt::Write as _;
+
 use ratatui::Frame;
 use ratatui::layout::{Alignment, Constraint, Layout, Rect};
 use ratatui::style::{Modifier, Style};
@@ -46,8 +48,10 @@ pub(super) fn draw(frame: &mut Frame<'_>, view: &View<'_>) {
     ])
     .areas(frame.area());
     frame.render_widget(series_table(view, table.width), table);
-    let lines = view.status.iter().map(|line| Line::raw(line.as_str()));
-    frame.render_widget(Paragraph::new(Text::from_iter(lines)), messages);
+    let lines: Text<'_> = (view.status.iter())
+        .map(|line| Line::raw(line.as_str()))
+        .collect();
+    frame.render_widget(Paragraph::new(lines), messages);
     let reversed = Style::new().add_modifier(Modifier::REVERSED);
     frame.render_widget(Paragraph::new(help_line(view)).style(reversed), help);
 }
@@ -63,10 +67,10 @@ fn help_line(view: &View<'_>) -> String {
     } = view;
     let mut line = format!(" {broker}: {series} series");
     if rows.len() < *series {
-        line += &format!(", {} to {}", first + 1, first + rows.len());
+        let _ = write!(line, ", {} to {}", first + 1, first + rows.len());
     }
     if *dropped > 0 {
-        line += &format!(", {dropped} forgotten");
+        let _ = write!(line, ", {dropped} forgotten");
     }
     line + " — arrows, page keys and wheel scroll, q ends"
 }

@@ -43,7 +43,7 @@ pub(super) struct Row {
 #[derive(Debug)]
 pub(super) struct Table {
     series: RecentTable<Series>,
-    /// Keys in order, unless `is_sorted` is unset.
+    /// Keys in order. Unless `is_sorted` is set, in any order, and with some that are gone.
     order: Vec<Arc<str>>,
     is_sorted: bool,
 }
@@ -95,23 +95,25 @@ impl Table {
             interval: Interval::default(),
         };
         let heap = VALUE_CHARS + size_of::<Arc<str>>();
-        if self
-            .series
-            .insert(Arc::clone(&key), series, heap)
-            .is_empty()
-        {
-            self.order.push(key);
-        } else {
-            // Those that had no reading for the longest time are gone.
-            self.order.retain(|key| self.series.peek(key).is_some());
-            self.order.push(key);
-        }
+        // Those that had no reading for the longest time make room, and stay in `order` until then.
+        self.series.insert(Arc::clone(&key), series, heap);
+        self.order.push(key);
         self.is_sorted = false;
+        if self.order.len() > 2 * self.series.len() {
+            self.sort();
+        }
+    }
+
+    fn sort(&mut self) {
+        self.order.retain(|key| self.series.peek(key).is_some());
+        self.order.sort_unstable();
+        self.order.dedup();
+        self.is_sorted = true;
     }
 
     /// Returns how many series there are.
     pub(super) fn len(&self) -> usize {
-        self.order.len()
+        self.series.len()
     }
 
     /// Returns how many were dropped for lack of memory.
@@ -122,8 +124,7 @@ impl Table {
     /// Returns rows from `first` on.
     pub(super) fn rows(&mut self, first: usize, count: usize, now: Instant) -> Vec<Row> {
         if !self.is_sorted {
-            self.order.sort_unstable();
-            self.is_sorted = true;
+            self.sort();
         }
         let shown = self.order.iter().skip(first).take(count);
         let rows = shown.filter_map(|key| Some(row(key, self.series.peek(key)?, now)));
