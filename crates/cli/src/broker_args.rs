@@ -9,11 +9,12 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use iot_core::Protocol;
 use iot_core::config::ClientConfig;
 
-use crate::connect::{VERSIONS, keep_alive, port, protocol};
+use crate::connect::{VERSIONS, keep_alive, protocol};
 use crate::credentials::CredentialArgs;
 use crate::error::UsageError;
-use crate::host::parse_host;
+use crate::host::{Hosts, parse_hosts, port};
 use crate::origin::Origins;
+use crate::several_brokers::{add_brokers, default_port};
 use crate::tls::TlsArgs;
 use crate::transport::{TransportArgs, WebSocketArgs};
 use crate::url::UrlArgs;
@@ -73,10 +74,11 @@ pub struct BrokerArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Live readings")]
 struct AddressArgs {
-    /// Connect to broker HOST, and show readings as they arrive
+    /// Connect to broker HOST[,HOST:PORT...], and show readings as they
+    /// arrive
     #[arg(long, env = "IOT_HOST", hide_env_values = true, value_name = "HOST")]
-    #[arg(value_parser = parse_host)]
-    host: Option<String>,
+    #[arg(value_parser = parse_hosts)]
+    host: Option<Hosts>,
 
     /// Connect to TCP port PORT [default: 1883, with TLS 8883]
     #[arg(
@@ -109,19 +111,20 @@ impl BrokerArgs {
     /// [`UsageError`] and what [`ClientConfig::checked`] finds, for options that do not go
     /// together or need a broker; the system's for a file that cannot be read.
     pub fn config(&self, origins: &Origins) -> Result<Option<ClientConfig>> {
-        let host = match (&self.address.host, self.transport.is_unix()) {
-            (Some(host), _) => host.clone(),
-            (None, true) => "localhost".to_owned(),
+        let hosts = self.address.host.as_deref().and_then(<[_]>::split_first);
+        let (host, own_port, further) = match (hosts, self.transport.is_unix()) {
+            (Some((first, further)), _) => (first.name.clone(), first.port, further),
+            (None, true) => ("localhost".to_owned(), None, &[][..]),
             (None, false) => {
                 Self::check_unused(origins)?;
                 return Ok(None);
             }
         };
         let tls = self.tls.load(origins)?;
-        let default_port = if tls.is_some() { 8883 } else { 1883 };
-        let config = ClientConfig {
+        let port = self.address.port;
+        let mut config = ClientConfig {
             host,
-            port: self.address.port.unwrap_or(default_port),
+            port: { own_port.or(port) }.unwrap_or_else(|| default_port(tls.is_some())),
             bind_address: self.address.bind,
             transport: self.transport.transport(&self.websocket, origins)?,
             tls,
@@ -133,6 +136,7 @@ impl BrokerArgs {
             username: self.credentials.username.clone(),
             ..ClientConfig::default()
         };
+        add_brokers(&mut config, further, port, || self.tls.load_options())?;
         // Last: the user is asked for a password only if the rest is right.
         let config = config.checked()?;
         let password = self.credentials.password(origins)?;

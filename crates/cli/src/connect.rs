@@ -1,6 +1,5 @@
 //! The options of the connection, and the configuration that they mean.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use clap::builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser};
@@ -8,15 +7,16 @@ use clap::{ArgAction, Args};
 use iot_core::Protocol;
 use iot_core::config::ClientConfig;
 
+use crate::address::AddressArgs;
 use crate::credentials::CredentialArgs;
 use crate::error::UsageError;
 use crate::generate::GenerateArgs;
-use crate::host::parse_host;
 use crate::mosquitto::MosquittoArgs;
 use crate::option_file::OptionFileArgs;
 use crate::origin::Origins;
 use crate::property::{PacketKind, PacketProperties, PropertyArgs};
 use crate::session::SessionArgs;
+use crate::several_brokers::{SeveralBrokersArgs, default_port};
 use crate::tls::TlsArgs;
 use crate::transport::{TransportArgs, WebSocketArgs};
 use crate::url::UrlArgs;
@@ -32,6 +32,9 @@ pub struct ConnectArgs {
 
     #[command(flatten)]
     url: UrlArgs,
+
+    #[command(flatten)]
+    several_brokers: SeveralBrokersArgs,
 
     /// Use client identifier ID [default: a random one]
     #[arg(short, long, env = "IOT_ID", hide_env_values = true, value_name = "ID")]
@@ -123,38 +126,6 @@ pub struct ConnectArgs {
     help_all: Option<bool>,
 }
 
-/// Where the broker is. A group of options that others exclude: without flattened options.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Connection")]
-struct AddressArgs {
-    /// Connect to broker HOST
-    #[arg(short = 'h', long, env = "IOT_HOST", hide_env_values = true)]
-    #[arg(default_value = "localhost", value_name = "HOST", value_parser = parse_host)]
-    host: String,
-
-    /// Connect to TCP port PORT [default: 1883, with TLS 8883]
-    #[arg(
-        short,
-        long,
-        env = "IOT_PORT",
-        hide_env_values = true,
-        value_name = "PORT"
-    )]
-    #[arg(value_parser = port)]
-    port: Option<u16>,
-
-    /// Connect from the local address ADDRESS
-    #[arg(
-        short = 'A',
-        long,
-        env = "IOT_BIND",
-        hide_env_values = true,
-        value_name = "ADDRESS"
-    )]
-    #[arg(hide_short_help = true)]
-    bind: Option<IpAddr>,
-}
-
 pub(crate) const VERSIONS: [&str; 6] = ["mqttv31", "mqttv311", "mqttv5", "31", "311", "5"];
 
 pub(crate) fn protocol(version: &str) -> Protocol {
@@ -228,10 +199,11 @@ impl ConnectArgs {
             .into());
         }
         let tls = self.tls.load(origins)?;
-        let default_port = if tls.is_some() { 8883 } else { 1883 };
+        let port = self.address.port;
+        let (first, further) = self.address.hosts()?;
         let mut config = ClientConfig {
-            host: self.address.host.clone(),
-            port: self.address.port.unwrap_or(default_port),
+            host: first.name.clone(),
+            port: { first.port.or(port) }.unwrap_or_else(|| default_port(tls.is_some())),
             bind_address: self.address.bind,
             transport: self.transport.transport(&self.websocket, origins)?,
             tls,
@@ -251,6 +223,9 @@ impl ConnectArgs {
             will: self.will.will(self.properties.will(), origins)?,
             ..ClientConfig::default()
         };
+        let load_tls = || self.tls.load_options();
+        let several = &self.several_brokers;
+        several.apply(&mut config, further, port, load_tls, origins)?;
         self.properties.apply(&mut config);
         self.session.apply(&mut config, has_id, origins)?;
         // Last: the user is asked for a password only if the rest is right.
@@ -311,13 +286,6 @@ impl ConnectArgs {
         }
         Ok(properties)
     }
-}
-
-pub(crate) fn port(text: &str) -> Result<u16, &'static str> {
-    text.parse()
-        .ok()
-        .filter(|&port| port > 0)
-        .ok_or("a port is a whole number from 1 to 65535")
 }
 
 #[cfg(test)]
@@ -455,6 +423,37 @@ mod tests {
             "-V 31 -D publish content-type x",
             "`-D` needs MQTT 5, not MQTT 3.1 (give -V mqttv5)",
         );
+    }
+
+    fn addresses(arguments: &str) -> Vec<String> {
+        let config = config(arguments);
+        let further = config.brokers.iter().map(iot_core::BrokerAddress::address);
+        std::iter::once(config.address()).chain(further).collect()
+    }
+
+    #[test]
+    fn a_list_of_hosts_and_repeated_urls_are_several_brokers() {
+        assert_eq!(addresses("-h a,b:7 -p 8"), ["a:8", "b:7"]);
+        assert_eq!(addresses("-h a:9,[::1]"), ["a:9", "[::1]:1883"]);
+        assert_eq!(addresses("-h a -h b"), ["b:1883"]);
+        let urls = "-L mqtt://ada:x@a -L ws://ada:x@b:7 -L mqtt://c";
+        assert_eq!(addresses(urls), ["a:1883", "b:7", "c:1883"]);
+        let config = config(urls);
+        assert_eq!(config.username.as_deref(), Some("ada"));
+        let is_websocket = |it: &iot_core::BrokerAddress| {
+            matches!(it.transport, iot_core::transport::Transport::WebSocket(_))
+        };
+        let of_each: Vec<_> = config.brokers.iter().map(is_websocket).collect();
+        assert_eq!(of_each, [true, false]);
+        refused(
+            "-L mqtt://a -L mqtt://ada:s3cret@b",
+            "`-L`: several brokers need the same user name and password (give them in the first URL)",
+        );
+        refused(
+            "-h a --follow-redirects",
+            "`--follow-redirects` needs MQTT 5 (give -V 5)",
+        );
+        assert!(self::config("-h a -V 5 --follow-redirects").follow_redirects);
     }
 
     #[test]

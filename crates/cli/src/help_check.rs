@@ -3,7 +3,7 @@
 use clap::{ArgAction, Command};
 
 /// How the help of an option begins.
-const VERBS: [&str; 42] = [
+const VERBS: [&str; 45] = [
     "Accept",
     "Acknowledge",
     "Append",
@@ -13,6 +13,7 @@ const VERBS: [&str; 42] = [
     "Create",
     "Delay",
     "Delete",
+    "Deliver",
     "Draw",
     "Exit",
     "Limit",
@@ -28,6 +29,8 @@ const VERBS: [&str; 42] = [
     "Select",
     "Send",
     "Serve",
+    "Shard",
+    "Share",
     "Add",
     "Announce",
     "Do",

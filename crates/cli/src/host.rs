@@ -1,12 +1,79 @@
-//! The broker's host, as people type it.
+//! The brokers' hosts, as people type them.
 
 use std::net::Ipv6Addr;
 
-/// Returns the host name or address that a text is, an IPv6 address without its brackets.
+/// A broker of `--host`, or of a further `-L`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Host {
+    /// A host name, or an address without brackets.
+    pub(crate) name: String,
+    pub(crate) port: Option<u16>,
+    /// The scheme of a further URL.
+    pub(crate) scheme: Option<Scheme>,
+}
+
+/// How a broker is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Scheme {
+    pub(crate) has_tls: bool,
+    pub(crate) is_websocket: bool,
+}
+
+impl Scheme {
+    /// Returns the scheme of a broker's URL.
+    pub(crate) fn of(text: &str) -> Option<Self> {
+        let (has_tls, is_websocket) = match text.to_ascii_lowercase().as_str() {
+            "mqtt" => (false, false),
+            "mqtts" => (true, false),
+            "ws" => (false, true),
+            "wss" => (true, true),
+            _ => return None,
+        };
+        Some(Self {
+            has_tls,
+            is_websocket,
+        })
+    }
+}
+
+/// The hosts that a list names, one at least.
+pub(crate) type Hosts = Vec<Host>;
+
+/// Returns the hosts of a list such as `a,b,c:1884`.
 ///
 /// # Errors
 /// A line that says what is wrong, and which form is right.
-pub(crate) fn parse_host(text: &str) -> Result<String, String> {
+pub(crate) fn parse_hosts(text: &str) -> Result<Hosts, String> {
+    let mut hosts = Vec::new();
+    for (index, given) in text.split(',').enumerate() {
+        // What `-L` adds if it is repeated. The first one's scheme is an option of its own.
+        let split = given.split_once("://").filter(|_| index > 0);
+        let scheme = split.and_then(|(scheme, _)| Scheme::of(scheme));
+        let given = match (split, scheme) {
+            (Some((_, rest)), Some(_)) => rest,
+            _ => given,
+        };
+        let (name, port) = parse_host(given)?;
+        hosts.push(Host { name, port, scheme });
+    }
+    if let [
+        Host {
+            name,
+            port: Some(port),
+            ..
+        },
+    ] = &hosts[..]
+    {
+        return Err(format!(
+            "the port is an option of its own: -h {name} -p {port}"
+        ));
+    }
+    Ok(hosts)
+}
+
+/// Returns the host name or address that a text is, an IPv6 address without its brackets, and the
+/// port behind it.
+fn parse_host(text: &str) -> Result<(String, Option<u16>), String> {
     const FORM: &str = "a host is a name or an address, as in -h localhost or -h 192.168.1.5";
     let trimmed = text.trim();
     if text.is_empty() {
@@ -28,20 +95,33 @@ pub(crate) fn parse_host(text: &str) -> Result<String, String> {
     }
     if let Some(address) = text.strip_prefix('[') {
         return match address.split_once(']') {
-            Some((address, "")) if is_ipv6(address) => Ok(address.to_owned()),
-            Some((address, rest)) if is_ipv6(address) && is_port(rest.strip_prefix(':')) => {
-                Err(with_port(address, &rest[1..]))
+            Some((address, rest)) if is_ipv6(address) && rest.is_empty() => {
+                Ok((address.to_owned(), None))
+            }
+            Some((address, rest)) if is_ipv6(address) && rest.starts_with(':') => {
+                Ok((address.to_owned(), Some(port(&rest[1..])?)))
             }
             _ => Err("the text in the brackets is not an IPv6 address, as in -h ::1".to_owned()),
         };
     }
     match text.split_once(':') {
         None if text.contains(['/', '?', '#', '\\']) => Err(FORM.to_owned()),
-        None => Ok(text.to_owned()),
-        Some(_) if is_ipv6(text) => Ok(text.to_owned()),
-        Some((host, port)) if !host.is_empty() && is_port(Some(port)) => Err(with_port(host, port)),
-        Some(_) => Err(format!("{FORM}; the port is given with -p PORT")),
+        None => Ok((text.to_owned(), None)),
+        Some(_) if is_ipv6(text) => Ok((text.to_owned(), None)),
+        Some((host, rest)) if !host.is_empty() => Ok((host.to_owned(), Some(port(rest)?))),
+        Some(_) => Err(FORM.to_owned()),
     }
+}
+
+/// Returns the port that a text is.
+///
+/// # Errors
+/// It is none.
+pub(crate) fn port(text: &str) -> Result<u16, &'static str> {
+    text.parse()
+        .ok()
+        .filter(|&port| port > 0)
+        .ok_or("a port is a whole number from 1 to 65535")
 }
 
 fn is_ipv6(text: &str) -> bool {
@@ -50,21 +130,21 @@ fn is_ipv6(text: &str) -> bool {
     address.parse::<Ipv6Addr>().is_ok()
 }
 
-fn is_port(text: Option<&str>) -> bool {
-    text.is_some_and(|text| text.parse::<u16>().is_ok())
-}
-
-fn with_port(host: &str, port: &str) -> String {
-    format!("the port is an option of its own: -h {host} -p {port}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn host(name: &str, port: Option<u16>) -> Host {
+        Host {
+            name: name.to_owned(),
+            port,
+            scheme: None,
+        }
+    }
+
     #[test]
     fn names_and_addresses_are_taken() {
-        for (text, host) in [
+        for (text, name) in [
             ("localhost", "localhost"),
             ("test.mosquitto.org.", "test.mosquitto.org."),
             ("192.168.1.5", "192.168.1.5"),
@@ -73,7 +153,29 @@ mod tests {
             ("[::1]", "::1"),
             ("fe80::1%eth0", "fe80::1%eth0"),
         ] {
-            assert_eq!(parse_host(text).as_deref(), Ok(host));
+            assert_eq!(parse_hosts(text), Ok(vec![host(name, None)]));
+        }
+    }
+
+    #[test]
+    fn a_list_names_several_hosts() {
+        let mut expected = vec![
+            host("a", None),
+            host("::1", Some(1884)),
+            host("10.0.0.1", Some(7)),
+        ];
+        assert_eq!(
+            parse_hosts("a,[::1]:1884,10.0.0.1:7").as_ref(),
+            Ok(&expected)
+        );
+        expected.truncate(1);
+        expected.push(Host {
+            scheme: Scheme::of("wss"),
+            ..host("b", Some(9))
+        });
+        assert_eq!(parse_hosts("a,wss://b:9"), Ok(expected));
+        for text in ["a,", ",a", "a, b", "a,b:0", "a,http://b"] {
+            assert!(parse_hosts(text).is_err(), "{text}");
         }
     }
 
@@ -88,12 +190,13 @@ mod tests {
             ("localhost ", "without spaces around it"),
             ("localhost -p 1883", "one option a line"),
             ("ada:secret@b", "-u NAME"),
-            ("b:x", "-p PORT"),
+            ("b:x", "from 1 to 65535"),
+            ("b:0", "from 1 to 65535"),
             ("a/b", "-h localhost"),
             ("[b]", "IPv6"),
             ("b\n", "without spaces around it"),
         ] {
-            let why = parse_host(text).unwrap_err();
+            let why = parse_hosts(text).unwrap_err();
             assert!(why.contains(help), "{text}: {why}");
         }
     }

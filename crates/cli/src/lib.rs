@@ -1,6 +1,7 @@
 //! What the programs share: the options of the connection, where options come from, what is printed
 //! on stderr, and the signals that end a program.
 
+mod address;
 mod advice;
 mod broker_args;
 mod clock;
@@ -30,6 +31,7 @@ mod property;
 mod read;
 mod report;
 mod session;
+mod several_brokers;
 mod signals;
 mod small_file;
 mod socket_address;

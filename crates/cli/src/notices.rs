@@ -14,11 +14,15 @@ const LASTING: Duration = Duration::from_secs(10);
 /// Turns the connection's events into lines for stderr.
 #[derive(Debug)]
 pub struct Notices {
+    /// The broker of the last event.
     address: String,
+    /// The broker that has accepted the last connection, if there are several.
+    connected_to: Option<String>,
+    has_several: bool,
     /// What may help if the broker does not accept the connection.
     advice: Advice,
     state: State,
-    /// The reasons that were reported since the broker was last there.
+    /// The lines that were reported since a broker was last there.
     reported: Vec<String>,
     /// When the broker accepted the connection.
     connected_at: Option<Instant>,
@@ -43,6 +47,8 @@ impl Notices {
     pub fn new(config: &ClientConfig) -> Self {
         Self {
             address: config.address(),
+            connected_to: None,
+            has_several: !config.brokers.is_empty() || config.follow_redirects,
             advice: Advice::new(config),
             state: State::Waiting,
             reported: Vec::new(),
@@ -62,15 +68,14 @@ impl Notices {
         self.loss = None;
     }
 
-    /// Returns the line for the event, if it is news.
-    pub fn line(&mut self, event: &Event) -> Option<String> {
+    /// Returns the line for the event of this broker
+    /// ([`Handle::broker`](iot_core::Handle::broker)), if it is news.
+    pub fn line(&mut self, event: &Event, broker: impl FnOnce() -> String) -> Option<String> {
+        if let Event::Connected(_) | Event::ConnectFailed(_) | Event::Disconnected(Err(_)) = event {
+            self.address = broker();
+        }
         let error = match event {
-            Event::Connected(_) => {
-                self.state = State::Connected;
-                self.connected_at = Some(Instant::now());
-                self.reported.clear();
-                return None;
-            }
+            Event::Connected(_) => return self.connected(),
             Event::Subscribed(_) | Event::Received { .. } => {
                 if !self.is_poisoned {
                     self.progress();
@@ -89,16 +94,36 @@ impl Notices {
         let reason = match error {
             Error::Refused { .. } => format!("{error}{advice}"),
             // A lost broker that cannot be reached is no news.
-            _ if self.state == State::Lost => return None,
+            _ if self.state == State::Lost && !self.is_another() => return None,
             Error::Connect { reason, .. } => format!("{}{}", io_reason(reason), hint(reason)),
             _ => format!("{error}{advice}"),
         };
-        if self.reported.contains(&reason) {
+        let line = format!("waiting for broker `{address}`: {reason}");
+        if self.reported.contains(&line) {
             return None;
         }
-        let line = format!("waiting for broker `{address}`: {reason}");
-        self.reported.push(reason);
+        self.reported.push(line.clone());
         Some(line)
+    }
+
+    /// Whether the event is of another broker than the one that accepted the last connection.
+    fn is_another(&self) -> bool {
+        let before = self.connected_to.as_ref();
+        before.is_some_and(|before| *before != self.address)
+    }
+
+    /// The broker has accepted a connection. Returns a line if that is not the first of several
+    /// brokers that was tried, or another one than before.
+    fn connected(&mut self) -> Option<String> {
+        let is_news = self.is_another() || !self.reported.is_empty();
+        self.state = State::Connected;
+        self.connected_at = Some(Instant::now());
+        self.reported.clear();
+        if !self.has_several {
+            return None;
+        }
+        self.connected_to = Some(self.address.clone());
+        is_news.then(|| format!("connected to broker `{}`", self.address))
     }
 
     /// Returns the line for a connection that is lost: the same one again is counted, and reported
@@ -218,7 +243,11 @@ mod tests {
     fn case(events: &[(Event, Option<&str>)]) {
         let mut notices = Notices::new(&config());
         for (event, expected) in events {
-            assert_eq!(notices.line(event).as_deref(), *expected, "{event:?}");
+            assert_eq!(
+                notices.line(event, || "b:1883".into()).as_deref(),
+                *expected,
+                "{event:?}"
+            );
         }
     }
 
@@ -244,18 +273,37 @@ mod tests {
     }
 
     #[test]
+    fn each_of_several_brokers_is_named() {
+        let config = ClientConfig {
+            brokers: vec![iot_core::BrokerAddress::new("c", 1883)],
+            ..config()
+        };
+        let mut notices = Notices::new(&config);
+        let mut line = |event, broker: &str| notices.line(&event, || broker.into());
+        assert_eq!(line(away(), "b:1883").as_deref(), Some(WAITING));
+        let connected_to = Some("connected to broker `c:1883`".to_owned());
+        assert_eq!(line(connected(), "c:1883"), connected_to);
+        let lost = LOST.replace("b:", "c:");
+        assert_eq!(line(ended(Error::Closed), "c:1883"), Some(lost));
+        assert_eq!(line(away(), "b:1883").as_deref(), Some(WAITING));
+        assert_eq!(line(away(), "c:1883"), None);
+        assert_eq!(line(away(), "b:1883"), None);
+        assert_eq!(line(connected(), "c:1883"), connected_to);
+    }
+
+    #[test]
     fn the_same_loss_without_progress_is_counted() {
         const TEN: &str =
             "lost broker `b:1883` 10 times: the broker closed the connection; connecting again";
         let mut notices = Notices::new(&config());
         for count in 1..=99 {
-            notices.line(&connected());
+            notices.line(&connected(), || "b:1883".into());
             let expected = match count {
                 1 => Some(LOST),
                 10 => Some(TEN),
                 _ => None,
             };
-            let line = notices.line(&ended(Error::Closed));
+            let line = notices.line(&ended(Error::Closed), || "b:1883".into());
             assert_eq!(line.as_deref(), expected, "{count}");
         }
     }
@@ -265,13 +313,17 @@ mod tests {
         let mut notices = Notices::new(&config());
         let broken = || ended(Error::Decode(DecodeError::Malformed("a field")));
         for count in 1..=9 {
-            notices.line(&connected());
-            notices.line(&subscribed());
-            assert_eq!(notices.line(&broken()).is_some(), count == 1, "{count}");
+            notices.line(&connected(), || "b:1883".into());
+            notices.line(&subscribed(), || "b:1883".into());
+            assert_eq!(
+                notices.line(&broken(), || "b:1883".into()).is_some(),
+                count == 1,
+                "{count}"
+            );
         }
-        notices.line(&connected());
-        notices.line(&subscribed());
-        let line = notices.line(&broken()).unwrap();
+        notices.line(&connected(), || "b:1883".into());
+        notices.line(&subscribed(), || "b:1883".into());
+        let line = notices.line(&broken(), || "b:1883".into()).unwrap();
         assert!(line.starts_with("lost broker `b:1883` 10 times"), "{line}");
     }
 
@@ -307,7 +359,9 @@ mod tests {
                 ..config()
             };
             let mut notices = Notices::new(&config);
-            let line = notices.line(&ended(Error::Closed)).unwrap();
+            let line = notices
+                .line(&ended(Error::Closed), || "b:1883".into())
+                .unwrap();
             let expected = format!("the broker closed the connection{expected}");
             assert!(line.ends_with(&expected), "{line}");
         }
@@ -343,8 +397,8 @@ mod tests {
             text(&notices, Error::Closed),
             "cannot connect to broker `b:1883`: the broker closed the connection"
         );
-        notices.line(&connected());
-        notices.line(&ended(Error::Closed));
+        notices.line(&connected(), || "b:1883".into());
+        notices.line(&ended(Error::Closed), || "b:1883".into());
         assert_eq!(
             text(&notices, Error::Closed),
             "lost broker `b:1883`: the broker closed the connection"

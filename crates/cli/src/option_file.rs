@@ -69,7 +69,8 @@ pub(crate) fn read(parser: &mut Parser, named: Option<&Path>) -> Result<Vec<Sett
             path: &path,
             number: index + 1,
         };
-        settings.extend(place.settings(parser, line)?);
+        let more = place.settings(parser, line, &settings)?;
+        settings.extend(more);
     }
     Ok(settings)
 }
@@ -97,7 +98,12 @@ struct Place<'a> {
 }
 
 impl Place<'_> {
-    fn settings(&self, parser: &mut Parser, line: &[u8]) -> Result<Vec<Setting>, String> {
+    fn settings(
+        &self,
+        parser: &mut Parser,
+        line: &[u8],
+        earlier: &[Setting],
+    ) -> Result<Vec<Setting>, String> {
         let in_line = |why| format!("{}:{}: {why}", self.path.display(), self.number);
         let line =
             std::str::from_utf8(line).map_err(|_| in_line("the line is not UTF-8".to_owned()))?;
@@ -119,7 +125,7 @@ impl Place<'_> {
         };
         let value = self::value(parser, &arg, option, value).map_err(in_line)?;
         if let (URL, Value::Text(url)) = (arg.get_id().as_str(), &value) {
-            return url::expand(url, &origin);
+            return url::expand(url, &origin, earlier);
         }
         let setting = Setting::new(&arg, value, origin);
         check(parser, &setting)?;

@@ -1,6 +1,6 @@
 //! Where the value of each option comes from.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -74,6 +74,16 @@ pub(crate) enum Value {
     /// A flag.
     Flag(bool),
     Text(OsString),
+}
+
+impl Value {
+    /// Returns the text; none for a flag.
+    pub(crate) fn text(&self) -> Option<&OsStr> {
+        match self {
+            Self::Flag(_) => None,
+            Self::Text(text) => Some(text),
+        }
+    }
 }
 
 /// One option that is set in one layer.

@@ -101,6 +101,14 @@ impl TlsArgs {
         if !self.is_given() && !origins.is_set(WITH_TLS) {
             return Ok(None);
         }
+        self.load_options().map(Some)
+    }
+
+    /// Returns what the options mean for a broker that needs TLS, with all files read.
+    ///
+    /// # Errors
+    /// As [`TlsOptions::load`].
+    pub(crate) fn load_options(&self) -> Result<Tls, Error> {
         let options = TlsOptions {
             cafile: self.cafile.clone(),
             capath: self.capath.clone(),
@@ -112,6 +120,6 @@ impl TlsArgs {
             version: self.tls_version,
             keylog: self.tls_keylog.clone(),
         };
-        options.load().map(Some)
+        options.load()
     }
 }

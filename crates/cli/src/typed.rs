@@ -69,7 +69,7 @@ pub(crate) fn read(
         match value {
             Some(value) if id == URL => {
                 typed.words.extend(option.before);
-                let settings = url::expand(&value, &origin)?;
+                let settings = url::expand(&value, &origin, &typed.settings)?;
                 typed
                     .words
                     .extend(settings.iter().filter_map(Setting::word));

@@ -6,6 +6,7 @@ use std::fmt;
 use clap::{Arg, ArgAction, Args, Command};
 use iot_core::url::{Authority, decode};
 
+use crate::host::Scheme;
 use crate::origin::{Origin, Setting, Value};
 
 /// The id of the option.
@@ -54,11 +55,26 @@ pub(crate) fn with_schemes(command: Command) -> Command {
     ])
 }
 
-/// Returns the options that a URL stands for. Their order is that of the URL's parts.
+/// Returns the options that a URL stands for. Their order is that of the URL's parts. `earlier` are
+/// the options of the same layer: after another URL, the broker is a further one.
 ///
 /// # Errors
 /// A line, which shows nothing of the URL.
-pub(crate) fn expand(text: &OsStr, origin: &Origin) -> Result<Vec<Setting>, String> {
+pub(crate) fn expand(
+    text: &OsStr,
+    origin: &Origin,
+    earlier: &[Setting],
+) -> Result<Vec<Setting>, String> {
+    let of_url = |id: &str| {
+        let mut earlier = earlier.iter().rev();
+        earlier.find(|setting| setting.id == id && setting.part.is_some())
+    };
+    if let Some(hosts) = of_url("host") {
+        return further(text, hosts, &of_url).map_err(|why| {
+            let (prefix, name) = (origin.prefix(), origin.name());
+            format!("{prefix}{name}: {why}")
+        });
+    }
     parse(text)
         .map_err(|why| {
             let (prefix, name) = (origin.prefix(), origin.name());
@@ -75,6 +91,53 @@ pub(crate) fn expand(text: &OsStr, origin: &Origin) -> Result<Vec<Setting>, Stri
         })
 }
 
+/// Returns the options that a further URL stands for: its host, with scheme and port, is appended
+/// to the `hosts` of those before.
+fn further<'a>(
+    text: &OsStr,
+    hosts: &Setting,
+    of_url: &impl Fn(&str) -> Option<&'a Setting>,
+) -> Result<Vec<Setting>, String> {
+    let (scheme, _) = text
+        .to_str()
+        .and_then(|it| it.split_once("://"))
+        .unwrap_or_default();
+    let parts = parse(text)?;
+    let of_part = |id: &str| {
+        let part = parts.iter().find(|part| part.0 == id);
+        part.and_then(|part| part.1.text())
+    };
+    for id in ["username", "pw"] {
+        let before = of_url(id).and_then(|setting| setting.value.text());
+        if of_part(id).is_some_and(|value| Some(value) != before) {
+            return Err(
+                "several brokers need the same user name and password (give them in the first URL)"
+                    .to_owned(),
+            );
+        }
+    }
+    let text = |text: &OsStr| text.to_string_lossy().into_owned();
+    let mut host = of_part("host").map(text).unwrap_or_default();
+    if host.contains(':') {
+        host = format!("[{host}]");
+    }
+    let port = of_part("port").map_or(String::new(), |port| format!(":{}", text(port)));
+    let before = hosts.value.text().map(text).unwrap_or_default();
+    let list = format!("{before},{scheme}://{host}{port}");
+    let mut settings = vec![Setting {
+        value: Value::Text(list.into()),
+        ..hosts.clone()
+    }];
+    let topics = parts.into_iter().filter(|part| part.0 == "topic");
+    settings.extend(topics.map(|(id, value, part)| Setting {
+        id: id.to_owned(),
+        value,
+        origin: hosts.origin.clone(),
+        part: Some(part),
+    }));
+    Ok(settings)
+}
+
 type Parts = Vec<(&'static str, Value, &'static str)>;
 
 fn parse(text: &OsStr) -> Result<Parts, String> {
@@ -82,12 +145,16 @@ fn parse(text: &OsStr) -> Result<Parts, String> {
         "a broker's URL is mqtt://, mqtts://, ws:// or wss://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC]";
     let text = text.to_str().ok_or("the URL is not UTF-8")?;
     let (scheme, rest) = text.split_once("://").ok_or(FORM)?;
-    let scheme: &[_] = match scheme.to_ascii_lowercase().as_str() {
-        "mqtt" => &[WITHOUT_TLS, WITHOUT_WEBSOCKET],
-        "mqtts" => &[WITH_TLS, WITHOUT_WEBSOCKET],
-        "ws" => &[WITHOUT_TLS, "ws"],
-        "wss" => &[WITH_TLS, "ws"],
-        _ => return Err(FORM.into()),
+    let scheme = Scheme::of(scheme).ok_or(FORM)?;
+    let tls = if scheme.has_tls {
+        WITH_TLS
+    } else {
+        WITHOUT_TLS
+    };
+    let websocket = if scheme.is_websocket {
+        "ws"
+    } else {
+        WITHOUT_WEBSOCKET
     };
     let (authority, topic) = match rest.split_once('/') {
         Some((authority, topic)) => (authority, Some(topic).filter(|topic| !topic.is_empty())),
@@ -107,6 +174,6 @@ fn parse(text: &OsStr) -> Result<Parts, String> {
     ] {
         parts.extend(value.map(|value| (id, text(value), part)));
     }
-    parts.extend(scheme.iter().map(|id| (*id, Value::Flag(true), "scheme")));
+    parts.extend([tls, websocket].map(|id| (id, Value::Flag(true), "scheme")));
     Ok(parts)
 }

@@ -27,7 +27,7 @@ pub(crate) fn read(
         match arg.get_id().as_str() {
             // It is not one of the merged ones: it names a layer of them.
             OPTIONS_FILE => {}
-            URL => settings.extend(url::expand(&value, &origin)?),
+            URL => settings.extend(url::expand(&value, &origin, &[])?),
             _ => settings.push(setting(arg, value, origin)?),
         }
     }

@@ -1,5 +1,7 @@
 //! What a client is configured with: plain data, with all defaults in one place.
 
+mod broker;
+mod broker_list;
 mod check;
 mod client;
 mod payload_limit;
@@ -10,6 +12,7 @@ mod transport;
 #[cfg(feature = "websocket")]
 mod websocket;
 
+pub use broker::{BrokerAddress, BrokerOrder};
 pub use client::ClientConfig;
 pub use payload_limit::PayloadLimit;
 pub use proxy::Proxy;

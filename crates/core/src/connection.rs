@@ -4,6 +4,7 @@
 //! publishes, subscribes and disconnects.
 
 mod backoff;
+mod brokers;
 mod coalesce;
 mod driver;
 mod encoded;
@@ -34,7 +35,8 @@ use link::Link;
 ///
 /// One task drives it, by awaiting [`next`](Self::next). Everything else goes through the
 /// [`Handle`], from that task or any other. A lost connection is made again by itself, after a
-/// delay that grows ([`ClientConfig::reconnect_delay`]); messages with QoS 1 and 2 that are not
+/// delay that grows ([`ClientConfig::reconnect_delay`]), or at once to another broker
+/// ([`ClientConfig::brokers`]); messages with QoS 1 and 2 that are not
 /// acknowledged are then sent again. It needs a tokio runtime with I/O and time. Dropping it cuts
 /// the connection without a DISCONNECT: the broker publishes the will.
 ///
@@ -175,8 +177,9 @@ impl Connection {
             ..(*self.driver.config).clone()
         };
         self.configure(&Arc::new(config.checked()?));
-        if let Link::Waiting(_) = self.driver.link {
+        if let Link::Waiting(_) | Link::Down = self.driver.link {
             self.driver.link = Link::Down;
+            self.driver.brokers.retry();
         }
         Ok(())
     }
@@ -200,6 +203,6 @@ impl Connection {
     /// Selects whether [`next`](Self::next) makes a lost connection again (the default). If not, it
     /// returns `None` after [`Event::Disconnected`].
     pub fn set_reconnects(&mut self, reconnects: bool) {
-        self.driver.reconnect.enabled = reconnects;
+        self.driver.reconnects = reconnects;
     }
 }

@@ -100,7 +100,7 @@ pub mod url;
 mod will;
 
 pub use client::{Client, ConnectFlags, MessageInfo, Published};
-pub use config::{ClientConfig, PayloadLimit};
+pub use config::{BrokerAddress, BrokerOrder, ClientConfig, PayloadLimit};
 pub use connection::{Connection, Handle};
 pub use error::{ConfigError, Error, Rejection};
 pub use message::{Message, PacketId, Payload, Properties, QoS};

@@ -10,9 +10,13 @@ use crate::reason::Reason;
 #[derive(Debug)]
 pub(crate) enum Protobuf {}
 
+#[derive(Debug, thiserror::Error)]
+#[error("this program is built without protobuf (build it with the feature `protobuf`)")]
+pub(crate) struct Absent;
+
 impl Protobuf {
-    pub(crate) fn open(_file: &Path, _message: &str) -> Result<Self, &'static str> {
-        Err("this program is built without protobuf (build it with the feature `protobuf`)")
+    pub(crate) fn open(_file: &Path, _message: &str) -> Result<Self, Absent> {
+        Err(Absent)
     }
 
     pub(crate) fn json(&self, _payload: &[u8]) -> Result<Json, Reason> {

@@ -51,7 +51,7 @@ impl Release {
 /// Sends acknowledgements.
 #[derive(Debug, Clone)]
 pub(crate) struct Acknowledger {
-    /// The connection to the broker. `None` with the embedded broker: the tokens of its clients
+    /// The connection to the broker, if there is one: the tokens of the embedded broker's clients
     /// hold their connection.
     broker: Option<Handle>,
 }
@@ -64,9 +64,8 @@ impl Acknowledger {
         }
     }
 
-    /// Returns an acknowledger for clients of the embedded broker.
-    #[cfg(feature = "embedded")]
-    pub(crate) fn clients() -> Self {
+    /// Returns an acknowledger for clients of the embedded broker, or for nobody.
+    pub(crate) fn without_broker() -> Self {
         Self { broker: None }
     }
 

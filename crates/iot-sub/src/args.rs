@@ -11,6 +11,7 @@ mod page;
 mod plan;
 mod selection;
 mod session;
+mod share;
 mod store;
 mod watch;
 
@@ -173,6 +174,10 @@ impl Args {
             let unsubscribes = self.selection.unsubscribes();
             self.filters.without_default(unsubscribes, origins)?;
         }
+        self.filters.share(origins)?;
+        if let Some(group) = &self.filters.share {
+            self.selection.share(group, origins)?;
+        }
         let (connect, qos) = (&mut self.connect, &mut self.filters.qos);
         self.session.resolve(origins, connect, qos)?;
         let store = self.used_store();
@@ -199,6 +204,7 @@ impl Args {
         let origins = &self.origins;
         let store = self.used_store();
         let spool = self.store.spool(&store, self.connect.id.as_deref());
+        let drains_spool = self.store.drains_spool();
         let stores = store != StoreUrl::Nowhere;
         let as_published = self.selection.retain_as_published();
         let rejected = self.store.keep_rejected();
@@ -213,10 +219,16 @@ impl Args {
         // Without a store, nothing has to be a reading.
         let explains = self.decode.explains();
         let takes_any = !stores && !explains && !self.decode.is_given();
-        let FilterArgs { mut topic, qos } = self.filters;
+        let FilterArgs {
+            mut topic,
+            qos,
+            share,
+        } = self.filters;
         topic.extend(self.decode.subscriptions());
         let timezone = fields.keys.timezone.clone();
-        let decode = self.decode.plan(takes_any, timezone, origins)?;
+        let decode = self
+            .decode
+            .plan(takes_any, share.is_some(), timezone, origins)?;
         if let Some(key) = fields.keys.option() {
             DecodeArgs::check_key(key, &decode.router, origins)?;
         }
@@ -241,6 +253,7 @@ impl Args {
                 keep,
                 rollups: self.store.rollups(),
                 spool,
+                drains_spool,
             },
             intake: IntakePlan {
                 decode,

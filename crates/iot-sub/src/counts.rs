@@ -19,6 +19,8 @@ pub(crate) struct Counts {
     pub(crate) live: Option<Live>,
     /// The latest readings, if they are exported as metrics.
     pub(crate) exported: Option<Exported>,
+    /// The name of this program among others, for its metrics.
+    pub(crate) instance: Option<String>,
 }
 
 /// The counts of one moment.
@@ -96,10 +98,15 @@ impl Totals {
 
 impl Counts {
     /// Returns counts of 0. `live` gets the readings, for a page.
-    pub(crate) fn new(live: Option<Live>, exported: Option<Exported>) -> Self {
+    pub(crate) fn new(
+        live: Option<Live>,
+        exported: Option<Exported>,
+        instance: Option<String>,
+    ) -> Self {
         Self {
             live,
             exported,
+            instance,
             ..Self::default()
         }
     }

@@ -138,7 +138,7 @@ impl Embedded {
         for (client_id, id, fingerprint) in held.into_iter().flatten() {
             sessions.load(&client_id, PacketId(id), fingerprint);
         }
-        let acknowledger = Acknowledger::clients();
+        let acknowledger = Acknowledger::without_broker();
         let state = destination.decoder_state()?;
         let writer = StoreWriter::start(destination, acknowledger.clone(), &counts, messages)?;
         let queue = writer.as_ref().map(|writer| Arc::clone(&writer.queue));

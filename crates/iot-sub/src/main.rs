@@ -44,6 +44,7 @@ use decode::select::TimedOut;
 use output::Messages;
 use pipeline::Subscriber;
 use pipeline::destination::{self, Destination, Opened};
+use pipeline::drain_spool::drain_spool;
 use session::forget::forget;
 use session::saved_session::SavedSession;
 use watch::exported::Exported;
@@ -82,11 +83,13 @@ fn run(args: Args) -> Result<()> {
 }
 
 async fn receive(mut plan: Plan, messages: &Messages) -> Result<()> {
+    let mut watch = std::mem::take(&mut plan.watch);
     let counts = Arc::new(Counts::new(
         plan.page.is_some().then(Live::new),
         plan.export.take().map(Exported::new),
+        watch.instance.take(),
     ));
-    let mut watching = Watching::start(plan.watch, Arc::clone(&counts), messages).await?;
+    let mut watching = Watching::start(watch, Arc::clone(&counts), messages).await?;
     let page = watch::page::start(&plan, &counts, messages).await?;
     let result = tokio::select! {
         result = Box::pin(work(plan, counts, messages)) => result,
@@ -102,6 +105,9 @@ async fn work(mut plan: Plan, counts: Arc<Counts>, messages: &Messages) -> Resul
     let mut signals = Signals::listen()?;
     if let Some(durable) = plan.durable.clone().filter(|durable| durable.forget) {
         return forget(plan, &durable, &mut signals, messages).await;
+    }
+    if plan.store.drains_spool {
+        return drain_spool(plan, &counts, &mut signals, messages).await;
     }
     let deadline = plan
         .intake

@@ -11,6 +11,7 @@ mod committer;
 mod decoding;
 pub(crate) mod destination;
 mod drain;
+pub(crate) mod drain_spool;
 pub(crate) mod group_commit;
 mod intake;
 mod outgoing;

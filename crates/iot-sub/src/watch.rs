@@ -39,12 +39,14 @@ const START_EXTENSION: Duration = Duration::from_secs(30);
 const STOPPING: &str = "STOPPING=1\nSTATUS=the program ends";
 
 /// Which monitoring is wanted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct WatchPlan {
     /// Interval at which the counts are printed.
     pub(crate) stats: Option<Duration>,
     /// The address of the HTTP server.
     pub(crate) metrics: Option<SocketAddr>,
+    /// The name of this program among others.
+    pub(crate) instance: Option<String>,
 }
 
 /// The monitoring tasks.

@@ -27,6 +27,7 @@ mod rejected_limit;
 mod retained;
 mod same_id;
 mod series_notes;
+mod sharding;
 #[cfg(test)]
 mod tests;
 mod url;

@@ -21,6 +21,8 @@ pub struct Options {
     pub time_series: Option<TimeSeries>,
     /// Whether it gets an index for questions by topic and time.
     pub index: bool,
+    /// Whether the collection is sharded by topic, on a sharded cluster.
+    pub shards_by_topic: bool,
     /// What is kept of rejections.
     pub rejected: KeepRejected,
     /// Readings and rejections that are older are removed; from a time-series collection the server

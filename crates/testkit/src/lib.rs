@@ -42,7 +42,7 @@ pub use clock::FakeClock;
 pub use codecs::binary_documents;
 pub use disk::FaultyDisk;
 pub use install::{mongod, mosquitto};
-pub use mongo::{Mongo, MongoBuilder, MongoSet};
+pub use mongo::{Mongo, MongoBuilder, MongoSet, MongosCommand, ScriptedMongos};
 pub use nats::Nats;
 pub use net::{FaultyNet, Way};
 pub use peer::{Conversation, ScriptedPeer};

@@ -1,6 +1,7 @@
 //! A real mongod, alone or three of them as a replica set.
 
 mod command;
+mod mongos;
 mod set;
 
 use std::ffi::OsString;
@@ -14,6 +15,7 @@ use rustix::process::Signal;
 use crate::install;
 use crate::server::{Kind, Server};
 
+pub use mongos::{MongosCommand, ScriptedMongos};
 pub use set::MongoSet;
 
 /// A mongod of the test's own, on a free port of 127.0.0.1, with an empty data folder; killed on

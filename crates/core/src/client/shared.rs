@@ -108,6 +108,12 @@ impl<U: Send + 'static> Client<U> {
         self.inner.handle.client_id()
     }
 
+    /// Returns the address of the broker of the present or last attempt to connect: `HOST:PORT`, or
+    /// the path of its Unix socket.
+    pub fn broker(&self) -> String {
+        self.inner.handle.broker()
+    }
+
     /// Returns the configuration of the next connection, with all that the setters have changed.
     pub fn config(&self) -> Arc<ClientConfig> {
         Arc::clone(&lock(&self.inner.control).config)

@@ -2,6 +2,7 @@
 
 use rand::RngExt;
 
+use super::broker::BrokerAddress;
 use super::client::ClientConfig;
 #[cfg(feature = "tls")]
 use super::tls::server_name;
@@ -96,10 +97,14 @@ impl ClientConfig {
 
     /// Checks what can't work together, before anything connects.
     fn check_transport(&self) -> Result<(), ConfigError> {
+        self.all_brokers().try_for_each(|it| self.check_broker(&it))
+    }
+
+    fn check_broker(&self, broker: &BrokerAddress) -> Result<(), ConfigError> {
         #[cfg(unix)]
-        if self.transport.path().is_some() {
+        if broker.transport.path().is_some() {
             #[cfg(feature = "tls")]
-            if self.tls.is_some() {
+            if broker.tls.is_some() {
                 return Err(ConfigError::UnixSocketWithTls);
             }
             for (set, name) in [
@@ -112,16 +117,16 @@ impl ClientConfig {
             }
         }
         #[cfg(feature = "tls")]
-        if self.tls.is_some() {
-            server_name(&self.host)?;
+        if broker.tls.is_some() {
+            server_name(&broker.host)?;
         }
         #[cfg(feature = "websocket")]
-        if let Transport::WebSocket(options) = &self.transport {
+        if let Transport::WebSocket(options) = &broker.transport {
             options.check()?;
         }
         match &self.proxy {
             None => Ok(()),
-            Some(proxy) => proxy.check(&self.host),
+            Some(proxy) => proxy.check(&broker.host),
         }
     }
 

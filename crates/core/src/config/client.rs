@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::broker::{BrokerAddress, BrokerOrder};
 use super::payload_limit::PayloadLimit;
 use super::proxy::Proxy;
 #[cfg(feature = "tls")]
@@ -40,6 +41,17 @@ pub struct ClientConfig {
     pub host: String,
     /// TCP port of the broker. Default 1883.
     pub port: u16,
+    /// Further brokers that know the same sessions, such as the other nodes of a cluster. When a
+    /// connection is lost or refused, the next broker is tried, each with a
+    /// [delay](Self::reconnect_delay) of its own. Default none.
+    pub brokers: Vec<BrokerAddress>,
+    /// The order in which the brokers are tried. Default at random.
+    pub broker_order: BrokerOrder,
+    /// Whether the client connects to another broker that the broker names, when that refuses or
+    /// ends the connection with reason code 0x9C (use another server) or 0x9D (server moved: from
+    /// then on it is used instead of the one that named it). It gets user name and password. At
+    /// most four references in a row are followed (MQTT 5 §4.11). Default `false`.
+    pub follow_redirects: bool,
     /// Local address that the connection starts from. Default: the system's choice.
     pub bind_address: Option<IpAddr>,
     /// What carries the packets: TCP, WebSocket or a Unix socket. Default TCP.
@@ -160,6 +172,9 @@ impl Default for ClientConfig {
         Self {
             host: "localhost".into(),
             port: 1883,
+            brokers: Vec::new(),
+            broker_order: BrokerOrder::default(),
+            follow_redirects: false,
             bind_address: None,
             transport: Transport::default(),
             #[cfg(feature = "tls")]
@@ -238,7 +253,8 @@ impl ClientConfig {
         }
     }
 
-    /// Returns `HOST:PORT`, or the path of the Unix socket, as messages name the broker.
+    /// Returns `HOST:PORT`, or the path of the Unix socket, as messages name the broker. Of several
+    /// brokers it is the first.
     pub fn address(&self) -> String {
         #[cfg(unix)]
         if let Some(path) = self.transport.path() {
@@ -253,6 +269,7 @@ impl fmt::Debug for ClientConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientConfig")
             .field("address", &self.address())
+            .field("brokers", &self.brokers)
             .field("bind_address", &self.bind_address)
             .field("transport", &self.transport)
             .field("proxy", &self.proxy)

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::BytesMut;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
+use super::brokers::{Brokers, Next};
 use super::handle_writer::HandleWriter;
 use super::link::{self, Link};
 use super::reader::{Reader, StreamEnd};
-use super::reconnect::Reconnect;
 use super::shared::{Shared, SharedState};
 use super::timer::{CLOSE_TIMEOUT, SENT_TIMEOUT, Timer};
 use super::writer::Writer;
@@ -35,7 +35,9 @@ pub(super) struct Driver {
     reader: Reader,
     pub(super) writer: Writer,
     timer: Timer,
-    pub(super) reconnect: Reconnect,
+    pub(super) brokers: Brokers,
+    /// A lost connection is made again.
+    pub(super) reconnects: bool,
     pub(super) reading: bool,
     /// Handles write by themselves where they can.
     pub(super) handles_write: bool,
@@ -56,13 +58,14 @@ impl Driver {
     pub(super) fn new(config: Arc<ClientConfig>) -> Self {
         let session = Session::new(Arc::clone(&config), Instant::now().into_std());
         Self {
-            shared: Arc::new(Shared::new(session)),
+            shared: Arc::new(Shared::new(session, config.address())),
             link: Link::Down,
             events: VecDeque::new(),
             reader: Reader::default(),
             writer: Writer::default(),
             timer: Timer::default(),
-            reconnect: Reconnect::new(config.reconnect_delay),
+            brokers: Brokers::new(&config),
+            reconnects: true,
             reading: true,
             handles_write: false,
             config,
@@ -71,6 +74,7 @@ impl Driver {
 
     pub(super) fn configure(&mut self, config: &Arc<ClientConfig>) {
         if !Arc::ptr_eq(&self.config, config) {
+            self.brokers.configure(&self.config, config);
             self.config = Arc::clone(config);
             self.shared.lock().session.configure(Arc::clone(config));
         }
@@ -83,7 +87,17 @@ impl Driver {
             self.lost(Err(Error::Replaced));
         }
         self.shared.lock().stopped = false;
-        let stream = link::dial(&self.config).await?;
+        self.brokers.restart();
+        let stream = loop {
+            let Next::Dial(config) = self.next_broker() else {
+                return Err(Error::NotConnected);
+            };
+            match link::dial(&config).await {
+                Ok(stream) => break stream,
+                Err(error) if self.brokers.has_another() => drop(error),
+                Err(error) => return Err(error),
+            }
+        };
         self.opened(stream);
         let written = poll_fn(|cx| {
             let Link::Up(stream) = &mut self.link else {
@@ -142,10 +156,15 @@ impl Driver {
                     self.link = Link::Down;
                     return Poll::Ready(None);
                 }
-                Link::Down | Link::Waiting(_) if !self.reconnect.enabled => {
+                Link::Down | Link::Waiting(_) if !self.reconnects => {
                     return Poll::Ready(None);
                 }
-                Link::Down => self.link = Link::Dialing(link::dial(&self.config)),
+                Link::Down => {
+                    self.link = match self.next_broker() {
+                        Next::Dial(config) => Link::Dialing(link::dial(&config)),
+                        Next::Wait(until) => Link::Waiting(Box::pin(sleep_until(until))),
+                    }
+                }
                 Link::Waiting(sleep) => {
                     ready!(sleep.as_mut().poll(cx));
                     self.link = Link::Down;
@@ -153,7 +172,8 @@ impl Driver {
                 Link::Dialing(dialing) => match ready!(dialing.as_mut().poll(cx)) {
                     Ok(stream) => self.opened(stream),
                     Err(error) => {
-                        self.wait();
+                        self.failed(&error);
+                        self.link = Link::Down;
                         self.events.push_back(Event::ConnectFailed(error));
                     }
                 },
@@ -317,7 +337,7 @@ impl Driver {
         let session = &mut state.session;
         let result = self.reader.decode(session, Instant::now().into_std());
         if session.is_connected() {
-            self.reconnect.accepted(self.config.reconnect_delay.1);
+            self.brokers.accepted(self.config.reconnect_delay.1);
         }
         drain(session, &mut self.events);
         Poll::Ready(result)
@@ -332,7 +352,7 @@ impl Driver {
         self.reader.reset();
         self.writer = Writer::default();
         self.timer.progress();
-        self.reconnect.opened();
+        self.brokers.opened();
         self.link = Link::Up(stream);
         let mut state = self.shared.lock();
         state.handle_writer = socket.map(HandleWriter::new);
@@ -410,26 +430,33 @@ impl Driver {
         if is_written && session.backlog() == 0 && self.reader.end == Some(StreamEnd::Orderly) {
             session.all_read();
         }
-        let tries_again = result.is_err();
         session.close(result.clone());
-        self.reconnect.lost(&result, session.has_progressed());
+        self.brokers.lost(&result, session.has_progressed());
         drain(session, &mut self.events);
         drop(state);
         self.link = Link::Down;
         self.reader.reset();
         self.writer = Writer::default();
-        if tries_again {
-            self.wait();
+        if let Err(error) = &result {
+            self.failed(error);
         }
     }
 
-    /// Waits before the next try.
-    fn wait(&mut self) {
+    /// Selects the broker of the next attempt.
+    fn next_broker(&mut self) -> Next {
+        let next = self.brokers.next(&self.config);
+        if let Next::Dial(config) = &next {
+            self.shared.lock().broker = config.address();
+        }
+        next
+    }
+
+    /// An attempt has failed, or a connection is lost: the next one follows.
+    fn failed(&mut self, error: &Error) {
         // The session learns of other delays at once.
         let delays = self.shared.lock().session.reconnect_delay();
-        let delay = self.reconnect.next_delay(delays);
-        tracing::debug!(?delay, "next try to connect");
-        self.link = Link::Waiting(Box::pin(tokio::time::sleep(delay)));
+        self.brokers.failed(error, &self.config, delays);
+        self.shared.lock().tries_another_broker = self.brokers.has_another();
     }
 }
 

@@ -206,6 +206,19 @@ impl Handle {
         self.shared.lock().session.client_id().to_owned()
     }
 
+    /// Returns the address of the broker of the present or last attempt to connect: `HOST:PORT`, or
+    /// the path of its Unix socket.
+    pub fn broker(&self) -> String {
+        self.shared.lock().broker.clone()
+    }
+
+    /// Returns whether the next attempt is at another broker, without a delay, after
+    /// [`Event::ConnectFailed`] and [`Event::Disconnected`]. For a program that gives up only when
+    /// it has tried all brokers.
+    pub fn tries_another_broker(&self) -> bool {
+        self.shared.lock().tries_another_broker
+    }
+
     /// Returns how many messages with QoS 1 and 2 are queued or in flight.
     pub fn unacknowledged(&self) -> usize {
         self.shared.lock().session.unacknowledged()

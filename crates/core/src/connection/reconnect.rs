@@ -1,4 +1,4 @@
-//! When a lost connection is made again.
+//! When a connection to a broker that was lost is made again.
 
 use std::time::Duration;
 
@@ -8,8 +8,6 @@ use super::backoff::Backoff;
 use crate::error::Error;
 
 pub(super) struct Reconnect {
-    /// A lost connection is made again.
-    pub(super) enabled: bool,
     backoff: Backoff,
     opened_at: Instant,
     /// The broker has accepted the present or last connection.
@@ -21,7 +19,6 @@ pub(super) struct Reconnect {
 impl Reconnect {
     pub(super) fn new(delays: (Duration, Duration)) -> Self {
         Self {
-            enabled: true,
             backoff: Backoff::new(delays),
             opened_at: Instant::now(),
             accepted: false,
@@ -32,6 +29,11 @@ impl Reconnect {
     pub(super) fn opened(&mut self) {
         self.opened_at = Instant::now();
         self.accepted = false;
+    }
+
+    /// Whether the broker has accepted the present or last connection.
+    pub(super) fn is_accepted(&self) -> bool {
+        self.accepted
     }
 
     /// The broker has accepted the connection, and has sent something.

@@ -21,16 +21,22 @@ pub(super) struct SharedState {
     pub(super) handle_writer: Option<HandleWriter>,
     /// No connection is wanted any more.
     pub(super) stopped: bool,
+    /// The address of the broker of the present or last attempt.
+    pub(super) broker: String,
+    /// The next attempt is at another broker, without a delay.
+    pub(super) tries_another_broker: bool,
 }
 
 impl Shared {
-    pub(super) fn new(session: Session) -> Self {
+    pub(super) fn new(session: Session, broker: String) -> Self {
         Self {
             state: Mutex::new(SharedState {
                 session,
                 waker: None,
                 handle_writer: None,
                 stopped: false,
+                broker,
+                tries_another_broker: false,
             }),
         }
     }

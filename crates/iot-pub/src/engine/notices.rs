@@ -2,7 +2,7 @@
 
 use anyhow::anyhow;
 use iot_cli::{Notices, notify};
-use iot_core::{Error, Event, TopicName};
+use iot_core::{Error, Event, Handle, TopicName};
 
 use super::counts::messages_were;
 use crate::name::NAME;
@@ -58,17 +58,30 @@ impl BrokerNotices {
 
     /// A connection is accepted, after `dropped` messages were dropped in all. `was_lost` says
     /// whether it was up before.
-    pub(super) fn connected(&mut self, event: &Event, was_lost: bool, dropped: u64) {
+    pub(super) fn connected(
+        &mut self,
+        event: &Event,
+        handle: &Handle,
+        was_lost: bool,
+        dropped: u64,
+    ) {
         self.is_wait_reported = false;
         self.lost -= usize::from(was_lost);
         if self.lost > 0 {
             return;
         }
-        self.notices.line(event);
+        let line = self.notices.line(event, || handle.broker());
         if !was_lost || !std::mem::replace(&mut self.is_loss_reported, false) {
+            if let Some(line) = line.filter(|_| self.connections == 1) {
+                notify(NAME, &line);
+            }
             return;
         }
-        let (address, connections) = (&self.address, self.connections);
+        let connections = self.connections;
+        let address = match connections {
+            1 => handle.broker(),
+            _ => self.address.clone(),
+        };
         let meanwhile = match dropped - self.dropped_before {
             0 => String::new(),
             dropped => format!("; {} dropped meanwhile", messages_were(dropped)),
@@ -89,6 +102,7 @@ impl BrokerNotices {
         &mut self,
         event: &Event,
         error: &Error,
+        handle: &Handle,
         was_up: bool,
     ) -> Option<anyhow::Error> {
         self.lost += usize::from(was_up);
@@ -96,18 +110,19 @@ impl BrokerNotices {
         let is_ended = matches!(event, Event::Disconnected(_));
         let line = if is_ended && self.connections > 1 && self.lost > 0 {
             // Only the first loss is reported, until all connections are up again.
-            let (address, connections) = (&self.address, self.connections);
+            let (address, connections) = (handle.broker(), self.connections);
             let is_first = !self.notices.is_lost();
-            self.notices.line(event);
+            self.notices.line(event, || address.clone());
             is_first.then(|| {
                 format!(
                     "lost one of {connections} connections to broker `{address}`: {error}; connecting again"
                 )
             })
         } else {
-            self.notices.line(event)
+            self.notices.line(event, || handle.broker())
         };
-        if self.fail_fast || error.is_permanent() {
+        let gives_up = self.fail_fast || error.is_permanent();
+        if gives_up && !handle.tries_another_broker() {
             return Some(self.notices.failure(error.clone()));
         }
         if let Some(line) = line {

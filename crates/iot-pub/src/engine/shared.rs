@@ -173,7 +173,8 @@ impl RunState {
         }
         if !self.is_ending {
             let dropped = self.counts.dropped;
-            self.notices.connected(event, !is_new, dropped);
+            let handle = &self.links[link].handle;
+            self.notices.connected(event, handle, !is_new, dropped);
         }
     }
 
@@ -190,7 +191,10 @@ impl RunState {
         if self.is_ending {
             return;
         }
-        if let Some(failure) = self.notices.failed(event, error, was_up) {
+        if let Some(failure) = self
+            .notices
+            .failed(event, error, &self.links[link].handle, was_up)
+        {
             self.fail(failure);
         }
     }

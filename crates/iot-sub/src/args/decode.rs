@@ -187,13 +187,15 @@ impl DecodeArgs {
     }
 
     /// Returns what makes readings of messages; `takes_any` says that text is one where no option
-    /// says what payloads are.
+    /// says what payloads are, and `is_shared` that each message goes to one member of a group.
     ///
     /// # Errors
-    /// [`UsageError`]: the rules, or a file that a format needs, cannot be read.
+    /// [`UsageError`]: Sparkplug is decoded in a group; the rules, or a file that a format needs,
+    /// cannot be read.
     pub(super) fn plan(
         self,
         takes_any: bool,
+        is_shared: bool,
         timezone: Option<Timezone>,
         origins: &Origins,
     ) -> Result<DecodePlan, UsageError> {
@@ -214,6 +216,13 @@ impl DecodeArgs {
             PlainFormat::Auto
         });
         let routes = self.routes(fallback, origins);
+        if is_shared && routes.use_sparkplug() {
+            let share = origins.name("share");
+            return Err(UsageError::new(format!(
+                "{share} cannot be used with Sparkplug: another member would receive the births that explain this \
+                 one's messages"
+            )));
+        }
         Ok(DecodePlan {
             router: Router::new(routes, settings).map_err(UsageError::new)?,
             explainer: explainer.transpose().map_err(UsageError::new)?,

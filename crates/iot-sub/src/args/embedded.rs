@@ -12,7 +12,7 @@ pub(crate) struct EmbeddedArgs {
     #[cfg(feature = "embedded")]
     #[arg(long, env = "IOT_EMBEDDED", hide_env_values = true, group = "broker")]
     #[arg(value_parser = clap::builder::BoolishValueParser::new())]
-    #[arg(conflicts_with_all = ["AddressArgs", "TransportArgs", "WebSocketArgs", "TlsArgs", "durable", "forget"])]
+    #[arg(conflicts_with_all = ["AddressArgs", "TransportArgs", "WebSocketArgs", "TlsArgs", "durable", "forget", "share", "drain_spool"])]
     embedded: bool,
 
     /// Listen on ADDRESS:PORT [default: 127.0.0.1:1883]

@@ -6,6 +6,8 @@ use clap::Args;
 use iot_cli::{Origins, UsageError, is_mosquitto};
 use iot_core::{QoS, TopicFilter};
 
+use super::share::Group;
+
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Subscriptions")]
 pub(crate) struct FilterArgs {
@@ -23,9 +25,30 @@ pub(crate) struct FilterArgs {
     #[arg(short, long, env = "IOT_QOS", hide_env_values = true)]
     #[arg(default_value_t = QoS::AtMostOnce, value_name = "QOS")]
     pub(crate) qos: QoS,
+
+    /// Share the messages of each -t FILTER with the other members of GROUP: each goes to one of
+    /// them
+    #[arg(long, env = "IOT_SHARE", hide_env_values = true, value_name = "GROUP")]
+    #[arg(hide_short_help = true)]
+    pub(super) share: Option<Group>,
 }
 
 impl FilterArgs {
+    /// Makes each filter that of a shared subscription, if there is a group.
+    ///
+    /// # Errors
+    /// [`UsageError`] for a filter that has a group already.
+    pub(super) fn share(&mut self, origins: &Origins) -> Result<(), UsageError> {
+        let Some(group) = &self.share else {
+            return Ok(());
+        };
+        let names = (&*origins.name("topic"), &*origins.name("share"));
+        for topic in &mut self.topic {
+            topic.filter = group.share(&topic.filter, names)?;
+        }
+        Ok(())
+    }
+
     /// Removes the default filter, as `mosquitto_sub` has none.
     ///
     /// # Errors

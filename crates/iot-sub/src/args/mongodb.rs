@@ -43,6 +43,18 @@ pub(super) struct MongoArgs {
     #[arg(value_parser = BoolishValueParser::new())]
     #[arg(hide_short_help = true)]
     index: bool,
+
+    /// Shard the collection by KEY, which is topic, if the server is the mongos of a sharded
+    /// cluster
+    #[arg(long, env = "IOT_SHARD_KEY", hide_env_values = true)]
+    #[arg(value_enum, value_name = "KEY", conflicts_with = "time_series")]
+    #[arg(hide_short_help = true)]
+    shard_key: Option<ShardKey>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ShardKey {
+    Topic,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -89,6 +101,7 @@ impl MongoArgs {
                 expire_after: keep.or(self.expire_after),
             }),
             index: self.index,
+            shards_by_topic: self.shard_key.is_some(),
         }
     }
 
@@ -101,6 +114,7 @@ impl MongoArgs {
             ("time_series", self.time_series.is_some()),
             ("expire_after", self.expire_after.is_some()),
             ("index", self.index),
+            ("shard_key", self.shard_key.is_some()),
         ];
         let mut given = about_mongodb.iter().filter(|(_, is_given)| *is_given);
         match given.find(|(id, _)| !is_mongodb && origins.is_typed(id)) {

@@ -86,6 +86,8 @@ pub(crate) struct StorePlan {
     pub(crate) rollups: bool,
     /// Set if readings go to a spool first.
     pub(crate) spool: Option<SpoolPlan>,
+    /// The spool is delivered to the store, and nothing is received.
+    pub(crate) drains_spool: bool,
 }
 
 impl Plan {

@@ -9,6 +9,7 @@ use iot_cli::{Origins, UsageError};
 use iot_core::{ClientConfig, QoS, Subscription, TopicFilter};
 
 use crate::args::filter::FilterArg;
+use crate::args::share::Group;
 use crate::decode::select::Selection;
 
 fn count(text: &str) -> Result<NonZeroU64, &'static str> {
@@ -150,6 +151,26 @@ fn percent(text: &str) -> Result<f64, String> {
 }
 
 impl SelectionArgs {
+    /// Makes the filters that are unsubscribed from those of the group.
+    ///
+    /// # Errors
+    /// [`UsageError`] for a filter that has a group already, and for retained messages only: a
+    /// shared subscription gets none (MQTT 5 §4.8.2).
+    pub(super) fn share(&mut self, group: &Group, origins: &Origins) -> Result<(), UsageError> {
+        let share = origins.name("share");
+        if self.retained_only {
+            let only = origins.name("retained_only");
+            return Err(UsageError::new(format!(
+                "{only} cannot be used with {share}: brokers send no retained messages for a shared subscription"
+            )));
+        }
+        let option = origins.name("unsubscribe");
+        for filter in &mut self.unsubscribe {
+            *filter = group.share(filter, (&option, &share))?;
+        }
+        Ok(())
+    }
+
     /// Checks the options against the protocol and the filters.
     ///
     /// # Errors

@@ -31,6 +31,18 @@ pub(crate) struct StoreArgs {
     #[arg(hide_short_help = true)]
     spool: Option<PathBuf>,
 
+    /// Deliver what is in the spool PATH to the store, and exit: 0 when the spool is empty, else 1.
+    /// Nothing is received
+    #[arg(
+        long,
+        env = "IOT_DRAIN_SPOOL",
+        hide_env_values = true,
+        value_name = "PATH"
+    )]
+    #[arg(conflicts_with_all = ["spool", "ack_after", "forget"])]
+    #[arg(hide_short_help = true)]
+    drain_spool: Option<PathBuf>,
+
     /// Limit the spool to SIZE, such as 512MiB; reading stops until there is room again
     #[arg(long, env = "IOT_SPOOL_LIMIT", hide_env_values = true)]
     #[arg(default_value = "1GiB", value_name = "SIZE", value_parser = spool_limit)]
@@ -113,12 +125,18 @@ impl StoreArgs {
     /// Returns the spool, if readings go through one on their way to `store`.
     pub(crate) fn spool(&self, store: &StoreUrl, client_id: Option<&str>) -> Option<SpoolPlan> {
         let is_mongodb = matches!(store, StoreUrl::MongoDb(_));
-        let is_used = is_mongodb && self.ack_after != Some(AckAfter::Store);
+        let acknowledges_late = self.ack_after == Some(AckAfter::Store);
+        let is_used = is_mongodb && (self.drains_spool() || !acknowledges_late);
         is_used.then(|| SpoolPlan {
-            path: self.spool.clone(),
+            path: self.drain_spool.clone().or_else(|| self.spool.clone()),
             limit: self.spool_limit,
             client_id: client_id.unwrap_or_default().to_owned(),
         })
+    }
+
+    /// Returns whether a spool is delivered, and nothing is received.
+    pub(crate) fn drains_spool(&self) -> bool {
+        self.drain_spool.is_some()
     }
 
     /// Returns what is kept of rejections.
@@ -215,7 +233,11 @@ impl StoreArgs {
             ));
         }
         let after_spool = is_typed("ack_after") && self.ack_after == Some(AckAfter::Spool);
-        let spool = [("ack_after", after_spool), ("spool", is_typed("spool"))];
+        let spool = [
+            ("ack_after", after_spool),
+            ("spool", is_typed("spool")),
+            ("drain_spool", self.drains_spool()),
+        ];
         let spool = spool.into_iter().find(|(_, is_given)| *is_given);
         if let (Some((id, _)), false) = (spool, matches!(store, StoreUrl::MongoDb(_))) {
             let option = name(id);

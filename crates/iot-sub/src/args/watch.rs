@@ -27,6 +27,12 @@ pub(super) struct WatchArgs {
     #[arg(value_name = "ADDRESS:PORT", value_parser = parse_socket_address)]
     metrics: Option<SocketAddr>,
 
+    /// Add the label instance="NAME" to all metrics, to tell the members of a group apart
+    #[arg(long, env = "IOT_INSTANCE", hide_env_values = true)]
+    #[arg(value_name = "NAME", requires = "metrics", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(hide_short_help = true)]
+    instance: Option<String>,
+
     /// Export the latest value of each series to /metrics, or of those that FILTER selects
     #[arg(long, env = "IOT_EXPORT_READINGS", hide_env_values = true)]
     #[arg(value_name = "FILTER", num_args = 0..=1, default_missing_value = "#", requires = "metrics")]
@@ -72,6 +78,7 @@ impl WatchArgs {
         WatchPlan {
             stats: self.stats,
             metrics: self.metrics,
+            instance: self.instance.clone(),
         }
     }
 }

@@ -28,6 +28,15 @@ pub(crate) struct Routes {
     pub(crate) fallback: Format,
 }
 
+impl Routes {
+    /// Whether some topics have Sparkplug.
+    pub(crate) fn use_sparkplug(&self) -> bool {
+        let rules = self.rules.iter().filter_map(|rule| rule.decode.as_ref());
+        let formats = self.formats.iter().map(|routed| &routed.what);
+        rules.chain(formats).any(|it| *it == Format::Sparkplug)
+    }
+}
+
 /// Decodes each message as its topic says.
 #[derive(Debug)]
 pub(crate) struct Router {

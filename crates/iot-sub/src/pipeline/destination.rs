@@ -156,8 +156,8 @@ pub(crate) async fn open(
                 },
                 None => None,
             };
-            // With a spool the database may be away.
-            if spool.is_none() || plan.fail_fast.is_on() {
+            // With a spool the database may be away while messages are received.
+            if spool.is_none() || plan.fail_fast.is_on() || plan.store.drains_spool {
                 gauges.set_store_mode(StoreMode::Direct);
                 tokio::select! {
                     answered = wait_for(&*store, plan.fail_fast.is_on(), messages) => answered?,
@@ -208,8 +208,13 @@ async fn open_spool(
         None => state_path::spool(&plan.broker(), &spool.client_id, store)?,
     };
     let (store, messages) = (store.to_owned(), messages.clone());
+    let advice = if plan.store.drains_spool {
+        "end it first"
+    } else {
+        "give this one an --id of its own, or another --spool"
+    };
     let open = move || {
-        let spool = Spool::open(&path, &|line| messages.report(&line))?;
+        let spool = Spool::open(&path, advice, &|line| messages.report(&line))?;
         spool.supply(&store)?;
         Ok(spool)
     };

@@ -265,16 +265,13 @@ impl Subscriber {
         {
             return Ok(());
         }
-        if let Some(notice) = self.notices.line(&event) {
-            let is_final = match &event {
-                Event::ConnectFailed(error) | Event::Disconnected(Err(error)) => {
-                    self.fail_fast.is_on() || error.is_permanent()
-                }
-                _ => false,
-            };
-            if !is_final {
-                self.intake.messages.report(&notice);
-            }
+        let notice = self.notices.line(&event, || self.handle.broker());
+        let is_final = match &event {
+            Event::ConnectFailed(error) | Event::Disconnected(Err(error)) => self.is_final(error),
+            _ => false,
+        };
+        if let Some(notice) = notice.filter(|_| !is_final) {
+            self.intake.messages.report(&notice);
         }
         match event {
             Event::Connected(ack) => self.connected(&ack)?,
@@ -299,14 +296,18 @@ impl Subscriber {
             }
             Event::Duplicate(_) => self.intake.duplicate(None),
             Event::Released { token, .. } => self.released(token),
-            Event::ConnectFailed(error) | Event::Disconnected(Err(error))
-                if self.fail_fast.is_on() || error.is_permanent() =>
-            {
+            Event::ConnectFailed(error) | Event::Disconnected(Err(error)) if is_final => {
                 return Err(self.notices.failure(error));
             }
             event => self.received(event),
         }
         Ok(())
+    }
+
+    /// Whether the run ends because of this error: another broker may do.
+    fn is_final(&self, error: &Error) -> bool {
+        let gives_up = self.fail_fast.is_on() || error.is_permanent();
+        gives_up && !self.handle.tries_another_broker()
     }
 
     /// Handles the events of messages.

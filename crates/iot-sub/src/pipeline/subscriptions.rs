@@ -57,6 +57,7 @@ impl Subscriptions {
         if !ack.session_present {
             self.copies.clear();
         }
+        self.warn_of_group(messages);
         let pair = overlap::first_pair(&self.wanted);
         let (Some((first, second)), false) = (pair, is_mosquitto()) else {
             self.has_identifiers = false;
@@ -82,6 +83,18 @@ impl Subscriptions {
                 "topic filters `{first}` and `{second}` overlap, and {obstacle}: each message that \
                  both match may arrive twice (leave one of them out, if the other covers it)"
             ));
+        }
+    }
+
+    /// Reports once that filters of one group overlap.
+    fn warn_of_group(&mut self, messages: &Messages) {
+        let pair = overlap::first_pair_in_group(&self.wanted);
+        if let (Some((first, second)), false, false) = (pair, self.warned, is_mosquitto()) {
+            messages.report(&format_args!(
+                "topic filters `{first}` and `{second}` overlap: each message that both match arrives twice, \
+                 maybe at two members of the group (leave one of them out, if the other covers it)"
+            ));
+            self.warned = true;
         }
     }
 

@@ -104,7 +104,7 @@ async fn end(config: ClientConfig, durable: &Durable) -> Result<()> {
     let mut notices = Notices::new(connection.config());
     let mut ended = false;
     while let Some(event) = connection.next().await {
-        notices.line(&event);
+        notices.line(&event, || handle.broker());
         match event {
             Event::Connected(_) => {
                 ended = true;
@@ -121,10 +121,13 @@ async fn end(config: ClientConfig, durable: &Durable) -> Result<()> {
                     Some(next) if durable.falls_back && next != Protocol::V5 => {
                         connection.set_protocol(next)?;
                     }
+                    _ if handle.tries_another_broker() => {}
                     _ => return Err(notices.failure(error)),
                 }
             }
-            Event::ConnectFailed(error) => return Err(notices.failure(error)),
+            Event::ConnectFailed(error) if !handle.tries_another_broker() => {
+                return Err(notices.failure(error));
+            }
             _ => {}
         }
     }
@@ -160,7 +163,7 @@ fn release(
     if !path.exists() {
         return Ok(None);
     }
-    let mut spool = Spool::open(&path, &|line| messages.report(&line))?;
+    let mut spool = Spool::open(&path, "end it first", &|line| messages.report(&line))?;
     let content = Content {
         changes: &none,
         ..Content::default()

@@ -66,6 +66,27 @@ pub(crate) fn first_pair(subscriptions: &[Subscription]) -> Option<(&TopicFilter
     })
 }
 
+/// Returns the first two filters of one group for which a broker sends two copies of a message,
+/// maybe to two of its members. Nothing tells these copies apart.
+pub(crate) fn first_pair_in_group(
+    subscriptions: &[Subscription],
+) -> Option<(&TopicFilter, &TopicFilter)> {
+    let filters = || subscriptions.iter().map(|one| &one.filter);
+    let shared = || filters().filter(|filter| filter.is_shared());
+    shared().enumerate().find_map(|(at, first)| {
+        let mut rest = shared().skip(at + 1);
+        let is_copy = |second: &&TopicFilter| {
+            first != *second && group(first) == group(second) && first.overlaps(second)
+        };
+        Some((first, rest.find(is_copy)?))
+    })
+}
+
+/// Returns the group of a shared subscription.
+fn group(filter: &TopicFilter) -> Option<&str> {
+    filter.as_str().split('/').nth(1)
+}
+
 /// Whether a message can arrive for both filters. Of two shared subscriptions, each has its own
 /// group of receivers.
 fn sends_copies(first: &TopicFilter, second: &TopicFilter) -> bool {

@@ -149,10 +149,12 @@ impl SavedSession {
             Knowledge::FromFile { certain } => certain,
             Knowledge::Awaiting { .. } => true,
         };
+        // mosquitto 2.0 restores sessions after its restart, but not their shared subscriptions.
+        let is_kept = |wanted: &Planned| known && !wanted.subscription.filter.is_shared();
         let missing: Vec<_> = wanted
             .iter()
             .filter_map(|wanted| match self.noted(&wanted.subscription) {
-                Some(noted) if known && has_identifier(noted, wanted) => None,
+                Some(noted) if is_kept(wanted) && has_identifier(noted, wanted) => None,
                 Some(_) if known => Some(wanted.without_retained()),
                 _ => Some(wanted.clone()),
             })

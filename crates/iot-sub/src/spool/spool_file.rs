@@ -63,18 +63,25 @@ pub(crate) struct Spool {
 
 impl Spool {
     /// Opens the spool at `path`, or makes it. A damaged one is set aside under another name, and
-    /// what can be read of it is in the new one; `report` gets a line about each.
+    /// what can be read of it is in the new one; `report` gets a line about each. `advice` is for
+    /// the user who finds that another process uses it.
     ///
     /// # Errors
     /// Another process uses it, it can't be opened, is somebody else's, or was made by a newer
     /// version.
-    pub(crate) fn open(path: &Path, report: &dyn Fn(String)) -> anyhow::Result<Self> {
-        Self::open_here(path, report)
+    pub(crate) fn open(path: &Path, advice: &str, report: &dyn Fn(String)) -> anyhow::Result<Self> {
+        Self::open_here(path, advice, report)
             .with_context(|| format!("cannot use spool `{}`", path.display()))
     }
 
-    fn open_here(path: &Path, report: &dyn Fn(String)) -> anyhow::Result<Self> {
-        let mut lock = Lock::take(path, "give this one an --id of its own, or another --spool")?;
+    /// Whether something of a spool is at `path`, the log of one whose file is lost included.
+    pub(crate) fn is_at(path: &Path) -> bool {
+        let ends = ["", "-wal", ".salvage"];
+        ends.iter().any(|end| with_suffix(path, end).exists())
+    }
+
+    fn open_here(path: &Path, advice: &str, report: &dyn Fn(String)) -> anyhow::Result<Self> {
+        let mut lock = Lock::take(path, advice)?;
         let is_first = lock.begin_file();
         salvage::finish(path, report)?;
         if log::is_missing(path) && (!is_first || log::holds_commits(path)?) {

@@ -206,7 +206,7 @@ pub(super) enum Family {
 }
 
 /// Adds a label, escaped as the text format wants it.
-fn label(labels: &mut String, name: &str, value: &str) {
+pub(super) fn label(labels: &mut String, name: &str, value: &str) {
     if !labels.is_empty() {
         labels.push(',');
     }
@@ -229,7 +229,7 @@ fn label_name(name: &str) -> String {
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' });
     let name: String = letters.collect();
-    let is_taken = matches!(&*name, "topic" | "metric" | "unit");
+    let is_taken = matches!(&*name, "topic" | "metric" | "unit" | "instance");
     if is_taken || name.starts_with("__") || !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
         format!("level_{name}")
     } else {

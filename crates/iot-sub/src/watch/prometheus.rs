@@ -6,7 +6,7 @@ use std::fmt::Write;
 use chrono::Utc;
 
 use super::alert_numbers::AlertNumbers;
-use super::exported::{Exported, Family, Sample};
+use super::exported::{Exported, Family, Sample, label};
 use super::gauges::{Gauges, StoreMode};
 use super::histogram::Histogram;
 use crate::counts::{Counts, Totals};
@@ -43,6 +43,11 @@ pub(super) fn render(counts: &Counts, format: Format) -> String {
     let mut page = Page {
         text: String::with_capacity(8 << 10),
         format,
+        instance: counts.instance.as_deref().map(|name| {
+            let mut instance = String::new();
+            label(&mut instance, "instance", name);
+            instance
+        }),
     };
     messages(&mut page, counts.totals());
     let gauges = &counts.gauges;
@@ -122,7 +127,7 @@ fn readings(page: &mut Page, exported: &Exported) {
         };
         page.head(name, kind, help);
         for Sample { labels, value } in samples {
-            let _ = writeln!(page.text, "{name}{{{labels}}} {value}");
+            page.line(&format!("{name}{{{labels}}}"), value);
         }
     });
     page.counter(
@@ -288,6 +293,8 @@ const MICROSECONDS: u32 = 1_000_000;
 struct Page {
     text: String,
     format: Format,
+    /// The label of each line, if the program has a name.
+    instance: Option<String>,
 }
 
 impl Page {
@@ -300,8 +307,13 @@ impl Page {
         let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
     }
 
+    /// Adds a sample; its name may have labels.
     fn line(&mut self, name: &str, value: impl std::fmt::Display) {
-        let _ = writeln!(self.text, "{name} {value}");
+        let _ = match (&self.instance, name.strip_suffix('}')) {
+            (None, _) => writeln!(self.text, "{name} {value}"),
+            (Some(instance), None) => writeln!(self.text, "{name}{{{instance}}} {value}"),
+            (Some(instance), Some(labels)) => writeln!(self.text, "{labels},{instance}}} {value}"),
+        };
     }
 
     fn counter(&mut self, name: &str, help: &str, value: u64) {

@@ -31,6 +31,22 @@ fn what_is_published_while_it_is_away_comes_in_the_next_run() {
     assert_eq!(subscriptions(&broker), 1);
 }
 
+/// mosquitto 2.0 restores the session after its restart, but not its shared subscriptions.
+#[test]
+fn a_shared_subscription_survives_a_restart_of_the_broker() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut broker = Broker::builder().persistent().start();
+    let member = durable(broker.port(), folder.path())
+        .args(["-t", "$share/g/iot/#"])
+        .spawn();
+    broker.wait_for_log("Sending SUBACK", DEADLINE);
+    broker.restart();
+    broker.wait_for_log("Sending SUBACK", DEADLINE);
+    publish(broker.port(), &["-q", "1", "-m", "1"]);
+    member.wait_for_stdout("1.0");
+    interrupt(member);
+}
+
 #[test]
 fn a_resumed_session_is_brought_to_the_filters_that_are_given() {
     let (broker, folder) = (Broker::start(), tempfile::tempdir().unwrap());

@@ -50,13 +50,15 @@ impl Receiving {
                 );
             }
         });
-        let (broker, mut is_reported) = (name.clone(), false);
-        client.on_connect_fail(move |_client, (), error| {
-            if !std::mem::replace(&mut is_reported, true) {
+        let mut reported = Vec::new();
+        client.on_connect_fail(move |client, (), error| {
+            let broker = client.broker();
+            if !reported.contains(&broker) {
                 notify(
                     "iot-view",
                     &format!("waiting for broker `{broker}`: {error}"),
                 );
+                reported.push(broker);
             }
         });
         let live = Live::new();

@@ -126,6 +126,11 @@ impl Collections {
         answer.map_err(|error| self.failure(&error))
     }
 
+    /// Returns the database for commands about the whole deployment.
+    pub(super) fn admin(&self) -> Database {
+        self.readings.client().database("admin")
+    }
+
     /// Returns what `error` means for the whole request.
     pub(super) fn failure(&self, error: &Error) -> Failure {
         self.monitor.failure(error, self.database.name())

@@ -67,6 +67,14 @@ pub(super) fn may_pass(code: i32) -> bool {
     PASSING.contains(&code)
 }
 
+/// Returns the code with which the server has refused a command.
+pub(super) fn command_code(error: &Error) -> Option<i32> {
+    match &*error.kind {
+        ErrorKind::Command(error) => Some(error.code),
+        _ => None,
+    }
+}
+
 /// Returns what became of the document that `error` is about.
 pub(super) fn refused(error: &IndexedWriteError, database: &str) -> Refused {
     if error.code == DUPLICATE_KEY {

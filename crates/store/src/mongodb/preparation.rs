@@ -1,15 +1,15 @@
 //! The collection as the options want it: looked at before the first insert, made where it is a
-//! time-series collection, and given an index.
+//! time-series collection, sharded, and given an index.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use mongodb::bson::{Bson, Document, doc};
-use mongodb::error::{Error, ErrorKind};
+use mongodb::error::Error;
 
 use super::collections::Collections;
-use super::failure;
+use super::{failure, sharding};
 use crate::failure::Failure;
 use crate::mongodb_options::{Options, Report, TimeSeries};
 
@@ -25,6 +25,7 @@ const INDEX_OPTIONS_CONFLICT: i32 = 85;
 #[derive(Debug, Default)]
 pub(super) struct Preparation {
     collection: AtomicBool,
+    sharding: AtomicBool,
     index: AtomicBool,
 }
 
@@ -126,6 +127,10 @@ impl Preparation {
             }
             (None, _) => {}
         }
+        if options.shards_by_topic && !self.sharding.load(Ordering::Acquire) {
+            sharding::shard_by_topic(collections, report).await?;
+            self.sharding.store(true, Ordering::Release);
+        }
         self.collection.store(true, Ordering::Release);
         if options.index && !self.index.swap(true, Ordering::AcqRel) {
             start_index(collections, report);
@@ -149,7 +154,7 @@ async fn create(collections: &Collections, wanted: TimeSeries) -> Result<Found, 
     let Err(error) = collections.answer(run(collections, command)).await? else {
         return Ok(Found::AsWanted);
     };
-    match code(&error) {
+    match failure::command_code(&error) {
         Some(NAMESPACE_EXISTS) => Ok(Found::JustMade),
         Some(code) if !failure::may_pass(code) => Err(Failure::NotAllowed {
             reason: format!(
@@ -233,7 +238,7 @@ fn start_index(collections: &Collections, report: &Report) {
             let Err(error) = database.run_command(command.clone()).await else {
                 return;
             };
-            match code(&error) {
+            match failure::command_code(&error) {
                 Some(INDEX_OPTIONS_CONFLICT) => return,
                 Some(code) if !failure::may_pass(code) => {
                     let failure = monitor.failure(&error, database.name());
@@ -260,13 +265,6 @@ fn run(
 fn first(reply: &Document) -> Option<&Document> {
     let batch = reply.get_document("cursor").ok()?.get_array("firstBatch");
     batch.ok()?.first()?.as_document()
-}
-
-fn code(error: &Error) -> Option<i32> {
-    match &*error.kind {
-        ErrorKind::Command(error) => Some(error.code),
-        _ => None,
-    }
 }
 
 fn seconds(duration: Duration) -> i64 {

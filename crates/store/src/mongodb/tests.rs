@@ -7,3 +7,4 @@ mod insert;
 mod read;
 mod refused;
 mod same_id;
+mod sharding;

@@ -159,3 +159,19 @@ fn the_first_pair_is_named() {
     let shared = subscriptions(&[("$share/a/#", 0), ("$share/b/#", 0)]);
     assert!(first_pair(&shared).is_none());
 }
+
+#[test]
+fn the_first_pair_in_one_group_is_named() {
+    let given = subscriptions(&[
+        ("$share/a/#", 0),
+        ("b", 0),
+        ("$share/b/#", 0),
+        ("$share/a/b", 0),
+    ]);
+    let (first, second) = first_pair_in_group(&given).unwrap();
+    assert_eq!(
+        (first.as_str(), second.as_str()),
+        ("$share/a/#", "$share/a/b")
+    );
+    assert!(first_pair_in_group(&given[..3]).is_none());
+}

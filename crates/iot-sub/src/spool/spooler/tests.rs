@@ -26,7 +26,7 @@ fn a_full_disk_stops_reading_until_delivery_makes_room() {
         .unwrap();
     let connection = Connection::new(ClientConfig::default()).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let spool = Spool::open(&folder.path().join("s"), &|_| ()).unwrap();
+    let spool = Spool::open(&folder.path().join("s"), "", &|_| ()).unwrap();
     limit_pages(&spool, 500);
     let queue = Arc::new(Queue::default());
     let backlog = Arc::new(Backlog::new(Arc::clone(&queue), spool.trimmed(), 0));
@@ -77,7 +77,7 @@ fn a_full_disk_stops_reading_until_delivery_makes_room() {
 fn a_task_that_delivers_no_more_ends_the_program_with_a_line() {
     let connection = Connection::new(ClientConfig::default()).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let spool = Spool::open(&folder.path().join("s"), &|_| ()).unwrap();
+    let spool = Spool::open(&folder.path().join("s"), "", &|_| ()).unwrap();
     let queue = Arc::new(Queue::default());
     let backlog = Arc::new(Backlog::new(Arc::clone(&queue), 0, 0));
     let spooler = Spooler::new(

@@ -35,7 +35,9 @@ impl Fixture {
     }
 
     pub(super) fn try_open(&self) -> anyhow::Result<Spool> {
-        Spool::open(&self.path(), &|line| self.lines.borrow_mut().push(line))
+        Spool::open(&self.path(), "end it first", &|line| {
+            self.lines.borrow_mut().push(line);
+        })
     }
 
     pub(super) fn open(&self) -> Spool {

@@ -15,7 +15,7 @@ fn a_second_process_is_refused() {
     let _spool = fixture.open();
     assert_eq!(
         fixture.refusal(),
-        "cannot use spool `PATH`: another iot-sub uses it (give this one an --id of its own, or another --spool)"
+        "cannot use spool `PATH`: another iot-sub uses it (end it first)"
     );
 }
 
@@ -73,7 +73,7 @@ fn a_file_that_never_was_a_spool_is_refused_and_left_alone() {
 fn a_path_that_cannot_be_used_is_reported_with_the_reason() {
     #[track_caller]
     fn case(path: &Path, expected: &str) {
-        let error = Spool::open(path, &|_| ()).unwrap_err();
+        let error = Spool::open(path, "", &|_| ()).unwrap_err();
         let shown = format!("cannot use spool `{}`: {expected}", path.display());
         assert_eq!(format!("{error:#}"), shown);
     }
