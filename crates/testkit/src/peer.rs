@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "expected nothing for 30s, but: Ok(None)")]
+    #[should_panic(expected = "expected nothing for 90s, but: Ok(None)")]
     fn an_end_is_not_silence() {
         let (mut here, there) = pair();
         there.close();
