@@ -268,8 +268,9 @@ fn the_payload_option_narrows_and_widens_what_is_a_reading() {
             .args(["--collection", mode, "-i", &client])
             .spawn();
         broker.wait_for_log(&format!("Sending SUBACK to {client}"), DEADLINE);
-        for payload in ["1", "[1]", "hello"] {
-            broker.mosquitto_pub(["-t", "iot/x", "-m", payload]);
+        // A second rejection of a topic would only be counted.
+        for (topic, payload) in [("iot/a", "1"), ("iot/b", "[1]"), ("iot/c", "hello")] {
+            broker.mosquitto_pub(["-t", topic, "-m", payload]);
         }
         eventually(DEADLINE, "all three have arrived", || {
             let told = program.stderr().matches("rejected a message").count();
