@@ -54,10 +54,17 @@ impl BrokerAddress {
 
     /// Returns `HOST:PORT`, or the path of the Unix socket, as messages name the broker.
     pub fn address(&self) -> String {
-        #[cfg(unix)]
-        if let Some(path) = self.transport.path() {
-            return path.display().to_string();
-        }
-        Authority::join(&self.host, self.port)
+        address(&self.host, self.port, &self.transport)
     }
+}
+
+/// Returns `HOST:PORT`, or the path of the Unix socket.
+pub(super) fn address(host: &str, port: u16, transport: &Transport) -> String {
+    #[cfg(unix)]
+    if let Some(path) = transport.path() {
+        return path.display().to_string();
+    }
+    #[cfg(not(unix))]
+    let _ = transport;
+    Authority::join(host, port)
 }

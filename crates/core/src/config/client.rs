@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::broker::{BrokerAddress, BrokerOrder};
+use super::broker::{self, BrokerAddress, BrokerOrder};
 use super::payload_limit::PayloadLimit;
 use super::proxy::Proxy;
 #[cfg(feature = "tls")]
@@ -15,7 +15,6 @@ use super::transport::Transport;
 use crate::message::Properties;
 use crate::packet::Codec;
 use crate::protocol::Protocol;
-use crate::url::Authority;
 use crate::will::Will;
 
 /// A client's configuration.
@@ -50,7 +49,10 @@ pub struct ClientConfig {
     /// Whether the client connects to another broker that the broker names, when that refuses or
     /// ends the connection with reason code 0x9C (use another server) or 0x9D (server moved: from
     /// then on it is used instead of the one that named it). It gets user name and password. At
-    /// most four references in a row are followed (MQTT 5 §4.11). Default `false`.
+    /// most four references in a row are followed (MQTT 5 §4.11). A broker that has kept an
+    /// accepted connection for the shortest [delay](Self::reconnect_delay) starts a new row. If
+    /// none of them accepts the client, the delay of the broker of the configuration begins, once
+    /// for all of them. Default `false`.
     pub follow_redirects: bool,
     /// Local address that the connection starts from. Default: the system's choice.
     pub bind_address: Option<IpAddr>,
@@ -256,11 +258,7 @@ impl ClientConfig {
     /// Returns `HOST:PORT`, or the path of the Unix socket, as messages name the broker. Of several
     /// brokers it is the first.
     pub fn address(&self) -> String {
-        #[cfg(unix)]
-        if let Some(path) = self.transport.path() {
-            return path.display().to_string();
-        }
-        Authority::join(&self.host, self.port)
+        broker::address(&self.host, self.port, &self.transport)
     }
 }
 

@@ -142,7 +142,6 @@ impl Brokers {
 
     pub(super) fn opened(&mut self) {
         self.reconnect().opened();
-        self.redirects.opened();
     }
 
     /// The broker has accepted the connection, and has sent something.
@@ -157,7 +156,8 @@ impl Brokers {
         self.reconnect().accepted(longest_delay);
     }
 
-    /// The connection is lost, or could not be made. `delays` are the shortest and the longest.
+    /// The connection is lost, or could not be made. `delays` are the shortest and the longest. The
+    /// broker's delay begins after the last of the brokers that it referred to.
     pub(super) fn failed(
         &mut self,
         error: &Error,
@@ -169,6 +169,9 @@ impl Brokers {
             let (moved, index) = (state.moved.clone(), self.current);
             let configured = || moved.or_else(|| config.all_brokers().nth(index));
             self.redirects.follow(error, configured, delays.0);
+        }
+        if !self.redirects.is_empty() {
+            return;
         }
         let delay = state.reconnect.next_delay(delays);
         tracing::debug!(?delay, "next try to connect to this broker");

@@ -26,7 +26,8 @@ pub(super) struct Redirects {
     is_permanent: bool,
     /// Whom the present or last attempt was for, if that is not the broker of the configuration.
     current: Option<BrokerAddress>,
-    opened_at: Option<Instant>,
+    /// When the present or last attempt was accepted; `None` if it was not.
+    accepted_at: Option<Instant>,
 }
 
 impl Redirects {
@@ -47,24 +48,23 @@ impl Redirects {
     pub(super) fn next(&mut self) -> Option<BrokerAddress> {
         let address = self.next.pop_front()?;
         self.visited.push(address.address());
+        self.accepted_at = None;
         self.current = Some(address.clone());
         Some(address)
-    }
-
-    pub(super) fn opened(&mut self) {
-        self.opened_at = Some(Instant::now());
     }
 
     /// The broker has accepted the connection. Returns it if it has taken the place of the one of
     /// the configuration.
     pub(super) fn accepted(&mut self) -> Option<BrokerAddress> {
         self.next.clear();
+        self.accepted_at = Some(Instant::now());
         self.current.clone().filter(|_| self.is_permanent)
     }
 
     /// Notes the brokers that the error refers to. Those that were tried are left out, and so are
     /// all after some references in a row. `configured` is the broker of the configuration. A
-    /// connection that has lasted for `lasting` was no mere reference.
+    /// connection that has lasted for `lasting` since the broker accepted it was no mere reference:
+    /// the row starts again.
     pub(super) fn follow(
         &mut self,
         error: &Error,
@@ -77,7 +77,7 @@ impl Redirects {
         let Some(broker) = self.current.clone().or_else(configured) else {
             return;
         };
-        if self.opened_at.is_some_and(|at| at.elapsed() >= lasting) {
+        if self.accepted_at.is_some_and(|at| at.elapsed() >= lasting) {
             self.hops = 0;
             self.visited = vec![broker.address()];
         }

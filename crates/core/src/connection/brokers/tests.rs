@@ -198,6 +198,39 @@ async fn loops_and_long_chains_end() {
 }
 
 #[tokio::test]
+async fn references_of_slow_brokers_end_too() {
+    pause();
+    let mut tried = Tried::new(&["a"]);
+    assert_eq!(tried.dial().as_deref(), Some("a:1883"));
+    for host in ["b", "c", "d", "e"] {
+        tried.brokers.opened();
+        advance(DELAYS.0 * 2).await;
+        tried.fail_with(&refers(ReasonCode::USE_ANOTHER_SERVER, host));
+        assert_eq!(tried.dial(), Some(format!("{host}:1883")));
+    }
+    tried.brokers.opened();
+    advance(DELAYS.0 * 2).await;
+    tried.fail_with(&refers(ReasonCode::USE_ANOTHER_SERVER, "f"));
+    assert_eq!(tried.dial(), None, "too many in a row");
+}
+
+#[tokio::test]
+async fn references_that_fail_delay_the_broker_once() {
+    pause();
+    let mut tried = Tried::new(&["a"]);
+    tried.dial();
+    tried.fail_with(&refers(ReasonCode::USE_ANOTHER_SERVER, "b c d"));
+    for expected in ["b:1883", "c:1883", "d:1883"] {
+        assert_eq!(tried.dial().as_deref(), Some(expected));
+        tried.fail();
+    }
+    let Next::Wait(until) = tried.brokers.next(&tried.config) else {
+        panic!("all have just failed");
+    };
+    assert_eq!(until, Instant::now() + DELAYS.0);
+}
+
+#[tokio::test]
 async fn what_is_no_reference_is_not_followed() {
     pause();
     let mut tried = Tried::new(&["a"]);

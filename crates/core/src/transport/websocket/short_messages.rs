@@ -5,11 +5,11 @@
 //! messages. Everything else arrives unchanged, and the library judges it.
 
 use std::io::{self, Cursor};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use bytes::{Buf, BufMut, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
@@ -18,8 +18,9 @@ use super::super::duplex::Duplex;
 
 /// Bytes of a message that the library gets, at most.
 pub(super) const LARGEST_MESSAGE: usize = 64 * 1024;
-/// What one read asks for.
+/// What one read asks for. A piece of a message is at most this, and a part of a header.
 const READ_CHUNK: usize = 8 * 1024;
+const _: () = assert!(READ_CHUNK + LONGEST_HEADER <= LARGEST_MESSAGE);
 /// The longest header of a frame (RFC 6455 §5.2).
 const LONGEST_HEADER: usize = 14;
 /// The end of the answer to the WebSocket request.
@@ -175,8 +176,7 @@ impl<S> ShortMessages<S> {
         let State::Binary { rest, piece, .. } = &mut self.state else {
             return;
         };
-        let arrived = self.received.len().min(LARGEST_MESSAGE);
-        *piece = to_usize(*rest).min(arrived);
+        *piece = to_usize(*rest).min(self.received.len());
         let header = FrameHeader {
             opcode: OpCode::Data(Data::Binary),
             ..FrameHeader::default()
@@ -237,17 +237,16 @@ impl<S: AsyncRead + Unpin> AsyncRead for ShortMessages<S> {
             if buf.filled().len() > before {
                 return Poll::Ready(Ok(()));
             }
+            this.received.reserve(READ_CHUNK);
+            let mut chunk = (&mut this.received).limit(READ_CHUNK);
+            let read = pin!(this.inner.read_buf(&mut chunk)).poll(cx);
             if this.received.is_empty() {
                 // An idle connection keeps no buffer.
                 this.received = BytesMut::new();
             }
-            let mut chunk = [0; READ_CHUNK];
-            let mut read = ReadBuf::new(&mut chunk);
-            ready!(Pin::new(&mut this.inner).poll_read(cx, &mut read))?;
-            if read.filled().is_empty() {
+            if ready!(read)? == 0 {
                 return Poll::Ready(Ok(()));
             }
-            this.received.extend_from_slice(read.filled());
         }
     }
 }
@@ -278,7 +277,6 @@ impl<S: Duplex> Duplex for ShortMessages<S> {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::AsyncReadExt as _;
     use tokio_tungstenite::tungstenite::protocol::frame::coding::Control;
 
     use super::*;
