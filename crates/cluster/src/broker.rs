@@ -38,6 +38,11 @@ impl Mode {
         }
     }
 
+    /// Whether the broker writes down which messages a member acknowledges.
+    pub(crate) fn names_acknowledged(self) -> bool {
+        !matches!(self, Self::Mosquitto { .. })
+    }
+
     fn nodes(self) -> usize {
         match self {
             Self::Mosquitto { .. } => 1,

@@ -89,6 +89,22 @@ impl Args {
             faults,
         }
     }
+
+    /// The command that runs the round of a seed again.
+    fn again(&self, seed: u64) -> String {
+        let (mode, rate, members) = (&self.mode, self.rate, self.members);
+        let mut command = format!(
+            "scripts/cluster --seed {seed} --mode {mode} --rate {rate} --members {members}"
+        );
+        if self.calm {
+            command.push_str(" --calm");
+        }
+        for fault in &self.only {
+            command.push_str(" --only ");
+            command.push_str(&fault.option());
+        }
+        command
+    }
 }
 
 fn main() -> ExitCode {
@@ -130,12 +146,26 @@ fn main() -> ExitCode {
                 "cluster: failed; files and logs are in {}",
                 folder.path().display()
             );
-            eprintln!(
-                "cluster: the same once more: scripts/cluster --seed {seed} --mode {} --rate {} --members {}",
-                args.mode, args.rate, args.members
-            );
+            eprintln!("cluster: the same once more: {}", args.again(seed));
             return ExitCode::FAILURE;
         }
     }
     ExitCode::SUCCESS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_to_repeat_a_round_selects_the_same_faults() {
+        for options in ["--calm", "--only kill-member --only join", ""] {
+            let typed = "cluster --mode mosquitto --rate 400 --members 3";
+            let args = Args::parse_from(format!("{typed} {options}").split_whitespace());
+            let again = Args::parse_from(args.again(7).split(' '));
+            assert_eq!(again.seed, Some(7));
+            assert_eq!(again.plan(7).faults, args.plan(7).faults);
+            assert_eq!(again.again(7), args.again(7));
+        }
+    }
 }

@@ -55,7 +55,7 @@ impl Group {
             .args(["--host", &brokers.join(","), "-k", "5"])
             .args(["--durable", "--id", &machine.name, "-N", "-F", ""])
             .args(["--store", &self.store, "--spool", "spool", "--id-key", "/n"])
-            .args(["-t", &shared(FILTER)])
+            .args(["--share", GROUP, "-t", FILTER])
             .args(["--metrics", &format!("{}:{METRICS_PORT}", machine.address)]);
         member.start();
         member.wait_for_log("Connected with result code 0");
@@ -82,7 +82,7 @@ impl Group {
         member.kill();
         let id = member.machine.name.clone();
         let received = || witness.evidence().members.get(&id).copied().unwrap_or(0);
-        member.start_with(&["-U", &shared(FILTER)]);
+        member.start_with(&["-U", FILTER]);
         let mut latest = (received(), Instant::now());
         while latest.1.elapsed() < QUIET {
             sleep(Duration::from_millis(100));
@@ -112,10 +112,6 @@ impl Group {
         };
         self.members.iter().map(work).collect()
     }
-}
-
-fn shared(filter: &str) -> String {
-    format!("$share/{GROUP}/{filter}")
 }
 
 /// What a member has done.

@@ -134,9 +134,15 @@ impl fmt::Display for Recovery {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (plan, verdict) = (&self.plan, &self.verdict);
+        // mosquitto does not write down which messages the members have acknowledged.
+        let nothing_missing = if plan.mode.names_acknowledged() {
+            "nothing acknowledged is missing, "
+        } else {
+            ""
+        };
         writeln!(
             f,
-            "seed {}, mode {}, {} members: {} faults in {} s, nothing acknowledged is missing, nothing is twice or invented",
+            "seed {}, mode {}, {} members: {} faults in {} s, {nothing_missing}nothing is twice or invented",
             plan.seed,
             plan.mode.name(),
             plan.members,
@@ -160,5 +166,36 @@ impl fmt::Display for Outcome {
             write!(f, "\n  the broker dropped {count} times: {reason}")?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::Mode;
+
+    #[test]
+    fn what_was_not_checked_is_not_reported() {
+        for (mode, is_checked) in [
+            (Mode::Raft, true),
+            (Mode::RaftWithMessages, true),
+            (Mode::Mosquitto { logs: true }, false),
+        ] {
+            let outcome = Outcome {
+                plan: Plan {
+                    seed: 1,
+                    mode,
+                    rate: None,
+                    members: 3,
+                    faults: Vec::new(),
+                },
+                time: Duration::from_secs(1),
+                recoveries: Vec::new(),
+                verdict: Verdict::default(),
+            };
+            let report = outcome.to_string();
+            assert_eq!(report.contains("acknowledged is missing"), is_checked, "{report}");
+            assert!(report.contains("nothing is twice or invented"), "{report}");
+        }
     }
 }
