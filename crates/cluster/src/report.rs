@@ -194,7 +194,11 @@ mod tests {
                 verdict: Verdict::default(),
             };
             let report = outcome.to_string();
-            assert_eq!(report.contains("acknowledged is missing"), is_checked, "{report}");
+            assert_eq!(
+                report.contains("acknowledged is missing"),
+                is_checked,
+                "{report}"
+            );
             assert!(report.contains("nothing is twice or invented"), "{report}");
         }
     }

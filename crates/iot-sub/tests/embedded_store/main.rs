@@ -6,6 +6,7 @@ mod client;
 mod common;
 mod crash;
 mod ends;
+mod in_flight;
 mod limits;
 mod memory;
 mod sessions;
