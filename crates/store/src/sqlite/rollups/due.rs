@@ -118,11 +118,14 @@ impl Default for Due {
 }
 
 impl Due {
-    /// Forgets what it knows; the file knows it.
+    /// Forgets what it knows; the file knows it, and is looked at after the delay. So an hour that
+    /// becomes due again and again is not rolled up at each commit, and commits of another program
+    /// do not put it off.
     pub(in crate::sqlite) fn forget(&mut self) {
         self.known.clear();
         self.queue.clear();
-        self.incomplete.get_or_insert(i64::MIN);
+        let delay = self.delay.clamp(0, LOAD_DELAY);
+        self.incomplete.get_or_insert_with(|| now() + delay);
     }
 
     /// Has the next transaction look at all that the file says.
@@ -136,10 +139,10 @@ impl Due {
         self.delay = i64::from(i32::MIN);
     }
 
-    /// Rolls hours up as soon as they are over, for tests.
+    /// Rolls hours up so many seconds after they are over, for tests.
     #[cfg(test)]
-    pub(in crate::sqlite) fn after_no_delay(&mut self) {
-        self.delay = 0;
+    pub(in crate::sqlite) fn after_seconds(&mut self, delay: i64) {
+        self.delay = delay;
     }
 
     /// Begins a transaction.
@@ -241,7 +244,8 @@ impl Due {
         let mut rows = due.query([limit])?;
         let mut loaded = 0;
         while let Some(row) = rows.next()? {
-            self.remember(row.get(0)?, row.get(1)?, now);
+            // Since when it is due is not known: the delay counts from its end.
+            self.remember(row.get(0)?, row.get(1)?, 0);
             loaded += 1;
         }
         self.incomplete = (loaded == limit).then_some(now + LOAD_DELAY);

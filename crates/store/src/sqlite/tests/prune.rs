@@ -1,7 +1,7 @@
 //! Old readings are removed.
 
 use std::ops::ControlFlow;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
@@ -202,12 +202,35 @@ fn hours_of_an_earlier_run_are_rolled_up() {
         .commit(&[fixture.entry(now - 5 * HOUR, "a", b"1")])
         .unwrap();
     let mut store = fixture.open();
-    store.due.after_no_delay();
-    for at in 0..3 {
-        store.commit(&[fixture.entry(now + at, "b", b"1")]).unwrap();
+    store.commit(&[fixture.entry(now, "b", b"1")]).unwrap();
+    assert!(!is_due(&fixture, "a"));
+}
+
+fn is_due(fixture: &Fixture, topic: &str) -> bool {
+    let topics = "SELECT topic FROM rollups_due JOIN series ON id = series_id";
+    fixture.rows(topics).iter().any(|due| due == topic)
+}
+
+/// After each commit of another program, the one that writes forgets which hours are due.
+#[test]
+fn hours_are_rolled_up_while_another_program_commits() {
+    let mut fixture = Fixture::new();
+    let now = Utc::now().timestamp_millis() - 1_795_428_000_000;
+    let mut stores = [fixture.open(), fixture.open()];
+    for store in &mut stores {
+        store.due.after_seconds(1);
+        store.commit(&[fixture.entry(now, "b", b"1")]).unwrap();
     }
-    let due = "SELECT count(*) FROM rollups_due";
-    assert_eq!(fixture.rows(due), ["1"]);
+    let old = fixture.entry(now - 5 * HOUR, "a", b"1");
+    stores[0].commit(&[old]).unwrap();
+    assert!(is_due(&fixture, "a"));
+    let begun = Instant::now();
+    while is_due(&fixture, "a") {
+        assert!(begun.elapsed() < Duration::from_secs(30), "it is due");
+        for store in &mut stores {
+            store.commit(&[fixture.entry(now, "b", b"1")]).unwrap();
+        }
+    }
 }
 
 #[test]
