@@ -115,17 +115,29 @@ impl Eq for First {}
 /// Where reading a series is.
 struct Cursor {
     series: Known,
-    /// The bounds of what is still to be read: times, and the last id at the one that moves.
-    from: (String, Vec<u8>),
-    to: (String, Vec<u8>),
+    /// What is still to be read of the time that is reached: what comes after this id.
+    reached: Option<(String, Vec<u8>)>,
+    /// The times behind that: from the first one on, and before the second.
+    from: String,
+    to: String,
     is_descending: bool,
     rows: VecDeque<Row>,
     is_at_end: bool,
 }
 
-/// Less than all times, and greater.
+/// Less than all times, and greater. Behind a time: greater than that one, and less than the next.
 const FIRST_TIME: &str = "";
 const LAST_TIME: &str = "~";
+
+/// What is read of a series: of one time, and of others.
+const OF_TIME: &str = "SELECT reg_date, uid, value, unit FROM readings
+     WHERE series_id = ? AND reg_date = ? AND uid > ? ORDER BY uid";
+const OF_TIME_DESCENDING: &str = "SELECT reg_date, uid, value, unit FROM readings
+     WHERE series_id = ? AND reg_date = ? AND uid < ? ORDER BY uid DESC";
+const OF_TIMES: &str = "SELECT reg_date, uid, value, unit FROM readings
+     WHERE series_id = ? AND reg_date >= ? AND reg_date < ? ORDER BY reg_date, uid";
+const OF_TIMES_DESCENDING: &str = "SELECT reg_date, uid, value, unit FROM readings
+     WHERE series_id = ? AND reg_date >= ? AND reg_date < ? ORDER BY reg_date DESC, uid DESC";
 
 impl Cursor {
     fn new(series: Known, question: &RowQuestion) -> Self {
@@ -134,28 +146,36 @@ impl Cursor {
             None => open.to_owned(),
         };
         let is_descending = question.order == Order::TimeDescending;
-        // No id is as short, or as long, as these.
-        let mut from = (text(question.range.since, FIRST_TIME), Vec::new());
-        let mut to = (text(question.range.until, LAST_TIME), Vec::new());
-        if let Some(after) = question.after {
-            let at = (
-                time_text(after.time.timestamp_millis()),
-                after.id.bytes().to_vec(),
-            );
-            if is_descending {
-                to = to.min(at);
-            } else if at > from {
-                from = at;
-            }
-        }
-        Self {
+        let mut cursor = Self {
             series,
-            from,
-            to,
+            reached: None,
+            from: text(question.range.since, FIRST_TIME),
+            to: text(question.range.until, LAST_TIME),
             is_descending,
             rows: VecDeque::new(),
             is_at_end: false,
+        };
+        if let Some(after) = question.after {
+            let time = time_text(after.time.timestamp_millis());
+            let is_before = time < cursor.from;
+            let is_behind = time >= cursor.to;
+            match (is_before, is_behind) {
+                (false, false) => cursor.reach(time, after.id.bytes().to_vec()),
+                (true, _) => cursor.is_at_end = is_descending,
+                (_, true) => cursor.is_at_end = !is_descending,
+            }
         }
+        cursor
+    }
+
+    /// The reading with this time and id was read.
+    fn reach(&mut self, time: String, id: Vec<u8>) {
+        if self.is_descending {
+            self.to.clone_from(&time);
+        } else {
+            self.from = format!("{time}{LAST_TIME}");
+        }
+        self.reached = Some((time, id));
     }
 
     /// Returns the next row; reads so many at once.
@@ -167,34 +187,26 @@ impl Cursor {
     }
 
     fn read(&mut self, connection: &Connection, portion: usize) -> rusqlite::Result<()> {
-        // Only times are compared here, as a comparison of pairs costs each row; ids are compared
-        // below.
-        let (ascending, descending) = (
-            "SELECT reg_date, uid, value, unit FROM readings
-             WHERE series_id = ? AND reg_date >= ? AND reg_date <= ? ORDER BY reg_date, uid",
-            "SELECT reg_date, uid, value, unit FROM readings
-             WHERE series_id = ? AND reg_date >= ? AND reg_date <= ? ORDER BY reg_date DESC, uid DESC",
-        );
-        let query = if self.is_descending {
-            descending
-        } else {
-            ascending
+        // Two queries, as a comparison of pairs of time and id costs each row.
+        let query = match (&self.reached, self.is_descending) {
+            (Some(_), false) => OF_TIME,
+            (Some(_), true) => OF_TIME_DESCENDING,
+            (None, false) => OF_TIMES,
+            (None, true) => OF_TIMES_DESCENDING,
         };
         let mut query = connection.prepare_cached(query)?;
-        let mut rows = query.query(params![self.series.id, self.from.0, self.to.0])?;
+        let mut rows = match &self.reached {
+            Some((time, id)) => query.query(params![self.series.id, time, id])?,
+            None => query.query(params![self.series.id, self.from, self.to])?,
+        };
         let (mut count, mut bytes) = (0, 0);
         let (mut last_time, mut last_id) = (String::new(), Vec::new());
         while bytes < BYTES && count < portion {
             let Some(row) = rows.next()? else {
-                self.is_at_end = true;
-                break;
+                self.is_at_end = self.reached.take().is_none();
+                return Ok(());
             };
             let (at, id) = (row.get_ref(0)?.as_str()?, row.get_ref(1)?.as_blob()?);
-            let is_in_range = (at, id) > (self.from.0.as_str(), self.from.1.as_slice())
-                && (at, id) < (self.to.0.as_str(), self.to.1.as_slice());
-            if !is_in_range {
-                continue;
-            }
             let value = row.get_ref(2)?;
             bytes += value.as_bytes().map_or(0, <[u8]>::len);
             count += 1;
@@ -215,14 +227,7 @@ impl Cursor {
                 id: id_of(id),
             });
         }
-        if count > 0 {
-            let last = (last_time, last_id);
-            if self.is_descending {
-                self.to = last;
-            } else {
-                self.from = last;
-            }
-        }
+        self.reach(last_time, last_id);
         Ok(())
     }
 }
@@ -231,4 +236,55 @@ impl Cursor {
 fn ceiling(time: chrono::DateTime<chrono::Utc>) -> i64 {
     let is_whole = time.timestamp_subsec_nanos().is_multiple_of(1_000_000);
     time.timestamp_millis() + i64::from(!is_whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use chrono::DateTime;
+
+    use super::*;
+    use crate::read::SeriesFilter;
+    use crate::reading_id::IdGenerator;
+    use crate::sqlite::SqliteStore;
+    use crate::testing;
+
+    #[test]
+    fn readings_of_the_same_time_are_read_once_each() {
+        const READINGS: usize = 2_000;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("iot.db");
+        let (mut ids, time) = (IdGenerator::new(), DateTime::UNIX_EPOCH);
+        let entry = |_| testing::entry("a", b"1", time, &mut ids);
+        let entries: Vec<_> = (0..READINGS).map(entry).collect();
+        let mut store = SqliteStore::open(&path).unwrap();
+        store.commit(&entries).unwrap();
+        let mut connection = Connection::open(path).unwrap();
+        let steps = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&steps);
+        let handler = move || {
+            count.fetch_add(1, Ordering::Relaxed);
+            false
+        };
+        connection.progress_handler(1, Some(handler)).unwrap();
+        for order in [Order::Time, Order::TimeDescending] {
+            steps.store(0, Ordering::Relaxed);
+            let question = RowQuestion {
+                order,
+                ..RowQuestion::default()
+            };
+            let series = known(&connection, &SeriesFilter::default()).unwrap();
+            let mut cursor = Cursor::new(series[0].clone(), &question);
+            let mut ids = Vec::new();
+            while let Some(row) = cursor.next(&connection, 10).unwrap() {
+                ids.push(row.id);
+            }
+            let is_sorted = ids.is_sorted() || ids.is_sorted_by(|a, b| a > b);
+            assert_eq!((ids.len(), is_sorted), (READINGS, true));
+            let of_each = steps.load(Ordering::Relaxed) / READINGS as u64;
+            assert!(of_each < 200, "{of_each} steps for each reading");
+        }
+    }
 }
