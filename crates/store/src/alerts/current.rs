@@ -53,10 +53,10 @@ impl CurrentAlert {
     /// Sorts alerts: those that are firing first, and of these the latest.
     pub fn sort(alerts: &mut [Self]) {
         alerts.sort_by(|a, b| {
-            let series = |alert: &Self| (alert.key.clone(), alert.name.clone());
+            let order = |a: &Self, b: &Self| (&a.key, &a.name).cmp(&(&b.key, &b.name));
             { a.state.cmp(&b.state) }
                 .then(b.since.cmp(&a.since))
-                .then_with(|| series(a).cmp(&series(b)))
+                .then_with(|| order(a, b))
         });
     }
 }

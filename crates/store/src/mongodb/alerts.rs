@@ -40,28 +40,17 @@ impl AlertCollections {
     }
 
     /// Runs a command that writes, and waits until it is safe.
-    fn write(&self, mut command: Document) -> anyhow::Result<()> {
-        command.insert("ordered", false);
-        command.insert(
-            "writeConcern",
-            doc! {"w": "majority", "j": true, "wtimeout": 20_000},
-        );
+    fn write(&self, command: Document) -> anyhow::Result<()> {
         let runtime = self.runtime.as_ref().context("the store is closed")?;
-        let collections = &self.collections;
-        let database = collections.database.clone();
-        let request = collections.request(async move { database.run_command(command).await });
-        let name = &collections.name;
+        let name = &self.collections.name;
         let reply = runtime
-            .block_on(request)
+            .block_on(self.collections.write(command))
             .map_err(|failure| anyhow::anyhow!("cannot write store `{name}`: {failure}"))?;
         let refused = reply.get_array("writeErrors").ok();
         let refused = refused.and_then(|errors| errors.first()?.as_document());
         if let Some(error) = refused {
             let why = error.get_str("errmsg").unwrap_or("refused");
             bail!("cannot write store `{name}`: {why}");
-        }
-        if reply.contains_key("writeConcernError") {
-            bail!("cannot write store `{name}`: the majority has not confirmed it");
         }
         Ok(())
     }

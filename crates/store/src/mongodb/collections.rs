@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use mongodb::bson::RawDocumentBuf;
+use mongodb::bson::{Document, RawDocumentBuf, doc};
 use mongodb::error::Error;
 use mongodb::options::{Acknowledgment, ClientOptions, ServerMonitoringMode, WriteConcern};
 use mongodb::{Client, Collection, Database};
@@ -16,8 +16,8 @@ use crate::failure::Failure;
 /// How long an answer may take. A server that is gone or frozen is noticed by heartbeats, within
 /// seconds; this is for what they don't see.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long the server waits for a majority, before it says so.
-const MAJORITY_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long the server waits for a majority, before it says so, in milliseconds.
+const MAJORITY_TIMEOUT_MILLIS: u32 = 20_000;
 
 /// Used where the URL says nothing else: by these a frozen server is noticed in about four seconds
 /// instead of a minute.
@@ -78,7 +78,7 @@ impl Collections {
             WriteConcern::builder()
                 .w(Acknowledgment::Majority)
                 .journal(true)
-                .w_timeout(MAJORITY_TIMEOUT)
+                .w_timeout(Duration::from_millis(MAJORITY_TIMEOUT_MILLIS.into()))
                 .build(),
         );
         let client = Client::with_options(options)
@@ -124,6 +124,25 @@ impl Collections {
     ) -> Result<T, Failure> {
         let answer = self.answer(request).await?;
         answer.map_err(|error| self.failure(&error))
+    }
+
+    /// Runs a command that writes several documents, in any order, and returns the server's reply.
+    ///
+    /// # Errors
+    /// There is no answer, or the majority has not confirmed the write.
+    pub(super) async fn write(&self, mut command: Document) -> Result<Document, Failure> {
+        command.insert("ordered", false);
+        let timeout = i64::from(MAJORITY_TIMEOUT_MILLIS);
+        let concern = doc! {"w": "majority", "j": true, "wtimeout": timeout};
+        command.insert("writeConcern", concern);
+        let database = self.database.clone();
+        let write = async move { database.run_command(command).await };
+        let reply = self.request(write).await?;
+        if reply.contains_key("writeConcernError") {
+            let reason = "the majority has not confirmed it".to_owned();
+            return Err(Failure::Unknown(reason));
+        }
+        Ok(reply)
     }
 
     /// Returns the database for commands about the whole deployment.

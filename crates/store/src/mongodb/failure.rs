@@ -62,6 +62,11 @@ const PASSING: &[i32] = &[
 
 const DUPLICATE_KEY: i32 = 11000;
 
+/// The server has given up, as it was told to.
+pub(super) const MAX_TIME_EXPIRED: i32 = 50;
+/// There is an index of these fields under another name already.
+pub(super) const INDEX_OPTIONS_CONFLICT: i32 = 85;
+
 /// Whether trying again may help after this code.
 pub(super) fn may_pass(code: i32) -> bool {
     PASSING.contains(&code)
@@ -175,9 +180,19 @@ fn is_tls(error: &io::Error) -> bool {
 pub(super) const REFUSED: &str = "connection refused (is MongoDB running there? \
     --store sqlite:iot.db needs no server; --store none only prints)";
 
-/// The same for a program that only reads.
-pub(super) const REFUSED_TO_READER: &str =
+/// The same for a program that looks at a store.
+const REFUSED_TO_READER: &str =
     "connection refused (is MongoDB running there? --store sqlite:PATH reads a file)";
+
+/// Returns the failure with the advice for a program that looks at a store.
+pub(super) fn of_reader(failure: Failure) -> Failure {
+    match failure {
+        Failure::Unknown(reason) if reason == REFUSED => {
+            Failure::Unknown(REFUSED_TO_READER.to_owned())
+        }
+        failure => failure,
+    }
+}
 
 fn io_reason(error: &io::Error) -> String {
     match error.kind() {

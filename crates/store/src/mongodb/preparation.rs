@@ -18,14 +18,11 @@ const INDEX_DELAY: Duration = Duration::from_secs(5);
 
 /// There is a collection of that name already.
 const NAMESPACE_EXISTS: i32 = 48;
-/// There is an index of these fields under another name already.
-const INDEX_OPTIONS_CONFLICT: i32 = 85;
 
 /// What is done already.
 #[derive(Debug, Default)]
 pub(super) struct Preparation {
     collection: AtomicBool,
-    sharding: AtomicBool,
     index: AtomicBool,
 }
 
@@ -127,9 +124,8 @@ impl Preparation {
             }
             (None, _) => {}
         }
-        if options.shards_by_topic && !self.sharding.load(Ordering::Acquire) {
+        if options.shards_by_topic {
             sharding::shard_by_topic(collections, report).await?;
-            self.sharding.store(true, Ordering::Release);
         }
         self.collection.store(true, Ordering::Release);
         if options.index && !self.index.swap(true, Ordering::AcqRel) {
@@ -239,7 +235,7 @@ fn start_index(collections: &Collections, report: &Report) {
                 return;
             };
             match failure::command_code(&error) {
-                Some(INDEX_OPTIONS_CONFLICT) => return,
+                Some(failure::INDEX_OPTIONS_CONFLICT) => return,
                 Some(code) if !failure::may_pass(code) => {
                     let failure = monitor.failure(&error, database.name());
                     report(&format!(

@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{anyhow, bail};
+use mongodb::Collection;
 use mongodb::bson::{Bson, DateTime, Document, RawDocumentBuf, doc, oid::ObjectId};
 use mongodb::error::{Error, ErrorKind};
-use mongodb::{Collection, Database};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use super::alerts;
 use super::collections::Collections;
-use super::series_notes::{DAY, rollups_name};
+use super::failure::of_reader;
+use super::series_notes::{DAY, ROLLUPS, void};
 use crate::expiry::{Expiry, Pruned};
 use crate::failure::Failure;
 use crate::mongodb_options::Report;
@@ -56,8 +57,10 @@ pub fn prune(
     let pruned = runtime.block_on(async {
         let collections = Collections::open(url, collection).await?;
         let name = &collections.name;
-        let failed =
-            |failure: Failure| anyhow!("cannot delete readings from store `{name}`: {failure}");
+        let failed = |failure: Failure| {
+            let failure = of_reader(failure);
+            anyhow!("cannot delete readings from store `{name}`: {failure}")
+        };
         let is_time_series = is_time_series(&collections).await.map_err(failed)?;
         let (sender, mut receiver) = mpsc::channel(1);
         let readings = if is_time_series {
@@ -91,9 +94,9 @@ pub fn prune(
             Ok(Ok(Err(error))) => return Err(failed(collections.failure(&error))),
             Ok(Err(_)) => bail!("the driver broke down"),
         }
-        let (database, rollups) = (collections.database.clone(), rollups_name(&collections));
+        let rollups = rollups(&collections);
         let before = expiry.before.timestamp_millis();
-        let void = async move { make_void(&database, &rollups, before).await };
+        let void = async move { make_void(&rollups, before).await };
         collections.request(void).await.map_err(failed)?;
         anyhow::Ok(all)
     });
@@ -118,7 +121,7 @@ pub(super) fn start(
         Readings::InCollection
     };
     let mut sweep = Sweep::new(collections, readings, 0);
-    let (database, rollups) = (collections.database.clone(), rollups_name(collections));
+    let rollups = rollups(collections);
     let report = Arc::clone(report);
     tokio::spawn(async move {
         let (mut is_reported, mut whole) = (false, None::<Instant>);
@@ -140,7 +143,7 @@ pub(super) fn start(
             drop(sender);
             let removed = count.await.unwrap_or_default();
             if done.is_ok() && (is_whole || removed.readings > 0) {
-                done = make_void(&database, &rollups, sweep.before).await;
+                done = make_void(&rollups, sweep.before).await;
             }
             match done {
                 Ok(()) if is_whole => whole = Some(Instant::now()),
@@ -221,7 +224,7 @@ impl Sweep {
             readings: 0,
             rejections,
         };
-        let ended = match self.how {
+        let mut ended = match self.how {
             Readings::InTimeSeries => self.time_series(&of_readings, removed).await?,
             Readings::InCollection => {
                 remove(&self.readings, filter.clone(), &of_readings, removed).await?
@@ -229,8 +232,12 @@ impl Sweep {
             Readings::LeftToServer => None,
         };
         if ended.is_none() {
-            remove(&self.rejections, filter, &of_rejections, removed).await?;
-            self.alerts.delete_many(self.older()).await?;
+            ended = remove(&self.rejections, filter, &of_rejections, removed).await?;
+        }
+        if ended.is_none() {
+            // Reports are not counted.
+            let of_reports = |_| Pruned::default();
+            remove(&self.alerts, self.older(), &of_reports, removed).await?;
         }
         Ok(())
     }
@@ -291,14 +298,17 @@ async fn remove(
     }
 }
 
+fn rollups(collections: &Collections) -> Collection<Document> {
+    let name = collections.beside_name(ROLLUPS);
+    collections.database.collection(&name)
+}
+
 /// Makes void what is cached of days whose readings are gone.
-async fn make_void(database: &Database, rollups: &str, before: i64) -> Result<(), Error> {
-    let rollups: Collection<Document> = database.collection(rollups);
+async fn make_void(rollups: &Collection<Document>, before: i64) -> Result<(), Error> {
     let day = before.div_euclid(DAY);
     // A day that is cut in two is made again when it is asked for.
-    let void = doc! {"$inc": {"late": 1}, "$unset": {"cells": ""}};
     let of_day = doc! {"day": day, "cells": {"$exists": true}};
-    rollups.update_many(of_day, void).await?;
+    rollups.update_many(of_day, void()).await?;
     rollups.delete_many(doc! {"day": {"$lt": day}}).await?;
     Ok(())
 }

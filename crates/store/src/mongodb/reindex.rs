@@ -1,20 +1,26 @@
 //! Makes the rollups of a collection, as charts would make them when they are asked for.
 
 use std::ops::ControlFlow;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
 use std::time::Duration;
 
+use anyhow::bail;
 use mongodb::Collection;
 use mongodb::bson::{Document, doc};
 
 use super::read::MongoReader;
-use super::series_notes::rollups_name;
-use crate::read::{Division, Reader, SeriesFilter, TimeRange};
+use super::series_notes::{ROLLUPS, void};
+use crate::read::{Cancel, Division, ReadError, Reader, SeriesFilter, TimeRange};
 use crate::reindexed::Reindexed;
 
 const HOUR: Duration = Duration::from_hours(1);
+/// How often `proceed` is asked while a series is read.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Makes the rollups that are missing, of days that are over; with `again`, all of them. `proceed`
-/// is called after each series; if it returns `false`, the work ends, and the next call continues.
+/// is called after each series, and now and then in between; if it returns `false`, the work ends,
+/// and the next call continues.
 ///
 /// # Errors
 /// The collection can't be read.
@@ -24,7 +30,43 @@ pub fn reindex(
     again: bool,
     proceed: &mut dyn FnMut(Reindexed) -> bool,
 ) -> anyhow::Result<Reindexed> {
-    let mut reader = MongoReader::open(url, collection)?;
+    let reader = MongoReader::open(url, collection)?;
+    let cancel = reader.cancel();
+    let (sender, steps) = channel();
+    // A question about a long series takes its time; `proceed` belongs to this thread.
+    thread::scope(|scope| {
+        let work = scope.spawn(move || work(reader, again, &sender));
+        let done = watch(&steps, &cancel, proceed);
+        match work.join() {
+            Ok(Ok(()) | Err(ReadError::Cancelled)) => Ok(done),
+            Ok(Err(error)) => Err(error.into()),
+            Err(_) => bail!("the driver broke down"),
+        }
+    })
+}
+
+/// Waits for the end of the work, or ends it.
+fn watch(
+    steps: &Receiver<Reindexed>,
+    cancel: &Cancel,
+    proceed: &mut dyn FnMut(Reindexed) -> bool,
+) -> Reindexed {
+    let mut done = Reindexed::default();
+    loop {
+        match steps.recv_timeout(LOOK) {
+            Ok(step) => done = step,
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return done,
+        }
+        if !proceed(done) {
+            cancel.cancel();
+            // What is done until it ends counts.
+            return steps.iter().last().unwrap_or(done);
+        }
+    }
+}
+
+fn work(mut reader: MongoReader, again: bool, steps: &Sender<Reindexed>) -> Result<(), ReadError> {
     if again {
         make_void(&reader)?;
     }
@@ -33,6 +75,7 @@ pub fn reindex(
         all_series: series.len() as u64,
         ..Reindexed::default()
     };
+    let _ = steps.send(done);
     for one in series {
         // What an answer needs is kept for the next one.
         let hours = Division::Every(HOUR);
@@ -41,16 +84,14 @@ pub fn reindex(
             ControlFlow::Continue(())
         })?;
         done.series += 1;
-        if !proceed(done) {
-            break;
-        }
+        let _ = steps.send(done);
     }
-    Ok(done)
+    Ok(())
 }
 
-fn make_void(reader: &MongoReader) -> anyhow::Result<()> {
+fn make_void(reader: &MongoReader) -> Result<(), ReadError> {
     let collections = reader.collections();
-    let rollups: Collection<Document> = collections.database.collection(&rollups_name(collections));
-    let void = doc! {"$inc": {"late": 1}, "$unset": {"cells": ""}};
-    Ok(reader.request(async move { rollups.update_many(doc! {}, void).await.map(drop) })?)
+    let name = collections.beside_name(ROLLUPS);
+    let rollups: Collection<Document> = collections.database.collection(&name);
+    reader.request(async move { rollups.update_many(doc! {}, void()).await.map(drop) })
 }

@@ -16,6 +16,7 @@ use mongodb::options::{ReadConcern, ReadPreference, SelectionCriteria};
 
 use super::collections::Collections;
 use super::document;
+use super::failure::MAX_TIME_EXPIRED;
 use super::item::Item;
 use crate::failure::Failure;
 use crate::reading::Reading;
@@ -25,8 +26,6 @@ use crate::rejection::Rejection;
 const LATEST: i64 = 20_000;
 /// How long the rest of one batch may take.
 const SEARCH_TIMEOUT: Duration = Duration::from_secs(2);
-/// The server has given up, as it was told to.
-const MAX_TIME_EXPIRED: i32 = 50;
 
 /// Last stored values by series, beside the ids of their documents.
 type Last = HashMap<Series, (Bson, RawBson)>;

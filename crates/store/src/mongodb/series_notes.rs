@@ -31,6 +31,11 @@ const WAITING: usize = 20_000;
 /// Most updates in one command.
 const UPDATES: usize = 1_000;
 
+/// What follows the name of the collection of readings: the collection with a document for each
+/// series.
+pub(super) const SERIES: &str = "_series";
+/// The same of the collection in which rollups are cached.
+pub(super) const ROLLUPS: &str = "_rollups";
 /// A day in milliseconds.
 pub(super) const DAY: i64 = 86_400_000;
 /// A day counts as over so long before it is, as clocks differ.
@@ -115,7 +120,7 @@ impl SeriesNotes {
         self.make_void(collections, late.into_iter(), report)
             .await?;
         let updates = due.into_iter().map(|(id, note)| note.update(id));
-        let written = write(collections, &series_name(collections), updates.collect()).await;
+        let written = write(collections, SERIES, updates.collect()).await;
         self.check(written, collections, report)
     }
 
@@ -126,11 +131,9 @@ impl SeriesNotes {
         days: impl Iterator<Item = String>,
         report: &Report,
     ) -> Result<(), Failure> {
-        let update = |id: String| {
-            doc! {"q": {"_id": id}, "u": {"$inc": {"late": 1}, "$unset": {"cells": ""}}}
-        };
+        let update = |id: String| doc! {"q": {"_id": id}, "u": void()};
         let updates = days.map(update).collect();
-        let written = write(collections, &rollups_name(collections), updates).await;
+        let written = write(collections, ROLLUPS, updates).await;
         self.check(written, collections, report)
     }
 
@@ -147,8 +150,8 @@ impl SeriesNotes {
                     report(&format!(
                         "cannot write to `{}` and `{}`: {reason} (readings are stored; lists of series and charts \
                          are slower without)",
-                        series_name(collections),
-                        rollups_name(collections),
+                        collections.beside_name(SERIES),
+                        collections.beside_name(ROLLUPS),
                     ));
                 }
                 Ok(())
@@ -158,14 +161,9 @@ impl SeriesNotes {
     }
 }
 
-/// Returns the name of the collection with a document for each series.
-pub(super) fn series_name(collections: &Collections) -> String {
-    format!("{}_series", collections.readings.name())
-}
-
-/// Returns the name of the collection in which rollups are cached.
-pub(super) fn rollups_name(collections: &Collections) -> String {
-    format!("{}_rollups", collections.readings.name())
+/// Returns the update that makes void what is cached of a day.
+pub(super) fn void() -> Document {
+    doc! {"$inc": {"late": 1}, "$unset": {"cells": ""}}
 }
 
 fn of_series<'a>(
@@ -243,24 +241,14 @@ impl Note {
 
 async fn write(
     collections: &Collections,
-    name: &str,
+    suffix: &str,
     updates: Vec<Document>,
 ) -> Result<(), Failure> {
     for updates in updates.chunks(UPDATES) {
-        let command = doc! {
-            "update": name,
-            "updates": updates.to_vec(),
-            "ordered": false,
-            "writeConcern": {"w": "majority", "j": true, "wtimeout": 20_000},
-        };
-        let database = collections.database.clone();
-        let reply = collections
-            .request(async move { database.run_command(command).await })
-            .await?;
+        let name = collections.beside_name(suffix);
         // Two that upsert the same one at once: the other has done it, or the next one will.
-        if reply.contains_key("writeConcernError") {
-            return Err(Failure::Unknown("a note was not confirmed".to_owned()));
-        }
+        let command = doc! {"update": name, "updates": updates.to_vec()};
+        collections.write(command).await?;
     }
     Ok(())
 }

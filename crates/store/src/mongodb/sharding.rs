@@ -12,8 +12,6 @@ use super::failure;
 use crate::failure::Failure;
 use crate::mongodb_options::Report;
 
-/// There is an index of these fields under another name already.
-const INDEX_OPTIONS_CONFLICT: i32 = 85;
 /// The collection is sharded by another key.
 const ALREADY_INITIALIZED: i32 = 23;
 
@@ -62,7 +60,7 @@ pub(super) async fn shard_by_topic(
             continue;
         };
         match failure::command_code(&error) {
-            Some(INDEX_OPTIONS_CONFLICT) => {}
+            Some(failure::INDEX_OPTIONS_CONFLICT) => {}
             Some(ALREADY_INITIALIZED) => {
                 report(&format!(
                     "`{name}` is sharded by another key already; that stays as it is"

@@ -8,3 +8,4 @@ mod read;
 mod refused;
 mod same_id;
 mod sharding;
+mod upkeep;

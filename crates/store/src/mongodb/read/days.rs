@@ -7,7 +7,7 @@ use mongodb::bson::{Binary, Bson, Document, doc, spec::BinarySubtype};
 
 use super::cells::{HOUR, MINUTE, Timed, added_up, coarser, decode, encode};
 use super::server::Server;
-use crate::mongodb::series_notes::{DAY, day_id, series_id};
+use crate::mongodb::series_notes::{DAY, ROLLUPS, day_id, series_id};
 use crate::read::{ReadError, SeriesKey};
 
 /// A day's rollups are kept when it has been over for so long, as clocks differ.
@@ -97,7 +97,7 @@ fn read(
     let ids: Vec<String> = days.iter().map(|day| id(key, *day)).collect();
     let field = if length == HOUR { "hours" } else { "minutes" };
     let path = format!("cells.{field}");
-    let (rollups, max_time) = (server.beside("_rollups"), server.max_time());
+    let (rollups, max_time) = (server.beside(ROLLUPS), server.max_time());
     let found = server.all(async move {
         rollups
             .find(doc! {"_id": {"$in": ids}})
@@ -139,7 +139,7 @@ fn keep(key: &SeriesKey, day: i64, late: i64, minutes: &[Timed], hours: &[Timed]
 }
 
 fn update(server: &Server, updates: Vec<Document>) -> Result<(), ReadError> {
-    let name = server.beside("_rollups").name().to_owned();
+    let name = server.beside(ROLLUPS).name().to_owned();
     let command = doc! {"update": name, "updates": updates, "ordered": false};
     let database = server.collections.database.clone();
     let reply = server.request(async move { database.run_command(command).await });

@@ -9,6 +9,7 @@ use super::questions::of_filter;
 use super::server::Server;
 use super::value::{text, time, value, whole_id};
 use crate::mongodb::numbers::whole;
+use crate::mongodb::series_notes::SERIES;
 use crate::read::{Latest, ReadError, Series, SeriesFilter, SeriesKey};
 
 /// Returns the series that `filter` selects, with their counts and first times if `whole`: for that
@@ -61,7 +62,7 @@ pub(super) fn list(
 }
 
 fn noted(server: &Server, filter: &SeriesFilter) -> Result<Vec<Document>, ReadError> {
-    let (notes, filter) = (server.beside("_series"), of_filter(filter));
+    let (notes, filter) = (server.beside(SERIES), of_filter(filter));
     let max_time = server.max_time();
     server.all(async move { notes.find(filter).optional(max_time, Find::max_time).await })
 }

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 use crate::failure::Failure;
 use crate::mongodb::collections::Collections;
-use crate::mongodb::failure::{REFUSED, REFUSED_TO_READER};
+use crate::mongodb::failure::{MAX_TIME_EXPIRED, of_reader};
 use crate::read::{Cancel, ReadError};
 
 /// Documents, and bytes, that are passed on at once.
@@ -19,8 +19,6 @@ const DOCUMENTS: usize = 1_000;
 const BYTES: usize = 1 << 20;
 /// How often a waiting question looks whether it is cancelled.
 const LOOK: Duration = Duration::from_millis(50);
-/// The server has given up, as it was told to.
-const MAX_TIME_EXPIRED: i32 = 50;
 
 /// The server, and how long a question to it may take.
 pub(super) struct Server {
@@ -89,9 +87,8 @@ impl Server {
             return ReadError::TimedOut;
         }
         let name = &self.collections.name;
-        match self.collections.failure(error) {
+        match of_reader(self.collections.failure(error)) {
             Failure::Unknown(reason) => {
-                let reason = reason.replace(REFUSED, REFUSED_TO_READER);
                 ReadError::Away(format!("cannot read store `{name}`: {reason}"))
             }
             failure @ Failure::NotAllowed { .. } => {

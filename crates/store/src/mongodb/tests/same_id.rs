@@ -7,6 +7,7 @@ use super::fixture::{Fixture, reading, runtime, stored};
 use crate::contract::Source;
 use crate::entry::Entry;
 use crate::mongodb::{Options, document};
+use crate::reading_id::ReadingId;
 use crate::store::{SameId, Stored};
 use crate::value::Value;
 
@@ -52,21 +53,28 @@ fn what_our_earlier_attempt_has_stored_is_stored_also_where_somebody_has_changed
     assert_eq!(fixture.stored().len(), 3);
 }
 
-#[test]
-fn where_ids_are_made_of_the_message_the_same_is_a_duplicate_and_another_is_a_conflict() {
-    let mongo = Mongo::start();
+/// A store whose ids are made of the messages.
+fn with_ids_of_messages(mongo: &Mongo) -> Fixture {
     let use_as = Options {
         same_id: SameId::Conflict,
         ..Options::default()
     };
-    let fixture = Fixture::used_as(use_as, &mongo.url(), "sensors", runtime());
+    Fixture::used_as(use_as, &mongo.url(), "sensors", runtime())
+}
+
+fn with_id(source: &mut Source, id: ReadingId, value: &str) -> Entry {
+    let entry = source.entry("iot/a", value);
+    Entry::Reading(reading(&entry).with_id(id))
+}
+
+#[test]
+fn where_ids_are_made_of_the_message_the_same_is_a_duplicate_and_another_is_a_conflict() {
+    let mongo = Mongo::start();
+    let fixture = with_ids_of_messages(&mongo);
     let mut source = Source::new();
     let first = source.entry("iot/a", "1");
     let id = reading(&first).id;
-    let mut with_same_id = |value: &str| {
-        let entry = source.entry("iot/a", value);
-        Entry::Reading(reading(&entry).with_id(id))
-    };
+    let mut with_same_id = |value| with_id(&mut source, id, value);
     let again = with_same_id("1");
     let others = [with_same_id("2"), with_same_id("3")];
     assert_eq!(fixture.insert_first(&[first]), Ok(stored(1, 0)));
@@ -101,18 +109,11 @@ fn where_ids_are_made_of_the_message_the_same_is_a_duplicate_and_another_is_a_co
 #[test]
 fn readings_of_one_batch_that_have_the_same_id_are_compared_each_by_itself() {
     let mongo = Mongo::start();
-    let use_as = Options {
-        same_id: SameId::Conflict,
-        ..Options::default()
-    };
-    let fixture = Fixture::used_as(use_as, &mongo.url(), "sensors", runtime());
+    let fixture = with_ids_of_messages(&mongo);
     let mut source = Source::new();
     let first = source.entry("iot/a", "1");
     let id = reading(&first).id;
-    let mut with_same_id = |value: &str| {
-        let entry = source.entry("iot/a", value);
-        Entry::Reading(reading(&entry).with_id(id))
-    };
+    let mut with_same_id = |value| with_id(&mut source, id, value);
     let others = [with_same_id("1"), with_same_id("2"), with_same_id("1")];
     let batch: Vec<_> = std::iter::once(first).chain(others).collect();
     let expected = Stored {
