@@ -9,7 +9,26 @@
 use serde_json::value::RawValue;
 
 use crate::python_repr::push_number;
+use crate::read::Row;
+use crate::time_text::TimeText;
 use crate::value::Value;
+
+/// The names of the columns of [`push_csv_row`].
+pub const CSV_HEADER: &str = "topic,metric,value,unit,time\n";
+
+/// Appends a stored reading, as a line.
+pub fn push_csv_row(row: &Row, time: &mut TimeText, out: &mut Vec<u8>) {
+    push_csv_name(&row.key.topic, out);
+    out.push(b',');
+    push_csv_name(row.key.metric.as_deref().unwrap_or_default(), out);
+    out.push(b',');
+    push_csv_value(&row.value, out);
+    out.push(b',');
+    push_csv_name(row.unit.as_deref().unwrap_or_default(), out);
+    out.push(b',');
+    time.push(row.time, out);
+    out.push(b'\n');
+}
 
 /// Appends a topic, a metric or a unit.
 pub fn push_csv_name(name: &str, out: &mut Vec<u8>) {

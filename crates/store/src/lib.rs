@@ -50,7 +50,9 @@ mod time_text;
 pub mod upkeep;
 mod value;
 
-pub use csv_text::{csv_name, push_csv_cell, push_csv_name, push_csv_value};
+pub use csv_text::{
+    CSV_HEADER, csv_name, push_csv_cell, push_csv_name, push_csv_row, push_csv_value,
+};
 pub use entry::Entry;
 pub use expiry::{Expiry, Pruned};
 pub use extra::{Extra, FieldValue, RECEIVED};

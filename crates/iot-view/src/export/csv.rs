@@ -1,7 +1,7 @@
 //! CSV: what `iot-pub --replay` and spreadsheets read.
 
 use anyhow::Result;
-use iot_store::{TimeText, push_csv_name, push_csv_value};
+use iot_store::{CSV_HEADER, TimeText, push_csv_name, push_csv_row, push_csv_value};
 
 use super::encoder::Encoder;
 use super::record::{Cell, Layout, Record, names};
@@ -25,7 +25,7 @@ impl Csv {
 impl Encoder for Csv {
     fn begin(&mut self, out: &mut Vec<u8>) {
         match &self.layout {
-            Layout::Long => out.extend_from_slice(b"topic,metric,value,unit,time\n"),
+            Layout::Long => out.extend_from_slice(CSV_HEADER.as_bytes()),
             Layout::Steps(aggregates) => {
                 let names = names(aggregates).join(",");
                 out.extend_from_slice(format!("topic,metric,{names},unit,time\n").as_bytes());
@@ -44,15 +44,8 @@ impl Encoder for Csv {
     fn write(&mut self, record: &Record<'_>, out: &mut Vec<u8>) -> Result<()> {
         match record {
             Record::Reading(row) => {
-                push_csv_name(&row.key.topic, out);
-                out.push(b',');
-                push_csv_name(row.key.metric.as_deref().unwrap_or_default(), out);
-                out.push(b',');
-                push_csv_value(&row.value, out);
-                out.push(b',');
-                push_csv_name(row.unit.as_deref().unwrap_or_default(), out);
-                out.push(b',');
-                self.time.push(row.time, out);
+                push_csv_row(row, &mut self.time, out);
+                return Ok(());
             }
             Record::Step(step) => {
                 push_csv_name(&step.key.topic, out);

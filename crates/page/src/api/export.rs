@@ -8,8 +8,8 @@ use axum::http::Response;
 use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use bytes::Bytes;
 use futures_util::stream;
-use iot_store::read::{ReadError, Reader, Row, RowQuestion, SeriesFilter};
-use iot_store::{TimeText, push_csv_name, push_csv_value};
+use iot_store::read::{ReadError, Reader, RowQuestion, SeriesFilter};
+use iot_store::{CSV_HEADER, TimeText, push_csv_row};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::parameters::Parameters;
@@ -50,12 +50,12 @@ fn write(
     parameters: &Parameters,
     sender: &Sender<Chunk>,
 ) -> Result<(), ReadError> {
-    let mut text = b"topic,metric,value,unit,time\n".to_vec();
+    let mut text = CSV_HEADER.as_bytes().to_vec();
     let mut time = TimeText::default();
     for key in &parameters.series {
         let question = RowQuestion::new(SeriesFilter::of(key), parameters.range());
         reader.rows(&question, &mut |row| {
-            push_row(&row, &mut time, &mut text);
+            push_csv_row(&row, &mut time, &mut text);
             if text.len() < CHUNK_BYTES {
                 return ControlFlow::Continue(());
             }
@@ -68,17 +68,4 @@ fn write(
     }
     let _ = sender.blocking_send(Ok(text.into()));
     Ok(())
-}
-
-fn push_row(row: &Row, time: &mut TimeText, text: &mut Vec<u8>) {
-    push_csv_name(&row.key.topic, text);
-    text.push(b',');
-    push_csv_name(row.key.metric.as_deref().unwrap_or_default(), text);
-    text.push(b',');
-    push_csv_value(&row.value, text);
-    text.push(b',');
-    push_csv_name(row.unit.as_deref().unwrap_or_default(), text);
-    text.push(b',');
-    time.push(row.time, text);
-    text.push(b'\n');
 }
