@@ -1,6 +1,6 @@
 //! The alerts of the store: which are not ok, and what was reported.
 
-use iot_store::alerts::Event;
+use iot_store::alerts::{CurrentAlert, CurrentState, Event};
 use iot_store::read::{ReadError, Reader, SeriesFilter, TimeRange};
 use serde::Serialize;
 
@@ -33,7 +33,7 @@ pub(super) fn find(reader: &mut dyn Reader) -> Result<Answer, ReadError> {
     let all = SeriesFilter::default();
     let current = reader.alerts(&all)?;
     let history = reader.alert_history(&all, TimeRange::default(), MAX_HISTORY)?;
-    let is_firing = |alert: &&iot_store::alerts::CurrentAlert| alert.state.name() == "firing";
+    let is_firing = |alert: &&CurrentAlert| alert.state == CurrentState::Firing;
     Ok(Answer {
         firing: current.iter().filter(is_firing).count(),
         current: { current.into_iter().take(MAX_CURRENT) }
