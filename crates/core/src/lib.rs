@@ -93,6 +93,8 @@ mod protocol;
 pub mod reason;
 pub mod request;
 pub mod session;
+#[doc(hidden)]
+pub mod small_file;
 pub mod topic;
 pub mod transport;
 #[doc(hidden)]

@@ -9,9 +9,9 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
-use std::fs;
 use std::path::Path;
 
+use iot_cli::read_small_file;
 use iot_sparkplug::{ReadError, check_parts};
 use iot_store::{JSON_DEPTH_LIMIT, JSON_NODE_LIMIT};
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
@@ -38,7 +38,7 @@ impl Protobuf {
     /// # Errors
     /// The file cannot be read or is no descriptor set, or has no such message.
     pub(crate) fn open(file: &Path, message: &str) -> Result<Self, ProtobufError> {
-        let bytes = fs::read(file).map_err(|error| ProtobufError::read(file, &error))?;
+        let bytes = read_small_file(file).map_err(|error| ProtobufError::read(file, &error))?;
         let pool = DescriptorPool::decode(&bytes[..])
             .map_err(|error| ProtobufError::no_set(file, &error.to_string()))?;
         let descriptor =

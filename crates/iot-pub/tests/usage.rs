@@ -197,6 +197,8 @@ fn a_file_without_an_end_is_refused() {
         ("-o /dev/zero", "option file"),
         ("--scenario /dev/zero", "scenario"),
         ("-m 1 -u a --password-file /dev/zero", "password file"),
+        ("-m 1 --cafile /dev/zero", "CA file"),
+        ("-m 1 --cert /dev/zero --key k", "client certificate"),
     ] {
         let mut program = bare(options).spawn();
         assert!(!program.wait().success());

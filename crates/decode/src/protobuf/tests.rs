@@ -168,6 +168,11 @@ fn a_wrong_set_is_reported_with_its_file() {
         error(Path::new("nowhere.desc")),
         "cannot read descriptor set `nowhere.desc`: no such file or directory"
     );
+    #[cfg(unix)]
+    assert_eq!(
+        error(Path::new("/dev/zero")),
+        "cannot read descriptor set `/dev/zero`: it is larger than 16 MiB"
+    );
     let source = error(&set.path("plant.proto"));
     assert!(
         source.contains("plant.proto` is not a descriptor set: "),

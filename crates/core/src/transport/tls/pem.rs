@@ -7,6 +7,7 @@ use tokio_rustls::rustls::pki_types::pem::{Error as PemError, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::error::{Error, io_reason};
+use crate::small_file::read_small_file;
 
 /// Reads the certificates of a file: at least one.
 pub(super) fn certificates(path: &Path, what: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
@@ -37,7 +38,7 @@ pub(super) fn certificates_in(folder: &Path) -> Result<Vec<CertificateDer<'stati
     let mut found = Vec::new();
     for path in paths {
         // Skips subfolders, unreadable files and files without a certificate.
-        if let Ok(text) = fs::read(&path) {
+        if let Ok(text) = read_small_file(&path) {
             found.extend(parse(&text).unwrap_or_default());
         }
     }
@@ -67,7 +68,7 @@ pub(super) fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, Error> 
 }
 
 fn read(path: &Path, what: &str) -> Result<Vec<u8>, Error> {
-    fs::read(path).map_err(|error| {
+    read_small_file(path).map_err(|error| {
         Error::Tls(format!(
             "cannot read {what} `{}`: {}",
             path.display(),
