@@ -4,8 +4,7 @@ use std::net::IpAddr;
 
 use clap::Args;
 
-use crate::error::UsageError;
-use crate::host::{Host, Hosts, parse_hosts, port};
+use crate::host::{Hosts, parse_hosts, port};
 
 /// Where the broker is. A group of options that others exclude: without flattened options.
 #[derive(Debug, Args)]
@@ -14,7 +13,7 @@ pub(crate) struct AddressArgs {
     /// Connect to broker HOST[,HOST:PORT...]
     #[arg(short = 'h', long, env = "IOT_HOST", hide_env_values = true)]
     #[arg(default_value = "localhost", value_name = "HOST", value_parser = parse_hosts)]
-    host: Hosts,
+    pub(crate) host: Hosts,
 
     /// Connect to TCP port PORT [default: 1883, with TLS 8883]
     #[arg(
@@ -37,15 +36,4 @@ pub(crate) struct AddressArgs {
     )]
     #[arg(hide_short_help = true)]
     pub(crate) bind: Option<IpAddr>,
-}
-
-impl AddressArgs {
-    /// Returns the first broker's host, and those of the others.
-    ///
-    /// # Errors
-    /// None is named.
-    pub(crate) fn hosts(&self) -> Result<(&Host, &[Host]), UsageError> {
-        let first = self.host.split_first();
-        first.ok_or_else(|| UsageError::new("no broker is named (give --host HOST)"))
-    }
 }

@@ -3,6 +3,7 @@
 use iot_core::Protocol;
 use iot_core::config::{ClientConfig, Transport};
 use iot_core::error::Error;
+use iot_core::transport::Tls;
 
 /// The port that brokers commonly use without TLS.
 const PLAIN_PORT: u16 = 1883;
@@ -20,30 +21,35 @@ enum MissingTls {
 }
 
 /// What may help if a broker does not accept the connection.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct Advice {
     is_v5: bool,
-    missing_tls: MissingTls,
+    /// Of each broker, by its address.
+    missing_tls: Vec<(String, MissingTls)>,
     /// The client gives a user name, or a certificate.
     has_user: bool,
 }
 
 impl Advice {
     pub(crate) fn new(config: &ClientConfig) -> Self {
-        let is_plain = config.tls.is_none() && matches!(config.transport, Transport::Tcp);
+        let first = (
+            config.address(),
+            missing_tls(config.port, config.tls.as_ref(), &config.transport),
+        );
+        let further = config.brokers.iter().map(|broker| {
+            let missing = missing_tls(broker.port, broker.tls.as_ref(), &broker.transport);
+            (broker.address(), missing)
+        });
         Self {
             is_v5: config.protocol == Protocol::V5,
-            missing_tls: match config.port {
-                port if is_plain && TLS_PORTS.contains(&port) => MissingTls::Likely,
-                port if is_plain && port != PLAIN_PORT => MissingTls::Possible,
-                _ => MissingTls::No,
-            },
+            missing_tls: std::iter::once(first).chain(further).collect(),
             has_user: config.username.is_some(),
         }
     }
 
-    /// Returns the advice for a connection that was not accepted, in brackets, or nothing.
-    pub(crate) fn for_error(self, error: &Error) -> &'static str {
+    /// Returns the advice for a connection that the broker at `address` did not accept, in
+    /// brackets, or nothing.
+    pub(crate) fn for_error(&self, error: &Error, address: &str) -> &'static str {
         let is_silent = matches!(error, Error::Closed | Error::ConnectTimeout);
         let is_version = matches!(error, Error::Refused { code, .. } if code.is_protocol_version());
         if matches!(error, Error::Refused { code, .. } if code.is_authorization()) {
@@ -54,7 +60,10 @@ impl Advice {
             };
         }
         let may_be_version = self.is_v5 && (is_silent || is_version);
-        match (self.missing_tls, may_be_version) {
+        let mut brokers = self.missing_tls.iter();
+        let broker = brokers.find(|(broker, _)| broker == address);
+        let missing_tls = broker.map_or(MissingTls::No, |(_, missing)| *missing);
+        match (missing_tls, may_be_version) {
             (MissingTls::Likely, _) | (MissingTls::Possible, false) if is_silent => {
                 " (does this port need TLS? --tls-use-os-certs, or --cafile FILE)"
             }
@@ -65,6 +74,15 @@ impl Advice {
             (_, true) => " (if the broker does not support MQTT 5: -V mqttv311)",
             (_, false) => "",
         }
+    }
+}
+
+fn missing_tls(port: u16, tls: Option<&Tls>, transport: &Transport) -> MissingTls {
+    let is_plain = tls.is_none() && matches!(transport, Transport::Tcp);
+    match port {
+        port if is_plain && TLS_PORTS.contains(&port) => MissingTls::Likely,
+        port if is_plain && port != PLAIN_PORT => MissingTls::Possible,
+        _ => MissingTls::No,
     }
 }
 

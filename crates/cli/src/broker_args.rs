@@ -14,7 +14,7 @@ use crate::credentials::CredentialArgs;
 use crate::error::UsageError;
 use crate::host::{Hosts, parse_hosts, port};
 use crate::origin::Origins;
-use crate::several_brokers::{add_brokers, default_port};
+use crate::several_brokers::add_brokers;
 use crate::tls::TlsArgs;
 use crate::transport::{TransportArgs, WebSocketArgs};
 use crate::url::UrlArgs;
@@ -111,20 +111,17 @@ impl BrokerArgs {
     /// [`UsageError`] and what [`ClientConfig::checked`] finds, for options that do not go
     /// together or need a broker; the system's for a file that cannot be read.
     pub fn config(&self, origins: &Origins) -> Result<Option<ClientConfig>> {
-        let hosts = self.address.host.as_deref().and_then(<[_]>::split_first);
-        let (host, own_port, further) = match (hosts, self.transport.is_unix()) {
-            (Some((first, further)), _) => (first.name.clone(), first.port, further),
-            (None, true) => ("localhost".to_owned(), None, &[][..]),
-            (None, false) => {
-                Self::check_unused(origins)?;
-                return Ok(None);
-            }
+        let hosts = self.address.host.clone();
+        let of_socket = || self.transport.is_unix().then(|| Hosts::one("localhost"));
+        let Some(Hosts { first, further }) = hosts.or_else(of_socket) else {
+            Self::check_unused(origins)?;
+            return Ok(None);
         };
         let tls = self.tls.load(origins)?;
         let port = self.address.port;
         let mut config = ClientConfig {
-            host,
-            port: { own_port.or(port) }.unwrap_or_else(|| default_port(tls.is_some())),
+            port: first.port_or(port, tls.is_some()),
+            host: first.name,
             bind_address: self.address.bind,
             transport: self.transport.transport(&self.websocket, origins)?,
             tls,
@@ -136,7 +133,7 @@ impl BrokerArgs {
             username: self.credentials.username.clone(),
             ..ClientConfig::default()
         };
-        add_brokers(&mut config, further, port, || self.tls.load_options())?;
+        add_brokers(&mut config, &further, port, || self.tls.load_options())?;
         // Last: the user is asked for a password only if the rest is right.
         let config = config.checked()?;
         let password = self.credentials.password(origins)?;
@@ -145,25 +142,10 @@ impl BrokerArgs {
 
     /// Options that are typed without a broker have been meant for one.
     fn check_unused(origins: &Origins) -> Result<(), UsageError> {
-        let ids = [
-            "port",
-            "bind",
-            "id",
-            "username",
-            "pw",
-            "password_file",
-            "ask_password",
-            "cafile",
-            "capath",
-            "cert",
-            "ws",
-            "proxy",
-        ];
-        match ids.into_iter().find(|id| origins.is_typed(id)) {
+        match origins.typed_of::<Self>() {
             None => Ok(()),
-            Some(id) => Err(UsageError::new(format!(
-                "{} needs a broker (give --host HOST)",
-                origins.name(id)
+            Some(name) => Err(UsageError::new(format!(
+                "{name} needs a broker (give --host HOST)"
             ))),
         }
     }

@@ -11,12 +11,13 @@ use crate::address::AddressArgs;
 use crate::credentials::CredentialArgs;
 use crate::error::UsageError;
 use crate::generate::GenerateArgs;
+use crate::host::Hosts;
 use crate::mosquitto::MosquittoArgs;
 use crate::option_file::OptionFileArgs;
 use crate::origin::Origins;
 use crate::property::{PacketKind, PacketProperties, PropertyArgs};
 use crate::session::SessionArgs;
-use crate::several_brokers::{SeveralBrokersArgs, default_port};
+use crate::several_brokers::SeveralBrokersArgs;
 use crate::tls::TlsArgs;
 use crate::transport::{TransportArgs, WebSocketArgs};
 use crate::url::UrlArgs;
@@ -200,10 +201,10 @@ impl ConnectArgs {
         }
         let tls = self.tls.load(origins)?;
         let port = self.address.port;
-        let (first, further) = self.address.hosts()?;
+        let Hosts { first, further } = &self.address.host;
         let mut config = ClientConfig {
             host: first.name.clone(),
-            port: { first.port.or(port) }.unwrap_or_else(|| default_port(tls.is_some())),
+            port: first.port_or(port, tls.is_some()),
             bind_address: self.address.bind,
             transport: self.transport.transport(&self.websocket, origins)?,
             tls,
@@ -290,9 +291,8 @@ impl ConnectArgs {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use std::ffi::OsString;
+    use std::io::Write;
 
     use clap::{CommandFactory, FromArgMatches};
 
@@ -458,13 +458,9 @@ mod tests {
 
     #[test]
     fn the_password_file_s_first_line_is_the_password() {
-        let file = std::env::temp_dir().join(format!("iot-password-{}", std::process::id()));
-        fs::write(&file, "s3cret \r\nsecond line\n").unwrap();
-        let config = config(&format!("-u ada --password-file {}", file.display()));
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(b"s3cret \r\nsecond line\n").unwrap();
+        let config = config(&format!("-u ada --password-file {}", file.path().display()));
         assert_eq!(config.password.as_deref(), Some("s3cret "));
-        fs::write(&file, "\u{feff}s3cret\r\n").unwrap();
-        let config = self::config(&format!("-u ada --password-file {}", file.display()));
-        fs::remove_file(&file).unwrap();
-        assert_eq!(config.password.as_deref(), Some("s3cret"));
     }
 }

@@ -36,44 +36,81 @@ impl Scheme {
     }
 }
 
-/// The hosts that a list names, one at least.
-pub(crate) type Hosts = Vec<Host>;
+impl Host {
+    /// Returns the host of this name, without a port of its own.
+    pub(crate) fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            port: None,
+            scheme: None,
+        }
+    }
+
+    /// Returns its port: its own, that of `--port`, or the usual one.
+    pub(crate) fn port_or(&self, option: Option<u16>, has_tls: bool) -> u16 {
+        // A URL without a port means the usual one.
+        let option = option.filter(|_| self.scheme.is_none());
+        let usual = if has_tls { 8883 } else { 1883 };
+        self.port.or(option).unwrap_or(usual)
+    }
+}
+
+/// The hosts that a list names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Hosts {
+    pub(crate) first: Host,
+    pub(crate) further: Vec<Host>,
+}
+
+impl Hosts {
+    /// Returns a list of one host, which is a name or an address.
+    pub(crate) fn one(name: &str) -> Self {
+        Self {
+            first: Host::new(name),
+            further: Vec::new(),
+        }
+    }
+}
 
 /// Returns the hosts of a list such as `a,b,c:1884`.
 ///
 /// # Errors
 /// A line that says what is wrong, and which form is right.
 pub(crate) fn parse_hosts(text: &str) -> Result<Hosts, String> {
-    let mut hosts = Vec::new();
-    for (index, given) in text.split(',').enumerate() {
-        // What `-L` adds if it is repeated. The first one's scheme is an option of its own.
-        let split = given.split_once("://").filter(|_| index > 0);
-        let scheme = split.and_then(|(scheme, _)| Scheme::of(scheme));
-        let given = match (split, scheme) {
-            (Some((_, rest)), Some(_)) => rest,
-            _ => given,
-        };
-        let (name, port) = parse_host(given)?;
-        hosts.push(Host { name, port, scheme });
-    }
-    if let [
-        Host {
-            name,
-            port: Some(port),
-            ..
-        },
-    ] = &hosts[..]
-    {
+    let (first, further) = match text.split_once(',') {
+        Some((first, further)) => (first, Some(further)),
+        None => (text, None),
+    };
+    // The first one's scheme is an option of its own.
+    let first = parse_host(first)?;
+    if let (Some(port), None) = (first.port, further) {
+        let name = first.name;
         return Err(format!(
             "the port is an option of its own: -h {name} -p {port}"
         ));
     }
-    Ok(hosts)
+    let further = further.iter().flat_map(|list| list.split(','));
+    Ok(Hosts {
+        first,
+        further: further.map(parse_further).collect::<Result<_, _>>()?,
+    })
+}
+
+/// Returns a host behind the first one. `-L` adds it with its scheme if it is repeated.
+fn parse_further(text: &str) -> Result<Host, String> {
+    let split = text.split_once("://");
+    match split.and_then(|(scheme, rest)| Some((Scheme::of(scheme)?, rest))) {
+        Some((scheme, rest)) => Ok(Host {
+            scheme: Some(scheme),
+            ..parse_host(rest)?
+        }),
+        None => parse_host(text),
+    }
 }
 
 /// Returns the host name or address that a text is, an IPv6 address without its brackets, and the
 /// port behind it.
-fn parse_host(text: &str) -> Result<(String, Option<u16>), String> {
+fn parse_host(text: &str) -> Result<Host, String> {
     const FORM: &str = "a host is a name or an address, as in -h localhost or -h 192.168.1.5";
     let trimmed = text.trim();
     if text.is_empty() {
@@ -93,22 +130,29 @@ fn parse_host(text: &str) -> Result<(String, Option<u16>), String> {
     if text.contains('@') {
         return Err(format!("{FORM} (the user is given with -u NAME)"));
     }
+    let host = |name: &str, given: &str| {
+        let port = Some(port(given)?);
+        Ok(Host {
+            port,
+            ..Host::new(name)
+        })
+    };
     if let Some(address) = text.strip_prefix('[') {
         return match address.split_once(']') {
             Some((address, rest)) if is_ipv6(address) && rest.is_empty() => {
-                Ok((address.to_owned(), None))
+                Ok(Host::new(address))
             }
             Some((address, rest)) if is_ipv6(address) && rest.starts_with(':') => {
-                Ok((address.to_owned(), Some(port(&rest[1..])?)))
+                host(address, &rest[1..])
             }
             _ => Err("the text in the brackets is not an IPv6 address, as in -h ::1".to_owned()),
         };
     }
     match text.split_once(':') {
         None if text.contains(['/', '?', '#', '\\']) => Err(FORM.to_owned()),
-        None => Ok((text.to_owned(), None)),
-        Some(_) if is_ipv6(text) => Ok((text.to_owned(), None)),
-        Some((host, rest)) if !host.is_empty() => Ok((host.to_owned(), Some(port(rest)?))),
+        None => Ok(Host::new(text)),
+        Some(_) if is_ipv6(text) => Ok(Host::new(text)),
+        Some((name, rest)) if !name.is_empty() => host(name, rest),
         Some(_) => Err(FORM.to_owned()),
     }
 }
@@ -136,9 +180,8 @@ mod tests {
 
     fn host(name: &str, port: Option<u16>) -> Host {
         Host {
-            name: name.to_owned(),
             port,
-            scheme: None,
+            ..Host::new(name)
         }
     }
 
@@ -153,26 +196,24 @@ mod tests {
             ("[::1]", "::1"),
             ("fe80::1%eth0", "fe80::1%eth0"),
         ] {
-            assert_eq!(parse_hosts(text), Ok(vec![host(name, None)]));
+            assert_eq!(parse_hosts(text), Ok(Hosts::one(name)));
         }
     }
 
     #[test]
     fn a_list_names_several_hosts() {
-        let mut expected = vec![
-            host("a", None),
-            host("::1", Some(1884)),
-            host("10.0.0.1", Some(7)),
-        ];
+        let mut expected = Hosts {
+            first: host("a", None),
+            further: vec![host("::1", Some(1884)), host("10.0.0.1", Some(7))],
+        };
         assert_eq!(
             parse_hosts("a,[::1]:1884,10.0.0.1:7").as_ref(),
             Ok(&expected)
         );
-        expected.truncate(1);
-        expected.push(Host {
+        expected.further = vec![Host {
             scheme: Scheme::of("wss"),
             ..host("b", Some(9))
-        });
+        }];
         assert_eq!(parse_hosts("a,wss://b:9"), Ok(expected));
         for text in ["a,", ",a", "a, b", "a,b:0", "a,http://b"] {
             assert!(parse_hosts(text).is_err(), "{text}");

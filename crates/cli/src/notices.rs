@@ -90,7 +90,7 @@ impl Notices {
             return self.loss(error);
         }
         let address = &self.address;
-        let advice = self.advice.for_error(error);
+        let advice = self.advice.for_error(error, address);
         let reason = match error {
             Error::Refused { .. } => format!("{error}{advice}"),
             // A lost broker that cannot be reached is no news.
@@ -166,7 +166,7 @@ impl Notices {
             _ => "cannot connect to",
         };
         let advice = match self.state {
-            State::Waiting => self.advice.for_error(&error),
+            State::Waiting => self.advice.for_error(&error, &self.address),
             _ => "",
         };
         Advised { error, advice }
@@ -359,12 +359,25 @@ mod tests {
                 ..config()
             };
             let mut notices = Notices::new(&config);
-            let line = notices
-                .line(&ended(Error::Closed), || "b:1883".into())
-                .unwrap();
+            let line = notices.line(&ended(Error::Closed), || config.address());
             let expected = format!("the broker closed the connection{expected}");
+            let line = line.unwrap();
             assert!(line.ends_with(&expected), "{line}");
         }
+    }
+
+    #[test]
+    fn the_advice_is_about_the_broker_that_failed() {
+        let config = ClientConfig {
+            brokers: vec![iot_core::BrokerAddress::new("c", 8883)],
+            ..config()
+        };
+        let mut notices = Notices::new(&config);
+        let mut line = |broker: &str| notices.line(&ended(Error::Closed), || broker.into());
+        let closed = "the broker closed the connection";
+        assert!(line("b:1883").unwrap().ends_with(closed));
+        let advised = line("c:8883").unwrap();
+        assert!(advised.contains(" (does this port need TLS?"), "{advised}");
     }
 
     #[test]

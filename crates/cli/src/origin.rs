@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::PathBuf;
 
-use clap::Arg;
+use clap::{Arg, Args, Command};
 
 /// A layer of options; a higher one wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -169,6 +169,13 @@ impl Origins {
     /// Returns whether the option is set on the command line.
     pub fn is_typed(&self, id: &str) -> bool {
         self.layer(id) == Some(Layer::Typed)
+    }
+
+    /// Returns the name of the first option of `A` that is set on the command line.
+    pub(crate) fn typed_of<A: Args>(&self) -> Option<String> {
+        let command = A::augment_args(Command::new("options"));
+        let mut ids = command.get_arguments().map(|arg| arg.get_id().as_str());
+        ids.find(|id| self.is_typed(id)).map(|id| self.name(id))
     }
 
     /// Returns whether any layer sets the option.

@@ -86,13 +86,9 @@ impl PageArgs {
     /// # Errors
     /// There is one; `option` gives the page.
     pub fn check_unused(&self, option: &str, origins: &Origins) -> Result<(), UsageError> {
-        let ids = ["page_password_file", "page_no_password", "page_host"];
-        match ids.into_iter().find(|id| origins.is_typed(id)) {
+        match origins.typed_of::<Self>() {
             None => Ok(()),
-            Some(id) => {
-                let name = origins.name(id);
-                Err(UsageError::new(format!("{name} needs {option}")))
-            }
+            Some(name) => Err(UsageError::new(format!("{name} needs {option}"))),
         }
     }
 }

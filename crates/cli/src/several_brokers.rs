@@ -86,22 +86,14 @@ pub(crate) fn add_brokers(
                 },
             ),
         };
-        // A URL without a port means the usual one.
-        let port = port.filter(|_| host.scheme.is_none());
-        let port = host.port.or(port);
         config.brokers.push(BrokerAddress {
             host: host.name.clone(),
-            port: port.unwrap_or_else(|| default_port(tls.is_some())),
+            port: host.port_or(port, tls.is_some()),
             transport,
             tls,
         });
     }
     Ok(())
-}
-
-/// Returns the usual port of MQTT.
-pub(crate) fn default_port(has_tls: bool) -> u16 {
-    if has_tls { 8883 } else { 1883 }
 }
 
 /// Returns the transport of a URL beside the first broker's, whose options of WebSocket count.

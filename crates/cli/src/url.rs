@@ -65,44 +65,41 @@ pub(crate) fn expand(
     origin: &Origin,
     earlier: &[Setting],
 ) -> Result<Vec<Setting>, String> {
+    let (prefix, name) = (origin.prefix(), origin.name());
+    let parts =
+        parse(text).map_err(|why| format!("{prefix}invalid value for {name}: {why}"))?;
     let of_url = |id: &str| {
         let mut earlier = earlier.iter().rev();
         earlier.find(|setting| setting.id == id && setting.part.is_some())
     };
     if let Some(hosts) = of_url("host") {
-        return further(text, hosts, &of_url).map_err(|why| {
-            let (prefix, name) = (origin.prefix(), origin.name());
-            format!("{prefix}{name}: {why}")
-        });
+        let (scheme, _) = text
+            .to_str()
+            .and_then(|it| it.split_once("://"))
+            .unwrap_or_default();
+        return further(scheme, parts, hosts, &of_url)
+            .map_err(|why| format!("{prefix}{name}: {why}"));
     }
-    parse(text)
-        .map_err(|why| {
-            let (prefix, name) = (origin.prefix(), origin.name());
-            format!("{prefix}invalid value for {name}: {why}")
-        })
-        .map(|parts| {
-            let setting = |(id, value, part): (&str, Value, _)| Setting {
-                id: id.to_owned(),
-                value,
-                origin: origin.clone(),
-                part: Some(part),
-            };
-            parts.into_iter().map(setting).collect()
-        })
+    Ok(settings(parts, origin).collect())
+}
+
+fn settings(parts: Parts, origin: &Origin) -> impl Iterator<Item = Setting> {
+    parts.into_iter().map(|(id, value, part)| Setting {
+        id: id.to_owned(),
+        value,
+        origin: origin.clone(),
+        part: Some(part),
+    })
 }
 
 /// Returns the options that a further URL stands for: its host, with scheme and port, is appended
 /// to the `hosts` of those before.
 fn further<'a>(
-    text: &OsStr,
+    scheme: &str,
+    mut parts: Parts,
     hosts: &Setting,
     of_url: &impl Fn(&str) -> Option<&'a Setting>,
 ) -> Result<Vec<Setting>, String> {
-    let (scheme, _) = text
-        .to_str()
-        .and_then(|it| it.split_once("://"))
-        .unwrap_or_default();
-    let parts = parse(text)?;
     let of_part = |id: &str| {
         let part = parts.iter().find(|part| part.0 == id);
         part.and_then(|part| part.1.text())
@@ -124,18 +121,14 @@ fn further<'a>(
     let port = of_part("port").map_or(String::new(), |port| format!(":{}", text(port)));
     let before = hosts.value.text().map(text).unwrap_or_default();
     let list = format!("{before},{scheme}://{host}{port}");
-    let mut settings = vec![Setting {
+    let hosts = Setting {
         value: Value::Text(list.into()),
         ..hosts.clone()
-    }];
-    let topics = parts.into_iter().filter(|part| part.0 == "topic");
-    settings.extend(topics.map(|(id, value, part)| Setting {
-        id: id.to_owned(),
-        value,
-        origin: hosts.origin.clone(),
-        part: Some(part),
-    }));
-    Ok(settings)
+    };
+    parts.retain(|part| part.0 == "topic");
+    let mut all = vec![hosts.clone()];
+    all.extend(settings(parts, &hosts.origin));
+    Ok(all)
 }
 
 type Parts = Vec<(&'static str, Value, &'static str)>;

@@ -83,6 +83,11 @@ fn options_of_a_broker_need_one() {
             "`--cafile` needs a broker (give --host HOST)",
         ),
         (&["-u", "ada"], "`-u` needs a broker (give --host HOST)"),
+        (&["-k", "5"], "`-k` needs a broker (give --host HOST)"),
+        (
+            &["--tls-alpn", "mqtt"],
+            "`--tls-alpn` needs a broker (give --host HOST)",
+        ),
         (
             &["--host", "localhost:1883"],
             "invalid value `localhost:1883` for `--host`: the port is an option of its own: -h localhost -p 1883",
