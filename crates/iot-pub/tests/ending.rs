@@ -5,11 +5,11 @@ mod common;
 
 use std::fs::File;
 use std::io::{Read, Write};
+use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use common::{Inbox, at_once, ends_well, ends_with, iot_pub, wait_for_lines};
-use testkit::{Broker, DEADLINE, FaultyNet, Program, Running, ScriptedPeer, Way};
+use testkit::{Broker, DEADLINE, FaultyNet, Program, Running, ScriptedPeer, Way, eventually};
 
 /// A publisher that has been asked to end while the broker no longer answers.
 #[track_caller]
@@ -197,27 +197,38 @@ fn a_broker_that_stays_connected_after_disconnect_is_not_waited_for() {
     drop(broker);
 }
 
+/// Publishes a message that does not fit into the pipe to its reader, and disconnects.
+fn unread(broker: &Broker, folder: &Path, id: &str) -> (Running, File) {
+    let echo = folder.join(id);
+    let made = Command::new("mkfifo").arg(&echo).status();
+    assert!(made.expect("mkfifo").success());
+    let script =
+        "exec \"$0\" -h 127.0.0.1 -p \"$1\" -i \"$2\" -t iot/a -m \"$(cat)\" >\"$3\"";
+    let input = folder.join("input");
+    std::fs::write(&input, "0".repeat(100_000)).expect("a file");
+    let port = broker.port().to_string();
+    let publisher = Program::new("sh")
+        .args(["-c", script, env!("CARGO_BIN_EXE_iot-pub"), &port, id])
+        .args([&echo])
+        .stdin(File::open(input).expect("the file"))
+        .spawn();
+    let reader = File::open(&echo).expect("a writer");
+    broker.wait_for_log(&format!("Received DISCONNECT from {id}"), DEADLINE);
+    (publisher, reader)
+}
+
 #[test]
 fn a_slow_reader_gets_the_whole_message() {
     let broker = Broker::start();
     let folder = tempfile::tempdir().expect("a folder");
-    let echo = folder.path().join("echo");
-    let made = Command::new("mkfifo").arg(&echo).status();
-    assert!(made.expect("mkfifo").success());
-    let script = "exec \"$0\" -h 127.0.0.1 -p \"$1\" -t iot/a -m \"$(cat)\" >\"$2\"";
-    let input = folder.path().join("input");
-    std::fs::write(&input, "0".repeat(100_000)).expect("a file");
-    let port = broker.port().to_string();
-    let mut publisher = Program::new("sh")
-        .args(["-c", script, env!("CARGO_BIN_EXE_iot-pub"), &port])
-        .args([&echo])
-        .stdin(File::open(input).expect("the file"))
-        .spawn();
-    let mut reader = File::open(&echo).expect("a writer");
-    // The message is published, and the pipe is full.
-    broker.wait_for_log("Received DISCONNECT", DEADLINE);
-    // Longer than the program waits for a broker or for a signal's last output.
-    std::thread::sleep(Duration::from_secs(4));
+    let (mut publisher, mut reader) = unread(&broker, folder.path(), "patient");
+    // After a signal, the reader has the time that a broker has to close the connection. When that
+    // is over for one that came later, it is for the first one too.
+    let (mut interrupted, _reader) = unread(&broker, folder.path(), "interrupted");
+    eventually(DEADLINE, "the end after a signal", || {
+        interrupted.interrupt();
+        !interrupted.is_running()
+    });
     assert!(publisher.is_running());
     let mut text = String::new();
     reader.read_to_string(&mut text).expect("the echo");

@@ -38,15 +38,8 @@ struct Object<'a> {
     unit: Option<Json>,
 }
 
-/// A recorded time.
-#[derive(Debug)]
-pub(super) enum Time {
-    Text(String),
-    At(DateTime<FixedOffset>),
-}
-
 /// Topic, value, time.
-pub(super) type Parts = (String, Bytes, Time);
+pub(super) type Parts = (String, Bytes, DateTime<FixedOffset>);
 
 impl Columns {
     /// Returns the parts of a record with these fields.
@@ -65,12 +58,12 @@ impl Columns {
         };
         let (topic, time) = (text(self.topic, "topic")?, text(self.time, "time")?);
         let topic = without_apostrophe(&topic).to_owned();
-        let time = Time::Text(time);
+        let time = moment(&time)?;
         let name = |column: Option<usize>, name| -> Result<_, String> {
             let name = column.map(|at| text(at, name)).transpose()?;
             Ok(name.map(|name| without_apostrophe(&name).to_owned()))
         };
-        let shown = with_time.then(|| time.rfc3339()).transpose()?;
+        let shown = with_time.then(|| rfc3339(time));
         let names = Names::new(
             name(self.metric, "metric")?,
             name(self.unit, "unit")?,
@@ -91,27 +84,18 @@ impl Columns {
     }
 }
 
-impl Time {
-    /// Returns the moment, which is in UTC if no time zone is recorded.
-    ///
-    /// # Errors
-    /// The text is no time.
-    pub(super) fn moment(&self) -> Result<DateTime<FixedOffset>, String> {
-        let text = match self {
-            Self::At(time) => return Ok(*time),
-            Self::Text(text) => text,
-        };
-        let parsed = parse_time(text).map(ParsedTime::or_utc);
-        parsed.ok_or_else(|| {
-            let escaped: String = text.escape_debug().take(100).collect();
-            format!("`{escaped}` is not a time, as in 2026-06-21T06:00:00Z")
-        })
-    }
+/// Returns the moment that a text names, in UTC if it names no time zone.
+fn moment(text: &str) -> Result<DateTime<FixedOffset>, String> {
+    let parsed = parse_time(text).map(ParsedTime::or_utc);
+    parsed.ok_or_else(|| {
+        let escaped: String = text.escape_debug().take(100).collect();
+        format!("`{escaped}` is not a time, as in 2026-06-21T06:00:00Z")
+    })
+}
 
-    fn rfc3339(&self) -> Result<String, String> {
-        let moment = self.moment()?.to_utc();
-        Ok(moment.to_rfc3339_opts(SecondsFormat::AutoSi, true))
-    }
+fn rfc3339(time: DateTime<FixedOffset>) -> String {
+    let time = time.to_utc();
+    time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
 /// Returns a cell without the apostrophe that an export has put before it, so that a spreadsheet
@@ -177,7 +161,7 @@ pub(super) fn json(text: &[u8], with_time: bool) -> Result<Parts, String> {
         _ => None,
     };
     let time = time(object.time)?;
-    let shown = with_time.then(|| time.rfc3339()).transpose()?;
+    let shown = with_time.then(|| rfc3339(time));
     let payload = match Names::new(text(object.metric), text(object.unit), shown) {
         Some(names) => names.payload(&plain(object.value.get())?),
         None => value(object.value)?,
@@ -208,13 +192,16 @@ fn is_value(text: &str) -> bool {
     text.is_empty() || is_number || serde_json::from_str::<&RawValue>(text).is_ok()
 }
 
-fn time(raw: &RawValue) -> Result<Time, String> {
+fn time(raw: &RawValue) -> Result<DateTime<FixedOffset>, String> {
     let raw = raw.get();
-    Ok(match raw.as_bytes().first() {
-        Some(b'"') => Time::Text(serde_json::from_str(raw).map_err(|error| error.to_string())?),
-        Some(b'{') => Time::At(date(raw)?),
-        _ => Time::Text(raw.to_owned()),
-    })
+    match raw.as_bytes().first() {
+        Some(b'"') => {
+            let text: String = serde_json::from_str(raw).map_err(|error| error.to_string())?;
+            moment(&text)
+        }
+        Some(b'{') => date(raw),
+        _ => moment(raw),
+    }
 }
 
 #[cfg(test)]

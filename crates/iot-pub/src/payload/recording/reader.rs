@@ -93,7 +93,6 @@ impl<R: BufRead> Reader<R> {
                 .and_then(|fields| columns.parts(fields, self.with_times)),
         };
         let record = parts.and_then(|(topic, payload, time)| {
-            let time = time.moment()?;
             let topic = map(&topic)?;
             let first = *self.first.get_or_insert(time);
             let at = (time - first).to_std().unwrap_or(Duration::ZERO);
