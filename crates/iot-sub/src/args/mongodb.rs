@@ -31,9 +31,9 @@ pub(super) struct MongoArgs {
     #[arg(hide_short_help = true)]
     time_series: Option<GranularityArg>,
 
-    /// Delete readings of the time-series collection after DURATION, such as 12h or 30d
+    /// Delete readings of the time-series collection after AGE, such as 12h or 30d
     #[arg(long, env = "IOT_EXPIRE_AFTER", hide_env_values = true)]
-    #[arg(value_name = "DURATION", value_parser = expiry, requires = "expiring")]
+    #[arg(value_name = "AGE", value_parser = expiry, requires = "expiring")]
     #[arg(hide_short_help = true)]
     expire_after: Option<Duration>,
 

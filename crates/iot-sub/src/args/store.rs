@@ -63,10 +63,10 @@ pub(crate) struct StoreArgs {
     #[arg(hide_short_help = true)]
     rejected_limit: Option<Size>,
 
-    /// Remove readings and rejected messages that are older than DURATION, such as 90d, a few at a
-    /// time [default: keep all]
+    /// Remove readings, rejected messages and reports of alerts that are older than AGE, such as
+    /// 90d, a few at a time [default: keep all]
     #[arg(long, env = "IOT_KEEP", hide_env_values = true)]
-    #[arg(value_name = "DURATION", value_parser = parse_age)]
+    #[arg(value_name = "AGE", value_parser = parse_age)]
     #[arg(hide_short_help = true)]
     keep: Option<Duration>,
 

@@ -13,7 +13,7 @@ Examples:
   iot-view prune --older-than 2026-01-01
 ";
 
-/// Delete old readings and rejected messages, while iot-sub writes
+/// Delete old readings, rejected messages and reports of alerts, while iot-sub writes
 #[derive(Debug, Parser)]
 #[command(name = "prune", before_help = EXAMPLES)]
 pub(crate) struct PruneArgs {
@@ -30,7 +30,7 @@ pub(crate) struct PruneArgs {
     #[arg(value_name = "TIME", required = true)]
     pub(crate) older_than: Option<Moment>,
 
-    /// Delete readings only, and keep the minutes, hours and days that charts are made of (SQLite)
+    /// Keep the minutes, hours and days that charts are made of (SQLite)
     #[arg(
         long,
         env = "IOT_KEEP_ROLLUPS",
