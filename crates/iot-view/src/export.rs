@@ -94,7 +94,7 @@ pub(crate) fn run(args: &ExportArgs, origins: &Origins) -> Result<ExitCode> {
     let is_empty = output.rows() == 0;
     match done.and_then(|()| output.finish()) {
         Ok(()) if is_empty => {
-            unmatched::explain(&mut *open(&args.store)?, &filters, &period.zone)?;
+            unmatched::explain(&mut *open(&args.store)?, &filters, range, &period.zone)?;
             Ok(ExitCode::SUCCESS)
         }
         Ok(()) | Err(Stopped::ReaderGone) => Ok(ExitCode::SUCCESS),

@@ -1,11 +1,12 @@
 //! Lines about filters that select nothing, which may be mistyped.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 use iot_cli::{Timezone, notify};
-use iot_store::read::{Reader, Series, SeriesFilter};
+use iot_store::read::{Reader, RowQuestion, Series, SeriesFilter, TimeRange};
 
 use crate::series::selected;
 
@@ -55,18 +56,26 @@ fn line(reader: &mut dyn Reader, filter: &SeriesFilter) -> Result<String> {
     Ok(format!("no readings of `{filter}` in {name} ({help})"))
 }
 
-/// Tells a person why there is nothing in the answer: no series, or none in that period.
+/// Tells a person why there is nothing in the answer: no series, none in that period, or only texts
+/// for steps of time.
 ///
 /// # Errors
 /// The store can't be read.
 pub(crate) fn explain(
     reader: &mut dyn Reader,
     filters: &[SeriesFilter],
+    range: TimeRange,
     zone: &Timezone,
 ) -> Result<()> {
     let series = selected(reader, filters, false)?;
     for line in lines(reader, filters, &series)? {
         notify("iot-view", &line);
+    }
+    if has_readings(reader, filters, range)? {
+        let line =
+            "no numbers in that period: --every needs numbers (leave it out to export texts)";
+        notify("iot-view", line);
+        return Ok(());
     }
     let last = series
         .iter()
@@ -79,6 +88,27 @@ pub(crate) fn explain(
         notify("iot-view", &line);
     }
     Ok(())
+}
+
+fn has_readings(
+    reader: &mut dyn Reader,
+    filters: &[SeriesFilter],
+    range: TimeRange,
+) -> Result<bool> {
+    let mut is_found = false;
+    for filter in filters {
+        let question = RowQuestion {
+            filter: filter.clone(),
+            range,
+            limit: Some(1),
+            ..RowQuestion::default()
+        };
+        reader.rows(&question, &mut |_| {
+            is_found = true;
+            ControlFlow::Break(())
+        })?;
+    }
+    Ok(is_found)
 }
 
 fn shown(time: DateTime<Utc>, zone: &Timezone) -> String {

@@ -2,43 +2,9 @@
 
 mod common;
 
-use common::{DAY, Store, number, view};
-use iot_store::alerts::{
-    AlertState, AlertWriter, CurrentAlert, CurrentState, Event, StateChange, open,
-};
-use iot_store::read::SeriesKey;
+use common::{DAY, Store, current, event, number, view};
+use iot_store::alerts::{AlertState, AlertWriter, CurrentState, open};
 use serde_json::Value as Json;
-
-fn event(hour: i64, topic: &str, state: AlertState) -> Event {
-    Event {
-        id: format!("{hour:024x}"),
-        name: "hot".into(),
-        topic: topic.into(),
-        metric: None,
-        state,
-        repeated: false,
-        value: Some(31.5.into()),
-        unit: Some("°C".into()),
-        since: DAY + hour * 3_600_000,
-        time: DAY + hour * 3_600_000,
-        reason: "31.5 °C (> 30)".into(),
-    }
-}
-
-fn current(topic: &str, state: CurrentState) -> StateChange {
-    let key = SeriesKey::of_topic(topic);
-    StateChange {
-        name: "hot".into(),
-        key: key.clone(),
-        current: Some(CurrentAlert {
-            name: "hot".into(),
-            key,
-            state,
-            since: DAY,
-            reason: "31.5 °C (> 30)".into(),
-        }),
-    }
-}
 
 fn writer(store: &mut Store) -> Box<dyn AlertWriter> {
     store.insert(&[("iot/a", number(1.0), None, DAY)]);

@@ -314,6 +314,27 @@ fn a_filter_that_selects_nothing_is_named_with_what_there_is() {
 }
 
 #[test]
+fn an_export_of_texts_in_steps_says_why_it_is_empty() {
+    let mut store = Store::new();
+    store.insert(&[("home/door", text("open"), None, DAY)]);
+    let args = ["export", "--every", "1h"];
+    let done = view(&store, &args);
+    assert_eq!(
+        (done.code, &*done.stderr),
+        (
+            0,
+            "iot-view: no numbers in that period: --every needs numbers (leave it out to export texts)\n"
+        )
+    );
+    let done = view(&store, &[&args[..], &["--since", "2026-06-25"]].concat());
+    assert!(
+        { &done.stderr }.contains("no readings in that period"),
+        "{}",
+        done.stderr
+    );
+}
+
+#[test]
 fn a_picture_that_cannot_be_written_is_refused_before_the_store_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let args = ["plot", "--store", "sqlite:none.db", "-o", "nowhere/x.png"];

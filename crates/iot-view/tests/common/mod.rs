@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use iot_store::alerts::{AlertState, CurrentAlert, CurrentState, Event, StateChange};
+use iot_store::read::SeriesKey;
 use iot_store::sqlite::SqliteStore;
 use iot_store::{Entry, IdGenerator, Reading, ReceivedPayload, Value};
 use testkit::{Program, Running};
@@ -125,4 +127,37 @@ pub fn number(number: f64) -> Value {
 
 pub fn text(text: &str) -> Value {
     Value::Text(text.into())
+}
+
+/// What an alert has reported in this hour of [`DAY`].
+pub fn event(hour: i64, topic: &str, state: AlertState) -> Event {
+    Event {
+        id: format!("{hour:024x}"),
+        name: "hot".into(),
+        topic: topic.into(),
+        metric: None,
+        state,
+        repeated: false,
+        value: Some(31.5.into()),
+        unit: Some("°C".into()),
+        since: DAY + hour * 3_600_000,
+        time: DAY + hour * 3_600_000,
+        reason: "31.5 °C (> 30)".into(),
+    }
+}
+
+/// An alert that is not ok.
+pub fn current(topic: &str, state: CurrentState) -> StateChange {
+    let key = SeriesKey::of_topic(topic);
+    StateChange {
+        name: "hot".into(),
+        key: key.clone(),
+        current: Some(CurrentAlert {
+            name: "hot".into(),
+            key,
+            state,
+            since: DAY,
+            reason: "31.5 °C (> 30)".into(),
+        }),
+    }
 }
