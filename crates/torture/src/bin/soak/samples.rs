@@ -73,9 +73,8 @@ impl Samples {
         }
     }
 
-    /// How each curve develops; those with too few samples are left out.
-    pub(crate) fn trends(&self) -> Vec<(Curve, Trend)> {
-        let trend = |(curve, values): (&Curve, &Vec<f64>)| Some((*curve, Trend::of(values)?));
-        self.values.iter().filter_map(trend).collect()
+    /// How a curve develops, unless there are too few samples.
+    pub(crate) fn trend(&self, curve: Curve) -> Option<Trend> {
+        Trend::of(self.values.get(&curve)?)
     }
 }

@@ -33,6 +33,9 @@ pub(crate) const BYTES: Curve = curve("soak/store/message", "B", false);
 pub(crate) const STORE: Curve = curve("soak/store/size", "MiB", true);
 pub(crate) const RATE: Curve = curve("soak/rate", "1/s", true);
 
+/// All of them.
+pub(crate) const CURVES: [Curve; 7] = [MEMORY, DESCRIPTORS, SPOOL, LATENCY, BYTES, STORE, RATE];
+
 /// Everything that runs.
 pub(crate) struct World {
     pub(crate) broker: Broker,
