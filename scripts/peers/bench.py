@@ -110,16 +110,15 @@ def publishers(args, port, window):
     def paho(qos, count):
         script = f"{HERE}/paho.py"
         arguments = [str(port), *rest, str(qos), str(count)]
-        return [sys.executable, script, *arguments, *([str(window)] if qos else [])]
+        python = f"{args.cache}/python/bin/python3"
+        return [python, script, *arguments, *([str(window)] if qos else [])]
 
     return {"iot-pub": iot_pub, "mosquitto_pub": mosquitto_pub, "MQTT.js": mqtt_js, "paho-mqtt": paho}
 
 
 def run(args, name, command, counter, count):
     """Returns microseconds of processor time a message, and messages a second until the last has arrived."""
-    environment = dict(
-        os.environ, NODE_PATH=f"{args.cache}/node_modules", PYTHONPATH=f"{args.cache}/python"
-    )
+    environment = dict(os.environ, NODE_PATH=f"{args.cache}/node_modules")
     lines = None
     if name == "mosquitto_pub":
         # It ends with its input and forgets what it has not sent by then: so the input stays open until all is there.

@@ -139,9 +139,7 @@ fn parse_host(text: &str) -> Result<Host, String> {
     };
     if let Some(address) = text.strip_prefix('[') {
         return match address.split_once(']') {
-            Some((address, rest)) if is_ipv6(address) && rest.is_empty() => {
-                Ok(Host::new(address))
-            }
+            Some((address, rest)) if is_ipv6(address) && rest.is_empty() => Ok(Host::new(address)),
             Some((address, rest)) if is_ipv6(address) && rest.starts_with(':') => {
                 host(address, &rest[1..])
             }

@@ -66,8 +66,7 @@ pub(crate) fn expand(
     earlier: &[Setting],
 ) -> Result<Vec<Setting>, String> {
     let (prefix, name) = (origin.prefix(), origin.name());
-    let parts =
-        parse(text).map_err(|why| format!("{prefix}invalid value for {name}: {why}"))?;
+    let parts = parse(text).map_err(|why| format!("{prefix}invalid value for {name}: {why}"))?;
     let of_url = |id: &str| {
         let mut earlier = earlier.iter().rev();
         earlier.find(|setting| setting.id == id && setting.part.is_some())

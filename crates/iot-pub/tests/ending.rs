@@ -202,8 +202,7 @@ fn unread(broker: &Broker, folder: &Path, id: &str) -> (Running, File) {
     let echo = folder.join(id);
     let made = Command::new("mkfifo").arg(&echo).status();
     assert!(made.expect("mkfifo").success());
-    let script =
-        "exec \"$0\" -h 127.0.0.1 -p \"$1\" -i \"$2\" -t iot/a -m \"$(cat)\" >\"$3\"";
+    let script = "exec \"$0\" -h 127.0.0.1 -p \"$1\" -i \"$2\" -t iot/a -m \"$(cat)\" >\"$3\"";
     let input = folder.join("input");
     std::fs::write(&input, "0".repeat(100_000)).expect("a file");
     let port = broker.port().to_string();
