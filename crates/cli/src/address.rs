@@ -16,24 +16,12 @@ pub(crate) struct AddressArgs {
     pub(crate) host: Hosts,
 
     /// Connect to TCP port PORT [default: 1883, with TLS 8883]
-    #[arg(
-        short,
-        long,
-        env = "IOT_PORT",
-        hide_env_values = true,
-        value_name = "PORT"
-    )]
-    #[arg(value_parser = port)]
+    #[arg(short, long, env = "IOT_PORT", hide_env_values = true)]
+    #[arg(value_name = "PORT", value_parser = port)]
     pub(crate) port: Option<u16>,
 
     /// Connect from the local address ADDRESS
-    #[arg(
-        short = 'A',
-        long,
-        env = "IOT_BIND",
-        hide_env_values = true,
-        value_name = "ADDRESS"
-    )]
-    #[arg(hide_short_help = true)]
+    #[arg(short = 'A', long, env = "IOT_BIND", hide_env_values = true)]
+    #[arg(value_name = "ADDRESS", hide_short_help = true)]
     pub(crate) bind: Option<IpAddr>,
 }

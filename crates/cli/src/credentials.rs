@@ -14,13 +14,8 @@ use crate::small_file::read_password_file;
 #[derive(Debug, Args)]
 pub(crate) struct CredentialArgs {
     /// Use user name NAME
-    #[arg(
-        short,
-        long,
-        env = "IOT_USERNAME",
-        hide_env_values = true,
-        value_name = "NAME"
-    )]
+    #[arg(short, long, env = "IOT_USERNAME", hide_env_values = true)]
+    #[arg(value_name = "NAME")]
     pub username: Option<String>,
 
     /// Use password PASSWORD (visible in the process list; prefer --password-file)
@@ -29,12 +24,8 @@ pub(crate) struct CredentialArgs {
     pub pw: Option<String>,
 
     /// Read the password from the first line of FILE
-    #[arg(
-        long,
-        env = "IOT_PASSWORD_FILE",
-        hide_env_values = true,
-        value_name = "FILE"
-    )]
+    #[arg(long, env = "IOT_PASSWORD_FILE", hide_env_values = true)]
+    #[arg(value_name = "FILE")]
     pub password_file: Option<PathBuf>,
 
     /// Ask for the password on the terminal

@@ -31,14 +31,8 @@ const TYPED_ONLY: [&str; 3] = [OPTIONS_FILE, GENERATE, MOSQUITTO];
 pub(crate) struct OptionFileArgs {
     /// Read options from FILE, one a line, as in `-t iot/#` [default: $XDG_CONFIG_HOME/NAME or
     /// ~/.config/NAME, with NAME this program's name]
-    #[arg(
-        short = 'o',
-        long,
-        env = "IOT_OPTIONS_FILE",
-        hide_env_values = true,
-        value_name = "FILE"
-    )]
-    #[arg(hide_short_help = true)]
+    #[arg(short = 'o', long, env = "IOT_OPTIONS_FILE", hide_env_values = true)]
+    #[arg(value_name = "FILE", hide_short_help = true)]
     options_file: Option<PathBuf>,
 }
 

@@ -31,13 +31,8 @@ pub struct SessionArgs {
     pub session_expiry_interval: Option<u32>,
 
     /// Limit the messages with QoS 1 or 2 in flight to COUNT [default: 20]
-    #[arg(
-        short = 'M',
-        long,
-        env = "IOT_MAX_INFLIGHT",
-        hide_env_values = true,
-        value_name = "COUNT"
-    )]
+    #[arg(short = 'M', long, env = "IOT_MAX_INFLIGHT", hide_env_values = true)]
+    #[arg(value_name = "COUNT")]
     #[arg(value_parser = clap::value_parser!(u16).range(1..))]
     #[arg(hide_short_help = true)]
     pub max_inflight: Option<u16>,

@@ -19,13 +19,8 @@ pub(crate) struct TlsArgs {
     cafile: Option<PathBuf>,
 
     /// Use TLS, and trust the certificate authorities in the PEM files in FOLDER
-    #[arg(
-        long,
-        env = "IOT_CAPATH",
-        hide_env_values = true,
-        value_name = "FOLDER"
-    )]
-    #[arg(hide_short_help = true)]
+    #[arg(long, env = "IOT_CAPATH", hide_env_values = true)]
+    #[arg(value_name = "FOLDER", hide_short_help = true)]
     capath: Option<PathBuf>,
 
     /// Use TLS, and trust the system's certificate authorities (the default without --cafile and
@@ -65,13 +60,8 @@ pub(crate) struct TlsArgs {
     tls_alpn: Option<String>,
 
     /// Append the connection's secrets to FILE, for Wireshark (they decrypt all traffic)
-    #[arg(
-        long,
-        env = "IOT_TLS_KEYLOG",
-        hide_env_values = true,
-        value_name = "FILE"
-    )]
-    #[arg(hide_short_help = true)]
+    #[arg(long, env = "IOT_TLS_KEYLOG", hide_env_values = true)]
+    #[arg(value_name = "FILE", hide_short_help = true)]
     tls_keylog: Option<PathBuf>,
 }
 

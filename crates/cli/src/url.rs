@@ -17,13 +17,8 @@ pub(crate) const URL: &str = "url";
 #[derive(Args)]
 pub(crate) struct UrlArgs {
     /// Connect to mqtt://, mqtts://, ws:// or wss://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC]
-    #[arg(
-        short = 'L',
-        long,
-        env = "IOT_URL",
-        hide_env_values = true,
-        value_name = "URL"
-    )]
+    #[arg(short = 'L', long, env = "IOT_URL", hide_env_values = true)]
+    #[arg(value_name = "URL")]
     url: Option<String>,
 }
 

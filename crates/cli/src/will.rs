@@ -20,13 +20,8 @@ use iot_core::topic::TopicName;
 #[command(next_help_heading = "Will")]
 pub(crate) struct WillArgs {
     /// Ask the broker to publish a will message to TOPIC if the connection is lost
-    #[arg(
-        long,
-        env = "IOT_WILL_TOPIC",
-        hide_env_values = true,
-        value_name = "TOPIC"
-    )]
-    #[arg(hide_short_help = true)]
+    #[arg(long, env = "IOT_WILL_TOPIC", hide_env_values = true)]
+    #[arg(value_name = "TOPIC", hide_short_help = true)]
     will_topic: Option<TopicName>,
 
     /// Set the payload of the will message to TEXT [default: empty]

@@ -18,12 +18,8 @@ use crate::schedule::rate::Rate;
 pub(crate) struct LoadArgs {
     /// Simulate COUNT devices; {device} in the topic becomes 1 to COUNT [default: one for each
     /// connection]
-    #[arg(
-        long,
-        env = "IOT_DEVICES",
-        hide_env_values = true,
-        value_name = "COUNT"
-    )]
+    #[arg(long, env = "IOT_DEVICES", hide_env_values = true)]
+    #[arg(value_name = "COUNT")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub(crate) devices: Option<u32>,
 
@@ -54,12 +50,8 @@ pub(crate) struct LoadArgs {
     pub(crate) duration: Option<Duration>,
 
     /// Print counts, rates and latencies at the end, instead of each message
-    #[arg(
-        long,
-        env = "IOT_REPORT",
-        hide_env_values = true,
-        value_name = "FORMAT"
-    )]
+    #[arg(long, env = "IOT_REPORT", hide_env_values = true)]
+    #[arg(value_name = "FORMAT")]
     pub(crate) report: Option<ReportFormat>,
 
     /// Subscribe to the same topics, and exit with 1 if a message is lost, duplicated, out of order

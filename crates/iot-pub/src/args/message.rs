@@ -28,13 +28,8 @@ pub(crate) struct MessageArgs {
     message: Option<OsString>,
 
     /// Publish the contents of FILE as one message
-    #[arg(
-        short,
-        long,
-        env = "IOT_FILE",
-        hide_env_values = true,
-        value_name = "FILE"
-    )]
+    #[arg(short, long, env = "IOT_FILE", hide_env_values = true)]
+    #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
 
     /// Publish all of standard input as one message

@@ -191,18 +191,20 @@ mod tests {
         ticks.iter().map(named).collect()
     }
 
+    /// The first ticks of devices with 20 and 50 ms.
+    const TICKS: [(u128, &str); 6] = [
+        (0, "a"),
+        (0, "b"),
+        (20, "a"),
+        (40, "a"),
+        (50, "b"),
+        (60, "a"),
+    ];
+
     #[test]
     fn each_device_keeps_its_interval_and_the_first_comes_first() {
         let devices = || vec![device("a", 20, 0, None), device("b", 50, 0, None)];
-        let expected = [
-            (0, "a"),
-            (0, "b"),
-            (20, "a"),
-            (40, "a"),
-            (50, "b"),
-            (60, "a"),
-        ];
-        assert_eq!(run(devices(), 6, 0), named(&expected));
+        assert_eq!(run(devices(), 6, 0), named(&TICKS));
         // On a machine that is late, ticks are skipped.
         let expected = [(0, "a"), (0, "b"), (40, "a"), (50, "b"), (80, "a")];
         assert_eq!(run(devices(), 5, 30), named(&expected));
@@ -211,21 +213,13 @@ mod tests {
     #[test]
     fn simulated_time_skips_nothing_and_keeps_its_order_at_any_speed() {
         let devices = |speed| vec![device("a", 20, 0, speed), device("b", 50, 0, speed)];
-        let expected = [
-            (0, "a"),
-            (0, "b"),
-            (20, "a"),
-            (40, "a"),
-            (50, "b"),
-            (60, "a"),
-        ];
         for lag in [0, 1000] {
             let real = run(devices(Some(Speed::NORMAL)), 6, lag);
-            assert_eq!(real, named(&expected));
+            assert_eq!(real, named(&TICKS));
             let fast = run(devices(Some(Speed::Times(10.0))), 6, lag);
-            assert_eq!(fast, named(&expected.map(|(due, name)| (due / 10, name))));
+            assert_eq!(fast, named(&TICKS.map(|(due, name)| (due / 10, name))));
             let at_once = run(devices(Some(Speed::Max)), 6, lag);
-            assert_eq!(at_once, named(&expected.map(|(_, name)| (0, name))));
+            assert_eq!(at_once, named(&TICKS.map(|(_, name)| (0, name))));
         }
     }
 

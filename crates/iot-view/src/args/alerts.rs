@@ -29,23 +29,13 @@ pub(crate) struct AlertsArgs {
     pub(crate) period: PeriodArgs,
 
     /// Print the latest COUNT reports [default: 20; all with --since or --until]
-    #[arg(
-        long,
-        env = "IOT_LAST",
-        hide_env_values = true,
-        help_heading = "Output"
-    )]
-    #[arg(value_name = "COUNT")]
+    #[arg(long, env = "IOT_LAST", hide_env_values = true)]
+    #[arg(value_name = "COUNT", help_heading = "Output")]
     pub(crate) last: Option<usize>,
 
     /// Print each line as a JSON object
-    #[arg(
-        long,
-        env = "IOT_JSON",
-        hide_env_values = true,
-        help_heading = "Output"
-    )]
-    #[arg(value_parser = BoolishValueParser::new())]
+    #[arg(long, env = "IOT_JSON", hide_env_values = true)]
+    #[arg(value_parser = BoolishValueParser::new(), help_heading = "Output")]
     pub(crate) json: bool,
 
     #[command(flatten)]

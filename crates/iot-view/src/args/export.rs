@@ -33,43 +33,26 @@ pub(crate) struct ExportArgs {
 
     /// Print FORMAT: csv with the columns topic,metric,value,unit,time, json (lines), parquet, or
     /// line-protocol
-    #[arg(
-        long,
-        env = "IOT_EXPORT_FORMAT",
-        hide_env_values = true,
-        help_heading = "Output"
-    )]
+    #[arg(long, env = "IOT_EXPORT_FORMAT", hide_env_values = true)]
+    #[arg(help_heading = "Output")]
     #[arg(value_name = "FORMAT", value_enum, default_value = "csv")]
     #[arg(hide_possible_values = true)]
     pub(crate) format: Format,
 
     /// Print a row for each time, with a column for each series
-    #[arg(
-        long,
-        env = "IOT_WIDE",
-        hide_env_values = true,
-        help_heading = "Output"
-    )]
-    #[arg(value_parser = BoolishValueParser::new())]
+    #[arg(long, env = "IOT_WIDE", hide_env_values = true)]
+    #[arg(value_parser = BoolishValueParser::new(), help_heading = "Output")]
     pub(crate) wide: bool,
 
     /// Print one value for each DURATION, such as 5m, instead of each reading
-    #[arg(
-        long,
-        env = "IOT_EVERY",
-        hide_env_values = true,
-        help_heading = "Output"
-    )]
+    #[arg(long, env = "IOT_EVERY", hide_env_values = true)]
+    #[arg(help_heading = "Output")]
     #[arg(value_name = "DURATION", value_parser = whole_seconds)]
     pub(crate) every: Option<Duration>,
 
     /// Print for each DURATION of --every: mean, min, max, first, last, count, separated by commas
-    #[arg(
-        long,
-        env = "IOT_AGGREGATE",
-        hide_env_values = true,
-        help_heading = "Output"
-    )]
+    #[arg(long, env = "IOT_AGGREGATE", hide_env_values = true)]
+    #[arg(help_heading = "Output")]
     #[arg(
         value_name = "NAMES",
         value_enum,
@@ -80,14 +63,8 @@ pub(crate) struct ExportArgs {
     pub(crate) aggregate: Vec<Aggregate>,
 
     /// Write to FILE, with progress on stderr; FILE is replaced once all is written
-    #[arg(
-        short,
-        long,
-        env = "IOT_OUTPUT",
-        hide_env_values = true,
-        help_heading = "Output"
-    )]
-    #[arg(value_name = "FILE")]
+    #[arg(short, long, env = "IOT_OUTPUT", hide_env_values = true)]
+    #[arg(value_name = "FILE", help_heading = "Output")]
     pub(crate) output: Option<PathBuf>,
 
     #[command(flatten)]

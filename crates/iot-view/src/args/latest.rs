@@ -28,35 +28,22 @@ pub(crate) struct LatestArgs {
 
     /// Print only series that have been silent for longer than DURATION; exit with 1 if there is
     /// one
-    #[arg(
-        long,
-        env = "IOT_SILENT",
-        hide_env_values = true,
-        help_heading = "Output"
-    )]
+    #[arg(long, env = "IOT_SILENT", hide_env_values = true)]
+    #[arg(help_heading = "Output")]
     #[arg(value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) silent: Option<Duration>,
 
     /// Print again every INTERVAL, until Ctrl-C [default INTERVAL: 2s]
-    #[arg(
-        long,
-        env = "IOT_LATEST_WATCH",
-        hide_env_values = true,
-        help_heading = "Output"
-    )]
+    #[arg(long, env = "IOT_LATEST_WATCH", hide_env_values = true)]
+    #[arg(help_heading = "Output")]
     #[arg(value_name = "INTERVAL", value_parser = parse_duration)]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "2s")]
     #[arg(conflicts_with = "json")]
     pub(crate) watch: Option<Duration>,
 
     /// Print each series as a JSON object, one a line
-    #[arg(
-        long,
-        env = "IOT_JSON",
-        hide_env_values = true,
-        help_heading = "Output"
-    )]
-    #[arg(value_parser = BoolishValueParser::new())]
+    #[arg(long, env = "IOT_JSON", hide_env_values = true)]
+    #[arg(value_parser = BoolishValueParser::new(), help_heading = "Output")]
     pub(crate) json: bool,
 
     #[command(flatten)]

@@ -32,34 +32,18 @@ pub(crate) struct PlotArgs {
     pub(crate) period: PeriodArgs,
 
     /// Draw to FILE.svg or FILE.png instead of the terminal
-    #[arg(
-        short,
-        long,
-        env = "IOT_PLOT_OUTPUT",
-        hide_env_values = true,
-        help_heading = "Output"
-    )]
-    #[arg(value_name = "FILE")]
+    #[arg(short, long, env = "IOT_PLOT_OUTPUT", hide_env_values = true)]
+    #[arg(value_name = "FILE", help_heading = "Output")]
     pub(crate) output: Option<PathBuf>,
 
     /// Set the title [default: the FILTERs]
-    #[arg(
-        long,
-        env = "IOT_TITLE",
-        hide_env_values = true,
-        help_heading = "Output"
-    )]
-    #[arg(value_name = "TEXT")]
+    #[arg(long, env = "IOT_TITLE", hide_env_values = true)]
+    #[arg(value_name = "TEXT", help_heading = "Output")]
     pub(crate) title: Option<String>,
 
     /// Set the size of the picture in pixels: WIDTHxHEIGHT, or WIDTH, which chooses a height
-    #[arg(
-        long,
-        env = "IOT_SIZE",
-        hide_env_values = true,
-        help_heading = "Output"
-    )]
-    #[arg(value_name = "SIZE", default_value = "960")]
+    #[arg(long, env = "IOT_SIZE", hide_env_values = true)]
+    #[arg(value_name = "SIZE", default_value = "960", help_heading = "Output")]
     #[arg(hide_short_help = true)]
     pub(crate) size: Size,
 

@@ -21,23 +21,13 @@ pub(crate) struct PruneArgs {
     pub(crate) store: StoreArgs,
 
     /// Delete what is older than TIME (SQLite: in whole hours): 90d, or a day such as 2026-01-01
-    #[arg(
-        long,
-        env = "IOT_OLDER_THAN",
-        hide_env_values = true,
-        help_heading = "Prune"
-    )]
-    #[arg(value_name = "TIME", required = true)]
+    #[arg(long, env = "IOT_OLDER_THAN", hide_env_values = true)]
+    #[arg(value_name = "TIME", required = true, help_heading = "Prune")]
     pub(crate) older_than: Option<Moment>,
 
     /// Keep the minutes, hours and days that charts are made of (SQLite)
-    #[arg(
-        long,
-        env = "IOT_KEEP_ROLLUPS",
-        hide_env_values = true,
-        help_heading = "Prune"
-    )]
-    #[arg(value_parser = BoolishValueParser::new())]
+    #[arg(long, env = "IOT_KEEP_ROLLUPS", hide_env_values = true)]
+    #[arg(value_parser = BoolishValueParser::new(), help_heading = "Prune")]
     pub(crate) keep_rollups: bool,
 
     /// Delete without asking
@@ -46,12 +36,8 @@ pub(crate) struct PruneArgs {
     pub(crate) yes: bool,
 
     /// Use time zone ZONE for days: local, UTC, +02:00 or Europe/Berlin [default: local]
-    #[arg(
-        long,
-        env = "IOT_TIMEZONE",
-        hide_env_values = true,
-        help_heading = "Prune"
-    )]
+    #[arg(long, env = "IOT_TIMEZONE", hide_env_values = true)]
+    #[arg(help_heading = "Prune")]
     #[arg(value_name = "ZONE", allow_hyphen_values = true)]
     #[arg(hide_short_help = true)]
     pub(crate) timezone: Option<Timezone>,

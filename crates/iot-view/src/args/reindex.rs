@@ -21,13 +21,8 @@ pub(crate) struct ReindexArgs {
     pub(crate) store: StoreArgs,
 
     /// Create all of them again, not only what is missing
-    #[arg(
-        long,
-        env = "IOT_REINDEX_ALL",
-        hide_env_values = true,
-        help_heading = "Reindex"
-    )]
-    #[arg(value_parser = BoolishValueParser::new())]
+    #[arg(long, env = "IOT_REINDEX_ALL", hide_env_values = true)]
+    #[arg(value_parser = BoolishValueParser::new(), help_heading = "Reindex")]
     pub(crate) all: bool,
 
     #[command(flatten)]

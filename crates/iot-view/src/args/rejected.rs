@@ -26,32 +26,19 @@ pub(crate) struct RejectedArgs {
     pub(crate) period: PeriodArgs,
 
     /// Print each rejected message instead of groups, the latest first
-    #[arg(
-        long,
-        env = "IOT_LIST",
-        hide_env_values = true,
-        help_heading = "Output"
-    )]
+    #[arg(long, env = "IOT_LIST", hide_env_values = true)]
+    #[arg(help_heading = "Output")]
     #[arg(value_parser = BoolishValueParser::new(), conflicts_with = "payload")]
     pub(crate) list: bool,
 
     /// Write the bytes of the payload of message ID to stdout
-    #[arg(
-        long,
-        env = "IOT_REJECTED_PAYLOAD",
-        hide_env_values = true,
-        help_heading = "Output"
-    )]
-    #[arg(value_name = "ID", value_parser = id)]
+    #[arg(long, env = "IOT_REJECTED_PAYLOAD", hide_env_values = true)]
+    #[arg(value_name = "ID", value_parser = id, help_heading = "Output")]
     pub(crate) payload: Option<ReadingId>,
 
     /// Print each line as a JSON object
-    #[arg(
-        long,
-        env = "IOT_JSON",
-        hide_env_values = true,
-        help_heading = "Output"
-    )]
+    #[arg(long, env = "IOT_JSON", hide_env_values = true)]
+    #[arg(help_heading = "Output")]
     #[arg(value_parser = BoolishValueParser::new(), conflicts_with = "payload")]
     pub(crate) json: bool,
 
