@@ -319,7 +319,7 @@ fn the_url_s_password_is_never_printed() {
         (
             format!("mongodb+srv://ada:s3cret@{host}/"),
             2,
-            "`mongodb+srv` is not supported",
+            "check its name (the form is `mongodb+srv://NAME`, without a port)",
         ),
         (
             format!("MongoDB://ada:s3cret@{host}/"),

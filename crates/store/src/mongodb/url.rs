@@ -9,6 +9,8 @@ use mongodb::options::{Acknowledgment, ConnectionString, HostInfo, ServerAddress
 /// Database where the URL names none.
 const DEFAULT_DATABASE: &str = "iot_service";
 const SCHEME: &str = "mongodb://";
+/// The scheme of a URL whose name is looked up: its DNS records name the hosts.
+const SRV_SCHEME: &str = "mongodb+srv://";
 
 /// A URL that was understood.
 pub(super) struct Url {
@@ -72,7 +74,15 @@ fn redact(url: &str) -> String {
             Some(database) => format!("{}/{database}", shown(&connection)),
             None => shown(&connection),
         },
-        Err(_) => format!("{SCHEME}…"),
+        Err(_) => format!("{}…", scheme(url)),
+    }
+}
+
+fn scheme(url: &str) -> &'static str {
+    if url.starts_with(SRV_SCHEME) {
+        SRV_SCHEME
+    } else {
+        SCHEME
     }
 }
 
@@ -82,15 +92,15 @@ fn shown(connection: &ConnectionString) -> String {
         .as_ref()
         .and_then(|credential| credential.username.as_ref());
     let user = user.map(|user| format!("{user}@")).unwrap_or_default();
-    let hosts = match &connection.host_info {
+    let (scheme, hosts) = match &connection.host_info {
         HostInfo::HostIdentifiers(hosts) => {
             let hosts: Vec<_> = hosts.iter().map(host).collect();
-            hosts.join(",")
+            (SCHEME, hosts.join(","))
         }
-        HostInfo::DnsRecord(name) => name.clone(),
-        _ => String::new(),
+        HostInfo::DnsRecord(name) => (SRV_SCHEME, name.clone()),
+        _ => (SCHEME, String::new()),
     };
-    format!("{SCHEME}{user}{hosts}")
+    format!("{scheme}{user}{hosts}")
 }
 
 /// The driver shows an IPv6 address without its brackets.
@@ -127,14 +137,10 @@ fn weakening_option(url: &str) -> Option<String> {
 /// quotes parts of the URL, and with a `?` or `@` in the password it takes parts of that for a
 /// host.
 fn fault(url: &str) -> String {
-    let fails = |rest: &str| ConnectionString::parse(format!("{SCHEME}{rest}")).is_err();
-    let Some(rest) = url.strip_prefix(SCHEME) else {
-        return if url.starts_with("mongodb+srv://") {
-            "`mongodb+srv` is not supported (name the hosts: `mongodb://HOST1,HOST2/?replicaSet=NAME`)"
-                .to_owned()
-        } else {
-            format!("it must begin with `{SCHEME}`")
-        };
+    let scheme = scheme(url);
+    let fails = |rest: &str| ConnectionString::parse(format!("{scheme}{rest}")).is_err();
+    let Some(rest) = url.strip_prefix(scheme) else {
+        return format!("it must begin with `{SCHEME}` or `{SRV_SCHEME}`");
     };
     // After the last `@` there is nothing of user and password, whatever is wrong with them.
     let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
@@ -145,7 +151,11 @@ fn fault(url: &str) -> String {
     let (place, options) = rest.split_once('?').unwrap_or((rest, ""));
     let hosts = place.split('/').next().unwrap_or_default();
     if fails(hosts) {
-        return "check its hosts and ports (the form is `mongodb://HOST:PORT`)".to_owned();
+        return if scheme == SRV_SCHEME {
+            "check its name (the form is `mongodb+srv://NAME`, without a port)".to_owned()
+        } else {
+            "check its hosts and ports (the form is `mongodb://HOST:PORT`)".to_owned()
+        };
     }
     if fails(place) {
         return "check its database".to_owned();

@@ -50,6 +50,22 @@ fn a_name_has_no_password_and_the_database_it_means() {
 }
 
 #[test]
+fn a_name_that_is_looked_up_is_shown_as_that() {
+    name(
+        "mongodb+srv://u:secret@db.example.org/home?tls=false",
+        "mongodb+srv://u@db.example.org/home.sensors",
+    );
+    refused(
+        "mongodb+srv://u:secret@db.example.org:27017/home",
+        "`mongodb+srv://…` is not a valid MongoDB URL: check its name (the form is `mongodb+srv://NAME`, without a port)",
+    );
+    refused(
+        "mongodb+srv://u:secret@db.example.org/?w=1",
+        "the option `w` in the URL of `mongodb+srv://u@db.example.org` weakens the write concern: readings are written with w=majority and journal=true (remove the option)",
+    );
+}
+
+#[test]
 fn what_is_redacted_has_no_password_and_no_option() {
     assert_eq!(
         redact("mongodb://u:secret@h/db?tlsCertificateKeyFilePassword=secret"),
@@ -133,10 +149,9 @@ fn a_fault_is_reported_without_the_password() {
         );
     }
     for (url, expected) in [
-        ("localhost:27017", "it must begin with `mongodb://`"),
         (
-            "mongodb+srv://u:p@host",
-            "`mongodb+srv` is not supported (name the hosts: `mongodb://HOST1,HOST2/?replicaSet=NAME`)",
+            "localhost:27017",
+            "it must begin with `mongodb://` or `mongodb+srv://`",
         ),
         (
             "mongodb://",
