@@ -3,12 +3,10 @@
 
 mod common;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::os::unix::process::ExitStatusExt;
-use std::time::Duration;
 
-use common::{documents_of, interrupt, sqlite, sub};
-use iot_core::{Client, ClientConfig};
+use common::{Flood, documents_of, interrupt, sqlite, sub};
 use testkit::{Broker, DEADLINE, Mongo, eventually};
 
 const COUNT: usize = 100;
@@ -28,27 +26,12 @@ fn flood(port: u16, qos: u8) {
 }
 
 fn flood_with(port: u16, qos: u8, payload: fn(usize) -> String) {
-    let client = Client::new(ClientConfig::default(), ()).expect("a client");
-    client
-        .connect("127.0.0.1", port, Duration::from_secs(60), None)
-        .expect("a broker");
-    client.loop_start().expect("a loop");
-    let mut under_way = VecDeque::new();
+    // mosquitto 2.0.11 loses QoS 2 messages beyond 20 in flight.
+    let mut flood = Flood::start(port, 20);
     for number in 0..COUNT {
-        let info = client.publish("iot/flood", payload(number), qos, false);
-        under_way.push_back(info.expect("room"));
-        // mosquitto 2.0.11 loses QoS 2 messages beyond 20 in flight.
-        if under_way.len() >= 20
-            && let Some(oldest) = under_way.pop_front()
-        {
-            oldest.wait_for_publish(Some(DEADLINE)).expect("an answer");
-        }
+        flood.publish("iot/flood", payload(number), qos);
     }
-    for info in under_way {
-        info.wait_for_publish(Some(DEADLINE)).expect("an answer");
-    }
-    client.disconnect().expect("a connection");
-    client.loop_stop().expect("a loop");
+    flood.finish();
 }
 
 /// How often the collection has each of the numbers.

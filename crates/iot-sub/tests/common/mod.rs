@@ -5,8 +5,11 @@
     reason = "each test program uses its own part"
 )]
 
+use std::collections::VecDeque;
 use std::process::Command;
+use std::time::Duration;
 
+use iot_core::{Client, ClientConfig, MessageInfo};
 use mongodb::bson::Document;
 use testkit::{Broker, DEADLINE, Mongo, Program, Running};
 
@@ -35,6 +38,52 @@ pub fn publish(port: u16, args: &[&str]) -> String {
     let status = program.wait();
     assert!(status.success(), "iot-pub: {}", program.stderr());
     program.stdout()
+}
+
+/// A publisher that has a limited number of messages in flight.
+pub struct Flood {
+    client: Client<()>,
+    window: usize,
+    in_flight: VecDeque<MessageInfo>,
+}
+
+impl Flood {
+    /// Connects to a port of this machine.
+    #[track_caller]
+    pub fn start(port: u16, window: usize) -> Self {
+        let client = Client::new(ClientConfig::default(), ()).expect("a client");
+        let keep_alive = Duration::from_mins(1);
+        let connected = client.connect("127.0.0.1", port, keep_alive, None);
+        connected.expect("a broker");
+        client.loop_start().expect("a loop");
+        Self {
+            client,
+            window,
+            in_flight: VecDeque::new(),
+        }
+    }
+
+    /// Publishes a message; first it waits for the oldest one, if the window is full.
+    #[track_caller]
+    pub fn publish(&mut self, topic: &str, payload: String, qos: u8) {
+        if self.in_flight.len() >= self.window
+            && let Some(oldest) = self.in_flight.pop_front()
+        {
+            oldest.wait_for_publish(Some(DEADLINE)).expect("an answer");
+        }
+        let info = self.client.publish(topic, payload, qos, false);
+        self.in_flight.push_back(info.expect("room"));
+    }
+
+    /// Waits until the broker has acknowledged all, and disconnects.
+    #[track_caller]
+    pub fn finish(self) {
+        for info in self.in_flight {
+            info.wait_for_publish(Some(DEADLINE)).expect("an answer");
+        }
+        self.client.disconnect().expect("a connection");
+        self.client.loop_stop().expect("a loop");
+    }
 }
 
 /// All documents of a collection of `iot_service`, in the order of their ids.

@@ -6,8 +6,8 @@ use std::thread;
 
 use testkit::{Broker, DEADLINE, FaultyNet, Mongo, Way, eventually};
 
-use crate::common::{documents, publish, start, sub};
-use crate::fixture::{Flood, arrive, count, flood, leave, leave_in, totals, values};
+use crate::common::{Flood, documents, publish, start, sub};
+use crate::fixture::{WINDOW, arrive, count, flood, leave, leave_in, totals, values};
 
 #[test]
 fn what_comes_before_mongodb_does_is_acknowledged_at_once_and_stored_later() {
@@ -101,9 +101,10 @@ fn whatever_is_killed_nothing_that_was_published_is_missing() {
     let flood = thread::spawn({
         let (stop, published, port) = (Arc::clone(&stop), Arc::clone(&published), broker.port());
         move || {
-            let flood = Flood::start(port);
+            let mut flood = Flood::start(port, WINDOW);
             while !stop.load(Ordering::Relaxed) {
-                flood.publish(published.fetch_add(1, Ordering::Relaxed).to_string());
+                let number = published.fetch_add(1, Ordering::Relaxed);
+                flood.publish("iot/flood", number.to_string(), 1);
             }
             flood.finish();
         }
@@ -159,13 +160,13 @@ fn replies_that_are_lost_lead_to_retries_that_store_nothing_twice() {
     let net = FaultyNet::to(mongo.port());
     let url = format!("mongodb://127.0.0.1:{}", net.port());
     let program = start(&broker, &url, &["-q", "1", "--spool", "s"]);
-    let flood = Flood::start(broker.port());
+    let mut flood = Flood::start(broker.port(), WINDOW);
     let mut published = 0_u32;
     // The request goes through, its reply gets lost. Some cuts hit the driver's own questions
     // instead, so there are many.
     eventually(DEADLINE, "a lost reply is noticed", || {
         for _ in 0..500 {
-            flood.publish(published.to_string());
+            flood.publish("iot/flood", published.to_string(), 1);
             published += 1;
         }
         net.drop_after(Way::ToClient, 40);

@@ -1,15 +1,16 @@
 //! Floods of numbered readings, and what became of them.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path;
-use std::time::Duration;
 
-use iot_core::{Client, ClientConfig};
 use mongodb::bson::{Document, doc};
 use testkit::{DEADLINE, Mongo, Running, eventually};
 
-use crate::common::{documents, interrupt};
+use crate::common::{Flood, documents, interrupt};
+
+/// Messages in flight.
+pub(crate) const WINDOW: usize = 500;
 
 /// How many readings MongoDB has.
 pub(crate) fn count(mongo: &Mongo) -> u64 {
@@ -53,54 +54,15 @@ pub(crate) fn values(mongo: &Mongo) -> HashMap<u32, u32> {
 /// Publishes numbers with QoS 1, each with `text` behind it where that isn't empty; returns once
 /// the broker has all.
 pub(crate) fn flood(port: u16, numbers: Range<u32>, text: &str) {
-    let flood = Flood::start(port);
+    let mut flood = Flood::start(port, WINDOW);
     for number in numbers {
         if text.is_empty() {
-            flood.publish(number.to_string());
+            flood.publish("iot/flood", number.to_string(), 1);
         } else {
-            flood.publish(format!("[{number},\"{text}\"]"));
+            flood.publish("iot/flood", format!("[{number},\"{text}\"]"), 1);
         }
     }
     flood.finish();
-}
-
-/// A publisher with some hundred messages in flight.
-pub(crate) struct Flood {
-    pub(crate) client: Client<()>,
-    pub(crate) under_way: std::cell::RefCell<VecDeque<iot_core::MessageInfo>>,
-}
-
-impl Flood {
-    pub(crate) fn start(port: u16) -> Self {
-        let client = Client::new(ClientConfig::default(), ()).expect("a client");
-        client
-            .connect("127.0.0.1", port, Duration::from_secs(60), None)
-            .expect("a broker");
-        client.loop_start().expect("a loop");
-        Self {
-            client,
-            under_way: std::cell::RefCell::default(),
-        }
-    }
-
-    pub(crate) fn publish(&self, payload: String) {
-        let info = self.client.publish("iot/flood", payload, 1, false);
-        let mut under_way = self.under_way.borrow_mut();
-        under_way.push_back(info.expect("room"));
-        if under_way.len() > 500
-            && let Some(oldest) = under_way.pop_front()
-        {
-            oldest.wait_for_publish(Some(DEADLINE)).expect("a PUBACK");
-        }
-    }
-
-    pub(crate) fn finish(self) {
-        for info in self.under_way.take() {
-            info.wait_for_publish(Some(DEADLINE)).expect("a PUBACK");
-        }
-        self.client.disconnect().expect("a connection");
-        self.client.loop_stop().expect("a loop");
-    }
 }
 
 /// The counts of `received 3, stored 2, …`, by name.
