@@ -8,7 +8,8 @@ mod flipping;
 use std::os::unix::process::ExitStatusExt;
 
 use common::interrupt;
-use flipping::Flipping;
+use flipping::{COUNT, Flipping};
+use testkit::{DEADLINE, eventually};
 
 const SIGKILL: i32 = 9;
 
@@ -29,7 +30,12 @@ fn killed_at_each_point_it_reports_each_change_once() {
         let flipping = Flipping::start();
         let mut program = flipping.run(point);
         let port = flipping.broker.port();
-        let flood = std::thread::spawn(move || Flipping::flood(port));
+        Flipping::flood(port, 0..1);
+        // What is published after it is another commit, which passes the point once more.
+        eventually(DEADLINE, "the first report", || {
+            !flipping.reports().is_empty() || !program.is_running()
+        });
+        let flood = std::thread::spawn(move || Flipping::flood(port, 1..COUNT));
         assert_eq!(program.wait().signal(), Some(SIGKILL), "{point}");
         let program = flipping.run("");
         flood.join().expect("published");

@@ -1,16 +1,15 @@
 //! A sensor whose every value begins or ends an alert, and a program that is killed meanwhile.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use iot_core::{Client, ClientConfig};
 use serde_json::Value as Json;
 use tempfile::TempDir;
 use testkit::{Broker, DEADLINE, Running, eventually};
 
-use super::common::{interrupt, sub};
+use super::common::{Flood, interrupt, sub};
 
 /// Values, each of which is a report.
 pub(crate) const COUNT: usize = 120;
@@ -61,30 +60,13 @@ impl Flipping {
         program.spawn()
     }
 
-    /// Publishes the values; returns once the broker has acknowledged all.
-    pub(crate) fn flood(port: u16) {
-        let client = Client::new(ClientConfig::default(), ()).expect("a client");
-        let keep_alive = Duration::from_secs(60);
-        client
-            .connect("127.0.0.1", port, keep_alive, None)
-            .expect("a broker");
-        client.loop_start().expect("a loop");
-        let mut under_way = VecDeque::new();
-        for number in 0..COUNT {
-            let value = ["31", "1"][number % 2];
-            let info = client.publish("iot/x", value, 1, false).expect("room");
-            under_way.push_back(info);
-            if under_way.len() >= 5
-                && let Some(oldest) = under_way.pop_front()
-            {
-                oldest.wait_for_publish(Some(DEADLINE)).expect("an answer");
-            }
+    /// Publishes these of the values; returns once the broker has acknowledged all.
+    pub(crate) fn flood(port: u16, numbers: Range<usize>) {
+        let mut flood = Flood::start(port, 5);
+        for number in numbers {
+            flood.publish("iot/x", ["31", "1"][number % 2].to_owned(), 1);
         }
-        for info in under_way {
-            info.wait_for_publish(Some(DEADLINE)).expect("an answer");
-        }
-        client.disconnect().expect("a connection");
-        client.loop_stop().expect("a loop");
+        flood.finish();
     }
 
     /// The reports by their ids, with their states.

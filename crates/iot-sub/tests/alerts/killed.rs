@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
+use testkit::{DEADLINE, eventually};
 
 use super::flipping::{COUNT, Flipping};
 use super::interrupt;
@@ -18,18 +19,14 @@ fn killed_at_random_moments_it_reports_each_change_once() {
         let mut random = SmallRng::seed_from_u64(seed);
         let flipping = Flipping::start();
         let port = flipping.broker.port();
-        let flood = std::thread::spawn(move || Flipping::flood(port));
+        let flood = std::thread::spawn(move || Flipping::flood(port, 0..COUNT));
         for _ in 0..KILLS {
             let before = flipping.reports().len();
             let mut program = flipping.run("");
             // Some time after it has done something, so that there is something to lose.
-            let end = std::time::Instant::now() + Duration::from_secs(10);
-            while flipping.reports().len() == before
-                && before < COUNT
-                && std::time::Instant::now() < end
-            {
-                std::thread::sleep(Duration::from_millis(1));
-            }
+            eventually(DEADLINE, "another report", || {
+                before >= COUNT || flipping.reports().len() > before
+            });
             std::thread::sleep(Duration::from_micros(random.random_range(0..40_000)));
             program.kill();
         }
