@@ -154,15 +154,15 @@ fn a_report_that_waits_is_delivered_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/hook", listener.local_addr().unwrap());
-    drop(listener.set_nonblocking(false));
     let address = listener.local_addr().unwrap();
     drop(listener);
     let args = ["--alert", "iot/x > 30", "--alert-url", &url];
-    let mut program = watch(&broker, folder.path(), &args);
+    let program = watch(&broker, folder.path(), &args);
     broker.wait_for_log("Sending SUBACK", DEADLINE);
     send(&broker, "iot/x", "31");
     program.wait_for_stderr("cannot deliver alerts to");
-    program.kill();
+    // Its end is an orderly one, so that the line on stderr is known to be printed.
+    interrupt(program);
     let hook = Webhook::on(TcpListener::bind(address).unwrap(), &[]);
     let program = watch(&broker, folder.path(), &args);
     let event: Json = serde_json::from_str(&hook.next().body).unwrap();
