@@ -35,7 +35,10 @@ impl ProgramWatch {
             let mut work = self.work();
             work.since = Some(Instant::now());
             message.topic.clone_into(&mut work.topic);
-            map.text().clone_into(&mut work.program);
+            // Usually the program of the message before.
+            if work.program != map.text() {
+                map.text().clone_into(&mut work.program);
+            }
         }
         let decoded = map.run(message);
         self.work().since = None;
