@@ -101,7 +101,7 @@ impl Committer {
         group_commit: &GroupCommit,
         again: bool,
         away: &mut Away,
-    ) -> Result<Result<Stored, String>> {
+    ) -> Result<Result<Stored, Problem>> {
         let GroupCommit {
             entries,
             changes,
@@ -118,7 +118,7 @@ impl Committer {
                         Ok(Ok(committed))
                     }
                     Err(error) => match error.downcast_ref::<Retryable>() {
-                        Some(problem) => Ok(Err(problem.to_string())),
+                        Some(problem) => Ok(Err(problem.into())),
                         None => Err(error).with_context(|| format!("cannot store in `{name}`")),
                     },
                 }
@@ -128,12 +128,36 @@ impl Committer {
             DirectStore::Database(_) if entries.is_empty() => Ok(Ok(Stored::default())),
             DirectStore::Database(store) => {
                 let insert = store.insert(entries, again);
-                let report = |failure: Failure| away.report(failure.to_string());
+                let report = |failure: Failure| away.report((&failure).into());
                 match self.runtime.block_on(report_away(&**store, insert, report)) {
                     Ok(stored) => Ok(Ok(stored)),
-                    Err(failure) => Ok(Err(failure.to_string())),
+                    Err(failure) => Ok(Err((&failure).into())),
                 }
             }
+        }
+    }
+}
+
+/// Why a commit has to be repeated.
+struct Problem {
+    text: String,
+    is_disk_full: bool,
+}
+
+impl From<&Retryable> for Problem {
+    fn from(problem: &Retryable) -> Self {
+        Self {
+            text: problem.to_string(),
+            is_disk_full: *problem == Retryable::Full,
+        }
+    }
+}
+
+impl From<&Failure> for Problem {
+    fn from(failure: &Failure) -> Self {
+        Self {
+            text: failure.to_string(),
+            is_disk_full: false,
         }
     }
 }
@@ -147,22 +171,23 @@ struct Away {
 }
 
 impl Away {
-    fn report(&mut self, problem: String) {
+    fn report(&mut self, problem: Problem) {
+        let Problem { text, is_disk_full } = problem;
         self.counts.gauges.set_store_up(false);
-        if self.reported.contains(&problem) {
+        if self.reported.contains(&text) {
             return;
         }
-        let until = if problem.contains("disk is full") {
+        let until = if is_disk_full {
             "there is room"
         } else {
             "it is back"
         };
         self.messages.report(&format_args!(
-            "waiting for store `{}`: {problem}; messages are not acknowledged until {until} (the broker \
+            "waiting for store `{}`: {text}; messages are not acknowledged until {until} (the broker \
              queues them up to its own limit)",
             self.name
         ));
-        self.reported.push(problem);
+        self.reported.push(text);
     }
 
     fn is_over(&self) {
