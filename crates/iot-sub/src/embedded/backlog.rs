@@ -55,15 +55,19 @@ impl Backlog {
     /// behind.
     #[must_use]
     pub(super) fn update(&mut self, keeps_up: bool) -> bool {
+        self.update_at(keeps_up, Instant::now())
+    }
+
+    fn update_at(&mut self, keeps_up: bool, now: Instant) -> bool {
         if self
             .kept_up_since
-            .is_some_and(|since| since.elapsed() >= GRACE)
+            .is_some_and(|since| now.saturating_duration_since(since) >= GRACE)
         {
             self.behind_since = None;
         }
         if keeps_up {
             if self.behind_since.is_some() {
-                self.kept_up_since.get_or_insert_with(Instant::now);
+                self.kept_up_since.get_or_insert(now);
             }
             return true;
         }
@@ -97,21 +101,21 @@ mod tests {
                 published.add(1 << 20);
             }
         };
+        let (start, later) = (Instant::now(), Instant::now() + GRACE);
         publish(LIMIT * 2);
-        assert!(backlog.update(false) && backlog.is_behind());
+        assert!(backlog.update_at(false, start) && backlog.is_behind());
         for _ in 0..10_000 {
             published.add(LARGE - 1);
         }
         publish(LIMIT);
-        assert!(backlog.update(true) && backlog.update(false));
-        std::thread::sleep(GRACE);
+        assert!(backlog.update_at(true, start) && backlog.update_at(false, start));
         publish(1 << 20);
         // It has not kept up in between.
-        assert!(!backlog.update(false));
-        assert!(backlog.update(true));
-        std::thread::sleep(GRACE);
-        assert!(backlog.update(false) && backlog.update(false));
+        assert!(!backlog.update_at(false, later));
+        assert!(backlog.update_at(true, later));
+        let end = later + GRACE;
+        assert!(backlog.update_at(false, end) && backlog.update_at(false, end));
         publish(LIMIT + (1 << 20));
-        assert!(!backlog.update(false));
+        assert!(!backlog.update_at(false, end));
     }
 }
