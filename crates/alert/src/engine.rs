@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU8;
 use std::ops::Range;
 use std::time::Duration;
@@ -65,8 +65,9 @@ pub struct Engine {
     last_tick: i64,
     /// Whether an alert is about rejected messages.
     watches_rejections: bool,
-    /// Topics that are named for silence without a metric, and not heard yet.
-    expected: usize,
+    /// Series that stand for a topic of which no reading is known: it is named for silence without
+    /// a metric, or only rejected messages have come.
+    expected: HashSet<u32>,
 }
 
 impl Engine {
@@ -83,7 +84,7 @@ impl Engine {
             counted_from: now,
             connected: false,
             last_tick: now,
-            expected: 0,
+            expected: HashSet::new(),
         };
         engine.expect_named();
         engine
@@ -94,32 +95,38 @@ impl Engine {
         let filters = self.settings.silence.iter();
         let filters: Vec<_> = filters.filter_map(|rule| rule.filter.clone()).collect();
         for filter in filters {
-            if let Some(topic) = filter.exact_topic() {
-                self.series_number(topic, filter.metric().flatten());
-                self.expected += usize::from(filter.metric().is_none());
+            if let Some(topic) = filter.exact_topic()
+                && let Some(number) = self.series_number(topic, filter.metric().flatten())
+            {
+                self.expect(number);
             }
         }
     }
 
-    /// Returns whether a series is watched.
-    pub fn is_watched(&self, topic: &str, metric: Option<&str>) -> bool {
-        self.series.find(topic, metric).is_some()
+    /// Takes note that a series stands for its topic, if no reading of it is known and each value
+    /// of the topic ends its silence.
+    fn expect(&mut self, number: u32) {
+        let slot = self.series.get(number);
+        let Some(rule) = slot.silence.filter(|_| slot.newest == i64::MIN) else {
+            return;
+        };
+        let rule = &self.settings.silence[usize::from(rule.get()) - 1];
+        let names_metric = |filter: &SeriesFilter| filter.metric().is_some();
+        if !rule.filter.as_ref().is_some_and(names_metric) {
+            self.expected.insert(number);
+        }
     }
 
     /// Returns the series that stands for a topic of which no reading is known, if there is one.
     fn expected_series(&self, topic: &str) -> Option<u32> {
-        let number = (self.expected > 0).then(|| self.series.find(topic, None))??;
-        let slot = self.series.get(number);
-        let rule = &self.settings.silence[usize::from(slot.silence?.get()) - 1];
-        let names_metric = |filter: &SeriesFilter| filter.metric().is_some();
-        let is_any = !rule.filter.as_ref().is_some_and(names_metric);
-        (is_any && slot.newest == i64::MIN).then_some(number)
+        let number = (!self.expected.is_empty()).then(|| self.series.find(topic, None))??;
+        self.expected.contains(&number).then_some(number)
     }
 
     /// A reading of another series of its topic is known: this one need not come.
     fn drop_expected(&mut self, number: u32) {
         self.series.get_mut(number).silence = None;
-        self.expected -= 1;
+        self.expected.remove(&number);
     }
 
     /// Returns how many series are watched.
@@ -188,6 +195,7 @@ impl Engine {
         if let Some(number) = self.series_number(topic, metric) {
             let slot = self.series.get_mut(number);
             slot.newest = slot.newest.max(newest);
+            self.expected.remove(&number);
         }
     }
 
@@ -225,9 +233,13 @@ impl Engine {
             return;
         }
         let time = reading.time.min(now);
-        if let (Some(_), Some(expected)) = (reading.metric, self.expected_series(reading.topic)) {
-            self.end_silence(expected, reading, now, changes);
-            self.drop_expected(expected);
+        if let Some(expected) = self.expected_series(reading.topic) {
+            if expected == number {
+                self.expected.remove(&number);
+            } else {
+                self.end_silence(expected, reading, now, changes);
+                self.drop_expected(expected);
+            }
         }
         let slot = self.series.get_mut(number);
         if slot.newest != i64::MIN && slot.newest >= self.counted_from {
@@ -280,6 +292,7 @@ impl Engine {
         let Some(number) = self.series_number(topic, None) else {
             return;
         };
+        self.expect(number);
         for at in self.rejected_instances(number) {
             let instance = &mut self.instances[at];
             let rule = &self.settings.rules[usize::from(instance.rule)];

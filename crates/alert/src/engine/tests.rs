@@ -51,6 +51,18 @@ impl Watch {
         self.observe(topic, Sample::Number(value), self.now, false);
     }
 
+    fn metric(&mut self, topic: &str, metric: &str) {
+        let reading = Observation {
+            topic,
+            metric: Some(metric),
+            unit: None,
+            sample: Some(Sample::Number(1.0)),
+            time: self.now,
+            retained: false,
+        };
+        self.engine.observe(&reading, self.now, &mut self.changes);
+    }
+
     /// Lets time pass, with a tick each second.
     fn pass(&mut self, millis: i64) {
         for _ in 0..millis / SECOND {
@@ -182,22 +194,37 @@ fn a_named_series_that_was_never_heard_is_silent() {
     watch.pass(SECOND);
     watch.expect(&["silent shed/door firing", "silent shed/freezer firing"]);
     // Any value of the topic ends it, where no metric is named.
-    for (topic, metric) in [("shed/door", "contact"), ("shed/freezer", "battery")] {
-        let reading = Observation {
-            topic,
-            metric: Some(metric),
-            unit: None,
-            sample: Some(Sample::Number(1.0)),
-            time: watch.now,
-            retained: false,
-        };
-        watch
-            .engine
-            .observe(&reading, watch.now, &mut watch.changes);
-    }
+    watch.metric("shed/door", "contact");
+    watch.metric("shed/freezer", "battery");
     watch.expect(&["silent shed/door ok"]);
     watch.pass(MINUTE);
     watch.expect(&["silent shed/door firing"]);
+}
+
+#[test]
+fn the_first_reading_of_another_topic_leaves_a_named_one_expected() {
+    let mut watch = Watch::new(&["# rejected"], &["shed/door=1m", "1m"]);
+    watch
+        .engine
+        .rejected("other", "no JSON", watch.now, &mut watch.changes);
+    watch.expect(&["rejected other firing"]);
+    watch.metric("other", "battery");
+    watch.expect(&["rejected other ok"]);
+    watch.pass(30 * SECOND);
+    watch.metric("other", "battery");
+    watch.metric("shed/door", "contact");
+    watch.pass(59 * SECOND);
+    // Neither topic is missed: each has a value with a name.
+    watch.expect(&[]);
+
+    let mut watch = Watch::new(&["# rejected"], &["shed/door=1m", "1m"]);
+    watch
+        .engine
+        .rejected("other", "no JSON", watch.now, &mut watch.changes);
+    watch.metric("other", "battery");
+    watch.expect(&["rejected other firing", "rejected other ok"]);
+    watch.pass(MINUTE);
+    watch.expect(&["silent shed/door firing", "silent other firing"]);
 }
 
 #[test]
