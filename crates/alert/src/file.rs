@@ -81,15 +81,6 @@ pub enum FileError {
     Json(#[from] serde_json::Error),
 }
 
-/// A report that a destination has not taken yet.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Pending {
-    /// The report.
-    pub event: Event,
-    /// How many are waiting for this destination, this one included.
-    pub waiting: u64,
-}
-
 /// Keeps states and undelivered reports.
 #[derive(Debug)]
 pub struct AlertFile {
@@ -141,24 +132,26 @@ impl AlertFile {
         Ok(states.collect::<Result<_, _>>()?)
     }
 
-    /// Returns the messages that were looked at.
+    /// Returns the messages that were looked at, as many as `empty` keeps.
     ///
     /// # Errors
     /// The file is damaged.
-    pub fn seen(&self) -> Result<Seen, FileError> {
+    pub fn seen(&self, empty: Seen) -> Result<Seen, FileError> {
         let messages: Option<Vec<u8>> = self
             .connection
             .query_row("SELECT messages FROM seen", [], |row| row.get(0))
             .optional()?;
-        Ok(Seen::of_bytes(&messages.unwrap_or_default()))
+        let mut seen = empty;
+        seen.add_bytes(&messages.unwrap_or_default());
+        Ok(seen)
     }
 
-    /// Writes changes, and the messages that were looked at: all of them, or none. They are on disk
-    /// when it returns.
+    /// Writes changes, and the messages that were looked at, as [`Seen::to_bytes`] returns them:
+    /// all or nothing. They are on disk when it returns.
     ///
     /// # Errors
     /// The disk is full or reports a fault.
-    pub fn commit(&mut self, changes: &[Change], seen: &Seen) -> Result<(), FileError> {
+    pub fn commit(&mut self, changes: &[Change], seen: &[u8]) -> Result<(), FileError> {
         let keeps_changed = self.destinations.iter().any(|name| name == STORE);
         let transaction = self.connection.transaction()?;
         let mut has_events = false;
@@ -174,7 +167,7 @@ impl AlertFile {
         }
         transaction
             .prepare_cached("INSERT OR REPLACE INTO seen VALUES (1, ?1)")?
-            .execute([seen.to_bytes()])?;
+            .execute([seen])?;
         if has_events {
             let mut dropped = 0;
             for destination in &self.destinations {
@@ -195,24 +188,17 @@ impl AlertFile {
     ///
     /// # Errors
     /// The file is damaged.
-    pub fn next(&self, destination: &str) -> Result<Option<Pending>, FileError> {
+    pub fn next(&self, destination: &str) -> Result<Option<Event>, FileError> {
         let found = self
             .connection
             .query_row(
-                "SELECT json, (SELECT count(*) FROM outbox WHERE destination = ?1)
-                 FROM outbox JOIN events USING (id) WHERE destination = ?1 ORDER BY id LIMIT 1",
+                "SELECT json FROM outbox JOIN events USING (id)
+                 WHERE destination = ?1 ORDER BY id LIMIT 1",
                 [destination],
-                |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)),
+                |row| row.get::<_, String>(0),
             )
             .optional()?;
-        let Some((json, waiting)) = found else {
-            return Ok(None);
-        };
-        let event = serde_json::from_str(&json)?;
-        Ok(Some(Pending {
-            event,
-            waiting: waiting.unsigned_abs(),
-        }))
+        Ok(found.map(|json| serde_json::from_str(&json)).transpose()?)
     }
 
     /// Takes note that `destination` has taken the report `id`.

@@ -25,7 +25,7 @@ mod window;
 pub use change::{Change, Phase};
 pub use condition::{Comparison, Condition, Operand};
 pub use engine::{Engine, Settings};
-pub use file::{AlertFile, FileError, Pending, STORE};
+pub use file::{AlertFile, FileError, STORE};
 pub use interval::Interval;
 pub use iot_store::alerts::{AlertState, Event};
 pub use observation::Observation;

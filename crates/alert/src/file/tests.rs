@@ -1,6 +1,7 @@
 //! States and reports survive a restart.
 
 use super::*;
+use crate::seen::Tag;
 use iot_store::alerts::{AlertState, CurrentState};
 
 const DOOR: &str = "mqtt";
@@ -46,17 +47,21 @@ fn states_and_undelivered_reports_survive() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("alerts");
     let mut file = open(&path, 100);
-    file.commit(
-        &[change(1, Phase::Pending { since: 1 }, false)],
-        &Seen::default(),
-    )
-    .unwrap();
-    file.commit(&[firing(2)], &Seen::default()).unwrap();
+    file.commit(&[change(1, Phase::Pending { since: 1 }, false)], &[])
+        .unwrap();
+    let mut seen = Seen::new(10);
+    seen.add(Tag {
+        packet_id: 7,
+        fingerprint: 9,
+    });
+    file.commit(&[firing(2)], &seen.to_bytes()).unwrap();
     file.delivered("exec", &firing(2).event.unwrap().id)
         .unwrap();
     drop(file);
 
     let mut file = open(&path, 100);
+    let found = file.seen(Seen::new(10)).unwrap();
+    assert_eq!(found.to_bytes(), seen.to_bytes());
     let states = file.states().unwrap();
     assert_eq!(
         states,
@@ -66,13 +71,12 @@ fn states_and_undelivered_reports_survive() {
         }]
     );
     let pending = file.next(DOOR).unwrap().unwrap();
-    assert_eq!(Some(&pending.event), firing(2).event.as_ref());
-    assert_eq!(pending.waiting, 1);
+    assert_eq!(Some(&pending), firing(2).event.as_ref());
+    assert_eq!(file.waiting(DOOR).unwrap(), 1);
     assert_eq!(file.next("exec").unwrap(), None);
-    file.commit(&[change(3, Phase::Ok, false)], &Seen::default())
-        .unwrap();
+    file.commit(&[change(3, Phase::Ok, false)], &[]).unwrap();
     assert_eq!(file.states().unwrap(), []);
-    let id = &pending.event.id;
+    let id = &pending.id;
     file.delivered(DOOR, id).unwrap();
     let events = "SELECT count(*) FROM events";
     let left = |file: &AlertFile| file.connection.query_row(events, [], |row| row.get(0));
@@ -84,14 +88,14 @@ fn the_oldest_reports_beyond_the_limit_are_dropped_and_counted() {
     let folder = tempfile::tempdir().unwrap();
     let mut file = open(&folder.path().join("alerts"), 3);
     for number in 1..=5 {
-        file.commit(&[firing(number)], &Seen::default()).unwrap();
+        file.commit(&[firing(number)], &[]).unwrap();
     }
     let next = file.next(DOOR).unwrap().unwrap();
-    assert_eq!((next.event.time, next.waiting), (3, 3));
+    assert_eq!((next.time, file.waiting(DOOR).unwrap()), (3, 3));
     assert_eq!(file.dropped(DOOR).unwrap(), 2);
-    file.give_up(DOOR, &next.event.id).unwrap();
+    file.give_up(DOOR, &next.id).unwrap();
     assert_eq!(file.dropped(DOOR).unwrap(), 3);
-    assert_eq!(file.next(DOOR).unwrap().unwrap().event.time, 4);
+    assert_eq!(file.next(DOOR).unwrap().unwrap().time, 4);
 }
 
 #[test]
@@ -112,17 +116,14 @@ fn the_store_gets_each_state_that_it_does_not_have() {
     let path = folder.path().join("alerts");
     let open = || AlertFile::open(&path, vec![STORE.into()], 10).unwrap();
     let mut file = open();
-    file.commit(
-        &[change(1, Phase::Pending { since: 1 }, false)],
-        &Seen::default(),
-    )
-    .unwrap();
+    file.commit(&[change(1, Phase::Pending { since: 1 }, false)], &[])
+        .unwrap();
     let (changes, first) = file.changed(10).unwrap();
     let current = changes[0].current.as_ref().unwrap();
     assert_eq!((&*current.reason, current.since), ("why", 1));
     assert_eq!(current.state, CurrentState::Pending);
     // It changes again before the store has it.
-    file.commit(&[firing(2)], &Seen::default()).unwrap();
+    file.commit(&[firing(2)], &[]).unwrap();
     file.stored(first).unwrap();
     drop(file);
     let mut file = open();
@@ -132,8 +133,7 @@ fn the_store_gets_each_state_that_it_does_not_have() {
     assert_eq!(current.state, CurrentState::Firing);
     file.stored(second).unwrap();
     assert_eq!(file.changed(10).unwrap(), (vec![], 0));
-    file.commit(&[change(3, Phase::Ok, false)], &Seen::default())
-        .unwrap();
+    file.commit(&[change(3, Phase::Ok, false)], &[]).unwrap();
     assert_eq!(file.changed(10).unwrap().0[0].current, None);
 }
 
@@ -151,6 +151,6 @@ fn a_file_of_format_1_is_used_on() {
     drop(connection);
     let mut file = open(&path, 3);
     assert_eq!(file.states().unwrap().len(), 1);
-    file.commit(&[firing(3)], &Seen::default()).unwrap();
+    file.commit(&[firing(3)], &[]).unwrap();
     assert_eq!(file.waiting(DOOR).unwrap(), 1);
 }

@@ -73,10 +73,15 @@ pub(crate) struct Origin {
 
 impl Origin {
     pub(crate) fn of(message: &Message) -> Self {
+        Self::with(message, || message.fingerprint())
+    }
+
+    /// Returns the origin of a message with this fingerprint.
+    pub(crate) fn with(message: &Message, fingerprint: impl FnOnce() -> u64) -> Self {
         Self {
             tag: message.packet_id.map(|id| Tag {
                 packet_id: id.get(),
-                fingerprint: message.fingerprint(),
+                fingerprint: fingerprint(),
             }),
             is_retained: message.retain,
             is_again: message.dup,
@@ -92,8 +97,8 @@ pub(crate) struct AlertThreads {
 }
 
 impl Alerts {
-    /// Opens the file at `path`, and starts the threads. `config` is for publishing, and `store`
-    /// for what has happened.
+    /// Opens the file at `path`, and starts the threads. `config` is for publishing, `store` for
+    /// what has happened, and `seen` for messages that may come again.
     ///
     /// # Errors
     /// The file cannot be used, or a thread cannot be started.
@@ -102,6 +107,7 @@ impl Alerts {
         path: &std::path::Path,
         config: &ClientConfig,
         store: Option<Source>,
+        seen: Seen,
         messages: &Messages,
     ) -> Result<AlertThreads> {
         let deliveries = deliveries(&plan, config, store, messages);
@@ -114,7 +120,7 @@ impl Alerts {
         let now = clock::now().timestamp_millis();
         let mut engine = Engine::new(plan.settings.clone(), now);
         let changes = engine.restore(file.states().with_context(cannot)?, now);
-        let seen = file.seen().with_context(cannot)?;
+        let seen = file.seen(seen).with_context(cannot)?;
         let shared = Arc::new(Shared::new(file));
         let destinations = deliveries.iter().map(|(name, _)| *name);
         let numbers = Arc::new(AlertNumbers::new(destinations));
@@ -194,7 +200,7 @@ impl Alerts {
         let mut state = self.state();
         if let Some(tag) = origin.tag {
             state.seen.add(tag);
-            if origin.is_again && state.seen_before.take(tag) {
+            if state.seen_before.take(tag) && origin.is_again {
                 return;
             }
         }
@@ -236,21 +242,35 @@ impl Alerts {
         if !self.has_changes.load(Ordering::Acquire) {
             return;
         }
-        let mut state = self.state();
+        // Held until the changes are on disk: another caller waits for these, too, and commits stay
+        // in order. Readings go on meanwhile.
+        let mut file = self.shared.file();
+        let (mut changes, seen) = {
+            let mut state = self.state();
+            (std::mem::take(&mut state.changes), state.seen.to_bytes())
+        };
+        if changes.is_empty() {
+            return;
+        }
         failpoint::pass(Point::BeforeAlertCommit);
-        let result = self.shared.file().commit(&state.changes, &state.seen);
+        let result = file.commit(&changes, &seen);
+        let mut state = self.state();
         match result {
             Ok(()) => {
                 failpoint::pass(Point::AfterAlertCommit);
-                state.changes.clear();
-                self.has_changes.store(false, Ordering::Release);
-                if state.fault.take().is_some() {
+                let has_changes = !state.changes.is_empty();
+                self.has_changes.store(has_changes, Ordering::Release);
+                let was_faulty = state.fault.take().is_some();
+                drop(state);
+                drop(file);
+                if was_faulty {
                     self.messages.report(&"alerts are written again");
                 }
-                drop(state);
                 self.shared.notify();
             }
             Err(error) => {
+                changes.append(&mut state.changes);
+                state.changes = changes;
                 let fault = error.to_string();
                 if state.fault.as_ref() != Some(&fault) {
                     self.messages.report(&format_args!(

@@ -158,12 +158,12 @@ impl Courier {
             return Ok(true);
         }
         let next = self.shared.file().next(self.destination).map_err(text)?;
-        let Some(pending) = next else {
+        let Some(event) = next else {
             return Ok(false);
         };
-        let id = &pending.event.id;
+        let id = &event.id;
         failpoint::pass(Point::BeforeAlertDelivery);
-        match self.delivery.deliver(&pending.event) {
+        match self.delivery.deliver(&event) {
             Ok(()) => {
                 failpoint::pass(Point::AfterAlertDelivery);
                 self.shared

@@ -21,8 +21,10 @@ const METRICS_SHOWN: usize = 8;
 #[derive(Debug)]
 pub(super) struct Coverage {
     state: Mutex<State>,
-    /// Each filter has selected something.
+    /// Nothing is to be reported about filters that select nothing.
     is_complete: AtomicBool,
+    /// Nothing is to be reported about several values of a message.
+    is_unambiguous: AtomicBool,
     messages: Messages,
 }
 
@@ -66,9 +68,11 @@ impl Coverage {
             let filter = rule.filter.as_ref()?;
             Some(watched("--silent-after".to_owned(), filter, false))
         });
+        let filters: Vec<Watched> = rules.chain(silence).collect();
         Self {
+            is_unambiguous: AtomicBool::new(is_unambiguous(&filters)),
             state: Mutex::new(State {
-                filters: rules.chain(silence).collect(),
+                filters,
                 passed: Duration::ZERO,
                 is_connected: false,
                 was_connected: false,
@@ -84,7 +88,8 @@ impl Coverage {
 
     /// Takes note of the readings of one message.
     pub(super) fn observe(&self, readings: &[Reading]) {
-        if self.is_complete.load(Ordering::Relaxed) && readings.len() < 2 {
+        let has_one_value = readings.len() < 2 || self.is_unambiguous.load(Ordering::Relaxed);
+        if has_one_value && self.is_complete.load(Ordering::Relaxed) {
             return;
         }
         let mut state = self.state();
@@ -114,8 +119,11 @@ impl Coverage {
     }
 
     fn note(&self, state: &State) {
-        let is_complete = state.filters.iter().all(|watched| watched.has_selected);
+        let is_complete =
+            state.is_over() || state.filters.iter().all(|watched| watched.has_selected);
         self.is_complete.store(is_complete, Ordering::Relaxed);
+        let is_unambiguous = is_unambiguous(&state.filters);
+        self.is_unambiguous.store(is_unambiguous, Ordering::Relaxed);
     }
 
     pub(super) fn set_connected(&self, connected: bool) {
@@ -130,17 +138,20 @@ impl Coverage {
         if !state.is_connected {
             return;
         }
-        let is_over = state.passed >= AFTER;
+        if state.is_over() {
+            return;
+        }
         state.passed += elapsed;
-        if !is_over && state.passed >= AFTER {
+        if state.is_over() {
             self.report(&state);
+            self.note(&state);
         }
     }
 
     /// Reports filters that have selected nothing until the end, unless they are reported.
     pub(super) fn finish(&self) {
         let state = self.state();
-        if state.was_connected && state.passed < AFTER {
+        if state.was_connected && !state.is_over() {
             self.report(&state);
         }
     }
@@ -150,6 +161,17 @@ impl Coverage {
             self.messages.report(&watched.missing());
         }
     }
+}
+
+impl State {
+    /// Whether filters that have selected nothing are reported.
+    fn is_over(&self) -> bool {
+        self.passed >= AFTER
+    }
+}
+
+fn is_unambiguous(filters: &[Watched]) -> bool {
+    filters.iter().all(|watched| !watched.is_ambiguous)
 }
 
 impl Watched {

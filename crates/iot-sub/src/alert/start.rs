@@ -4,6 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use anyhow::Result;
+use iot_alert::Seen;
 use iot_cli::StoreUrl;
 use iot_core::ClientConfig;
 
@@ -37,13 +38,26 @@ pub(crate) fn start(
     };
     let source = Source::new(&plan.store.url, &plan.store.collection);
     let publisher = publisher(plan);
-    let threads = Alerts::start(alerts, &path, &publisher, source.clone(), messages)?;
+    let seen = seen(plan);
+    let threads = Alerts::start(alerts, &path, &publisher, source.clone(), seen, messages)?;
     gauges.set_alerts(threads.numbers());
     if let Some(source) = source {
         tokio::task::block_in_place(|| learn(&threads.alerts(), source, messages));
     }
     plan.intake.alerts = Some(threads.alerts());
     Ok(Some(threads))
+}
+
+/// Returns an empty list of messages that may come again after a restart.
+fn seen(plan: &Plan) -> Seen {
+    // The broker sends up to the receive maximum without an acknowledgement, and after a lost
+    // connection all of it again, with what follows.
+    let kept = 2 * usize::from(plan.config.receive_maximum);
+    #[cfg(feature = "embedded")]
+    if plan.embedded.is_some() {
+        return Seen::of_clients(kept);
+    }
+    Seen::new(kept)
 }
 
 /// Returns the configuration of the connection that alerts are published over.

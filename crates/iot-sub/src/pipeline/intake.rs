@@ -284,7 +284,12 @@ impl Intake {
     /// when the rejection is on disk.
     pub(crate) fn skipped(&mut self, skipped: SkippedMessage, ticket: Option<Ticket>) {
         failpoint::pass(Point::BeforeReceive);
+        let is_own_alert = self.is_own_alert(skipped.message.topic.as_str());
         match self.selector.select(&skipped.message) {
+            _ if is_own_alert => {
+                self.unstored.skip(ticket.map(|ticket| ticket.ack));
+                return;
+            }
             Selected::Take if !self.decoding.decoder.skips(&skipped.message) => {}
             Selected::Take | Selected::Show | Selected::Skip => {
                 self.unstored.skip(ticket.map(|ticket| ticket.ack));
@@ -292,7 +297,9 @@ impl Intake {
             }
             Selected::Leave => return,
         }
+        let origin = Origin::with(&skipped.message, || skipped.fingerprint);
         let entry = self.decoding.decoder.skipped(skipped, self.now);
+        self.watch(Some(&entry), Some(origin));
         if let Entry::Rejection(rejection) = &entry {
             self.messages.rejection(rejection);
         }
@@ -315,6 +322,7 @@ impl Intake {
             .decoding
             .decoder
             .passed_over(message, size, limit, self.now);
+        self.watch(Some(&entry), Some(Origin::of(message)));
         if let Entry::Rejection(rejection) = &entry {
             self.messages.rejection(rejection);
         }

@@ -220,6 +220,21 @@ fn alerts_work_without_a_store() {
 }
 
 #[test]
+fn a_payload_beyond_the_limit_is_a_rejected_message() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let args = ["--max-payload", "1KiB", "--alert", "iot/x rejected"];
+    let program = watch(&broker, folder.path(), &args);
+    broker.wait_for_log("Sending SUBACK", DEADLINE);
+    send(&broker, "iot/x", &"1".repeat(1_025));
+    let reason = "its payload of 1025 bytes is larger than the limit of 1024";
+    program.wait_for_stderr(&format!("ALERT rejected: iot/x: {reason} (rejected)"));
+    send(&broker, "iot/x", "1");
+    program.wait_for_stderr("ok rejected: iot/x");
+    interrupt(program);
+}
+
+#[test]
 fn a_filter_that_selects_too_much_or_nothing_is_reported() {
     let broker = Broker::start();
     let folder = tempfile::tempdir().unwrap();
