@@ -43,7 +43,7 @@ struct Table {
 #[derive(Debug)]
 struct Latest {
     /// The labels, as they are written, without braces.
-    labels: Box<str>,
+    labels: Arc<str>,
     unit: Option<Arc<str>>,
     value: Option<f64>,
     time: DateTime<Utc>,
@@ -51,11 +51,15 @@ struct Latest {
     count: u64,
 }
 
-/// What [`Exported::render`] writes one line of.
-#[derive(Clone, Copy)]
-pub(super) struct Sample<'a> {
-    pub(super) labels: &'a str,
-    pub(super) value: f64,
+/// A copy of what is written of a series.
+#[derive(Debug)]
+pub(super) struct Row {
+    /// As they are written, without braces.
+    pub(super) labels: Arc<str>,
+    /// `None` if it has none, or if it has expired.
+    pub(super) value: Option<f64>,
+    pub(super) time: DateTime<Utc>,
+    pub(super) count: u64,
 }
 
 impl Exported {
@@ -146,63 +150,28 @@ impl Exported {
         self.table().left_out
     }
 
-    /// Writes the samples of all series by `write`: values, timestamps in seconds since 1970, and
-    /// counts. Removes what has expired at `now`.
-    pub(super) fn render(
-        &self,
-        now: DateTime<Utc>,
-        mut write: impl FnMut(Family, &mut dyn Iterator<Item = Sample<'_>>),
-    ) {
+    /// Returns all series, and removes what has expired at `now`. Nothing is formatted here,
+    /// because the thread that receives waits meanwhile.
+    pub(super) fn rows(&self, now: DateTime<Utc>) -> Vec<Row> {
         let mut table = self.table();
-        let expiry = self
-            .plan
-            .expiry
-            .and_then(|expiry| TimeDelta::from_std(expiry).ok());
+        let expiry = self.plan.expiry;
+        let expiry = expiry.and_then(|expiry| TimeDelta::from_std(expiry).ok());
         if let Some(expiry) = expiry {
             let kept = TIMESTAMP_KEPT.max(expiry);
             table
                 .series
                 .retain(|_, latest| now - latest.received < kept);
         }
-        let all = &table.series;
         let is_current =
             |latest: &Latest| expiry.is_none_or(|expiry| now - latest.received < expiry);
-        let values = all.values().filter(|latest| is_current(latest));
-        let values = values.filter_map(|latest| Some((latest, latest.value?)));
-        write(
-            Family::Value,
-            &mut values.map(|(latest, value)| Sample {
-                labels: &latest.labels,
-                value,
-            }),
-        );
-        #[expect(clippy::cast_precision_loss, reason = "milliseconds fit")]
-        let time = |latest: &Latest| latest.time.timestamp_millis() as f64 / 1000.0;
-        write(
-            Family::Timestamp,
-            &mut all.values().map(|latest| Sample {
-                labels: &latest.labels,
-                value: time(latest),
-            }),
-        );
-        #[expect(clippy::cast_precision_loss, reason = "such a count is not reached")]
-        let count = |latest: &Latest| latest.count as f64;
-        write(
-            Family::Count,
-            &mut all.values().map(|latest| Sample {
-                labels: &latest.labels,
-                value: count(latest),
-            }),
-        );
+        let rows = table.series.values().map(|latest| Row {
+            labels: Arc::clone(&latest.labels),
+            value: latest.value.filter(|_| is_current(latest)),
+            time: latest.time,
+            count: latest.count,
+        });
+        rows.collect()
     }
-}
-
-/// The metrics of each series.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Family {
-    Value,
-    Timestamp,
-    Count,
 }
 
 /// Adds a label, escaped as the text format wants it.

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use chrono::Utc;
 
 use super::alert_numbers::AlertNumbers;
-use super::exported::{Exported, Family, Sample, label};
+use super::exported::{Exported, label};
 use super::gauges::{Gauges, StoreMode};
 use super::histogram::Histogram;
 use crate::counts::{Counts, Totals};
@@ -111,25 +111,28 @@ fn alerts(page: &mut Page, numbers: &AlertNumbers) {
 
 /// The latest value of each series that is exported.
 fn readings(page: &mut Page, exported: &Exported) {
-    exported.render(Utc::now(), |family, samples| {
-        let (name, kind, help) = match family {
-            Family::Value => ("iot_reading", "gauge", "The latest value of a series."),
-            Family::Timestamp => (
-                "iot_reading_timestamp_seconds",
-                "gauge",
-                "Time of the latest reading of a series.",
-            ),
-            Family::Count => (
-                "iot_readings_total",
-                "counter",
-                "Readings of a series since the start.",
-            ),
-        };
-        page.head(name, kind, help);
-        for Sample { labels, value } in samples {
-            page.line(&format!("{name}{{{labels}}}"), value);
+    let rows = exported.rows(Utc::now());
+    let labels: usize = rows.iter().map(|row| row.labels.len()).sum();
+    page.text.reserve(3 * (labels + rows.len() * SAMPLE_BYTES));
+    let name = "iot_reading";
+    page.head(name, "gauge", "The latest value of a series.");
+    for row in &rows {
+        if let Some(value) = row.value {
+            page.sample(name, &row.labels, value);
         }
-    });
+    }
+    let name = "iot_reading_timestamp_seconds";
+    page.head(name, "gauge", "Time of the latest reading of a series.");
+    for row in &rows {
+        #[expect(clippy::cast_precision_loss, reason = "milliseconds fit")]
+        let seconds = row.time.timestamp_millis() as f64 / 1000.0;
+        page.sample(name, &row.labels, seconds);
+    }
+    let name = "iot_readings_total";
+    page.head(name, "counter", "Readings of a series since the start.");
+    for row in &rows {
+        page.sample(name, &row.labels, row.count);
+    }
     page.counter(
         "iot_sub_unexported_readings_total",
         "Readings of series beyond --export-limit.",
@@ -286,6 +289,9 @@ fn store(page: &mut Page, gauges: &Gauges) {
     page.line("iot_sub_spool_oldest_age_seconds", age.as_secs_f64());
 }
 
+/// Usual length of a sample without its labels.
+const SAMPLE_BYTES: usize = 48;
+
 /// Divisors of a histogram's values.
 const ONE: u32 = 1;
 const MICROSECONDS: u32 = 1_000_000;
@@ -314,6 +320,18 @@ impl Page {
             (Some(instance), None) => writeln!(self.text, "{name}{{{instance}}} {value}"),
             (Some(instance), Some(labels)) => writeln!(self.text, "{labels},{instance}}} {value}"),
         };
+    }
+
+    /// Adds a sample with labels.
+    fn sample(&mut self, name: &str, labels: &str, value: impl std::fmt::Display) {
+        for part in [name, "{", labels] {
+            self.text.push_str(part);
+        }
+        if let Some(instance) = &self.instance {
+            self.text.push(',');
+            self.text.push_str(instance);
+        }
+        let _ = writeln!(self.text, "}} {value}");
     }
 
     fn counter(&mut self, name: &str, help: &str, value: u64) {
