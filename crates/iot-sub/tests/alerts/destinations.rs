@@ -119,7 +119,7 @@ fn a_program_that_hangs_is_killed_and_a_report_is_given_up_after_three_runs() {
         "--alert",
         "iot/x > 30",
         "--alert-exec-timeout",
-        "100ms",
+        "2s",
         "--alert-exec",
         program,
     ];
