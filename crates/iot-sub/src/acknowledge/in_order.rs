@@ -2,11 +2,10 @@
 //! disk and the broker has acknowledged it, in the order of the messages [MQTT-4.6.0-2].
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use iot_core::PacketId;
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 const SUCCESS: u8 = 0;
@@ -33,8 +32,6 @@ struct State {
     released: Vec<Bytes>,
     /// PUBRELs whose removal is not committed yet.
     releasing: usize,
-    /// The client's socket, while its task waits and has nothing to write.
-    socket: Weak<TcpStream>,
 }
 
 #[derive(Debug)]
@@ -119,27 +116,6 @@ impl ClientAcks {
         state.send_ready();
     }
 
-    /// Lends the client's socket until [`take_back`](Self::take_back): the thread that commits then
-    /// writes acknowledgements itself, which saves a client that waits for each of them the wake-up
-    /// of its task. All packets that were begun must be written.
-    pub(crate) fn lend(&self, socket: &Arc<TcpStream>) {
-        self.lock().socket = Arc::downgrade(socket);
-    }
-
-    /// Takes the socket back. What of an acknowledgement is not written goes to the client next.
-    pub(crate) fn take_back(&self, to_client: &mut BytesMut) {
-        let mut state = self.lock();
-        state.socket = Weak::new();
-        to_client.extend_from_slice(&state.ready);
-        state.ready.clear();
-    }
-
-    /// Writes acknowledgements if the socket is lent, and wakes the task.
-    fn deliver(&self) {
-        self.lock().write_ready();
-        self.wake.notify_one();
-    }
-
     /// Adds a PUBREL that is forwarded when its packet identifier is removed from the disk.
     pub(crate) fn release(self: &Arc<Self>, id: PacketId, packet: Bytes) -> ReleasedPublish {
         self.lock().releasing += 1;
@@ -196,19 +172,6 @@ impl State {
         }
     }
 
-    fn write_ready(&mut self) {
-        let Some(socket) = self.socket.upgrade() else {
-            return;
-        };
-        while !self.ready.is_empty() {
-            match socket.try_write(&self.ready) {
-                Ok(written) if written > 0 => self.ready.advance(written),
-                // The task waits for room, or notices the end of the connection.
-                _ => return,
-            }
-        }
-    }
-
     fn send_ready(&mut self) {
         while let Some(first) = self.pending.front() {
             if !first.on_disk {
@@ -248,18 +211,18 @@ impl PublishToken {
     }
 }
 
-/// Acknowledges messages to each client.
+/// Acknowledges messages, and wakes the task of each client.
 pub(super) fn acknowledge<'a>(tokens: impl IntoIterator<Item = &'a PublishToken>) {
     let mut before: Option<&Arc<ClientAcks>> = None;
     for token in tokens {
         token.acks.lock().set_on_disk(token.number);
         if let Some(before) = before.filter(|before| !Arc::ptr_eq(before, &token.acks)) {
-            before.deliver();
+            before.wake.notify_one();
         }
         before = Some(&token.acks);
     }
     if let Some(last) = before {
-        last.deliver();
+        last.wake.notify_one();
     }
 }
 
@@ -289,9 +252,6 @@ impl ReleasedPublish {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::AsyncReadExt;
-    use tokio::net::TcpListener;
-
     use super::*;
 
     fn id(id: u16) -> PacketId {
@@ -330,34 +290,6 @@ mod tests {
         );
         assert_eq!(sent(&acks), b"\x40\x03\x00\x03\x87");
         assert_eq!(acks.unacknowledged().count(), 0);
-    }
-
-    #[tokio::test]
-    async fn while_the_socket_is_lent_acknowledgements_are_written_at_once() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let mut client = TcpStream::connect(address).await.unwrap();
-        let socket = Arc::new(listener.accept().await.unwrap().0);
-        socket.writable().await.unwrap();
-        let acks = Arc::new(ClientAcks::default());
-        let [first, second, third] = [1, 2, 3].map(|number| {
-            let token = acks.expect(PUBACK, id(number), u64::from(number));
-            acks.broker_acknowledged(PUBACK, id(number), SUCCESS, Bytes::new());
-            token
-        });
-        acks.lend(&socket);
-        acknowledge([&first]);
-        let mut read = [0; 4];
-        client.read_exact(&mut read).await.unwrap();
-        assert_eq!(read, *b"\x40\x02\x00\x01");
-        // A client that reads nothing: the task writes what is left.
-        while socket.try_write(&[0; 65_536]).is_ok() {}
-        acknowledge([&second]);
-        let mut rest = BytesMut::new();
-        acks.take_back(&mut rest);
-        assert_eq!(&rest[..], b"\x40\x02\x00\x02");
-        acknowledge([&third]);
-        assert_eq!(sent(&acks), b"\x40\x02\x00\x03");
     }
 
     #[test]

@@ -1,11 +1,8 @@
 //! One of the two sockets of a connection: reads and writes bytes without blocking.
 
 use std::io::{self, ErrorKind};
-use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 /// Size of one read: it begins at the first and doubles up to the second.
@@ -13,7 +10,7 @@ const READ: (usize, usize) = (4 * 1024, 64 * 1024);
 
 /// A stream of bytes, and whether each direction is open.
 pub(super) struct Side {
-    pub(super) stream: Arc<TcpStream>,
+    pub(super) stream: TcpStream,
     pub(super) reads: bool,
     pub(super) writes: bool,
     read_size: usize,
@@ -27,19 +24,10 @@ impl Side {
         #[cfg(unix)]
         let _ = rustix::net::sockopt::set_socket_keepalive(&stream, true);
         Self {
-            stream: Arc::new(stream),
+            stream,
             reads: true,
             writes: true,
             read_size: READ.0,
-        }
-    }
-
-    /// Writes the last packet, and closes this direction of a socket that nobody else has.
-    pub(super) async fn shut_down(&mut self, last: &[u8], timeout: Duration) {
-        if let Some(stream) = Arc::get_mut(&mut self.stream) {
-            let written = stream.write_all(last);
-            let _ = tokio::time::timeout(timeout, written).await;
-            let _ = stream.shutdown().await;
         }
     }
 
