@@ -1,7 +1,7 @@
 //! Options from a file: one a line, as in mosquitto's configuration files.
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -132,10 +132,24 @@ fn check(parser: &mut Parser, setting: &Setting) -> Result<(), String> {
     match parser.parse(setting.word()) {
         Err(error) if error.kind() != ErrorKind::MissingRequiredArgument => {
             let origins = Origins::new(vec![setting.clone()]);
-            Err(usage::line(&error, parser, &origins))
+            let line = usage::line(&error, parser, &origins);
+            let is_quoted = matches!(&setting.value, Value::Text(text) if is_quoted(text));
+            let hint = if is_quoted {
+                " (a line needs no quotes)"
+            } else {
+                ""
+            };
+            Err(line + hint)
         }
         _ => Ok(()),
     }
+}
+
+fn is_quoted(text: &OsStr) -> bool {
+    let text = text.to_string_lossy();
+    ['\'', '"']
+        .iter()
+        .any(|quote| text.starts_with(*quote) && text.ends_with(*quote))
 }
 
 /// Splits a line; `None` for one that is empty or a comment.

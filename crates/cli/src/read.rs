@@ -18,7 +18,7 @@ use crate::origin::{Origins, Setting, Value};
 use crate::parser::Parser;
 use crate::printable::printable;
 use crate::printer::stdout_failure;
-use crate::report::wrong_usage;
+use crate::report::{notify, wrong_usage};
 use crate::typed::{self, Typed};
 use crate::variables;
 
@@ -153,7 +153,16 @@ pub(crate) fn read_options(
     let variables = variables::read(&command, &variable).map_err(usage)?;
     let named = named_file(&typed, &command, &variable);
     let file = option_file::read(&mut parser, named.as_deref()).map_err(usage)?;
-    merge::merge(&mut parser, typed, variables, file).map_err(usage)
+    let (matches, origins) = merge::merge(&mut parser, typed, variables, file).map_err(usage)?;
+    let is_quiet = matches!(matches.try_get_one("quiet"), Ok(Some(true)));
+    if !is_quiet && !mosquitto::is_on() {
+        let commands: Vec<&Command> = parser.siblings().iter().chain([&command]).collect();
+        let set = std::env::vars_os().map(|(name, _)| name);
+        for line in variables::misspelt(&commands, set) {
+            notify(name, &line);
+        }
+    }
+    Ok((matches, origins))
 }
 
 /// Returns whether the program is called by the name of mosquitto's, which the words then say as an

@@ -34,6 +34,31 @@ pub(crate) fn read(
     Ok(settings)
 }
 
+/// Variables that only some of the programs know, and that look like a slip to the others.
+const OTHERS: [&str; 6] = [
+    "IOT_GAP", "IOT_LAST", "IOT_LIST", "IOT_MAP", "IOT_UNIT", "IOT_UNIX",
+];
+
+/// Returns a line for each set variable that differs in one letter from one that the commands
+/// know. Others may belong to another program.
+pub(crate) fn misspelt(commands: &[&Command], set: impl Iterator<Item = OsString>) -> Vec<String> {
+    let args = commands.iter().flat_map(|command| command.get_arguments());
+    let known: Vec<&str> = args.filter_map(|arg| arg.get_env()?.to_str()).collect();
+    let line = |name: OsString| {
+        let name = name.to_str().filter(|name| name.starts_with("IOT_"))?;
+        if known.contains(&name) || OTHERS.contains(&name) {
+            return None;
+        }
+        let meant = known
+            .iter()
+            .find(|known| strsim::osa_distance(known, name) == 1)?;
+        Some(format!(
+            "unknown variable `{name}` is ignored (did you mean `{meant}`?)"
+        ))
+    };
+    set.filter_map(line).collect()
+}
+
 fn setting(arg: &Arg, value: OsString, origin: Origin) -> Result<Setting, String> {
     let value = match arg.get_action() {
         ArgAction::SetTrue => Value::Flag(is_on(&value).ok_or_else(|| {
@@ -54,5 +79,21 @@ fn is_on(value: &OsStr) -> Option<bool> {
         "y" | "yes" | "t" | "true" | "on" | "1" => Some(true),
         "n" | "no" | "f" | "false" | "off" | "0" => Some(false),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_with_a_slip_is_named_and_one_of_another_program_is_not() {
+        let option = Arg::new("keep").long("keep").env("IOT_KEEP");
+        let command = Command::new("program").arg(option);
+        let set = ["IOT_KEPP", "IOT_KEPE", "IOT_KEEP", "IOT_KEEPER_OF", "KEEPP"];
+        let lines = misspelt(&[&command], set.into_iter().map(OsString::from));
+        let expected =
+            |name| format!("unknown variable `{name}` is ignored (did you mean `IOT_KEEP`?)");
+        assert_eq!(lines, [expected("IOT_KEPP"), expected("IOT_KEPE")]);
     }
 }

@@ -90,7 +90,10 @@ impl Map {
                 Err(exception) => {
                     let error = exception.get_err().map(Error::into_val);
                     return Err(failed(match error {
-                        Ok(Val::TStr(text)) => String::from_utf8_lossy(&text).into_owned(),
+                        Ok(Val::TStr(text)) => {
+                            let hint = input::hint(message.payload);
+                            String::from_utf8_lossy(&text).into_owned() + hint
+                        }
                         Ok(other) => other.to_string(),
                         Err(_) => { budget.exceeded() }.unwrap_or_else(|| HALTED.to_owned()),
                     }));

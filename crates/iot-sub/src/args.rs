@@ -146,9 +146,7 @@ impl Args {
     }
 
     fn default_store(&self) -> StoreUrl {
-        if self.decode.explains() {
-            StoreUrl::Nowhere
-        } else if self.embedded.is_on() {
+        if self.embedded.is_on() {
             StoreUrl::Sqlite("iot.db".into())
         } else if self.connect.is_mosquitto() {
             StoreUrl::Nowhere
@@ -157,12 +155,16 @@ impl Args {
         }
     }
 
-    /// Returns where readings are stored: nowhere while messages are explained, unless both are
-    /// typed, which is an error.
+    /// Returns where readings are stored: nowhere while messages are explained.
     fn used_store(&self) -> StoreUrl {
-        if self.decode.explains() && !self.origins.is_typed("store") {
+        if self.decode.explains() {
             return StoreUrl::Nowhere;
         }
+        self.named_store()
+    }
+
+    /// Returns the store that the options are for, though `--explain` does not use it.
+    fn named_store(&self) -> StoreUrl {
         self.store.store(self.default_store())
     }
 
@@ -180,7 +182,7 @@ impl Args {
         }
         let (connect, qos) = (&mut self.connect, &mut self.filters.qos);
         self.session.resolve(origins, connect, qos)?;
-        let store = self.used_store();
+        let store = self.named_store();
         self.store.check(&store, origins)?;
         let is_v5 = self.connect.protocol_version == Protocol::V5;
         let filters = &self.filters.topic;
@@ -191,7 +193,7 @@ impl Args {
         self.alerts.check(origins)?;
         let stores = store != StoreUrl::Nowhere;
         let has_value_key = self.fields.has_value_key();
-        self.decode.check(stores, has_value_key, origins)?;
+        self.decode.check(has_value_key, origins)?;
         let reads_times = self.decode.reads_times();
         self.fields.check(stores, reads_times, origins)?;
         let is_mongodb = matches!(store, StoreUrl::MongoDb(_));

@@ -29,6 +29,7 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
@@ -99,7 +100,9 @@ pub(crate) async fn run(
     counts: Arc<Counts>,
     messages: &Messages,
 ) -> Result<()> {
-    let mut embedded = Embedded::start(plan, listen, destination, counts, messages).await?;
+    // Boxed: it holds all that is made on the way.
+    let starting = Box::pin(Embedded::start(plan, listen, destination, counts, messages));
+    let mut embedded = starting.await?;
     let received = embedded.receive(&mut signals, deadline).await;
     embedded.counts.gauges.stopping();
     embedded.gateway.phases.stop_reading();
@@ -158,6 +161,7 @@ impl Embedded {
             intake,
             queue,
             wanted: Wanted {
+                reported_unmatched: AtomicBool::new(false),
                 subscriptions: plan.subscriptions,
                 identifiers,
             },

@@ -182,3 +182,18 @@ fn a_message_that_matches_two_filters_is_stored_once() {
         assert_eq!(line, "iot-sub: received 4, stored 4, rejected 0");
     }
 }
+
+#[test]
+fn the_first_message_on_another_topic_is_named() {
+    let (program, port) = start(&["-t", "iot/#"]);
+    publish(port, &["-t", "zigbee2mqtt/a", "-m", "1", "-q", "1"]);
+    program.wait_for_stderr(
+        "iot-sub: `zigbee2mqtt/a` does not match -t 'iot/#': messages on other topics are passed on \
+         to subscribers and not received here (-t '#' receives all)",
+    );
+    publish(port, &["-t", "zigbee2mqtt/b", "-m", "2", "-q", "1"]);
+    publish(port, &["-t", "iot/a", "-m", "3"]);
+    program.wait_for_stdout(" iot/a 3.0");
+    assert_eq!(program.stderr().matches("does not match").count(), 1);
+    interrupt(program);
+}

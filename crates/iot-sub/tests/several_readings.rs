@@ -291,10 +291,6 @@ fn wrong_rules_maps_and_formats_are_refused_before_anything_connects() {
         );
     }
     refused(
-        &["--explain", "--store", "sqlite:x.db"],
-        "`--explain` stores nothing, and cannot be used with `--store` (leave one of them out)",
-    );
-    refused(
         &["--decode", "leaves", "--payload", "json"],
         "`--decode` cannot be used with `--payload`, which is its former name (leave one of them out)",
     );
@@ -340,9 +336,15 @@ fn a_single_operation_without_an_end_is_reported() {
 fn messages_are_explained_and_not_stored() {
     let broker = Broker::start();
     let port = broker.port().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("x.db");
+    let store = format!("sqlite:{}", file.display());
+    // The options of the run that is to come are taken, and nothing is stored.
     let options = ["-p", &port, "--explain", "-d", "--decode", "leaves"];
+    let later = ["--store", &store, "--id-key", "/t", "--keep", "90d"];
     let program: testkit::Running = Program::new(env!("CARGO_BIN_EXE_iot-sub"))
         .args(options)
+        .args(later)
         .spawn();
     broker.wait_for_log("Sending SUBACK", DEADLINE);
     broker.mosquitto_pub(["-t", "iot/a", "-m", r#"{"t":21.5,"on":true}"#]);
@@ -359,6 +361,7 @@ fn messages_are_explained_and_not_stored() {
     );
     assert!(printed.contains("\niot/b: rejected: "), "{printed}");
     assert_eq!(interrupt(program), "iot-sub: received 2, rejected 1");
+    assert!(!file.exists());
 }
 
 #[test]

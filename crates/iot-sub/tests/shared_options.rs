@@ -4,6 +4,8 @@
 mod common;
 
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 use common::sub;
 use testkit::{Broker, DEADLINE, Program, Running, ScriptedPeer};
@@ -227,4 +229,57 @@ fn the_manual_page_has_every_option_and_completions_load() {
     let bash = ends(sub(&["--generate", "bash"]).spawn(), 0).stdout();
     fs::write(&file, bash).expect("a file");
     ends(Program::new("bash").args(["-n"]).args([&file]).spawn(), 0);
+}
+
+#[test]
+fn a_variable_with_a_slip_is_reported() {
+    let done = |variables: &[String]| {
+        let args = [
+            "--store",
+            "none",
+            "--fail-fast",
+            "-h",
+            "127.0.0.1",
+            "-p",
+            "1",
+        ];
+        let named = variables
+            .iter()
+            .fold(sub(&args), |program, name| program.env(name, "90d"));
+        ends(named.spawn(), 1).stderr()
+    };
+    let line = "iot-sub: unknown variable `IOT_KEPP` is ignored (did you mean `IOT_KEEP`?)\n";
+    let stderr = done(&["IOT_KEPP".to_owned()]);
+    assert!(stderr.starts_with(line), "{stderr}");
+    // What the other programs know is no slip.
+    let known = variables("iot-sub", &[]);
+    let pub_ = variables("iot-pub", &[]);
+    let commands = [
+        "latest", "export", "plot", "rejected", "check", "prune", "page", "alerts",
+    ];
+    let view = commands
+        .iter()
+        .flat_map(|command| variables("iot-view", &[command]));
+    let others: Vec<String> = pub_
+        .into_iter()
+        .chain(view)
+        .filter(|name| !known.contains(name))
+        .collect();
+    assert!(others.len() > 50, "{others:?}");
+    let stderr = done(&others);
+    assert!(!stderr.contains("variable"), "{stderr}");
+}
+
+/// The variables in the help of a program beside iot-sub.
+fn variables(program: &str, command: &[&str]) -> Vec<String> {
+    let folder = Path::new(env!("CARGO_BIN_EXE_iot-sub")).parent().unwrap();
+    let mut asked = Command::new(folder.join(program));
+    let help = asked.args(command).arg("--help-all").output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let is_part = |char: char| char.is_ascii_uppercase() || char.is_ascii_digit() || char == '_';
+    let words = help.split(|char| !is_part(char));
+    words
+        .filter(|word| word.starts_with("IOT_"))
+        .map(str::to_owned)
+        .collect()
 }

@@ -37,7 +37,7 @@ pub(crate) fn run(args: &ExportArgs, origins: &Origins) -> Result<ExitCode> {
     args.check(origins)?;
     let now = Utc::now();
     let period = args.period.period(now, None, origins)?;
-    let format = format(args, origins);
+    let format = format(args, origins)?;
     let path = args
         .output
         .as_deref()
@@ -103,15 +103,18 @@ pub(crate) fn run(args: &ExportArgs, origins: &Origins) -> Result<ExitCode> {
 }
 
 /// Returns the format that is named, else that of the file's name.
-fn format(args: &ExportArgs, origins: &Origins) -> Format {
-    let extension = args.output.as_deref().and_then(Path::extension);
+fn format(args: &ExportArgs, origins: &Origins) -> Result<Format, UsageError> {
     if origins.is_set("format") {
-        return args.format;
+        return Ok(args.format);
     }
-    match extension.and_then(|extension| extension.to_str()) {
-        Some("parquet") => Format::Parquet,
-        Some("json" | "jsonl" | "ndjson") => Format::Json,
-        Some("lp" | "line") => Format::LineProtocol,
-        _ => args.format,
+    let extension = args.output.as_deref().and_then(Path::extension);
+    match extension.map(|extension| extension.to_str().unwrap_or_default()) {
+        Some("parquet") => Ok(Format::Parquet),
+        Some("json" | "jsonl" | "ndjson") => Ok(Format::Json),
+        Some("lp" | "line") => Ok(Format::LineProtocol),
+        None | Some("csv" | "txt") => Ok(args.format),
+        Some(other) => Err(UsageError::new(format!(
+            "no format has files named .{other} (.csv, .json, .parquet and .lp are known; --format csv writes CSV under any name)"
+        ))),
     }
 }

@@ -1,5 +1,6 @@
 //! Steps of time as people count them: an hour, a day that begins at local midnight.
 
+use std::iter::Peekable;
 use std::time::Duration;
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
@@ -124,6 +125,25 @@ pub(crate) fn edges(grid: &Grid<'_>, since: DateTime<Utc>) -> impl Iterator<Item
     })
 }
 
+/// Takes the edges of the next steps that begin before `until`, with the end of the last one;
+/// nothing if there are no more. `most` steps are taken at a time.
+pub(crate) fn next_edges(
+    edges: &mut Peekable<impl Iterator<Item = DateTime<Utc>>>,
+    until: DateTime<Utc>,
+    most: usize,
+) -> Option<Vec<DateTime<Utc>>> {
+    let mut taken = Vec::new();
+    while taken.len() < most
+        && let Some(edge) = edges.next_if(|edge| *edge < until)
+    {
+        taken.push(edge);
+    }
+    // Where the next ones begin, these end.
+    let end = edges.peek().filter(|_| !taken.is_empty())?;
+    taken.push(*end);
+    Some(taken)
+}
+
 /// Returns whether the zone is always a multiple of the step away from UTC, so that its steps are
 /// those of UTC.
 fn has_offsets_of(
@@ -204,5 +224,19 @@ mod tests {
             "2026-06-21T10:00:00Z",
             &["2026-06-18T00:00:00", "2026-06-25T00:00:00"],
         );
+    }
+
+    #[test]
+    fn steps_end_with_the_period() {
+        let zone: Timezone = "Europe/Berlin".parse().unwrap();
+        let since: DateTime<Utc> = "2026-06-20T22:00:00Z".parse().unwrap();
+        let until = since + TimeDelta::days(3);
+        let grid = Grid::new(Duration::from_secs(DAY), since, until, &zone);
+        let mut edges = edges(&grid, since).peekable();
+        let mut counts = Vec::new();
+        while let Some(taken) = next_edges(&mut edges, until, 2) {
+            counts.push(taken.len() - 1);
+        }
+        assert_eq!(counts, [2, 1]);
     }
 }

@@ -102,7 +102,7 @@ fn load_error(program: &str) -> String {
     };
     let place = column(program, found);
     match found.chars().next() {
-        None => format!("{expected} is expected at its end"),
+        None => format!("something is missing at its end ({expected})"),
         Some(first) => format!("{expected} is expected{place}, not `{first}`"),
     }
 }

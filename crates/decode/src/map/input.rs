@@ -62,6 +62,17 @@ fn payload(payload: &Bytes) -> Result<Val, Reason> {
     }
 }
 
+/// Returns what helps after jq's error: a payload that looks like JSON and is none is text.
+pub(super) fn hint(payload: &[u8]) -> &'static str {
+    let looks_like_json = matches!(payload.trim_ascii_start().first(), Some(b'{' | b'['));
+    let is_json = || str::from_utf8(payload).is_ok_and(|text| read_json(text).is_ok());
+    if looks_like_json && !is_json() {
+        " (the payload is not valid JSON, so `.payload` is text)"
+    } else {
+        ""
+    }
+}
+
 /// Returns JSON as jq's value.
 pub(super) fn value(json: Json) -> Val {
     match json {

@@ -217,10 +217,25 @@ fn a_program_that_is_wrong_is_refused_with_the_place() {
     ] {
         assert_eq!(Map::compile(program).unwrap_err(), expected);
     }
-    for program in ["(.a", ".a |", "1 2", "\"a", "if 1"] {
+    for (program, expected) in [
+        ("(.a", "something is missing at its end"),
+        (".a |", "something is missing at its end"),
+        ("1 2", "is expected at column 3"),
+        ("\"a", "something is missing at its end"),
+        ("if 1", "something is missing at its end"),
+    ] {
         let error = Map::compile(program).unwrap_err();
-        assert!(error.contains("is expected"), "{program}: {error}");
+        assert!(error.contains(expected), "{program}: {error}");
     }
+}
+
+#[test]
+fn a_payload_that_is_nearly_json_is_named() {
+    refused(
+        ".payload.t / 10",
+        r#"{"t":21.5,}"#,
+        "map: cannot index \"{\\\"t\\\":21.5,}\" with \"t\" (the payload is not valid JSON, so `.payload` is text)",
+    );
 }
 
 #[test]

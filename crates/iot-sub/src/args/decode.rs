@@ -136,12 +136,7 @@ impl DecodeArgs {
     ///
     /// # Errors
     /// [`UsageError`] for options that exclude each other.
-    pub(super) fn check(
-        &self,
-        stores: bool,
-        has_value_key: bool,
-        origins: &Origins,
-    ) -> Result<(), UsageError> {
+    pub(super) fn check(&self, has_value_key: bool, origins: &Origins) -> Result<(), UsageError> {
         let name = |id| origins.name(id);
         if !self.decode.is_empty() && self.payload.is_some() {
             let same_layer = origins.layer("decode") == origins.layer("payload");
@@ -151,12 +146,6 @@ impl DecodeArgs {
                     "{decode} cannot be used with {payload}, which is its former name (leave one of them out)"
                 )));
             }
-        }
-        if self.explain && stores && origins.is_typed("explain") && origins.is_typed("store") {
-            let (explain, store) = (name("explain"), name("store"));
-            return Err(UsageError::new(format!(
-                "{explain} stores nothing, and cannot be used with {store} (leave one of them out)"
-            )));
         }
         let is_plain = |routed: &Routed<Format>| matches!(routed.what, Format::Plain(_));
         if has_value_key && origins.is_typed("decode") && !self.decode.iter().all(is_plain) {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use anyhow::Result;
 use clap::Args;
-use iot_cli::{Origins, PageArgs, UsageError};
+use iot_cli::{Origins, PageArgs, UsageError, parse_socket_address};
 use iot_page::PageConfig;
 
 #[derive(Debug, Args)]
@@ -14,6 +14,7 @@ pub(super) struct PageOptions {
     /// 127.0.0.1:8188]; port 0 uses a free port
     #[arg(long, env = "IOT_PAGE", hide_env_values = true)]
     #[arg(value_name = "ADDRESS:PORT", num_args = 0..=1, require_equals = true)]
+    #[arg(value_parser = parse_socket_address)]
     #[arg(default_missing_value = "127.0.0.1:8188")]
     page: Option<SocketAddr>,
 

@@ -18,7 +18,7 @@ pub(crate) struct StoreArgs {
     #[arg(long, env = "IOT_STORE", hide_env_values = true, value_name = "STORE")]
     store: Option<StoreUrl>,
 
-    /// Acknowledge a message when it is in the spool, a file on this disk, or in the database
+    /// Acknowledge a message once PLACE has it on disk: spool (a file on this machine) or store
     /// [default: spool for MongoDB, else store]
     #[arg(long, env = "IOT_ACK_AFTER", hide_env_values = true)]
     #[arg(value_enum, value_name = "PLACE")]
@@ -28,6 +28,7 @@ pub(crate) struct StoreArgs {
     /// Use the file PATH as spool [default: one for this broker, client identifier and store in
     /// $XDG_STATE_HOME/iot-sub or ~/.local/state/iot-sub]
     #[arg(long, env = "IOT_SPOOL", hide_env_values = true, value_name = "PATH")]
+    #[arg(value_parser = spool_path)]
     #[arg(hide_short_help = true)]
     spool: Option<PathBuf>,
 
@@ -87,6 +88,18 @@ enum Rejected {
     Keep,
     /// They are counted.
     Count,
+}
+
+fn spool_path(text: &str) -> Result<PathBuf, String> {
+    for scheme in ["sqlite:", "mongodb:", "mongodb+srv:"] {
+        if text.starts_with(scheme) {
+            return Err("a spool is a file's path (did you mean --store?)".into());
+        }
+    }
+    if text.is_empty() {
+        return Err("a spool is a file's path, and it is empty".into());
+    }
+    Ok(text.into())
 }
 
 fn spool_limit(text: &str) -> Result<Size, String> {

@@ -336,6 +336,10 @@ impl Upstream {
 
     /// Decides whether a message is new to the store.
     fn arrive(&mut self, message: Message, gateway: &Gateway) -> Result<(), Fault> {
+        let is_wanted = gateway.wanted.matches(&message.topic);
+        if !is_wanted && let Some(line) = gateway.wanted.first_unmatched(&message.topic) {
+            gateway.messages.report(&line);
+        }
         let Some(id) = message.packet_id else {
             if let Some(message) = gateway.wanted.received(message) {
                 self.arrivals.push(Arrival::Message(message, None));
@@ -345,7 +349,7 @@ impl Upstream {
         let (qos, dup) = (message.qos, message.dup);
         let kind = ack_kind(qos);
         let size = message.payload.len();
-        if !gateway.wanted.matches(&message.topic) {
+        if !is_wanted {
             self.acks.expect(kind, id, 0).acknowledge();
             return Ok(());
         }

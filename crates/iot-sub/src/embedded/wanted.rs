@@ -1,5 +1,7 @@
 //! Which messages iot-sub subscribes to, and what they look like to a subscriber.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use iot_core::{Message, QoS, Subscription, TopicName};
 
 /// The subscriptions of iot-sub at its own broker.
@@ -7,6 +9,8 @@ pub(super) struct Wanted {
     pub(super) subscriptions: Vec<Subscription>,
     /// Subscription identifiers that received messages get.
     pub(super) identifiers: Vec<u32>,
+    /// Whether it was reported that a topic matches none of them.
+    pub(super) reported_unmatched: AtomicBool,
 }
 
 impl Wanted {
@@ -35,6 +39,20 @@ impl Wanted {
                 .clone_from(&self.identifiers);
         }
         Some(message)
+    }
+
+    /// Returns a line about the first topic that no subscription matches.
+    pub(super) fn first_unmatched(&self, topic: &TopicName) -> Option<String> {
+        if self.reported_unmatched.swap(true, Ordering::Relaxed) {
+            return None;
+        }
+        let filters: Vec<String> = { self.subscriptions.iter() }
+            .map(|one| format!("-t '{}'", one.filter))
+            .collect();
+        Some(format!(
+            "`{topic}` does not match {}: messages on other topics are passed on to subscribers and not received here (-t '#' receives all)",
+            filters.join(" ")
+        ))
     }
 
     /// Whether a subscription matches this topic.

@@ -103,7 +103,7 @@ impl Messages {
                 " (to read a comma as the decimal point: --decode known --decimal-comma)"
             }
             "not a number or JSON" => {
-                " (--decode text accepts any text; --explain shows how a message is read)"
+                " (--decode text accepts any text, --map takes it apart; --explain shows how a message is read)"
             }
             _ => "",
         };

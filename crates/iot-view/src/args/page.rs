@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use clap::Parser;
-use iot_cli::{BrokerArgs, CommandArgs, PageArgs};
+use iot_cli::{BrokerArgs, CommandArgs, PageArgs, parse_socket_address};
 
 use super::store::StoreArgs;
 
@@ -19,7 +19,8 @@ Examples:
 #[command(name = "page", before_help = EXAMPLES)]
 pub(crate) struct PageCommand {
     /// Listen on ADDRESS:PORT [default: 127.0.0.1:8188]; port 0 uses a free port
-    #[arg(value_name = "ADDRESS:PORT", help_heading = "Arguments")]
+    #[arg(value_name = "ADDRESS:PORT", value_parser = parse_socket_address)]
+    #[arg(help_heading = "Arguments")]
     pub(crate) address: Option<SocketAddr>,
 
     #[command(flatten)]

@@ -12,7 +12,7 @@ use iot_store::read::{Bucket, Division, Reader, Series, TimeRange};
 use super::output::{Output, Stopped};
 use super::record::{Cell, Record, Step};
 use crate::args::Aggregate;
-use crate::grid::{Grid, edges};
+use crate::grid::{Grid, edges, next_edges};
 
 /// Buckets in memory at once.
 const BUCKETS: usize = 200_000;
@@ -46,11 +46,7 @@ impl Steps<'_> {
         let grid = Grid::new(self.every, since, until, self.zone);
         let at_once = (BUCKETS / series.len().max(1)).clamp(1, STEPS);
         let mut edges = edges(&grid, since).peekable();
-        while edges.peek().is_some_and(|edge| *edge < until) {
-            let mut chunk: Vec<DateTime<Utc>> = edges.by_ref().take(at_once).collect();
-            // Where the next chunk begins, this one ends.
-            let Some(end) = edges.peek() else { break };
-            chunk.push(*end);
+        while let Some(chunk) = next_edges(&mut edges, until, at_once) {
             let chunk = Chunk::read(reader, series, &grid, chunk, self.range)?;
             self.write_chunk(series, &chunk, output)?;
         }
