@@ -29,7 +29,6 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
@@ -160,11 +159,7 @@ impl Embedded {
         let gateway = Gateway::new(Parts {
             intake,
             queue,
-            wanted: Wanted {
-                reported_unmatched: AtomicBool::new(false),
-                subscriptions: plan.subscriptions,
-                identifiers,
-            },
+            wanted: Wanted::new(plan.subscriptions, identifiers),
             publisher: broker.publisher(),
             sessions,
             messages: messages.clone(),

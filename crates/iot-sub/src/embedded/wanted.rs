@@ -6,14 +6,22 @@ use iot_core::{Message, QoS, Subscription, TopicName};
 
 /// The subscriptions of iot-sub at its own broker.
 pub(super) struct Wanted {
-    pub(super) subscriptions: Vec<Subscription>,
+    subscriptions: Vec<Subscription>,
     /// Subscription identifiers that received messages get.
-    pub(super) identifiers: Vec<u32>,
+    identifiers: Vec<u32>,
     /// Whether it was reported that a topic matches none of them.
-    pub(super) reported_unmatched: AtomicBool,
+    reported_unmatched: AtomicBool,
 }
 
 impl Wanted {
+    pub(super) fn new(subscriptions: Vec<Subscription>, identifiers: Vec<u32>) -> Self {
+        Self {
+            subscriptions,
+            identifiers,
+            reported_unmatched: AtomicBool::new(false),
+        }
+    }
+
     /// Returns the message as a subscriber receives it, if a subscription matches its topic.
     pub(super) fn received(&self, mut message: Message) -> Option<Message> {
         let topic = message.topic.as_str();
