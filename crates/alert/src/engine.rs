@@ -152,7 +152,7 @@ impl Engine {
     pub fn restore(&mut self, states: Vec<Change>, now: i64) -> Vec<Change> {
         let mut changes = Vec::new();
         for state in states {
-            if !self.restore_one(&state) {
+            if !self.restore_one(&state, now) {
                 let reason = "the alert is no longer configured";
                 changes.push(self.reporter.gone(&state, reason, now));
             }
@@ -160,7 +160,7 @@ impl Engine {
         changes
     }
 
-    fn restore_one(&mut self, state: &Change) -> bool {
+    fn restore_one(&mut self, state: &Change, now: i64) -> bool {
         let metric = state.metric.as_deref();
         let Some(series) = self.series_number(&state.topic, metric) else {
             return false;
@@ -180,6 +180,7 @@ impl Engine {
         let known = instance.is_some();
         if let Some(instance) = instance {
             instance.phase = state.phase;
+            instance.counted_from = now;
         }
         known
     }
@@ -277,6 +278,7 @@ impl Engine {
                 continue;
             };
             let phase = instance.after(rule, holds, sample, time);
+            instance.counted_from = i64::MIN;
             if phase != instance.phase || phase != Phase::Ok {
                 instance.value = Some((sample.clone(), reading.unit.map(Into::into)));
             }
@@ -408,7 +410,9 @@ impl Engine {
             let rule = &self.settings.rules[usize::from(instance.rule)];
             let is_due = match instance.phase {
                 Phase::Ok => false,
-                Phase::Pending { since } => now - since >= millis(rule.lasting),
+                Phase::Pending { since } => {
+                    now - since.max(instance.counted_from) >= millis(rule.lasting)
+                }
                 Phase::Firing { reported, .. } => {
                     repeat.is_some_and(|after| now - reported >= after)
                 }

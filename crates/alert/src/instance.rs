@@ -23,6 +23,8 @@ pub(crate) struct Instance {
     pub(crate) series: u32,
     pub(crate) phase: Phase,
     memory: Memory,
+    /// Time alone counts from here: after a restart, the values of the meantime are unknown.
+    pub(crate) counted_from: i64,
     /// The value that decided last, and its unit.
     pub(crate) value: Option<(Sample, Option<Box<str>>)>,
 }
@@ -41,6 +43,7 @@ impl Instance {
             series,
             phase: Phase::Ok,
             memory,
+            counted_from: i64::MIN,
             value: None,
         }
     }

@@ -147,9 +147,10 @@ impl FromStr for SilentAfter {
     fn from_str(text: &str) -> Result<Self, RuleError> {
         match text {
             "auto" => Ok(Self::Learned),
-            time => parse_duration(time)
-                .map(Self::Time)
-                .map_err(|error| RuleError::new(format!("{error}; or `auto`"))),
+            time => parse_duration(time).map(Self::Time).map_err(|error| {
+                let form = "or `auto`, or for some topics FILTER=10m";
+                RuleError::new(format!("{error}; {form}"))
+            }),
         }
     }
 }

@@ -40,7 +40,7 @@ impl Reporter {
         let value = || instance.value.as_ref();
         let shown = match value() {
             Some((sample, unit)) => shown(&sample.to_json(), unit.as_deref()),
-            None => "no value".to_owned(),
+            None => "no value since the start".to_owned(),
         };
         let condition = match rule.lasting {
             Duration::ZERO => rule.condition.to_string(),

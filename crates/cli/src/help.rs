@@ -23,6 +23,10 @@ pub(crate) fn daily(command: Command) -> Error {
         more.push(format!(
             "All options, with their variables: {called} --help-all"
         ));
+    } else if command.has_subcommands() {
+        more.push(format!(
+            "The options of a command: {name} COMMAND --help, or --help-all"
+        ));
     }
     more.push(format!("The manual page: {name} --generate man | man -l -"));
     let more = more.join("\n");

@@ -161,6 +161,7 @@ fn the_queue_holds_as_many_as_it_may_and_then_the_schedule_waits() {
     publisher.wait_for_stderr(
         "iot-pub: 5 messages wait for the broker; the next one waits until there is room",
     );
+    wait_for_lines(&publisher, 5);
     assert_eq!(publisher.stdout().lines().count(), 5);
 
     let mut broker = peer.accept();

@@ -1,5 +1,6 @@
 //! Alerts by a controlled clock.
 
+mod restart;
 mod week;
 
 use super::*;

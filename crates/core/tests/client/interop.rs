@@ -154,13 +154,38 @@ fn messages_arrive_with_their_payload_and_qos() {
                 sent.unwrap().wait_for_publish(Some(DEADLINE)).unwrap();
                 let message = watched.message();
                 assert_eq!(message.topic.as_str(), "iot/home/temp");
+                let other = { message.payload.iter().zip(payload.as_bytes()) }
+                    .position(|(one, two)| one != two);
                 assert!(
                     message.payload == payload,
-                    "{} bytes",
-                    message.payload.len()
+                    "{protocol:?}, QoS {qos}: {} bytes instead of {}, other ones from {other:?} on",
+                    message.payload.len(),
+                    payload.len(),
                 );
                 assert_eq!(i32::from(message.qos as u8), qos);
             }
+        }
+        watched.end();
+        assert!(watched.disconnect_seen().is_ok());
+    });
+}
+
+/// The acknowledgement of a message and the message itself arrive at the same time.
+#[test]
+fn a_large_message_is_whole_beside_its_acknowledgement() {
+    on_each(|make, protocol| {
+        let watched = Watched::connected(config_of(protocol, "a"), make.port());
+        subscribe(&watched, "iot/large", 1);
+        for number in 0..50 {
+            let payload = number.to_string().repeat(100_000);
+            let sent = watched
+                .client
+                .publish("iot/large", payload.as_str(), 1, false);
+            sent.unwrap().wait_for_publish(Some(DEADLINE)).unwrap();
+            assert!(
+                watched.message().payload == payload.as_str(),
+                "{protocol:?}, message {number}"
+            );
         }
         watched.end();
         assert!(watched.disconnect_seen().is_ok());

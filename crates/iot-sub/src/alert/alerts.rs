@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use iot_alert::{AlertFile, Change, Engine, Observation, STORE, Sample, Seen, SeenBefore, Tag};
 use iot_core::{ClientConfig, Message};
 use iot_store::read::{Row, SeriesFilter};
+use iot_store::sqlite::private_file;
 use iot_store::{Entry, Value};
 
 use super::courier::{Courier, Shared};
@@ -116,6 +117,8 @@ impl Alerts {
             .map(|(name, _)| (*name).to_owned())
             .collect();
         let cannot = || format!("cannot use the file of alerts `{}`", path.display());
+        // One that cannot be made is reported where it is opened.
+        let _ = private_file::create_unless_there(path);
         let file = AlertFile::open(path, names, OUTBOX_LIMIT).with_context(cannot)?;
         let now = clock::now().timestamp_millis();
         let mut engine = Engine::new(plan.settings.clone(), now);

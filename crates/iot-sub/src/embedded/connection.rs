@@ -175,8 +175,11 @@ impl Connection {
         let is_scarce = self.usage.outgoing.is_spent();
         self.downstream
             .forward_packets(protocol, is_scarce, &self.acks, &mut self.upstream)?;
-        self.acks
-            .drain_into(&mut self.downstream.to_client, &mut self.upstream.to_broker);
+        // An acknowledgement is not sent in the middle of a large message.
+        if !self.downstream.is_within_packet() {
+            self.acks
+                .drain_into(&mut self.downstream.to_client, &mut self.upstream.to_broker);
+        }
         if self.broker.write(&mut self.upstream.to_broker) {
             self.times.forwarded = Instant::now();
         }

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use testkit::{Broker, DEADLINE, Mongo, Program, eventually};
@@ -41,6 +42,8 @@ fn an_sqlite_store_has_states_and_history() {
             (text.lines().count() == count && is_meant(&text)).then_some(text)
         })
     };
+    let file = std::fs::metadata(folder.path().join("alerts")).unwrap();
+    assert_eq!(file.permissions().mode() & 0o777, 0o600);
     let text = lines(3, |_| true);
     let pending = r#""name":"above","topic":"iot/y","state":"pending""#;
     assert!(text.contains(pending), "{text}");
