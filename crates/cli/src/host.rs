@@ -86,7 +86,7 @@ pub(crate) fn parse_hosts(text: &str) -> Result<Hosts, String> {
     if let (Some(port), None) = (first.port, further) {
         let name = first.name;
         return Err(format!(
-            "the port is an option of its own: -h {name} -p {port}"
+            "the port is an option of its own: --host {name} --port {port}"
         ));
     }
     let further = further.iter().flat_map(|list| list.split(','));
@@ -111,7 +111,8 @@ fn parse_further(text: &str) -> Result<Host, String> {
 /// Returns the host name or address that a text is, an IPv6 address without its brackets, and the
 /// port behind it.
 fn parse_host(text: &str) -> Result<Host, String> {
-    const FORM: &str = "a host is a name or an address, as in -h localhost or -h 192.168.1.5";
+    const FORM: &str =
+        "a host is a name or an address, as in --host localhost or --host 192.168.1.5";
     let trimmed = text.trim();
     if text.is_empty() {
         return Err(format!("it is empty: {FORM}"));
@@ -121,7 +122,7 @@ fn parse_host(text: &str) -> Result<Host, String> {
     }
     if trimmed.contains(|char: char| char.is_whitespace() || char.is_control()) {
         return Err(format!(
-            "{FORM}, without spaces (the port is an option of its own, -p PORT; an option file has one option a line)"
+            "{FORM}, without spaces (the port is an option of its own, --port PORT; an option file has one option a line)"
         ));
     }
     if trimmed != text {
@@ -143,7 +144,9 @@ fn parse_host(text: &str) -> Result<Host, String> {
             Some((address, rest)) if is_ipv6(address) && rest.starts_with(':') => {
                 host(address, &rest[1..])
             }
-            _ => Err("the text in the brackets is not an IPv6 address, as in -h ::1".to_owned()),
+            _ => {
+                Err("the text in the brackets is not an IPv6 address, as in --host ::1".to_owned())
+            }
         };
     }
     match text.split_once(':') {
@@ -221,8 +224,8 @@ mod tests {
     #[test]
     fn what_can_never_be_a_host_is_refused_with_the_right_form() {
         for (text, help) in [
-            ("localhost:1883", "-h localhost -p 1883"),
-            ("[::1]:1883", "-h ::1 -p 1883"),
+            ("localhost:1883", "--host localhost --port 1883"),
+            ("[::1]:1883", "--host ::1 --port 1883"),
             ("mqtt://x", "-L URL"),
             ("", "it is empty"),
             (" localhost", "without spaces around it"),
@@ -231,7 +234,7 @@ mod tests {
             ("ada:secret@b", "-u NAME"),
             ("b:x", "from 1 to 65535"),
             ("b:0", "from 1 to 65535"),
-            ("a/b", "-h localhost"),
+            ("a/b", "--host localhost"),
             ("[b]", "IPv6"),
             ("b\n", "without spaces around it"),
         ] {

@@ -43,8 +43,10 @@ impl FromStr for Moment {
             return Ok(Self::Day(day));
         }
         let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
-        if is_digits && text.len() < DIGITS {
-            return Err(WANTED.into());
+        if is_digits && !text.is_empty() && text.len() < DIGITS {
+            return Err(format!(
+                "a unit is missing, as in {text}h or {text}d; {WANTED}"
+            ));
         }
         match parse_time(text) {
             Some(ParsedTime::At(time)) => return Ok(Self::At(time.to_utc())),

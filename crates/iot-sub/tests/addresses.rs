@@ -23,9 +23,9 @@ fn refused(mut program: Program, expected: &str) {
 #[test]
 fn a_host_that_cannot_be_one_is_wrong_usage() {
     for (host, help) in [
-        ("localhost:1883", "-h localhost -p 1883"),
+        ("localhost:1883", "--host localhost --port 1883"),
         ("mqtt://x", "-L URL"),
-        ("", "as in -h localhost"),
+        ("", "as in --host localhost"),
         (" localhost", "without spaces"),
         ("ada:PW@b", "-u NAME"),
     ] {

@@ -90,7 +90,7 @@ fn options_of_a_broker_need_one() {
         ),
         (
             &["--host", "localhost:1883"],
-            "invalid value `localhost:1883` for `--host`: the port is an option of its own: -h localhost -p 1883",
+            "invalid value `localhost:1883` for `--host`: the port is an option of its own: --host localhost --port 1883",
         ),
     ] {
         let mut all = vec!["page", "127.0.0.1:0"];
