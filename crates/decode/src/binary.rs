@@ -4,6 +4,7 @@
 //! §6.1). Keys that are numbers become text.
 
 mod budget;
+#[cfg_attr(not(feature = "cbor"), path = "binary/without_cbor.rs")]
 mod cbor;
 mod json;
 mod msgpack;

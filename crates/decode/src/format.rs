@@ -69,6 +69,10 @@ impl FromStr for Format {
                     .map(Self::State)
                     .map_err(|why| format!("{why} (as in state:wet=1,dry=0)"));
             }
+            ("cbor" | "cbor+leaves", None) if cfg!(not(feature = "cbor")) => {
+                let why = "this program is built without CBOR (build it with the feature `cbor`)";
+                return Err(why.into());
+            }
             ("protobuf", rest) => return protobuf(rest.unwrap_or_default()),
             ("auto", None) => Self::Plain(PlainFormat::Auto),
             ("number", None) => Self::Plain(PlainFormat::Number),

@@ -35,6 +35,7 @@ pub(crate) enum Point {
     /// A destination has it, and the file of alerts does not know that.
     AfterAlertDelivery,
     /// A picture of `--watch` is drawn: a panic instead.
+    #[cfg(any(feature = "watch", feature = "failpoints"))]
     InWatch,
 }
 

@@ -7,6 +7,7 @@ mod readings;
 mod repeats;
 mod status;
 mod time;
+#[cfg_attr(not(feature = "watch"), path = "output/without_watch.rs")]
 mod watch;
 
 use std::io::{IsTerminal, Write};

@@ -22,6 +22,7 @@ pub(crate) enum Format {
     /// An object with the name of each model
     Json,
     /// The same in CBOR (RFC 8949)
+    #[cfg(feature = "cbor")]
     Cbor,
     /// The same in `MessagePack`
     #[value(name = "msgpack")]
@@ -29,6 +30,7 @@ pub(crate) enum Format {
     /// `SenML` in JSON (RFC 8428)
     Senml,
     /// `SenML` in CBOR
+    #[cfg(feature = "cbor")]
     SenmlCbor,
     /// Sparkplug B: edge nodes with devices, with BIRTH, DATA and DEATH
     Sparkplug,
@@ -52,10 +54,12 @@ impl Format {
 
     /// Returns whether its messages have units.
     pub(crate) fn has_units(self) -> bool {
-        matches!(
-            self,
-            Self::Senml | Self::SenmlCbor | Self::Sparkplug | Self::Tasmota
-        )
+        match self {
+            Self::Senml | Self::Sparkplug | Self::Tasmota => true,
+            #[cfg(feature = "cbor")]
+            Self::SenmlCbor => true,
+            _ => false,
+        }
     }
 
     /// Returns the format that an option or a scenario names.
@@ -85,8 +89,10 @@ impl Format {
             Self::Zigbee2Mqtt => text(json::zigbee2mqtt(snapshot)),
             Self::Tasmota => text(tasmota::sensor(snapshot)),
             Self::Senml => text(senml::json(snapshot)),
+            #[cfg(feature = "cbor")]
             Self::Cbor => binary(binary::cbor(snapshot)),
             Self::MsgPack => binary(binary::msgpack(snapshot)),
+            #[cfg(feature = "cbor")]
             Self::SenmlCbor => binary(senml::cbor(snapshot)),
             Self::Sparkplug => Made {
                 payload: Bytes::new(),

@@ -49,7 +49,7 @@ pub(crate) struct OutputArgs {
 
     /// Show a table of all series on the terminal: latest value, age and rate
     #[arg(short, long, env = "IOT_WATCH", hide_env_values = true)]
-    #[arg(value_parser = BoolishValueParser::new())]
+    #[arg(value_parser = BoolishValueParser::new(), hide = cfg!(not(feature = "watch")))]
     watch: bool,
 
     /// Print the number of messages per second, instead of the messages

@@ -64,7 +64,10 @@ impl Status {
             out.push(b'\n');
         });
     }
+}
 
+#[cfg(feature = "watch")]
+impl Status {
     /// A table takes the screen.
     pub(super) fn begin(&self) {
         *self.kept() = Some(Kept::default());

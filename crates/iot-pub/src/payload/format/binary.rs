@@ -3,6 +3,7 @@
 use super::snapshot::Snapshot;
 
 /// Returns a map of the values in CBOR.
+#[cfg(feature = "cbor")]
 pub(super) fn cbor(snapshot: &Snapshot<'_>) -> Vec<u8> {
     use ciborium::Value;
     let entries = snapshot.numbers().map(|(value, reading)| {
@@ -13,6 +14,7 @@ pub(super) fn cbor(snapshot: &Snapshot<'_>) -> Vec<u8> {
 }
 
 /// Returns the bytes of a value in CBOR.
+#[cfg(feature = "cbor")]
 pub(super) fn written(value: &ciborium::Value) -> Vec<u8> {
     let mut bytes = Vec::new();
     // Writing to memory does not fail.

@@ -1,9 +1,11 @@
 //! `SenML` (RFC 8428): a record for each value; the first one has the name of the device and the
 //! time of all.
 
+#[cfg(feature = "cbor")]
 use ciborium::Value as Cbor;
 use serde_json::{Map, Value as Json};
 
+#[cfg(feature = "cbor")]
 use super::binary::written;
 use super::snapshot::Snapshot;
 
@@ -39,6 +41,7 @@ pub(super) fn json(snapshot: &Snapshot<'_>) -> String {
 }
 
 /// Returns the pack in CBOR.
+#[cfg(feature = "cbor")]
 pub(super) fn cbor(snapshot: &Snapshot<'_>) -> Vec<u8> {
     let record = |fields: Vec<(Field, Content)>| {
         let fields = fields.into_iter().map(|((_, label), content)| {
