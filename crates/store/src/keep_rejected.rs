@@ -12,6 +12,7 @@ pub enum KeepRejected {
     Nothing,
 }
 
+#[cfg(any(feature = "mongodb", feature = "sqlite"))]
 impl KeepRejected {
     /// Returns how many bytes stay when a limit was exceeded: less than the limit, so that not each
     /// rejection drops another one.

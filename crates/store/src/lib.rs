@@ -43,6 +43,7 @@ mod series_update;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 mod store;
+#[cfg(any(feature = "mongodb", feature = "sqlite"))]
 mod tally;
 #[cfg(test)]
 mod testing;

@@ -24,7 +24,7 @@ pub fn prune(
     if store.starts_with("mongodb") {
         return crate::mongodb::prune(store, collection, expiry, proceed);
     }
-    let _ = (collection, expiry, proceed);
+    let _ = (store, collection, expiry, proceed);
     anyhow::bail!("a store that can be pruned is mongodb://… or sqlite:PATH")
 }
 
@@ -50,7 +50,7 @@ pub fn reindex(
     if store.starts_with("mongodb") {
         return crate::mongodb::reindex(store, collection, again, proceed);
     }
-    let _ = (collection, again, proceed);
+    let _ = (store, collection, again, proceed);
     anyhow::bail!("a store with rollups is mongodb://… or sqlite:PATH")
 }
 

@@ -18,6 +18,6 @@ pub fn open(store: &str, collection: &str) -> anyhow::Result<Box<dyn AlertWriter
         let writer = crate::mongodb::AlertCollections::open(store, collection)?;
         return Ok(Box::new(writer));
     }
-    let _ = collection;
+    let _ = (store, collection);
     anyhow::bail!("a store that can hold alerts is mongodb://… or sqlite:PATH")
 }

@@ -10,9 +10,8 @@ use super::reader::Reader;
 /// There is no such store, or it can't be read.
 pub fn open(store: &str, collection: &str) -> Result<Box<dyn Reader>, ReadError> {
     #[cfg(feature = "sqlite")]
-    if let Some(path) = store.strip_prefix("sqlite:") {
-        let path = path.strip_prefix("//").unwrap_or(path);
-        let reader = crate::sqlite::SqliteReader::open(std::path::Path::new(path))?;
+    if let Some(path) = crate::upkeep::sqlite_path(store) {
+        let reader = crate::sqlite::SqliteReader::open(path)?;
         return Ok(Box::new(reader));
     }
     #[cfg(feature = "mongodb")]
@@ -20,7 +19,7 @@ pub fn open(store: &str, collection: &str) -> Result<Box<dyn Reader>, ReadError>
         let reader = crate::mongodb::MongoReader::open(store, collection)?;
         return Ok(Box::new(reader));
     }
-    let _ = collection;
+    let _ = (store, collection);
     let line = "a store that can be read is mongodb://… or sqlite:PATH";
     Err(ReadError::Unusable(line.to_owned()))
 }
