@@ -10,6 +10,9 @@ use crate::service::Service;
 /// Their port for clients.
 const PORT: u16 = 1883;
 
+/// What rmqtt logs when it cannot write to a client.
+const BROKEN_WRITE: &str = "close io error, Encoding error";
+
 /// Which brokers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
@@ -17,15 +20,15 @@ pub(crate) enum Mode {
     Raft,
     /// The same, and they store messages.
     RaftWithMessages,
-    /// One mosquitto. It writes down what members acknowledge if `logs`, which takes time.
-    Mosquitto { logs: bool },
+    /// One mosquitto.
+    Mosquitto,
 }
 
 impl Mode {
-    pub(crate) fn named(name: &str, logs: bool) -> Self {
+    pub(crate) fn named(name: &str) -> Self {
         match name {
             "raft" => Self::Raft,
-            "mosquitto" => Self::Mosquitto { logs },
+            "mosquitto" => Self::Mosquitto,
             _ => Self::RaftWithMessages,
         }
     }
@@ -34,32 +37,33 @@ impl Mode {
         match self {
             Self::Raft => "raft",
             Self::RaftWithMessages => "raft+msg",
-            Self::Mosquitto { .. } => "mosquitto",
+            Self::Mosquitto => "mosquitto",
         }
     }
 
-    /// Whether the broker writes down which messages a member acknowledges.
+    /// Whether the broker's witness names the messages that members acknowledge.
     pub(crate) fn names_acknowledged(self) -> bool {
-        !matches!(self, Self::Mosquitto { .. })
+        self != Self::Mosquitto
     }
 
     fn nodes(self) -> usize {
         match self {
-            Self::Mosquitto { .. } => 1,
+            Self::Mosquitto => 1,
             Self::Raft | Self::RaftWithMessages => 3,
         }
     }
 
     fn ready(self) -> &'static str {
         match self {
-            Self::Mosquitto { .. } => "running",
-            Self::Raft | Self::RaftWithMessages => "listening on",
+            Self::Mosquitto => "running",
+            // Its RPC server says that it is listening long before.
+            Self::Raft | Self::RaftWithMessages => "broker_node: listening on",
         }
     }
 }
 
-fn mosquitto_settings(address: Ipv4Addr, logs: bool) -> String {
-    let log_file = if logs {
+fn mosquitto_settings(address: Ipv4Addr, with_witness: bool) -> String {
+    let log_file = if with_witness {
         "log_type debug\nlog_dest file witness\n"
     } else {
         ""
@@ -84,8 +88,14 @@ pub(crate) struct Brokers {
 }
 
 impl Brokers {
-    /// Starts the nodes. Returns once all accept clients.
-    pub(crate) fn start(network: &mut Network, program: &Path, mode: Mode, folder: &Path) -> Self {
+    /// Starts the nodes. Returns once all accept clients. With a witness they write down each
+    /// message, which takes time.
+    pub(crate) fn start(
+        network: &mut Network,
+        program: &Path,
+        (mode, with_witness): (Mode, bool),
+        folder: &Path,
+    ) -> Self {
         let machines: Vec<_> = (1..=mode.nodes())
             .map(|number| network.add(&format!("node{number}")))
             .collect();
@@ -93,25 +103,27 @@ impl Brokers {
         let addresses = addresses.join(",");
         let nodes = (1..).zip(machines).map(|(number, machine): (usize, _)| {
             let folder = folder.join(&machine.name);
-            if let Mode::Mosquitto { logs } = mode {
-                let settings = mosquitto_settings(machine.address, logs);
+            if mode == Mode::Mosquitto {
+                let settings = mosquitto_settings(machine.address, with_witness);
                 let node = Service::new(machine, &testkit::mosquitto(), &folder);
                 fs::write(folder.join("settings"), settings).expect("room for a file");
                 return node.args(["-c", "settings"]);
             }
-            Service::new(machine, program, &folder).args([
+            let node = Service::new(machine, program, &folder);
+            let node = node.args([
                 number.to_string(),
                 addresses.clone(),
                 mode.name().to_owned(),
-                "witness".to_owned(),
-            ])
+            ]);
+            node.args(with_witness.then_some("witness"))
         });
         let mut brokers = Self {
             nodes: nodes.collect(),
             ready: mode.ready(),
         };
-        brokers.nodes.iter_mut().for_each(Service::start);
+        // A node that finds no leader leads a cluster of its own: the others wait for the first.
         for which in 0..brokers.nodes.len() {
+            brokers.nodes[which].start();
             brokers.wait_until_ready(which);
         }
         brokers
@@ -138,6 +150,17 @@ impl Brokers {
     pub(crate) fn addresses(&self) -> Vec<(String, u16)> {
         let machines = self.nodes.iter().map(|node| &node.machine);
         machines.map(|it| (it.address.to_string(), PORT)).collect()
+    }
+
+    /// How many connections broke while a node wrote to them. rmqtt loses the message that it was
+    /// writing then.
+    pub(crate) fn broken_writes(&self) -> u64 {
+        let broken = self.nodes.iter().map(|node| {
+            let log = node.log();
+            let lines = log.lines().filter(|line| line.contains(BROKEN_WRITE));
+            lines.count() as u64
+        });
+        broken.sum()
     }
 
     /// What the nodes write down about messages.

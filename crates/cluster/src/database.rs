@@ -120,6 +120,18 @@ impl Database {
         })
     }
 
+    /// How many fsyncs all servers together have done.
+    pub(crate) fn fsyncs(&self) -> i64 {
+        let fsyncs = |which| {
+            let status = self.ask(which, doc! {"serverStatus": 1})?;
+            let engine = status.get_document("wiredTiger").ok()?;
+            let connection = engine.get_document("connection").ok()?;
+            let count = connection.get("total fsync I/Os")?;
+            count.as_i64().or_else(|| count.as_i32().map(i64::from))
+        };
+        (0..self.servers.len()).filter_map(fsyncs).sum()
+    }
+
     pub(crate) fn url(&self) -> String {
         let hosts: Vec<_> = self.servers.iter().map(host).collect();
         format!("mongodb://{}/?replicaSet={NAME}", hosts.join(","))

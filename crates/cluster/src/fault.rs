@@ -147,15 +147,11 @@ impl Harm {
 }
 
 fn rolling_restart(world: &mut World) {
-    for which in 0..world.group.len() {
-        let member = world.group.member(which);
-        assert!(member.terminate(), "{}", member.latest_log());
-        member.start();
-        member.wait_for_log("Connected with result code 0");
-    }
+    world.group.restart();
     for which in 0..3 {
         let server = world.database.server(which);
-        assert!(server.terminate(), "mongod fails at its end");
+        // mongod 6.0.5 does not end while it rolls back what it had written before `kill -9`.
+        server.terminate();
         server.start();
         world.database.wait_until_whole();
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -14,6 +14,9 @@ use crate::witness::Witness;
 const GROUP: &str = "group";
 /// The topic filter of the group.
 const FILTER: &str = "iot/few/#";
+
+/// What a member logs once the broker has accepted it.
+const CONNECTED: &str = "Connected with result code 0";
 
 const METRICS_PORT: u16 = 9464;
 /// A session has nothing more for a member that receives nothing for so long.
@@ -58,7 +61,7 @@ impl Group {
             .args(["--share", GROUP, "-t", FILTER])
             .args(["--metrics", &format!("{}:{METRICS_PORT}", machine.address)]);
         member.start();
-        member.wait_for_log("Connected with result code 0");
+        member.wait_for_log(CONNECTED);
         self.members.push(member);
     }
 
@@ -72,6 +75,15 @@ impl Group {
 
     pub(crate) fn len(&self) -> usize {
         self.members.len()
+    }
+
+    /// Ends each member with SIGTERM and starts it again, one after the other: it subscribes again.
+    pub(crate) fn restart(&mut self) {
+        for member in &mut self.members {
+            assert!(member.terminate(), "{}", member.latest_log());
+            member.start();
+            member.wait_for_log(CONNECTED);
+        }
     }
 
     /// Takes a member out of the group for good, as an operator does: its machine is dead, its disk
@@ -106,9 +118,8 @@ impl Group {
     /// What each member has done in its latest run, from its metrics.
     pub(crate) fn work(&self) -> BTreeMap<String, Work> {
         let work = |member: &Service| {
-            let address = (member.machine.address, METRICS_PORT);
-            let page = get(address.into()).unwrap_or_default();
-            (member.machine.name.clone(), Work::read(&page))
+            let work = Work::of(member.machine.address).unwrap_or_default();
+            (member.machine.name.clone(), work)
         };
         self.members.iter().map(work).collect()
     }
@@ -118,12 +129,23 @@ impl Group {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Work {
     pub(crate) received: f64,
+    /// In the store: now, or by an earlier attempt.
+    pub(crate) stored: f64,
     pub(crate) commits: f64,
     /// Seconds that these took.
     pub(crate) commit_seconds: f64,
+    /// Batches inserted into the database.
+    pub(crate) deliveries: f64,
+    /// Seconds that these took.
+    pub(crate) delivery_seconds: f64,
 }
 
 impl Work {
+    /// Asks the member at this address.
+    pub(crate) fn of(member: Ipv4Addr) -> io::Result<Self> {
+        get((member, METRICS_PORT).into()).map(|page| Self::read(&page))
+    }
+
     fn read(page: &str) -> Self {
         let value = |name: &str| {
             let mut lines = page.lines().filter_map(|line| line.strip_prefix(name));
@@ -134,8 +156,11 @@ impl Work {
         };
         Self {
             received: value("iot_sub_received_total"),
+            stored: value("iot_sub_stored_total") + value("iot_sub_duplicates_total"),
             commits: value("iot_sub_commit_duration_seconds_count"),
             commit_seconds: value("iot_sub_commit_duration_seconds_sum"),
+            deliveries: value("iot_sub_delivery_duration_seconds_count"),
+            delivery_seconds: value("iot_sub_delivery_duration_seconds_sum"),
         }
     }
 
@@ -143,8 +168,11 @@ impl Work {
     pub(crate) fn since(self, earlier: Self) -> Self {
         Self {
             received: self.received - earlier.received,
+            stored: self.stored - earlier.stored,
             commits: self.commits - earlier.commits,
             commit_seconds: self.commit_seconds - earlier.commit_seconds,
+            deliveries: self.deliveries - earlier.deliveries,
+            delivery_seconds: self.delivery_seconds - earlier.delivery_seconds,
         }
     }
 }

@@ -13,3 +13,11 @@ pub(crate) struct Plan {
     pub(crate) members: usize,
     pub(crate) faults: Vec<Fault>,
 }
+
+impl Plan {
+    /// Whether the brokers write down what happens to each message. If nothing strikes, the store
+    /// alone shows that nothing is missing, and what is measured is not slowed down.
+    pub(crate) fn has_witness(&self) -> bool {
+        !self.faults.is_empty()
+    }
+}

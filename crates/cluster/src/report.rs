@@ -6,15 +6,22 @@ use std::time::Duration;
 
 use torture::usage::Usage;
 
+use crate::broker::Mode;
 use crate::fault::Fault;
 use crate::member::Work;
 use crate::plan::Plan;
+use crate::threads::Busiest;
 use crate::world::Usages;
+
+/// The rate up to which the mode raft+msg must not lose anything.
+pub(crate) const LOSSLESS_RATE: u32 = 2_000;
 
 /// The group while nothing happens.
 pub(crate) struct Calm {
+    pub(crate) plan: Plan,
     pub(crate) time: Duration,
     pub(crate) used: Usages,
+    pub(crate) busiest: Busiest,
     pub(crate) members: BTreeMap<String, Work>,
 }
 
@@ -31,12 +38,16 @@ pub(crate) struct Verdict {
     pub(crate) sent: u64,
     pub(crate) stored: u64,
     pub(crate) acknowledgements: u64,
+    /// Delivered only when members subscribed again at the end.
+    pub(crate) late: u64,
     /// Lost by the broker: it wrote down that it dropped them.
     pub(crate) lost_dropped: u64,
     /// Lost by the broker: a node has received them, and they never reached a member.
     pub(crate) lost_in_memory: u64,
     /// Lost by the broker: acknowledged to the publisher, and no node has written them down.
     pub(crate) lost_unseen: u64,
+    /// How often a connection broke while a node wrote a message to it.
+    pub(crate) broken_writes: u64,
     /// Drops by reason.
     pub(crate) drops: BTreeMap<String, u64>,
 }
@@ -51,8 +62,32 @@ pub(crate) struct Outcome {
 
 impl Verdict {
     /// What the broker has lost.
-    pub(crate) fn lost(&self) -> u64 {
+    fn lost(&self) -> u64 {
         self.lost_dropped + self.lost_in_memory + self.lost_unseen
+    }
+}
+
+impl Outcome {
+    /// What the broker has lost.
+    pub(crate) fn lost(&self) -> u64 {
+        self.verdict.lost()
+    }
+
+    /// How much a broker of this kind may lose.
+    pub(crate) fn may_be_lost(&self) -> u64 {
+        // What only a node's memory holds ends with it. And a mosquitto that ends restores sessions
+        // without their shared subscriptions.
+        let ends_a_node = self.plan.faults.iter().any(|fault| fault.ends_a_node());
+        match self.plan.mode {
+            _ if ends_a_node => u64::MAX,
+            Mode::Mosquitto => 0,
+            Mode::Raft if self.plan.faults.is_empty() => 0,
+            Mode::Raft => u64::MAX,
+            Mode::RaftWithMessages if self.plan.rate.is_none_or(|rate| rate > LOSSLESS_RATE) => {
+                u64::MAX
+            }
+            Mode::RaftWithMessages => self.verdict.broken_writes,
+        }
     }
 }
 
@@ -72,6 +107,40 @@ impl Calm {
         usage.processor.as_secs_f64() * 1e6 / self.messages()
     }
 
+    /// Processors that parts and threads use, in the form that `bench-group` reads.
+    fn for_the_model(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (plan, used, busiest) = (&self.plan, self.used, self.busiest);
+        let seconds = self.time.as_secs_f64();
+        let share = |time: Duration| time.as_secs_f64() / seconds;
+        let sum = |value: fn(&Work) -> f64| self.members.values().map(value).sum::<f64>();
+        let commits = sum(|work| work.commits);
+        write!(
+            f,
+            "  run: members={} offered={} rate={:.1} commits={:.2} commit-ms={:.3}",
+            plan.members,
+            plan.rate.unwrap_or(0),
+            self.rate(),
+            commits / seconds,
+            sum(|work| work.commit_seconds) * 1e3 / commits.max(1.0),
+        )?;
+        let parts = [
+            ("busy", used.machine),
+            ("brokers", used.brokers.processor),
+            ("group", used.members.processor),
+            ("database", used.database.processor),
+            ("publishers", used.publishers.processor),
+            ("broker-thread", busiest.broker),
+            ("member-thread", busiest.member),
+            ("database-thread", busiest.database),
+            ("publisher-thread", busiest.publisher),
+            ("committing", busiest.committing),
+        ];
+        for (name, time) in parts {
+            write!(f, " {name}={:.4}", share(time))?;
+        }
+        Ok(())
+    }
+
     fn written(&self, usage: Usage) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "it is shown with few digits")]
         let bytes = usage.written as f64;
@@ -88,36 +157,39 @@ impl fmt::Display for Calm {
             let share = work.received * 100.0 / self.messages();
             write!(f, " {member} {share:.1} %")?;
         }
-        let all = [used.brokers, used.members, used.database, used.publishers];
-        let cores = all.iter().map(|it| it.processor.as_secs_f64()).sum::<f64>();
         writeln!(
             f,
-            "\n  processor time a message: brokers {:.0} µs, members {:.0} µs, database {:.0} µs, publishers {:.0} µs; {:.2} processors used",
+            "\n  processor time a message: brokers {:.0} µs, members {:.0} µs, database {:.0} µs, publishers {:.0} µs; {:.2} processors busy",
             self.processor(used.brokers),
             self.processor(used.members),
             self.processor(used.database),
             self.processor(used.publishers),
-            cores / self.time.as_secs_f64(),
+            used.machine.as_secs_f64() / self.time.as_secs_f64(),
         )?;
-        let commits = self
-            .members
-            .values()
-            .map(|work| work.commits)
-            .sum::<f64>()
-            .max(1.0);
-        let seconds = self
-            .members
-            .values()
-            .map(|work| work.commit_seconds)
-            .sum::<f64>();
-        write!(
+        let sum = |value: fn(&Work) -> f64| self.members.values().map(value).sum::<f64>();
+        let commits = sum(|work| work.commits).max(1.0);
+        let deliveries = sum(|work| work.deliveries).max(1.0);
+        let seconds = self.time.as_secs_f64();
+        writeln!(
             f,
-            "  a commit of a member: {:.1} messages in {:.2} ms; written a message: members {:.0} bytes, database {:.0} bytes",
+            "  members: {:.1} commits/s of {:.1} messages, {:.2} ms each; {:.1} inserts/s of {:.1} messages, {:.2} ms each",
+            commits / seconds,
             self.messages() / commits,
-            seconds * 1e3 / commits,
+            sum(|work| work.commit_seconds) * 1e3 / commits,
+            deliveries / seconds,
+            self.messages() / deliveries,
+            sum(|work| work.delivery_seconds) * 1e3 / deliveries,
+        )?;
+        #[expect(clippy::cast_precision_loss, reason = "it is shown with few digits")]
+        let fsyncs = used.fsyncs as f64;
+        writeln!(
+            f,
+            "  written a message: members {:.0} bytes, database {:.0} bytes; fsyncs of the database: {:.1} a second",
             self.written(used.members),
             self.written(used.database),
-        )
+            fsyncs / seconds,
+        )?;
+        self.for_the_model(f)
     }
 }
 
@@ -135,7 +207,7 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (plan, verdict) = (&self.plan, &self.verdict);
         // mosquitto does not write down which messages the members have acknowledged.
-        let nothing_missing = if plan.mode.names_acknowledged() {
+        let nothing_missing = if plan.has_witness() && plan.mode.names_acknowledged() {
             "nothing acknowledged is missing, "
         } else {
             ""
@@ -162,6 +234,20 @@ impl fmt::Display for Outcome {
             verdict.lost_in_memory,
             verdict.lost_unseen
         )?;
+        if verdict.broken_writes > 0 {
+            let broken = verdict.broken_writes;
+            write!(
+                f,
+                "\n  connections that broke while a node wrote to them: {broken}"
+            )?;
+        }
+        if verdict.late > 0 {
+            let late = verdict.late;
+            write!(
+                f,
+                "\n  delivered only when members subscribed again: {late}"
+            )?;
+        }
         for (reason, count) in &verdict.drops {
             write!(f, "\n  the broker dropped {count} times: {reason}")?;
         }
@@ -172,14 +258,13 @@ impl fmt::Display for Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::broker::Mode;
 
     #[test]
     fn what_was_not_checked_is_not_reported() {
         for (mode, is_checked) in [
             (Mode::Raft, true),
             (Mode::RaftWithMessages, true),
-            (Mode::Mosquitto { logs: true }, false),
+            (Mode::Mosquitto, false),
         ] {
             let outcome = Outcome {
                 plan: Plan {
@@ -187,7 +272,7 @@ mod tests {
                     mode,
                     rate: None,
                     members: 3,
-                    faults: Vec::new(),
+                    faults: vec![Fault::Join],
                 },
                 time: Duration::from_secs(1),
                 recoveries: Vec::new(),

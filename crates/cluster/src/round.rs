@@ -9,15 +9,20 @@ use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
 use torture::ledger::{Held, Ledger};
 use torture::shape::Shape;
-use torture::steady::SteadyPublishers;
+use torture::steady::{Pace, SteadyPublishers};
 
+use crate::broker::Mode;
+use crate::meter::Meter;
 use crate::plan::Plan;
 use crate::report::{Calm, Outcome, Recovery, Verdict};
+use crate::threads::Threads;
 use crate::witness::Evidence;
 use crate::world::{Programs, World};
 
 /// How long the group is watched before the first fault.
 const CALM: Duration = Duration::from_secs(10);
+/// How many messages publishers may be ahead of the store if they send as many as possible.
+const AHEAD: usize = 10_000;
 /// How much of the rate counts as the full rate.
 const FULL: f64 = 0.95;
 /// How long everything may take to drain.
@@ -34,10 +39,26 @@ pub(crate) fn run(plan: &Plan, programs: &Programs, folder: &Path) -> Outcome {
     let mut random = ChaCha8Rng::seed_from_u64(plan.seed);
     let mut faults = plan.faults.clone();
     faults.shuffle(&mut random);
-    let mut world = World::start(random, programs, plan.mode, plan.members, folder);
-    let publishers = SteadyPublishers::start(&world.brokers.addresses(), plan.rate);
-    let calm = watch(&mut world);
+    let mut world = World::start(
+        random,
+        programs,
+        (plan.mode, plan.has_witness()),
+        plan.members,
+        folder,
+    );
+    let members = world.group.members().iter();
+    let meter = Meter::of(members.map(|member| member.machine.address).collect());
+    let pace = plan.rate.map_or_else(
+        || Pace::AsTaken {
+            taken: meter.stored(),
+            ahead: AHEAD,
+        },
+        Pace::Rate,
+    );
+    let publishers = SteadyPublishers::start(&world.brokers.addresses(), &pace);
+    let calm = watch(&mut world, plan);
     println!("{calm}");
+    drop(meter);
     let mut recoveries = Vec::new();
     for fault in faults {
         world.rest(500..2_000);
@@ -52,6 +73,11 @@ pub(crate) fn run(plan: &Plan, programs: &Programs, folder: &Path) -> Outcome {
     let sent = publishers.finish();
     let ledger = Ledger::of(&world.database.url(), Shape::FewTopics);
     drain(&mut world, &ledger, &sent);
+    let late = if plan.mode == Mode::RaftWithMessages {
+        wake(&mut world, &ledger, &sent)
+    } else {
+        0
+    };
     for member in world.group.members() {
         assert!(member.terminate(), "{}", member.latest_log());
         let log = member.latest_log();
@@ -59,7 +85,9 @@ pub(crate) fn run(plan: &Plan, programs: &Programs, folder: &Path) -> Outcome {
     }
     let held = ledger.read(&sent);
     assert_eq!(ledger.rejected(), 0, "messages were rejected");
-    let verdict = judge(&held, &sent, &world.witness.evidence());
+    let mut verdict = judge(&held, &sent, &world.witness.evidence());
+    verdict.late = late;
+    verdict.broken_writes = world.brokers.broken_writes();
     Outcome {
         plan: plan.clone(),
         time: start.elapsed(),
@@ -69,19 +97,23 @@ pub(crate) fn run(plan: &Plan, programs: &Programs, folder: &Path) -> Outcome {
 }
 
 /// Watches the group while nothing happens.
-fn watch(world: &mut World) -> Calm {
+fn watch(world: &mut World, plan: &Plan) -> Calm {
     sleep(CALM / 2);
+    let threads = Threads::now(world);
     let (since, used, before) = (Instant::now(), world.usages(), world.group.work());
     sleep(CALM);
     let (used, after) = (world.usages().minus(used), world.group.work());
+    let busiest = Threads::now(world).since(&threads);
     let time = since.elapsed();
     let members = after
         .into_iter()
         .map(|(member, work)| (member.clone(), work.since(before[&member])))
         .collect();
     Calm {
+        plan: plan.clone(),
         time,
         used,
+        busiest,
         members,
     }
 }
@@ -103,6 +135,18 @@ fn drain(world: &mut World, ledger: &Ledger, sent: &[usize]) {
         assert!(Instant::now() < end, "not drained after {DRAIN:?}");
         sleep(Duration::from_millis(500));
     }
+}
+
+/// Restarts the members if something is missing, because nodes that store messages deliver what a
+/// node did not take in time when a member subscribes. Returns how many messages came for that.
+fn wake(world: &mut World, ledger: &Ledger, sent: &[usize]) -> u64 {
+    let before = ledger.count();
+    if before >= sent.iter().sum::<usize>() as u64 {
+        return 0;
+    }
+    world.group.restart();
+    drain(world, ledger, sent);
+    ledger.count() - before
 }
 
 fn judge(held: &Held, sent: &[usize], evidence: &Evidence) -> Verdict {

@@ -4,13 +4,14 @@ use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use testkit::eventually;
 
 use crate::network::Machine;
-use torture::usage::Usage;
+use torture::usage::{Thread, Usage};
 
 /// How long a program may take to start, or to end on SIGTERM.
 const TIMEOUT: Duration = Duration::from_mins(1);
@@ -113,7 +114,8 @@ impl Service {
         self.log().split_off(self.log_start)
     }
 
-    fn log(&self) -> String {
+    /// What it has logged in all its runs.
+    pub(crate) fn log(&self) -> String {
         let log = fs::read(self.folder.join("log")).unwrap_or_default();
         String::from_utf8_lossy(&log).into_owned()
     }
@@ -128,19 +130,25 @@ impl Service {
         }
     }
 
-    /// Ends it with SIGTERM; returns whether it succeeded.
+    /// Ends it with SIGTERM, or with SIGKILL if that takes more than a minute, as service managers
+    /// do; returns whether it succeeded.
     pub(crate) fn terminate(&mut self) -> bool {
         self.signal(Signal::TERM);
         let mut used = self.used;
-        let name = self.machine.name.clone();
-        let status = eventually(TIMEOUT, format_args!("{name} ends"), || {
+        let end = Instant::now() + TIMEOUT;
+        while Instant::now() < end {
             used = self.usage().max(used);
             let child = self.child.as_mut().expect("it runs");
-            child.try_wait().expect("a child of ours")
-        });
-        self.used = used;
-        self.child = None;
-        status.success()
+            if let Some(status) = child.try_wait().expect("a child of ours") {
+                self.used = used;
+                self.child = None;
+                return status.success();
+            }
+            sleep(Duration::from_millis(20));
+        }
+        println!("  {} did not end and is killed", self.machine.name);
+        self.kill();
+        false
     }
 
     /// Stops it from running (SIGSTOP).
@@ -180,6 +188,11 @@ impl Service {
                 last.join("\n")
             );
         }
+    }
+
+    /// The threads of its latest run.
+    pub(crate) fn threads(&self) -> Vec<Thread> {
+        self.id().map(Thread::all).unwrap_or_default()
     }
 
     /// What all its runs have used.

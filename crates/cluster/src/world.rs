@@ -39,6 +39,10 @@ pub(crate) struct Usages {
     pub(crate) database: Usage,
     /// This process, in which the publishers run.
     pub(crate) publishers: Usage,
+    /// What the whole machine was busy with.
+    pub(crate) machine: Duration,
+    /// Those of the database.
+    pub(crate) fsyncs: i64,
 }
 
 impl World {
@@ -46,13 +50,13 @@ impl World {
     pub(crate) fn start(
         random: ChaCha8Rng,
         programs: &Programs,
-        mode: Mode,
+        (mode, with_witness): (Mode, bool),
         members: usize,
         folder: &Path,
     ) -> Self {
         let mut network = Network::new();
         let database = Database::start(&mut network, folder);
-        let brokers = Brokers::start(&mut network, &programs.node, mode, folder);
+        let brokers = Brokers::start(&mut network, &programs.node, (mode, with_witness), folder);
         let store = database.url();
         let hosts = brokers.addresses().into_iter().map(|(host, _)| host);
         let mut group = Group::new(&programs.iot_sub, folder, store, hosts.collect());
@@ -112,6 +116,8 @@ impl World {
             members: sum(self.group.members()),
             database: sum(self.database.servers()),
             publishers: Usage::of(std::process::id()).unwrap_or_default(),
+            machine: torture::usage::machine(),
+            fsyncs: self.database.fsyncs(),
         }
     }
 }
@@ -123,6 +129,8 @@ impl Usages {
             members: self.members.minus(earlier.members),
             database: self.database.minus(earlier.database),
             publishers: self.publishers.minus(earlier.publishers),
+            machine: self.machine.saturating_sub(earlier.machine),
+            fsyncs: self.fsyncs - earlier.fsyncs,
         }
     }
 }

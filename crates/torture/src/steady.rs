@@ -17,6 +17,26 @@ const CATCH_UP: Duration = Duration::from_millis(50);
 /// How long the broker may take to acknowledge. A node that is away is back within this time.
 const ACK_TIMEOUT: Duration = Duration::from_mins(3);
 
+/// A publisher that is less early sends its next message at once.
+const SHORTEST_SLEEP: Duration = Duration::from_millis(1);
+/// How often a publisher that is too far ahead looks again.
+const LOOK: Duration = Duration::from_millis(2);
+
+/// How fast all publishers together send.
+#[derive(Clone, Debug)]
+pub enum Pace {
+    /// So many messages a second.
+    Rate(u32),
+    /// As fast as they are taken: never more than `ahead` messages before the count `taken`, which
+    /// the caller keeps up to date. So the rate is one that can be sustained, and no queue grows.
+    AsTaken {
+        /// How many messages are taken so far.
+        taken: Arc<AtomicUsize>,
+        /// How many more may be sent.
+        ahead: usize,
+    },
+}
+
 /// The publishers at work.
 pub struct SteadyPublishers {
     stop: Arc<AtomicBool>,
@@ -25,16 +45,15 @@ pub struct SteadyPublishers {
 }
 
 impl SteadyPublishers {
-    /// Starts one on each of these brokers. Together they send `rate` messages a second, or as many
-    /// as possible.
-    pub fn start(brokers: &[(String, u16)], rate: Option<u32>) -> Self {
+    /// Starts one on each of these brokers.
+    pub fn start(brokers: &[(String, u16)], pace: &Pace) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let sent = Arc::new(AtomicUsize::new(0));
         let count = u32::try_from(brokers.len()).expect("a few brokers");
-        let pause = rate.map(|rate| Duration::from_secs(1) * count / rate);
         let start = |(number, broker): (usize, &(String, u16))| {
             let (stop, sent, broker) = (Arc::clone(&stop), Arc::clone(&sent), broker.clone());
-            thread::spawn(move || publish(number, &broker, pause, (&stop, &sent)))
+            let brake = Brake::new(pace.clone(), count, (Arc::clone(&stop), Arc::clone(&sent)));
+            thread::spawn(move || publish(number, &broker, brake, (&stop, &sent)))
         };
         let threads = brokers.iter().enumerate().map(start).collect();
         Self {
@@ -60,10 +79,56 @@ impl SteadyPublishers {
     }
 }
 
+/// What makes a publisher wait before its next message.
+struct Brake {
+    pace: Pace,
+    publishers: u32,
+    next: Instant,
+    stop: Arc<AtomicBool>,
+    sent: Arc<AtomicUsize>,
+}
+
+impl Brake {
+    fn new(pace: Pace, publishers: u32, (stop, sent): (Arc<AtomicBool>, Arc<AtomicUsize>)) -> Self {
+        Self {
+            pace,
+            publishers,
+            next: Instant::now(),
+            stop,
+            sent,
+        }
+    }
+
+    fn wait(&mut self) {
+        match &self.pace {
+            Pace::Rate(rate) => {
+                let pause = Duration::from_secs(1) * self.publishers / *rate;
+                // Some late messages are made up for; after an outage the rate is the usual one.
+                let now = Instant::now();
+                self.next = (self.next + pause).max(now.checked_sub(CATCH_UP).unwrap_or(now));
+                let early = self.next.saturating_duration_since(Instant::now());
+                // Each sleep takes time of a processor.
+                if early >= SHORTEST_SLEEP {
+                    thread::sleep(early);
+                }
+            }
+            Pace::AsTaken { taken, ahead } => {
+                let is_ahead = || {
+                    let limit = taken.load(Ordering::Relaxed) + ahead;
+                    self.sent.load(Ordering::Relaxed) >= limit
+                };
+                while is_ahead() && !self.stop.load(Ordering::Relaxed) {
+                    thread::sleep(LOOK);
+                }
+            }
+        }
+    }
+}
+
 fn publish(
     number: usize,
     (host, port): &(String, u16),
-    pause: Option<Duration>,
+    mut brake: Brake,
     (stop, sent): (&AtomicBool, &AtomicUsize),
 ) -> usize {
     let config = ClientConfig {
@@ -84,7 +149,6 @@ fn publish(
         info.wait_for_publish(Some(ACK_TIMEOUT))
             .expect("the broker acknowledges");
     };
-    let mut next = Instant::now();
     let mut count = 0;
     while !stop.load(Ordering::Relaxed) {
         let key = (number, count);
@@ -97,12 +161,7 @@ fn publish(
         {
             wait(oldest);
         }
-        if let Some(pause) = pause {
-            // Some late messages are made up for; after an outage the rate is the usual one.
-            let now = Instant::now();
-            next = (next + pause).max(now.checked_sub(CATCH_UP).unwrap_or(now));
-            thread::sleep(next.saturating_duration_since(Instant::now()));
-        }
+        brake.wait();
     }
     under_way.into_iter().for_each(wait);
     client.disconnect().expect("a connection");

@@ -19,7 +19,7 @@ use mongodb::bson::Document;
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use torture::shape::TOPICS;
-use torture::steady::SteadyPublishers;
+use torture::steady::{Pace, SteadyPublishers};
 
 use probe::Probe;
 use samples::Samples;
@@ -121,7 +121,7 @@ fn run(args: &Args, seed: u64, world: &mut World, samples: &mut Samples) -> Vec<
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let port = world.broker.port();
     let brokers = vec![("127.0.0.1".to_owned(), port); PUBLISHERS];
-    let publishers = SteadyPublishers::start(&brokers, Some(args.rate));
+    let publishers = SteadyPublishers::start(&brokers, &Pace::Rate(args.rate));
     let mut probe = Probe::start(port);
     let mut faults = BTreeMap::<String, u32>::new();
     let start = Instant::now();
