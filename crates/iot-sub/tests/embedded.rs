@@ -186,6 +186,8 @@ fn a_message_that_matches_two_filters_is_stored_once() {
 #[test]
 fn the_first_message_on_another_topic_is_named() {
     let (program, port) = start(&["-t", "iot/#"]);
+    // Refused, so no filter would receive it.
+    publish(port, &["-t", "$SYS/a", "-m", "0", "-q", "1"]);
     publish(port, &["-t", "zigbee2mqtt/a", "-m", "1", "-q", "1"]);
     program.wait_for_stderr(
         "iot-sub: `zigbee2mqtt/a` does not match -t 'iot/#': messages on other topics are passed on \

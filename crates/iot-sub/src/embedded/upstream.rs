@@ -335,24 +335,24 @@ impl Upstream {
     }
 
     /// Decides whether a message is new to the store.
-    fn arrive(&mut self, message: Message, gateway: &Gateway) -> Result<(), Fault> {
-        let is_wanted = gateway.wanted.matches(&message.topic);
-        if !is_wanted && let Some(line) = gateway.wanted.first_unmatched(&message.topic) {
-            gateway.messages.report(&line);
-        }
-        let Some(id) = message.packet_id else {
-            if let Some(message) = gateway.wanted.received(message) {
-                self.arrivals.push(Arrival::Message(message, None));
+    fn arrive(&mut self, mut message: Message, gateway: &Gateway) -> Result<(), Fault> {
+        let (id, qos, dup) = (message.packet_id, message.qos, message.dup);
+        let kind = ack_kind(qos);
+        let Some(grant) = gateway.wanted.grant(&message.topic) else {
+            if let Some(line) = gateway.wanted.first_unmatched(&message.topic) {
+                gateway.messages.report(&line);
+            }
+            if let Some(id) = id {
+                self.acks.expect(kind, id, 0).acknowledge();
             }
             return Ok(());
         };
-        let (qos, dup) = (message.qos, message.dup);
-        let kind = ack_kind(qos);
-        let size = message.payload.len();
-        if !is_wanted {
-            self.acks.expect(kind, id, 0).acknowledge();
+        let Some(id) = id else {
+            gateway.wanted.deliver(&mut message, grant);
+            self.arrivals.push(Arrival::Message(message, None));
             return Ok(());
-        }
+        };
+        let size = message.payload.len();
         let fingerprint = message.fingerprint();
         let ack = Ack::Client(self.acks.expect(kind, id, fingerprint));
         let is_duplicate = match qos {
@@ -370,10 +370,9 @@ impl Upstream {
             }
             hold = self.key.clone().map(|key| (key, fingerprint));
         }
-        if let Some(message) = gateway.wanted.received(message) {
-            let ticket = Some(Ticket { ack, hold });
-            self.arrivals.push(Arrival::Message(message, ticket));
-        }
+        gateway.wanted.deliver(&mut message, grant);
+        let ticket = Some(Ticket { ack, hold });
+        self.arrivals.push(Arrival::Message(message, ticket));
         Ok(())
     }
 

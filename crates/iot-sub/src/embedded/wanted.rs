@@ -13,6 +13,14 @@ pub(super) struct Wanted {
     reported_unmatched: AtomicBool,
 }
 
+/// How a message is received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Grant {
+    qos: QoS,
+    /// The retain flag is kept.
+    as_published: bool,
+}
+
 impl Wanted {
     pub(super) fn new(subscriptions: Vec<Subscription>, identifiers: Vec<u32>) -> Self {
         Self {
@@ -24,34 +32,45 @@ impl Wanted {
 
     /// Returns the message as a subscriber receives it, if a subscription matches its topic.
     pub(super) fn received(&self, mut message: Message) -> Option<Message> {
-        let topic = message.topic.as_str();
-        if topic.starts_with('$') {
-            // The broker refuses it.
+        let grant = self.grant(&message.topic)?;
+        self.deliver(&mut message, grant);
+        Some(message)
+    }
+
+    /// Returns how a message of this topic is received, if a subscription matches it.
+    pub(super) fn grant(&self, topic: &TopicName) -> Option<Grant> {
+        if is_refused(topic) {
             return None;
         }
-        let mut granted = None;
-        let mut as_published = false;
-        for subscription in &self.subscriptions {
-            if subscription.filter.matches(topic) {
-                granted = granted.max(Some(subscription.qos));
-                as_published |= subscription.retain_as_published;
-            }
-        }
-        let granted: QoS = granted?;
-        message.qos = message.qos.min(granted);
-        message.retain &= as_published;
+        let topic = topic.as_str();
+        let matching = { self.subscriptions.iter() }.filter(|one| one.filter.matches(topic));
+        matching
+            .map(|one| Grant {
+                qos: one.qos,
+                as_published: one.retain_as_published,
+            })
+            .reduce(|one, other| Grant {
+                qos: one.qos.max(other.qos),
+                as_published: one.as_published | other.as_published,
+            })
+    }
+
+    /// Makes the message what a subscriber receives.
+    pub(super) fn deliver(&self, message: &mut Message, grant: Grant) {
+        message.qos = message.qos.min(grant.qos);
+        message.retain &= grant.as_published;
         if !self.identifiers.is_empty() {
             let properties = message.properties.get_or_insert_default();
             properties
                 .subscription_identifiers
                 .clone_from(&self.identifiers);
         }
-        Some(message)
     }
 
-    /// Returns a line about the first topic that no subscription matches.
+    /// Returns a line about the first topic that no subscription matches. A topic that the broker
+    /// refuses is none.
     pub(super) fn first_unmatched(&self, topic: &TopicName) -> Option<String> {
-        if self.reported_unmatched.swap(true, Ordering::Relaxed) {
+        if is_refused(topic) || self.reported_unmatched.swap(true, Ordering::Relaxed) {
             return None;
         }
         let filters: Vec<String> = { self.subscriptions.iter() }
@@ -62,11 +81,58 @@ impl Wanted {
             filters.join(" ")
         ))
     }
+}
 
-    /// Whether a subscription matches this topic.
-    pub(super) fn matches(&self, topic: &TopicName) -> bool {
-        let topic = topic.as_str();
-        let mut subscriptions = self.subscriptions.iter();
-        !topic.starts_with('$') && subscriptions.any(|one| one.filter.matches(topic))
+/// Whether the broker refuses messages of this topic.
+fn is_refused(topic: &TopicName) -> bool {
+    topic.as_str().starts_with('$')
+}
+
+#[cfg(test)]
+mod tests {
+    use iot_core::TopicFilter;
+
+    use super::*;
+
+    fn subscription(filter: &str, qos: QoS, retain_as_published: bool) -> Subscription {
+        let mut subscription = Subscription::new(TopicFilter::new(filter).unwrap(), qos);
+        subscription.retain_as_published = retain_as_published;
+        subscription
+    }
+
+    fn topic(name: &str) -> TopicName {
+        TopicName::new(name).unwrap()
+    }
+
+    #[test]
+    fn overlapping_subscriptions_grant_what_any_of_them_grants() {
+        let subscriptions = vec![
+            subscription("iot/#", QoS::AtMostOnce, true),
+            subscription("iot/+", QoS::AtLeastOnce, false),
+        ];
+        let wanted = Wanted::new(subscriptions, vec![7]);
+        let message = Message::new(topic("iot/a"), "1")
+            .with_qos(QoS::ExactlyOnce)
+            .with_retain(true);
+        let received = wanted.received(message).unwrap();
+        assert_eq!((received.qos, received.retain), (QoS::AtLeastOnce, true));
+        let properties = received.properties.unwrap();
+        assert_eq!(properties.subscription_identifiers, [7]);
+        assert_eq!(wanted.grant(&topic("other")), None);
+    }
+
+    #[test]
+    fn a_refused_topic_is_neither_received_nor_the_first_that_is_unmatched() {
+        let all = vec![subscription("#", QoS::AtMostOnce, false)];
+        assert_eq!(Wanted::new(all, Vec::new()).grant(&topic("$SYS/a")), None);
+        let some = vec![subscription("iot/#", QoS::AtMostOnce, false)];
+        let wanted = Wanted::new(some, Vec::new());
+        assert_eq!(wanted.first_unmatched(&topic("$SYS/a")), None);
+        let line = wanted.first_unmatched(&topic("other/a")).unwrap();
+        assert!(
+            line.starts_with("`other/a` does not match -t 'iot/#'"),
+            "{line}"
+        );
+        assert_eq!(wanted.first_unmatched(&topic("other/b")), None);
     }
 }
