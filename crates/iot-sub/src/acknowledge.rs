@@ -69,6 +69,11 @@ impl Acknowledger {
         Self { broker: None }
     }
 
+    /// Whether a broker keeps what is not acknowledged. Otherwise publishers keep it.
+    pub(crate) fn has_broker(&self) -> bool {
+        self.broker.is_some()
+    }
+
     /// Acknowledges these messages, in this order.
     pub(crate) fn acknowledge(&self, acks: &[Ack]) {
         if let Some(handle) = &self.broker {

@@ -71,6 +71,7 @@ impl Committer {
         let (mut delay, longest) = DELAYS;
         let mut away = Away {
             name: self.store.name().to_owned(),
+            has_broker: self.acknowledger.has_broker(),
             counts: Arc::clone(&self.counts),
             messages: self.messages.clone(),
             reported: Vec::new(),
@@ -165,6 +166,7 @@ impl From<&Failure> for Problem {
 /// Reports why a store is away: each reason once until it is back.
 struct Away {
     name: String,
+    has_broker: bool,
     counts: Arc<Counts>,
     messages: Messages,
     reported: Vec<String>,
@@ -182,9 +184,13 @@ impl Away {
         } else {
             "it is back"
         };
+        let meanwhile = if self.has_broker {
+            "the broker queues them up to its own limit"
+        } else {
+            "publishers wait"
+        };
         self.messages.report(&format_args!(
-            "waiting for store `{}`: {text}; messages are not acknowledged until {until} (the broker \
-             queues them up to its own limit)",
+            "waiting for store `{}`: {text}; messages are not acknowledged until {until} ({meanwhile})",
             self.name
         ));
         self.reported.push(text);

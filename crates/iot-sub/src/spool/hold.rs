@@ -42,7 +42,7 @@ pub(super) fn full(space: Space, limit: Size, before: Option<Hold>) -> Option<Ho
 
 /// Returns what is reported when `full` is why the spool `name` has no room, or when it has room
 /// again.
-pub(super) fn line(name: &str, limit: Size, full: Option<Hold>) -> String {
+pub(super) fn line(name: &str, limit: Size, full: Option<Hold>, has_broker: bool) -> String {
     let problem = match full {
         None => return format!("spool `{name}` has room again; reading continues"),
         Some(Hold::Limit) => {
@@ -53,8 +53,30 @@ pub(super) fn line(name: &str, limit: Size, full: Option<Hold>) -> String {
             RESERVE >> 20
         ),
     };
-    format!(
-        "spool `{name}` {problem}; reading from the broker stops until there is room, and the broker keeps as much \
-         as its own queue limit allows"
-    )
+    let stops = if has_broker {
+        "reading from the broker stops until there is room, and the broker keeps as much as its own queue limit allows"
+    } else {
+        "reading from publishers stops until there is room, and they wait"
+    };
+    format!("spool `{name}` {problem}; {stops}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_says_who_keeps_the_messages_meanwhile() {
+        let line = |has_broker| line("s", Size::mib(1), Some(Hold::Limit), has_broker);
+        assert_eq!(
+            line(true),
+            "spool `s` has reached its limit of 1 MiB (--spool-limit raises it); reading from the broker stops until \
+             there is room, and the broker keeps as much as its own queue limit allows"
+        );
+        assert_eq!(
+            line(false),
+            "spool `s` has reached its limit of 1 MiB (--spool-limit raises it); reading from publishers stops until \
+             there is room, and they wait"
+        );
+    }
 }

@@ -291,11 +291,14 @@ impl Spooler {
         if self.hold != Some(Hold::Retry(problem)) {
             self.hold = Some(Hold::Retry(problem));
             self.set_hold(true);
-            self.messages.report(&format_args!(
-                "spool `{}`: {problem}; reading from the broker stops until that is over (the broker queues messages \
-                 up to its own limit)",
-                self.spool.name()
-            ));
+            let stops = if self.acknowledger.has_broker() {
+                "reading from the broker stops until that is over (the broker queues messages up to its own limit)"
+            } else {
+                "reading from publishers stops until that is over (they wait)"
+            };
+            let name = self.spool.name();
+            self.messages
+                .report(&format_args!("spool `{name}`: {problem}; {stops}"));
         }
         let (first, longest) = DELAYS;
         let delay = self.delay.map_or(first, |delay| delay * 2);
@@ -344,7 +347,12 @@ impl Spooler {
         if full == self.hold {
             return Ok(());
         }
-        let line = hold::line(&self.spool.name(), self.limit, full);
+        let line = hold::line(
+            &self.spool.name(),
+            self.limit,
+            full,
+            self.acknowledger.has_broker(),
+        );
         self.messages.report(&line);
         self.hold = full;
         self.set_hold(full.is_some());

@@ -87,6 +87,11 @@ fn a_full_disk_is_waited_for_and_nothing_is_acknowledged_meanwhile() {
     client.expect_ack(0x40, 1);
     disk.fill();
     client.publish(0x02, "iot/a", 2, "2");
+    let line = broker.wait_for_stderr("waiting for store");
+    assert!(
+        line.ends_with("are not acknowledged until there is room (publishers wait)"),
+        "{line}"
+    );
     client.expect_silence();
     disk.heal();
     client.expect_ack(0x40, 2);
