@@ -2,10 +2,11 @@
 //! disk and the broker has acknowledged it, in the order of the messages [MQTT-4.6.0-2].
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use iot_core::PacketId;
+use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 const SUCCESS: u8 = 0;
@@ -32,6 +33,8 @@ struct State {
     released: Vec<Bytes>,
     /// PUBRELs whose removal is not committed yet.
     releasing: usize,
+    /// The client's socket, while its task waits and has nothing to write.
+    socket: Option<Weak<TcpStream>>,
 }
 
 #[derive(Debug)]
@@ -116,6 +119,32 @@ impl ClientAcks {
         state.send_ready();
     }
 
+    /// Lends the client's socket until [`take_back`](Self::take_back): the thread that commits then
+    /// writes acknowledgements itself, which saves a client that waits for each of them the wake-up
+    /// of its task. All packets that were begun must be written.
+    pub(crate) fn lend(&self, socket: &Arc<TcpStream>) {
+        self.lock().socket = Some(Arc::downgrade(socket));
+    }
+
+    /// Takes the socket back, if it was lent. What of an acknowledgement is not written goes to the
+    /// client next.
+    pub(crate) fn take_back(&self, to_client: &mut BytesMut) {
+        let mut state = self.lock();
+        if state.socket.take().is_some() {
+            to_client.extend_from_slice(&state.ready);
+            state.ready.clear();
+        }
+    }
+
+    /// Writes acknowledgements if the socket is lent. The task is woken if there are more.
+    fn deliver(&self) {
+        let mut state = self.lock();
+        state.write_ready();
+        if !state.ready.is_empty() {
+            self.wake.notify_one();
+        }
+    }
+
     /// Adds a PUBREL that is forwarded when its packet identifier is removed from the disk.
     pub(crate) fn release(self: &Arc<Self>, id: PacketId, packet: Bytes) -> ReleasedPublish {
         self.lock().releasing += 1;
@@ -172,6 +201,19 @@ impl State {
         }
     }
 
+    fn write_ready(&mut self) {
+        let Some(socket) = self.socket.as_ref().and_then(Weak::upgrade) else {
+            return;
+        };
+        while !self.ready.is_empty() {
+            match socket.try_write(&self.ready) {
+                Ok(written) if written > 0 => self.ready.advance(written),
+                // The task waits for room, or notices the end of the connection.
+                _ => return,
+            }
+        }
+    }
+
     fn send_ready(&mut self) {
         while let Some(first) = self.pending.front() {
             if !first.on_disk {
@@ -211,18 +253,23 @@ impl PublishToken {
     }
 }
 
-/// Acknowledges messages, and wakes the task of each client.
+/// Acknowledges messages to each client. To a single client it writes the acknowledgements itself;
+/// those of several are written by their tasks, beside the next commit.
 pub(super) fn acknowledge<'a>(tokens: impl IntoIterator<Item = &'a PublishToken>) {
     let mut before: Option<&Arc<ClientAcks>> = None;
+    let mut is_single = true;
     for token in tokens {
         token.acks.lock().set_on_disk(token.number);
         if let Some(before) = before.filter(|before| !Arc::ptr_eq(before, &token.acks)) {
+            is_single = false;
             before.wake.notify_one();
         }
         before = Some(&token.acks);
     }
-    if let Some(last) = before {
-        last.wake.notify_one();
+    match before {
+        Some(single) if is_single => single.deliver(),
+        Some(last) => last.wake.notify_one(),
+        None => {}
     }
 }
 
@@ -252,6 +299,11 @@ impl ReleasedPublish {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
+    use tokio::io::AsyncReadExt;
+    use tokio::net::TcpListener;
+
     use super::*;
 
     fn id(id: u16) -> PacketId {
@@ -290,6 +342,103 @@ mod tests {
         );
         assert_eq!(sent(&acks), b"\x40\x03\x00\x03\x87");
         assert_eq!(acks.unacknowledged().count(), 0);
+    }
+
+    /// A socket of ours, and the client's.
+    async fn connected() -> (Arc<TcpStream>, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await;
+        let socket = listener.accept().await.unwrap().0;
+        socket.writable().await.unwrap();
+        (Arc::new(socket), client.unwrap())
+    }
+
+    /// Messages that the broker has acknowledged.
+    fn published(acks: &Arc<ClientAcks>, ids: impl IntoIterator<Item = u16>) -> Vec<PublishToken> {
+        let publish = |number| {
+            let token = acks.expect(PUBACK, id(number), u64::from(number));
+            acks.broker_acknowledged(PUBACK, id(number), SUCCESS, Bytes::new());
+            token
+        };
+        ids.into_iter().map(publish).collect()
+    }
+
+    fn is_woken(acks: &ClientAcks) -> bool {
+        pin!(acks.wake.notified()).enable()
+    }
+
+    fn taken_back(acks: &ClientAcks) -> BytesMut {
+        let mut rest = BytesMut::new();
+        acks.take_back(&mut rest);
+        rest
+    }
+
+    #[tokio::test]
+    async fn while_the_socket_is_lent_acknowledgements_are_written_at_once() {
+        let (socket, mut client) = connected().await;
+        let acks = Arc::new(ClientAcks::default());
+        let tokens = published(&acks, 1..=3);
+        acks.lend(&socket);
+        acknowledge(&tokens[..1]);
+        let mut read = [0; 4];
+        client.read_exact(&mut read).await.unwrap();
+        assert_eq!(read, *b"\x40\x02\x00\x01");
+        assert!(!is_woken(&acks));
+        // A client that reads nothing: the task writes what is left.
+        while socket.try_write(&[0; 4_096]).is_ok() {}
+        acknowledge(&tokens[1..2]);
+        assert!(is_woken(&acks));
+        assert_eq!(&taken_back(&acks)[..], b"\x40\x02\x00\x02");
+        // The socket is the task's again, which may be within a message.
+        acknowledge(&tokens[2..]);
+        assert!(is_woken(&acks));
+        assert!(taken_back(&acks).is_empty());
+        assert_eq!(sent(&acks), b"\x40\x02\x00\x03");
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn what_is_written_in_part_is_continued_by_the_task() {
+        let (socket, mut client) = connected().await;
+        rustix::net::sockopt::set_socket_send_buffer_size(&*socket, 4_096).unwrap();
+        let acks = Arc::new(ClientAcks::default());
+        let tokens = published(&acks, 1..=u16::MAX);
+        let all = (1..=u16::MAX).map(u16::to_be_bytes);
+        let all: Vec<u8> = all.flat_map(|[high, low]| [0x40, 2, high, low]).collect();
+        acks.lend(&socket);
+        acknowledge(&tokens);
+        assert!(is_woken(&acks));
+        let rest = taken_back(&acks);
+        let mut read = vec![0; all.len() - rest.len()];
+        assert!(!rest.is_empty() && !read.is_empty(), "{}", rest.len());
+        client.read_exact(&mut read).await.unwrap();
+        assert!([&read[..], &rest[..]].concat() == all);
+    }
+
+    #[tokio::test]
+    async fn several_clients_get_theirs_from_their_tasks() {
+        let (socket, _client) = connected().await;
+        let both = [(); 2].map(|()| Arc::new(ClientAcks::default()));
+        both[0].lend(&socket);
+        let tokens = both.each_ref().map(|acks| published(acks, [1]));
+        acknowledge(tokens.iter().flatten());
+        for acks in &both {
+            assert!(is_woken(acks));
+            acks.take_back(&mut BytesMut::new());
+        }
+        assert_eq!(sent(&both[1]), b"\x40\x02\x00\x01");
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_has_ended_gets_nothing() {
+        let (socket, mut client) = connected().await;
+        let acks = Arc::new(ClientAcks::default());
+        let tokens = published(&acks, [1]);
+        acks.lend(&socket);
+        drop(socket);
+        acknowledge(&tokens);
+        assert_eq!(client.read(&mut [0; 4]).await.unwrap(), 0);
+        assert!(acks.has_unsent());
     }
 
     #[test]

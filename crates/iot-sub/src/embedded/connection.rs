@@ -11,7 +11,6 @@ use std::time::Duration;
 use bytes::BytesMut;
 use iot_core::packet::{Codec, Incoming};
 use iot_core::{Protocol, ReasonCode, Will};
-use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
@@ -158,7 +157,7 @@ impl Connection {
             if !self.client.reads && self.upstream.to_broker.is_empty() && self.broker.writes {
                 // The broker sends its last packets, and then closes its side.
                 self.broker.writes = false;
-                let _ = self.broker.stream.shutdown().await;
+                self.broker.shut_down(&[], CLOSE_TIMEOUT).await;
                 self.times.deadline = Some(Instant::now() + CLOSE_TIMEOUT);
             }
             self.wait(phase).await?;
@@ -256,8 +255,19 @@ impl Connection {
         self.broker.reads && !self.downstream.is_blocked
     }
 
-    /// Waits until something can be read or written.
+    /// Waits until something can be read or written. Meanwhile acknowledgements go to the client by
+    /// themselves if nothing else does.
     async fn wait(&mut self, phase: &mut watch::Receiver<Phase>) -> Result<(), End> {
+        let downstream = &self.downstream;
+        if self.client.writes && downstream.to_client.is_empty() && !downstream.is_within_packet() {
+            self.acks.lend(&self.client.stream);
+        }
+        let waited = self.wait_for_traffic(phase).await;
+        self.acks.take_back(&mut self.downstream.to_client);
+        waited
+    }
+
+    async fn wait_for_traffic(&mut self, phase: &mut watch::Receiver<Phase>) -> Result<(), End> {
         self.upstream.shrink();
         self.downstream.shrink();
         let reads_client = self.reads_client() && *phase.borrow() == Phase::Running;

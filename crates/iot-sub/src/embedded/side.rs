@@ -1,8 +1,11 @@
 //! One of the two sockets of a connection: reads and writes bytes without blocking.
 
 use std::io::{self, ErrorKind};
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 /// Size of one read: it begins at the first and doubles up to the second.
@@ -10,7 +13,7 @@ const READ: (usize, usize) = (4 * 1024, 64 * 1024);
 
 /// A stream of bytes, and whether each direction is open.
 pub(super) struct Side {
-    pub(super) stream: TcpStream,
+    pub(super) stream: Arc<TcpStream>,
     pub(super) reads: bool,
     pub(super) writes: bool,
     read_size: usize,
@@ -24,28 +27,41 @@ impl Side {
         #[cfg(unix)]
         let _ = rustix::net::sockopt::set_socket_keepalive(&stream, true);
         Self {
-            stream,
+            stream: Arc::new(stream),
             reads: true,
             writes: true,
             read_size: READ.0,
         }
     }
 
-    /// Reads what has arrived, at most one buffer full.
-    pub(super) fn read(&mut self, buffer: &mut BytesMut) {
+    /// Writes the last packet, and closes this direction of a socket that nobody else has.
+    pub(super) async fn shut_down(&mut self, last: &[u8], timeout: Duration) {
+        if let Some(stream) = Arc::get_mut(&mut self.stream) {
+            let written = stream.write_all(last);
+            let _ = tokio::time::timeout(timeout, written).await;
+            let _ = stream.shutdown().await;
+        }
+    }
+
+    /// Reads what has arrived, at most one buffer full; returns whether that was anything.
+    pub(super) fn read(&mut self, buffer: &mut BytesMut) -> bool {
         if buffer.capacity() - buffer.len() < self.read_size {
             buffer.reserve(self.read_size);
         }
         let free = buffer.capacity() - buffer.len();
         match self.stream.try_read_buf(buffer) {
             Ok(0) => self.reads = false,
-            Ok(read) if read == free => self.read_size = (self.read_size * 2).min(READ.1),
-            Ok(read) if read < self.read_size / 4 => {
-                self.read_size = (self.read_size / 2).max(READ.0);
+            Ok(read) => {
+                if read == free {
+                    self.read_size = (self.read_size * 2).min(READ.1);
+                } else if read < self.read_size / 4 {
+                    self.read_size = (self.read_size / 2).max(READ.0);
+                }
+                return true;
             }
-            Ok(_) => {}
             Err(error) => self.reads = would_block(&error),
         }
+        false
     }
 
     /// Writes as much as the socket accepts; returns whether it accepted anything.

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use iot_core::ReasonCode;
-use tokio::io::AsyncWriteExt;
 use tokio::sync::oneshot;
 
 use super::{CLOSE_TIMEOUT, Client, Connection, End};
@@ -102,6 +101,7 @@ impl Connection {
             End::Closing => ReasonCode(0x8b),
             End::Fault(fault) => fault.reason(),
         };
+        let mut last = BytesMut::new();
         if let State::Connected(codec) = &self.upstream.state
             && self.downstream.to_client.is_empty()
             && !self.downstream.is_within_packet()
@@ -112,11 +112,11 @@ impl Connection {
             });
             let mut packet = BytesMut::new();
             codec.encode(&disconnect, &mut packet);
+            // MQTT 3.1.1 has no reason code, and then it is not sent.
             if packet.len() > 2 {
-                let written = self.client.stream.write_all(&packet);
-                let _ = tokio::time::timeout(CLOSE_TIMEOUT, written).await;
+                last = packet;
             }
         }
-        let _ = self.client.stream.shutdown().await;
+        self.client.shut_down(&last, CLOSE_TIMEOUT).await;
     }
 }
