@@ -89,6 +89,8 @@ pub(super) struct Connection {
 
 /// Times of the last traffic, and the deadline for the end.
 struct Times {
+    /// The last read from the client that gave something.
+    received: Instant,
     /// The last write to the broker.
     forwarded: Instant,
     /// The last write to the client, or the last time when nothing waited for it.
@@ -117,6 +119,7 @@ impl Connection {
             full: false,
             stop: Arc::new(Notify::new()),
             times: Times {
+                received: Instant::now(),
                 forwarded: Instant::now(),
                 delivered: Instant::now(),
                 deadline: None,
@@ -223,8 +226,8 @@ impl Connection {
         };
         self.full = gateway.is_full();
         if !self.full {
-            if self.reads_client() {
-                self.client.read(&mut self.upstream.buffer);
+            if self.reads_client() && self.client.read(&mut self.upstream.buffer) {
+                self.times.received = Instant::now();
             }
             let disconnect = self.upstream.handle_packets(&gateway);
             // Messages before a protocol error are stored.
@@ -306,6 +309,14 @@ impl Connection {
             .min()
     }
 
+    /// Whether a PINGREQ of the client waits behind a packet that takes long: one that still
+    /// arrives, or after which nothing more is read.
+    fn is_behind_packet(&self) -> bool {
+        let arrives =
+            self.upstream.is_within_packet() && self.times.received > self.times.forwarded;
+        arrives || (self.client.reads && !self.reads_client())
+    }
+
     /// Returns the interval of the gateway's own pings, if the client cannot or need not ping.
     fn ping_interval(&self, full: bool) -> Option<Duration> {
         let client = self.accepted.as_ref()?;
@@ -314,8 +325,7 @@ impl Connection {
         };
         match client.keep_alive {
             0 => Some(NO_KEEP_ALIVE),
-            // Nothing is read from the client, or nothing of it is forwarded, so its PINGREQ waits.
-            seconds if full || self.upstream.is_skipping() => {
+            seconds if full || self.is_behind_packet() => {
                 Some(Duration::from_secs(u64::from(seconds)) / 2)
             }
             _ => None,

@@ -166,9 +166,9 @@ impl Upstream {
         }
     }
 
-    /// Whether a payload that is not held is on its way.
-    pub(super) fn is_skipping(&self) -> bool {
-        self.skip.is_some()
+    /// Whether a packet has arrived in part.
+    pub(super) fn is_within_packet(&self) -> bool {
+        self.skip.is_some() || !self.buffer.is_empty()
     }
 
     /// Skips a payload that is not held. Returns whether the next packet can be taken.

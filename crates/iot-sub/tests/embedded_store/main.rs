@@ -7,6 +7,7 @@ mod common;
 mod crash;
 mod ends;
 mod in_flight;
+mod keep_alive;
 mod limits;
 mod memory;
 mod sessions;

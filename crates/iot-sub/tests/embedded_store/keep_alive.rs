@@ -1,0 +1,54 @@
+//! A client's keep alive while a packet of it takes long. A PINGREQ cannot come before its end.
+
+use std::time::Duration;
+
+use crate::client::{Client, Options, packet};
+use crate::{Files, ended};
+
+const OPTIONS: Options<'_> = Options {
+    keeps_session: false,
+    is_v5: false,
+    will: None,
+    // The broker disconnects a client after one and a half times that.
+    keep_alive: 1,
+};
+/// The time between two pieces on a slow line.
+const PIECE_INTERVAL: Duration = Duration::from_millis(250);
+
+/// A message whose payload is a number of 16 digits.
+fn publish() -> Vec<u8> {
+    packet(0x32, b"\x00\x05iot/a\x00\x011234567890123456")
+}
+
+#[test]
+fn a_slow_packet_keeps_its_connection() {
+    for args in [&[][..], &["--max-payload", "10"]] {
+        let files = Files::new();
+        let (mut broker, port) = files.start(args);
+        let (mut client, _) = Client::connect(port, "p", OPTIONS);
+        let packet = publish();
+        let (head, payload) = packet.split_at(packet.len() - 16);
+        client.peer.send(head);
+        for byte in payload {
+            std::thread::sleep(PIECE_INTERVAL);
+            client.peer.send(&[*byte]);
+        }
+        client.expect_ack(0x40, 1);
+        broker.terminate();
+        ended(broker, 0);
+    }
+}
+
+#[test]
+fn a_client_that_stops_within_a_packet_is_disconnected() {
+    for args in [&[][..], &["--max-payload", "10"]] {
+        let files = Files::new();
+        let (mut broker, port) = files.start(args);
+        let (mut client, _) = Client::connect(port, "p", OPTIONS);
+        let packet = publish();
+        client.peer.send(&packet[..packet.len() - 1]);
+        client.peer.expect_end();
+        broker.terminate();
+        ended(broker, 0);
+    }
+}
