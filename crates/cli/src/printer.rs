@@ -126,7 +126,8 @@ impl Printer {
         state.closed || (!state.writing && state.waiting.is_empty())
     }
 
-    /// Waits until something was written or the reader has gone. May be dropped at the await.
+    /// Waits until there is room after it was full, or the reader has gone. May be dropped at the
+    /// await.
     pub async fn progress(&self) {
         self.shared.room.notified().await;
     }
@@ -161,6 +162,7 @@ fn write_out(shared: &Shared, out: &mut impl Write) {
         state.writing = true;
         std::mem::swap(&mut state.waiting, &mut bytes);
         drop(state);
+        let was_full = bytes.len() >= LIMIT;
         let written = out.write_all(&bytes).and_then(|()| out.flush());
         bytes.clear();
         if let Err(error) = written {
@@ -173,7 +175,9 @@ fn write_out(shared: &Shared, out: &mut impl Write) {
             shared.room.notify_one();
             return;
         }
-        shared.room.notify_one();
+        if was_full {
+            shared.room.notify_one();
+        }
     }
 }
 

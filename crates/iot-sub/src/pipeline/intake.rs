@@ -340,7 +340,12 @@ impl Intake {
 
     /// Passes what was received since the last call to the queue, in one step.
     pub(crate) fn flush(&mut self) {
+        self.pass_on();
+        // After that: the thread that prints does not delay the commit.
         self.output.flush();
+    }
+
+    fn pass_on(&mut self) {
         self.count_forgotten();
         self.counts.gauges.decoded(&self.decoding.take_formats());
         self.finish_unstored();
