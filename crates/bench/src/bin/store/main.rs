@@ -1,8 +1,10 @@
 //! Measures, in one run, how fast `iot-sub` stores: into SQLite, and into MongoDB through the
 //! spool, beside what the driver alone inserts and beside the tutorial's way; how soon it
-//! acknowledges a single message; and how much memory it takes. `scripts/bench store` runs it.
+//! acknowledges a single message, also with the embedded broker; and how much memory it takes.
+//! `scripts/bench store` runs it.
 
 mod collections;
+mod embedded;
 mod figures;
 mod memory;
 mod mongodb_store;
@@ -29,6 +31,7 @@ fn main() -> Result<()> {
             mongodb_store::measure_documents()?;
             collections::measure()?;
             single::measure()?;
+            embedded::measure()?;
             memory::measure()
         }
         Some("sqlite") => sqlite::measure(),
@@ -36,9 +39,10 @@ fn main() -> Result<()> {
         Some("documents") => mongodb_store::measure_documents(),
         Some("collections") => collections::measure(),
         Some("single") => single::measure(),
+        Some("embedded") => embedded::measure(),
         Some("memory") => memory::measure(),
         _ => bail!(
-            "arguments: none for everything, or one of sqlite, mongodb, documents, collections, single, memory"
+            "arguments: none for everything, or one of sqlite, mongodb, documents, collections, single, embedded, memory"
         ),
     }
 }
