@@ -2,9 +2,11 @@
 //!
 //!     bench-view [--readings N] [--mongodb-readings N]
 //!     bench-view [--readings N] --fill FILE
+//!     bench-view --store FILE [--mongodb-readings N]
 //!
 //! A series with a reading every two seconds for a year (15,768,000) lies in a store of N readings,
-//! 20M unless another number is given, beside a hundred others. `--fill` only writes that file.
+//! 20M unless another number is given, beside a hundred others. `--fill` only writes that file, and
+//! `--store` only reads one back.
 
 mod data;
 mod export;
@@ -16,7 +18,7 @@ mod questions;
 
 use std::env;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -27,7 +29,8 @@ use testkit::Mongo;
 use data::{LONG_SERIES, Source, Span};
 
 fn main() -> Result<()> {
-    let (mut all, mut of_mongodb, mut file) = (20_000_000, None, None);
+    let (mut all, mut of_mongodb) = (20_000_000, None);
+    let (mut file, mut store) = (None, None);
     let mut arguments = env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let value = arguments.next().context("an option needs a value")?;
@@ -35,7 +38,10 @@ fn main() -> Result<()> {
             "--readings" => all = number(&value)?,
             "--mongodb-readings" => of_mongodb = Some(number(&value)?),
             "--fill" => file = Some(PathBuf::from(value)),
-            _ => bail!("usage: scripts/bench view [--readings N] [--mongodb-readings N]"),
+            "--store" => store = Some(PathBuf::from(value)),
+            _ => bail!(
+                "usage: scripts/bench view [--readings N | --store FILE] [--mongodb-readings N]"
+            ),
         }
     }
     if let Some(path) = file {
@@ -44,8 +50,12 @@ fn main() -> Result<()> {
         return Ok(());
     }
     let start = Instant::now();
-    insert::measure()?;
-    sqlite(all)?;
+    if let Some(path) = store {
+        sqlite(&path)?;
+    } else {
+        insert::measure()?;
+        filled_sqlite(all)?;
+    }
     many_series()?;
     mongodb(of_mongodb.unwrap_or(all).min(LONG_SERIES))?;
     println!("all of this took {:.0} s", start.elapsed().as_secs_f64());
@@ -65,7 +75,7 @@ fn number(text: &str) -> Result<u64> {
     Ok(number * unit)
 }
 
-fn sqlite(all: u64) -> Result<()> {
+fn filled_sqlite(all: u64) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("iot.db");
     let span = Span::ending_now(all.min(LONG_SERIES));
@@ -81,10 +91,16 @@ fn sqlite(all: u64) -> Result<()> {
         filled.as_secs_f64(),
         start.elapsed().saturating_sub(filled).as_secs_f64(),
     );
-    let mut reader = SqliteReader::open(&path).map_err(anyhow::Error::new)?;
+    sqlite(&path)
+}
+
+fn sqlite(path: &Path) -> Result<()> {
+    let mut reader = SqliteReader::open(path).map_err(anyhow::Error::new)?;
+    let span = questions::span(&mut reader)?;
     questions::buckets(&mut reader, span, 50)?;
-    let csv = export::measure(folder.path(), &path, span)?;
-    peers::sqlite3(&path)?;
+    let folder = tempfile::tempdir()?;
+    let csv = export::measure(folder.path(), path, span)?;
+    peers::sqlite3(path)?;
     peers::duckdb(folder.path(), &csv, span)
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use chrono::TimeDelta;
 use iot_store::read::{Division, Reader, SeriesFilter, SeriesKey, TimeRange};
 
@@ -20,6 +20,16 @@ fn ask(reader: &mut dyn Reader, range: TimeRange) -> Result<(Duration, u64)> {
     let count = buckets.iter().map(|bucket| bucket.count).sum();
     ensure!(count > 0, "no readings");
     Ok((time, count))
+}
+
+/// Returns the time of the long series.
+pub(crate) fn span(reader: &mut dyn Reader) -> Result<Span> {
+    let series = reader.series(&SeriesFilter::of(&SeriesKey::of_topic(LONG_TOPIC)))?;
+    let series = series.first().context("there is no long series")?;
+    Ok(Span {
+        since: series.first.context("the long series is empty")?,
+        readings: series.count,
+    })
 }
 
 /// Returns ranges of all lengths, from all of a series to some minutes, at places that no unit of
