@@ -37,6 +37,12 @@ pub trait Store: Send + Sync {
         entries: &'a [Entry],
         again: bool,
     ) -> BoxFuture<'a, Result<Stored, Failure>>;
+
+    /// Writes what earlier inserts have put off, such as notes of series: the last call before a
+    /// program ends. Readings are never put off.
+    fn finish(&self) -> BoxFuture<'_, Result<(), Failure>> {
+        Box::pin(async { Ok(()) })
+    }
 }
 
 /// What became of the entries of a successful insert or commit. It counts messages, but for the

@@ -25,6 +25,8 @@ use crate::pipeline::store_away::report_away;
 const BATCH: usize = 5_000;
 /// Time after which an attempt to write to a database counts as stuck.
 const DATABASE_TIMEOUT: Duration = Duration::from_mins(5);
+/// Limit of the last writes after everything is committed.
+const LAST_WRITES: Duration = Duration::from_secs(5);
 /// Delay between retries: it begins at the first and doubles up to the second.
 const DELAYS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
@@ -52,6 +54,7 @@ impl Committer {
         loop {
             part.set_idle();
             let Some(items) = self.queue.take(BATCH) else {
+                self.finish();
                 return Ok(());
             };
             part.beat();
@@ -63,6 +66,14 @@ impl Committer {
                 self.counts.completed(committed);
             }
             group_commit.acknowledge(&self.acknowledger);
+        }
+    }
+
+    /// All readings are stored: what fails now is only a list of series that is not up to date.
+    fn finish(&self) {
+        if let DirectStore::Database(store) = &self.store {
+            let finished = async { tokio::time::timeout(LAST_WRITES, store.finish()).await };
+            let _ = self.runtime.block_on(finished);
         }
     }
 

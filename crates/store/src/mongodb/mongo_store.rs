@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::mem;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::batch::Batch;
@@ -26,12 +27,12 @@ use crate::tally::{Fate, Tally};
 
 /// A collection of a MongoDB deployment, and the one for its rejections.
 pub struct MongoStore {
-    pub(super) collections: Collections,
+    pub(super) collections: Arc<Collections>,
     options: Options,
     preparation: Preparation,
     pub(super) writer: Writer,
     moving: Moving,
-    notes: SeriesNotes,
+    notes: Arc<SeriesNotes>,
     report: Report,
     /// Held while old rejections are dropped: two at once would drop twice as many.
     dropping: tokio::sync::Mutex<()>,
@@ -57,12 +58,12 @@ impl MongoStore {
         report: Report,
     ) -> anyhow::Result<Self> {
         Ok(Self {
-            collections: Collections::open(url, collection).await?,
+            collections: Arc::new(Collections::open(url, collection).await?),
             options,
             preparation: Preparation::default(),
             writer: Writer::default(),
             moving: Moving::default(),
-            notes: SeriesNotes::default(),
+            notes: Arc::default(),
             report,
             dropping: tokio::sync::Mutex::default(),
             removing: AtomicBool::new(false),
@@ -113,6 +114,7 @@ impl MongoStore {
         self.notes
             .note(&self.collections, entries, &self.report)
             .await?;
+        self.notes.write_later(&self.collections, &self.report);
         for Rejection { topic, reason, .. } in &refused {
             (self.report)(&format!("rejected a message on `{topic}`: {reason}"));
         }
@@ -316,6 +318,10 @@ impl Store for MongoStore {
         again: bool,
     ) -> BoxFuture<'a, Result<Stored, Failure>> {
         Box::pin(self.insert(entries, again))
+    }
+
+    fn finish(&self) -> BoxFuture<'_, Result<(), Failure>> {
+        Box::pin(self.notes.flush(&self.collections, &self.report))
     }
 }
 

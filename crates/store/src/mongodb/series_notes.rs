@@ -6,10 +6,9 @@
 //! harm. A reading of a day that is over also makes what was cached of that day void
 //! ([`super::read`]).
 
-use std::collections::{HashMap, HashSet};
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::collections::{HashMap, HashSet, hash_map};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use mongodb::bson::{Bson, Document, doc, oid::ObjectId};
@@ -46,6 +45,8 @@ const EARLY: i64 = 600_000;
 pub(super) struct SeriesNotes {
     waiting: Mutex<HashMap<String, Note>>,
     written: Mutex<Option<Instant>>,
+    /// They will be written without a further insert.
+    is_timed: AtomicBool,
     /// A failure was reported.
     failed: AtomicBool,
 }
@@ -75,6 +76,10 @@ pub(super) fn day_id(series: &str, day: i64) -> String {
 }
 
 impl SeriesNotes {
+    fn waiting(&self) -> MutexGuard<'_, HashMap<String, Note>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Notes what `entries` say, which are stored.
     ///
     /// # Errors
@@ -88,7 +93,7 @@ impl SeriesNotes {
         let now = chrono::Utc::now().timestamp_millis();
         let mut late = HashSet::new();
         let due = {
-            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut waiting = self.waiting();
             let mut has_facts = false;
             for entry in entries {
                 for reading in entry.readings() {
@@ -121,6 +126,51 @@ impl SeriesNotes {
             .await?;
         let updates = due.into_iter().map(|(id, note)| note.update(id));
         let written = write(collections, SERIES, updates.collect()).await;
+        self.check(written, collections, report)
+    }
+
+    /// Writes notes that wait once they have waited long enough, as there may be no further insert.
+    pub(super) fn write_later(self: &Arc<Self>, collections: &Arc<Collections>, report: &Report) {
+        if self.waiting().is_empty() || self.is_timed.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let (notes, collections) = (Arc::clone(self), Arc::clone(collections));
+        let report = Arc::clone(report);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(DELAY).await;
+                notes.is_timed.store(false, Ordering::Relaxed);
+                // A store that is away is reported by the next insert.
+                if notes.flush(&collections, &report).await.is_ok()
+                    || notes.is_timed.swap(true, Ordering::Relaxed)
+                {
+                    return;
+                }
+            }
+        });
+    }
+
+    /// Writes all notes that wait.
+    ///
+    /// # Errors
+    /// They could not be written, and wait on.
+    pub(super) async fn flush(
+        &self,
+        collections: &Collections,
+        report: &Report,
+    ) -> Result<(), Failure> {
+        let due = std::mem::take(&mut *self.waiting());
+        let updates = due.iter().map(|(id, note)| note.clone().update(id.clone()));
+        let written = write(collections, SERIES, updates.collect()).await;
+        if written.is_err() {
+            let mut waiting = self.waiting();
+            for (id, note) in due {
+                match waiting.entry(id) {
+                    hash_map::Entry::Vacant(place) => _ = place.insert(note),
+                    hash_map::Entry::Occupied(mut newer) => newer.get_mut().add_older(note),
+                }
+            }
+        }
         self.check(written, collections, report)
     }
 
@@ -222,6 +272,19 @@ fn add_facts(notes: &mut HashMap<String, Note>, update: &SeriesUpdate) {
 }
 
 impl Note {
+    fn add_older(&mut self, older: Self) {
+        let facts = std::mem::replace(&mut self.facts, older.facts);
+        self.facts.extend(facts);
+        self.first = [self.first, older.first].into_iter().flatten().min();
+        let is_older = |(millis, id, _): &(i64, ObjectId, Document)| {
+            let last = self.last.as_ref();
+            last.is_some_and(|last| (*millis, *id) < (last.0, last.1))
+        };
+        if older.last.as_ref().is_some_and(|last| !is_older(last)) {
+            self.last = older.last;
+        }
+    }
+
     fn update(self, id: String) -> Document {
         let mut always = doc! {"topic": self.topic};
         if let Some(metric) = self.metric {

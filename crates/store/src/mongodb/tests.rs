@@ -7,5 +7,6 @@ mod insert;
 mod read;
 mod refused;
 mod same_id;
+mod series_notes;
 mod sharding;
 mod upkeep;

@@ -111,6 +111,7 @@ pub(crate) fn through_store(mongo: &Mongo, entries: &[Entry]) -> Result<()> {
         for entries in entries.chunks(5_000) {
             store.insert(entries, false).await?;
         }
+        store.finish().await?;
         Ok(())
     })
 }
