@@ -11,6 +11,7 @@
 
 mod alerts;
 mod batch;
+mod batch_notes;
 mod collections;
 mod document;
 mod failure;

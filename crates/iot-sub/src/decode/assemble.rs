@@ -38,6 +38,7 @@ pub(super) fn entry(decoded: Decoded, parts: Parts<'_>, ids: &mut IdGenerator) -
     }
     let mut assembly = Assembly {
         message_id: None,
+        reg_date: parts.time.unwrap_or(parts.now).trunc_subsecs(3),
         seen: HashMap::new(),
         parts: &parts,
         ids,
@@ -67,6 +68,8 @@ pub(super) fn entry(decoded: Decoded, parts: Parts<'_>, ids: &mut IdGenerator) -
 struct Assembly<'a, 'p> {
     /// The id of the first reading, if one was given already.
     message_id: Option<ReadingId>,
+    /// The time of each reading that says nothing else.
+    reg_date: DateTime<Utc>,
     /// How many readings each series has, with ids that the message itself makes.
     seen: HashMap<(Arc<str>, Option<Arc<str>>), usize>,
     parts: &'a Parts<'p>,
@@ -86,7 +89,8 @@ impl Assembly<'_, '_> {
         let topic = topic.unwrap_or_else(|| Arc::clone(&parts.topic));
         let metric = metric.filter(|metric| !metric.is_empty());
         let id = self.id(&topic, metric.as_ref());
-        let time = parts.time.or(time).unwrap_or(parts.now);
+        // What an option has found counts for all of them.
+        let own_time = time.filter(|_| parts.time.is_none());
         let has_extra = parts.extra.once || !parts.extra.fields.is_empty();
         Reading {
             id,
@@ -94,7 +98,7 @@ impl Assembly<'_, '_> {
             metric,
             value,
             unit: unit.filter(|unit| !unit.is_empty()),
-            reg_date: time.trunc_subsecs(3),
+            reg_date: own_time.map_or(self.reg_date, |time| time.trunc_subsecs(3)),
             extra: has_extra.then(|| Box::new(parts.extra.clone())),
             payload: ReceivedPayload::default(),
         }

@@ -82,7 +82,8 @@ impl fmt::Debug for Hook {
 
 #[derive(Debug, Default)]
 struct State {
-    items: VecDeque<QueueEntry>,
+    /// Each beside its size.
+    items: VecDeque<(usize, QueueEntry)>,
     bytes: usize,
     closed: bool,
     /// Counts as full, whatever it holds.
@@ -116,8 +117,9 @@ impl Queue {
     pub(crate) fn extend(&self, items: impl IntoIterator<Item = QueueEntry>) {
         let mut state = self.lock();
         for item in items {
-            state.bytes += item.size();
-            state.items.push_back(item);
+            let size = item.size();
+            state.bytes += size;
+            state.items.push_back((size, item));
         }
         drop(state);
         self.filled.notify_one();
@@ -216,15 +218,16 @@ impl Queue {
         bytes: usize,
     ) -> Vec<QueueEntry> {
         let (mut count, mut size) = (0, 0);
-        for item in state.items.iter().take(most) {
-            let next = size + item.size();
+        for (next, _) in state.items.iter().take(most) {
+            let next = size + next;
             if count > 0 && next > bytes {
                 break;
             }
             size = next;
             count += 1;
         }
-        let taken: Vec<QueueEntry> = state.items.drain(..count).collect();
+        let taken = state.items.drain(..count).map(|(_, item)| item);
+        let taken: Vec<QueueEntry> = taken.collect();
         state.bytes -= size;
         drop(state);
         if !taken.is_empty() {

@@ -33,7 +33,7 @@ pub(crate) struct Backlog {
 
 #[derive(Debug)]
 struct State {
-    ready: VecDeque<(Seq, Entry)>,
+    ready: VecDeque<Ready>,
     bytes: usize,
     /// The last number that ever was in `ready`.
     last: Seq,
@@ -47,6 +47,14 @@ struct State {
     closed: bool,
     /// Nothing more will be delivered.
     ended: bool,
+}
+
+/// An entry in memory.
+#[derive(Debug)]
+struct Ready {
+    seq: Seq,
+    size: usize,
+    entry: Entry,
 }
 
 /// Entries to be delivered together.
@@ -163,18 +171,18 @@ impl Backlog {
         };
         let (mut size, mut documents) = (0, 0);
         while documents < most
-            && let Some((seq, entry)) = state.ready.front()
+            && let Some(next) = state.ready.front()
         {
-            size += entry.size();
-            documents += entry.readings().len().max(1);
-            let again = *seq <= state.found;
+            size += next.size;
+            documents += next.entry.readings().len().max(1);
+            let again = next.seq <= state.found;
             let is_beyond = size > bytes || documents > most || again != batch.again;
             if !batch.entries.is_empty() && is_beyond {
                 break;
             }
             batch.again = again;
-            if let Some((seq, entry)) = state.ready.pop_front() {
-                state.bytes -= entry.size();
+            if let Some(Ready { seq, size, entry }) = state.ready.pop_front() {
+                state.bytes -= size;
                 batch.entries.push(entry);
                 batch.last = seq;
             }
@@ -221,9 +229,10 @@ impl Backlog {
 
 impl State {
     fn push(&mut self, seq: Seq, entry: Entry) {
-        self.bytes += entry.size();
+        let size = entry.size();
+        self.bytes += size;
         self.last = seq;
-        self.ready.push_back((seq, entry));
+        self.ready.push_back(Ready { seq, size, entry });
     }
 
     fn wants(&self) -> bool {

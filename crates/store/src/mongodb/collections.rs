@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use mongodb::bson::{Document, RawDocumentBuf, doc};
+use mongodb::bson::{Document, RawDocumentBuf, cstr, rawdoc};
 use mongodb::error::Error;
 use mongodb::options::{Acknowledgment, ClientOptions, ServerMonitoringMode, WriteConcern};
 use mongodb::{Client, Collection, Database};
 use tokio::time::timeout;
 
+use super::failure;
 use super::monitor::Monitor;
 use super::url::Url;
 use crate::failure::Failure;
@@ -17,7 +18,7 @@ use crate::failure::Failure;
 /// seconds; this is for what they don't see.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long the server waits for a majority, before it says so, in milliseconds.
-const MAJORITY_TIMEOUT_MILLIS: u32 = 20_000;
+const MAJORITY_TIMEOUT_MILLIS: u16 = 20_000;
 
 /// Used where the URL says nothing else: by these a frozen server is noticed in about four seconds
 /// instead of a minute.
@@ -130,17 +131,24 @@ impl Collections {
     ///
     /// # Errors
     /// There is no answer, or the majority has not confirmed the write.
-    pub(super) async fn write(&self, mut command: Document) -> Result<Document, Failure> {
-        command.insert("ordered", false);
-        let timeout = i64::from(MAJORITY_TIMEOUT_MILLIS);
-        let concern = doc! {"w": "majority", "j": true, "wtimeout": timeout};
-        command.insert("writeConcern", concern);
+    pub(super) async fn write(&self, command: Document) -> Result<Document, Failure> {
+        let command = RawDocumentBuf::try_from(command);
+        let command = command.map_err(|error| Failure::Unknown(error.to_string()))?;
+        self.write_raw(command).await
+    }
+
+    /// The same with a command in the form in which it is sent.
+    pub(super) async fn write_raw(&self, mut command: RawDocumentBuf) -> Result<Document, Failure> {
+        let timeout = i32::from(MAJORITY_TIMEOUT_MILLIS);
+        let concern = rawdoc! {"w": "majority", "j": true, "wtimeout": timeout};
+        command.append(cstr!("ordered"), false);
+        command.append(cstr!("writeConcern"), concern);
         let database = self.database.clone();
-        let write = async move { database.run_command(command).await };
+        let write = async move { database.run_raw_command(command).await };
         let reply = self.request(write).await?;
-        if reply.contains_key("writeConcernError") {
-            let reason = "the majority has not confirmed it".to_owned();
-            return Err(Failure::Unknown(reason));
+        if let Ok(error) = reply.get_document("writeConcernError") {
+            let reason = error.get_str("errmsg").unwrap_or_default();
+            return Err(Failure::Unknown(failure::one_line(reason)));
         }
         Ok(reply)
     }

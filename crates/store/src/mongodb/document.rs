@@ -16,6 +16,10 @@ use crate::value::Value;
 /// Largest document that a server takes, in bytes (`maxBsonObjectSize`).
 const SIZE_LIMIT: usize = 16 << 20;
 
+/// A document without fields, and how large one of a reading mostly is without its topic.
+const EMPTY: [u8; 5] = [5, 0, 0, 0, 0];
+const USUAL_SIZE: usize = 128;
+
 /// Returns `{_id, topic, metric, value, unit, reg_date}`, without metric and unit if there are
 /// none, and behind these the fields that were asked for.
 ///
@@ -88,7 +92,10 @@ pub(super) fn id(id: ReadingId) -> Bson {
 /// The `_id` comes first, where the server wants it: anywhere else it would copy the document to
 /// move it.
 fn begin(id: ReadingId, topic: &str) -> RawDocumentBuf {
-    let mut document = RawDocumentBuf::new();
+    // With room for a number, a metric and a unit: it would be moved several times as it grows.
+    let mut empty = Vec::with_capacity(USUAL_SIZE + topic.len());
+    empty.extend(EMPTY);
+    let mut document = RawDocumentBuf::from_bytes(empty).unwrap_or_default();
     document.append(cstr!("_id"), ObjectId::from_bytes(id.bytes()));
     document.append(cstr!("topic"), topic);
     document

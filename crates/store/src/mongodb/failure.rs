@@ -116,10 +116,6 @@ pub(super) fn explain(error: &Error, database: &str) -> Failure {
         ErrorKind::InvalidTlsConfig { message, .. } => tls(&one_line(message)),
         ErrorKind::Authentication { .. } => code(18, "", database),
         ErrorKind::Command(error) => code(error.code, &error.message, database),
-        ErrorKind::InsertMany(error) => match &error.write_concern_error {
-            Some(error) => Failure::Unknown(one_line(&error.message)),
-            None => Failure::Unknown("it gave no reason".to_owned()),
-        },
         ErrorKind::InvalidArgument { message, .. } => Failure::Unknown(one_line(message)),
         kind => Failure::Unknown(one_line(&kind.to_string())),
     }
@@ -216,7 +212,7 @@ fn io_reason(error: &io::Error) -> String {
 }
 
 /// Returns the first line of `text`, cut at 300 characters.
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     const LIMIT: usize = 300;
     let line = text.lines().next().unwrap_or_default().trim();
     if line.is_empty() {

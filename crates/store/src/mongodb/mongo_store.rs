@@ -151,7 +151,7 @@ impl MongoStore {
             if batch.is_full_for(&document, self.writer.limit()) {
                 self.write_rejections(mem::take(&mut batch)).await?;
             }
-            batch.push(document, rejection);
+            batch.push(&document, rejection);
         }
         self.write_rejections(batch).await?;
         if let KeepRejected::UpTo(limit) = kept
@@ -180,7 +180,7 @@ impl MongoStore {
                         let full = mem::take(&mut batch);
                         refused.add(self.write_readings(full).await?);
                     }
-                    batch.push(document, *item);
+                    batch.push(&document, *item);
                 }
                 Err(reason) => refused.bad.push((*item, reason)),
             }
@@ -269,18 +269,18 @@ impl MongoStore {
         &self,
         batch: Batch<Item<'a>>,
     ) -> Result<Refused<Item<'a>>, Failure> {
-        let readings = &self.collections.readings;
+        let readings = self.collections.readings.name();
         self.writer.write(&self.collections, readings, batch).await
     }
 
     async fn write_rejections(&self, batch: Batch<&Rejection>) -> Result<(), Failure> {
-        let rejections = &self.collections.rejections;
+        let rejections = self.collections.rejections.name();
         let refused = self.writer.write(&self.collections, rejections, batch);
         match refused.await?.bad.pop() {
             None => Ok(()),
             // There is no further place for it, and it must not vanish.
             Some((_, reason)) => Err(Failure::NotAllowed {
-                reason: format!("`{}` refuses a rejection: {reason}", rejections.name()),
+                reason: format!("`{rejections}` refuses a rejection: {reason}"),
                 advice: "remove the validator or the unique index of that collection".to_owned(),
             }),
         }

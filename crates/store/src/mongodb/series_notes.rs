@@ -6,20 +6,21 @@
 //! harm. A reading of a day that is over also makes what was cached of that day void
 //! ([`super::read`]).
 
-use std::collections::{HashMap, HashSet, hash_map};
+use std::collections::{HashMap, hash_map};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use mongodb::bson::{Bson, Document, doc, oid::ObjectId};
 
+use super::batch_notes::{BatchNote, BatchNotes, SeriesKey};
 use super::collections::Collections;
 use super::document;
 use crate::entry::Entry;
 use crate::failure::Failure;
 use crate::mongodb_options::Report;
-use crate::reading::Reading;
-use crate::series_update::SeriesUpdate;
+
+pub(super) use super::batch_notes::DAY;
 
 /// Notes of more series than these wait for each other: an update costs about as much as an insert.
 const AT_ONCE: usize = 200;
@@ -35,10 +36,6 @@ const UPDATES: usize = 1_000;
 pub(super) const SERIES: &str = "_series";
 /// The same of the collection in which rollups are cached.
 pub(super) const ROLLUPS: &str = "_rollups";
-/// A day in milliseconds.
-pub(super) const DAY: i64 = 86_400_000;
-/// A day counts as over so long before it is, as clocks differ.
-const EARLY: i64 = 600_000;
 
 /// Notes that are not written yet.
 #[derive(Debug, Default)]
@@ -90,31 +87,16 @@ impl SeriesNotes {
         entries: &[Entry],
         report: &Report,
     ) -> Result<(), Failure> {
-        let now = chrono::Utc::now().timestamp_millis();
-        let mut late = HashSet::new();
+        let notes = BatchNotes::of(entries, chrono::Utc::now());
         let due = {
             let mut waiting = self.waiting();
-            let mut has_facts = false;
-            for entry in entries {
-                for reading in entry.readings() {
-                    add(&mut waiting, reading);
-                    let day = reading.reg_date.timestamp_millis().div_euclid(DAY);
-                    if (day + 1) * DAY <= now + EARLY {
-                        let series = series_id(&reading.topic, reading.metric.as_deref());
-                        late.insert(day_id(&series, day));
-                    }
-                }
-                if let Entry::Readings(readings) = entry {
-                    has_facts |= !readings.series.is_empty();
-                    for update in &readings.series {
-                        add_facts(&mut waiting, update);
-                    }
-                }
+            for (series, note) in notes.series {
+                add(&mut waiting, series, &note);
             }
             let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
             let is_time = written.is_none_or(|at| at.elapsed() >= DELAY);
             let count = waiting.len();
-            let is_due = is_time || has_facts || count <= AT_ONCE || count > WAITING;
+            let is_due = is_time || notes.has_facts || count <= AT_ONCE || count > WAITING;
             if is_due {
                 *written = Some(Instant::now());
                 std::mem::take(&mut *waiting)
@@ -122,8 +104,9 @@ impl SeriesNotes {
                 HashMap::new()
             }
         };
-        self.make_void(collections, late.into_iter(), report)
-            .await?;
+        let late = notes.late.into_iter();
+        let late = late.map(|((topic, metric), day)| day_id(&series_id(topic, metric), day));
+        self.make_void(collections, late, report).await?;
         let updates = due.into_iter().map(|(id, note)| note.update(id));
         let written = write(collections, SERIES, updates.collect()).await;
         self.check(written, collections, report)
@@ -216,58 +199,43 @@ pub(super) fn void() -> Document {
     doc! {"$inc": {"late": 1}, "$unset": {"cells": ""}}
 }
 
-fn of_series<'a>(
-    notes: &'a mut HashMap<String, Note>,
-    topic: &str,
-    metric: Option<&str>,
-) -> &'a mut Note {
-    notes
-        .entry(series_id(topic, metric))
-        .or_insert_with(|| Note {
-            topic: topic.to_owned(),
-            metric: metric.map(str::to_owned),
-            ..Note::default()
-        })
-}
-
-fn add(notes: &mut HashMap<String, Note>, reading: &Reading) {
-    let note = of_series(notes, &reading.topic, reading.metric.as_deref());
-    if let Some(unit) = &reading.unit {
-        note.facts.insert("unit", &**unit);
+fn add(notes: &mut HashMap<String, Note>, (topic, metric): SeriesKey<'_>, new: &BatchNote<'_>) {
+    let note = { notes.entry(series_id(topic, metric)) }.or_insert_with(|| Note {
+        topic: topic.to_owned(),
+        metric: metric.map(str::to_owned),
+        ..Note::default()
+    });
+    let facts = [
+        ("unit", new.unit),
+        ("name", new.name),
+        ("device", new.device),
+        ("class", new.class),
+    ];
+    for (name, fact) in facts {
+        if let Some(fact) = fact {
+            note.facts.insert(name, fact);
+        }
     }
+    if let Some(first) = new.first {
+        let first = mongodb::bson::DateTime::from_millis(first.timestamp_millis());
+        note.first = Some(note.first.map_or(first, |before| before.min(first)));
+    }
+    let Some(reading) = new.last else { return };
     let millis = reading.reg_date.timestamp_millis();
-    let time = mongodb::bson::DateTime::from_millis(millis);
-    note.first = Some(note.first.map_or(time, |first| first.min(time)));
     let id = ObjectId::from_bytes(reading.id.bytes());
-    if note
-        .last
-        .as_ref()
-        .is_none_or(|(before, before_id, _)| (*before, *before_id) < (millis, id))
+    let last = note.last.as_ref();
+    if last.is_none_or(|(before, before_id, _)| (*before, *before_id) < (millis, id))
         && let Ok(document) = document::reading(reading)
         && let Ok(Some(value)) = document.get("value")
         && let Ok(value) = Bson::try_from(value)
     {
+        let time = mongodb::bson::DateTime::from_millis(millis);
         // Time and id first: the greatest is the latest.
         note.last = Some((
             millis,
             id,
             doc! {"reg_date": time, "id": id, "value": value},
         ));
-    }
-}
-
-fn add_facts(notes: &mut HashMap<String, Note>, update: &SeriesUpdate) {
-    let note = of_series(notes, &update.topic, update.metric.as_deref());
-    let facts = [
-        ("unit", &update.unit),
-        ("name", &update.name),
-        ("device", &update.device),
-        ("class", &update.class),
-    ];
-    for (name, fact) in facts {
-        if let Some(fact) = fact {
-            note.facts.insert(name, &**fact);
-        }
     }
 }
 
