@@ -1,4 +1,4 @@
-//! What the entries of one insert say about their series, gathered before anything is copied: most
+//! What the entries of one insert say about their series, collected before anything is copied: most
 //! readings have others of the same series in the same insert.
 
 use std::collections::{HashMap, HashSet};
@@ -43,7 +43,7 @@ pub(super) struct BatchNote<'a> {
 }
 
 impl<'a> BatchNotes<'a> {
-    /// Gathers what `entries` say; `now` tells which days are over.
+    /// Collects what `entries` say; `now` tells which days are over.
     pub(super) fn of(entries: &'a [Entry], now: DateTime<Utc>) -> Self {
         let mut notes = Self::default();
         let now = now.timestamp_millis();
