@@ -14,7 +14,9 @@ use super::store_file::connect_to_existing;
 use crate::alerts::{AlertState, AlertWriter, CurrentAlert, CurrentState, Event, StateChange};
 use crate::read::{SeriesFilter, SeriesKey, TimeRange};
 
+/// In one transaction: who reads one of the tables finds the other, too.
 const SCHEMA: &str = "
+    BEGIN IMMEDIATE;
     CREATE TABLE IF NOT EXISTS sensors_alerts (
         id       TEXT PRIMARY KEY,
         name     TEXT NOT NULL,
@@ -37,7 +39,8 @@ const SCHEMA: &str = "
         since  TEXT NOT NULL,
         reason TEXT NOT NULL
     ) STRICT;
-    CREATE INDEX IF NOT EXISTS sensors_alert_states_series ON sensors_alert_states (name, topic);";
+    CREATE INDEX IF NOT EXISTS sensors_alert_states_series ON sensors_alert_states (name, topic);
+    COMMIT";
 
 /// Writes alerts into a file.
 pub struct AlertTables {
