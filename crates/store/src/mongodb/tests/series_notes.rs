@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use mongodb::bson::{Bson, Document};
 use testkit::{Mongo, eventually};
 
 use super::fixture::Fixture;
@@ -28,9 +29,9 @@ fn entries(value: i64, now: DateTime<Utc>, ids: &mut IdGenerator) -> Vec<Entry> 
 /// Returns how many series have this as their latest value.
 fn noted(fixture: &Fixture, value: f64) -> usize {
     let documents = fixture.documents("sensors_series");
-    let latest = |document: &&mongodb::bson::Document| {
+    let latest = |document: &&Document| {
         let last = document.get_document("last").unwrap();
-        last.get_f64("value").unwrap() == value
+        last.get("value") == Some(&Bson::Double(value))
     };
     documents.iter().filter(latest).count()
 }
