@@ -14,7 +14,7 @@ use super::store_file::connect_to_existing;
 use crate::alerts::{AlertState, AlertWriter, CurrentAlert, CurrentState, Event, StateChange};
 use crate::read::{SeriesFilter, SeriesKey, TimeRange};
 
-/// In one transaction: who reads one of the tables finds the other, too.
+/// In one transaction: a program that reads one of the tables finds the other, too.
 const SCHEMA: &str = "
     BEGIN IMMEDIATE;
     CREATE TABLE IF NOT EXISTS sensors_alerts (
