@@ -19,7 +19,7 @@ export const tests = {
       await sub.publishLines(["a/b 1"]);
       await untilText(page, ".alerts", /All alerts are ok.*History.*ok.*firing/s);
       await page.click("nav a[data-view=readings]");
-      await until(page, () => document.querySelector(".firing").hidden);
+      await until(page, () => document.querySelector(".firing")?.hidden);
     } finally {
       await sub.stop();
     }

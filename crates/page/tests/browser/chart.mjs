@@ -139,7 +139,7 @@ export const tests = {
       await untilText(page, ".chart-note", /Nothing is stored/);
       await sub.publishLines(["a/b 2.5"]);
       await until(page, () => document.querySelector(".legend tbody td:nth-child(5)")?.innerText === "2.5");
-      await until(page, () => document.querySelector(".chart-note").hidden);
+      await until(page, () => document.querySelector(".chart-note")?.hidden);
     } finally {
       await sub.stop();
     }

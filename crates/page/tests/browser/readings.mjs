@@ -55,9 +55,9 @@ export const tests = {
       const active = () => page.evaluate(() => document.getElementById(document.querySelector(".rows").getAttribute("aria-activedescendant")).innerText);
       assert.match(await active(), /kitchen/);
       await page.keyboard.press("ArrowLeft");
-      await until(page, () => document.querySelector(".rows .row:not([hidden])").getAttribute("aria-expanded") === "false");
+      await until(page, () => document.querySelector(".rows .row:not([hidden])")?.getAttribute("aria-expanded") === "false");
       await page.keyboard.press("ArrowRight");
-      await until(page, () => document.querySelector(".rows .row:not([hidden])").getAttribute("aria-expanded") === "true");
+      await until(page, () => document.querySelector(".rows .row:not([hidden])")?.getAttribute("aria-expanded") === "true");
       await page.keyboard.press("ArrowDown");
       await page.keyboard.press(" ");
       await untilText(page, ".tray", /1 series selected/);

@@ -15,7 +15,7 @@ export const tests = {
     assert.ok((await page.textContent(".rows")).includes("1.5"));
     const second = await Sub.start(store, { page: first.address });
     try {
-      await until(page, () => document.querySelector("#banner").hidden);
+      await until(page, () => document.querySelector("#banner")?.hidden);
       await second.publishLines(["a/c 8.5", "a/b 2.5"]);
       await until(page, () => ["8.5", "2.5"].every((text) => document.querySelector(".rows").textContent.includes(text)));
       await untilText(page, ".connection", /Live/);
