@@ -15,6 +15,7 @@ mod batch_notes;
 mod collections;
 mod document;
 mod failure;
+mod insertion;
 mod item;
 mod mongo_store;
 mod monitor;

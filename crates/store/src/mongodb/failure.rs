@@ -116,6 +116,10 @@ pub(super) fn explain(error: &Error, database: &str) -> Failure {
         ErrorKind::InvalidTlsConfig { message, .. } => tls(&one_line(message)),
         ErrorKind::Authentication { .. } => code(18, "", database),
         ErrorKind::Command(error) => code(error.code, &error.message, database),
+        ErrorKind::InsertMany(error) => match &error.write_concern_error {
+            Some(error) => Failure::Unknown(one_line(&error.message)),
+            None => Failure::Unknown("it gave no reason".to_owned()),
+        },
         ErrorKind::InvalidArgument { message, .. } => Failure::Unknown(one_line(message)),
         kind => Failure::Unknown(one_line(&kind.to_string())),
     }

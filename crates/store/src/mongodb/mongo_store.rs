@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::batch::Batch;
 use super::collections::Collections;
 use super::document;
+use super::insertion::Insertion;
 use super::item::{self, Item};
 use super::preparation::Preparation;
 use super::prune;
@@ -57,11 +58,16 @@ impl MongoStore {
         options: Options,
         report: Report,
     ) -> anyhow::Result<Self> {
+        let insertion = match options.time_series {
+            // No index makes its ids unique.
+            Some(_) => Insertion::Driver,
+            None => Insertion::Command,
+        };
         Ok(Self {
             collections: Arc::new(Collections::open(url, collection).await?),
             options,
             preparation: Preparation::default(),
-            writer: Writer::default(),
+            writer: Writer::new(insertion),
             moving: Moving::default(),
             notes: Arc::default(),
             report,
@@ -269,18 +275,18 @@ impl MongoStore {
         &self,
         batch: Batch<Item<'a>>,
     ) -> Result<Refused<Item<'a>>, Failure> {
-        let readings = self.collections.readings.name();
+        let readings = &self.collections.readings;
         self.writer.write(&self.collections, readings, batch).await
     }
 
     async fn write_rejections(&self, batch: Batch<&Rejection>) -> Result<(), Failure> {
-        let rejections = self.collections.rejections.name();
+        let rejections = &self.collections.rejections;
         let refused = self.writer.write(&self.collections, rejections, batch);
         match refused.await?.bad.pop() {
             None => Ok(()),
             // There is no further place for it, and it must not vanish.
             Some((_, reason)) => Err(Failure::NotAllowed {
-                reason: format!("`{rejections}` refuses a rejection: {reason}"),
+                reason: format!("`{}` refuses a rejection: {reason}", rejections.name()),
                 advice: "remove the validator or the unique index of that collection".to_owned(),
             }),
         }

@@ -2,12 +2,14 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use mongodb::bson::{Bson, Document, cstr, deserialize_from_bson, rawdoc};
+use mongodb::Collection;
+use mongodb::bson::RawDocumentBuf;
 use mongodb::error::IndexedWriteError;
 
 use super::batch::Batch;
 use super::collections::Collections;
 use super::failure;
+use super::insertion::Insertion;
 use crate::failure::Failure;
 
 /// Most documents in one command: the answer to 100,000 that are all there already would exceed
@@ -41,19 +43,19 @@ impl<T> Refused<T> {
 /// Writes to the collections of one store.
 #[derive(Debug)]
 pub(super) struct Writer {
+    insertion: Insertion,
     /// Most documents in the next command.
     limit: AtomicUsize,
 }
 
-impl Default for Writer {
-    fn default() -> Self {
+impl Writer {
+    pub(super) fn new(insertion: Insertion) -> Self {
         Self {
+            insertion,
             limit: AtomicUsize::new(BATCH_DOCUMENTS),
         }
     }
-}
 
-impl Writer {
     /// Returns how many documents the next command may have.
     pub(super) fn limit(&self) -> usize {
         self.limit.load(Ordering::Relaxed)
@@ -61,23 +63,19 @@ impl Writer {
 
     /// Writes one batch to `collection`, which is one of `collections`, and returns what of it was
     /// not inserted.
-    ///
-    /// By a command of our own: the driver's `insert_many` copies each document twice and puts each
-    /// id into a table, which takes more time than all that we do ourselves.
     pub(super) async fn write<T: Copy>(
         &self,
         collections: &Collections,
-        collection: &str,
+        collection: &Collection<RawDocumentBuf>,
         batch: Batch<T>,
     ) -> Result<Refused<T>, Failure> {
         let Batch { documents, of, .. } = batch;
         if of.is_empty() {
             return Ok(Refused::default());
         }
-        let mut command = rawdoc! {"insert": collection};
-        command.append(cstr!("documents"), documents);
-        let result = match collections.write_raw(command).await {
-            Ok(mut reply) => refused(collections, &mut reply, &of),
+        let insert = self.insertion.insert(collections, collection, documents);
+        let result = match insert.await {
+            Ok(errors) => refused(collections, &errors, &of),
             Err(failure) => Err(failure),
         };
         // A server that is too slow for a batch, or closes the connection as its reply would be too
@@ -94,20 +92,15 @@ impl Writer {
 /// Returns what of a batch was not inserted.
 fn refused<T: Copy>(
     collections: &Collections,
-    reply: &mut Document,
+    errors: &[IndexedWriteError],
     of: &[T],
 ) -> Result<Refused<T>, Failure> {
     let mut found = Refused::default();
-    let Some(Bson::Array(errors)) = reply.remove("writeErrors") else {
-        return Ok(found);
-    };
     for error in errors {
-        let error: IndexedWriteError = deserialize_from_bson(error)
-            .map_err(|error| Failure::Unknown(format!("an unknown reply: {error}")))?;
         let Some(&of) = of.get(error.index) else {
             continue;
         };
-        match failure::refused(&error, collections.database.name()) {
+        match failure::refused(error, collections.database.name()) {
             failure::Refused::SameId => found.same_id.push(of),
             failure::Refused::Bad(reason) => found.bad.push((of, reason)),
             failure::Refused::Failed(failure) => return Err(failure),
