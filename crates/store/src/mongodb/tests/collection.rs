@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mongodb::bson::doc;
-use testkit::Mongo;
+use testkit::{Mongo, MongoSet};
 
 use super::fixture::{Fixture, insert_in_the_end, runtime, stored};
 use crate::contract::{Source, contract_without_unique_ids};
@@ -154,5 +154,28 @@ fn an_index_is_made_when_the_server_comes_and_only_once() {
                 .collect();
             keys == [&doc! {"_id": 1}, &doc! {"topic": 1, "reg_date": 1}]
         });
+    }
+}
+
+#[test]
+fn a_replica_set_recognises_a_repeated_insert_into_a_time_series_collection() {
+    let set = MongoSet::start();
+    let fixture = Fixture::used_as(time_series(None), &set.url(), "ts", runtime());
+    let mut source = Source::new();
+    // Makes the collection, so that the next insert is all that is profiled.
+    let first = [source.entry("iot/a", "1")];
+    assert_eq!(fixture.insert_first(&first), Ok(stored(1, 0)));
+    fixture.command(doc! {"profile": 2});
+    let second = [source.entry("iot/a", "2")];
+    assert_eq!(fixture.insert_first(&second), Ok(stored(1, 0)));
+    fixture.command(doc! {"profile": 0});
+    let operations = fixture.documents("system.profile");
+    let commands = { operations.iter() }.filter_map(|it| it.get_document("command").ok());
+    let inserts: Vec<_> = commands
+        .filter(|command| command.get_str("insert") == Ok("ts"))
+        .collect();
+    assert!(!inserts.is_empty(), "{operations:?}");
+    for insert in inserts {
+        assert!(insert.contains_key("txnNumber"), "{insert:?}");
     }
 }
