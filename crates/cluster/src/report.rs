@@ -38,8 +38,6 @@ pub(crate) struct Verdict {
     pub(crate) sent: u64,
     pub(crate) stored: u64,
     pub(crate) acknowledgements: u64,
-    /// Delivered only when members subscribed again at the end.
-    pub(crate) late: u64,
     /// Lost by the broker: it wrote down that it dropped them.
     pub(crate) lost_dropped: u64,
     /// Lost by the broker: a node has received them, and they never reached a member.
@@ -73,20 +71,15 @@ impl Outcome {
         self.verdict.lost()
     }
 
-    /// How much a broker of this kind may lose.
-    pub(crate) fn may_be_lost(&self) -> u64 {
-        // What only a node's memory holds ends with it. And a mosquitto that ends restores sessions
-        // without their shared subscriptions.
-        let ends_a_node = self.plan.faults.iter().any(|fault| fault.ends_a_node());
+    /// Whether the broker must not lose anything.
+    pub(crate) fn must_be_lossless(&self) -> bool {
+        let faults = &self.plan.faults;
         match self.plan.mode {
-            _ if ends_a_node => u64::MAX,
-            Mode::Mosquitto => 0,
-            Mode::Raft if self.plan.faults.is_empty() => 0,
-            Mode::Raft => u64::MAX,
-            Mode::RaftWithMessages if self.plan.rate.is_none_or(|rate| rate > LOSSLESS_RATE) => {
-                u64::MAX
-            }
-            Mode::RaftWithMessages => self.verdict.broken_writes,
+            Mode::Raft => faults.is_empty(),
+            Mode::RaftWithMessages => self.plan.rate.is_some_and(|rate| rate <= LOSSLESS_RATE),
+            // A killed mosquitto forgets what it has not saved; one that ends restores sessions
+            // without their shared subscriptions.
+            Mode::Mosquitto => !faults.iter().any(|fault| fault.ends_a_node()),
         }
     }
 }
@@ -239,13 +232,6 @@ impl fmt::Display for Outcome {
             write!(
                 f,
                 "\n  connections that broke while a node wrote to them: {broken}"
-            )?;
-        }
-        if verdict.late > 0 {
-            let late = verdict.late;
-            write!(
-                f,
-                "\n  delivered only when members subscribed again: {late}"
             )?;
         }
         for (reason, count) in &verdict.drops {

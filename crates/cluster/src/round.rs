@@ -11,7 +11,6 @@ use torture::ledger::{Held, Ledger};
 use torture::shape::Shape;
 use torture::steady::{Pace, SteadyPublishers};
 
-use crate::broker::Mode;
 use crate::meter::Meter;
 use crate::plan::Plan;
 use crate::report::{Calm, Outcome, Recovery, Verdict};
@@ -73,11 +72,6 @@ pub(crate) fn run(plan: &Plan, programs: &Programs, folder: &Path) -> Outcome {
     let sent = publishers.finish();
     let ledger = Ledger::of(&world.database.url(), Shape::FewTopics);
     drain(&mut world, &ledger, &sent);
-    let late = if plan.mode == Mode::RaftWithMessages {
-        wake(&mut world, &ledger, &sent)
-    } else {
-        0
-    };
     for member in world.group.members() {
         assert!(member.terminate(), "{}", member.latest_log());
         let log = member.latest_log();
@@ -86,7 +80,6 @@ pub(crate) fn run(plan: &Plan, programs: &Programs, folder: &Path) -> Outcome {
     let held = ledger.read(&sent);
     assert_eq!(ledger.rejected(), 0, "messages were rejected");
     let mut verdict = judge(&held, &sent, &world.witness.evidence());
-    verdict.late = late;
     verdict.broken_writes = world.brokers.broken_writes();
     Outcome {
         plan: plan.clone(),
@@ -135,18 +128,6 @@ fn drain(world: &mut World, ledger: &Ledger, sent: &[usize]) {
         assert!(Instant::now() < end, "not drained after {DRAIN:?}");
         sleep(Duration::from_millis(500));
     }
-}
-
-/// Restarts the members if something is missing, because nodes that store messages deliver what a
-/// node did not take in time when a member subscribes. Returns how many messages came for that.
-fn wake(world: &mut World, ledger: &Ledger, sent: &[usize]) -> u64 {
-    let before = ledger.count();
-    if before >= sent.iter().sum::<usize>() as u64 {
-        return 0;
-    }
-    world.group.restart();
-    drain(world, ledger, sent);
-    ledger.count() - before
 }
 
 fn judge(held: &Held, sent: &[usize], evidence: &Evidence) -> Verdict {

@@ -4,8 +4,7 @@ use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use testkit::eventually;
@@ -130,25 +129,19 @@ impl Service {
         }
     }
 
-    /// Ends it with SIGTERM, or with SIGKILL if that takes more than a minute, as service managers
-    /// do; returns whether it succeeded.
+    /// Ends it with SIGTERM; returns whether it succeeded.
     pub(crate) fn terminate(&mut self) -> bool {
         self.signal(Signal::TERM);
         let mut used = self.used;
-        let end = Instant::now() + TIMEOUT;
-        while Instant::now() < end {
+        let name = self.machine.name.clone();
+        let status = eventually(TIMEOUT, format_args!("{name} ends"), || {
             used = self.usage().max(used);
             let child = self.child.as_mut().expect("it runs");
-            if let Some(status) = child.try_wait().expect("a child of ours") {
-                self.used = used;
-                self.child = None;
-                return status.success();
-            }
-            sleep(Duration::from_millis(20));
-        }
-        println!("  {} did not end and is killed", self.machine.name);
-        self.kill();
-        false
+            child.try_wait().expect("a child of ours")
+        });
+        self.used = used;
+        self.child = None;
+        status.success()
     }
 
     /// Stops it from running (SIGSTOP).
