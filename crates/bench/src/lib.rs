@@ -5,9 +5,11 @@ pub mod client;
 pub mod measure;
 pub mod peer;
 
+use std::env;
+use std::path::PathBuf;
 use std::str::FromStr;
 
-use anyhow::{Error, bail};
+use anyhow::{Error, Result, bail, ensure};
 use iot_core::QoS;
 
 /// QoS 1 messages in flight.
@@ -44,6 +46,16 @@ impl Face {
             Self::Connection => "connection",
         }
     }
+}
+
+/// Returns the path of a program that was built beside this one.
+///
+/// # Errors
+/// There is none.
+pub fn program(name: &str) -> Result<PathBuf> {
+    let path = env::current_exe()?.with_file_name(name);
+    ensure!(path.is_file(), "there is no {}", path.display());
+    Ok(path)
 }
 
 /// The two QoS that are measured.

@@ -3,12 +3,13 @@
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use bench::peer::topic;
+use bench::program;
 use chrono::Utc;
 use iot_store::sqlite::SqliteStore;
 use iot_store::{Entry, IdGenerator, Reading, ReceivedPayload, Value};
@@ -42,7 +43,7 @@ impl Drop for Broker {
 
 impl Broker {
     fn start(folder: &Path) -> Result<Self> {
-        let mut child = Command::new(sibling("iot-sub")?)
+        let mut child = Command::new(program("iot-sub")?)
             .args(["--embedded", "--listen", "127.0.0.1:0"])
             .args(["--store", "sqlite:iot.db"])
             .current_dir(folder)
@@ -78,7 +79,7 @@ impl Broker {
     fn publish(&self, arguments: &[&str], input: Option<&Path>) -> Result<Duration> {
         let input = input.map_or(Ok(Stdio::null()), |path| File::open(path).map(Stdio::from))?;
         let start = Instant::now();
-        let status = Command::new(sibling("iot-pub")?)
+        let status = Command::new(program("iot-pub")?)
             .args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "--quiet"])
             .args(arguments)
             .stdin(input)
@@ -87,11 +88,6 @@ impl Broker {
         ensure!(status.success(), "iot-pub: {status}");
         Ok(start.elapsed())
     }
-}
-
-/// A program beside this one.
-fn sibling(name: &str) -> Result<PathBuf> {
-    Ok(std::env::current_exe()?.with_file_name(name))
 }
 
 /// A publisher on a bare socket that waits for each PUBACK.
@@ -263,18 +259,18 @@ fn throughput(lines: &Path) -> Result<()> {
         "json",
     ];
     let cases = [
-        ("50 publishers, QoS 1", &devices[..], None, 20_000.0),
+        ("50 publishers, QoS 1", &devices[..], None, Some(20_000.0)),
         (
             "one publisher, QoS 1, 1,000 in flight",
             &["-q", "1", "-M", "1000", "-t", "iot/a", "-l"][..],
             Some(lines),
-            0.0,
+            None,
         ),
         (
             "one publisher, QoS 0",
             &["-q", "0", "-t", "iot/a", "-l"][..],
             Some(lines),
-            0.0,
+            None,
         ),
     ];
     for (name, arguments, input, least) in cases {
@@ -293,11 +289,8 @@ fn throughput(lines: &Path) -> Result<()> {
             rates.push(stored / start.elapsed().as_secs_f64());
         }
         let rate = median(&rates, |rate| *rate);
-        let aim = if least > 0.0 {
-            format!(" (aim: {least:.0}/s, {})", aim(rate >= least))
-        } else {
-            String::new()
-        };
+        let aim = least.map(|least: f64| format!(" (aim: {least:.0}/s, {})", aim(rate >= least)));
+        let aim = aim.unwrap_or_default();
         println!("embedded, {name}: {rate:.0} readings/s{aim}; {last}");
     }
     Ok(())

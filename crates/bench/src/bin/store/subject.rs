@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use bench::measure::processor_time;
 use bench::peer::{Guest, Peer};
+use bench::program;
 
 /// Unacknowledged messages that an MQTT 5 broker sends to `iot-sub`.
 pub(crate) const WINDOW: usize = 2_000;
@@ -31,7 +32,7 @@ impl Drop for Subject {
 
 impl Subject {
     pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Result<Self> {
-        let program = std::env::current_exe()?.with_file_name("iot-sub");
+        let program = program("iot-sub")?;
         let peer = Peer::listen()?;
         let child = Command::new(&program)
             .args([

@@ -5,10 +5,11 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Result;
+use bench::program;
 use chrono::SecondsFormat;
 
 use crate::data::{INTERVAL, LONG_TOPIC, Span, rate};
-use crate::programs::{program, timed};
+use crate::programs::timed;
 
 /// Rounds, of which the best counts.
 const ROUNDS: usize = 3;

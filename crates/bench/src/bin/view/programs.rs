@@ -1,19 +1,9 @@
-//! Programs that are run and timed.
+//! Programs that are timed.
 
-use std::env;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-
-/// Returns the path of a program that was built beside this one.
-pub(crate) fn program(name: &str) -> Result<PathBuf> {
-    let own = env::current_exe()?;
-    let path = own.with_file_name(name);
-    ensure!(path.is_file(), "there is no {}", path.display());
-    Ok(path)
-}
 
 /// Runs a program whose output nobody reads.
 pub(crate) fn timed(command: &mut Command) -> Result<Duration> {
