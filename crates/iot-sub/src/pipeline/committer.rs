@@ -18,15 +18,13 @@ use crate::output::Messages;
 use crate::pipeline::destination::DirectStore;
 use crate::pipeline::group_commit::GroupCommit;
 use crate::pipeline::queue::Queue;
-use crate::pipeline::store_away::report_away;
+use crate::pipeline::store_away::{finish, report_away};
 
 /// Limit of the entries in one commit. MongoDB's reply about more entries could exceed the limit of
 /// its protocol.
 const BATCH: usize = 5_000;
 /// Time after which an attempt to write to a database counts as stuck.
 const DATABASE_TIMEOUT: Duration = Duration::from_mins(5);
-/// Limit of the last writes after everything is committed.
-const LAST_WRITES: Duration = Duration::from_secs(5);
 /// Delay between retries: it begins at the first and doubles up to the second.
 const DELAYS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
@@ -54,7 +52,9 @@ impl Committer {
         loop {
             part.set_idle();
             let Some(items) = self.queue.take(BATCH) else {
-                self.finish();
+                if let DirectStore::Database(store) = &self.store {
+                    self.runtime.block_on(finish(&**store));
+                }
                 return Ok(());
             };
             part.beat();
@@ -66,14 +66,6 @@ impl Committer {
                 self.counts.completed(committed);
             }
             group_commit.acknowledge(&self.acknowledger);
-        }
-    }
-
-    /// All readings are stored: what fails now is only a list of series that is not up to date.
-    fn finish(&self) {
-        if let DirectStore::Database(store) = &self.store {
-            let finished = async { tokio::time::timeout(LAST_WRITES, store.finish()).await };
-            let _ = self.runtime.block_on(finished);
         }
     }
 

@@ -1,13 +1,22 @@
-//! Reports that a store is away while an attempt is running, long before the attempt fails.
+//! Calls of a store that may be away: reports that it is long before an attempt fails, and does not
+//! wait for it at the end.
 
 use std::pin::pin;
 use std::time::Duration;
 
 use iot_store::{Failure, Store};
-use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 /// Interval of the checks whether the store is away.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// Limit of the last writes, after all readings are stored.
+const FINISH_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Has `store` write what it has put off. All readings are stored: what fails now is only a list of
+/// series that is not up to date.
+pub(crate) async fn finish(store: &dyn Store) {
+    let _ = timeout(FINISH_TIMEOUT, store.finish()).await;
+}
 
 /// Waits for the end of `attempt` at `store`; meanwhile it reports why the store is away as soon as
 /// that is known.

@@ -16,13 +16,13 @@ use std::time::Duration;
 use iot_store::{Entry, Failure, Store, Stored};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use self::batches::{Batches, Due};
 use crate::counts::Counts;
 use crate::failpoint::{self, Point};
 use crate::output::Messages;
-use crate::pipeline::store_away::report_away;
+use crate::pipeline::store_away::{finish, report_away};
 use crate::spool::backlog::{Backlog, Batch};
 use crate::spool::seq::Seq;
 
@@ -38,8 +38,6 @@ const LONGEST_DELAY: Duration = Duration::from_secs(5);
 const LONGEST_HOLD: Duration = Duration::from_secs(30);
 /// How often this task shows that it goes on.
 const BEAT: Duration = Duration::from_secs(1);
-/// Limit of the last writes after all batches are delivered.
-const LAST_WRITES: Duration = Duration::from_secs(5);
 /// The longest once the program ends: the time is short.
 const LAST_DELAY: Duration = Duration::from_millis(200);
 
@@ -150,8 +148,7 @@ impl Deliverer {
                 () = backlog.committed(), if due.is_some() && !backlog.is_closed() => self.hurry(),
             }
         }
-        // All readings are stored: what fails now is only a list of series that is not up to date.
-        let _ = timeout(LAST_WRITES, self.store.finish()).await;
+        finish(&*self.store).await;
     }
 
     fn take(&mut self, batch: Batch) {

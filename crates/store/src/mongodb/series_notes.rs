@@ -77,10 +77,14 @@ impl SeriesNotes {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn written(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Notes what `entries` say, which are stored.
     ///
     /// # Errors
-    /// What was cached of days that are over could not be made void.
+    /// What was cached of days that are over could not be made void, or notes could not be written.
     pub(super) async fn note(
         &self,
         collections: &Collections,
@@ -88,28 +92,23 @@ impl SeriesNotes {
         report: &Report,
     ) -> Result<(), Failure> {
         let notes = BatchNotes::of(entries, chrono::Utc::now());
-        let due = {
+        let is_due = {
             let mut waiting = self.waiting();
             for (series, note) in notes.series {
                 add(&mut waiting, series, &note);
             }
-            let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+            let written = *self.written();
             let is_time = written.is_none_or(|at| at.elapsed() >= DELAY);
             let count = waiting.len();
-            let is_due = is_time || notes.has_facts || count <= AT_ONCE || count > WAITING;
-            if is_due {
-                *written = Some(Instant::now());
-                std::mem::take(&mut *waiting)
-            } else {
-                HashMap::new()
-            }
+            is_time || notes.has_facts || count <= AT_ONCE || count > WAITING
         };
         let late = notes.late.into_iter();
         let late = late.map(|((topic, metric), day)| day_id(&series_id(topic, metric), day));
         self.make_void(collections, late, report).await?;
-        let updates = due.into_iter().map(|(id, note)| note.update(id));
-        let written = write(collections, SERIES, updates.collect()).await;
-        self.check(written, collections, report)
+        if is_due {
+            return self.flush(collections, report).await;
+        }
+        Ok(())
     }
 
     /// Writes notes that wait once they have waited long enough, as there may be no further insert.
@@ -142,6 +141,7 @@ impl SeriesNotes {
         collections: &Collections,
         report: &Report,
     ) -> Result<(), Failure> {
+        *self.written() = Some(Instant::now());
         let due = std::mem::take(&mut *self.waiting());
         let updates = due.iter().map(|(id, note)| note.clone().update(id.clone()));
         let written = write(collections, SERIES, updates.collect()).await;
