@@ -172,7 +172,7 @@ fn a_replica_set_recognises_a_repeated_insert_into_a_time_series_collection() {
     let operations = fixture.documents("system.profile");
     let commands = { operations.iter() }.filter_map(|it| it.get_document("command").ok());
     let inserts: Vec<_> = commands
-        .filter(|command| command.get_str("insert") == Ok("ts"))
+        .filter(|command| command.get_str("insert").is_ok_and(|name| name == "ts"))
         .collect();
     assert!(!inserts.is_empty(), "{operations:?}");
     for insert in inserts {
