@@ -1,6 +1,6 @@
 //! Values and times as SQLite holds them.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use rusqlite::ToSql;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use serde_json::Value as Json;
@@ -106,6 +106,39 @@ fn millis_of_usual(text: &[u8]) -> Option<i64> {
     Some((((days * 24 + hour) * 60 + minute) * 60 + second) * 1_000 + number(20, 23)?)
 }
 
+/// Reads times of which many are of the same minute, each in a third of the time.
+#[derive(Debug, Default)]
+pub(super) struct Times {
+    /// `2026-11-23T10:00:`, and when that minute began.
+    minute: Option<([u8; 17], DateTime<Utc>)>,
+}
+
+impl Times {
+    /// Returns the time that such a text tells.
+    pub(super) fn of(&mut self, text: &str) -> Option<DateTime<Utc>> {
+        let bytes = text.as_bytes();
+        let known = self.minute.filter(|(minute, _)| bytes.starts_with(minute));
+        if let Some((_, start)) = known
+            && let &[s, t, b'.', x, y, z, b'Z'] = &bytes[17..]
+            && [s, t, x, y, z].iter().all(u8::is_ascii_digit)
+        {
+            let digits = |digits: &[u8]| {
+                let add = |number, digit| number * 10 + i64::from(digit - b'0');
+                digits.iter().copied().fold(0, add)
+            };
+            let millis = digits(&[s, t]) * 1_000 + digits(&[x, y, z]);
+            return start.checked_add_signed(TimeDelta::milliseconds(millis));
+        }
+        let millis = millis_of(text)?;
+        let minute = bytes.first_chunk().copied();
+        let start = time_of(millis - millis.rem_euclid(60_000));
+        // The year may have more digits, and then it is none of this form; nor is one with 60 s.
+        let is_usual = bytes.len() == 24 && bytes[17] < b'6';
+        self.minute = minute.zip(start).filter(|_| is_usual);
+        time_of(millis)
+    }
+}
+
 /// Returns the minute within the hour that such a text tells.
 pub(super) fn minute_of_hour(text: &str) -> i64 {
     // From the end, as the year may have more digits.
@@ -139,6 +172,18 @@ mod tests {
     use super::*;
 
     proptest! {
+        #[test]
+        fn times_of_a_minute_are_read_as_each_alone(
+            start in -60_000_000_000_000..250_000_000_000_000_i64,
+            steps in proptest::collection::vec(-90_000..90_000_i64, 1..20),
+        ) {
+            let mut times = Times::default();
+            for step in steps {
+                let millis = start + step;
+                prop_assert_eq!(times.of(&time_text(millis)), time_of(millis));
+            }
+        }
+
         #[test]
         fn a_time_is_read_as_it_is_written(millis in -60_000_000_000_000..250_000_000_000_000_i64) {
             let text = time_text(millis);

@@ -2,18 +2,22 @@
 
 use std::cmp::Ordering;
 use std::collections::binary_heap::PeekMut;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::BinaryHeap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::vec;
 
 use rusqlite::{Connection, params};
 
 use super::series_list::{Known, known};
 use crate::read::{Order, Row, RowQuestion};
-use crate::sqlite::sql_value::{id_of, millis_of, time_of, time_text, value_of};
+use crate::sqlite::sql_value::{Times, id_of, time_text, value_of};
 
-/// Most rows in memory, and most bytes of their values in one portion.
+/// Most rows in memory, if there are few series.
 const ROWS: usize = 20_000;
+/// Most rows in one portion, which should not be larger than a processor's cache, and most bytes of
+/// their values.
+const PORTION: usize = 2_048;
 const BYTES: usize = 4 << 20;
 /// Fewest rows of a series that are read at once.
 const FEWEST_ROWS: usize = 16;
@@ -40,14 +44,16 @@ pub(super) fn rows(
         return Ok(());
     }
     let mut cursors: Vec<_> = cursors.collect();
-    let portion = question.limit.map_or(ROWS, |limit| {
-        ROWS.min(usize::try_from(limit).unwrap_or(ROWS))
+    let portion = question.limit.map_or(PORTION, |limit| {
+        PORTION.min(usize::try_from(limit).unwrap_or(PORTION))
     });
     if question.order == Order::Series || cursors.len() == 1 {
         for mut cursor in cursors {
-            while let Some(row) = cursor.next(connection, portion)? {
-                if take(row).is_break() {
-                    return Ok(());
+            while cursor.has_rows(connection, portion)? {
+                for row in &mut cursor.rows {
+                    if take(row).is_break() {
+                        return Ok(());
+                    }
                 }
             }
         }
@@ -121,7 +127,8 @@ struct Cursor {
     from: String,
     to: String,
     is_descending: bool,
-    rows: VecDeque<Row>,
+    rows: vec::IntoIter<Row>,
+    times: Times,
     is_at_end: bool,
 }
 
@@ -152,7 +159,8 @@ impl Cursor {
             from: text(question.range.since, FIRST_TIME),
             to: text(question.range.until, LAST_TIME),
             is_descending,
-            rows: VecDeque::new(),
+            rows: Vec::new().into_iter(),
+            times: Times::default(),
             is_at_end: false,
         };
         if let Some(after) = question.after {
@@ -178,12 +186,18 @@ impl Cursor {
         self.reached = Some((time, id));
     }
 
-    /// Returns the next row; reads so many at once.
+    /// Returns the next row, after [`has_rows`](Self::has_rows).
     fn next(&mut self, connection: &Connection, portion: usize) -> rusqlite::Result<Option<Row>> {
-        while self.rows.is_empty() && !self.is_at_end {
+        self.has_rows(connection, portion)?;
+        Ok(self.rows.next())
+    }
+
+    /// Returns whether there is a next row; reads so many at once.
+    fn has_rows(&mut self, connection: &Connection, portion: usize) -> rusqlite::Result<bool> {
+        while self.rows.len() == 0 && !self.is_at_end {
             self.read(connection, portion)?;
         }
-        Ok(self.rows.pop_front())
+        Ok(self.rows.len() > 0)
     }
 
     fn read(&mut self, connection: &Connection, portion: usize) -> rusqlite::Result<()> {
@@ -200,34 +214,38 @@ impl Cursor {
             None => query.query(params![self.series.id, self.from, self.to])?,
         };
         let (mut count, mut bytes) = (0, 0);
-        let (mut last_time, mut last_id) = (String::new(), Vec::new());
-        while bytes < BYTES && count < portion {
+        let mut read = Vec::new();
+        let (key, first_unit) = self.series.own_text();
+        let reached = loop {
             let Some(row) = rows.next()? else {
-                self.is_at_end = self.reached.take().is_none();
-                return Ok(());
+                break None;
             };
             let (at, id) = (row.get_ref(0)?.as_str()?, row.get_ref(1)?.as_blob()?);
             let value = row.get_ref(2)?;
             bytes += value.as_bytes().map_or(0, <[u8]>::len);
             count += 1;
-            at.clone_into(&mut last_time);
-            id.clone_into(&mut last_id);
             let unit: Option<&str> = row.get_ref(3)?.as_str_or_null()?;
-            let Some(time) = millis_of(at).and_then(time_of) else {
-                continue;
-            };
-            self.rows.push_back(Row {
-                key: self.series.key.clone(),
-                value: value_of(value),
-                unit: match unit {
-                    Some(unit) => Some(Arc::from(unit)),
-                    None => self.series.first_unit.clone(),
-                },
-                time,
-                id: id_of(id),
-            });
+            if let Some(time) = self.times.of(at) {
+                read.push(Row {
+                    key: key.clone(),
+                    value: value_of(value),
+                    unit: match unit {
+                        Some(unit) => Some(Arc::from(unit)),
+                        None => first_unit.clone(),
+                    },
+                    time,
+                    id: id_of(id),
+                });
+            }
+            if bytes >= BYTES || count >= portion {
+                break Some((at.to_owned(), id.to_vec()));
+            }
+        };
+        self.rows = read.into_iter();
+        match reached {
+            Some((time, id)) => self.reach(time, id),
+            None => self.is_at_end = self.reached.take().is_none(),
         }
-        self.reach(last_time, last_id);
         Ok(())
     }
 }

@@ -21,6 +21,19 @@ pub(super) struct Known {
     class: Option<Arc<str>>,
 }
 
+impl Known {
+    /// Returns copies of the key and of the first unit for a portion of rows: two threads that
+    /// count references to the same text are slow.
+    pub(super) fn own_text(&self) -> (SeriesKey, Option<Arc<str>>) {
+        let own = |text: &Arc<str>| Arc::from(&**text);
+        let key = SeriesKey {
+            topic: own(&self.key.topic),
+            metric: self.key.metric.as_ref().map(own),
+        };
+        (key, self.first_unit.as_ref().map(own))
+    }
+}
+
 /// Returns the series that `filter` selects, in order of topic and metric.
 pub(super) fn known(
     connection: &Connection,
