@@ -16,6 +16,7 @@ mod limits;
 mod open_files;
 mod phase;
 mod private_files;
+mod raw_packet;
 mod retained;
 mod sessions;
 mod side;

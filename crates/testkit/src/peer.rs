@@ -65,6 +65,13 @@ impl Conversation {
         Self { stream }
     }
 
+    /// Returns another end of the same connection, for a thread that sends by itself.
+    #[track_caller]
+    pub fn second(&self) -> Self {
+        let stream = self.stream.try_clone().expect("a stream has a second end");
+        Self { stream }
+    }
+
     /// Reads one whole MQTT packet: type and flags, remaining length, and as many bytes as that
     /// says.
     #[track_caller]

@@ -22,9 +22,10 @@ use super::fault::Fault;
 use super::gateway::{Arrival, Gateway};
 use super::limits::Usage;
 use super::phase::Phase;
+use super::raw_packet::body;
 use super::sessions::{SessionLease, session_key};
 use super::side::Side;
-use super::upstream::{ClientDisconnect, Connecting, State, Upstream, body};
+use super::upstream::{ClientDisconnect, Connecting, State, Upstream};
 use crate::acknowledge::ClientAcks;
 use crate::pipeline::queue::OnCommit;
 
@@ -34,9 +35,9 @@ const PENDING_LIMIT: usize = 256 * 1024;
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// Timeout for the last packets of a connection.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
-/// Interval of the gateway's pings for a client without keep alive. The broker closes a connection
-/// after 300 s without traffic.
-const NO_KEEP_ALIVE: Duration = Duration::from_secs(100);
+/// Interval of the gateway's pings to the broker, which closes a connection after 300 s without
+/// traffic.
+const PING_INTERVAL: Duration = Duration::from_secs(100);
 
 /// Why a connection ends.
 #[derive(Debug)]
@@ -64,6 +65,7 @@ struct Client {
     session: Option<SessionLease>,
     /// Seconds that the session outlives the connection; 0 if it ends with it.
     session_expiry: u32,
+    /// Seconds; 0 for none. The gateway watches it: only the gateway knows when it does not listen.
     keep_alive: u16,
     will: Option<Will>,
     disconnect: Option<ClientDisconnect>,
@@ -89,7 +91,8 @@ pub(super) struct Connection {
 
 /// Times of the last traffic, and the deadline for the end.
 struct Times {
-    /// The last read from the client that gave something.
+    /// When the gateway last began to listen to the client: after it had handled what it had read,
+    /// or when it could read again.
     received: Instant,
     /// The last write to the broker.
     forwarded: Instant,
@@ -226,12 +229,13 @@ impl Connection {
         };
         self.full = gateway.is_full();
         if !self.full {
-            if self.reads_client() && self.client.read(&mut self.upstream.buffer) {
-                self.times.received = Instant::now();
-            }
+            let has_read = self.reads_client() && self.client.read(&mut self.upstream.buffer);
             let disconnect = self.upstream.handle_packets(&gateway);
             // Messages before a protocol error are stored.
             self.upstream.flush(&gateway);
+            if has_read {
+                self.times.received = Instant::now();
+            }
             if let Some(disconnect) = disconnect?
                 && let Some(client) = &mut self.accepted
             {
@@ -265,21 +269,26 @@ impl Connection {
         if self.client.writes && downstream.to_client.is_empty() && !downstream.is_within_packet() {
             self.acks.lend(&self.client.stream);
         }
+        let listens = self.listens();
         let waited = self.wait_for_traffic(phase).await;
         self.acks.take_back(&mut self.downstream.to_client);
+        if !listens {
+            self.times.received = Instant::now();
+        }
         waited
     }
 
     async fn wait_for_traffic(&mut self, phase: &mut watch::Receiver<Phase>) -> Result<(), End> {
         self.upstream.shrink();
         self.downstream.shrink();
-        let reads_client = self.reads_client() && *phase.borrow() == Phase::Running;
-        let full = self.full && *phase.borrow() == Phase::Running;
+        let is_running = *phase.borrow() == Phase::Running;
+        let listens = self.listens() && is_running;
+        let full = self.full && is_running;
         let writes_broker = self.broker.writes && !self.upstream.to_broker.is_empty();
         let writes_client = self.client.writes && !self.downstream.to_client.is_empty();
-        let timer = self.timer(full);
+        let timer = self.timer();
         tokio::select! {
-            _ = self.client.stream.readable(), if reads_client && !full => {}
+            _ = self.client.stream.readable(), if listens => {}
             _ = self.broker.stream.readable(), if self.reads_broker() => {}
             _ = self.broker.stream.writable(), if writes_broker => {}
             _ = self.client.stream.writable(), if writes_client => {}
@@ -289,50 +298,48 @@ impl Connection {
             _ = phase.changed() => {}
             () = self.stop.notified() => return Err(End::TakenOver),
             () = sleep_until(timer.unwrap_or_else(Instant::now)), if timer.is_some() => {
-                return self.tick(full);
+                return self.tick();
             }
         }
         Ok(())
     }
 
+    /// Whether the gateway reads what the client sends.
+    fn listens(&self) -> bool {
+        !self.full && self.reads_client()
+    }
+
     /// Returns when to call [`tick`](Self::tick).
-    fn timer(&self, full: bool) -> Option<Instant> {
+    fn timer(&self) -> Option<Instant> {
         let stalled = self
             .downstream
             .is_blocked
             .then(|| self.times.delivered + STALL_TIMEOUT);
-        let ping = self.ping_interval(full);
-        let ping = ping.map(|interval| self.times.forwarded + interval);
-        [self.times.deadline, stalled, ping]
+        let ping = self.is_connected().then(|| self.next_ping());
+        [self.times.deadline, stalled, ping, self.silence_ends()]
             .into_iter()
             .flatten()
             .min()
     }
 
-    /// Whether a PINGREQ of the client waits behind a packet that takes long: one that still
-    /// arrives, or after which nothing more is read.
-    fn is_behind_packet(&self) -> bool {
-        let arrives =
-            self.upstream.is_within_packet() && self.times.received > self.times.forwarded;
-        arrives || (self.client.reads && !self.reads_client())
+    fn is_connected(&self) -> bool {
+        matches!(self.upstream.state, State::Connected(_))
     }
 
-    /// Returns the interval of the gateway's own pings, if the client cannot or need not ping.
-    fn ping_interval(&self, full: bool) -> Option<Duration> {
+    fn next_ping(&self) -> Instant {
+        self.times.forwarded + PING_INTERVAL
+    }
+
+    /// Returns when the client must have sent something: after one and a half times its keep alive
+    /// (MQTT 5 §3.1.2.10).
+    fn silence_ends(&self) -> Option<Instant> {
         let client = self.accepted.as_ref()?;
-        let State::Connected(_) = &self.upstream.state else {
-            return None;
-        };
-        match client.keep_alive {
-            0 => Some(NO_KEEP_ALIVE),
-            seconds if full || self.is_behind_packet() => {
-                Some(Duration::from_secs(u64::from(seconds)) / 2)
-            }
-            _ => None,
-        }
+        let is_watched = client.keep_alive > 0 && self.is_connected() && self.listens();
+        let keep_alive = Duration::from_secs(u64::from(client.keep_alive));
+        is_watched.then(|| self.times.received + keep_alive * 3 / 2)
     }
 
-    fn tick(&mut self, full: bool) -> Result<(), End> {
+    fn tick(&mut self) -> Result<(), End> {
         let now = Instant::now();
         if self.times.deadline.is_some_and(|end| end <= now) {
             return Err(End::Closed);
@@ -340,9 +347,14 @@ impl Connection {
         if self.downstream.is_blocked && self.times.delivered + STALL_TIMEOUT <= now {
             return Err(Fault::Stalled.into());
         }
-        if let Some(interval) = self.ping_interval(full)
-            && self.times.forwarded + interval <= now
-        {
+        if self.silence_ends().is_some_and(|end| end <= now) {
+            // This program may have been the one that was away: what has come meanwhile counts.
+            if !self.client.read(&mut self.upstream.buffer) {
+                return Err(Fault::Silent.into());
+            }
+            self.times.received = now;
+        }
+        if self.is_connected() && self.next_ping() <= now {
             self.times.forwarded = now;
             self.upstream.to_broker.extend_from_slice(&[0xc0, 0]);
             self.upstream.pings.push_back(true);

@@ -7,7 +7,8 @@ use iot_core::packet::packet_size;
 
 use super::budget::FREE;
 use super::fault::Fault;
-use super::upstream::{Upstream, packet_id, reason};
+use super::raw_packet::{packet_id, reason};
+use super::upstream::Upstream;
 use crate::acknowledge::{ClientAcks, PUBACK, PUBREC};
 
 /// Limit of the bytes that wait for one client. Beyond it messages with QoS 0 are dropped, and

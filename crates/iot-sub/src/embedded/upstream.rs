@@ -15,6 +15,7 @@ use iot_core::{Message, PacketId, Protocol, QoS, ReasonCode, SkippedMessage};
 use super::broker::MAX_PACKET_SIZE;
 use super::fault::Fault;
 use super::gateway::{Arrival, Gateway};
+use super::raw_packet::{clear_keep_alive, clear_will_retain, packet_id};
 use super::sessions::HeldIds;
 use super::subscribers::Subscriber;
 use super::topics::Topics;
@@ -166,11 +167,6 @@ impl Upstream {
         }
     }
 
-    /// Whether a packet has arrived in part.
-    pub(super) fn is_within_packet(&self) -> bool {
-        self.skip.is_some() || !self.buffer.is_empty()
-    }
-
     /// Skips a payload that is not held. Returns whether the next packet can be taken.
     fn skip_payload(&mut self, gateway: &Gateway) -> Result<bool, Fault> {
         let Some(mut skip) = self.skip.take() else {
@@ -258,6 +254,8 @@ impl Upstream {
         if will.is_some_and(|will| will.retain) && !gateway.limits.retained.admits_wills() {
             clear_will_retain(&mut packet);
         }
+        // The gateway watches it.
+        clear_keep_alive(&mut packet);
         self.to_broker.extend_from_slice(&packet);
         let connecting =
             connecting.map(|(protocol, connect)| Box::new(Connecting { protocol, connect }));
@@ -462,34 +460,6 @@ enum Next {
     /// The packet waits for the packets before it.
     Wait,
     Disconnect(ClientDisconnect),
-}
-
-/// Returns what follows the fixed header of a whole packet.
-pub(super) fn body(packet: &[u8]) -> &[u8] {
-    let rest = packet.get(1..).unwrap_or_default();
-    let length = rest.iter().position(|byte| byte & 0x80 == 0);
-    length.and_then(|at| rest.get(at + 1..)).unwrap_or_default()
-}
-
-/// Clears the flag that the will is retained, in a CONNECT (MQTT 5 §3.1.2.7).
-fn clear_will_retain(connect: &mut [u8]) {
-    let start = connect.len() - body(connect).len();
-    let length = connect.get(start + 1).copied().unwrap_or(0);
-    // The flags follow the protocol's name and version.
-    if let Some(flags) = connect.get_mut(start + 2 + usize::from(length) + 1) {
-        *flags &= !0x20;
-    }
-}
-
-/// Returns the packet identifier of an acknowledgement.
-pub(super) fn packet_id(packet: &[u8]) -> Option<PacketId> {
-    let id = body(packet).first_chunk()?;
-    PacketId::new(u16::from_be_bytes(*id))
-}
-
-/// Returns the reason code of an acknowledgement.
-pub(super) fn reason(packet: &[u8]) -> u8 {
-    body(packet).get(2).copied().unwrap_or(0)
 }
 
 impl From<DecodeError> for Fault {

@@ -1,5 +1,7 @@
 //! What was taken before the end is stored, or reported.
 
+use std::sync::mpsc::{RecvTimeoutError, channel};
+
 use testkit::{DEADLINE, eventually};
 
 use crate::client::{Client, Options};
@@ -159,9 +161,16 @@ fn a_publisher_that_is_slowed_down_is_not_lost_by_its_keep_alive() {
     });
     drop(locked);
     let mut client = sender.join().unwrap();
+    // The store may take longer for a message than the keep alive, so it pings meanwhile.
+    let mut pings = client.peer.second();
+    let (done, is_done) = channel::<()>();
+    let pinging = std::thread::spawn(move || {
+        let interval = std::time::Duration::from_secs(1);
+        while is_done.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
+            pings.send(&[0xc0, 0]);
+        }
+    });
     for id in 1..=16_u8 {
-        // From here on, it keeps itself alive.
-        client.peer.send(&[0xc0, 0]);
         let ack = loop {
             let packet = client.peer.read_packet();
             if packet[0] != 0xd0 {
@@ -170,6 +179,8 @@ fn a_publisher_that_is_slowed_down_is_not_lost_by_its_keep_alive() {
         };
         assert_eq!(ack, [0x40, 2, 0, id]);
     }
+    drop(done);
+    pinging.join().unwrap();
     broker.terminate();
     ended(broker, 0);
     assert_eq!(files.count("iot/a"), 16);

@@ -1,4 +1,4 @@
-//! A client's keep alive while a packet of it takes long. A PINGREQ cannot come before its end.
+//! A client's keep alive.
 
 use std::time::Duration;
 
@@ -33,6 +33,28 @@ fn each_case(case: impl Fn(&mut Client, &[u8])) {
     }
 }
 
+#[test]
+fn a_client_that_is_silent_is_disconnected() {
+    let files = Files::new();
+    let (mut broker, port) = files.start(&[]);
+    let options = Options {
+        is_v5: true,
+        will: Some(("iot/will", "1", 0)),
+        ..OPTIONS
+    };
+    let (mut client, _) = Client::connect(port, "p", options);
+    client.peer.send(&[0xc0, 0]);
+    client.peer.expect(&[0xd0, 0]);
+    // Keep alive timeout.
+    client.peer.expect(&[0xe0, 1, 0x8d]);
+    client.peer.expect_end();
+    broker.wait_for_stdout(" iot/will 1.0");
+    broker.terminate();
+    ended(broker, 0);
+    assert_eq!(files.count("iot/will"), 1);
+}
+
+/// A PINGREQ cannot come before the end of a packet.
 #[test]
 fn a_slow_packet_keeps_its_connection() {
     each_case(|client, packet| {
