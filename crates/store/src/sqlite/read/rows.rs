@@ -1,8 +1,8 @@
 //! Readings, portion by portion.
 
 use std::cmp::Ordering;
-use std::collections::binary_heap::PeekMut;
 use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::vec;
