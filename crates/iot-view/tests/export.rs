@@ -51,6 +51,30 @@ fn a_filter_and_a_period_select() {
 }
 
 #[test]
+fn steps_without_readings_are_skipped() {
+    let mut store = Store::new();
+    store.insert(&[
+        ("home/a", number(1.0), None, 1_500),
+        ("home/b", number(2.0), None, DAY + 59_999),
+        ("home/a", number(3.0), None, DAY + 61_000),
+    ]);
+    // Some 1.8 thousand million steps.
+    let done = view(&store, &["export", "--every", "1s"]);
+    assert_eq!(
+        done.stdout,
+        "topic,metric,value,unit,time\n\
+         home/a,,1.0,,1970-01-01T00:00:01.000Z\n\
+         home/b,,2.0,,2026-06-21T00:00:59.000Z\n\
+         home/a,,3.0,,2026-06-21T00:01:01.000Z\n"
+    );
+    let done = view(
+        &store,
+        &["export", "--every", "1m", "--timezone", "Europe/Berlin"],
+    );
+    assert_eq!(done.stdout.lines().count(), 4, "{}", done.stdout);
+}
+
+#[test]
 fn json_wide_steps_and_line_protocol() {
     let store = home();
     let out = |args: &[&str]| view(&store, args).stdout;

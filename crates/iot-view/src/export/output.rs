@@ -96,6 +96,14 @@ impl Output {
         }
         self.pass_on()?;
         self.progress.show(Some(record.time()));
+        self.check_interrupt()
+    }
+
+    /// Whether the export goes on.
+    ///
+    /// # Errors
+    /// A signal asks it to end.
+    pub(super) fn check_interrupt(&mut self) -> Result<(), Stopped> {
         if self.interrupt.is_set() {
             self.progress.clear();
             let error = self.interrupt.error("interrupted: nothing is exported");

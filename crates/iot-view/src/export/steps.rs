@@ -19,6 +19,11 @@ const BUCKETS: usize = 200_000;
 /// Steps that are read at once, at most.
 const STEPS: usize = 10_000;
 
+/// Parts of a range of which those without readings are skipped, as long as they are longer than
+/// the second.
+const PARTS: i32 = 1_000;
+const NEAR: TimeDelta = TimeDelta::minutes(1);
+
 /// The first time, and the one behind the last.
 type Bounds = (DateTime<Utc>, DateTime<Utc>);
 
@@ -45,10 +50,18 @@ impl Steps<'_> {
         };
         let grid = Grid::new(self.every, since, until, self.zone);
         let at_once = (BUCKETS / series.len().max(1)).clamp(1, STEPS);
-        let mut edges = edges(&grid, since).peekable();
-        while let Some(chunk) = next_edges(&mut edges, until, at_once) {
+        let mut ahead = edges(&grid, since).peekable();
+        while let Some(chunk) = next_edges(&mut ahead, until, at_once) {
+            output.check_interrupt()?;
             let chunk = Chunk::read(reader, series, &grid, chunk, self.range)?;
-            self.write_chunk(series, &chunk, output)?;
+            if chunk.is_empty() {
+                let Some(next) = next_reading(reader, series, chunk.end(), until)? else {
+                    return Ok(());
+                };
+                ahead = edges(&grid, next.max(chunk.end())).peekable();
+            } else {
+                self.write_chunk(series, &chunk, output)?;
+            }
         }
         Ok(())
     }
@@ -156,6 +169,63 @@ impl Chunk {
         }
         Ok(Self { edges, buckets })
     }
+
+    fn is_empty(&self) -> bool {
+        self.buckets.iter().flatten().all(Option::is_none)
+    }
+
+    /// Returns where the last step ends.
+    fn end(&self) -> DateTime<Utc> {
+        self.edges.last().copied().unwrap_or_default()
+    }
+}
+
+/// Returns a time from `since` on before which there is no reading, and soon after which there is
+/// one: decades without readings are not read step by step. `None` if there is none.
+fn next_reading(
+    reader: &mut dyn Reader,
+    series: &[Series],
+    since: DateTime<Utc>,
+    until: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>, Stopped> {
+    let (mut from, mut to, mut found) = (since, until, None);
+    while let Some(next) = first_part(reader, series, from, to)? {
+        found = Some(next.max(since));
+        let part = (to - from) / PARTS;
+        if part <= NEAR {
+            break;
+        }
+        // The store may round where parts begin.
+        (from, to) = (next.max(since), next.max(since) + part * 2);
+    }
+    Ok(found)
+}
+
+/// Returns where the first part of a range begins that has readings.
+fn first_part(
+    reader: &mut dyn Reader,
+    series: &[Series],
+    since: DateTime<Utc>,
+    mut until: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>, Stopped> {
+    let mut first = None;
+    for one in series.iter().filter(|one| has_readings(one, since)) {
+        if since >= until {
+            break;
+        }
+        let range = TimeRange {
+            since: Some(since),
+            until: Some(until),
+        };
+        let parts = Division::Into(PARTS.unsigned_abs());
+        reader.buckets(&one.key, range, parts, &mut |bucket| {
+            first = Some(bucket.start);
+            ControlFlow::Break(())
+        })?;
+        // Of the next series, no later one is wanted.
+        until = first.unwrap_or(until);
+    }
+    Ok(first)
 }
 
 /// Returns the part of the range.
