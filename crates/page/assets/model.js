@@ -119,6 +119,7 @@ class Model extends EventTarget {
       if (typeof value === "number") series.fillSlot(Math.floor(time / this.slotMs), value);
       this.ids[id] = series;
     }
+    this.limitRecent();
     if (list.length) this.emit("series");
   }
 
@@ -132,12 +133,16 @@ class Model extends EventTarget {
   /** Keeps more readings of a series, while a chart shows it. */
   keep(key, isInChart) {
     const series = this.series.get(key);
-    if (series) series.recentLimit = isInChart ? RECENT_IN_CHART : this.recentLimit();
+    if (!series) return;
+    series.isInChart = isInChart;
+    this.limitRecent();
   }
 
-  recentLimit() {
-    if (this.hasStore()) return RECENT;
-    return Math.max(RECENT, Math.min(RECENT_IN_CHART, Math.floor(RECENT_WITHOUT_STORE / this.series.size)));
+  /** Divides what may be kept among all series: the more there are, the less each has. */
+  limitRecent() {
+    const share = Math.min(RECENT_IN_CHART, Math.floor(RECENT_WITHOUT_STORE / this.series.size));
+    const limit = this.hasStore() ? RECENT : Math.max(RECENT, share);
+    for (const series of this.series.values()) series.recentLimit = series.isInChart ? RECENT_IN_CHART : limit;
   }
 
   get(topic, metric) {
@@ -146,7 +151,6 @@ class Model extends EventTarget {
     if (!series) {
       series = new Series(topic, metric);
       this.series.set(key, series);
-      series.recentLimit = this.recentLimit();
     }
     return series;
   }
@@ -155,7 +159,6 @@ class Model extends EventTarget {
   async loadStored() {
     if (!this.hasStore()) {
       this.isLoaded = true;
-      for (const series of this.series.values()) series.recentLimit = Math.max(series.recentLimit, this.recentLimit());
       this.emit("series");
       return;
     }
@@ -165,6 +168,7 @@ class Model extends EventTarget {
       if (!response.ok) throw new Error(answer.error);
       this.storeError = null;
       for (const stored of answer.series) this.takeStored(stored);
+      this.limitRecent();
     } catch (error) {
       this.storeError = error.message;
     }

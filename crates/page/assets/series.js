@@ -32,6 +32,7 @@ export class Series {
     /** The latest readings, for a chart; those of a few ticks, or more while a chart shows them. */
     this.recent = { time: [], mean: [], low: [], high: [], count: [] };
     this.recentLimit = RECENT;
+    this.isInChart = false;
     this.search = this.key.toLowerCase();
   }
 
