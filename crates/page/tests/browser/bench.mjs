@@ -177,11 +177,11 @@ async function size() {
   await sub.stop();
 }
 
+const parts = { size, chart: chartOfYear, throughput, cost: browserCost };
+const wanted = process.argv.slice(2).filter((argument) => argument in parts);
+
 try {
-  await size();
-  await chartOfYear();
-  await throughput();
-  await browserCost();
+  for (const name of wanted.length ? wanted : Object.keys(parts)) await parts[name]();
 } finally {
   await closeAll();
 }
