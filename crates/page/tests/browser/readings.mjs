@@ -81,6 +81,26 @@ export const tests = {
       await until(page, () => document.querySelector(".rows").textContent.includes("silent"));
     }),
 
+  "all series share what is kept of them without a store": async ({ watch }) => {
+    const sub = await Sub.start(["--store", "none"]);
+    try {
+      const page = watch(await open(sub.url));
+      // They come one after another, so the first was alone for a while.
+      for (const first of [0, 10, 20]) {
+        const lines = Array.from({ length: 10 }, (_, at) => `many/${first + at} 1`);
+        await sub.publishLines(lines);
+        await until(page, (count) => document.querySelector(".summary").textContent.includes(`${count} series`), first + 10);
+      }
+      const limits = await page.evaluate(async () => {
+        const { model } = await import("/model.js");
+        return [...model.series.values()].map((series) => series.recentLimit);
+      });
+      assert.deepEqual([...new Set(limits)], [Math.floor(400_000 / 30)]);
+    } finally {
+      await sub.stop();
+    }
+  },
+
   "text and JSON are shown as they are": async ({ watch }) => {
     const sub = await Sub.start(["--store", "none", "--payload", "text"]);
     try {

@@ -30,7 +30,7 @@ const running = new Set();
 /** A program that serves a page. */
 class Served {
   constructor(program, args) {
-    this.child = spawn(join(programs, program), args, { stdio: ["ignore", "ignore", "pipe"] });
+    this.child = spawn(join(programs, program), args, { cwd: scratch, stdio: ["ignore", "ignore", "pipe"] });
     this.stderr = "";
     this.child.stderr.on("data", (text) => {
       this.stderr += text;
