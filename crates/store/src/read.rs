@@ -23,6 +23,7 @@ mod open;
 mod question;
 mod reader;
 mod rejections;
+mod row_batch;
 mod series;
 
 pub use bucket::Bucket;
@@ -34,4 +35,5 @@ pub use open::open;
 pub use question::{Order, Position, RowQuestion, TimeRange};
 pub use reader::Reader;
 pub use rejections::{RejectionGroup, RejectionRow};
+pub use row_batch::RowBatch;
 pub use series::{Latest, Row, Series, SeriesKey};

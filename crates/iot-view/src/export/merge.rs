@@ -7,17 +7,12 @@ use std::sync::mpsc::{IntoIter, SyncSender, sync_channel};
 use std::thread;
 
 use anyhow::{Error, Result};
-use iot_store::Value;
 use iot_store::read::{Order, Reader, Row, RowQuestion, SeriesFilter, TimeRange};
 
 use super::output::Stopped;
 use crate::args::StoreArgs;
 use crate::open::open;
 
-/// Numbers that are passed to the channel at once.
-const BATCH: usize = 1_024;
-/// Text or JSON counts as so many of them: it may be long.
-const TEXT: usize = 16;
 /// Batches of one filter that wait.
 const WAITING: usize = 2;
 
@@ -82,34 +77,24 @@ fn read(
     range: TimeRange,
     sender: &SyncSender<Batch>,
 ) {
-    let (mut batch, mut weight) = (Vec::with_capacity(BATCH), 0);
     let question = RowQuestion {
         order: Order::Time,
         ..RowQuestion::new(filters[at].clone(), range)
     };
-    let mut take = |row: Row| {
-        let is_taken = filters[..at].iter().any(|filter| filter.matches(&row.key));
-        if is_taken {
-            return ControlFlow::Continue(());
+    let mut take = |mut rows: Vec<Row>| {
+        if at > 0 {
+            rows.retain(|row| !filters[..at].iter().any(|filter| filter.matches(&row.key)));
         }
-        weight += match row.value {
-            Value::Number(_) => 1,
-            Value::Json(_) | Value::Text(_) => TEXT,
-        };
-        batch.push(row);
-        if weight < BATCH {
-            return ControlFlow::Continue(());
-        }
-        weight = 0;
-        let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
-        match sender.send(Ok(full)) {
+        match sender.send(Ok(rows)) {
             Ok(()) => ControlFlow::Continue(()),
             Err(_) => ControlFlow::Break(()),
         }
     };
-    let done = reader.and_then(|mut reader| Ok(reader.rows(&question, &mut take)?));
-    // Nobody waits for it any more if the export has ended.
-    let _ = sender.send(done.map(|()| batch));
+    let done = reader.and_then(|mut reader| Ok(reader.row_batches(&question, &mut take)?));
+    if let Err(error) = done {
+        // Nobody waits for it any more if the export has ended.
+        let _ = sender.send(Err(error));
+    }
 }
 
 /// The rows of one filter.

@@ -118,6 +118,14 @@ impl Reader for SqliteReader {
         self.answer(|connection| rows::rows(connection, question, take))
     }
 
+    fn row_batches(
+        &mut self,
+        question: &RowQuestion,
+        take: &mut dyn FnMut(Vec<Row>) -> ControlFlow<()>,
+    ) -> Result<(), ReadError> {
+        self.answer(|connection| rows::row_batches(connection, question, take))
+    }
+
     fn buckets(
         &mut self,
         key: &SeriesKey,

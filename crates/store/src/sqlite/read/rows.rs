@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
+use std::mem;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::vec;
@@ -10,7 +11,7 @@ use std::vec;
 use rusqlite::{Connection, params};
 
 use super::series_list::{Known, known};
-use crate::read::{Order, Row, RowQuestion};
+use crate::read::{Order, Row, RowBatch, RowQuestion};
 use crate::sqlite::sql_value::{Times, id_of, time_text, value_of};
 
 /// Most rows in memory, if there are few series.
@@ -73,13 +74,36 @@ pub(super) fn rows(
     }
     while let Some(mut first) = heap.peek_mut() {
         let row = match cursors[first.index].next(connection, portion)? {
-            Some(next) => std::mem::replace(&mut first.row, next),
+            Some(next) => mem::replace(&mut first.row, next),
             None => PeekMut::pop(first).row,
         };
         if take(row).is_break() {
             break;
         }
     }
+    Ok(())
+}
+
+/// Passes the rows that are asked for to `take`, many at a time: those of a single series as they
+/// are read.
+pub(super) fn row_batches(
+    connection: &Connection,
+    question: &RowQuestion,
+    take: &mut dyn FnMut(Vec<Row>) -> ControlFlow<()>,
+) -> rusqlite::Result<()> {
+    let mut series = known(connection, &question.filter)?;
+    if let (Some(only), true, None) = (series.pop(), series.is_empty(), question.limit) {
+        let mut cursor = Cursor::new(only, question);
+        while cursor.has_rows(connection, PORTION)? {
+            if take(mem::take(&mut cursor.rows).collect()).is_break() {
+                break;
+            }
+        }
+        return Ok(());
+    }
+    let mut batch = RowBatch::default();
+    rows(connection, question, &mut |row| batch.push(row, take))?;
+    batch.finish(take);
     Ok(())
 }
 
@@ -226,6 +250,9 @@ impl Cursor {
             count += 1;
             let unit: Option<&str> = row.get_ref(3)?.as_str_or_null()?;
             if let Some(time) = self.times.of(at) {
+                if read.is_empty() {
+                    read.reserve(portion);
+                }
                 read.push(Row {
                     key: key.clone(),
                     value: value_of(value),
