@@ -111,7 +111,7 @@ fn lists_series_with_their_metadata(subject: &mut impl ReadSubject) {
     assert_eq!(reader.latest(&filter("other/#")).expect("series"), []);
 }
 
-/// Returns all rows of the answer.
+/// Returns all rows of the answer, which are the same one by one and in batches.
 fn rows(reader: &mut dyn Reader, question: &RowQuestion) -> Vec<Row> {
     let mut rows = Vec::new();
     let taken = reader.rows(question, &mut |row| {
@@ -119,6 +119,14 @@ fn rows(reader: &mut dyn Reader, question: &RowQuestion) -> Vec<Row> {
         ControlFlow::Continue(())
     });
     taken.expect("rows");
+    let mut in_batches = Vec::new();
+    let taken = reader.row_batches(question, &mut |batch| {
+        assert!(!batch.is_empty());
+        in_batches.extend(batch);
+        ControlFlow::Continue(())
+    });
+    taken.expect("rows in batches");
+    assert_eq!(in_batches, rows);
     rows
 }
 
@@ -203,7 +211,7 @@ fn pages_through_rows(subject: &mut impl ReadSubject) {
 }
 
 fn ends_on_request(subject: &mut impl ReadSubject) {
-    subject.store(&Source::new().numbers(100));
+    subject.store(&Source::new().numbers(5_000));
     let mut reader = subject.reader();
     let mut count = 0;
     let taken = reader.rows(&RowQuestion::default(), &mut |_| {
@@ -211,8 +219,13 @@ fn ends_on_request(subject: &mut impl ReadSubject) {
         ControlFlow::Break(())
     });
     assert_eq!((taken, count), (Ok(()), 1));
+    let taken = reader.row_batches(&RowQuestion::default(), &mut |_| {
+        count += 1;
+        ControlFlow::Break(())
+    });
+    assert_eq!((taken, count), (Ok(()), 2));
     reader.set_timeout(Some(Duration::from_secs(600)));
-    assert_eq!(rows(&mut *reader, &RowQuestion::default()).len(), 100);
+    assert_eq!(rows(&mut *reader, &RowQuestion::default()).len(), 5_000);
     reader.cancel().cancel();
     let cancelled = reader.rows(&RowQuestion::default(), &mut |_| ControlFlow::Continue(()));
     assert_eq!(cancelled, Err(ReadError::Cancelled));
