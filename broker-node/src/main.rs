@@ -1,6 +1,7 @@
 //! One node of a cluster of brokers, for `scripts/cluster`. Each node has an IP address of its own,
 //! so that its ports are always the same and its network can be cut.
 
+mod in_flight;
 mod witness;
 
 use std::env;
@@ -143,6 +144,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     if args.stores_messages {
         rmqtt_message_storage::register(&scx, true, false).await?;
     }
+    in_flight::register(&scx).await;
     if let Some(path) = &args.witness {
         witness::register(&scx, path).await?;
     }
