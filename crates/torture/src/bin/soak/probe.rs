@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use iot_core::{Client, ClientConfig};
-use mongodb::bson::doc;
 
 use crate::world::{PROBE_TOPIC, World};
 
@@ -33,21 +32,7 @@ impl Probe {
     /// Publishes the next one if the latest is stored, and returns how long that took.
     pub(crate) fn step(&mut self, world: &World) -> Option<Duration> {
         if let Some(published) = self.under_way {
-            let query = doc! {
-                "find": "sensors",
-                "filter": {"topic": PROBE_TOPIC},
-                "sort": {"topic": -1, "reg_date": -1},
-                "limit": 1,
-            };
-            let reply = world.command(query)?;
-            let cursor = reply.get_document("cursor").ok()?;
-            let latest = cursor
-                .get_array("firstBatch")
-                .ok()?
-                .first()?
-                .as_document()?;
-            let number = latest.get_document("value").ok()?.get("n")?;
-            let number = number.as_i64().or_else(|| number.as_i32().map(i64::from))?;
+            let number = world.latest(PROBE_TOPIC)?;
             if number < self.number {
                 return None;
             }

@@ -30,7 +30,7 @@ pub(crate) const DESCRIPTORS: Curve = curve("soak/iot-sub/descriptors", "files",
 pub(crate) const SPOOL: Curve = curve("soak/spool/size", "MiB", false);
 pub(crate) const LATENCY: Curve = curve("soak/latency", "ms", false);
 pub(crate) const BYTES: Curve = curve("soak/store/message", "B", false);
-pub(crate) const STORE: Curve = curve("soak/store/size", "MiB", true);
+pub(crate) const STORE: Curve = curve("soak/store/size", "GiB", true);
 pub(crate) const RATE: Curve = curve("soak/rate", "1/s", true);
 
 /// All of them.
@@ -133,7 +133,8 @@ impl World {
             values.push((LATENCY, latency.as_secs_f64() * 1e3));
         }
         if let Some(bytes) = self.store_bytes() {
-            values.push((STORE, mebibytes(bytes)));
+            // A unit of its own, for a plot of its own: it is far more than the memory.
+            values.push((STORE, mebibytes(bytes) / 1024.0));
             values.push((BYTES, number(bytes) / number(sent.max(1))));
         }
         let now = Instant::now();
@@ -172,6 +173,31 @@ impl World {
             let reply = tokio::time::timeout(Duration::from_millis(500), asking).await;
             reply.ok()?.ok()?.ok()
         })
+    }
+
+    /// The number of the latest message on this topic; `None` if there is none, or no answer. It
+    /// reads one entry of an index.
+    pub(crate) fn latest(&self, topic: &str) -> Option<i64> {
+        let reply = self.command(doc! {
+            "find": "sensors",
+            "filter": {"topic": topic},
+            "sort": {"topic": -1, "reg_date": -1},
+            "limit": 1,
+        })?;
+        let cursor = reply.get_document("cursor").ok()?;
+        let batch = cursor.get_array("firstBatch").ok()?;
+        let latest = batch.first()?.as_document()?;
+        let number = latest.get_document("value").ok()?.get("n")?;
+        number.as_i64().or_else(|| number.as_i32().map(i64::from))
+    }
+
+    /// How many of these topics have a last message that is not stored yet.
+    pub(crate) fn behind(&self, last: &[(String, usize)]) -> usize {
+        let is_behind = |(topic, number): &&(String, usize)| {
+            let latest = self.latest(topic);
+            latest.is_none_or(|latest| usize::try_from(latest).is_ok_and(|it| it < *number))
+        };
+        last.iter().filter(is_behind).count()
     }
 
     /// How many different numbered messages are stored, by topic and remainder: topic, remainder,
