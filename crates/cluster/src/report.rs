@@ -85,9 +85,13 @@ impl Outcome {
 }
 
 impl Calm {
+    /// How many messages were stored.
     fn messages(&self) -> f64 {
-        let received = self.members.values().map(|work| work.received);
-        received.sum::<f64>().max(1.0)
+        self.sum(|work| work.stored).max(1.0)
+    }
+
+    fn sum(&self, value: fn(&Work) -> f64) -> f64 {
+        self.members.values().map(value).sum()
     }
 
     /// Messages a second.
@@ -105,16 +109,20 @@ impl Calm {
         let (plan, used, busiest) = (&self.plan, self.used, self.busiest);
         let seconds = self.time.as_secs_f64();
         let share = |time: Duration| time.as_secs_f64() / seconds;
-        let sum = |value: fn(&Work) -> f64| self.members.values().map(value).sum::<f64>();
-        let commits = sum(|work| work.commits);
+        let (commits, deliveries) = (
+            self.sum(|work| work.commits),
+            self.sum(|work| work.deliveries),
+        );
         write!(
             f,
-            "  run: members={} offered={} rate={:.1} commits={:.2} commit-ms={:.3}",
+            "  run: members={} offered={} rate={:.1} commits={:.2} commit-ms={:.3} deliveries={:.2} delivery-ms={:.3}",
             plan.members,
             plan.rate.unwrap_or(0),
             self.rate(),
             commits / seconds,
-            sum(|work| work.commit_seconds) * 1e3 / commits.max(1.0),
+            self.sum(|work| work.commit_seconds) * 1e3 / commits.max(1.0),
+            deliveries / seconds,
+            self.sum(|work| work.delivery_seconds) * 1e3 / deliveries.max(1.0),
         )?;
         let parts = [
             ("busy", used.machine),
@@ -146,8 +154,9 @@ impl fmt::Display for Calm {
         let used = self.used;
         writeln!(f, "  without faults: {:.0} messages/s", self.rate())?;
         write!(f, "  share:")?;
+        let received = self.sum(|work| work.received).max(1.0);
         for (member, work) in &self.members {
-            let share = work.received * 100.0 / self.messages();
+            let share = work.received * 100.0 / received;
             write!(f, " {member} {share:.1} %")?;
         }
         writeln!(
@@ -159,19 +168,18 @@ impl fmt::Display for Calm {
             self.processor(used.publishers),
             used.machine.as_secs_f64() / self.time.as_secs_f64(),
         )?;
-        let sum = |value: fn(&Work) -> f64| self.members.values().map(value).sum::<f64>();
-        let commits = sum(|work| work.commits).max(1.0);
-        let deliveries = sum(|work| work.deliveries).max(1.0);
+        let commits = self.sum(|work| work.commits).max(1.0);
+        let deliveries = self.sum(|work| work.deliveries).max(1.0);
         let seconds = self.time.as_secs_f64();
         writeln!(
             f,
             "  members: {:.1} commits/s of {:.1} messages, {:.2} ms each; {:.1} inserts/s of {:.1} messages, {:.2} ms each",
             commits / seconds,
             self.messages() / commits,
-            sum(|work| work.commit_seconds) * 1e3 / commits,
+            self.sum(|work| work.commit_seconds) * 1e3 / commits,
             deliveries / seconds,
             self.messages() / deliveries,
-            sum(|work| work.delivery_seconds) * 1e3 / deliveries,
+            self.sum(|work| work.delivery_seconds) * 1e3 / deliveries,
         )?;
         #[expect(clippy::cast_precision_loss, reason = "it is shown with few digits")]
         let fsyncs = used.fsyncs as f64;
