@@ -16,6 +16,7 @@ mod threads;
 mod witness;
 mod world;
 
+use std::fmt::Write;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -57,6 +58,10 @@ struct Args {
     #[arg(long, value_name = "FAULT", value_parser = Fault::named)]
     only: Vec<Fault>,
 
+    /// Strike each fault N times
+    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "calm")]
+    times: usize,
+
     /// Strike no fault
     #[arg(long, conflicts_with = "only")]
     calm: bool,
@@ -81,6 +86,7 @@ impl Args {
             (false, true) => Fault::all(),
             (false, false) => self.only.clone(),
         };
+        let faults = faults.repeat(self.times);
         Plan {
             seed,
             mode: Mode::named(&self.mode),
@@ -98,6 +104,9 @@ impl Args {
         );
         if self.calm {
             command.push_str(" --calm");
+        }
+        if self.times > 1 {
+            let _ = write!(command, " --times {}", self.times);
         }
         for fault in &self.only {
             command.push_str(" --only ");
@@ -156,7 +165,7 @@ mod tests {
 
     #[test]
     fn the_command_to_repeat_a_round_selects_the_same_faults() {
-        for options in ["--calm", "--only kill-member --only join", ""] {
+        for options in ["--calm", "--only kill-member --only join --times 3", ""] {
             let typed = "cluster --mode mosquitto --rate 400 --members 3";
             let args = Args::parse_from(format!("{typed} {options}").split_whitespace());
             let again = Args::parse_from(args.again(7).split(' '));
