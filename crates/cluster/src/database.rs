@@ -47,6 +47,9 @@ impl Database {
                 "0.25",
                 "--setParameter",
                 "diagnosticDataCollectionEnabled=false",
+                // A secondary that ends tells its clients, and waits so long for them to leave.
+                "--setParameter",
+                "shutdownTimeoutMillisForSignaledShutdown=1000",
                 "--bind_ip",
                 &bind,
             ]);
@@ -91,6 +94,23 @@ impl Database {
         eventually(ELECTION_TIMEOUT, "a primary", || {
             (0..self.servers.len()).find(|which| self.says(*which, "isWritablePrimary"))
         })
+    }
+
+    /// Ends a server as an operator does: a primary steps down first, so that another server takes
+    /// over at once and the shutdown does not wait for it.
+    pub(crate) fn shut_down(&mut self, which: usize) {
+        let name = self.servers[which].machine.name.clone();
+        eventually(ELECTION_TIMEOUT, format_args!("{name} steps down"), || {
+            let is_primary = self.says(which, "isWritablePrimary");
+            if is_primary {
+                // Refused until a secondary has caught up.
+                let step_down = doc! {"replSetStepDown": 60, "secondaryCatchUpPeriodSecs": 1};
+                self.ask(which, step_down);
+            }
+            !is_primary && self.primary() != which
+        });
+        let succeeded = self.servers[which].terminate();
+        assert!(succeeded, "{name} fails at its end");
     }
 
     fn says(&self, which: usize, what: &str) -> bool {

@@ -8,6 +8,11 @@ use rand::RngExt;
 use crate::service::Service;
 use crate::world::World;
 
+/// The end of a member's absence, in which the others' rate is measured.
+const AWAY_WINDOW: Duration = Duration::from_secs(1);
+/// How long the database is frozen before a member leaves: less than an election takes.
+const SPOOLING: Duration = Duration::from_secs(1);
+
 /// What happens to one machine, and ends again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Harm {
@@ -98,10 +103,7 @@ impl Fault {
         let seconds = world.random.random_range(2_000..7_000);
         let pause = Duration::from_millis(seconds);
         match self {
-            Self::Member(harm) => {
-                let which = world.random.random_range(0..world.group.len());
-                harm.strike(world.group.member(which), pause);
-            }
+            Self::Member(harm) => strike_member(world, harm, pause),
             Self::Node(harm) => {
                 let which = world.random.random_range(0..world.brokers.len());
                 harm.strike(world.brokers.node(which), pause);
@@ -116,42 +118,64 @@ impl Fault {
             }
             Self::RollingRestart => rolling_restart(world),
             Self::Join => world.group.join(&mut world.network),
-            Self::Leave => {
-                let which = world.random.random_range(0..world.group.len());
-                world.group.leave(which, &world.witness);
-            }
+            Self::Leave => leave(world),
         }
     }
 }
 
 impl Harm {
     fn strike(self, victim: &mut Service, pause: Duration) {
+        self.begin(victim);
+        sleep(pause);
+        self.end(victim);
+    }
+
+    fn begin(self, victim: &mut Service) {
         match self {
-            Self::Kill => {
-                victim.kill();
-                sleep(pause);
-                victim.start();
-            }
-            Self::Freeze => {
-                victim.freeze();
-                sleep(pause);
-                victim.thaw();
-            }
-            Self::Cut => {
-                victim.machine.cut();
-                sleep(pause);
-                victim.machine.heal();
-            }
+            Self::Kill => victim.kill(),
+            Self::Freeze => victim.freeze(),
+            Self::Cut => victim.machine.cut(),
+        }
+    }
+
+    fn end(self, victim: &mut Service) {
+        match self {
+            Self::Kill => victim.start(),
+            Self::Freeze => victim.thaw(),
+            Self::Cut => victim.machine.heal(),
         }
     }
 }
 
+/// A member is away for a while. Prints how much the others do meanwhile: if the broker keeps the
+/// share of the one that is away, less than all.
+fn strike_member(world: &mut World, harm: Harm, pause: Duration) {
+    let which = world.random.random_range(0..world.group.len());
+    harm.begin(world.group.member(which));
+    sleep(pause);
+    let rate = world.witness.evidence().rate(AWAY_WINDOW);
+    println!("  while a member was away: {rate:.0} messages/s");
+    harm.end(world.group.member(which));
+}
+
+/// A member is killed and does not come back. The database is frozen before, so that the member
+/// leaves messages in its spool.
+fn leave(world: &mut World) {
+    let primary = world.database.primary();
+    world.database.server(primary).freeze();
+    sleep(SPOOLING);
+    let which = world.random.random_range(0..world.group.len());
+    let member = world.group.take_out(which);
+    world.database.server(primary).thaw();
+    let found = world.group.leave(member, &world.witness);
+    println!("  the member that left had {found} messages in its spool");
+}
+
 fn rolling_restart(world: &mut World) {
     world.group.restart();
-    for which in 0..3 {
-        let server = world.database.server(which);
-        assert!(server.terminate(), "mongod fails at its end");
-        server.start();
+    for which in 0..world.database.servers().len() {
+        world.database.shut_down(which);
+        world.database.server(which).start();
         world.database.wait_until_whole();
     }
     for which in 0..world.brokers.len() {

@@ -15,6 +15,10 @@ const GROUP: &str = "group";
 /// The topic filter of the group.
 const FILTER: &str = "iot/few/#";
 
+const SPOOL: &str = "spool";
+/// The messages' number.
+const ID_KEY: &str = "/n";
+
 /// What a member logs once the broker has accepted it.
 const CONNECTED: &str = "Connected with result code 0";
 
@@ -57,7 +61,7 @@ impl Group {
         let mut member = Service::new(machine.clone(), &self.program, &folder)
             .args(["--host", &brokers.join(","), "-k", "5"])
             .args(["--durable", "--id", &machine.name, "-N", "-F", ""])
-            .args(["--store", &self.store, "--spool", "spool", "--id-key", "/n"])
+            .args(["--store", &self.store, "--spool", SPOOL, "--id-key", ID_KEY])
             .args(["--share", GROUP, "-t", FILTER])
             .args(["--metrics", &format!("{}:{METRICS_PORT}", machine.address)]);
         member.start();
@@ -86,12 +90,22 @@ impl Group {
         }
     }
 
-    /// Takes a member out of the group for good, as an operator does: its machine is dead, its disk
-    /// is not. Another process takes its spool and its session over without its filters, receives
-    /// what the broker has kept for it, and forgets the session.
-    pub(crate) fn leave(&mut self, which: usize, witness: &Witness) {
+    /// Kills a member, which is none of the group from now on.
+    pub(crate) fn take_out(&mut self, which: usize) -> Service {
         let mut member = self.members.remove(which);
         member.kill();
+        member
+    }
+
+    /// Lets a killed member leave for good, as an operator does: its machine is dead, its disk is
+    /// not. Other processes deliver its spool, take its session over without its filters, receive
+    /// what the broker has kept for it, and forget the session. Returns how many messages were in
+    /// the spool.
+    pub(crate) fn leave(&self, mut member: Service, witness: &Witness) -> u64 {
+        let store = ["--store", &self.store, "--id-key", ID_KEY];
+        member.run_to_end(&[&["--drain-spool", SPOOL], &store[..]].concat());
+        let log = member.latest_log();
+        let found = found_in_spool(&log).unwrap_or_else(|| panic!("nothing in the spool: {log}"));
         let id = member.machine.name.clone();
         let received = || witness.evidence().members.get(&id).copied().unwrap_or(0);
         member.start_with(&["-U", FILTER]);
@@ -113,6 +127,7 @@ impl Group {
             "--host",
             &self.brokers[0],
         ]);
+        found
     }
 
     /// What each member has done in its latest run, from its metrics.
@@ -123,6 +138,13 @@ impl Group {
         };
         self.members.iter().map(work).collect()
     }
+}
+
+/// Reads how many messages were in a spool from the totals of a run; `None` if it was empty.
+fn found_in_spool(log: &str) -> Option<u64> {
+    let (_, found) = log.rsplit_once("found in the spool ")?;
+    let digits = found.split(|character: char| !character.is_ascii_digit());
+    digits.into_iter().next()?.parse().ok()
 }
 
 /// What a member has done.
