@@ -1,49 +1,49 @@
-//! Predicts the throughput of a group of `iot-sub` from what one message costs, as `scripts/cluster
-//! --calm` prints it:
+//! Predicts the throughput of a group of 1, 2 and 4 `iot-sub` from runs at given rates, and
+//! compares it with runs at the highest rate. Reads what `scripts/cluster --calm` prints:
 //!
 //! ```text
-//! bench-group processors=1.3 work-us=204 commit-us=3040 batch=35 commit-ms=0.2 [broker-us=25]
-//!     [offered=5000]
+//! for members in 1 4; do for rate in 2000 6000; do
+//!     scripts/cluster --mode mosquitto --calm --members $members --rate $rate; done; done > runs
+//! for members in 1 2 4; do
+//!     scripts/cluster --mode mosquitto --calm --members $members --rate 0; done >> runs
+//! bench-group < runs
 //! ```
 
 mod model;
+mod run;
 
-use std::env;
+use std::io;
+use std::thread::available_parallelism;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
-use model::Group;
+use model::Model;
+use run::Run;
 
+#[expect(clippy::cast_precision_loss, reason = "a few processors")]
 fn main() -> Result<()> {
-    let mut group = Group {
-        processors: 2.0,
-        work: 0.0,
-        commit_work: 0.0,
-        serial_work: 0.0,
-        batch: 1.0,
-        commit: 0.0,
-        offered: f64::INFINITY,
-    };
-    for argument in env::args().skip(1) {
-        let (name, value) = argument.split_once('=').context("NAME=NUMBER")?;
-        let value: f64 = value.parse().with_context(|| format!("`{argument}`"))?;
-        match name {
-            "processors" => group.processors = value,
-            "work-us" => group.work = value / 1e6,
-            "commit-us" => group.commit_work = value / 1e6,
-            "broker-us" => group.serial_work = value / 1e6,
-            "batch" => group.batch = value,
-            "commit-ms" => group.commit = value / 1e3,
-            "offered" => group.offered = value,
-            _ => bail!("unknown: `{name}`"),
-        }
+    let processors = available_parallelism()?.get() as f64;
+    let mut runs = Vec::new();
+    for line in io::stdin().lines() {
+        runs.extend(Run::read(&line?)?);
     }
-    if group.work <= 0.0 || group.commit <= 0.0 {
-        bail!("work-us and commit-ms are needed");
-    }
+    let (given, highest): (Vec<Run>, Vec<Run>) =
+        runs.into_iter().partition(|run| run.has_given_rate);
+    let model = Model::of(&given).context("too few runs at given rates, or too similar ones")?;
     for members in [1, 2, 4] {
-        let (rate, limit) = group.rate(members);
-        println!("{members} members: {rate:.0} messages/s, limited by {limit:?}");
+        let rate = model.rate(members, processors);
+        let rate = rate.context("runs at given rates are needed with 1 and with 4 members")?;
+        println!("{members} members: {rate:.0} messages/s");
+        for run in highest.iter().filter(|run| run.members == members) {
+            // Other programs have used the rest.
+            let left = processors - run.others;
+            let rate = model.rate(members, left).unwrap_or_default();
+            let error = (rate / run.rate - 1.0) * 100.0;
+            println!(
+                "  on {left:.2} processors: {rate:.0}; measured {:.0}, {error:+.0} %",
+                run.rate
+            );
+        }
     }
     Ok(())
 }

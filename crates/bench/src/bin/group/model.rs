@@ -1,83 +1,112 @@
 //! A queueing model of a group of `iot-sub`: how many messages a second it stores.
 //!
-//! Each member goes round a cycle: it gets a batch, works on it, and waits for its disk.
-//! Publishers, brokers and the database work on each batch too. All of them share the processors of
-//! the machines, and each member has a disk of its own. That is the machine repair model
-//! (M/M/c//N): as many customers as members, a station with `processors` servers, and a delay.
+//! All parts share the processors, which are the server of a closed queue: publishers are always so
+//! many messages ahead that some part has work. So the highest rate is where the processor time of
+//! all parts together reaches what there is. Three parts cost more than a time for each message:
+//!
+//! - Members and the broker have work for each commit.
+//! - The database is served in bulk: each insert takes what has come in the meantime, and there is
+//!   work for each round of inserts. By Little's law, rounds a second are the rate divided by the
+//!   messages that are being inserted. At the highest rate, these are the ones that publishers are
+//!   ahead.
+//! - Publishers have work without messages, such as waking up.
+//!
+//! The costs are fitted to runs at given rates that are lower.
 
-/// What one message costs, and what there is.
+use crate::run::Run;
+
+/// How many messages publishers are ahead of the store: as in `crates/cluster/src/round.rs`.
+const AHEAD: f64 = 40_000.0;
+
+/// What a part costs, in processor time.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Group {
-    /// Processors that all parts share. With other work on the machine, the part that they get.
-    pub(crate) processors: f64,
-    /// Processor time of all parts for a message, in seconds.
-    pub(crate) work: f64,
-    /// Processor time of all parts for a commit and what follows from it, in seconds.
-    pub(crate) commit_work: f64,
-    /// Processor time of a broker that runs on one thread, in seconds; 0 if it runs on several.
-    pub(crate) serial_work: f64,
-    /// Messages of a commit.
-    pub(crate) batch: f64,
-    /// Time of a commit in which the member uses no processor, in seconds.
-    pub(crate) commit: f64,
-    /// Messages a second that are published; infinite for as many as possible.
-    pub(crate) offered: f64,
+struct Cost {
+    message: f64,
+    /// For each commit, each round of inserts, or each second.
+    other: f64,
 }
 
-/// What limits the group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Bottleneck {
-    Publishers,
-    Broker,
-    Processors,
-    Disks,
+/// What was measured.
+#[derive(Clone, Debug)]
+pub(crate) struct Model {
+    /// Members and broker, by commit.
+    group: Cost,
+    /// By round of inserts.
+    database: Cost,
+    /// By second.
+    publishers: Cost,
+    /// Commits a second at the highest of the given rates, by number of members.
+    commits: Vec<(u32, f64)>,
 }
 
-impl Group {
-    /// Returns the messages a second of this many members, and what limits them.
-    pub(crate) fn rate(&self, members: u32) -> (f64, Bottleneck) {
-        let serial = if self.serial_work > 0.0 {
-            1.0 / self.serial_work
-        } else {
-            f64::INFINITY
+impl Model {
+    /// Fits the costs to runs at given rates. `None` if they are too few, or too similar.
+    pub(crate) fn of(runs: &[Run]) -> Option<Self> {
+        let cost = |point: fn(&Run) -> (f64, f64)| {
+            let points = runs.iter().map(|run| (run.rate, point(run)));
+            Cost::of(
+                &points
+                    .map(|(rate, (other, used))| (rate, other, used))
+                    .collect::<Vec<_>>(),
+            )
         };
-        let cycles = self.cycles(members) * self.batch;
-        let shared = if self.processors / self.work < f64::from(members) * self.batch / self.commit
-        {
-            Bottleneck::Processors
-        } else {
-            Bottleneck::Disks
-        };
-        let limits = [
-            (self.offered, Bottleneck::Publishers),
-            (serial, Bottleneck::Broker),
-            (cycles, shared),
-        ];
-        limits
-            .into_iter()
-            .min_by(|one, other| one.0.total_cmp(&other.0))
-            .expect("three limits")
+        let mut by_rate: Vec<_> = runs.iter().collect();
+        by_rate.sort_by(|one, other| {
+            (one.members, other.rate)
+                .partial_cmp(&(other.members, one.rate))
+                .expect("numbers")
+        });
+        by_rate.dedup_by_key(|run| run.members);
+        Some(Self {
+            group: cost(|run| (run.commits, run.group + run.broker))?,
+            database: cost(|run| (1.0 / run.delivery, run.database))?,
+            publishers: cost(|run| (1.0, run.publishers))?,
+            commits: by_rate
+                .iter()
+                .map(|run| (run.members, run.commits))
+                .collect(),
+        })
     }
 
-    fn batch_work(&self) -> f64 {
-        self.work * self.batch + self.commit_work
+    /// Returns the highest rate of a group on so many processors. `None` if the number of members
+    /// is outside of what was measured.
+    pub(crate) fn rate(&self, members: u32, processors: f64) -> Option<f64> {
+        let fixed = self.group.other * self.commits(members)? + self.publishers.other;
+        let message = self.group.message
+            + self.publishers.message
+            + self.database.message
+            + self.database.other / AHEAD;
+        Some((processors - fixed) / message)
     }
 
-    /// Batches a second of all members together: the machine repair model, by its birth and death
-    /// equations. `n` members are at the processors, the others at their disks.
-    fn cycles(&self, members: u32) -> f64 {
-        let service = 1.0 / self.batch_work();
-        let arrival = 1.0 / self.commit;
-        let at_work = |n: u32| f64::from(n).min(self.processors) * service;
-        // Probabilities up to a factor.
-        let mut weights = vec![1.0];
-        for n in 1..=members {
-            let before = weights[weights.len() - 1];
-            weights.push(before * f64::from(members - n + 1) * arrival / at_work(n));
+    /// Commits a second of so many members: between those of fewer and of more.
+    fn commits(&self, members: u32) -> Option<f64> {
+        let fewer = self.commits.iter().rfind(|(count, _)| *count <= members)?;
+        let more = self.commits.iter().find(|(count, _)| *count >= members)?;
+        if fewer.0 == more.0 {
+            return Some(fewer.1);
         }
-        let sum: f64 = weights.iter().sum();
-        let busy = (0..).zip(&weights).map(|(n, weight)| at_work(n) * weight);
-        busy.sum::<f64>() / sum
+        let steps = |count: u32| (f64::from(count) / f64::from(fewer.0)).log2();
+        Some(fewer.1 * (more.1 / fewer.1).powf(steps(members) / steps(more.0)))
+    }
+}
+
+impl Cost {
+    /// The two costs with the least squares, from rate, other work a second and processor time a
+    /// second.
+    fn of(points: &[(f64, f64, f64)]) -> Option<Self> {
+        let sum = |of: fn(&(f64, f64, f64)) -> f64| points.iter().map(of).sum::<f64>();
+        let (rates, mixed, others) = (
+            sum(|it| it.0 * it.0),
+            sum(|it| it.0 * it.1),
+            sum(|it| it.1 * it.1),
+        );
+        let (by_rate, by_other) = (sum(|it| it.0 * it.2), sum(|it| it.1 * it.2));
+        let determinant = rates * others - mixed * mixed;
+        (determinant > 1e-9 * rates * others).then(|| Self {
+            message: (by_rate * others - by_other * mixed) / determinant,
+            other: (by_other * rates - by_rate * mixed) / determinant,
+        })
     }
 }
 
@@ -85,76 +114,49 @@ impl Group {
 mod tests {
     use super::*;
 
-    const GROUP: Group = Group {
-        processors: 2.0,
-        work: 100e-6,
-        commit_work: 0.0,
-        serial_work: 0.0,
-        batch: 20.0,
-        commit: 4e-3,
-        offered: f64::INFINITY,
-    };
+    /// Members and broker: 30 µs a message and 200 µs a commit. Database: 50 µs and 30 ms.
+    /// Publishers: 10 µs, and 5 % of a processor.
+    fn run(members: u32, rate: f64, commits: f64, delivery: f64) -> Run {
+        Run {
+            members,
+            has_given_rate: true,
+            rate,
+            commits,
+            delivery,
+            others: 0.0,
+            broker: rate * 10e-6,
+            group: rate * 20e-6 + commits * 200e-6,
+            database: rate * 50e-6 + 0.03 / delivery,
+            publishers: rate * 10e-6 + 0.05,
+        }
+    }
 
-    fn assert_near(found: f64, expected: f64) {
-        assert!(
-            (found / expected - 1.0).abs() < 1e-9,
-            "{found} instead of {expected}"
-        );
+    fn assert_near(found: Option<f64>, expected: f64) {
+        let error = (found.unwrap() / expected - 1.0).abs();
+        assert!(error < 1e-6, "{found:?} instead of {expected}");
     }
 
     #[test]
-    fn one_member_is_its_cycle() {
-        // 20 messages in 2 ms of work and 4 ms of waiting.
-        let (rate, limit) = GROUP.rate(1);
-        assert_near(rate, 20.0 / 6e-3);
-        assert_eq!(limit, Bottleneck::Disks);
+    fn finds_the_costs_and_the_rate_at_which_the_processors_are_busy() {
+        let runs = [
+            run(4, 2_000.0, 900.0, 0.06),
+            run(1, 2_000.0, 400.0, 0.05),
+            run(4, 6_000.0, 1_600.0, 0.11),
+            run(1, 6_000.0, 400.0, 0.05),
+        ];
+        let model = Model::of(&runs).unwrap();
+        let message = 90e-6 + 0.03 / AHEAD;
+        assert_near(model.rate(1, 2.0), (2.0 - 0.05 - 0.08) / message);
+        assert_near(model.rate(4, 1.5), (1.5 - 0.05 - 0.32) / message);
+        // As far from 400 commits as from 1,600, each in proportion.
+        assert_near(model.rate(2, 2.0), (2.0 - 0.05 - 0.16) / message);
+        assert_eq!(model.rate(8, 2.0), None);
     }
 
     #[test]
-    fn small_batches_cost_more() {
-        let small = Group {
-            commit_work: 2e-3,
-            ..GROUP
-        };
-        assert_near(small.rate(1).0, 20.0 / 8e-3);
-    }
-
-    #[test]
-    fn many_members_are_limited_by_the_processors() {
-        let (rate, limit) = GROUP.rate(100);
-        assert!((rate / 20_000.0 - 1.0).abs() < 1e-3, "{rate}");
-        assert_eq!(limit, Bottleneck::Processors);
-    }
-
-    #[test]
-    fn two_members_do_not_disturb_each_other_on_two_processors() {
-        assert_near(GROUP.rate(2).0, 2.0 * GROUP.rate(1).0);
-    }
-
-    #[test]
-    fn two_members_queue_for_one_processor() {
-        // The textbook's formula for N = 2: with r = service / delay, the station is busy for
-        // (2r + 2r²) / (1 + 2r + 2r²) of the time.
-        let one = Group {
-            processors: 1.0,
-            ..GROUP
-        };
-        let r: f64 = 0.5;
-        let busy = (2.0 * r + 2.0 * r * r) / (1.0 + 2.0 * r + 2.0 * r * r);
-        assert_near(one.rate(2).0, busy * 10_000.0);
-    }
-
-    #[test]
-    fn publishers_and_a_broker_of_one_thread_are_limits() {
-        let slow = Group {
-            offered: 1_000.0,
-            ..GROUP
-        };
-        assert_eq!(slow.rate(4), (1_000.0, Bottleneck::Publishers));
-        let serial = Group {
-            serial_work: 1e-3,
-            ..GROUP
-        };
-        assert_eq!(serial.rate(4).1, Bottleneck::Broker);
+    fn similar_runs_are_not_enough() {
+        let runs = [run(1, 2_000.0, 400.0, 0.05), run(1, 4_000.0, 800.0, 0.025)];
+        assert!(Model::of(&runs).is_none());
+        assert!(Model::of(&runs[..1]).is_none());
     }
 }
