@@ -159,6 +159,7 @@ fn run(args: &Args, seed: u64, world: &mut World, samples: &mut Samples) -> Vec<
 fn drain(world: &mut World, sent: &[usize]) -> Vec<String> {
     let end = Instant::now() + DRAIN;
     let mut pause = SAMPLE_INTERVAL;
+    let mut shown = 0;
     loop {
         world.check();
         let behind = world.behind(&last_messages(sent));
@@ -176,7 +177,10 @@ fn drain(world: &mut World, sent: &[usize]) -> Vec<String> {
             }
             pause *= 2;
         }
-        println!("waiting for the last message of {behind} topics");
+        if behind != shown {
+            println!("waiting for the last message of {behind} topics");
+            shown = behind;
+        }
         sleep(pause);
     }
 }

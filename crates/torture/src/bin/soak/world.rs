@@ -14,6 +14,10 @@ use torture::usage::Holding;
 
 use crate::samples::Curve;
 
+/// Room for the indexes of ten million readings: with the small cache of tests, mongod gets slower
+/// as the store grows, and what is measured is its disk.
+const MONGOD_CACHE: &str = "cache_size=2G";
+
 /// The topic of the messages whose latency is measured.
 pub(crate) const PROBE_TOPIC: &str = "iot/probe";
 
@@ -76,7 +80,9 @@ impl World {
             .config("max_queued_messages 0")
             .config("log_type error")
             .start();
-        let mongo = Mongo::start();
+        let mongo = Mongo::builder()
+            .args(["--wiredTigerEngineConfigString", MONGOD_CACHE])
+            .start();
         let (to_broker, to_mongo) = (FaultyNet::to(broker.port()), FaultyNet::to(mongo.port()));
         let folder = TempDir::new().expect("a temporary folder");
         let spool = folder.path().join("spool").display().to_string();
