@@ -180,6 +180,8 @@ fn rolling_restart(world: &mut World) {
     }
     for which in 0..world.brokers.len() {
         world.brokers.node(which).terminate();
+        // Until the others have elected another leader, they would send this node to itself.
+        world.rest(4_000..5_000);
         world.brokers.node(which).start();
         world.brokers.wait_until_ready(which);
         world.rest(1_000..2_000);
