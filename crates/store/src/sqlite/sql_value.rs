@@ -1,5 +1,7 @@
 //! Values and times as SQLite holds them.
 
+use std::ops::Range;
+
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use rusqlite::ToSql;
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -61,6 +63,26 @@ pub(super) fn time_text(millis: i64) -> String {
     time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
+/// The years 0 to 9999, of which the order of the text is that of the time. `+10000` and `-0001`
+/// come before all of them.
+const ORDERED: Range<i64> = -62_167_219_200_000..253_402_300_800_000;
+/// Less than all times of the years 0 to 9999 and those before, and more than all later ones.
+pub(super) const FIRST_ORDERED: &str = "-";
+/// Greater than all times.
+pub(super) const LAST_TIME: &str = "~";
+
+/// Returns the text that is the limit of a range at this time. Years beyond 9999 are in no range
+/// that has a limit.
+pub(super) fn bound_text(millis: i64) -> String {
+    if millis < ORDERED.start {
+        FIRST_ORDERED.to_owned()
+    } else if millis < ORDERED.end {
+        time_text(millis)
+    } else {
+        LAST_TIME.to_owned()
+    }
+}
+
 /// Returns the time that such milliseconds are.
 pub(super) fn time_of(millis: i64) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp_millis(millis)
@@ -79,7 +101,8 @@ pub(super) fn millis_of(text: &str) -> Option<i64> {
     if let Some(millis) = millis_of_usual(text.as_bytes()) {
         return Some(millis);
     }
-    let time = DateTime::parse_from_rfc3339(text).ok()?;
+    // Unlike `parse_from_rfc3339`, it accepts the sign of a year that has not four digits.
+    let time: DateTime<Utc> = text.parse().ok()?;
     Some(time.timestamp_millis())
 }
 
@@ -174,7 +197,7 @@ mod tests {
     proptest! {
         #[test]
         fn times_of_a_minute_are_read_as_each_alone(
-            start in -60_000_000_000_000..250_000_000_000_000_i64,
+            start in -8_000_000_000_000_000..8_000_000_000_000_000_i64,
             steps in proptest::collection::vec(-90_000..90_000_i64, 1..20),
         ) {
             let mut times = Times::default();
@@ -185,11 +208,23 @@ mod tests {
         }
 
         #[test]
-        fn a_time_is_read_as_it_is_written(millis in -60_000_000_000_000..250_000_000_000_000_i64) {
+        fn a_time_is_read_as_it_is_written(
+            millis in prop_oneof![
+                -60_000_000_000_000..250_000_000_000_000_i64,
+                -8_000_000_000_000_000..8_000_000_000_000_000_i64,
+            ],
+        ) {
             let text = time_text(millis);
             prop_assert_eq!(millis_of(&text), Some(millis));
             let minute = millis.div_euclid(60_000).rem_euclid(60);
             prop_assert_eq!(minute_of_hour(&text), minute);
+        }
+
+        #[test]
+        fn a_limit_is_between_the_times_before_and_those_behind(
+            millis in ORDERED, limit in -8_000_000_000_000_000..8_000_000_000_000_000_i64,
+        ) {
+            prop_assert_eq!(time_text(millis) < bound_text(limit), millis < limit);
         }
     }
 }

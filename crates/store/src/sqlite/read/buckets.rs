@@ -10,7 +10,7 @@ use rusqlite::{Connection, params};
 use super::series_list::{first, known};
 use crate::read::{Bucket, Division, Grid, SeriesFilter, SeriesKey, TimeRange};
 use crate::sqlite::rollups::{self, Cell, Mode, Span};
-use crate::sqlite::sql_value::{as_number, millis_of, time_of, time_text};
+use crate::sqlite::sql_value::{as_number, bound_text, millis_of, time_of};
 
 /// Parts that are made of one state of the file.
 const PARTS: usize = 2_000;
@@ -151,7 +151,7 @@ impl<'a> Source<'a> {
                 .prepare_cached(
                     "SELECT hour FROM rollups_due WHERE series_id = ? AND hour >= ? AND hour <= ?",
                 )?
-                .query_map(params![series, hour(from), hour(to)], |row| row.get(0))?
+                .query_map(params![series, hour(from), hour(to - 1)], |row| row.get(0))?
                 .collect::<rusqlite::Result<_>>()?;
             source.pruned_hour = rollups::pruned_hour(connection)?;
         }
@@ -302,7 +302,7 @@ impl<'a> Source<'a> {
             "SELECT reg_date, value FROM readings
              WHERE series_id = ? AND reg_date >= ? AND reg_date < ? ORDER BY reg_date, uid",
         )?;
-        let mut rows = readings.query(params![self.series, time_text(from), time_text(to)])?;
+        let mut rows = readings.query(params![self.series, bound_text(from), bound_text(to)])?;
         while let Some(row) = rows.next()? {
             let Some(number) = as_number(row.get_ref(1)?) else {
                 continue;

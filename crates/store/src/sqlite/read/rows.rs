@@ -12,7 +12,9 @@ use rusqlite::{Connection, params};
 
 use super::series_list::{Known, known};
 use crate::read::{Order, Row, RowBatch, RowQuestion};
-use crate::sqlite::sql_value::{Times, id_of, time_text, value_of};
+use crate::sqlite::sql_value::{
+    FIRST_ORDERED, LAST_TIME, Times, bound_text, id_of, time_text, value_of,
+};
 
 /// Most rows in memory, if there are few series.
 const ROWS: usize = 20_000;
@@ -156,9 +158,9 @@ struct Cursor {
     is_at_end: bool,
 }
 
-/// Less than all times, and greater. Behind a time: greater than that one, and less than the next.
+/// Less than all times. [`LAST_TIME`] behind a time is greater than that one, and less than the
+/// next.
 const FIRST_TIME: &str = "";
-const LAST_TIME: &str = "~";
 
 /// What is read of a series: of one time, and of others.
 const OF_TIME: &str = "SELECT reg_date, uid, value, unit FROM readings
@@ -173,14 +175,19 @@ const OF_TIMES_DESCENDING: &str = "SELECT reg_date, uid, value, unit FROM readin
 impl Cursor {
     fn new(series: Known, question: &RowQuestion) -> Self {
         let text = |time: Option<chrono::DateTime<chrono::Utc>>, open: &str| match time {
-            Some(time) => time_text(ceiling(time)),
+            Some(time) => bound_text(ceiling(time)),
             None => open.to_owned(),
+        };
+        // Years beyond 9999 are in a range without an end only.
+        let first = match question.range.until {
+            Some(_) => FIRST_ORDERED,
+            None => FIRST_TIME,
         };
         let is_descending = question.order == Order::TimeDescending;
         let mut cursor = Self {
             series,
             reached: None,
-            from: text(question.range.since, FIRST_TIME),
+            from: text(question.range.since, first),
             to: text(question.range.until, LAST_TIME),
             is_descending,
             rows: Vec::new().into_iter(),

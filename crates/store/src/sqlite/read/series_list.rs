@@ -6,7 +6,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::read::{Latest, Series, SeriesFilter, SeriesKey};
 use crate::sqlite::rollups::{self, Cell, Mode, Span};
-use crate::sqlite::sql_value::{id_of, millis_of, time_of, time_text, value_of};
+use crate::sqlite::sql_value::{
+    FIRST_ORDERED, bound_text, id_of, millis_of, time_of, time_text, value_of,
+};
 
 /// A series of the file.
 #[derive(Clone, Debug)]
@@ -126,12 +128,12 @@ fn latest(connection: &Connection, series: i64) -> rusqlite::Result<Option<Lates
     latest.optional()
 }
 
-/// Returns the first time of a series, in milliseconds.
+/// Returns the first time of a series, in milliseconds, of those up to the year 9999.
 pub(super) fn first(connection: &Connection, series: i64) -> rusqlite::Result<Option<i64>> {
-    let first = "SELECT min(reg_date) FROM readings WHERE series_id = ?";
+    let first = "SELECT min(reg_date) FROM readings WHERE series_id = ? AND reg_date >= ?";
     let first: Option<String> = connection
         .prepare_cached(first)?
-        .query_row([series], |row| row.get(0))?;
+        .query_row(params![series, FIRST_ORDERED], |row| row.get(0))?;
     Ok(first.as_deref().and_then(millis_of))
 }
 
@@ -142,12 +144,16 @@ fn count(connection: &Connection, series: i64, hour: Option<i64>) -> rusqlite::R
             .prepare_cached("SELECT count(*) FROM readings WHERE series_id = ?")?
             .query_row([series], |row| row.get(0));
     };
-    let at = |hour: i64| time_text(hour.saturating_mul(Span::Hour.millis()));
+    let begin = hour.saturating_mul(Span::Hour.millis());
+    // The next hour may be of the year 10000, which is less as text.
+    let last = begin.saturating_add(Span::Hour.millis() - 1);
     connection
         .prepare_cached(
-            "SELECT count(*) FROM readings WHERE series_id = ? AND reg_date >= ? AND reg_date < ?",
+            "SELECT count(*) FROM readings WHERE series_id = ? AND reg_date >= ? AND reg_date <= ?",
         )?
-        .query_row(params![series, at(hour), at(hour + 1)], |row| row.get(0))
+        .query_row(params![series, time_text(begin), time_text(last)], |row| {
+            row.get(0)
+        })
 }
 
 /// Rollups may outlive their readings: those before the pruned hour are counted one by one, as only
@@ -188,7 +194,7 @@ fn count_by_rollups(connection: &Connection, series: i64) -> rusqlite::Result<i6
 }
 
 fn count_before(connection: &Connection, series: i64, hour: i64) -> rusqlite::Result<i64> {
-    let time = time_text(hour.saturating_mul(Span::Hour.millis()));
+    let time = bound_text(hour.saturating_mul(Span::Hour.millis()));
     connection
         .prepare_cached("SELECT count(*) FROM readings WHERE series_id = ? AND reg_date < ?")?
         .query_row(params![series, time], |row| row.get(0))

@@ -18,11 +18,12 @@ pub(in crate::sqlite) fn roll(
     {
         let mut readings = connection.prepare_cached(
             "SELECT reg_date, value FROM readings
-             WHERE series_id = ? AND reg_date >= ? AND reg_date < ? ORDER BY reg_date, uid",
+             WHERE series_id = ? AND reg_date >= ? AND reg_date <= ? ORDER BY reg_date, uid",
         )?;
         let from = time_text(hour * Span::Hour.millis());
-        let to = time_text((hour + 1) * Span::Hour.millis());
-        let mut rows = readings.query((series, from, to))?;
+        // The next hour may be of the year 10000, which is less as text.
+        let last = time_text((hour + 1) * Span::Hour.millis() - 1);
+        let mut rows = readings.query((series, from, last))?;
         while let Some(row) = rows.next()? {
             let minute = hour * 60 + minute_of_hour(row.get_ref(0)?.as_str()?);
             let number = as_number(row.get_ref(1)?);

@@ -198,3 +198,25 @@ fn a_slow_reader_does_not_keep_the_log_from_being_folded_in() {
     });
     taken.unwrap();
 }
+
+#[test]
+fn an_hour_that_is_due_at_the_end_of_a_range_is_not_in_it() {
+    const DAY: i64 = 86_400_000;
+    // Of the midnight after the fixture's first time.
+    const MIDNIGHT: i64 = 14 * 3_600_000;
+    let mut fixture = Fixture::new();
+    let mut store = fixture.open();
+    let entry = |at| fixture.entry(at, "a", b"1");
+    store.commit(&[MIDNIGHT - 1, MIDNIGHT].map(entry)).unwrap();
+    let at = |millis| chrono::DateTime::from_timestamp_millis(1_795_428_000_000 + millis);
+    let range = TimeRange {
+        since: at(MIDNIGHT - 40 * DAY),
+        until: at(MIDNIGHT),
+    };
+    let mut reader = SqliteReader::open(&fixture.path()).unwrap();
+    let reader: &mut dyn Reader = &mut reader;
+    let key = SeriesKey::of_topic("a");
+    let buckets = reader.all_buckets(&key, range, Division::Into(2)).unwrap();
+    let counts: Vec<u64> = buckets.iter().map(|bucket| bucket.count).collect();
+    assert_eq!(counts, [1]);
+}
