@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use chrono::{DateTime, NaiveDate, Utc};
-use iot_cli::{Origins, Timezone, notify};
+use iot_cli::{Origins, Timezone, counted, notify};
 use iot_store::read::{Order, Row, RowQuestion, SeriesKey, TimeRange};
 
 use self::series_check::{Finding, SeriesCheck};
@@ -25,7 +25,7 @@ use crate::{stdout, unmatched};
 /// filter selects nothing.
 pub(crate) fn run(args: &CheckArgs, origins: &Origins) -> Result<ExitCode> {
     args.command.verbosity().install();
-    let now = Utc::now();
+    let now = iot_store::now();
     let period = args.period.period(now, None, origins)?;
     let mut reader = open(&args.store)?;
     let interrupt = Interrupt::listen()?;
@@ -147,7 +147,8 @@ impl Check {
         }
         if skipped > 0 {
             lines.push(format!(
-                "and {skipped} days before (--days {})",
+                "and {} before (--days {})",
+                counted(skipped as u64, "day"),
                 self.days.len()
             ));
         }

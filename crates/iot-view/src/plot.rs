@@ -55,7 +55,7 @@ pub(crate) fn run(args: &PlotArgs, origins: &Origins) -> Result<ExitCode> {
     if let Some(path) = &args.output {
         replacement::check(path)?;
     }
-    let now = Utc::now();
+    let now = iot_store::now();
     let day = Moment::Ago(std::time::Duration::from_secs(86_400));
     let period = args.period.period(now, Some(day), origins)?;
     let filters = args.filter.filters();
@@ -133,7 +133,8 @@ fn target(path: Option<&Path>) -> Result<Target<'_>, UsageError> {
 fn end(until: Option<DateTime<Utc>>, all: &[Series], now: DateTime<Utc>) -> DateTime<Utc> {
     let last = all.iter().filter_map(|one| Some(one.last.as_ref()?.time));
     until.unwrap_or_else(|| {
-        let behind = last.max().map(|last| last + TimeDelta::milliseconds(1));
+        let last = last.max();
+        let behind = last.and_then(|last| last.checked_add_signed(TimeDelta::milliseconds(1)));
         behind.map_or(now, |behind| behind.max(now))
     })
 }

@@ -1,8 +1,9 @@
 //! What is odd about one series. Its readings come in the order of their time and are seen once.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use iot_cli::Timezone;
 use iot_store::Value;
 use iot_store::read::Row;
@@ -18,6 +19,8 @@ const OUTLIER: f64 = 20.0;
 const FEWEST: u64 = 20;
 /// Clocks may differ by so many minutes.
 const TOLERANCE_MINUTES: i64 = 5;
+/// An SQLite file orders times as text, and only these years have four digits and no sign.
+const ORDERED_YEARS: RangeInclusive<i32> = 0..=9_999;
 
 /// What is known of a series so far.
 #[derive(Debug, Default)]
@@ -38,6 +41,8 @@ pub(super) struct SeriesCheck {
     duplicates: Counted,
     future: Counted,
     others: Counted,
+    /// Their place in the order of time is not known.
+    unordered: Counted,
     count: u64,
 }
 
@@ -82,6 +87,11 @@ pub(super) enum Finding {
         count: u64,
         last: DateTime<Utc>,
     },
+    /// Times that a file does not keep in order, and a period does not select.
+    Unordered {
+        count: u64,
+        last: DateTime<Utc>,
+    },
 }
 
 impl Finding {
@@ -97,6 +107,7 @@ impl Finding {
             Self::Future { .. } => "time in the future",
             Self::Outliers { .. } => "outlier",
             Self::NoNumbers { .. } => "not a number",
+            Self::Unordered { .. } => "year not of 0 to 9999",
         }
     }
 
@@ -106,7 +117,8 @@ impl Finding {
             | Self::Duplicates { count, .. }
             | Self::Future { count, .. }
             | Self::Outliers { count, .. }
-            | Self::NoNumbers { count, .. } => *count,
+            | Self::NoNumbers { count, .. }
+            | Self::Unordered { count, .. } => *count,
         }
     }
 
@@ -122,7 +134,8 @@ impl Finding {
             }
             Self::Duplicates { last, .. }
             | Self::Future { last, .. }
-            | Self::NoNumbers { last, .. } => local(last),
+            | Self::NoNumbers { last, .. }
+            | Self::Unordered { last, .. } => local(last),
         }
     }
 }
@@ -131,6 +144,10 @@ impl SeriesCheck {
     /// Takes the next reading.
     pub(super) fn add(&mut self, row: &Row, now: DateTime<Utc>) {
         self.count += 1;
+        if !ORDERED_YEARS.contains(&row.time.year()) {
+            self.unordered.add(row.time);
+            return;
+        }
         if row.time > now + TimeDelta::minutes(TOLERANCE_MINUTES) {
             self.future.add(row.time);
         }
@@ -182,6 +199,9 @@ impl SeriesCheck {
         }
         if let (count @ 1.., Some(last)) = (self.future.count, self.future.last) {
             findings.push(Finding::Future { count, last });
+        }
+        if let (count @ 1.., Some(last)) = (self.unordered.count, self.unordered.last) {
+            findings.push(Finding::Unordered { count, last });
         }
         findings.extend(self.outliers());
         // A series of text is none of numbers.

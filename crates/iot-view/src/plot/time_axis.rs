@@ -22,7 +22,7 @@ enum Step {
     Months(u32),
 }
 
-const STEPS: [Step; 28] = [
+const STEPS: [Step; 38] = [
     Step::Seconds(1),
     Step::Seconds(2),
     Step::Seconds(5),
@@ -51,6 +51,16 @@ const STEPS: [Step; 28] = [
     Step::Months(24),
     Step::Months(60),
     Step::Months(120),
+    Step::Months(240),
+    Step::Months(600),
+    Step::Months(1_200),
+    Step::Months(2_400),
+    Step::Months(6_000),
+    Step::Months(12_000),
+    Step::Months(24_000),
+    Step::Months(60_000),
+    Step::Months(120_000),
+    Step::Months(1_200_000),
 ];
 
 impl Step {
@@ -77,9 +87,9 @@ impl Step {
             Self::Months(months) => {
                 let before = match months {
                     12.. => {
-                        let years = months / 12;
-                        let year = u32::try_from(time.year()).unwrap_or_default();
-                        time.month0() + year % years * 12
+                        let years = i32::try_from(months / 12).unwrap_or(i32::MAX);
+                        let over = time.year().rem_euclid(years).unsigned_abs();
+                        time.month0() + over * 12
                     }
                     _ => time.month0() % months,
                 };
@@ -200,6 +210,11 @@ mod tests {
             "2020-01-10T00:00:00Z",
             "2026-01-10T00:00:00Z",
             "2022 2024 2026",
+        );
+        case(
+            "-0500-01-10T00:00:00Z",
+            "9999-12-31T23:59:59Z",
+            "0000 2000 4000 6000 8000",
         );
     }
 }
