@@ -3,8 +3,8 @@
 
 use std::borrow::Cow;
 
-/// Returns the text with each character that moves the cursor, talks to the terminal or changes
-/// the order of the others as an escape sequence such as `\n` or `\u{1b}`.
+/// Returns the text with each character that moves the cursor, talks to the terminal, changes the
+/// order of the others or is not seen as an escape sequence such as `\n` or `\u{1b}`.
 pub fn printable(text: &str) -> Cow<'_, str> {
     if !text.contains(is_unsafe) {
         return text.into();
@@ -48,15 +48,15 @@ fn push(c: char, text: &mut String) {
     }
 }
 
-/// Control characters (ESC and the C1 controls among them), line separators, and the marks that
-/// change the direction of text.
+/// Control characters (ESC and the C1 controls among them), line separators, the marks that change
+/// the direction of text, and what takes no place, so that two topics would look the same.
 fn is_unsafe(c: char) -> bool {
     c.is_control()
-        || matches!(
-            c,
-            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
-        )
-        || matches!(c, '\u{2066}'..='\u{2069}')
+        || matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180e}' | '\u{feff}')
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}')
+        // Tags.
+        || matches!(c, '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]
@@ -78,6 +78,31 @@ mod tests {
             "a\u{202e}b\u{2066}\u{2028}",
             "a\\u{202e}b\\u{2066}\\u{2028}",
         );
+    }
+
+    #[test]
+    fn what_is_not_seen_becomes_an_escape_sequence() {
+        for c in [
+            '\u{ad}',
+            '\u{200b}',
+            '\u{200c}',
+            '\u{200d}',
+            '\u{2060}',
+            '\u{feff}',
+            '\u{202a}',
+            '\u{202e}',
+            '\u{2066}',
+            '\u{2069}',
+            '\u{e0001}',
+            '\u{e0061}',
+            '\u{e007f}',
+        ] {
+            let code = u32::from(c);
+            case(&format!("iot{c}/a"), &format!("iot\\u{{{code:x}}}/a"));
+            let mut out = format!("iot{c}").into_bytes();
+            make_printable(&mut out, 0, true);
+            assert_eq!(out, format!("iot\\u{{{code:x}}}").into_bytes());
+        }
     }
 
     #[test]
