@@ -21,6 +21,7 @@ mod series;
 mod stdout;
 mod table;
 mod unmatched;
+mod width;
 
 use std::process::ExitCode;
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::table::width;
+use crate::width::width;
 
 /// The other screen of the terminal, without a cursor, until it is dropped.
 #[derive(Debug)]
@@ -46,9 +46,10 @@ pub(crate) fn cut(line: &str, columns: usize) -> String {
     if width(line) <= columns {
         return line.to_owned();
     }
-    let mut cut = String::new();
+    let (mut cut, mut used) = (String::new(), 0);
     for c in line.chars() {
-        if width(&cut) + width(c.encode_utf8(&mut [0; 4])) >= columns {
+        used += width(c.encode_utf8(&mut [0; 4]));
+        if used >= columns {
             break;
         }
         cut.push(c);

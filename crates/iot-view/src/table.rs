@@ -1,6 +1,16 @@
 //! A table for people: aligned columns, and no text that a terminal would obey.
 
+use std::borrow::Cow;
+use std::io::{self, IsTerminal};
+
 use iot_cli::printable;
+
+use crate::screen;
+use crate::width::width;
+
+/// A column is not padded to more than this, or the terminal's width if that is more: one long
+/// topic would fill each row with spaces.
+const WIDEST: usize = 60;
 
 /// Where a column's text stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,8 +40,17 @@ impl Table {
         self.rows.push(row.collect());
     }
 
-    /// Returns its lines, the header first. Columns without any text are left out.
+    /// Returns its lines, the header first. Columns without any text are left out. Texts that are
+    /// wider than a terminal are cut there, but for those of a last column on the left.
     pub(crate) fn lines(&self) -> Vec<String> {
+        if io::stdout().is_terminal() {
+            self.lines_within(WIDEST.max(screen::size().0), true)
+        } else {
+            self.lines_within(WIDEST, false)
+        }
+    }
+
+    fn lines_within(&self, widest: usize, is_cut: bool) -> Vec<String> {
         let shown: Vec<usize> = (0..self.columns.len())
             .filter(|&column| self.rows.iter().any(|row| !row[column].is_empty()))
             .collect();
@@ -41,6 +60,7 @@ impl Table {
                 let rows = self.rows.iter().map(|row| width(&row[column]));
                 rows.max()
                     .unwrap_or_default()
+                    .min(widest)
                     .max(self.columns[column].0.len())
             })
             .collect();
@@ -51,18 +71,23 @@ impl Table {
             .collect();
         std::iter::once(&header)
             .chain(&self.rows)
-            .map(|row| self.line(row, &shown, &widths))
+            .map(|row| self.line(row, &shown, &widths, is_cut))
             .collect()
     }
 
-    fn line(&self, row: &[String], shown: &[usize], widths: &[usize]) -> String {
+    fn line(&self, row: &[String], shown: &[usize], widths: &[usize], is_cut: bool) -> String {
         let mut line = String::new();
         for (&column, &wide) in shown.iter().zip(widths) {
-            let text = &row[column];
-            let padding = " ".repeat(wide.saturating_sub(width(text)));
-            match self.columns[column].1 {
-                Align::Left => line.extend([text.as_str(), &padding]),
-                Align::Right => line.extend([&padding, text.as_str()]),
+            let align = self.columns[column].1;
+            let is_last = shown.last() == Some(&column) && align == Align::Left;
+            let text = match &row[column] {
+                text if is_cut && !is_last => Cow::from(screen::cut(text, wide)),
+                text => Cow::from(text),
+            };
+            let padding = " ".repeat(wide.saturating_sub(width(&text)));
+            match align {
+                Align::Left => line.extend([&*text, &padding]),
+                Align::Right => line.extend([&*padding, &text]),
             }
             line.push_str("  ");
         }
@@ -71,31 +96,24 @@ impl Table {
     }
 }
 
-/// Returns how many columns of a terminal a text takes.
-pub(crate) fn width(text: &str) -> usize {
-    text.chars().map(char_width).sum()
-}
-
-/// Combining marks take none, and the signs of East Asia and pictures two.
-fn char_width(c: char) -> usize {
-    match u32::from(c) {
-        0x300..=0x36f | 0x200b..=0x200d | 0xfe00..=0xfe0f => 0,
-        0x1100..=0x115f
-        | 0x2e80..=0xa4cf
-        | 0xac00..=0xd7a3
-        | 0xf900..=0xfaff
-        | 0xfe30..=0xfe6f
-        | 0xff00..=0xff60
-        | 0xffe0..=0xffe6
-        | 0x1f300..=0x1faff
-        | 0x2_0000..=0x3_fffd => 2,
-        _ => 1,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_long_text_widens_no_other_row() {
+        let mut table = Table::new(&[("topic", Align::Left), ("value", Align::Right)]);
+        table.push(["a".repeat(60_000), "1.5".into()]);
+        for _ in 0..200 {
+            table.push(["b".into(), "2.5".into()]);
+        }
+        let piped = table.lines_within(60, false);
+        assert_eq!(piped[1], format!("{}    1.5", "a".repeat(60_000)));
+        assert_eq!(piped[2], format!("b{}    2.5", " ".repeat(59)));
+        let on_a_terminal = table.lines_within(80, true);
+        assert_eq!(on_a_terminal[1], format!("{}…    1.5", "a".repeat(79)));
+        assert!(on_a_terminal.iter().all(|line| width(line) <= 87));
+    }
 
     #[test]
     fn columns_are_aligned_and_empty_ones_are_left_out() {

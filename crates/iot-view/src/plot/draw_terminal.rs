@@ -11,7 +11,7 @@ use super::picture::Picture;
 use super::scale::Scale;
 use super::time_axis::{Tick, ticks};
 use crate::screen;
-use crate::table::width;
+use crate::width::width;
 
 /// The colours of a terminal: blue, red, green, magenta, yellow, cyan.
 const COLOURS: [u8; 6] = [34, 31, 32, 35, 33, 36];
