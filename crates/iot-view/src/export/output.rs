@@ -73,10 +73,14 @@ impl Output {
         };
         let mut buffer = Vec::with_capacity(FULL + FULL / 4);
         encoder.begin(&mut buffer);
+        let is_terminal = is_text && path.is_none() && io::stdout().is_terminal();
+        if is_terminal {
+            make_line_printable(&mut buffer, 0);
+        }
         Ok(Self {
             encoder,
             buffer,
-            is_terminal: is_text && path.is_none() && io::stdout().is_terminal(),
+            is_terminal,
             progress,
             interrupt,
             writer: Writer::start(sink, path.map(Path::to_owned))?,
@@ -89,7 +93,11 @@ impl Output {
     /// # Errors
     /// Why the export has to end.
     pub(super) fn write(&mut self, record: &Record<'_>) -> Result<(), Stopped> {
+        let start = self.buffer.len();
         self.encoder.write(record, &mut self.buffer)?;
+        if self.is_terminal {
+            make_line_printable(&mut self.buffer, start);
+        }
         self.progress.count();
         if self.buffer.len() < FULL {
             return Ok(());
@@ -133,12 +141,22 @@ impl Output {
     }
 
     fn pass_on(&mut self) -> Result<(), Stopped> {
-        if self.is_terminal {
-            make_printable(&mut self.buffer, 0, true);
-        }
         self.progress.add_bytes(self.buffer.len());
         self.buffer = self.writer.pass(std::mem::take(&mut self.buffer))?;
         Ok(())
+    }
+}
+
+/// Makes the line from `start` on safe for a terminal. A line break in a cell would look like the
+/// end of the line.
+fn make_line_printable(out: &mut Vec<u8>, start: usize) {
+    let has_end = out.len() > start && out.ends_with(b"\n");
+    if has_end {
+        out.pop();
+    }
+    make_printable(out, start, false);
+    if has_end {
+        out.push(b'\n');
     }
 }
 
