@@ -8,6 +8,7 @@ use std::path::Path;
 use chrono::Utc;
 use common::{DAY, Store, at_millis, number, text, view, view_in};
 use iot_store::{Entry, IdGenerator, Rejection};
+use testkit::Program;
 
 const HOUR: i64 = 3_600_000;
 
@@ -179,6 +180,8 @@ fn a_check_counts_and_finds() {
         "{}",
         done.stdout
     );
+    let one = view(&store, &["check", "--days", "1"]).stdout;
+    assert!(one.contains("and 1 day before (--days 2)"), "{one}");
     let future = Utc::now().timestamp_millis() + HOUR;
     store.insert(&[("home/a", number(1.0), None, future)]);
     let done = view(&store, &["check"]);
@@ -385,4 +388,35 @@ fn wrong_options_are_refused_in_one_line() {
         assert!(done.stderr.starts_with(&expected), "{}", done.stderr);
         assert_eq!(done.stderr.lines().count(), 1);
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_store_in_a_directory_that_cannot_be_written_to_is_checked() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+    let store = two_days();
+    let allow = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    allow(&store.path(), 0o444);
+    allow(store.folder.path(), 0o555);
+    // Nobody forbids root anything.
+    let is_root = fs::metadata(store.path()).unwrap().uid() == 0;
+    let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+    let program = match is_root {
+        true => Program::new("setpriv")
+            .args(nobody)
+            .args([env!("CARGO_BIN_EXE_iot-view")]),
+        false => Program::new(env!("CARGO_BIN_EXE_iot-view")),
+    };
+    let mut program = program
+        .args(["check", "--store", &store.url()])
+        .current_dir(store.folder.path())
+        .spawn();
+    let status = program.wait();
+    allow(store.folder.path(), 0o755);
+    assert!(status.success(), "{}", program.stderr());
+    let stdout = program.stdout();
+    assert!(stdout.contains("288 in 1 series"), "{stdout}");
 }

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
-use rusqlite::{Connection, OpenFlags};
 
 use super::failure::explain;
+use super::read::connect;
 
 /// Findings that are reported.
 const MOST: u32 = 20;
@@ -21,10 +21,8 @@ pub fn damage_in(path: &Path) -> anyhow::Result<Vec<String>> {
     if !path.is_file() {
         return Err(anyhow!("no such file")).with_context(failed);
     }
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags);
     let lines = || {
-        let connection = connection?;
+        let connection = connect(path)?;
         let mut check = connection.prepare(&format!("PRAGMA integrity_check({MOST})"))?;
         let rows = check.query_map([], |row| row.get::<_, String>(0))?;
         rows.collect::<Result<Vec<_>, _>>()

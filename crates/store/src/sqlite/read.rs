@@ -11,4 +11,5 @@ mod rejections;
 mod rows;
 mod series_list;
 
+pub(super) use connection::connect;
 pub use reader::SqliteReader;

@@ -95,7 +95,8 @@ fn log_of(path: &Path) -> PathBuf {
     log.into()
 }
 
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
+/// Opens a file for reading, also in a directory that cannot be written to.
+pub(in crate::sqlite) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let open = |path: &Path, flags| {
         let connection = Connection::open_with_flags(path, flags)?;
