@@ -4,11 +4,11 @@ mod json;
 mod line;
 mod selection;
 mod watch;
+mod watched_file;
 
 use std::process::ExitCode;
 
 use anyhow::Result;
-use chrono::Utc;
 use iot_cli::notify;
 
 use self::selection::Selection;
@@ -26,9 +26,9 @@ pub(crate) fn run(args: &LatestArgs) -> Result<ExitCode> {
         silent: args.silent,
     };
     if let Some(interval) = args.watch {
-        return watch::run(&mut *reader, &selection, interval);
+        return watch::run(&mut *reader, &args.store, &selection, interval);
     }
-    let now = Utc::now();
+    let now = iot_store::now();
     let (series, unmatched) = selection.series(&mut *reader, now)?;
     if args.json {
         let lines = series.iter().filter_map(|one| json::line(one, now));

@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 use std::process::Command;
 use std::thread;
@@ -91,4 +91,44 @@ fn prune_asks_on_a_terminal() {
         "{shown}"
     );
     assert_eq!(common::view(&store, &["export"]).stdout.lines().count(), 2);
+}
+
+#[test]
+fn a_line_break_in_a_topic_is_no_new_line_of_an_export() {
+    let mut store = Store::new();
+    store.insert(&[("home/a\nhome/forged,,9,,", number(1.5), None, DAY)]);
+    for args in ["export", "export --wide", "export --every 1h"] {
+        let mut program = on_a_terminal(&store, args);
+        assert!(program.wait().success(), "{}", program.stdout());
+        let shown = program.stdout();
+        assert_eq!(shown.lines().count(), 2, "{args}: {shown:?}");
+        assert!(shown.contains("home/a\\nhome/forged"), "{args}: {shown:?}");
+    }
+}
+
+#[test]
+fn watch_ends_when_its_file_is_deleted_or_replaced() {
+    for (is_replaced, why) in [
+        (false, "was deleted while it was read"),
+        (
+            true,
+            "was replaced by another file (start again to read that one)",
+        ),
+    ] {
+        let mut store = Store::new();
+        store.insert(&[("home/a", number(1.5), None, DAY)]);
+        let mut program = on_a_terminal(&store, "latest --watch=50ms");
+        program.wait_for_stdout("home/a");
+        if is_replaced {
+            let copy = store.folder.path().join("copy.db");
+            fs::copy(store.path(), &copy).unwrap();
+            fs::rename(copy, store.path()).unwrap();
+        } else {
+            fs::remove_file(store.path()).unwrap();
+        }
+        let code = program.wait().code();
+        assert_eq!(code, Some(1), "{}", program.stdout());
+        let line = format!("iot-view: store `{}` {why}", store.path().display());
+        assert!(program.stdout().contains(&line), "{:?}", program.stdout());
+    }
 }

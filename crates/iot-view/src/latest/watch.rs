@@ -6,12 +6,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use chrono::{Local, Utc};
+use chrono::Local;
 use iot_cli::{UsageError, printable};
 use iot_store::read::Reader;
 
 use super::line::table;
 use super::selection::Selection;
+use super::watched_file::WatchedFile;
+use crate::args::StoreArgs;
 use crate::interrupt::Interrupt;
 use crate::screen;
 
@@ -20,8 +22,12 @@ const STEP: Duration = Duration::from_millis(50);
 
 /// Prints the table every `interval`, until a signal comes. A store that does not answer is
 /// reported in its place, and asked again.
+///
+/// # Errors
+/// There is no terminal, or the file of the store is deleted or replaced.
 pub(super) fn run(
     reader: &mut dyn Reader,
+    store: &StoreArgs,
     selection: &Selection,
     interval: Duration,
 ) -> Result<ExitCode> {
@@ -29,9 +35,13 @@ pub(super) fn run(
         return Err(UsageError::new("--watch needs a terminal (leave it out)").into());
     }
     let interrupt = Interrupt::listen()?;
+    let file = WatchedFile::of(store)?;
     let _screen = screen::Screen::open()?;
     while !interrupt.is_set() {
         let next = Instant::now() + interval;
+        if let Some(file) = &file {
+            file.check()?;
+        }
         draw(&lines(reader, selection))?;
         while Instant::now() < next && !interrupt.is_set() {
             thread::sleep(STEP.min(next.saturating_duration_since(Instant::now())));
@@ -41,7 +51,7 @@ pub(super) fn run(
 }
 
 fn lines(reader: &mut dyn Reader, selection: &Selection) -> Vec<String> {
-    let now = Utc::now();
+    let now = iot_store::now();
     let time = now.with_timezone(&Local).format("%H:%M:%S");
     let head = format!("{}  {time}  (Ctrl-C ends)", printable(reader.name()));
     let mut lines = vec![head, String::new()];
