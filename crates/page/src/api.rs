@@ -8,18 +8,21 @@ mod export;
 mod parameters;
 mod rejections;
 mod series;
+mod streams;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Query, Request, State};
 use axum::http::{Response, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::get;
+use axum::{Extension, Router};
 
 use self::answer::{json, refusal};
 use self::parameters::{Pairs, Parameters};
+use self::streams::EventStreams;
+pub(crate) use self::streams::Peer;
 use crate::assets;
 use crate::health::Status;
 use crate::live::Live;
@@ -32,6 +35,7 @@ struct App {
     live: Live,
     queries: Option<Arc<Queries>>,
     status: Arc<dyn Status>,
+    streams: EventStreams,
 }
 
 /// Returns the routes.
@@ -40,6 +44,7 @@ pub(crate) fn router(sources: Sources, live: Live) -> Router {
         live,
         queries: sources.store.map(|open| Arc::new(Queries::new(open))),
         status: sources.status,
+        streams: EventStreams::default(),
     };
     Router::new()
         .route("/api/events", get(events))
@@ -52,8 +57,8 @@ pub(crate) fn router(sources: Sources, live: Live) -> Router {
         .with_state(app)
 }
 
-async fn events(State(app): State<App>) -> Response<Body> {
-    events::respond(app.live.subscribe(&*app.status))
+async fn events(State(app): State<App>, Extension(peer): Extension<Peer>) -> Response<Body> {
+    events::respond(app.live.subscribe(&*app.status), app.streams.add(peer))
 }
 
 async fn series(State(app): State<App>) -> Response<Body> {

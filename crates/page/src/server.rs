@@ -3,6 +3,7 @@
 mod guard;
 mod hosts;
 mod password;
+mod silent;
 mod stall;
 
 use std::io;
@@ -12,7 +13,10 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::middleware;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
@@ -22,8 +26,9 @@ use tokio::time::sleep;
 use self::guard::Guard;
 use self::hosts::Hosts;
 use self::password::Password;
+use self::silent::{HasAsked, SilentConnections};
 use self::stall::StallTimeout;
-use crate::api;
+use crate::api::{self, Peer};
 use crate::health::Status;
 use crate::live::Live;
 use crate::sources::Sources;
@@ -32,7 +37,8 @@ use crate::sources::Sources;
 pub const DEFAULT_ADDRESS: SocketAddr =
     SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8188));
 
-/// Limit of open connections. Further ones wait.
+/// Limit of open connections. A further one takes the place of the oldest one that has not sent a
+/// request, or waits.
 const MAX_CONNECTIONS: usize = 256;
 /// Timeout for the head of a request, and for an idle connection.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -107,33 +113,61 @@ async fn accept(listener: TcpListener, router: Router) {
     let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     // Connections end with this task.
     let mut open = tokio::task::JoinSet::new();
+    let mut silent = SilentConnections::default();
     loop {
+        let Ok((stream, peer)) = listener.accept().await else {
+            sleep(ACCEPT_RETRY_DELAY).await;
+            continue;
+        };
+        if room.available_permits() == 0 {
+            silent.end_oldest();
+        }
         let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
             return;
         };
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                open.spawn(answer(stream, router.clone(), permit));
-            }
-            Err(_) => sleep(ACCEPT_RETRY_DELAY).await,
-        }
+        let has_asked = HasAsked::default();
+        let connection = Connection {
+            stream,
+            peer: Peer(peer.ip()),
+            has_asked: has_asked.clone(),
+            _permit: permit,
+        };
+        let task = open.spawn(connection.answer(router.clone()));
+        silent.add(has_asked, task);
         while open.try_join_next().is_some() {}
     }
 }
 
-/// Answers the requests of a connection.
-async fn answer(stream: TcpStream, router: Router, _permit: OwnedSemaphorePermit) {
-    let _ = stream.set_nodelay(true);
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(MAX_HEAD_BYTES)
-        .serve_connection(
-            TokioIo::new(StallTimeout::new(stream, STALL_TIMEOUT)),
-            TowerToHyperService::new(router),
-        );
-    // A connection that fails is the browser's concern.
-    let _ = connection.await;
+/// A connection that is open.
+struct Connection {
+    stream: TcpStream,
+    peer: Peer,
+    has_asked: HasAsked,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Connection {
+    /// Answers its requests.
+    async fn answer(self, router: Router) {
+        let _ = self.stream.set_nodelay(true);
+        let (peer, has_asked) = (self.peer, self.has_asked);
+        let router = TowerToHyperService::new(router);
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            has_asked.set();
+            request.extensions_mut().insert(peer);
+            router.call(request)
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIMEOUT)
+            .max_buf_size(MAX_HEAD_BYTES)
+            .serve_connection(
+                TokioIo::new(StallTimeout::new(self.stream, STALL_TIMEOUT)),
+                service,
+            );
+        // A connection that fails is the browser's concern.
+        let _ = connection.await;
+    }
 }
 
 #[cfg(test)]

@@ -362,3 +362,27 @@ async fn more_connections_than_the_limit_wait() {
     let answered = timeout(DEADLINE, one_more.read_exact(&mut byte)).await;
     answered.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn connections_without_a_request_and_many_streams_leave_room_for_a_browser() {
+    let server = serve(config(), None).await;
+    let mut streams = Vec::new();
+    for _ in 0..300 {
+        let mut stream = server.events().await;
+        event(&mut stream, "start").await;
+        streams.push(stream);
+    }
+    let mut heads = Vec::new();
+    for _ in 0..200 {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(b"GET / HT").await.unwrap();
+        heads.push(stream);
+    }
+    // Before the heads have timed out.
+    let answer = timeout(HEAD_TIMEOUT / 2, server.get("/")).await;
+    assert_eq!(answer.expect("an answer in time").status, 200);
+    let mut rest = Vec::new();
+    let ended = timeout(DEADLINE, streams[0].read_to_end(&mut rest)).await;
+    ended.expect("the oldest stream ends").unwrap();
+    event(&mut streams[299], "health").await;
+}
