@@ -21,7 +21,7 @@ const LAST: usize = 20;
 /// Prints the alerts that are not ok, and the latest reports.
 pub(crate) fn run(args: &AlertsArgs, origins: &Origins) -> Result<ExitCode> {
     args.command.verbosity().install();
-    let now = Utc::now();
+    let now = iot_store::now();
     let period = args.period.period(now, None, origins)?;
     let range = TimeRange {
         since: period.since,

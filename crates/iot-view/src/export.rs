@@ -18,7 +18,6 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use chrono::Utc;
 use iot_cli::{Origins, UsageError};
 use iot_store::read::TimeRange;
 
@@ -35,7 +34,7 @@ use crate::{replacement, unmatched};
 pub(crate) fn run(args: &ExportArgs, origins: &Origins) -> Result<ExitCode> {
     args.command.verbosity().install();
     args.check(origins)?;
-    let now = Utc::now();
+    let now = iot_store::now();
     let period = args.period.period(now, None, origins)?;
     let format = format(args, origins)?;
     let path = args

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
-use iot_cli::{Origins, Signals, listen_reason, notify};
+use iot_cli::{Origins, Signals, listen_reason, notify, wait_for_clock};
 use iot_page::{
     Broker, DEFAULT_ADDRESS, Health, OpenReader, Page, PageConfig, Sources, Status, StoreState,
 };
@@ -18,6 +18,8 @@ use crate::page::live::Receiving;
 /// Serves the page until a signal comes.
 pub(crate) fn run(args: &PageCommand, origins: &Origins) -> Result<ExitCode> {
     args.command.verbosity().install();
+    // The headers of its answers cannot name a time before 1970.
+    wait_for_clock("iot-view");
     let address = args.address.unwrap_or(DEFAULT_ADDRESS);
     let access = args.access.access(address, "the address", origins)?;
     let broker = args.broker.config(origins)?;

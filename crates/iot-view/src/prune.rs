@@ -4,7 +4,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::process::ExitCode;
 
 use anyhow::Result;
-use chrono::{DateTime, Utc};
+use chrono::DateTime;
 use iot_cli::{Moment, Origins, Timezone, UsageError, notify};
 use iot_store::upkeep::prune;
 use iot_store::{Expiry, Pruned};
@@ -16,7 +16,7 @@ use crate::interrupt::Interrupt;
 pub(crate) fn run(args: &PruneArgs, origins: &Origins) -> Result<ExitCode> {
     args.command.verbosity().install();
     let zone = args.timezone.clone().unwrap_or_else(Timezone::local);
-    let now = Utc::now();
+    let now = iot_store::now();
     let older_than = args.older_than.unwrap_or(Moment::At(DateTime::UNIX_EPOCH));
     let before = older_than
         .begin(now, &zone)

@@ -22,7 +22,7 @@ const PORTION: usize = 500;
 /// Prints the reasons, the messages, or a payload.
 pub(crate) fn run(args: &RejectedArgs, origins: &Origins) -> Result<ExitCode> {
     args.command.verbosity().install();
-    let period = args.period.period(Utc::now(), None, origins)?;
+    let period = args.period.period(iot_store::now(), None, origins)?;
     let range = TimeRange {
         since: period.since,
         until: period.until,

@@ -16,6 +16,7 @@
 #[cfg(test)]
 mod alert_contract;
 pub mod alerts;
+mod clock;
 #[cfg(test)]
 mod contract;
 mod csv_text;
@@ -51,6 +52,7 @@ mod time_text;
 pub mod upkeep;
 mod value;
 
+pub use clock::now;
 pub use csv_text::{
     CSV_HEADER, csv_name, push_csv_cell, push_csv_name, push_csv_row, push_csv_value,
 };

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use bytes::Bytes;
-use chrono::{SubsecRound, Utc};
+use chrono::SubsecRound;
 use iot_cli::notify;
 use iot_core::Client;
 use iot_core::config::ClientConfig;
@@ -93,7 +93,7 @@ impl EntryDecoder {
     }
 
     fn entries(&mut self, topic: &str, payload: &Bytes) -> Vec<Entry> {
-        let now = Utc::now().trunc_subsecs(3);
+        let now = iot_store::now().trunc_subsecs(3);
         let decoded = match self.decoder.decode(&Message::new(topic, payload, now)) {
             Ok(decoded) => decoded,
             Err(reason) => {

@@ -3,7 +3,6 @@
 
 use std::ops::ControlFlow;
 
-use chrono::Utc;
 use iot_store::read::{
     Division, ReadError, Reader, RowQuestion, SeriesFilter, SeriesKey, TimeRange,
 };
@@ -62,7 +61,7 @@ fn points(
 
 /// Returns the time of the latest stored reading, but none of the future.
 fn through(reader: &mut dyn Reader, key: &SeriesKey) -> Result<Option<i64>, ReadError> {
-    let now = Utc::now();
+    let now = iot_store::now();
     let latest = reader.latest(&SeriesFilter::of(key))?;
     let last = latest.into_iter().find_map(|series| series.last);
     Ok(last.map(|last| last.time.min(now).timestamp_millis()))

@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use chrono::Utc;
 use iot_store::Entry;
 use serde::Serialize;
 use tokio::sync::broadcast::error::RecvError;
@@ -71,7 +70,7 @@ impl Live {
 
     /// Takes entries that were received now. Call it once for a batch: it locks the table once.
     pub fn record<'a>(&self, entries: impl IntoIterator<Item = &'a Entry>) {
-        let now = Utc::now();
+        let now = iot_store::now();
         let mut received = self.lock();
         for entry in entries {
             for reading in entry.readings() {
@@ -90,7 +89,7 @@ impl Live {
             let received = self.lock();
             Shown {
                 health,
-                now: Utc::now().timestamp_millis(),
+                now: iot_store::now().timestamp_millis(),
                 left_out: received.table.left_out(),
                 rejections: received.rejections.list(),
             }

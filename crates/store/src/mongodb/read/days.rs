@@ -22,7 +22,7 @@ pub(super) fn cells(
     (from, to): (i64, i64),
     length: i64,
 ) -> Result<Vec<Timed>, ReadError> {
-    let now = chrono::Utc::now().timestamp_millis();
+    let now = crate::now().timestamp_millis();
     let first = from.div_euclid(DAY);
     // The first day that is not over.
     let open = (now - OVER)
