@@ -94,8 +94,20 @@ impl Model {
     /// Returns the next reading; `None` if the sensor has dropped out.
     pub(crate) fn next(&mut self, at: At, random: &mut Random) -> Option<f64> {
         let mut terms = self.terms.iter_mut();
-        terms.try_fold(0.0, |value, term| term.apply(value, at, random))
+        terms.try_fold(0.0, |value, term| {
+            let next = term.apply(value, at, random)?;
+            Some(finite(next, value))
+        })
     }
+}
+
+/// Returns a value that JSON can hold: the largest one in the place of infinity, and the one before
+/// in the place of what is no number.
+fn finite(value: f64, before: f64) -> f64 {
+    if value.is_nan() {
+        return before;
+    }
+    value.clamp(f64::MIN, f64::MAX)
 }
 
 impl Term {

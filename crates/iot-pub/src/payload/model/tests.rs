@@ -309,3 +309,22 @@ fn an_empty_argument_has_its_default() {
     assert_eq!(values("normal(,0)", 1.0, 1), [25.0]);
     assert_eq!(values("sine(10,,1h)", 900.0, 2), [10.0, 15.0]);
 }
+
+#[test]
+fn a_value_stays_within_what_json_can_hold() {
+    for model in [
+        "counter(1e308,1e308)",
+        "counter(-1e308,-1e308)",
+        "constant(1e308) + constant(1e308) + constant(-1e308)",
+        "constant(1.7e308) + spike(1,1.7e308)",
+        "constant(1e308) + drift(1e308)",
+        "uniform(-1.7e308,1.7e308)",
+        "normal(1.7e308,1.7e308)",
+        "sine(1.7e308,1.7e308,4s,1e308)",
+        "daily(-1.7e308,1.7e308,1e308)",
+        "walk(0,1.7e308)",
+    ] {
+        let values = values(model, 3_600.0, 100);
+        assert!(values.iter().all(|value| value.is_finite()), "{model}");
+    }
+}
