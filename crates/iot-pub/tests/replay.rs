@@ -242,3 +242,19 @@ fn a_long_one_arrives_whole_and_in_order() {
     let expected: Vec<String> = (0..1000).map(|number| format!("iot/n {number}")).collect();
     assert_eq!(arrived, expected);
 }
+
+#[test]
+fn a_topic_that_brokers_may_refuse_is_skipped_with_the_reason() {
+    let inbox = Inbox::open();
+    let text = CSV.replace("iot/b", "iot/\u{7}");
+    let folder = folder("rec.csv", &text);
+    let args = "--replay rec.csv -q 1 --speed max";
+    let publisher = ends_with(replay(inbox.port(), folder.path(), args).spawn(), 0);
+    assert_eq!(inbox.arrived(), [ARRIVED[0], ARRIVED[2]]);
+    assert_eq!(
+        publisher.stderr(),
+        "iot-pub: skipped a bad line: rec.csv:3: topic `iot/\\u{7}` holds U+0007, which brokers \
+         may refuse: it is recorded, and not published again (-t names another)\n\
+         iot-pub: 1 bad line of `rec.csv` skipped\n"
+    );
+}

@@ -7,6 +7,7 @@ use clap::Args;
 use clap::builder::BoolishValueParser;
 use iot_cli::{Origins, UsageError};
 use iot_core::TopicName;
+use iot_core::topic::TopicError;
 
 use crate::args::topic::TopicTemplate;
 use crate::payload::clock::Speed;
@@ -81,7 +82,12 @@ impl RecordingArgs {
         };
         let map = move |recorded: &str| match &topic {
             Some(topic) => topic.topic(device, recorded),
-            None => TopicName::new(recorded).map_err(|error| error.to_string()),
+            None => TopicName::new(recorded).map_err(|error| match error {
+                error @ TopicError::Disallowed(..) => {
+                    format!("{error}: it is recorded, and not published again (-t names another)")
+                }
+                error => error.to_string(),
+            }),
         };
         let recording = Recording::open(Replay {
             path: path.clone(),

@@ -3,8 +3,10 @@
 use bytes::Bytes;
 use chrono::{DateTime, FixedOffset, SecondsFormat};
 use iot_cli::{ParsedTime, parse_time};
-use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value as Json;
+use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use super::csv::{Parsed, parse};
@@ -29,11 +31,12 @@ pub(super) struct Columns {
 /// One line of JSON. Other members are ignored.
 #[derive(Debug, Deserialize)]
 struct Object<'a> {
-    topic: String,
-    #[serde(borrow)]
-    value: &'a RawValue,
-    #[serde(alias = "reg_date", borrow)]
-    time: &'a RawValue,
+    #[serde(borrow, default, deserialize_with = "given")]
+    topic: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "given")]
+    value: Option<&'a RawValue>,
+    #[serde(alias = "reg_date", borrow, default, deserialize_with = "given")]
+    time: Option<&'a RawValue>,
     metric: Option<Json>,
     unit: Option<Json>,
 }
@@ -145,28 +148,49 @@ fn columns_between(header: &[u8], separator: u8) -> Result<Columns, String> {
 /// # Errors
 /// What is wrong with the line.
 pub(super) fn json(text: &[u8], with_time: bool) -> Result<Parts, String> {
-    let object: Object = serde_json::from_slice(text).map_err(|error| {
-        let text = error.to_string();
-        // To the parser, each line is line 1.
-        let why = &text[..text.find(" at line ").unwrap_or(text.len())];
-        if error.is_data() {
-            why.to_owned()
-        } else {
-            format!("the line is not JSON: {why}")
-        }
-    })?;
+    let object = object(text)?;
+    let there = |member: Option<_>, name| member.ok_or_else(|| format!("there is no `{name}`"));
+    let topic: &RawValue = there(object.topic, "topic")?;
+    let topic = serde_json::from_str(topic.get()).map_err(|_| "the topic is not a text")?;
+    let recorded = there(object.value, "value")?;
     // What is not a text is another program's.
     let text = |name: Option<Json>| match name {
         Some(Json::String(name)) => Some(name),
         _ => None,
     };
-    let time = time(object.time)?;
+    let time = time(there(object.time, "time")?)?;
     let shown = with_time.then(|| rfc3339(time));
     let payload = match Names::new(text(object.metric), text(object.unit), shown) {
-        Some(names) => names.payload(&plain(object.value.get())?),
-        None => value(object.value)?,
+        Some(names) => names.payload(&plain(recorded.get())?),
+        None => value(recorded)?,
     };
-    Ok((object.topic, payload.into(), time))
+    Ok((topic, payload.into(), time))
+}
+
+/// Reads the members of a line.
+fn object(text: &[u8]) -> Result<Object<'_>, String> {
+    let object = if text.trim_ascii_start().starts_with(b"{") {
+        serde_json::from_slice(text)
+    } else {
+        match serde_json::from_slice(text) {
+            Ok(IgnoredAny) => return Err("the line is not a JSON object".into()),
+            Err(error) => Err(error),
+        }
+    };
+    object.map_err(|error| match error.classify() {
+        Category::Eof => "the line is not JSON: it ends too early".into(),
+        Category::Data => {
+            let why = error.to_string();
+            // To the parser, each line is line 1.
+            why[..why.find(" at line ").unwrap_or(why.len())].to_owned()
+        }
+        _ => format!("the line is not JSON (see column {})", error.column()),
+    })
+}
+
+/// Reads a member that is there. `null` is a value, too.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
 }
 
 /// Returns the payload of a recorded value: a text as it is, unless it would then be another value.

@@ -180,13 +180,19 @@ fn a_bad_line_is_named_and_those_after_it_are_read() {
                 {\"topic\": \"a\", \n\
                 nonsense\n\
                 {\"topic\": 5, \"value\": 1, \"time\": \"2026-06-21T06:00:00Z\"}\n\
-                {\"topic\": \"a\", \"value\": 1, \"time\": \"2026-06-21T06:00:00Z\"}\n";
+                [\"a\", 1, \"2026-06-21T06:00:00Z\", null, null]\n\
+                {\"topic\": \"a\", \"value\": 1, \"time\": 1, \"reg_date\": 1}\n\
+                {\"topic\": \"a\", \"value\": 1, \"time\": \"2026-06-21T06:00:00Z\"}\n\
+                {\"topic\": \"a\", \"value\": null, \"time\": \"2026-06-21T06:00:00Z\"}\n";
     let expected = [
-        "bad: f:1: missing field `value`",
-        "bad: f:2: the line is not JSON: EOF while parsing a value",
-        "bad: f:3: the line is not JSON: expected ident",
-        "bad: f:4: invalid type: integer `5`, expected a string",
+        "bad: f:1: there is no `value`",
+        "bad: f:2: the line is not JSON: it ends too early",
+        "bad: f:3: the line is not JSON (see column 2)",
+        "bad: f:4: the topic is not a text",
+        "bad: f:5: the line is not a JSON object",
+        "bad: f:6: duplicate field `time`",
         "0 a 1",
+        "0 a null",
     ];
     assert_eq!(read(text), expected);
 }
