@@ -112,8 +112,8 @@ struct Engine {
     phase: Phase,
     timer: Timer,
     progress: Progress,
-    /// A signal has come.
-    is_stopping: bool,
+    /// The phase in which a signal has come.
+    stopped_in: Option<Phase>,
     /// What to press to end at once.
     end_key: &'static str,
     /// The error that ended publishing.
@@ -136,7 +136,7 @@ impl Engine {
             phase: Phase::Connecting(Instant::now()),
             timer: Timer::new(),
             progress: Progress::new(is_progress_shown),
-            is_stopping: false,
+            stopped_in: None,
             end_key: "Ctrl-C",
             error: None,
             plan,
@@ -177,9 +177,10 @@ impl Engine {
                 () = self.timer.expired() => {}
                 () = self.publisher.ready() => {}
                 () = signals.next() => {
-                    if std::mem::replace(&mut self.is_stopping, true) {
+                    if self.stopped_in.is_some() {
                         return Ok(End::Now);
                     }
+                    self.stopped_in = Some(self.phase);
                     self.end_key = signals.key();
                     self.stop(Instant::now());
                 }
@@ -376,8 +377,11 @@ impl Engine {
     /// Closes the connections, has the observers finish, and says what is missing.
     async fn finish(mut self, end: Result<End>, signals: &mut Signals) -> Result<()> {
         self.progress.clear();
+        // The time to disconnect is not added to that of draining.
+        let is_silent = self.shared.lock().counts.pending > 0;
         let timeout = match end {
             Ok(End::Now) => SHORT_DISCONNECT_TIMEOUT,
+            Ok(End::Complete) if is_silent => SHORT_DISCONNECT_TIMEOUT,
             _ => DISCONNECT_TIMEOUT,
         };
         self.disconnect(timeout, signals).await;
@@ -404,10 +408,18 @@ impl Engine {
         for notice in devices.iter().filter_map(Device::last_notice) {
             notify(NAME, &notice);
         }
-        if self.is_stopping && self.plan.is_lines && end.is_ok() {
-            return Err(outcome.interrupted(signals.exit_code()));
+        if end.is_ok() && self.is_cut_short(outcome.counts.messages) {
+            return Err(outcome.interrupted(signals.exit_code(), self.plan.count));
         }
         outcome.judge(end.map(|_| ())).and(printed)
+    }
+
+    /// Returns whether a signal has ended what has an end of its own, or anything before its start.
+    fn is_cut_short(&self, messages: u64) -> bool {
+        self.stopped_in.is_some_and(|phase| {
+            let is_started = !matches!(phase, Phase::Subscribing | Phase::Connecting(_));
+            !is_started || self.plan.is_lines || self.publisher.has_messages_left(messages)
+        })
     }
 
     /// Waits until all output is read, or a signal comes.

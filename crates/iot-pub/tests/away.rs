@@ -3,10 +3,14 @@
 
 mod common;
 
+use std::fs;
+
 use common::{Inbox, at_once, ends_with, iot_pub, lines, wait_for_lines};
 use testkit::{Broker, DEADLINE, FaultyNet, Running, ScriptedPeer, Way, eventually};
 
 const ACCEPTED: &[u8] = b"\x20\x02\x00\x00";
+const NOTHING: &str = "iot-pub: interrupted: nothing was published";
+const ONE: &str = "iot-pub: interrupted: the message was not published";
 
 fn refused_line(port: u16) -> String {
     format!("broker `127.0.0.1:{port}`: connection refused (is a broker running there?)\n")
@@ -42,14 +46,48 @@ fn further_attempts_are_not_reported() {
 #[test]
 fn ctrl_c_ends_the_waiting() {
     let broker = Broker::reserve();
-    for args in ["", "-q 2 --count 3"] {
-        let mut publisher = iot_pub(broker.port(), args).spawn();
-        publisher.wait_for_stderr("waiting");
-        publisher.interrupt();
-        let publisher = ends_with(publisher, 0);
-        assert_eq!(publisher.stderr().lines().count(), 1);
-        assert_eq!(publisher.stdout(), "");
+    let folder = tempfile::tempdir().expect("a folder");
+    let recording = "topic,value,time\na,1,2026-06-21T06:00:00Z\n";
+    fs::write(folder.path().join("rec.csv"), recording).expect("a file");
+    for (args, line) in [
+        ("", NOTHING),
+        ("-q 2 --count 3", NOTHING),
+        ("-m 5", ONE),
+        ("-m 5 -q 1", ONE),
+        ("-f rec.csv", ONE),
+        ("-m 5 --count 3", NOTHING),
+        ("--replay rec.csv", NOTHING),
+    ] {
+        let start = || {
+            iot_pub(broker.port(), args)
+                .current_dir(folder.path())
+                .spawn()
+        };
+        let (mut interrupted, mut terminated) = (start(), start());
+        for publisher in [&interrupted, &terminated] {
+            publisher.wait_for_stderr("waiting");
+        }
+        interrupted.interrupt();
+        terminated.terminate();
+        for (publisher, code) in [(interrupted, 130), (terminated, 143)] {
+            let publisher = ends_with(publisher, code);
+            let stderr = publisher.stderr();
+            assert_eq!(stderr.lines().skip(1).collect::<Vec<_>>(), [line], "{args}");
+            assert_eq!(publisher.stdout(), "");
+        }
     }
+}
+
+#[test]
+fn a_signal_between_messages_says_how_many_were_published() {
+    let broker = Broker::start();
+    let args = "-m 5 -q 1 --count 3 --interval 1h";
+    let mut publisher = iot_pub(broker.port(), args).spawn();
+    broker.wait_for_log("Sending PUBACK", DEADLINE);
+    publisher.terminate();
+    let publisher = ends_with(publisher, 143);
+    let line = "iot-pub: interrupted: 1 message was published\n";
+    assert_eq!(publisher.stderr(), line);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use common::{Inbox, at_once, ends_well, ends_with, iot_pub, wait_for_lines};
 use testkit::{Broker, DEADLINE, FaultyNet, Program, Running, ScriptedPeer, Way, eventually};
@@ -49,6 +50,26 @@ fn a_second_ctrl_c_ends_it_now_and_says_how_many_are_missing() {
         assert!((1..=sent).contains(&missing), "{last}");
         assert_eq!(stderr.lines().count(), 2, "{stderr}");
     });
+}
+
+#[test]
+fn a_broker_that_acknowledges_nothing_is_waited_for_for_ten_seconds() {
+    let peer = ScriptedPeer::listen();
+    let mut publisher = iot_pub(peer.port(), "-q 1 -m x").spawn();
+    let mut broker = peer.accept();
+    broker.read_packet();
+    broker.send(b"\x20\x02\x00\x00");
+    broker.read_packet();
+    publisher.interrupt();
+    let since = Instant::now();
+    publisher.wait_for_stderr("waiting for the broker, up to 10 s");
+    // The connection stays open.
+    let publisher = ends_with(publisher, 1);
+    let took = since.elapsed();
+    assert!(took < Duration::from_secs(12), "{took:?}");
+    let line = "iot-pub: the message was not acknowledged by the broker\n";
+    assert!(publisher.stderr().ends_with(line));
+    drop(broker);
 }
 
 #[test]

@@ -23,12 +23,16 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    /// Returns the error of a stream that a signal has ended: how much of it was published.
-    pub(super) fn interrupted(&self, code: u8) -> anyhow::Error {
+    /// Returns the error of a run that a signal has ended before its end: how many messages were
+    /// published, of `count`.
+    pub(super) fn interrupted(&self, code: u8, count: Option<u64>) -> anyhow::Error {
         let counts = &self.counts;
         let missing = counts.pending + counts.rejected + counts.dropped;
-        let sent = messages_were(counts.messages.saturating_sub(missing));
-        let mut line = format!("interrupted: {sent} published");
+        let mut line = match (counts.messages.saturating_sub(missing), count) {
+            (0, Some(1)) => "interrupted: the message was not published".to_owned(),
+            (0, _) if counts.messages == 0 => "interrupted: nothing was published".to_owned(),
+            (sent, _) => format!("interrupted: {} published", messages_were(sent)),
+        };
         if let Some(missing) = counts.missing(self.qos) {
             line = format!("{line}; {missing}");
         }

@@ -9,6 +9,7 @@ use iot_core::{Error, Message, PacketId};
 use super::shared::{RunState, Verification};
 use crate::device::Device;
 use crate::outgoing::Outgoing;
+use crate::payload::Source;
 use crate::plan::Plan;
 use crate::schedule::Schedule;
 
@@ -95,6 +96,12 @@ impl Publisher {
     /// Returns whether the devices have nothing more to publish, or a count limits them.
     pub(super) fn is_bounded(&self) -> bool {
         self.count.is_some() || self.schedule.is_over()
+    }
+
+    /// Returns whether a given message is to be published more often than `messages` times.
+    pub(super) fn has_messages_left(&self, messages: u64) -> bool {
+        let is_given = |device: &Device| matches!(device.source, Source::Message(_));
+        self.count.is_some_and(|count| messages < count) && self.devices().iter().all(is_given)
     }
 
     /// Forgets the message that found no room.
