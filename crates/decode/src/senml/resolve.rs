@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 
 use super::record::{Fact, Record};
 use crate::decoded::Measured;
+use crate::json_time::with_four_digits;
 use crate::names::Names;
 use crate::reason::METRIC_LIMIT_BYTES;
 
@@ -120,5 +121,6 @@ fn time(seconds: f64, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, Strin
         DateTime::from_timestamp_millis(milliseconds)
     };
     let out_of_range = || format!("the time {seconds:e} is out of range");
+    let time = time.and_then(with_four_digits);
     time.map(Some).ok_or_else(out_of_range)
 }

@@ -193,6 +193,10 @@ fn what_is_no_senml_is_rejected() {
             "! not SenML: record 1: the time 1e300 is out of range",
         ),
         (
+            r#"[{"n":"a","v":1,"t":253402300800}]"#,
+            "! not SenML: record 1: the time 2.534023008e11 is out of range",
+        ),
+        (
             r#"[{"n":"a","bv":1e308,"v":1e308}]"#,
             "! not SenML: record 1: its value is out of range",
         ),

@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 
 use super::names::{NAME, ONLINE};
 use crate::decoded::{Decoded, Measured};
+use crate::json_time::with_four_digits;
 use crate::reason::Reason;
 
 /// Decodes the payload of STATE: JSON with `online` and `timestamp`, or `ONLINE` and `OFFLINE` in
@@ -27,7 +28,8 @@ pub(super) fn state(payload: &[u8]) -> Result<Decoded, Reason> {
                 ));
             };
             let time = json.get("timestamp").and_then(Json::as_i64);
-            (is_online, time.and_then(DateTime::from_timestamp_millis))
+            let time = time.and_then(DateTime::from_timestamp_millis);
+            (is_online, time.and_then(with_four_digits))
         }
         _ => {
             return Err(not_a_state(

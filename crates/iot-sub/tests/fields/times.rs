@@ -28,6 +28,7 @@ fn times_are_read_in_every_usual_form_and_others_are_reported() {
         "\"2026-11-23 11:00:00\"",
         "\"2026-11-23T11:00:00+0100\"",
         "\"today\"",
+        "\"9999-12-31T23:59:59-14:00\"",
     ] {
         let payload = format!(r#"{{"v": 1, "t": {time}}}"#);
         broker.mosquitto_pub(["-q", "1", "-t", "iot/a", "-m", &payload]);
@@ -35,6 +36,9 @@ fn times_are_read_in_every_usual_form_and_others_are_reported() {
     program.wait_for_stderr(
         r#"rejected a message on `iot/a`: the time at /t cannot be read: `"today"`"#,
     );
+    eventually(DEADLINE, "both are rejected", || {
+        sqlite(&file, "select count(*) from sensors_rejected") == "2\n"
+    });
     interrupt(program);
     assert_eq!(
         sqlite(&file, "select reg_date, count(*) from sensors group by 1"),
