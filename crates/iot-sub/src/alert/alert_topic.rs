@@ -27,7 +27,7 @@ impl AlertTopic {
             topic.push('/');
             topic.push_str(&metric);
         }
-        topic
+        publishable(topic)
     }
 
     /// Whether alerts are published to such a topic.
@@ -39,6 +39,20 @@ impl AlertTopic {
 /// Returns a metric as one level of a topic.
 fn level(metric: &str) -> String {
     metric.replace(['/', '+', '#', '\0'], "_")
+}
+
+/// Returns a topic with `_` for each character that may not be published: a broker may deliver a
+/// topic with control characters.
+fn publishable(topic: String) -> String {
+    if TopicName::new(topic.as_str()).is_ok() {
+        return topic;
+    }
+    let mut bytes = [0; 4];
+    let allowed = |c: char| match TopicName::new(&*c.encode_utf8(&mut bytes)) {
+        Ok(_) => c,
+        Err(_) => '_',
+    };
+    topic.chars().map(allowed).collect()
 }
 
 impl FromStr for AlertTopic {
@@ -107,6 +121,16 @@ pub(super) mod tests {
         let topic: AlertTopic = "x/{metric}/{topic}/{name}".parse().unwrap();
         assert_eq!(topic.of(&event(Some("t"))), "x/t/iot/a/temp/freezer");
         assert!(topic.covers("x/t/y") && !topic.covers("xt"));
+    }
+
+    #[test]
+    fn what_a_topic_may_not_hold_is_replaced() {
+        let topic: AlertTopic = "iot-sub/alerts/{name}/{topic}".parse().unwrap();
+        let event = Event {
+            topic: "a\u{1}/ü".into(),
+            ..event(Some("b\nc"))
+        };
+        assert_eq!(topic.of(&event), "iot-sub/alerts/freezer/a_/ü/b_c");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use iot_alert::Event;
-use iot_core::{Client, ClientConfig, Message, QoS};
+use iot_core::{Client, ClientConfig, Error, Message, QoS, ReasonCode, TopicName};
 
 use super::alert_topic::AlertTopic;
 use super::delivery::{Delivery, Undelivered};
@@ -39,7 +39,7 @@ impl Mqtt {
 }
 
 impl Mqtt {
-    fn publish(&mut self, event: &Event) -> Result<(), String> {
+    fn publish(&mut self, event: &Event) -> Result<(), Undelivered> {
         let topic = self.topic.of(event);
         let discovery = self
             .discovery
@@ -47,7 +47,8 @@ impl Mqtt {
             .filter(|_| !self.announced.contains(&topic));
         let config = discovery.map(|prefix| discovery::message(prefix, &topic, event));
         let announces = config.is_some();
-        let payload = serde_json::to_string(event).map_err(|error| error.to_string())?;
+        let payload =
+            serde_json::to_string(event).map_err(|error| Undelivered::Never(error.to_string()))?;
         // Home Assistant has to know the topic before the state comes.
         for (topic, payload) in config.into_iter().chain([(topic.clone(), payload)]) {
             self.publish_one(&topic, payload)?;
@@ -58,23 +59,21 @@ impl Mqtt {
         Ok(())
     }
 
-    fn publish_one(&mut self, topic: &str, payload: String) -> Result<(), String> {
+    fn publish_one(&mut self, topic: &str, payload: String) -> Result<(), Undelivered> {
+        let topic = TopicName::new(topic).map_err(|error| undelivered(&error.into()))?;
         let client = match &self.client {
             Some(client) => client,
-            None => self.client.insert(connect(&self.config)?),
+            None => {
+                let client = connect(&self.config).map_err(|error| undelivered(&error))?;
+                self.client.insert(client)
+            }
         };
-        let topic = iot_core::TopicName::new(topic).map_err(|error| error.to_string())?;
         let message = Message::new(topic, payload)
             .with_qos(QoS::AtLeastOnce)
             .with_retain(true);
-        let info = client
-            .publish_message(message)
-            .map_err(|error| error.to_string())?;
-        info.wait_for_publish(Some(TIMEOUT))
-            .map_err(|error| match error {
-                iot_core::Error::Timeout => "the broker does not acknowledge it".to_owned(),
-                error => error.to_string(),
-            })
+        let info = client.publish_message(message);
+        let result = info.and_then(|info| info.wait_for_publish(Some(TIMEOUT)));
+        result.map_err(|error| undelivered(&error))
     }
 
     fn disconnect(&mut self) {
@@ -85,10 +84,23 @@ impl Mqtt {
     }
 }
 
-fn connect(config: &ClientConfig) -> Result<Client, String> {
-    let client = Client::new(config.clone(), ()).map_err(|error| error.to_string())?;
-    client.reconnect().map_err(|error| error.to_string())?;
-    client.loop_start().map_err(|error| error.to_string())?;
+/// Returns why a message was not published: now, or for ever.
+fn undelivered(error: &Error) -> Undelivered {
+    let reason = error.to_string();
+    match error {
+        Error::Topic(_) | Error::PacketTooLarge { .. } => Undelivered::Never(reason),
+        Error::Rejected(rejection) if rejection.reason == ReasonCode::TOPIC_NAME_INVALID => {
+            Undelivered::Never(reason)
+        }
+        Error::Timeout => Undelivered::Later("the broker does not acknowledge it".to_owned()),
+        _ => Undelivered::Later(reason),
+    }
+}
+
+fn connect(config: &ClientConfig) -> Result<Client, Error> {
+    let client = Client::new(config.clone(), ())?;
+    client.reconnect()?;
+    client.loop_start()?;
     Ok(client)
 }
 
@@ -98,11 +110,8 @@ impl Delivery for Mqtt {
     }
 
     fn deliver(&mut self, event: &Event) -> Result<(), Undelivered> {
-        self.publish(event).map_err(|reason| {
-            // What the client still holds would be published beside the next attempt.
-            self.disconnect();
-            Undelivered::Later(reason)
-        })
+        // What the client still holds would be published beside the next attempt.
+        self.publish(event).inspect_err(|_| self.disconnect())
     }
 }
 
