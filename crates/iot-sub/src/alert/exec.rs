@@ -27,10 +27,15 @@ impl Program {
 
     fn run(&self, event: &Event) -> Result<(), String> {
         let json = serde_json::to_string(event).map_err(|error| error.to_string())?;
-        let mut child = Command::new(&self.exec.program)
+        let mut command = Command::new(&self.exec.program);
+        command
             .envs(variables(event))
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
+            .stdout(Stdio::null());
+        // A group of its own, so that the programs that it starts can be killed with it.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let mut child = command
             .spawn()
             .map_err(|error| format!("it cannot be started: {}", iot_cli::io_reason(&error)))?;
         // A program that does not read must not hold the thread: the pipe takes less than the JSON
@@ -44,7 +49,7 @@ impl Program {
     }
 }
 
-/// Waits for the end of a program, and kills it after `timeout`.
+/// Waits for the end of a program, and kills it with its children after `timeout`.
 fn wait(child: std::process::Child, timeout: Duration) -> Result<(), String> {
     let id = child.id();
     let (sender, ended) = mpsc::channel();
@@ -60,7 +65,7 @@ fn wait(child: std::process::Child, timeout: Duration) -> Result<(), String> {
         }),
         Ok(Err(error)) => Err(iot_cli::io_reason(&error)),
         Err(_) => {
-            kill(id);
+            kill_group(id);
             Err(format!(
                 "it had not ended after {} s, and was killed",
                 timeout.as_secs()
@@ -70,17 +75,17 @@ fn wait(child: std::process::Child, timeout: Duration) -> Result<(), String> {
 }
 
 #[cfg(unix)]
-fn kill(id: u32) {
+fn kill_group(id: u32) {
     let id = i32::try_from(id)
         .ok()
         .and_then(rustix::process::Pid::from_raw);
     if let Some(id) = id {
-        let _ = rustix::process::kill_process(id, rustix::process::Signal::KILL);
+        let _ = rustix::process::kill_process_group(id, rustix::process::Signal::KILL);
     }
 }
 
 #[cfg(not(unix))]
-fn kill(_: u32) {}
+fn kill_group(_: u32) {}
 
 fn variables(event: &Event) -> Vec<(&'static str, String)> {
     let value = match &event.value {

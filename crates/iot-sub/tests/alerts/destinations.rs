@@ -71,6 +71,30 @@ fn mqtt_gets_retained_json_and_home_assistant_a_binary_sensor() {
     interrupt(program);
 }
 
+#[test]
+fn an_alert_that_can_never_be_published_is_dropped_and_the_rest_arrives() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let args = [
+        "-t",
+        "iot/#",
+        "--alert",
+        "hot: # > 30",
+        "--alert-topic",
+        "alerts/{name}/{topic}",
+    ];
+    let program = watch(&broker, folder.path(), &args);
+    broker.wait_for_log("Sending SUBACK", DEADLINE);
+    send(&broker, &format!("iot/{}", "x".repeat(65_530)), "31");
+    program.wait_for_stderr("is dropped: a topic has at most 65,535 bytes, this one has 65545");
+    send(&broker, "iot/x", "31");
+    let topics = ["-t", "alerts/#", "-C", "1", "-F", "%t"];
+    let mut subscriber = broker.mosquitto_sub(topics);
+    assert!(subscriber.wait().success());
+    assert_eq!(subscriber.stdout(), "alerts/hot/iot/x\n");
+    interrupt(program);
+}
+
 fn script(folder: &Path, text: &str) -> PathBuf {
     let path = folder.join("alarm.sh");
     std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
@@ -128,6 +152,31 @@ fn a_program_that_hangs_is_killed_and_a_report_is_given_up_after_three_runs() {
     send(&broker, "iot/x", "31");
     running.wait_for_stderr("is dropped: it had not ended after");
     assert_eq!(std::fs::read_to_string(&runs).unwrap(), "run\nrun\nrun\n");
+    interrupt(running);
+}
+
+#[test]
+fn a_program_that_hangs_is_killed_with_its_children() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let children = folder.path().join("children");
+    let program = script(
+        folder.path(),
+        &format!("sleep 1000 & echo $! >> {}; wait", children.display()),
+    );
+    let program = program.to_str().unwrap();
+    let args = ["--alert", "iot/x > 30", "--alert-exec", program];
+    let args = [&args[..], &["--alert-exec-timeout", "2s"]].concat();
+    let running = watch(&broker, folder.path(), &args);
+    broker.wait_for_log("Sending SUBACK", DEADLINE);
+    send(&broker, "iot/x", "31");
+    running.wait_for_stderr("it had not ended after 2 s, and was killed");
+    let children = std::fs::read_to_string(&children).unwrap();
+    let first = children.lines().next().unwrap().to_owned();
+    eventually(DEADLINE, "the child has ended", || {
+        let status = std::fs::read_to_string(format!("/proc/{first}/status"));
+        status.map_or(true, |status| status.contains("State:\tZ"))
+    });
     interrupt(running);
 }
 
