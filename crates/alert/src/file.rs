@@ -74,7 +74,7 @@ pub enum FileError {
     #[error("it has format {0}, and this version knows {FORMAT} (use the newer version)")]
     Newer(i64),
     /// SQLite reports this.
-    #[error("{0}")]
+    #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
     /// A report in it is not JSON.
     #[error("a report in it cannot be read: {0}")]

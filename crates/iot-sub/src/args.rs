@@ -5,6 +5,7 @@ mod decode;
 mod embedded;
 mod fields;
 mod filter;
+mod local_files;
 mod mongodb;
 mod output;
 mod page;

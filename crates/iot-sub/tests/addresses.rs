@@ -35,6 +35,35 @@ fn a_host_that_cannot_be_one_is_wrong_usage() {
 }
 
 #[test]
+fn what_alerts_cannot_use_is_wrong_usage() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().display().to_string();
+    let plain = folder.path().join("plain");
+    fs::write(&plain, "").unwrap();
+    let plain = plain.display().to_string();
+    let alert = ["--store", "none", "--alert", "# > 1"];
+    for (option, value, why) in [
+        (
+            "--alert-exec",
+            "./nox",
+            "cannot run `./nox`: there is no such file",
+        ),
+        ("--alert-exec", "nox", "there is no such program in PATH"),
+        ("--alert-exec", &path, "it is a directory"),
+        ("--alert-exec", &plain, "it is not executable"),
+        (
+            "--alert-exec",
+            "sh -c true",
+            "(it takes no arguments: write a script)",
+        ),
+        ("--alert-file", &path, "needs a file, and"),
+        ("--alert-file", "/dev/null", "is a device or a pipe"),
+    ] {
+        refused(sub(&alert).args([option, value]), why);
+    }
+}
+
+#[test]
 fn a_line_of_an_option_file_is_one_option() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("options");

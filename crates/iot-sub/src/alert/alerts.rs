@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
-use iot_alert::{AlertFile, Change, Engine, Observation, STORE, Sample, Seen, SeenBefore, Tag};
+use iot_alert::{
+    AlertFile, Change, Engine, FileError, Observation, STORE, Sample, Seen, SeenBefore, Tag,
+};
 use iot_core::{ClientConfig, Message};
 use iot_store::read::{Row, SeriesFilter};
 use iot_store::sqlite::private_file;
@@ -119,7 +121,8 @@ impl Alerts {
         let cannot = || format!("cannot use the file of alerts `{}`", path.display());
         // One that cannot be made is reported where it is opened.
         let _ = private_file::create_unless_there(path);
-        let file = AlertFile::open(path, names, OUTBOX_LIMIT).with_context(cannot)?;
+        let file = AlertFile::open(path, names, OUTBOX_LIMIT);
+        let file = file.map_err(explain).with_context(cannot)?;
         let now = clock::now().timestamp_millis();
         let mut engine = Engine::new(plan.settings.clone(), now);
         let changes = engine.restore(file.states().with_context(cannot)?, now);
@@ -309,6 +312,14 @@ impl Alerts {
         }
         drop(state);
         self.commit();
+    }
+}
+
+/// Returns in words why the file cannot be used.
+fn explain(error: FileError) -> anyhow::Error {
+    match error {
+        FileError::Sqlite(error) => iot_store::sqlite::failure::explain(error),
+        error => error.into(),
     }
 }
 

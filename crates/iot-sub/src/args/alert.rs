@@ -8,6 +8,7 @@ use clap::Args;
 use iot_alert::{Rule, Settings, SilenceRule};
 use iot_cli::{Origins, UsageError, parse_duration};
 
+use super::local_files::{check_file, check_program};
 use crate::alert::{AlertPlan, AlertTopic, Exec, UrlFormat, parse_url};
 use crate::rules_file::{AlertDefaults, FileAlerts};
 
@@ -159,6 +160,12 @@ impl AlertArgs {
         if self.is_on() {
             if self.alert_discovery.is_some() && self.alert_topic.is_none() {
                 return Err(UsageError::new("--alert-discovery needs --alert-topic"));
+            }
+            if let Some(program) = &self.alert_exec {
+                check_program(&origins.name("alert_exec"), program)?;
+            }
+            if let Some(path) = &self.alert_file {
+                check_file(&origins.name("alert_file"), path)?;
             }
             return Ok(());
         }

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use iot_cli::{Origins, StoreUrl, UsageError, parse_age};
 use iot_store::KeepRejected;
 
+use super::local_files::check_file;
 use crate::size::Size;
 
 #[expect(clippy::doc_markdown, reason = "the documentation is the help text")]
@@ -226,17 +227,8 @@ impl StoreArgs {
             StoreUrl::MongoDb(_) => self.spool.as_ref().map(|path| ("spool", path)),
             StoreUrl::Nowhere => None,
         };
-        if let Some((id, path)) = file
-            && path.metadata().is_ok_and(|metadata| !metadata.is_file())
-        {
-            let path_is_directory = path.is_dir();
-            let (option, path) = (name(id), path.display());
-            let what = if path_is_directory {
-                "a directory"
-            } else {
-                "a device or a pipe"
-            };
-            return wrong(format!("{option} needs a file, and `{path}` is {what}"));
+        if let Some((id, path)) = file {
+            check_file(&name(id), path)?;
         }
         let after_store = self.ack_after == Some(AckAfter::Store);
         if is_typed("spool") && is_typed("ack_after") && after_store {
