@@ -11,7 +11,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::message::{InvalidQoS, PacketId, Properties, PropertyError};
-use crate::packet::{self, DecodeError};
+use crate::packet::{self, DecodeError, MAX_PACKET};
 use crate::reason::{ConnectCode, ReasonCode};
 use crate::topic::TopicError;
 
@@ -161,7 +161,7 @@ pub enum Error {
     },
     /// A packet is larger than the broker accepts (CONNACK's maximum packet size, MQTT 5
     /// [MQTT-3.2.2-15]), or than the protocol allows: 268,435,460 bytes.
-    #[error("a packet of {size} bytes is larger than the limit of {limit}")]
+    #[error("a packet of {size} bytes is larger than {} of {limit}", whose_limit(*limit))]
     PacketTooLarge {
         /// The packet's size in bytes, with its fixed header.
         size: usize,
@@ -359,6 +359,15 @@ pub fn hint(error: &io::Error) -> &'static str {
         _ if Failure::is_in(error) => "",
         io::ErrorKind::ConnectionRefused => " (is a broker running there?)",
         _ => "",
+    }
+}
+
+/// Returns who sets a limit of packets.
+fn whose_limit(limit: usize) -> &'static str {
+    if limit < MAX_PACKET {
+        "the broker's limit"
+    } else {
+        "the protocol's limit"
     }
 }
 

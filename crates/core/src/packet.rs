@@ -31,6 +31,7 @@ pub use incoming::{Incoming, LongPublish, Oversized, Publish};
 pub use outgoing::Outgoing;
 pub use skip::{PayloadHasher, Skip};
 pub use subscription::{SubscribeAck, Subscription};
+pub(crate) use wire::MAX_PACKET;
 
 #[cfg(test)]
 mod tests;

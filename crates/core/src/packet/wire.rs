@@ -7,6 +7,9 @@ use bytes::{BufMut, BytesMut};
 use super::error::DecodeError;
 use crate::message::PacketId;
 
+/// The largest packet: five bytes of fixed header and 268,435,455 that follow.
+pub(crate) const MAX_PACKET: usize = 268_435_460;
+
 /// Reads the fields of one packet, never past its end.
 pub(super) struct Reader<'a> {
     rest: &'a [u8],

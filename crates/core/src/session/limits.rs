@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use crate::error::Error;
 use crate::message::{Message, Properties};
-
-/// The largest packet of the protocol: five bytes of fixed header and 268,435,455 that follow.
-pub(super) const MAX_PACKET: usize = 268_435_460;
+use crate::packet::MAX_PACKET;
 
 /// What the broker's CONNACK allows.
 #[derive(Debug, Clone)]

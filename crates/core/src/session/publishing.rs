@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use super::event::Event;
-use super::limits::{MAX_PACKET, check_size};
+use super::limits::check_size;
 use super::packet_ids::Use;
 use super::state::Session;
 use crate::config::ClientConfig;
 use crate::error::Error;
 use crate::message::{Message, PacketId, Properties, QoS};
-use crate::packet::{Ack, Outgoing};
+use crate::packet::{Ack, MAX_PACKET, Outgoing};
 use crate::reason::ReasonCode;
 use crate::will::Will;
 

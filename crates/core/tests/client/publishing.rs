@@ -231,7 +231,7 @@ fn an_mqtt_5_broker_s_limits_are_kept() {
     assert_eq!(error("x", 1, true), "the broker doesn't retain messages");
     assert_eq!(
         error(&"x".repeat(200), 0, false),
-        "a packet of 207 bytes is larger than the limit of 100"
+        "a packet of 207 bytes is larger than the broker's limit of 100"
     );
     let sent = watched.client.publish("t", "x", 1, false).unwrap();
     sent.wait_for_publish(Some(DEADLINE)).unwrap();

@@ -37,7 +37,7 @@ fn the_broker_s_maximum_packet_size() {
     assert!(bench.try_publish(message(1, &"x".repeat(12))).is_ok());
     assert_eq!(
         bench.try_publish(message(1, &"x".repeat(13))),
-        Err("a packet of 21 bytes is larger than the limit of 20".into())
+        Err("a packet of 21 bytes is larger than the broker's limit of 20".into())
     );
     let filter = TopicFilter::new("x".repeat(13)).unwrap();
     assert!(matches!(
@@ -89,7 +89,10 @@ fn a_packet_beyond_the_protocol_s_maximum_is_refused() {
     for mut bench in [Bench::online(v311()), Bench::offline(v311())] {
         assert_eq!(
             bench.try_publish(huge.clone()),
-            Err("a packet of 268435464 bytes is larger than the limit of 268435460".into())
+            Err(
+                "a packet of 268435464 bytes is larger than the protocol's limit of 268435460"
+                    .into()
+            )
         );
     }
 }

@@ -80,7 +80,7 @@ fn the_identifier_of_a_qos_2_message_that_is_given_up_is_released_first() {
         (ReasonCode::SUCCESS, "published #1".to_owned()),
         (
             ReasonCode::PACKET_ID_NOT_FOUND,
-            "given up #1: a packet of 9 bytes is larger than the limit of 8".to_owned(),
+            "given up #1: a packet of 9 bytes is larger than the broker's limit of 8".to_owned(),
         ),
     ] {
         let mut bench = Bench::online(v5());
