@@ -29,7 +29,7 @@ pub struct Notices {
     /// The last loss, and how often it has happened since something was acknowledged.
     loss: Option<(String, u64)>,
     /// What the broker had sent has ended the last connection. It may send the same on each, after
-    /// a SUBACK and other messages, which are no progress then.
+    /// other messages, which are no progress then.
     is_poisoned: bool,
 }
 
@@ -76,8 +76,8 @@ impl Notices {
         }
         let error = match event {
             Event::Connected(_) => return self.connected(),
-            Event::Subscribed(_) | Event::Received { .. } => {
-                if !self.is_poisoned {
+            Event::Received { message, .. } => {
+                if !self.is_poisoned && !message.retain {
                     self.progress();
                 }
                 return None;
@@ -205,6 +205,14 @@ mod tests {
         })
     }
 
+    fn received(is_retained: bool) -> Event {
+        let topic = iot_core::TopicName::new("a").unwrap();
+        Event::Received {
+            message: iot_core::Message::new(topic, "1").with_retain(is_retained),
+            token: None,
+        }
+    }
+
     fn away() -> Event {
         Event::ConnectFailed(Error::Connect {
             address: "b:1883".into(),
@@ -265,7 +273,10 @@ mod tests {
             (away(), None),
             (lost(), None),
             (connected(), None),
-            (subscribed(), None),
+            (received(true), None),
+            (lost(), None),
+            (connected(), None),
+            (received(false), None),
             (lost(), Some(LOST)),
             (connected(), None),
             (ended(Error::KeepAlive), Some(SILENT)),
@@ -292,12 +303,13 @@ mod tests {
     }
 
     #[test]
-    fn the_same_loss_without_progress_is_counted() {
+    fn the_same_loss_without_progress_is_counted_and_a_suback_is_none() {
         const TEN: &str =
             "lost broker `b:1883` 10 times: the broker closed the connection; connecting again";
         let mut notices = Notices::new(&config());
         for count in 1..=99 {
             notices.line(&connected(), || "b:1883".into());
+            notices.line(&subscribed(), || "b:1883".into());
             let expected = match count {
                 1 => Some(LOST),
                 10 => Some(TEN),

@@ -67,7 +67,9 @@ impl Session {
     fn handle_online(&mut self, packet: Incoming) -> Result<(), Error> {
         match packet {
             Incoming::Publish(publish) => {
-                self.publishing.refusals.received();
+                if !publish.retain {
+                    self.publishing.refusals.received();
+                }
                 self.inbox.publish(publish, &mut self.output)?;
             }
             Incoming::Oversized(oversized) => self.pass_over(*oversized)?,

@@ -28,6 +28,7 @@ impl Session {
             });
             return;
         }
+        self.publishing.refusals.acknowledged();
         self.finished();
         let given_up = self.publishing.given_up.remove(&id);
         if reason.is_error() && reason != ReasonCode::PACKET_ID_NOT_FOUND {
@@ -44,6 +45,7 @@ impl Session {
     pub(super) fn pubrec(&mut self, ack: Ack) {
         if ack.reason.is_error() {
             if self.publishing.queue.refused(ack.id) {
+                self.publishing.refusals.acknowledged();
                 self.finished();
                 self.rejected(ack);
                 self.send_queued();
@@ -53,7 +55,7 @@ impl Session {
         // An unknown packet identifier is answered too: otherwise the broker would wait for ever.
         let id = ack.id;
         let answer = if self.publishing.queue.received(id) {
-            self.publishing.refusals.answered();
+            self.publishing.refusals.acknowledged();
             if ack.reason != ReasonCode::SUCCESS || ack.properties.is_some() {
                 self.publishing.pubrecs.insert(id, Box::new(ack));
             } else {

@@ -22,7 +22,8 @@ pub(super) struct Refusals {
     last: Option<(RefusedPacket, u32)>,
     /// A message with QoS 0 was sent on this connection, which may be the cause.
     is_unclear: bool,
-    /// Something was answered or received on this connection.
+    /// A message was acknowledged or received on this connection. Answers to SUBSCRIBE do not
+    /// count, nor do retained messages: both come again on each connection.
     has_progressed: bool,
 }
 
@@ -50,14 +51,19 @@ impl Refusals {
         self.has_progressed = true;
     }
 
-    /// The broker has answered a packet.
-    pub(super) fn answered(&mut self) {
+    /// The broker has acknowledged a message.
+    pub(super) fn acknowledged(&mut self) {
         self.has_progressed = true;
+        self.answered();
+    }
+
+    /// The broker has answered a packet.
+    fn answered(&mut self) {
         self.fruitless = 0;
         self.last = None;
     }
 
-    /// A message or a request is finished; `unfinished` others are not.
+    /// A message or a request is answered; `unfinished` others are not.
     pub(super) fn finished(&mut self, unfinished: usize) {
         self.answered();
         self.suspects = (self.suspects - self.suspects.min(1)).min(unfinished);

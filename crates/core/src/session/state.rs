@@ -174,8 +174,8 @@ impl Session {
         self.publishing.queue.in_flight()
     }
 
-    /// Returns whether anything was answered or received on the present or last connection, or the
-    /// cause of its end was found.
+    /// Returns whether a message was acknowledged or received on the present or last connection, or
+    /// the cause of its end was found.
     pub(crate) fn has_progressed(&self) -> bool {
         self.publishing.refusals.has_progressed()
     }

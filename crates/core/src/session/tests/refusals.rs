@@ -196,6 +196,34 @@ fn a_subscribe_is_reported_with_its_filters_and_sent_alone() {
 }
 
 #[test]
+fn what_comes_again_on_each_connection_is_no_progress() {
+    let mut bench = Bench::online(v311());
+    subscribe(&mut bench, "a");
+    bench.sent();
+    let answer = SubscribeAck {
+        id: id(1),
+        reasons: vec![ReasonCode(1)],
+        properties: None,
+    };
+    bench.handle(Incoming::SubAck(answer)).unwrap();
+    assert!(!bench.session.has_progressed());
+    let mut message = Publish {
+        topic: Some(TopicName::new("a").unwrap()),
+        payload: "1".into(),
+        qos: QoS::AtMostOnce,
+        retain: true,
+        dup: false,
+        packet_id: None,
+        properties: None,
+    };
+    bench.handle(Incoming::Publish(message.clone())).unwrap();
+    assert!(!bench.session.has_progressed());
+    message.retain = false;
+    bench.handle(Incoming::Publish(message)).unwrap();
+    assert!(bench.session.has_progressed());
+}
+
+#[test]
 fn a_puback_for_qos_2_is_a_protocol_error() {
     let mut bench = Bench::online(v5());
     bench.publish(2, "1");
