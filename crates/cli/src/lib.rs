@@ -64,7 +64,7 @@ pub use mosquitto::is_on as is_mosquitto;
 pub use notices::Notices;
 pub use origin::{Layer, Origins};
 pub use page_args::{PageAccess, PageArgs};
-pub use printable::{make_printable, printable};
+pub use printable::{make_printable, printable, printable_line};
 pub use printer::{Printer, stdout_failure};
 pub use property::{PacketKind, PacketProperties};
 pub use read::{Stop, read};

@@ -14,6 +14,24 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     escaped.into()
 }
 
+/// Most characters of a line for people: a topic can have 65,535.
+const LINE_CHARS: usize = 1_200;
+/// Characters that are left of a longer line, at its start and at its end.
+const SHOWN_CHARS: usize = 400;
+
+/// Returns a line for people: [`printable`], and without its middle if it is very long.
+pub fn printable_line(line: &str) -> Cow<'_, str> {
+    let line = printable(line);
+    let count = line.chars().count();
+    if count <= LINE_CHARS {
+        return line;
+    }
+    let start: String = line.chars().take(SHOWN_CHARS).collect();
+    let end: String = line.chars().skip(count - SHOWN_CHARS).collect();
+    let left_out = count - 2 * SHOWN_CHARS;
+    format!("{start}… ({left_out} characters) …{end}").into()
+}
+
 /// Replaces what stands in `out` from `start` on by its printable form, for a terminal. Bytes that
 /// are not UTF-8 become `\xff`. Line breaks and tabs stay if `keeps_lines` is set.
 pub fn make_printable(out: &mut Vec<u8>, start: usize, keeps_lines: bool) {
@@ -103,6 +121,17 @@ mod tests {
             make_printable(&mut out, 0, true);
             assert_eq!(out, format!("iot\\u{{{code:x}}}").into_bytes());
         }
+    }
+
+    #[test]
+    fn a_long_line_loses_its_middle() {
+        let line = "ä".repeat(LINE_CHARS);
+        assert_eq!(printable_line(&line), line);
+        let line = format!("rejected `{}`: no number", "t".repeat(65_535));
+        let shown = printable_line(&line);
+        assert!(shown.starts_with("rejected `ttt"), "{shown}");
+        assert!(shown.contains("t… (64757 characters) …t"), "{shown}");
+        assert!(shown.ends_with("ttt`: no number"), "{shown}");
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! Reads the options: command line, variables and option file.
 
-use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -16,7 +15,7 @@ use crate::mosquitto::{self, MOSQUITTO};
 use crate::option_file::{self, OPTIONS_FILE};
 use crate::origin::{Origins, Setting, Value};
 use crate::parser::Parser;
-use crate::printable::printable;
+use crate::printable::printable_line;
 use crate::printer::stdout_failure;
 use crate::report::{notify, wrong_usage};
 use crate::typed::{self, Typed};
@@ -59,24 +58,12 @@ impl Stop {
                 end_of_print(&name, written)
             }
             Self::Usage { name, line } => {
-                let line = format!("{name}: {}\n", shortened(&printable(&line)));
+                let line = format!("{name}: {}\n", printable_line(&line));
                 let _ = io::stderr().write_all(line.as_bytes());
                 process::exit(wrong_usage().into());
             }
         }
     }
-}
-
-/// Returns the line without its middle, if a value makes it very long.
-fn shortened(line: &str) -> Cow<'_, str> {
-    const SHOWN: usize = 400;
-    let count = line.chars().count();
-    if count <= 3 * SHOWN {
-        return line.into();
-    }
-    let start: String = line.chars().take(SHOWN).collect();
-    let end: String = line.chars().skip(count - SHOWN).collect();
-    format!("{start}…{end}").into()
 }
 
 /// Ends the program with exit code 0, or 1 if stdout cannot be written.

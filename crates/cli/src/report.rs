@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use crate::error::{Interrupted, UsageError};
 use crate::mosquitto;
-use crate::printable::printable;
+use crate::printable::printable_line;
 use crate::verbosity::is_quiet;
 use iot_core::error::{ConfigError, Error};
 
@@ -14,7 +14,7 @@ pub(crate) fn wrong_usage() -> u8 {
     if mosquitto::is_on() { 1 } else { 2 }
 }
 
-/// Prints `NAME: LINE` on stderr, made [`printable`], unless `--quiet` is given. If nobody reads
+/// Prints `NAME: LINE` on stderr, made [printable](printable_line), unless `--quiet` is given. If nobody reads
 /// stderr any more, the line is lost, and the program goes on.
 pub fn notify(name: &str, line: &str) {
     if !is_quiet() {
@@ -23,7 +23,7 @@ pub fn notify(name: &str, line: &str) {
 }
 
 fn write(name: &str, line: &str) {
-    let line = printable(line);
+    let line = printable_line(line);
     // One call for the whole line: others may write there too.
     let _ = io::stderr().write_all(format!("{name}: {line}\n").as_bytes());
 }

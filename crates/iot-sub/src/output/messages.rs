@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use iot_cli::{Printer, debug_line, is_quiet, printable};
+use iot_cli::{Printer, debug_line, is_quiet, printable_line};
 use iot_core::{Event, Handle};
 use iot_store::Rejection;
 
@@ -43,7 +43,8 @@ impl Messages {
             return;
         }
         let line = line.to_string();
-        self.status.print(&format!("iot-sub: {}", printable(&line)));
+        self.status
+            .print(&format!("iot-sub: {}", printable_line(&line)));
     }
 
     /// Prints a line about a topic, if it is the first of its kind there. `reason` begins with what
