@@ -19,5 +19,5 @@ mod testing;
 
 pub use health::{Broker, Commits, Health, Messages, NoStatus, Spool, Status, StoreState};
 pub use live::Live;
-pub use server::{DEFAULT_ADDRESS, Page, PageConfig};
+pub use server::{DEFAULT_ADDRESS, Hosts, Page, PageConfig};
 pub use sources::{OpenReader, Sources};

@@ -24,7 +24,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 
 use self::guard::Guard;
-use self::hosts::Hosts;
+pub use self::hosts::Hosts;
 use self::password::Password;
 use self::silent::{HasAsked, SilentConnections};
 use self::stall::StallTimeout;

@@ -12,12 +12,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use hyper::body::Incoming;
-use hyper::header::{ACCEPT, ALLOW, CONTENT_TYPE};
+use hyper::header::{ACCEPT, ALLOW, CONTENT_TYPE, HOST};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use iot_cli::listen_reason;
+use iot_page::Hosts;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
@@ -50,6 +51,11 @@ pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener> {
 
 /// Answers requests until the task is dropped.
 pub(super) async fn serve(listener: TcpListener, counts: Arc<Counts>) {
+    let is_local = listener
+        .local_addr()
+        .is_ok_and(|address| address.ip().is_loopback());
+    // Other addresses are no secret from sites on the internet, and have names in the network.
+    let hosts = is_local.then(|| Arc::new(Hosts::new(&[])));
     let mut open: VecDeque<AbortHandle> = VecDeque::new();
     loop {
         let Ok((stream, _)) = listener.accept().await else {
@@ -62,17 +68,24 @@ pub(super) async fn serve(listener: TcpListener, counts: Arc<Counts>) {
         {
             oldest.abort();
         }
-        let connection = tokio::spawn(answer_one(stream, Arc::clone(&counts)));
+        let connection = tokio::spawn(answer_one(stream, hosts.clone(), Arc::clone(&counts)));
         open.push_back(connection.abort_handle());
     }
 }
 
 /// Answers the only request of a connection.
-async fn answer_one(stream: TcpStream, counts: Arc<Counts>) {
+async fn answer_one(stream: TcpStream, hosts: Option<Arc<Hosts>>, counts: Arc<Counts>) {
     let service = service_fn(|request: Request<Incoming>| {
         let accept = request.headers().get(ACCEPT);
         let format = Format::accepted(accept.and_then(|accept| accept.to_str().ok()));
-        let response = answer(request.method(), request.uri().path(), format, &counts);
+        let response = if is_foreign(hosts.as_deref(), &request) {
+            plain(
+                StatusCode::FORBIDDEN,
+                "this server has no such name (use localhost or its address)",
+            )
+        } else {
+            answer(request.method(), request.uri().path(), format, &counts)
+        };
         async { Ok::<_, Infallible>(response) }
     });
     let connection = http1::Builder::new()
@@ -83,6 +96,14 @@ async fn answer_one(stream: TcpStream, counts: Arc<Counts>) {
         .serve_connection(TokioIo::new(stream), service);
     // A connection that fails is the client's concern.
     let _ = timeout(CONNECTION_TIMEOUT, connection).await;
+}
+
+/// Whether a browser asks for another site, which names this address as its own.
+fn is_foreign(hosts: Option<&Hosts>, request: &Request<Incoming>) -> bool {
+    match (hosts, request.headers().get(HOST)) {
+        (Some(hosts), Some(host)) => !host.to_str().is_ok_and(|host| hosts.accepts(host)),
+        _ => false,
+    }
 }
 
 fn answer(method: &Method, path: &str, format: Format, counts: &Counts) -> Response<String> {

@@ -20,7 +20,7 @@ pub(crate) fn address(program: &Running) -> SocketAddr {
 pub(crate) fn get(address: SocketAddr, path: &str) -> (u16, String) {
     let answer = ask(
         address,
-        format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes(),
+        format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes(),
     );
     let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
     let status = head.split(' ').nth(1).expect("a status").parse();

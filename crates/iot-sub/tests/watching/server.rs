@@ -43,7 +43,7 @@ fn slow_and_hostile_clients_hold_up_nobody() {
     );
     let answer = ask(
         at,
-        b"POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n",
+        b"POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n",
     );
     assert!(answer.starts_with("HTTP/1.1 405"), "{answer}");
     assert!(
@@ -51,7 +51,10 @@ fn slow_and_hostile_clients_hold_up_nobody() {
         "{answer}"
     );
     assert_eq!(get(at, "/metrics/").0, 404);
-    let answer = ask(at, b"HEAD /livez HTTP/1.1\r\nHost: x\r\n\r\n");
+    // A site whose name leads to this machine.
+    let answer = ask(at, b"GET /metrics HTTP/1.1\r\nHost: evil.example\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+    let answer = ask(at, b"HEAD /livez HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     assert!(answer.ends_with("\r\n\r\n"), "{answer}");
     let answer = ask(at, b"GET /metrics HTTP/1.0\r\n\r\n");

@@ -1,18 +1,19 @@
 //! Checks the header `Host`.
 //!
 //! A site on the internet may let its own name resolve to 127.0.0.1 (DNS rebinding), and then its
-//! scripts could read the page. The browser sends that name as `Host`, so only names of this
+//! scripts could read what is served. The browser sends that name as `Host`, so only names of this
 //! machine are accepted.
 
 use std::net::IpAddr;
 
+/// The names that a server on this machine answers to.
 #[derive(Debug)]
-pub(super) struct Hosts(Vec<String>);
+pub struct Hosts(Vec<String>);
 
 impl Hosts {
     /// Accepts `names`, `localhost`, the machine's own name, and all IP addresses, which no site
     /// can have as its name.
-    pub(super) fn new(names: &[String]) -> Self {
+    pub fn new(names: &[String]) -> Self {
         let mut names: Vec<String> = names.iter().map(|name| name.to_lowercase()).collect();
         names.push("localhost".into());
         if let Some(own) = machine_name() {
@@ -24,7 +25,7 @@ impl Hosts {
 
     /// Whether `host`, the header's value, names this machine. The port may be any: another one may
     /// be forwarded here.
-    pub(super) fn accepts(&self, host: &str) -> bool {
+    pub fn accepts(&self, host: &str) -> bool {
         let host = without_port(host);
         if let Some(address) = host.strip_prefix('[') {
             let address = address.strip_suffix(']').map(str::parse::<IpAddr>);
