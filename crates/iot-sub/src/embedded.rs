@@ -9,9 +9,9 @@ mod broker;
 mod budget;
 mod connection;
 mod downstream;
-mod dropped;
 mod fault;
 mod gateway;
+mod inner_events;
 mod limits;
 mod open_files;
 mod phase;
@@ -43,8 +43,8 @@ use tokio::time::{Instant, sleep_until};
 use self::admission::Admission;
 use self::broker::{Broker, MAX_CLIENTS};
 use self::connection::Connection;
-use self::dropped::Dropped;
 use self::gateway::{Arrival, Gateway, Parts};
+use self::inner_events::InnerEvents;
 use self::limits::Limits;
 use self::sessions::{BROKER, Sessions, session_key};
 use self::wanted::Wanted;
@@ -73,7 +73,7 @@ struct Embedded {
     writer: Option<StoreWriter>,
     counts: Arc<Counts>,
     messages: Messages,
-    dropped: Dropped,
+    inner_events: InnerEvents,
 }
 
 /// Why receiving ended.
@@ -132,7 +132,7 @@ impl Embedded {
         open_files::raise_limit();
         let dir = files(&plan.store.url);
         private_files::make_folder(&dir)?;
-        let dropped = Dropped::count();
+        let inner_events = InnerEvents::count();
         let admission = Arc::new(Admission::default());
         let broker = Broker::start(&dir, Arc::clone(&admission)).await?;
         let sessions = Sessions::default();
@@ -167,6 +167,7 @@ impl Embedded {
             persists_ids,
             limits,
         });
+        inner_events.report_files(broker.folder(), messages);
         forget_ended(&gateway, &broker).await;
         messages.report(&format_args!("broker listens on {address}"));
         messages.connected(0);
@@ -193,7 +194,7 @@ impl Embedded {
             writer,
             counts,
             messages: messages.clone(),
-            dropped,
+            inner_events,
         })
     }
 
@@ -219,8 +220,10 @@ impl Embedded {
             tokio::select! {
                 accepted = self.listener.accept() => match accepted {
                     Ok((client, _)) => self.serve(client),
-                    // Usually too many files are open.
-                    Err(_) => tokio::time::sleep(ACCEPT_DELAY).await,
+                    Err(error) => {
+                        self.gateway.not_connected(&error);
+                        tokio::time::sleep(ACCEPT_DELAY).await;
+                    }
                 },
                 Some(_) = self.connections.join_next() => {}
                 () = printer.progress() => {
@@ -242,9 +245,15 @@ impl Embedded {
                         self.gateway.intake().output.print_rate();
                     }
                     self.gateway.publish_outgoing();
+                    self.report_files();
                 }
             }
         }
+    }
+
+    fn report_files(&self) {
+        let folder = self.broker.folder();
+        self.inner_events.report_files(folder, &self.messages);
     }
 
     /// Serves a client, in a task of its own.
@@ -256,8 +265,9 @@ impl Embedded {
         let (admission, address) = (Arc::clone(&self.admission), self.broker.address());
         self.connections.spawn(async move {
             // Without a connection to the broker the client is disconnected; it will try again.
-            let Ok(broker) = TcpStream::connect(address).await else {
-                return;
+            let broker = match TcpStream::connect(address).await {
+                Ok(broker) => broker,
+                Err(error) => return gateway.not_connected(&error),
             };
             let Ok(own) = broker.local_addr() else {
                 return;
@@ -278,7 +288,9 @@ impl Embedded {
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, closed).await;
         self.connections.shutdown().await;
         let printed = self.gateway.intake().output.finish(&self.messages);
-        self.dropped.report(&self.messages);
+        self.inner_events.report(&self.messages);
+        let folder = self.broker.folder();
+        self.inner_events.report_files(folder, &self.messages);
         self.gateway.limits.report(&self.messages);
         let totals = self.counts.totals();
         let spools = self

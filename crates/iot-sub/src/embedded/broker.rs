@@ -103,6 +103,11 @@ impl Broker {
         Ok(broker)
     }
 
+    /// Returns the folder of its files.
+    pub(super) fn folder(&self) -> &Path {
+        &self.dir
+    }
+
     /// Returns its private address.
     pub(super) fn address(&self) -> SocketAddr {
         self.address

@@ -45,7 +45,7 @@ impl fmt::Display for Fault {
             Self::Protocol(reason) => write!(f, "{reason}"),
             Self::TooLarge(size) => write!(
                 f,
-                "a packet of {size} bytes is larger than the limit of {}",
+                "a packet of {size} bytes is larger than the limit of {} for packets",
                 super::broker::MAX_PACKET_SIZE
             ),
             Self::HalfOpen => f.write_str("too many messages with QoS 2 wait for their PUBREL"),

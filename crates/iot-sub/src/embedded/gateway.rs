@@ -1,6 +1,7 @@
 //! What all connections of the gateway share: which messages are wanted, the queue to the store,
 //! and the phase of the run.
 
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use tokio::sync::Notify;
 
 use super::broker::Publisher;
 use super::limits::Limits;
+use super::open_files;
 use super::phase::Phases;
 use super::sessions::Sessions;
 use super::wanted::Wanted;
@@ -184,6 +186,15 @@ impl Gateway {
             }
             printed.await;
         }
+    }
+
+    /// A client could not connect, usually because too many files are open. Prints the first line,
+    /// and then counts.
+    pub(super) fn not_connected(&self, error: &io::Error) {
+        let reason = "a client could not connect";
+        let line = open_files::explain(error);
+        let line = format_args!("{reason}: {line}");
+        self.messages.report_once(reason, "", &line);
     }
 
     /// Something was printed.

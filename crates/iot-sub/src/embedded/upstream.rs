@@ -275,7 +275,10 @@ impl Upstream {
                 self.forward(size);
             }
             0xe0 => return self.disconnect(codec, size),
-            0x00 | 0x10 => return Err(Fault::Protocol(ReasonCode::PROTOCOL_ERROR)),
+            // A second CONNECT, and what only servers send: CONNACK, SUBACK, UNSUBACK, PINGRESP.
+            0x00 | 0x10 | 0x20 | 0x90 | 0xb0 | 0xd0 => {
+                return Err(Fault::Protocol(ReasonCode::PROTOCOL_ERROR));
+            }
             0xc0 => {
                 self.pings.push_back(false);
                 self.forward(size);

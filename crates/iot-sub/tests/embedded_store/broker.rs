@@ -4,6 +4,7 @@
 use testkit::{Mongo, Program, Running};
 
 use crate::common::{documents, interrupt, sub};
+use crate::limits::walk;
 use crate::{Files, ended};
 
 /// Starts one of mosquitto's clients.
@@ -73,6 +74,32 @@ fn it_keeps_sessions_and_retained_messages_over_a_clean_end() {
         stderr.contains("received 1, stored 0, rejected 0, skipped 1"),
         "{stderr}"
     );
+}
+
+#[test]
+fn damaged_files_are_counted_at_the_start() {
+    let files = Files::new();
+    let (mut broker, port) = files.start(&[]);
+    run("mosquitto_sub", port, "-i durable -c -q 1 -t iot/# -E");
+    run("mosquitto_pub", port, "-t iot/a -q 1 -r -m 0");
+    broker.terminate();
+    ended(broker, 0);
+    let mut damaged = 0;
+    walk(&files.broker(), &mut |path| {
+        if path.extension().is_some_and(|it| it == "json") {
+            std::fs::write(path, "{").unwrap();
+            damaged += 1;
+        }
+    });
+    assert_eq!(damaged, 2);
+    let (mut broker, _) = files.start(&[]);
+    broker.terminate();
+    let stderr = ended(broker, 0);
+    let folder = files.broker().display().to_string();
+    let line = format!(
+        "iot-sub: lost the messages or sessions in 2 damaged files of the embedded broker in `{folder}` (set aside there)\n"
+    );
+    assert!(stderr.contains(&line), "{stderr}");
 }
 
 #[test]

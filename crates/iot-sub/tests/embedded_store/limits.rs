@@ -215,6 +215,45 @@ fn before_connect_nothing_else_and_nothing_large_is_taken() {
 }
 
 #[test]
+fn a_packet_that_only_servers_send_ends_the_connection() {
+    let files = Files::new();
+    let (mut broker, port) = files.start(&[]);
+    for sent in [
+        &[0x20, 2, 0, 0][..],
+        &[0x90, 3, 0, 1, 0],
+        &[0xb0, 2, 0, 1],
+        &[0xd0, 0],
+    ] {
+        let (mut client, _) = Client::connect(port, "p", Options::default());
+        client.peer.send(sent);
+        client.peer.expect_end();
+    }
+    broker.terminate();
+    ended(broker, 0);
+}
+
+#[test]
+fn too_few_open_files_are_reported_once() {
+    let files = Files::new();
+    let program = testkit::program("iot-sub");
+    let store = format!("sqlite:{}", files.path().display());
+    let command = format!(
+        "ulimit -n 40; exec {} --embedded --listen 127.0.0.1:0 --store {store}",
+        program.display()
+    );
+    let mut broker = Program::new("sh").args(["-c", &command]).spawn();
+    let line = broker.wait_for_stderr("broker listens on");
+    let port: u16 = line.rsplit_once(':').unwrap().1.parse().unwrap();
+    let clients: Vec<_> = (0..40).map(|_| Conversation::connect(port)).collect();
+    broker.wait_for_stderr("a client could not connect: too many open files (each client needs");
+    drop(clients);
+    broker.terminate();
+    let stderr = ended(broker, 0);
+    let lines = stderr.matches("a client could not connect: ").count();
+    assert_eq!(lines, 1, "{stderr}");
+}
+
+#[test]
 fn others_get_what_is_published_with_each_qos() {
     let files = Files::new();
     let (mut broker, port) = files.start(&["-t", "nothing"]);
