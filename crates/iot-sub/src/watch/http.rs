@@ -54,7 +54,7 @@ pub(super) async fn serve(listener: TcpListener, counts: Arc<Counts>) {
     let is_local = listener
         .local_addr()
         .is_ok_and(|address| address.ip().is_loopback());
-    // Other addresses are no secret from sites on the internet, and have names in the network.
+    // At other addresses, Prometheus may ask by any name.
     let hosts = is_local.then(|| Arc::new(Hosts::new(&[])));
     let mut open: VecDeque<AbortHandle> = VecDeque::new();
     loop {
