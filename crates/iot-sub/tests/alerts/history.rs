@@ -3,7 +3,6 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 
 use testkit::{Broker, DEADLINE, Mongo, Program, eventually};
 
@@ -96,11 +95,9 @@ fn mongodb_has_states_and_history_also_after_it_was_away() {
 fn the_metrics_count_alerts_and_reports_by_destination() {
     let broker = Broker::start();
     let folder = tempfile::tempdir().unwrap();
-    let missing = Path::new("/nowhere/at/all");
     let args = [
         &RULES[..],
-        &["--metrics", "127.0.0.1:0", "--alert-exec"],
-        &[missing.to_str().unwrap()],
+        &["--metrics", "127.0.0.1:0", "--alert-exec", "/bin/false"],
     ]
     .concat();
     let program = watch(&broker, folder.path(), &args);
@@ -118,7 +115,7 @@ fn the_metrics_count_alerts_and_reports_by_destination() {
     };
     send(&broker, "iot/y", "31");
     send(&broker, "iot/x", "31");
-    // The program cannot be started: after three attempts the report is dropped.
+    // The program fails: after three attempts the report is dropped.
     for line in [
         "iot_sub_alerts_firing 1",
         "iot_sub_alerts_pending 1",

@@ -33,6 +33,7 @@ fn killed_at_random_moments_it_reports_each_change_once() {
         let program = flipping.run("");
         flood.join().expect("published");
         flipping.check();
+        program.wait_for_stderr("Connected");
         interrupt(program);
         flipping.check();
     }

@@ -52,7 +52,9 @@ fn a_resumed_session_is_brought_to_the_filters_that_are_given() {
     let (broker, folder) = (Broker::start(), tempfile::tempdir().unwrap());
     let run = |filters: &[&str]| durable(broker.port(), folder.path()).args(filters).spawn();
     let first = run(&["-t", "a", "-t", "b"]);
-    broker.wait_for_log("Sending SUBACK", DEADLINE);
+    eventually(DEADLINE, "the session is noted", || {
+        noted(folder.path()).contains("\"certain\": true")
+    });
     interrupt(first);
     let second = run(&["-t", "b", "-t", "c"]);
     broker.wait_for_log("Sending UNSUBACK", DEADLINE);
