@@ -404,11 +404,12 @@ fn a_store_in_a_directory_that_cannot_be_written_to_is_checked() {
     // Nobody forbids root anything.
     let is_root = fs::metadata(store.path()).unwrap().uid() == 0;
     let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups"];
-    let program = match is_root {
-        true => Program::new("setpriv")
+    let program = if is_root {
+        Program::new("setpriv")
             .args(nobody)
-            .args([env!("CARGO_BIN_EXE_iot-view")]),
-        false => Program::new(env!("CARGO_BIN_EXE_iot-view")),
+            .args([env!("CARGO_BIN_EXE_iot-view")])
+    } else {
+        Program::new(env!("CARGO_BIN_EXE_iot-view"))
     };
     let mut program = program
         .args(["check", "--store", &store.url()])

@@ -66,6 +66,7 @@ impl Conversation {
     }
 
     /// Returns another end of the same connection, for a thread that sends by itself.
+    #[must_use]
     #[track_caller]
     pub fn second(&self) -> Self {
         let stream = self.stream.try_clone().expect("a stream has a second end");

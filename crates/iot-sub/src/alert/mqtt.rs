@@ -61,12 +61,11 @@ impl Mqtt {
 
     fn publish_one(&mut self, topic: &str, payload: String) -> Result<(), Undelivered> {
         let topic = TopicName::new(topic).map_err(|error| undelivered(&error.into()))?;
-        let client = match &self.client {
-            Some(client) => client,
-            None => {
-                let client = connect(&self.config).map_err(|error| undelivered(&error))?;
-                self.client.insert(client)
-            }
+        let client = if let Some(client) = &self.client {
+            client
+        } else {
+            let client = connect(&self.config).map_err(|error| undelivered(&error))?;
+            self.client.insert(client)
         };
         let message = Message::new(topic, payload)
             .with_qos(QoS::AtLeastOnce)
