@@ -14,8 +14,8 @@ pub(crate) fn wrong_usage() -> u8 {
     if mosquitto::is_on() { 1 } else { 2 }
 }
 
-/// Prints `NAME: LINE` on stderr, made [printable](printable_line), unless `--quiet` is given. If nobody reads
-/// stderr any more, the line is lost, and the program goes on.
+/// Prints `NAME: LINE` on stderr, made [printable](printable_line), unless `--quiet` is given. If
+/// nobody reads stderr any more, the line is lost, and the program goes on.
 pub fn notify(name: &str, line: &str) {
     if !is_quiet() {
         write(name, line);

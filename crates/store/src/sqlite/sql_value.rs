@@ -129,7 +129,7 @@ fn millis_of_usual(text: &[u8]) -> Option<i64> {
     Some((((days * 24 + hour) * 60 + minute) * 60 + second) * 1_000 + number(20, 23)?)
 }
 
-/// Reads times of which many are of the same minute, each in a third of the time.
+/// Reads times, of which many are of the same minute: only the first of each is read as a whole.
 #[derive(Debug, Default)]
 pub(super) struct Times {
     /// `2026-11-23T10:00:`, and when that minute began.

@@ -31,8 +31,18 @@ pub(super) fn rows(
     question: &RowQuestion,
     take: &mut dyn FnMut(Row) -> ControlFlow<()>,
 ) -> rusqlite::Result<()> {
-    let mut left = question.limit.unwrap_or(u64::MAX);
     let series = known(connection, &question.filter)?;
+    rows_of(connection, series, question, take)
+}
+
+/// Passes the rows of these series.
+fn rows_of(
+    connection: &Connection,
+    series: Vec<Known>,
+    question: &RowQuestion,
+    take: &mut dyn FnMut(Row) -> ControlFlow<()>,
+) -> rusqlite::Result<()> {
+    let mut left = question.limit.unwrap_or(u64::MAX);
     let cursors = series
         .into_iter()
         .map(|series| Cursor::new(series, question));
@@ -93,9 +103,9 @@ pub(super) fn row_batches(
     question: &RowQuestion,
     take: &mut dyn FnMut(Vec<Row>) -> ControlFlow<()>,
 ) -> rusqlite::Result<()> {
-    let mut series = known(connection, &question.filter)?;
-    if let (Some(only), true, None) = (series.pop(), series.is_empty(), question.limit) {
-        let mut cursor = Cursor::new(only, question);
+    let series = known(connection, &question.filter)?;
+    if let ([only], None) = (&series[..], question.limit) {
+        let mut cursor = Cursor::new(only.clone(), question);
         while cursor.has_rows(connection, PORTION)? {
             if take(mem::take(&mut cursor.rows).collect()).is_break() {
                 break;
@@ -104,7 +114,9 @@ pub(super) fn row_batches(
         return Ok(());
     }
     let mut batch = RowBatch::default();
-    rows(connection, question, &mut |row| batch.push(row, take))?;
+    rows_of(connection, series, question, &mut |row| {
+        batch.push(row, take)
+    })?;
     batch.finish(take);
     Ok(())
 }
