@@ -2,6 +2,8 @@
 //! so that its ports are always the same and its network can be cut.
 
 mod in_flight;
+mod shutdown;
+mod unacknowledged;
 mod witness;
 
 use std::env;
@@ -17,6 +19,7 @@ use rmqtt::context::ServerContext;
 use rmqtt::net::Builder;
 use rmqtt::node::Node;
 use rmqtt::server::MqttServer;
+use tokio::signal::unix::{SignalKind, signal};
 
 const USAGE: &str = "usage: broker-node ID ADDRESS,ADDRESS,... raft|raft+msg [WITNESS-FILE]";
 const MQTT_PORT: u16 = 1883;
@@ -126,14 +129,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .plugins_config_map_add("rmqtt-cluster-raft", args.cluster_settings())
         .plugins_config_map_add("rmqtt-shared-subscription", "strategy = \"round_robin\"\n")
         .plugins_config_map_add("rmqtt-retainer", "storage.type = \"ram\"\n")
-        .plugins_config_map_add(
-            "rmqtt-message-storage",
-            "storage.type = \"ram\"\n\
-             storage.ram.cache_capacity = \"1G\"\n\
-             storage.ram.cache_max_count = 3000000\n\
-             storage.ram.encode = false\n\
-             storage.ram.queue_max = 300000\n",
-        )
         .build()
         .await;
     scx.node
@@ -141,9 +136,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     rmqtt_cluster_raft::register(&scx, true, true).await?;
     rmqtt_retainer::register(&scx, true, false).await?;
     rmqtt_shared_subscription::register(&scx, true, false).await?;
-    if args.stores_messages {
-        rmqtt_message_storage::register(&scx, true, false).await?;
-    }
+    let unacknowledged = if args.stores_messages {
+        Some(unacknowledged::register(&scx).await)
+    } else {
+        None
+    };
     in_flight::register(&scx).await;
     if let Some(path) = &args.witness {
         witness::register(&scx, path).await?;
@@ -160,10 +157,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .bind()?
         .tcp()?;
     log::info!("listening on {address}:{MQTT_PORT}");
-    MqttServer::new(scx)
-        .listener(listener)
-        .build()
-        .run()
-        .await?;
+    let server = MqttServer::new(scx.clone()).listener(listener).build();
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        ended = server.run() => ended?,
+        _ = terminate.recv() => shutdown::hand_over(&scx, unacknowledged.as_deref()).await,
+    }
     Ok(())
 }
