@@ -1,7 +1,6 @@
 //! One node of a cluster of brokers, for `scripts/cluster`. Each node has an IP address of its own,
 //! so that its ports are always the same and its network can be cut.
 
-mod in_flight;
 mod shutdown;
 mod unacknowledged;
 mod witness;
@@ -141,7 +140,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     } else {
         None
     };
-    in_flight::register(&scx).await;
     if let Some(path) = &args.witness {
         witness::register(&scx, path).await?;
     }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use rmqtt::context::ServerContext;
+use rmqtt::shared::Shared;
 use rmqtt::types::{Message, Reason};
 use tokio::time::sleep;
 
@@ -24,7 +25,7 @@ pub async fn hand_over(scx: &ServerContext, unacknowledged: Option<&Unacknowledg
         }
     }
     loop {
-        let sessions = shared.sessions_count();
+        let sessions = subscribers(&**shared).await;
         let messages = unacknowledged.map_or(0, Unacknowledged::count);
         if sessions == 0 && messages == 0 {
             log::info!("everything is handed over");
@@ -36,4 +37,15 @@ pub async fn hand_over(scx: &ServerContext, unacknowledged: Option<&Unacknowledg
         }
         sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// How many sessions with subscriptions are still here. Nobody waits for those of publishers.
+async fn subscribers(shared: &dyn Shared) -> usize {
+    let entries: Vec<_> = shared.iter().collect();
+    let mut count = 0;
+    for entry in entries {
+        let subscriptions = entry.subscriptions().await.unwrap_or_default();
+        count += usize::from(!subscriptions.is_empty());
+    }
+    count
 }
