@@ -1,6 +1,7 @@
 //! One node of a cluster of brokers, for `scripts/cluster`. Each node has an IP address of its own,
 //! so that its ports are always the same and its network can be cut.
 
+mod calls;
 mod shutdown;
 mod unacknowledged;
 mod witness;

@@ -6,89 +6,122 @@
 //! that may end with its node. Its query walks through all messages of five minutes. If that takes
 //! longer than a call between nodes may take, nothing is given out.
 //!
-//! The node that received a message keeps it here. The node of the subscriber that acknowledges it
-//! says so, many messages at a time. With several subscribers of a message the first counts.
+//! The node that received a message keeps it here, and another node has a copy before the publisher
+//! hears that it was received. With several subscribers of a message the first that acknowledges it
+//! counts.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::mem;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use rmqtt::context::ServerContext;
-use rmqtt::grpc::{self, MessageSender, MessageType};
 use rmqtt::hook::{Handler, HookResult, Parameter, ReturnType, Type};
 use rmqtt::message::MessageManager;
-use rmqtt::types::{ClientId, ForwardedRecipients, From, MsgID, NodeId, Publish, QoS, Reason};
+use rmqtt::types::{ForwardedRecipients, From, MsgID, NodeId, Publish, QoS, Reason};
+
+use crate::calls::{Calls, Receiver};
 
 /// How often messages are looked through.
-const LOOK: Duration = Duration::from_millis(500);
-/// How often other nodes hear what was acknowledged.
-const TELL: Duration = Duration::from_millis(50);
-/// When a message is forwarded again for the first time. The wait doubles each time.
-const FIRST_WAIT: Duration = Duration::from_secs(2);
-const LONGEST_WAIT: Duration = Duration::from_secs(8);
+const INTERVAL: Duration = Duration::from_millis(500);
+/// When a message is forwarded again.
+const RETRY_AFTER: Duration = Duration::from_secs(2);
+/// When a copy is forwarded: later, so that this is left to the node that has received the message
+/// as long as that lives.
+const RETRY_COPY_AFTER: Duration = Duration::from_secs(4);
 /// How many messages are kept at most.
 const CAPACITY: usize = 300_000;
-/// How long a call to another node may take.
-const CALL: Duration = Duration::from_secs(1);
-/// The type of the calls of `rmqtt-cluster-raft`, its default.
-const MESSAGE_TYPE: MessageType = 198;
-/// The number in a call that names acknowledged messages. rmqtt numbers its own from 1.
-const ACKNOWLEDGED: MsgID = 0;
 
 /// What sender, time, topic and payload say of a message.
-type Key = u64;
+pub type Key = u64;
 
 /// A message that no subscriber has acknowledged yet.
 struct Message {
     from: From,
     publish: Publish,
-    wait: Duration,
     retry: Instant,
     expiry: Instant,
 }
 
-/// The messages that this node received, and what it has to tell the others about theirs.
+/// The messages of this node, and copies of those of others.
 pub struct Unacknowledged {
     node: NodeId,
-    next: AtomicUsize,
     messages: Mutex<HashMap<Key, Message>>,
-    to_tell: Mutex<HashMap<NodeId, ForwardedRecipients>>,
 }
 
 /// Keeps the messages of this node from now on.
 pub async fn register(scx: &ServerContext) -> Arc<Unacknowledged> {
     let unacknowledged = Arc::new(Unacknowledged {
         node: scx.node.id(),
-        next: AtomicUsize::new(ACKNOWLEDGED + 1),
         messages: Mutex::default(),
-        to_tell: Mutex::default(),
     });
-    *scx.extends.message_mgr_mut().await = Box::new(Storage(Arc::clone(&unacknowledged)));
+    let calls = Arc::new(Calls::start(scx.clone()));
+    *scx.extends.message_mgr_mut().await = Box::new(Storage {
+        unacknowledged: Arc::clone(&unacknowledged),
+        calls: Arc::clone(&calls),
+    });
     let register = scx.extends.hook_mgr().register();
-    let hook = Box::new(Acknowledgements(Arc::clone(&unacknowledged)));
-    register.add(Type::MessageAcked, hook).await;
+    let acknowledgements = Acknowledgements {
+        unacknowledged: Arc::clone(&unacknowledged),
+        calls,
+    };
+    let receiver = Receiver(Arc::clone(&unacknowledged));
+    register
+        .add(Type::MessageAcked, Box::new(acknowledgements))
+        .await;
+    register
+        .add(Type::GrpcMessageReceived, Box::new(receiver))
+        .await;
     register.start().await;
     tokio::spawn(forward_again(Arc::clone(&unacknowledged), scx.clone()));
-    tokio::spawn(tell(Arc::clone(&unacknowledged), scx.clone()));
     unacknowledged
 }
 
 impl Unacknowledged {
-    /// How many messages wait for an acknowledgement.
+    /// How many messages that came to this node wait for an acknowledgement.
     pub fn count(&self) -> usize {
-        self.messages().len()
+        let messages = self.messages();
+        let own = messages.values().filter(|it| it.from.node_id == self.node);
+        own.count()
     }
 
     fn messages(&self) -> MutexGuard<'_, HashMap<Key, Message>> {
         self.messages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn to_tell(&self) -> MutexGuard<'_, HashMap<NodeId, ForwardedRecipients>> {
-        self.to_tell.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Keeps a message. Returns whether there was room for it.
+    pub fn keep(&self, from: From, publish: Publish, expiry: Duration) -> bool {
+        let now = Instant::now();
+        let key = key(&from, &publish);
+        let message = Message {
+            retry: now + self.retry_after(&from),
+            expiry: now + expiry,
+            from,
+            publish,
+        };
+        let mut messages = self.messages();
+        let has_room = messages.len() < CAPACITY;
+        if has_room {
+            messages.insert(key, message);
+        }
+        has_room
+    }
+
+    /// Some subscriber has acknowledged it.
+    pub fn remove(&self, keys: impl IntoIterator<Item = Key>) {
+        let mut messages = self.messages();
+        for key in keys {
+            messages.remove(&key);
+        }
+    }
+
+    fn retry_after(&self, from: &From) -> Duration {
+        if from.node_id == self.node {
+            RETRY_AFTER
+        } else {
+            RETRY_COPY_AFTER
+        }
     }
 
     /// Takes out what has expired, and copies what is to be forwarded again.
@@ -103,8 +136,7 @@ impl Unacknowledged {
             }
             if message.retry <= now {
                 due.push(copy());
-                message.wait = LONGEST_WAIT.min(message.wait * 2);
-                message.retry = now + message.wait;
+                message.retry = now + self.retry_after(&message.from);
             }
             true
         });
@@ -114,7 +146,7 @@ impl Unacknowledged {
 
 async fn forward_again(unacknowledged: Arc<Unacknowledged>, scx: ServerContext) {
     loop {
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(INTERVAL).await;
         let (expired, due) = unacknowledged.due();
         if !due.is_empty() {
             log::info!("forwarding {} messages again", due.len());
@@ -132,24 +164,6 @@ async fn forward_again(unacknowledged: Arc<Unacknowledged>, scx: ServerContext) 
     }
 }
 
-/// Tells the other nodes which of their messages were acknowledged here. If that fails, they
-/// forward these again, and a subscriber gets them twice.
-async fn tell(unacknowledged: Arc<Unacknowledged>, scx: ServerContext) {
-    loop {
-        tokio::time::sleep(TELL).await;
-        let all = mem::take(&mut *unacknowledged.to_tell());
-        let clients = scx.extends.shared().await.get_grpc_clients();
-        for (node, keys) in all {
-            let Some((_, client)) = clients.get(&node) else {
-                continue;
-            };
-            let call = grpc::Message::ForwardsToAck(ACKNOWLEDGED, unacknowledged.node, keys);
-            let sender = MessageSender::new(client.clone(), MESSAGE_TYPE, call, Some(CALL));
-            tokio::spawn(sender.notify());
-        }
-    }
-}
-
 fn key(from: &From, publish: &Publish) -> Key {
     let mut hasher = DefaultHasher::new();
     from.client_id.hash(&mut hasher);
@@ -159,34 +173,31 @@ fn key(from: &From, publish: &Publish) -> Key {
     hasher.finish()
 }
 
-struct Acknowledgements(Arc<Unacknowledged>);
+struct Acknowledgements {
+    unacknowledged: Arc<Unacknowledged>,
+    calls: Arc<Calls>,
+}
 
 #[async_trait]
 impl Handler for Acknowledgements {
     async fn hook(&self, parameter: &Parameter, result: Option<HookResult>) -> ReturnType {
         if let Parameter::MessageAcked(_, from, publish) = parameter {
             let key = key(from, publish);
-            if from.node_id == self.0.node {
-                self.0.messages().remove(&key);
-            } else {
-                let name = ClientId::from(format!("{key:x}"));
-                let mut to_tell = self.0.to_tell();
-                to_tell.entry(from.node_id).or_default().push((name, None));
-            }
+            self.unacknowledged.remove([key]);
+            self.calls.acknowledged(key);
         }
         (true, result)
     }
 }
 
-/// What rmqtt calls.
-struct Storage(Arc<Unacknowledged>);
+/// What rmqtt calls, before it forwards a message.
+struct Storage {
+    unacknowledged: Arc<Unacknowledged>,
+    calls: Arc<Calls>,
+}
 
 #[async_trait]
 impl MessageManager for Storage {
-    fn next_msg_id(&self) -> MsgID {
-        self.0.next.fetch_add(1, Ordering::Relaxed)
-    }
-
     async fn store(
         &self,
         _: MsgID,
@@ -198,35 +209,13 @@ impl MessageManager for Storage {
         if publish.qos == QoS::AtMostOnce {
             return Ok(());
         }
-        let key = key(&from, &publish);
-        let now = Instant::now();
-        let message = Message {
-            from,
-            publish,
-            wait: FIRST_WAIT,
-            retry: now + FIRST_WAIT,
-            expiry: now + expiry,
-        };
-        let mut messages = self.0.messages();
-        if messages.len() >= CAPACITY {
+        if !self
+            .unacknowledged
+            .keep(from.clone(), publish.clone(), expiry)
+        {
             return Err(rmqtt::Error::msg("no room for more messages"));
         }
-        messages.insert(key, message);
-        Ok(())
-    }
-
-    /// Called by rmqtt when a session was given a message, which does not count, and by other nodes
-    /// for what was acknowledged there.
-    async fn mark_forwarded(&self, id: MsgID, keys: ForwardedRecipients) -> rmqtt::Result<()> {
-        if id == ACKNOWLEDGED {
-            let keys = keys
-                .iter()
-                .filter_map(|(key, _)| Key::from_str_radix(key, 16).ok());
-            let mut messages = self.0.messages();
-            for key in keys {
-                messages.remove(&key);
-            }
-        }
+        self.calls.copy(from, publish).await;
         Ok(())
     }
 

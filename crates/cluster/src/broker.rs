@@ -53,6 +53,15 @@ impl Mode {
         }
     }
 
+    /// Publishers on each node. A node that stores messages copies each to another node before it
+    /// takes the publisher's next one, so that one publisher alone does not reach the rate.
+    pub(crate) fn publishers(self) -> usize {
+        match self {
+            Self::RaftWithMessages => 4,
+            Self::Raft | Self::Mosquitto => 1,
+        }
+    }
+
     fn ready(self) -> &'static str {
         match self {
             Self::Mosquitto => "running",

@@ -11,6 +11,7 @@ use torture::ledger::{Held, Ledger};
 use torture::shape::Shape;
 use torture::steady::{Pace, SteadyPublishers};
 
+use crate::broker::Mode;
 use crate::meter::Meter;
 use crate::plan::Plan;
 use crate::report::{Calm, Outcome, Recovery, Verdict};
@@ -55,7 +56,8 @@ pub(crate) fn run(plan: &Plan, programs: &Programs, folder: &Path) -> Outcome {
         },
         Pace::Rate,
     );
-    let publishers = SteadyPublishers::start(&world.brokers.addresses(), &pace);
+    let addresses = vec![world.brokers.addresses(); plan.mode.publishers()].concat();
+    let publishers = SteadyPublishers::start(&addresses, &pace);
     let calm = watch(&mut world, plan);
     println!("{calm}");
     drop(meter);
@@ -69,6 +71,9 @@ pub(crate) fn run(plan: &Plan, programs: &Programs, folder: &Path) -> Outcome {
         let recovery = Recovery { fault, after };
         println!("{recovery}");
         recoveries.push(recovery);
+        if plan.mode == Mode::RaftWithMessages {
+            world.wait_until_acknowledged();
+        }
     }
     let sent = publishers.finish();
     let ledger = Ledger::of(&world.database.url(), Shape::FewTopics);

@@ -178,6 +178,19 @@ impl Evidence {
         self.messages.iter().enumerate().flat_map(of_publisher)
     }
 
+    /// All messages that a node has received, and no member acknowledged.
+    pub(crate) fn unacknowledged(&self) -> Vec<Key> {
+        let mut keys = Vec::new();
+        for (publisher, messages) in self.messages.iter().enumerate() {
+            for (number, known) in messages.iter().enumerate() {
+                if known.received && !known.acknowledged {
+                    keys.push((publisher, number));
+                }
+            }
+        }
+        keys
+    }
+
     /// Messages a second that were acknowledged in the last `window`.
     pub(crate) fn rate(&self, window: Duration) -> f64 {
         let Some(&(now, latest)) = self.samples.last() else {

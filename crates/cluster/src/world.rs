@@ -105,6 +105,20 @@ impl World {
         None
     }
 
+    /// Waits until what the nodes have received so far is acknowledged. They have it in memory only,
+    /// so one that ends before may lose it.
+    pub(crate) fn wait_until_acknowledged(&mut self) {
+        const TIMEOUT: Duration = Duration::from_secs(20);
+        let end = Instant::now() + TIMEOUT;
+        let mut waiting = self.witness.evidence().unacknowledged();
+        while !waiting.is_empty() && Instant::now() < end {
+            self.check();
+            sleep(Duration::from_millis(100));
+            let evidence = self.witness.evidence();
+            waiting.retain(|key| !evidence.of(*key).acknowledged);
+        }
+    }
+
     /// What each part has used so far.
     pub(crate) fn usages(&mut self) -> Usages {
         let sum = |services: &mut [Service]| {
