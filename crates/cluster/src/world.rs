@@ -105,8 +105,8 @@ impl World {
         None
     }
 
-    /// Waits until what the nodes have received so far is acknowledged. They have it in memory only,
-    /// so one that ends before may lose it.
+    /// Waits until what the nodes have received so far is acknowledged. It is in the memory of two
+    /// of them only, so it may be lost if both end before.
     pub(crate) fn wait_until_acknowledged(&mut self) {
         const TIMEOUT: Duration = Duration::from_secs(20);
         let end = Instant::now() + TIMEOUT;

@@ -2,7 +2,7 @@
 //! compares it with runs at the highest rate. Reads what `scripts/cluster --calm` prints:
 //!
 //! ```text
-//! for members in 1 4; do for rate in 2000 6000; do
+//! for members in 1 4; do for rate in 6000 12000; do
 //!     scripts/cluster --mode mosquitto --calm --members $members --rate $rate; done; done > runs
 //! for members in 1 2 4; do
 //!     scripts/cluster --mode mosquitto --calm --members $members --rate 0; done >> runs
