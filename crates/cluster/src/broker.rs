@@ -161,8 +161,8 @@ impl Brokers {
         machines.map(|it| (it.address.to_string(), PORT)).collect()
     }
 
-    /// How many connections broke while a node wrote to them. rmqtt loses the message that it was
-    /// writing then.
+    /// How many connections broke while a node wrote to them. In mode `raft`, the message that it
+    /// was writing then is lost.
     pub(crate) fn broken_writes(&self) -> u64 {
         let broken = self.nodes.iter().map(|node| {
             let log = node.log();
