@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::mem;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -23,7 +23,7 @@ const TYPE: MessageType = 77;
 const INTERVAL: Duration = Duration::from_millis(50);
 /// How long a call may take.
 const TIMEOUT: Duration = Duration::from_millis(500);
-/// How long a node that did not answer gets no copies.
+/// How long a node that took no copy gets none.
 const REST: Duration = Duration::from_secs(2);
 /// How long a copy is kept: as long as the listener's default.
 const COPY_EXPIRY: Duration = Duration::from_mins(5);
@@ -54,7 +54,7 @@ impl Calls {
         acknowledged.push((ClientId::from(format!("{key:x}")), None));
     }
 
-    /// Gives a copy to another node. Returns once that has it; or if none takes it.
+    /// Gives a copy to another node. Returns once that has it, or if none takes it.
     pub async fn copy(&self, from: From, publish: Publish) {
         let own = self.scx.node.id();
         let clients = self.scx.extends.shared().await.get_grpc_clients();
@@ -71,7 +71,7 @@ impl Calls {
             }
             let message = Message::ForwardsTo(from.clone(), publish.clone(), Vec::new(), None);
             let call = MessageSender::new(client.clone(), TYPE, message, Some(TIMEOUT));
-            if call.send().await.is_ok() {
+            if !matches!(call.send().await, Err(_) | Ok(MessageReply::Error(_))) {
                 return;
             }
             lock(&self.resting).insert(*node, Instant::now() + REST);
@@ -96,7 +96,7 @@ async fn tell(scx: ServerContext, acknowledged: Arc<Mutex<ForwardedRecipients>>)
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
