@@ -36,6 +36,9 @@ const CAPACITY: usize = 300_000;
 /// What sender, time, topic and payload say of a message.
 pub type Key = u64;
 
+/// What is forwarded, and from whom.
+type Forwarded = (From, Publish);
+
 /// A message that no subscriber has acknowledged yet.
 struct Message {
     from: From,
@@ -125,7 +128,7 @@ impl Unacknowledged {
     }
 
     /// Takes out what has expired, and copies what is to be forwarded again.
-    fn due(&self) -> (Vec<(From, Publish)>, Vec<(From, Publish)>) {
+    fn due(&self) -> (Vec<Forwarded>, Vec<Forwarded>) {
         let now = Instant::now();
         let (mut expired, mut due) = (Vec::new(), Vec::new());
         self.messages().retain(|_, message| {
