@@ -144,6 +144,11 @@ impl Counts {
         });
     }
 
+    /// Whether readings are shown to anybody but the store.
+    pub(crate) fn shows_readings(&self) -> bool {
+        self.live.is_some() || self.exported.is_some()
+    }
+
     /// Messages in flight were stored, rejected or skipped.
     pub(crate) fn completed(&self, stored: Stored) {
         let Stored {

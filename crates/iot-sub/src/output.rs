@@ -164,16 +164,8 @@ impl Output {
         }
         let start = self.lines.len();
         match self.style {
-            // Writing to memory doesn't fail.
             Style::Tutorial => {
-                let _ = write!(self.lines, " {}", reading.topic);
-                if let Some(metric) = &reading.metric {
-                    let _ = write!(self.lines, " {metric}");
-                }
-                let _ = write!(self.lines, " {}", reading.value);
-                if let Some(unit) = &reading.unit {
-                    let _ = write!(self.lines, " {unit}");
-                }
+                readings::tutorial(reading, &mut self.lines);
                 self.end_tutorial_line(start);
             }
             Style::Json => readings::json(reading, &mut self.lines),

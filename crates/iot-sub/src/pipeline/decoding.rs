@@ -102,20 +102,20 @@ impl Decoding {
         made.entry
     }
 
-    /// Returns what of an entry is stored with `--on-change` and `--min-interval`.
-    pub(super) fn downsampled(&mut self, mut entry: Entry) -> Option<Entry> {
+    /// Removes the readings that `--on-change` and `--min-interval` leave out. Returns whether
+    /// something is left to be stored.
+    pub(super) fn keeps(&mut self, entry: &mut Entry) -> bool {
         let Some(downsampler) = &mut self.downsampler else {
-            return Some(entry);
+            return true;
         };
-        match &mut entry {
-            Entry::Reading(reading) => downsampler.keeps(reading).then_some(entry),
+        match entry {
+            Entry::Reading(reading) => downsampler.keeps(reading),
             Entry::Readings(message) => {
                 let readings = &mut message.readings;
                 readings.retain(|reading| downsampler.keeps(reading));
-                let has_content = !readings.is_empty() || !message.series.is_empty();
-                has_content.then_some(entry)
+                !readings.is_empty() || !message.series.is_empty()
             }
-            Entry::Rejection(_) => Some(entry),
+            Entry::Rejection(_) => true,
         }
     }
 

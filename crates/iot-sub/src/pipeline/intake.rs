@@ -15,7 +15,6 @@ use crate::alert::{Alerts, Origin};
 use crate::args::IntakePlan;
 use crate::clock;
 use crate::counts::Counts;
-use crate::decode::decoder::Made;
 use crate::decode::select::{Selected, Selector};
 use crate::failpoint::{self, Point};
 use crate::output::{Messages, Output};
@@ -51,10 +50,11 @@ pub(crate) struct Intake {
     now: DateTime<Utc>,
 }
 
-/// Messages that are not stored: only printed, or skipped.
+/// Messages that are not stored: only printed, rejected or skipped.
 #[derive(Debug, Default)]
 struct Unstored {
     shown: u64,
+    rejected: u64,
     skipped: u64,
     acks: Vec<Ack>,
 }
@@ -62,6 +62,11 @@ struct Unstored {
 impl Unstored {
     fn show(&mut self, ticket: Option<Ticket>) {
         self.shown += 1;
+        self.acks.extend(ticket.map(|ticket| ticket.ack));
+    }
+
+    fn reject(&mut self, ticket: Option<Ticket>) {
+        self.rejected += 1;
         self.acks.extend(ticket.map(|ticket| ticket.ack));
     }
 
@@ -149,13 +154,9 @@ impl Intake {
             return;
         }
         if self.queue.is_none() && self.output.shows_messages() {
-            if let Some(live) = &self.counts.live {
-                live.record(
-                    self.decoding
-                        .decode(message, self.now, &self.messages)
-                        .entry
-                        .as_ref(),
-                );
+            if self.counts.shows_readings() {
+                let made = self.decoding.decode(message, self.now, &self.messages);
+                self.record(made.entry.as_ref());
             }
             self.unstored.show(ticket);
             return;
@@ -172,29 +173,51 @@ impl Intake {
         }
         let skips = self.decoding.decoder.skips(&message);
         let origin = self.alerts.is_some().then(|| Origin::of(&message));
-        let made = self.decoding.decode(message, self.now, &self.messages);
-        let Made {
-            mut entry, effects, ..
-        } = made;
-        self.watch(entry.as_ref(), origin);
-        if !self.print(entry.as_ref()) {
+        let mut made = self.decoding.decode(message, self.now, &self.messages);
+        self.watch(made.entry.as_ref(), origin);
+        if !self.print(made.entry.as_ref()) {
             self.unstored.show(ticket);
             return;
         }
-        let state = effects.and_then(|effects| self.decoding.take_effects(*effects));
-        let state = state.filter(|_| self.queue.is_some());
-        if skips {
-            entry = None;
+        let state = { made.effects.take() }
+            .and_then(|effects| self.decoding.take_effects(*effects))
+            .filter(|_| self.queue.is_some());
+        let entry = made.entry.as_mut().filter(|_| !skips);
+        let is_kept = entry.is_some_and(|entry| self.decoding.keeps(entry));
+        match (is_kept, state) {
+            (false, None) => self.unstored.skip(ticket.map(|ticket| ticket.ack)),
+            (false, state) => {
+                self.unstored.skip(None);
+                self.push(None, state, ticket);
+            }
+            // Nothing of it is kept, so it need not move.
+            (true, _) if self.queue.is_none() => self.finish(made.entry.as_ref(), ticket),
+            (true, state) => self.push(made.entry, state, ticket),
         }
-        entry = entry.and_then(|entry| self.decoding.downsampled(entry));
-        if entry.is_none() && state.is_none() {
-            self.unstored.skip(ticket.map(|ticket| ticket.ack));
-            return;
+    }
+
+    /// Counts what a message became if there is no store.
+    fn finish(&mut self, entry: Option<&Entry>, ticket: Option<Ticket>) {
+        self.record(entry);
+        match entry {
+            Some(Entry::Rejection(_)) => self.unstored.reject(ticket),
+            _ => self.unstored.show(ticket),
         }
-        if entry.is_none() {
-            self.unstored.skip(None);
+    }
+
+    /// Shows entries to the page and to those who ask for metrics.
+    fn record<'a>(&self, entries: impl IntoIterator<Item = &'a Entry> + Clone) {
+        if let Some(live) = &self.counts.live {
+            live.record(entries.clone());
         }
-        self.push(entry, state, ticket);
+        if let Some(exported) = &self.counts.exported
+            && exported.record(entries, self.now)
+        {
+            self.messages.report(
+                &"there are more series than --export-limit: the readings of further ones are not \
+                  exported as metrics",
+            );
+        }
     }
 
     /// Takes note of whether messages can arrive.
@@ -265,6 +288,10 @@ impl Intake {
         state: Option<Box<[StateRow]>>,
         ticket: Option<Ticket>,
     ) {
+        if self.queue.is_none() {
+            self.finish(entry.as_ref(), ticket);
+            return;
+        }
         let on_commit = match ticket {
             None => OnCommit::Nothing,
             Some(Ticket { ack, hold: None }) => OnCommit::Acknowledge(ack),
@@ -326,11 +353,7 @@ impl Intake {
         if let Entry::Rejection(rejection) = &entry {
             self.messages.rejection(rejection);
         }
-        self.batch.push(QueueEntry {
-            entry: Some(entry),
-            on_commit: OnCommit::Nothing,
-            state: None,
-        });
+        self.push(Some(entry), None, None);
     }
 
     /// Adds a change of a session.
@@ -352,49 +375,35 @@ impl Intake {
         if self.batch.is_empty() {
             return;
         }
-        let entries = || self.batch.iter().filter_map(|item| item.entry.as_ref());
-        // Counted before another thread can count them as stored.
-        self.counts.received(entries().count() as u64);
-        if let Some(live) = &self.counts.live {
-            live.record(entries());
-        }
-        if let Some(exported) = &self.counts.exported
-            && exported.record(entries(), self.now)
-        {
-            self.messages.report(
-                &"there are more series than --export-limit: the readings of further ones are not \
-                  exported as metrics",
-            );
-        }
-        if let Some(queue) = &self.queue {
-            queue.extend(self.batch.drain(..));
-            failpoint::pass(Point::AfterReceive);
+        let Some(queue) = &self.queue else {
+            let mut group_commit: GroupCommit = self.batch.drain(..).collect();
+            group_commit.acknowledge(&self.acknowledger);
             return;
-        }
-        let rejected = entries().filter(|entry| entry.as_rejection().is_some());
-        let rejected = rejected.count() as u64;
-        self.counts.completed(Stored {
-            stored: entries().count() as u64 - rejected,
-            rejected,
-            ..Stored::default()
-        });
-        let mut group_commit: GroupCommit = self.batch.drain(..).collect();
-        group_commit.acknowledge(&self.acknowledger);
+        };
+        let entries = { self.batch.iter() }.filter_map(|item| item.entry.as_ref());
+        // Counted before another thread can count them as stored.
+        self.counts.received(entries.clone().count() as u64);
+        self.record(entries);
+        queue.extend(self.batch.drain(..));
+        failpoint::pass(Point::AfterReceive);
     }
 
     /// Acknowledges what is not stored.
     fn finish_unstored(&mut self) {
         let Unstored {
             shown,
+            rejected,
             skipped,
             acks,
         } = std::mem::take(&mut self.unstored);
-        if shown + skipped == 0 {
+        let count = shown + rejected + skipped;
+        if count == 0 {
             return;
         }
-        self.counts.received(shown + skipped);
+        self.counts.received(count);
         self.counts.completed(Stored {
             stored: shown,
+            rejected,
             skipped,
             ..Stored::default()
         });
