@@ -19,7 +19,7 @@ pub(super) async fn drive(
     let handle = connection.handle();
     debug(&handle);
     while let Some(event) = connection.next().await {
-        if take_events(&shared, link, (&handle, &mut connection), event) {
+        if take_events(&shared, link, (&handle, &mut connection), &event) {
             shared.changed.notify_one();
         }
         coalescer.pause(&mut connection).await;
@@ -32,16 +32,17 @@ fn take_events(
     shared: &Shared,
     link: usize,
     (handle, connection): (&Handle, &mut Connection),
-    first: Event,
+    first: &Event,
 ) -> bool {
     let now = Instant::now();
     let mut state = shared.lock();
-    let mut is_news = false;
-    let mut next = Some(first);
-    while let Some(event) = next {
-        print_packet(handle, &event);
-        is_news |= state.event(link, &event, now);
-        next = connection.try_next();
+    let mut take = |event: &Event| {
+        print_packet(handle, event);
+        state.event(link, event, now)
+    };
+    let mut is_news = take(first);
+    while let Some(event) = connection.try_next() {
+        is_news |= take(&event);
     }
     is_news
 }

@@ -1,5 +1,6 @@
 //! Publishes what is due, as far as the connections have room.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -230,12 +231,12 @@ impl Publisher {
 
     /// Hands a message to its connection. Returns the index of that, the message as it was sent,
     /// and what the connection says.
-    fn publish_one(
+    fn publish_one<'a>(
         &self,
         state: &mut RunState,
         device: usize,
-        outgoing: &Outgoing,
-    ) -> Result<(usize, Message, Result<PacketId, Error>)> {
+        outgoing: &'a Outgoing,
+    ) -> Result<(usize, Cow<'a, Message>, Result<PacketId, Error>)> {
         let place = self.schedule.devices()[device].edge;
         if let (Some(place), Some(sample)) = (place, &outgoing.sample) {
             let (mut message, node) = (
@@ -245,18 +246,18 @@ impl Publisher {
             message.properties.clone_from(&outgoing.message.properties);
             // Its BIRTH has to come first.
             if !state.links[node].is_up() {
-                return Ok((node, message, Err(Error::NotConnected)));
+                return Ok((node, Cow::Owned(message), Err(Error::NotConnected)));
             }
             let published = state.links[node].handle.publish_tracked(message.clone());
             if published.is_ok() {
                 state.edge_nodes[node].sent(place.member, sample);
             }
-            return Ok((node, message, published));
+            return Ok((node, Cow::Owned(message), published));
         }
         let nodes = state.edge_nodes.len();
         let link = nodes + device % (state.links.len() - nodes);
-        let message = outgoing.message.clone();
+        let message = &outgoing.message;
         let published = state.links[link].handle.publish_tracked(message.clone());
-        Ok((link, message, published))
+        Ok((link, Cow::Borrowed(message), published))
     }
 }
