@@ -132,6 +132,16 @@ fn series_beyond_the_limit_are_counted_and_reported_once() {
 }
 
 #[test]
+fn messages_that_are_only_printed_are_exported_too() {
+    let broker = Broker::start();
+    let (program, port) = start(&broker, &["--export-readings", "-v"]);
+    send(&broker, "iot/x", "1.5");
+    wait_for(port, "iot_reading{topic=\"iot/x\"} 1.5\n");
+    assert_eq!(program.stdout(), "iot/x 1.5\n");
+    interrupt(program);
+}
+
+#[test]
 fn a_real_prometheus_scrapes_them() {
     let broker = Broker::start();
     let (program, port) = start(&broker, &["--export-readings"]);
