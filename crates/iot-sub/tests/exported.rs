@@ -137,7 +137,7 @@ fn messages_that_are_only_printed_are_exported_too() {
     let (program, port) = start(&broker, &["--export-readings", "-v"]);
     send(&broker, "iot/x", "1.5");
     wait_for(port, "iot_reading{topic=\"iot/x\"} 1.5\n");
-    assert_eq!(program.stdout(), "iot/x 1.5\n");
+    assert_eq!(program.wait_for_stdout("iot/x"), "iot/x 1.5");
     interrupt(program);
 }
 
