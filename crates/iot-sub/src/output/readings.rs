@@ -12,16 +12,12 @@ pub(super) const CSV_HEADER: &str = "topic,value,time\n";
 /// The columns of readings that may have a metric and a unit.
 pub(super) const CSV_HEADER_NAMED: &str = "topic,value,time,metric,unit\n";
 
-/// Appends ` {topic} {metric} {value} {unit}`, without what there is not. Not with `write!`, which
-/// is much slower.
+/// Appends ` {topic} {metric} {value} {unit}`; the metric and the unit only where there are any.
+/// Each message passes here, so nothing is formatted with `write!`.
 pub(super) fn tutorial(reading: &Reading, out: &mut Vec<u8>) {
-    let mut word = |text: &str| {
-        out.push(b' ');
-        out.extend_from_slice(text.as_bytes());
-    };
-    word(&reading.topic);
+    word(&reading.topic, out);
     if let Some(metric) = &reading.metric {
-        word(metric);
+        word(metric, out);
     }
     out.push(b' ');
     match &reading.value {
@@ -31,9 +27,13 @@ pub(super) fn tutorial(reading: &Reading, out: &mut Vec<u8>) {
         Value::Json(json) => _ = serde_json::to_writer(&mut *out, json),
     }
     if let Some(unit) = &reading.unit {
-        out.push(b' ');
-        out.extend_from_slice(unit.as_bytes());
+        word(unit, out);
     }
+}
+
+fn word(text: &str, out: &mut Vec<u8>) {
+    out.push(b' ');
+    out.extend_from_slice(text.as_bytes());
 }
 
 /// Appends `{"topic": …, "metric": …, "value": …, "unit": …, "time": …}` and a newline; the metric

@@ -37,14 +37,14 @@ pub(crate) fn measure() -> Result<()> {
         |row| row.get(0),
     )?;
     // A topic may have several metrics, whose readings are sorted together.
-    for (which, one_series) in [("", ""), (" of its plain values", "AND metric IS NULL")] {
+    for (which, one_series) in [("", ""), (", plain values only", "AND metric IS NULL")] {
         let query = format!(
             "SELECT value, reg_date FROM sensors
              WHERE topic = ?1 {one_series} AND reg_date >= ?2 LIMIT 100"
         );
         let median = median(&connection, &query, &middle)?;
         println!(
-            "a query of it by topic{which} and time, 100 rows of {count}: {:.3} ms (aim: 1 ms, {})",
+            "a query of it by topic and time{which}, 100 rows of {count}: {:.3} ms (aim: 1 ms, {})",
             median.as_secs_f64() * 1e3,
             aim(median < Duration::from_millis(1))
         );
